@@ -1,0 +1,28 @@
+"""One image of a data set, as the split manifest names it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+NORMAL_DEFECT = "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One row of a split manifest.
+
+    `path` and `mask` are POSIX paths relative to the data set's root; `content_hash` is the SHA-256 of the
+    file's bytes (of shape, dtype and pixels for a drawn image); `label` is 0 for normal and 1 for anomalous;
+    `defect` is "good" for normals; `group` joins images that must stay in one split (same tile, same sheet).
+    """
+
+    path: str
+    content_hash: str
+    split: Split
+    label: int
+    defect: str
+    mask: str | None
+    group: str

@@ -1,0 +1,1 @@
+"""Image and pixel metrics over arrays; never a model."""

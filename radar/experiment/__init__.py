@@ -1,0 +1,1 @@
+"""Stages, fingerprints and run directories: the only room that writes below `outputs/`."""

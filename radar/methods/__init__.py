@@ -1,0 +1,1 @@
+"""Every method behind one interface: `fit(normal)` and `score(images)`."""
