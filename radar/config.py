@@ -70,3 +70,176 @@ class DatasetConfig:
     image: ImageConfig = field(default_factory=ImageConfig)
     folder: Optional[FolderConfig] = MISSING
     synthetic: Optional[SyntheticConfig] = MISSING
+
+
+@dataclass
+class PatchConfig:
+    """The crops that the network learns."""
+
+    size: int = _number(minimum=4)  # side in px; the paper's is 28
+    flips: bool = MISSING  # mirror crops at random
+    rotations: bool = MISSING  # turn crops by multiples of 90° at random
+
+
+@dataclass
+class UNetConfig:
+    """Width, depth and attention of the noise predictor."""
+
+    channels: list[int] = MISSING  # width of each level, from full resolution down
+    blocks: int = _number(minimum=1)  # residual blocks per level and direction
+    attention_levels: list[int] = MISSING  # levels with self-attention, 0 = full resolution; empty: none anywhere
+    attention_heads: int = _number(minimum=1)
+    embedding: int = _number(minimum=2)  # width of the timestep embedding
+    groups: int = _number(minimum=1)  # of each GroupNorm
+    dropout: float = _number(minimum=0.0, below=1.0)
+
+
+@dataclass
+class DiffusionConfig:
+    """The forward process and how training visits it."""
+
+    timesteps: int = _number(minimum=2)  # T
+    schedule: str = _choice("linear", "cosine")
+    first_beta: float = _number(above=0.0, below=1.0)  # β_1 of the linear schedule
+    last_beta: float = _number(above=0.0, below=1.0)  # β_T of the linear schedule
+    cosine_offset: float = _number(above=0.0)  # s of the cosine schedule
+    timestep_sampling: str = _choice("uniform", "log_uniform")  # uniform as published
+    validation_timesteps: list[int] = MISSING  # where the validation loss is taken
+
+
+@dataclass
+class TimestepConfig:
+    """The step at which images are scored."""
+
+    value: int = _number(minimum=1)  # 1…T
+
+
+@dataclass
+class ContaminationConfig:
+    """The share of normal images that the detector may flag."""
+
+    value: float = _number(above=0.0, maximum=0.5)
+
+
+@dataclass
+class BlurConfig:
+    """The Gaussian blur of the noise map."""
+
+    kernel: int = _number(minimum=1)  # side in px, odd; 1 is no blur
+    sigma: float = _number(above=0.0)  # px
+
+
+@dataclass
+class ScoringConfig:
+    """From an image to two features and a pixel map, in one network pass."""
+
+    draws: int = _number(minimum=0)  # noise draws averaged; 1 as published, 0 scores √ᾱ_t·x₀ itself
+    map: str = _choice("prediction", "residual")  # ε̂ as published, or ε̂ − ε
+    field: str = _choice("whole", "stitched")  # the image in one pass, or training-size windows blended
+    stride: int = _number(minimum=1)  # px between stitched windows
+    micro_batch: int = _number(minimum=1)  # windows per network pass, always this many (padded)
+    blur: BlurConfig = field(default_factory=BlurConfig)
+    edge: str = _choice("sobel", "none")
+    window: int = _number(minimum=1)  # side of the local feature's sliding window, px
+
+
+@dataclass
+class DetectorConfig:
+    """From features to a decision."""
+
+    name: str = _choice("isolation_forest", "upper_tail")
+    fitted_on: str = _choice("train", "validation")  # training normals as published, or held-out normals
+    trees: int = _number(minimum=1)
+    max_samples: int = _number(minimum=2)  # per tree
+
+
+@dataclass
+class MethodConfig:
+    """Which method scores; the controls run beside it on the same images."""
+
+    name: str = _choice("radar")
+    controls: list[str] = MISSING  # of mean_brightness, raw_sobel, untrained
+
+
+@dataclass
+class TrainingConfig:
+    """How long and how the network learns."""
+
+    max_steps: int = _number(minimum=1)
+    epoch_steps: int = _number(minimum=1)  # steps between validations and checkpoints
+    batch_size: int = _number(minimum=1)  # patches per step and device
+    learning_rate: float = _number(above=0.0)
+    learning_rate_schedule: str = _choice("constant", "cosine")
+    warmup_steps: int = _number(minimum=0)
+    weight_decay: float = _number(minimum=0.0)
+    gradient_clip: float = _number(minimum=0.0)  # largest norm of the gradient; 0: none
+    ema_decay: float = _number(minimum=0.0, below=1.0)
+    validation_patches: int = _number(minimum=1)
+
+
+@dataclass
+class TrainerConfig:
+    """The hardware: what runs where, at which precision."""
+
+    accelerator: str = _choice("auto", "cpu", "gpu")
+    devices: int = _number(minimum=1)
+    strategy: str = _choice("auto", "ddp")
+    precision: str = _choice("32-true", "bf16-mixed", "16-mixed")
+    threads: Optional[int] = _number(minimum=1)  # CPU threads; null: torch's own choice
+    deterministic: bool = MISSING  # refuse GPU kernels whose bits vary from run to run
+    stack: str = _choice("auto", "device", "host")  # where the training images lie
+    stack_memory_fraction: float = _number(above=0.0, maximum=1.0)  # of free GPU memory, for auto
+    workers: int = _number(minimum=0)  # processes that crop when the stack is on the host
+    progress: bool = MISSING  # show progress bars
+
+
+@dataclass
+class WandbConfig:
+    """Weights & Biases; the run directory is complete without it."""
+
+    mode: str = _choice("offline", "online")
+    project: str = MISSING
+    entity: Optional[str] = MISSING
+    group: Optional[str] = MISSING
+
+
+@dataclass
+class LoggerConfig:
+    """Where training curves go beside the run directory's own files."""
+
+    csv: bool = MISSING
+    wandb: Optional[WandbConfig] = MISSING
+
+
+@dataclass
+class EvaluationConfig:
+    """What is measured and drawn."""
+
+    pixel: bool = MISSING  # pixel metrics, where masks exist
+    aupro_limit: float = _number(above=0.0, maximum=1.0)  # largest false positive rate of AUPRO
+    panels: int = _number(minimum=0)  # images per kind in the panel figure
+    figures: bool = MISSING
+
+
+@dataclass
+class Config:
+    """One experiment."""
+
+    name: str = MISSING  # first part of the run directory's name
+    seed: int = _number(minimum=0)
+    data_root: str = MISSING  # folder above the public data sets
+    output_root: str = MISSING  # folder of the run directories
+    tags: list[str] = MISSING
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    patch: PatchConfig = field(default_factory=PatchConfig)
+    unet: UNetConfig = field(default_factory=UNetConfig)
+    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
+    timestep: TimestepConfig = field(default_factory=TimestepConfig)
+    scoring: ScoringConfig = field(default_factory=ScoringConfig)
+    contamination: ContaminationConfig = field(default_factory=ContaminationConfig)
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    method: MethodConfig = field(default_factory=MethodConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)

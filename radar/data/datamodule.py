@@ -1,0 +1,98 @@
+"""The LightningDataModule: batches of crops for training, a fixed set of crops of held-out normals for validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytorch_lightning as lightning
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from radar.config import PatchConfig, TrainerConfig, TrainingConfig
+from radar.data.patches import PatchSampler
+from radar.seeds import generator
+
+
+class CropStream(IterableDataset[Tensor]):
+    """The training batches of steps `first`, `first` + 1, … `last` − 1; batch n is a function of (seed, rank, n) alone."""
+
+    def __init__(self, sampler: PatchSampler, *, batch: int, first: int, last: int, seed: int, rank: int) -> None:
+        super().__init__()
+        self.sampler = sampler
+        self.batch = batch
+        self.steps = range(first, last)
+        self.seed = seed
+        self.rank = rank
+
+    def __iter__(self) -> Iterator[Tensor]:
+        worker = get_worker_info()
+        steps = self.steps if worker is None else self.steps[worker.id :: worker.num_workers]
+        for step in steps:
+            yield self.sampler.draw(
+                self.batch, generator(self.sampler.images.device, self.seed, "crops", self.rank, step)
+            )
+
+
+class PatchDataModule(lightning.LightningDataModule):
+    """Serves crops of `train` and `validation`, images `(N, C, H, W)` in [−1, 1].
+
+    The stack lies on the training device where it fits into `trainer.stack_memory_fraction` of the free memory, and
+    stays on the host, with `trainer.workers` processes that crop ahead, where it does not.
+    """
+
+    def __init__(
+        self,
+        train: Tensor,
+        validation: Tensor,
+        *,
+        patch: PatchConfig,
+        training: TrainingConfig,
+        trainer: TrainerConfig,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.train_images = train
+        self.validation_images = validation
+        self.patch = patch
+        self.training_config = training
+        self.trainer_config = trainer
+        self.seed = seed
+        self._on_device: Tensor | None = None
+
+    def _sampler(self, images: Tensor) -> PatchSampler:
+        return PatchSampler(images, size=self.patch.size, flips=self.patch.flips, rotations=self.patch.rotations)
+
+    def _fits(self, device: torch.device) -> bool:
+        if self.trainer_config.stack != "auto":
+            return self.trainer_config.stack == "device"
+        if device.type != "cuda":
+            return True
+        free, _ = torch.cuda.mem_get_info(device)
+        return self.train_images.nbytes <= self.trainer_config.stack_memory_fraction * free
+
+    def train_dataloader(self) -> DataLoader[Tensor]:
+        """One epoch from the trainer's current step on; Lightning asks again before every epoch."""
+        assert self.trainer is not None
+        device = self.trainer.strategy.root_device
+        on_device = self._fits(device)
+        if on_device and self._on_device is None:
+            self._on_device = self.train_images.to(device)
+        first = self.trainer.global_step
+        stream = CropStream(
+            self._sampler(self._on_device if on_device and self._on_device is not None else self.train_images),
+            batch=self.training_config.batch_size,
+            first=first,
+            last=min(first + self.training_config.epoch_steps, self.training_config.max_steps),
+            seed=self.seed,
+            rank=self.trainer.global_rank,
+        )
+        workers = 0 if on_device else self.trainer_config.workers
+        return DataLoader(stream, batch_size=None, num_workers=workers, pin_memory=not on_device and device.type == "cuda")
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        """The same crops of held-out normals at every validation, in batches of the training size."""
+        stream = generator("cpu", self.seed, "validation", "crops")
+        sampler = PatchSampler(self.validation_images, size=self.patch.size, flips=False, rotations=False)
+        crops = sampler.draw(self.training_config.validation_patches, stream)
+        return DataLoader(list(crops.split(self.training_config.batch_size)), batch_size=None)  # type: ignore[arg-type]

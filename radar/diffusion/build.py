@@ -1,0 +1,34 @@
+"""From config sections to the schedule and the network."""
+
+from __future__ import annotations
+
+import torch
+
+from radar.config import DiffusionConfig, UNetConfig
+from radar.diffusion.schedule import NoiseSchedule, cosine_betas, linear_betas
+from radar.diffusion.unet import UNet
+from radar.seeds import Stream, stream_seed
+
+
+def build_schedule(config: DiffusionConfig) -> NoiseSchedule:
+    """The noise schedule that `diffusion` names."""
+    if config.schedule == "cosine":
+        return NoiseSchedule(cosine_betas(config.timesteps, offset=config.cosine_offset))
+    return NoiseSchedule(linear_betas(config.timesteps, first=config.first_beta, last=config.last_beta))
+
+
+def build_unet(config: UNetConfig, *, image_channels: int, seed: int, stream: Stream = "initialisation") -> UNet:
+    """A U-Net whose initial weights depend on (seed, stream) alone; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, stream))
+        unet = UNet(
+            image_channels=image_channels,
+            channels=config.channels,
+            blocks=config.blocks,
+            attention_levels=config.attention_levels,
+            attention_heads=config.attention_heads,
+            embedding=config.embedding,
+            groups=config.groups,
+            dropout=config.dropout,
+        )
+    return unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,28 @@
+"""Exponential moving average of weights, with the warm-up that short trainings need."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+
+class ExponentialAverage:
+    """Keeps `average`, a frozen copy of `model`, as the running mean of its weights.
+
+    The decay grows as (1 + n) / (10 + n) up to `decay`, so that the random initial weights are forgotten.
+    """
+
+    def __init__(self, model: nn.Module, *, decay: float) -> None:
+        self.average = copy.deepcopy(model).requires_grad_(False).eval()
+        self.decay = decay
+        self._source = list(model.parameters())
+        self._target = list(self.average.parameters())
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Move the average towards the model after optimizer step `step` (1, 2, …)."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        targets: list[Tensor] = [target.data for target in self._target]
+        torch._foreach_lerp_(targets, [source.data for source in self._source], 1 - decay)

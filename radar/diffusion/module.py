@@ -1,0 +1,109 @@
+"""The LightningModule: ε-prediction with the L2 loss (Ho et al. 2020, eq. 14; METHOD, step 3)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from radar.config import DiffusionConfig, TrainingConfig
+from radar.diffusion.ema import ExponentialAverage
+from radar.diffusion.schedule import NoiseSchedule
+from radar.diffusion.unet import UNet
+from radar.errors import RunError
+from radar.seeds import generator
+
+
+class DiffusionModule(lightning.LightningModule):
+    """Trains `unet` on patches `(B, C, p, p)` in [−1, 1]; `average` is what scoring uses afterwards.
+
+    Noise and timesteps of step n are a function of (seed, rank, n), so a resumed run repeats an uninterrupted one.
+    """
+
+    def __init__(
+        self,
+        unet: UNet,
+        schedule: NoiseSchedule,
+        *,
+        diffusion: DiffusionConfig,
+        training: TrainingConfig,
+        seed: int,
+        fused: bool,
+    ) -> None:
+        super().__init__()
+        self.unet = unet
+        self.schedule = schedule
+        self.diffusion = diffusion
+        self.training_config = training
+        self.seed = seed
+        self.fused = fused
+        self.ema = ExponentialAverage(unet, decay=training.ema_decay)
+        self.average = self.ema.average  # a submodule, so that it moves, is stored and is restored with the rest
+        self._loss_sum = torch.zeros(())
+
+    def loss(self, network: UNet, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
+        """Mean squared error of ε̂ per image, `(B,)`."""
+        predicted = network(self.schedule(clean, noise, timestep), timestep)
+        return F.mse_loss(predicted.float(), noise, reduction="none").mean(dim=(1, 2, 3))
+
+    def draw_timesteps(self, count: int, stream: torch.Generator) -> Tensor:
+        """Timesteps `(count,)` in 1…T: uniform as published, or log-uniform, which visits the small ones often."""
+        uniform = torch.rand(count, generator=stream, device=stream.device)
+        last = self.schedule.timesteps
+        if self.diffusion.timestep_sampling == "log_uniform":
+            uniform = (torch.exp(uniform * math.log(last + 1)) - 1) / last
+        return (uniform * last).long().clamp(max=last - 1) + 1
+
+    def training_step(self, patches: Tensor, batch_index: int) -> Tensor:
+        stream = generator(self.device, self.seed, "training", self.global_rank, self.global_step)
+        timestep = self.draw_timesteps(len(patches), stream)
+        noise = torch.randn(patches.shape, generator=stream, device=self.device)
+        loss = self.loss(self.unet, patches, noise, timestep).mean()
+        self._loss_sum += loss.detach()
+        return loss
+
+    def on_train_epoch_start(self) -> None:
+        self._loss_sum = torch.zeros((), device=self.device)
+        self._first_step = self.global_step
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.ema.update(self.global_step)
+
+    def on_train_epoch_end(self) -> None:
+        loss = self._loss_sum / max(1, self.global_step - self._first_step)
+        self.log("train_loss", loss, sync_dist=True)
+        if not math.isfinite(loss.item()):
+            raise RunError(
+                f"training.learning_rate={self.training_config.learning_rate}: the loss is not finite at step "
+                f"{self.global_step}; lower the learning rate or set trainer.precision=32-true"
+            )
+
+    def validation_step(self, patches: Tensor, batch_index: int) -> None:
+        """Loss of the averaged weights on held-out normals, at fixed noise and each of the chosen timesteps."""
+        for timestep in self.diffusion.validation_timesteps:
+            stream = generator(self.device, self.seed, "validation", batch_index, timestep)
+            noise = torch.randn(patches.shape, generator=stream, device=self.device)
+            steps = torch.full((len(patches),), timestep, device=self.device)
+            loss = self.loss(self.average, patches, noise, steps).mean()
+            self.log(f"validation_loss/t{timestep}", loss, batch_size=len(patches), sync_dist=True)
+            self.log("validation_loss", loss, batch_size=len(patches), prog_bar=False, sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        training = self.training_config
+        optimizer = torch.optim.AdamW(
+            self.unet.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=self.fused
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def learning_rate_factor(self, step: int) -> float:
+        """Linear warm-up, then constant or half a cosine down to zero at the last step."""
+        training = self.training_config
+        warm_up = min(1.0, (step + 1) / (training.warmup_steps + 1))
+        if training.learning_rate_schedule == "constant":
+            return warm_up
+        return warm_up * 0.5 * (1 + math.cos(math.pi * min(1.0, step / training.max_steps)))
