@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from omegaconf import MISSING
 
-from radar.errors import ConfigError
 
 
 def _number(*, minimum: float | None = None, maximum: float | None = None, above: float | None = None,

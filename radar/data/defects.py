@@ -15,6 +15,7 @@ from scipy import ndimage
 
 FloatArray = NDArray[np.float64]
 
+LENS = 0.55  # px, blur of the camera: what is planted is as sharp as what it is planted on, no more
 VISIBLE = 0.12  # opacity below which a defect is dropped: what is left of it would drown in the grain
 LARGEST = 0.14  # share of the image that one defect may cover
 
@@ -37,7 +38,7 @@ DefectDrawer = Callable[[Scene, np.random.Generator], Planted]
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma_y: float, sigma_x: float) -> FloatArray:
     """Gaussian noise (H, W) of mean 0 and variance 1 with a Gaussian correlation of `sigma_y`, `sigma_x` px."""
     # The filter is periodic, so the field is drawn larger and cropped: opposite borders must not match.
-    height, width = (ndimage_size(n, s) for n, s in zip(shape, (sigma_y, sigma_x), strict=True))
+    height, width = (_roomy(n, s) for n, s in zip(shape, (sigma_y, sigma_x), strict=True))
     decay_y = np.exp(-2.0 * (np.pi * sigma_y * np.fft.fftfreq(height)) ** 2)
     decay_x = np.exp(-2.0 * (np.pi * sigma_x * np.fft.fftfreq(width)) ** 2)
     spectrum = np.fft.rfft2(rng.standard_normal((height, width)))
@@ -47,14 +48,14 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma_y: floa
     return np.asarray(field / np.sqrt(variance), dtype=np.float64)
 
 
-def ndimage_size(length: int, sigma: float) -> int:
+def _roomy(length: int, sigma: float) -> int:
     """A size (px) that holds `length` and four `sigma` of margin, rounded up to a multiple of 16 for a fast FFT."""
     return 16 * int(np.ceil((length + 4.0 * sigma) / 16.0))
 
 
 def plant(scene: Scene, drawer: DefectDrawer, rng: np.random.Generator, contrast: float) -> tuple[FloatArray, NDArray[np.bool_]]:
     """The reflectance (H, W) with one defect in it, `contrast` times as strong as designed, and its mask (H, W)."""
-    opacity, altered = drawer(scene, rng)
+    opacity, altered = (ndimage.gaussian_filter(field, LENS, mode="nearest") for field in drawer(scene, rng))
     level = max(VISIBLE, float(np.quantile(opacity, 1.0 - LARGEST)))
     mask = opacity > min(level, 0.5 * float(opacity.max()))
     change = contrast * np.where(mask, opacity, 0.0) * (altered - scene.reflectance)
@@ -123,18 +124,20 @@ def under_extrusion(scene: Scene, rng: np.random.Generator) -> Planted:
     first = scene.layer[row, column]
     count = int(rng.integers(1, 3))
     chosen = (scene.layer >= first) & (scene.layer < first + count)
-    length = rng.uniform(22.0, 42.0) / count
-    ragged = 3.0 * smooth_noise(rng, scene.reflectance.shape, scene.period / 2.0, 2.0 * scene.unit)
-    starved = _ramp((0.5 * length - np.abs(along) + ragged) / 5.0)
-    thread = 0.34 + 0.10 * smooth_noise(rng, scene.reflectance.shape, scene.period, 3.0 * scene.unit)
-    gap = _ramp((np.abs(scene.phase - rng.uniform(0.3, 0.7)) - 0.5 * thread) / 0.18 + 0.5)
-    dark = 0.20 + 0.03 * smooth_noise(rng, scene.reflectance.shape, scene.unit, 2.0 * scene.unit)
-    return chosen * starved * (0.25 + 0.75 * gap), dark
+    length = rng.uniform(26.0, 44.0) / np.sqrt(count)
+    # Each layer starves and recovers at its own place.
+    late = rng.normal(0.0, 3.0, int(scene.layer.max()) + 1)[scene.layer]
+    wander = 1.2 * smooth_noise(rng, scene.reflectance.shape, 2.0 * scene.period, 2.5 * scene.unit)
+    starved = _ramp((0.5 * length - np.abs(along - late) + wander) / 9.0)
+    thread = 1.0 - starved * (0.66 + 0.10 * smooth_noise(rng, scene.reflectance.shape, scene.period, 3.0 * scene.unit))
+    gap = _ramp((np.abs(scene.phase - rng.uniform(0.3, 0.7)) - 0.5 * thread) / 0.2 + 0.5)
+    dark = 0.19 + 0.03 * smooth_noise(rng, scene.reflectance.shape, scene.unit, 2.0 * scene.unit)
+    return chosen * starved * (0.3 + 0.7 * gap), dark
 
 
 def blob(scene: Scene, rng: np.random.Generator) -> Planted:
     """A drop of surplus material: lit from above, in its own shadow below."""
-    length, width = rng.uniform(3.6, 7.0), rng.uniform(3.0, 4.8)
+    length, width = rng.uniform(3.6, 8.0), rng.uniform(3.0, 4.8)
     along, across = _axes(scene, rng, rng.uniform(-0.3, 0.3))
     uneven = 0.10 * smooth_noise(rng, scene.reflectance.shape, 2.5 * scene.unit, 2.5 * scene.unit)
     radius = np.hypot(along / length, across / width) + uneven
@@ -158,15 +161,17 @@ def stringing(scene: Scene, rng: np.random.Generator) -> Planted:
 
 
 def layer_shift(scene: Scene, rng: np.random.Generator) -> Planted:
-    """A few layers that sag or rise by about half a layer over a short stretch."""
+    """A few layers displaced by about half a layer over a short stretch."""
     along, across = _axes(scene, rng, 0.0, margin=0.28)
-    width, height = rng.uniform(10.0, 17.0), rng.uniform(8.0, 12.0)
-    field = _ramp((1.0 - np.hypot(along / width, across / height)) / 0.7)
-    drop = rng.choice([-1.0, 1.0]) * rng.uniform(0.45, 0.7) * scene.period
+    width, height = rng.uniform(11.0, 19.0), rng.uniform(12.0, 16.0)
+    # Steps at the sides, where the head stalled; above and below, the layers close the gap by and by.
+    steps = _ramp((width - along) / rng.uniform(2.0, 9.0)) * _ramp((width + along) / rng.uniform(2.0, 9.0))
+    field = steps * _ramp((height - np.abs(across)) / (0.85 * height))
+    drop = rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 0.6) * scene.period
     y, x = np.mgrid[: field.shape[0], : field.shape[1]].astype(np.float64)
     moved = ndimage.map_coordinates(scene.reflectance, [y - drop * field, x], order=1, mode="nearest")
     # The displacement fades out by itself: opacity only says where it is worth a mask.
-    return np.minimum(1.0, field / 0.25), np.asarray(moved, dtype=np.float64)
+    return np.minimum(1.0, field / 0.4), np.asarray(moved, dtype=np.float64)
 
 
 def scratch(scene: Scene, rng: np.random.Generator) -> Planted:
@@ -203,26 +208,26 @@ def crack(scene: Scene, rng: np.random.Generator) -> Planted:
 
 def glue_strip(scene: Scene, rng: np.random.Generator) -> Planted:
     """A smear of half-transparent glue: the speckle fades under it, its rim catches the light."""
-    shape = _patch(scene, rng, rng.uniform(0.0, np.pi), rng.uniform(16.0, 26.0), rng.uniform(4.5, 7.0), 0.30, 0.12)
+    shape = _patch(scene, rng, rng.uniform(0.0, np.pi), rng.uniform(18.0, 28.0), rng.uniform(5.5, 8.0), 0.28, 0.12)
     rim = shape * (1.0 - shape) * 4.0
-    milk = rng.uniform(0.52, 0.62) + 0.03 * smooth_noise(rng, shape.shape, 4.0 * scene.unit, 4.0 * scene.unit)
-    return 0.72 * shape, milk + 0.16 * rim
+    milk = rng.uniform(0.58, 0.68) + 0.03 * smooth_noise(rng, shape.shape, 4.0 * scene.unit, 4.0 * scene.unit)
+    return 0.86 * shape, milk + 0.20 * rim
 
 
 def oil(scene: Scene, rng: np.random.Generator) -> Planted:
     """A soft stain: the stone drinks the oil and darkens, its darkest ring at the border."""
-    shape = _patch(scene, rng, rng.uniform(0.0, np.pi), rng.uniform(11.0, 17.0), rng.uniform(8.0, 12.0), 0.45, 0.14)
+    shape = _patch(scene, rng, rng.uniform(0.0, np.pi), rng.uniform(12.0, 19.0), rng.uniform(8.0, 13.0), 0.40, 0.14)
     strength = rng.uniform(0.30, 0.42) * (1.0 + 0.35 * 4.0 * shape * (1.0 - shape))
     return shape, scene.reflectance * (1.0 - strength)
 
 
 def rough(scene: Scene, rng: np.random.Generator) -> Planted:
     """A place where the polish is gone: the crystals vanish in a fine, matt grain with pits."""
-    shape = _patch(scene, rng, rng.uniform(0.0, np.pi), rng.uniform(11.0, 18.0), rng.uniform(8.0, 12.0), 0.25, 0.2)
+    shape = _patch(scene, rng, rng.uniform(0.0, np.pi), rng.uniform(14.0, 20.0), rng.uniform(10.0, 14.0), 0.22, 0.2)
     mean = float(scene.reflectance.mean())
     fine = smooth_noise(rng, shape.shape, 0.7 * scene.unit, 0.7 * scene.unit)
     pits = _ramp((smooth_noise(rng, shape.shape, scene.unit, scene.unit) - 1.3) / 0.4)
-    return 0.85 * shape, mean + 0.09 * fine - 0.22 * pits
+    return 0.95 * shape, mean - 0.04 + 0.11 * fine - 0.22 * pits
 
 
 def gray_stroke(scene: Scene, rng: np.random.Generator) -> Planted:
@@ -230,12 +235,12 @@ def gray_stroke(scene: Scene, rng: np.random.Generator) -> Planted:
     angle = rng.uniform(0.0, np.pi)
     along, across = _axes(scene, rng, angle, margin=0.28)
     offset, _ = _meander(rng, along, [(30.0, 4.0)])
-    width, length = rng.uniform(6.0, 9.0), rng.uniform(30.0, 50.0)
+    width, length = rng.uniform(7.0, 10.0), rng.uniform(34.0, 54.0)
     lane = across - offset
     streak, _ = _meander(rng, lane, [(0.8, 1.0)])
     ends = _ramp((0.5 * length - np.abs(along) + 2.0 * streak) / 6.0)
     body = _ramp((0.5 * width - np.abs(lane)) / 1.5) * ends
-    return body * np.clip(0.82 + 0.12 * streak, 0.3, 1.0), rng.uniform(0.40, 0.50) + 0.03 * streak
+    return body * np.clip(0.92 + 0.10 * streak, 0.4, 1.0), rng.uniform(0.36, 0.46) + 0.03 * streak
 
 
 DEFECTS: dict[str, dict[str, DefectDrawer]] = {

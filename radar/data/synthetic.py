@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from radar.config import SyntheticConfig
-from radar.data.defects import DEFECTS, FloatArray, Scene, plant, smooth_noise
+from radar.data.defects import DEFECTS, LENS, FloatArray, Scene, plant, smooth_noise
 
 Part = Literal["train", "normal", "defective"]  # a set of images with its own numbering
 
@@ -97,10 +97,10 @@ def _printed_layers(rng: np.random.Generator, side: int) -> Scene:
     count = int(np.ceil(side / period)) + 8
     x = np.arange(side, dtype=np.float64)
     # Edges of the layers (count, W), from above the image to below it.
-    thickness = period * (1.0 + 0.045 * np.clip(rng.standard_normal(count), -2.0, 2.0))
+    thickness = period * (1.0 + 0.055 * np.clip(rng.standard_normal(count), -2.0, 2.0))
     edges = np.cumsum(thickness)[:, None] - (3.0 + rng.random()) * period
     edges = edges + 0.10 * period * smooth_noise(rng, (1, side), 0.0, 18.0 * unit)
-    edges = edges + 0.035 * period * smooth_noise(rng, (count, side), 0.0, 7.0 * unit)
+    edges = edges + 0.04 * period * smooth_noise(rng, (count, side), 0.0, 7.0 * unit)
     edges = edges + rng.uniform(-0.02, 0.02) * (x - side / 2.0)
     y = np.arange(side, dtype=np.float64)
     layer = np.clip((edges[:, None, :] <= y[None, :, None]).sum(axis=0) - 1, 0, count - 2)
@@ -166,7 +166,7 @@ def _fleck(noise: FloatArray, level: float) -> FloatArray:
 
 def _focus(reflectance: FloatArray) -> FloatArray:
     """The surface through a lens of ordinary sharpness: without it, edges would be jagged."""
-    return np.asarray(ndimage.gaussian_filter(reflectance, 0.55, mode="nearest"), dtype=np.float64)
+    return np.asarray(ndimage.gaussian_filter(reflectance, LENS, mode="nearest"), dtype=np.float64)
 
 
 _TEXTURES: dict[str, Callable[[np.random.Generator, int], Scene]] = {

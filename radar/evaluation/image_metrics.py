@@ -17,11 +17,10 @@ class ImageMetrics:
     """Image-level measures, each in [0, 1]; `None` where the test set cannot define it.
 
     `accuracy`, `precision`, `recall`, `f1` and `false_positive_rate` judge the detector's own decisions; precision is 0
-    where nothing is called anomalous (scikit-learn's `zero_division=0`). `f1_max_oracle` **peeks**: it is the best F1 of
-    any threshold on the test scores, so no detector earns it. `f1_all_anomalous` is the trivial F1 of calling every
-    image anomalous, to be printed beside every other F1. Measures that weigh one class against the other (precision,
-    every F1, AUROC, average precision) need both classes; recall needs an anomalous image, the false positive rate a
-    normal one.
+    where nothing is called anomalous (scikit-learn's `zero_division=0`). `f1_max_oracle` **peeks**: the best F1 of any
+    threshold on the test scores, so no detector earns it. `f1_all_anomalous` is the trivial F1 of calling every image
+    anomalous, to be printed beside every other F1. Measures that weigh one class against the other (precision, every
+    F1, AUROC, average precision) need both; recall needs an anomalous image, the false positive rate a normal one.
     """
 
     normal: int
@@ -126,13 +125,14 @@ def _checked(
     truth, ranking, called = np.asarray(labels), np.asarray(scores, dtype=np.float64), np.asarray(decisions)
     if not (truth.ndim == 1 and truth.shape == ranking.shape == called.shape and truth.size > 0):
         raise DataError(
-            f"labels {truth.shape}, scores {ranking.shape} and decisions {called.shape} must be one non-empty column each"
+            f"labels {truth.shape}, scores {ranking.shape} and decisions {called.shape}: "
+            "give three columns of one length, with at least one image"
         )
     if not np.isin(truth, (0, 1)).all():
         raise DataError(f"labels must be 0 (normal) or 1 (anomalous), found {np.unique(truth).tolist()}")
     if not np.isfinite(ranking).all():
         first = int(np.flatnonzero(~np.isfinite(ranking))[0])
-        raise DataError(f"scores[{first}] is {ranking[first]}; every score must be finite, so mend the model that gave it")
+        raise DataError(f"scores[{first}] is {ranking[first]}, not finite; mend the model that gave it")
     if called.dtype != np.bool_:
         raise DataError(f"decisions must be bool (True: called anomalous), not {called.dtype}")
     return truth.astype(np.bool_), ranking, called

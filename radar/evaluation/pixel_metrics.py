@@ -80,9 +80,9 @@ def pixel_metrics(
 def pixel_metrics_of(items: Iterable[PixelItem], limit: float) -> PixelMetrics:
     """Measure anomaly maps that are drawn one at a time, so that a caller may upsample each as it is asked for.
 
-    Each item is (map (H, W) float, higher is more anomalous; mask (H, W) bool, True on a defect, or `None`; label 0 / 1).
-    H and W may differ between images. Scores are compared as float32. `limit` in (0, 1] is the false positive rate up
-    to which AUPRO integrates. Raises `DataError` naming the image's position where an item or `limit` is wrong.
+    Each item is (map (H, W) float, higher is more anomalous; mask (H, W) bool, True on a defect, or `None`; label 0 or
+    1). H and W may differ between images. Scores are compared as float32. `limit` in (0, 1] is the false positive rate
+    up to which AUPRO integrates. Raises `DataError` naming the image's position where an item or `limit` is wrong.
     """
     if not 0.0 < limit <= 1.0:
         raise DataError(f"false positive rate limit is {limit}; it must lie in (0, 1]")
@@ -191,23 +191,21 @@ def _average_precision(counts: _Counts) -> float:
 
 def _aupro(counts: _Counts, limit: float) -> float:
     """Area under the per-region overlap up to the false positive rate `limit`, divided by `limit`."""
-    false_positive_rate, overlap = _overlap_curve(counts)
-    inside = int(np.searchsorted(false_positive_rate, limit, side="right"))
+    rate, overlap = _overlap_curve(counts)
+    inside = int(np.searchsorted(rate, limit, side="right"))
     overlap_at_limit = float(overlap[inside - 1])
     if inside < overlap.size:
-        step = (limit - false_positive_rate[inside - 1]) / (false_positive_rate[inside] - false_positive_rate[inside - 1])
+        step = (limit - rate[inside - 1]) / (rate[inside] - rate[inside - 1])
         overlap_at_limit += float(step * (overlap[inside] - overlap[inside - 1]))
-    area = np.trapezoid(
-        np.append(overlap[:inside], overlap_at_limit), np.append(false_positive_rate[:inside], limit)
-    )
+    area = np.trapezoid(np.append(overlap[:inside], overlap_at_limit), np.append(rate[:inside], limit))
     return min(1.0, float(area / limit))
 
 
 def _overlap_curve(counts: _Counts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The corners (2K + 2,) of the exact curve: false positive rate, and per-region overlap averaged over all regions.
 
-    At each distinct defective score the curve first runs level, through the normal pixels above it, and then straight to
-    where all that tie with it are called: the same points as one threshold per distinct score gives.
+    At each distinct defective score the curve first runs level, through the normal pixels above it, and then straight
+    to where all that tie with it are called: the same curve as one threshold per distinct score gives.
     """
     total = np.cumsum(counts.overlap)
     after = total / total[-1]  # total[-1] is the number of regions, up to rounding

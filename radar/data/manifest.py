@@ -1,0 +1,124 @@
+"""Split manifests: one CSV row per image, read, checked, hashed and written."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from radar.data.sample import NORMAL_DEFECT, SPLITS, Sample, Split
+from radar.errors import DataError
+
+COLUMNS = ("path", "content_hash", "split", "label", "defect", "mask", "group")
+ANOMALOUS_DEFECT = "anomalous"  # defect name where none is given
+
+
+def manifest_text(samples: Iterable[Sample]) -> str:
+    """The CSV text: a header and the rows sorted by path, lines ended by a line feed on every system."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for sample in sorted(samples, key=lambda sample: sample.path):
+        writer.writerow([sample.path, sample.content_hash, sample.split, sample.label, sample.defect,
+                         sample.mask or "", sample.group])
+    return buffer.getvalue()
+
+
+def manifest_hash(samples: Iterable[Sample]) -> str:
+    """SHA-256 of the manifest's text, content hashes and all; the order of the samples does not matter."""
+    return hashlib.sha256(manifest_text(samples).encode()).hexdigest()
+
+
+def write_manifest(samples: Iterable[Sample], path: Path) -> None:
+    """Write to a temporary name, then rename, so that a reader never meets half a manifest."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(manifest_text(samples), encoding="utf-8", newline="")
+    temporary.replace(path)
+
+
+def read_manifest(path: Path) -> tuple[Sample, ...]:
+    """Read and check every row by itself; files are not looked at.
+
+    Blank are allowed: content_hash, mask, group (then the path) and defect (then "good" or "anomalous").
+    Raises DataError naming the file, the row and what to do.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such manifest; check dataset.manifest")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            _check_columns(reader.fieldnames or (), path)
+            samples = [_sample(row, f"{path}, row {number}") for number, row in enumerate(reader, start=2)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a CSV text in UTF-8 ({error}); save it as one") from error
+    if not samples:
+        raise DataError(f"{path}: the manifest has no rows; list at least one image")
+    _check_unique(samples, path)
+    return tuple(sorted(samples, key=lambda sample: sample.path))
+
+
+def _check_columns(found: Sequence[str], path: Path) -> None:
+    missing = [column for column in COLUMNS if column not in found]
+    if missing:
+        raise DataError(f"{path}: column {', '.join(missing)} is missing; a manifest has {','.join(COLUMNS)}")
+
+
+def _sample(row: Mapping[str, str | None], where: str) -> Sample:
+    cells = {column: (row[column] or "").strip() for column in COLUMNS}
+    label = _label(cells["label"], where)
+    split = _split(cells["split"], where)
+    if label == 1 and split != "test":
+        raise DataError(f"{where}: {cells['path']} is anomalous and in {split}; only test may hold anomalous images")
+    mask = _relative(cells["mask"], "mask", where) if cells["mask"] else None
+    path = _relative(cells["path"], "path", where)
+    return Sample(path=path, content_hash=cells["content_hash"].lower(), split=split, label=label,
+                  defect=cells["defect"] or (ANOMALOUS_DEFECT if label else NORMAL_DEFECT), mask=mask,
+                  group=cells["group"] or path)
+
+
+def _label(text: str, where: str) -> int:
+    if text not in ("0", "1"):
+        raise DataError(f"{where}: label {text!r}; write 0 for normal or 1 for anomalous")
+    return int(text)
+
+
+def _split(text: str, where: str) -> Split:
+    for split in SPLITS:
+        if text == split:
+            return split
+    raise DataError(f"{where}: unknown split {text!r}; write one of {', '.join(SPLITS)}")
+
+
+def _relative(text: str, column: str, where: str) -> str:
+    path = PurePosixPath(text)
+    if not text or path.is_absolute() or ".." in path.parts:
+        raise DataError(f"{where}: {column} {text!r} does not lie in the data set's folder; write it relative to that")
+    return str(path)
+
+
+def _check_unique(samples: Sequence[Sample], path: Path) -> None:
+    seen: set[str] = set()
+    for sample in samples:
+        if sample.path in seen:
+            raise DataError(f"{path}: {sample.path} is listed twice; keep one row")
+        seen.add(sample.path)
+
+
+def check_files(samples: Iterable[Sample], folder: Path, manifest: Path) -> None:
+    """Raise DataError for the first image or mask that is not in `folder`."""
+    for sample in samples:
+        for name in filter(None, (sample.path, sample.mask)):
+            if not (folder / name).is_file():
+                raise DataError(f"{manifest}: {name} is not in {folder}; restore the file or remove the row")
+
+
+def check_hashes(samples: Iterable[Sample], hashes: Mapping[str, str], manifest: Path) -> None:
+    """Raise DataError for the first row whose content hash, if it states one, is not the file's in `hashes`."""
+    for sample in samples:
+        if sample.content_hash and sample.content_hash != hashes[sample.path]:
+            raise DataError(f"{manifest}: {sample.path} is not the file the manifest was made with (content hash "
+                            f"{hashes[sample.path][:12]}…, not {sample.content_hash[:12]}…); restore it or blank the cell")

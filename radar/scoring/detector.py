@@ -1,0 +1,102 @@
+"""From features to an anomaly score and a decision; fitted on normal images alone."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radar.config import ContaminationConfig, DetectorConfig
+from radar.errors import RunError
+from radar.scoring.forest import Floats, Forest
+from radar.seeds import stream_seed
+
+
+class Detector(Protocol):
+    """`score` is higher for more anomalous points `(N, F)`; above `threshold` the decision is anomalous."""
+
+    threshold: float
+
+    def score(self, points: Floats) -> Floats: ...
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]: ...
+
+
+class ForestDetector:
+    """Isolation Forest with the contamination quantile of its own fitting points as threshold (METHOD, step 6)."""
+
+    def __init__(self, forest: Forest, threshold: float) -> None:
+        self.forest = forest
+        self.threshold = threshold
+
+    def score(self, points: Floats) -> Floats:
+        return self.forest.anomaly_score(points)
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        return {**self.forest.arrays(), "detector_threshold": np.array(self.threshold)}
+
+
+class UpperTailDetector:
+    """The largest of the features' robust z-scores of their logarithm: one-sided, and far outliers do not tie.
+
+    The threshold is the conformal quantile ⌈(n + 1)(1 − contamination)⌉ of the fitting points' scores; with too few of
+    them for that quantile, their largest score.
+    """
+
+    def __init__(self, centre: Floats, spread: Floats, threshold: float) -> None:
+        self.centre = centre
+        self.spread = spread
+        self.threshold = threshold
+
+    def score(self, points: Floats) -> Floats:
+        return np.asarray(((_log(points) - self.centre) / self.spread).max(axis=1))
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        return {"centre": self.centre, "spread": self.spread, "detector_threshold": np.array(self.threshold)}
+
+
+def _log(points: Floats) -> Floats:
+    return np.log(np.maximum(points, np.finfo(np.float64).tiny))
+
+
+def _fit_forest(points: Floats, config: DetectorConfig, contamination: float, seed: int) -> ForestDetector:
+    forest = Forest.fit(
+        points, trees=config.trees, max_samples=config.max_samples, seed=stream_seed(seed, "detector")
+    )
+    # scikit-learn's offset_: the percentile of the fitting points' own scores
+    threshold = -np.percentile(-forest.anomaly_score(points), 100 * contamination)
+    return ForestDetector(forest, float(threshold))
+
+
+def _fit_upper_tail(points: Floats, contamination: float) -> UpperTailDetector:
+    logs = _log(points)
+    centre = np.median(logs, axis=0)
+    # 1.4826 · median absolute deviation estimates the standard deviation of a Gaussian
+    spread = np.maximum(1.4826 * np.median(np.abs(logs - centre), axis=0), np.finfo(np.float32).eps)
+    scores = np.sort(UpperTailDetector(centre, spread, 0.0).score(points))
+    rank = min(len(scores), int(np.ceil((len(scores) + 1) * (1 - contamination))))
+    return UpperTailDetector(centre, spread, float(scores[rank - 1]))
+
+
+def fit_detector(points: Floats, *, detector: DetectorConfig, contamination: ContaminationConfig, seed: int) -> Detector:
+    """A detector fitted on the features `(N, F)` of normal images. Raises `RunError` where they are too few or not finite."""
+    if len(points) < 2 or not np.isfinite(points).all():
+        raise RunError(
+            f"detector.fitted_on={detector.fitted_on}: needs at least two normal images with finite features, "
+            f"got {int(np.isfinite(points).all(axis=1).sum())} of {len(points)}"
+        )
+    if detector.name == "upper_tail":
+        return _fit_upper_tail(points, contamination.value)
+    return _fit_forest(points, detector, contamination.value, seed)
+
+
+def detector_from_arrays(arrays: dict[str, NDArray[np.generic]]) -> Detector:
+    """The inverse of a detector's `arrays`. Raises `RunError` where they do not describe one."""
+    try:
+        threshold = float(arrays["detector_threshold"])  # type: ignore[arg-type]
+        if "centre" in arrays:
+            return UpperTailDetector(np.asarray(arrays["centre"], float), np.asarray(arrays["spread"], float), threshold)
+    except (KeyError, TypeError, ValueError):
+        raise RunError("detector: the stored detector is damaged; run the experiment again") from None
+    return ForestDetector(Forest.from_arrays(arrays), threshold)

@@ -1,0 +1,22 @@
+"""The two features of an edge map: its global L2 norm, and the largest L2 norm inside a sliding window (METHOD, step 5)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+FEATURE_NAMES = ("global_norm", "local_norm")
+
+
+def local_energy(edge_map: Tensor, window: int) -> Tensor:
+    """Sum of squares inside every full `window` × `window` square: `(B, H, W)` → `(B, H − w + 1, W − w + 1)`."""
+    squares = edge_map.square()[:, None]
+    return F.avg_pool2d(squares, window, stride=1, divisor_override=1)[:, 0]
+
+
+def features(edge_map: Tensor, window: int) -> Tensor:
+    """Edge maps `(B, H, W)` → `(B, 2)`: global and local norm, in the units of the noise."""
+    global_norm = edge_map.square().sum(dim=(1, 2)).sqrt()
+    local_norm = local_energy(edge_map, window).amax(dim=(1, 2)).sqrt()
+    return torch.stack([global_norm, local_norm], dim=1)

@@ -1,0 +1,147 @@
+"""From a composed config to a checked `Config`: ranges of single keys, then rules between keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
+
+from radar.config import Config
+from radar.errors import ConfigError
+
+CONTROLS = ("mean_brightness", "raw_sobel", "untrained")
+
+
+def parse(composed: DictConfig) -> Config:
+    """A typed, checked `Config`. Raises `ConfigError`, one line that names the key and the fix."""
+    try:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), composed))
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"{error.full_key}: no value is set; give one with {error.full_key}=…") from None
+    except InterpolationResolutionError as error:
+        raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
+    assert isinstance(config, Config)
+    for problem in _range_problems(config, ""):
+        raise ConfigError(problem)
+    for problem in _rule_problems(config):
+        raise ConfigError(problem)
+    return config
+
+
+def _range_problems(section: Any, prefix: str) -> Iterator[str]:
+    for item in fields(section):
+        key, value = prefix + item.name, getattr(section, item.name)
+        if is_dataclass(value):
+            yield from _range_problems(value, key + ".")
+        elif value is not None:
+            expected = _expected(value, **item.metadata)
+            if expected:
+                yield f"{key}={value}: must be {expected}"
+
+
+def _expected(
+    value: Any,
+    *,
+    choices: tuple[str, ...] | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> str:
+    """What `value` must be, or nothing where it already is."""
+    if choices is not None:
+        return "" if value in choices else "one of " + ", ".join(choices)
+    holds = {
+        f"≥ {minimum}": minimum is None or value >= minimum,
+        f"≤ {maximum}": maximum is None or value <= maximum,
+        f"> {above}": above is None or value > above,
+        f"< {below}": below is None or value < below,
+    }
+    # a number that is none fails every comparison, so it is never let through
+    return " and ".join(bound for bound, fulfilled in holds.items() if not fulfilled)
+
+
+def _rule_problems(config: Config) -> Iterator[str]:
+    yield from _dataset_problems(config)
+    yield from _unet_problems(config)
+    yield from _diffusion_problems(config)
+    yield from _scoring_problems(config)
+    yield from _trainer_problems(config)
+
+
+def _dataset_problems(config: Config) -> Iterator[str]:
+    dataset = config.dataset
+    if dataset.layout == "synthetic":
+        if dataset.synthetic is None:
+            yield "dataset.synthetic=null: layout synthetic needs it; use dataset=printed_layers or dataset=stochastic_tile"
+        elif config.patch.size > (dataset.image.size or dataset.synthetic.side):
+            yield _patch_too_large(config, dataset.image.size or dataset.synthetic.side)
+    elif dataset.root is None:
+        yield "dataset.root=null: give the folder of the images with dataset.root=FOLDER"
+    if dataset.layout == "folder" and dataset.folder is None:
+        yield "dataset.folder=null: layout folder needs dataset.folder.normal; use dataset=folder"
+    if dataset.image.size is not None and config.patch.size > dataset.image.size:
+        yield _patch_too_large(config, dataset.image.size)
+
+
+def _patch_too_large(config: Config, side: int) -> str:
+    return f"patch.size={config.patch.size}: must be ≤ the image's side, {side} px (dataset.image.size)"
+
+
+def _unet_problems(config: Config) -> Iterator[str]:
+    unet = config.unet
+    if not unet.channels:
+        yield "unet.channels=[]: needs the width of at least one level"
+        return
+    for width in unet.channels:
+        if width < 1 or width % min(unet.groups, width):
+            yield f"unet.channels={unet.channels}: {width} cannot be split into unet.groups={unet.groups} equal groups"
+    for level in unet.attention_levels:
+        if not 0 <= level < len(unet.channels):
+            yield f"unet.attention_levels={unet.attention_levels}: levels are 0 to {len(unet.channels) - 1}"
+        elif unet.channels[level] % unet.attention_heads:
+            yield f"unet.attention_heads={unet.attention_heads}: must divide the width {unet.channels[level]} of level {level}"
+    if unet.attention_levels and unet.channels[-1] % unet.attention_heads:
+        yield f"unet.attention_heads={unet.attention_heads}: must divide the last width, {unet.channels[-1]}"
+    if config.patch.size < 2 ** (len(unet.channels) - 1):
+        yield f"patch.size={config.patch.size}: too small for {len(unet.channels)} levels; shorten unet.channels"
+
+
+def _diffusion_problems(config: Config) -> Iterator[str]:
+    diffusion = config.diffusion
+    last = diffusion.timesteps
+    if config.timestep.value > last:
+        yield f"timestep.value={config.timestep.value}: must be ≤ diffusion.timesteps={last}"
+    if diffusion.first_beta > diffusion.last_beta:
+        yield f"diffusion.first_beta={diffusion.first_beta}: must be ≤ diffusion.last_beta={diffusion.last_beta}"
+    if not diffusion.validation_timesteps or not all(1 <= t <= last for t in diffusion.validation_timesteps):
+        yield f"diffusion.validation_timesteps={diffusion.validation_timesteps}: needs steps between 1 and {last}"
+
+
+def _scoring_problems(config: Config) -> Iterator[str]:
+    scoring = config.scoring
+    if scoring.draws == 0 and scoring.map == "residual":
+        yield "scoring.map=residual: no noise is added with scoring.draws=0; use scoring.map=prediction or scoring.draws=1"
+    if scoring.field == "stitched" and scoring.stride > config.patch.size:
+        yield f"scoring.stride={scoring.stride}: must be ≤ patch.size={config.patch.size}, or windows leave gaps"
+    if scoring.blur.kernel % 2 == 0:
+        yield f"scoring.blur.kernel={scoring.blur.kernel}: must be odd"
+    side = config.dataset.image.size
+    if side is not None and max(scoring.window, scoring.blur.kernel) > side:
+        yield f"scoring.window={scoring.window}, scoring.blur.kernel={scoring.blur.kernel}: must be ≤ the image's side, {side} px"
+    for control in config.method.controls:
+        if control not in CONTROLS:
+            yield f"method.controls={config.method.controls}: {control} is not one of " + ", ".join(CONTROLS)
+
+
+def _trainer_problems(config: Config) -> Iterator[str]:
+    trainer = config.trainer
+    if trainer.strategy == "auto" and trainer.devices > 1:
+        yield f"trainer.devices={trainer.devices}: several devices need trainer=ddp"
+    if config.training.warmup_steps > config.training.max_steps:
+        yield f"training.warmup_steps={config.training.warmup_steps}: must be ≤ training.max_steps={config.training.max_steps}"
