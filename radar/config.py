@@ -20,6 +20,11 @@ def _choice(*options: str) -> Any:
     return field(default=MISSING, metadata={"choices": options})
 
 
+def _section(kind: type) -> Any:
+    """A required section of keys."""
+    return field(default_factory=kind)
+
+
 @dataclass
 class ImageConfig:
     """How a file becomes a tensor."""
@@ -66,7 +71,7 @@ class DatasetConfig:
     validation_fraction: float = _number(above=0.0, below=1.0)  # share of the training normals held out
     test_fraction: float = _number(above=0.0, below=1.0)  # share of the normals for test, where the source has no split
     near_duplicates: str = _choice("error", "warn", "ignore")  # near-duplicates that cross train/test
-    image: ImageConfig = field(default_factory=ImageConfig)
+    image: ImageConfig = _section(ImageConfig)
     folder: Optional[FolderConfig] = MISSING
     synthetic: Optional[SyntheticConfig] = MISSING
 
@@ -137,7 +142,7 @@ class ScoringConfig:
     field: str = _choice("whole", "stitched")  # the image in one pass, or training-size windows blended
     stride: int = _number(minimum=1)  # px between stitched windows
     micro_batch: int = _number(minimum=1)  # windows per network pass, always this many (padded)
-    blur: BlurConfig = field(default_factory=BlurConfig)
+    blur: BlurConfig = _section(BlurConfig)
     edge: str = _choice("sobel", "none")
     window: int = _number(minimum=1)  # side of the local feature's sliding window, px
 
@@ -229,16 +234,16 @@ class Config:
     data_root: str = MISSING  # folder above the public data sets
     output_root: str = MISSING  # folder of the run directories
     tags: list[str] = MISSING
-    dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    patch: PatchConfig = field(default_factory=PatchConfig)
-    unet: UNetConfig = field(default_factory=UNetConfig)
-    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
-    timestep: TimestepConfig = field(default_factory=TimestepConfig)
-    scoring: ScoringConfig = field(default_factory=ScoringConfig)
-    contamination: ContaminationConfig = field(default_factory=ContaminationConfig)
-    detector: DetectorConfig = field(default_factory=DetectorConfig)
-    method: MethodConfig = field(default_factory=MethodConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    trainer: TrainerConfig = field(default_factory=TrainerConfig)
-    logger: LoggerConfig = field(default_factory=LoggerConfig)
-    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    dataset: DatasetConfig = _section(DatasetConfig)
+    patch: PatchConfig = _section(PatchConfig)
+    unet: UNetConfig = _section(UNetConfig)
+    diffusion: DiffusionConfig = _section(DiffusionConfig)
+    timestep: TimestepConfig = _section(TimestepConfig)
+    scoring: ScoringConfig = _section(ScoringConfig)
+    contamination: ContaminationConfig = _section(ContaminationConfig)
+    detector: DetectorConfig = _section(DetectorConfig)
+    method: MethodConfig = _section(MethodConfig)
+    training: TrainingConfig = _section(TrainingConfig)
+    trainer: TrainerConfig = _section(TrainerConfig)
+    logger: LoggerConfig = _section(LoggerConfig)
+    evaluation: EvaluationConfig = _section(EvaluationConfig)

@@ -44,6 +44,7 @@ class DiffusionModule(lightning.LightningModule):
         self.ema = ExponentialAverage(unet, decay=training.ema_decay)
         self.average = self.ema.average  # a submodule, so that it moves, is stored and is restored with the rest
         self._loss_sum = torch.zeros(())
+        self._first_step = 0
 
     def loss(self, network: UNet, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
         """Mean squared error of ε̂ per image, `(B,)`."""
@@ -73,14 +74,15 @@ class DiffusionModule(lightning.LightningModule):
     def on_train_batch_end(self, *_: Any) -> None:
         self.ema.update(self.global_step)
 
-    def on_train_epoch_end(self) -> None:
-        loss = self._loss_sum / max(1, self.global_step - self._first_step)
-        self.log("train_loss", loss, sync_dist=True)
-        if not math.isfinite(loss.item()):
+    def epoch_loss(self) -> float:
+        """Mean training loss of the epoch so far. Raises `RunError` where it is not finite."""
+        loss = (self._loss_sum / max(1, self.global_step - self._first_step)).item()
+        if not math.isfinite(loss):
             raise RunError(
                 f"training.learning_rate={self.training_config.learning_rate}: the loss is not finite at step "
                 f"{self.global_step}; lower the learning rate or set trainer.precision=32-true"
             )
+        return loss
 
     def validation_step(self, patches: Tensor, batch_index: int) -> None:
         """Loss of the averaged weights on held-out normals, at fixed noise and each of the chosen timesteps."""

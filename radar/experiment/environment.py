@@ -1,0 +1,61 @@
+"""Where a run was computed: versions, device, git revision, data."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import resource
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import radar
+
+_PACKAGES = (
+    "torch", "pytorch-lightning", "hydra-core", "omegaconf", "kornia", "scikit-learn", "scipy", "numpy", "pillow", "wandb",
+)  # fmt: skip
+
+
+def _git(*arguments: str) -> str | None:
+    """Output of a git command in the checkout that `radar` runs from; None for an installed wheel."""
+    folder = Path(radar.__file__).resolve().parent.parent
+    if not (folder / ".git").exists():
+        return None
+    try:
+        answer = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def describe_device(device: torch.device) -> str:
+    """A name that a table can print."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.processor() or platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+def peak_memory_mib() -> float:
+    """Largest resident memory of this process so far, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024 if platform.system() == "Linux" else peak / 1024**2
+
+
+def environment(device: torch.device, manifest_hash: str) -> dict[str, Any]:
+    """What `environment.json` holds."""
+    changes = _git("status", "--porcelain")
+    return {
+        "radar": radar.__version__,
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": describe_device(device),
+        "git_revision": _git("rev-parse", "HEAD"),
+        "git_modified": None if changes is None else bool(changes),
+        "data_manifest_hash": manifest_hash,
+    }

@@ -1,0 +1,34 @@
+"""Fingerprints: the hash of exactly what a result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+from radar.config import Config
+
+VERSION = 1  # raised when the same config and data would give another result
+
+# Keys that say where things lie, how they are called and what is drawn, but not what is computed.
+_WITHOUT_EFFECT = (
+    "name", "output_root", "data_root", "tags", "logger", "dataset.name", "dataset.root", "dataset.manifest", "trainer.progress",
+    "trainer.stack", "trainer.stack_memory_fraction", "trainer.workers",
+)  # fmt: skip
+
+
+def _without_effect_removed(tree: dict[str, Any]) -> dict[str, Any]:
+    for key in _WITHOUT_EFFECT:
+        *parents, leaf = key.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch[parent]
+        del branch[leaf]
+    return tree
+
+
+def fingerprint(config: Config, manifest_hash: str) -> str:
+    """40 hexadecimal digits for an experiment on the data of `manifest_hash`."""
+    content = {"version": VERSION, "config": _without_effect_removed(asdict(config)), "data": manifest_hash}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]

@@ -1,0 +1,93 @@
+"""The run directory: what a run leaves behind, and in which order, so that half a run is never taken for a whole one."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from radar.errors import RunError
+from radar.experiment.files import write_json
+
+DIRECTORY_DIGITS = 12  # of the fingerprint, in the directory's name
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Names of the files below one run's folder; `status.json` says done last of all."""
+
+    path: Path
+
+    config = property(lambda self: self.path / "config.yaml")
+    status = property(lambda self: self.path / "status.json")
+    metrics = property(lambda self: self.path / "metrics.json")
+    scores = property(lambda self: self.path / "scores.csv")
+    environment = property(lambda self: self.path / "environment.json")
+    manifest = property(lambda self: self.path / "manifest.csv")
+    history = property(lambda self: self.path / "history.csv")
+    network = property(lambda self: self.path / "unet.pt")
+    detector = property(lambda self: self.path / "detector.npz")
+    checkpoints = property(lambda self: self.path / "checkpoints")
+    figures = property(lambda self: self.path / "figures")
+
+    @staticmethod
+    def named(root: Path, name: str, fingerprint: str) -> RunDirectory:
+        """The directory of the run that computes `fingerprint`."""
+        return RunDirectory(root / f"{name}-{fingerprint[:DIRECTORY_DIGITS]}")
+
+    def read_status(self) -> dict[str, Any]:
+        """The content of `status.json`; an empty dictionary for a run that never started."""
+        try:
+            status: dict[str, Any] = json.loads(self.status.read_text())
+        except FileNotFoundError:
+            return {}
+        return status
+
+    def read_metrics(self) -> dict[str, Any]:
+        """The metrics of a done run. Raises `RunError` where it is not done."""
+        if self.read_status().get("state") != "done":
+            raise RunError(f"{self.path}: the run is not done; start it again with the same command")
+        metrics: dict[str, Any] = json.loads(self.metrics.read_text())
+        return metrics
+
+    @contextmanager
+    def running(self, fingerprint: str) -> Iterator[None]:
+        """Hold the directory for one run; its status is running, then done or failed.
+
+        Raises `RunError` at once where another process holds it. The kernel lets go of the lock of a process that dies.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(f"{self.path}: another process is computing this run; wait for it or change the config") from None
+            yield from self._recorded(fingerprint)
+
+    def _recorded(self, fingerprint: str) -> Iterator[None]:
+        began = time.time()
+        record = {"fingerprint": fingerprint, "process": os.getpid(), "started": _clock(began)}
+        write_json(self.status, {"state": "running", **record})
+        try:
+            yield
+        except BaseException as error:
+            failure = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+            # a full disk may be why it failed: then the status stays at running, which nobody reads as done
+            with suppress(OSError):
+                write_json(self.status, {"state": "failed", **record, "ended": _clock(time.time()), **failure})
+            raise
+        ended = time.time()
+        write_json(
+            self.status, {"state": "done", **record, "ended": _clock(ended), "seconds": round(ended - began, 3)}
+        )
+
+
+def _clock(moment: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))

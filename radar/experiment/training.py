@@ -1,0 +1,132 @@
+"""The fit stage: a Lightning trainer around the diffusion module, resumed from its last checkpoint where there is one."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from torch import Tensor
+
+from radar.config import Config
+from radar.data.datamodule import PatchDataModule
+from radar.diffusion.build import build_schedule, build_unet
+from radar.diffusion.module import DiffusionModule
+from radar.diffusion.unet import UNet
+from radar.errors import ConfigError, RunError
+from radar.progress import Report
+
+Row = dict[str, float]
+_PROGRESS_STEPS = 10  # a report per step would cost more than it tells
+
+
+def resolve_device(config: Config) -> torch.device:
+    """The device that trains and scores. Raises `ConfigError` where `trainer.accelerator=gpu` finds none."""
+    available = torch.cuda.is_available()
+    if config.trainer.accelerator == "gpu" and not available:
+        raise ConfigError("trainer.accelerator=gpu: no GPU is available; use trainer=cpu or trainer=auto")
+    return torch.device("cuda" if available and config.trainer.accelerator != "cpu" else "cpu")
+
+
+class History(Callback):
+    """One row per epoch: step, losses, learning rate. Its rows travel in the checkpoint, so a resumed run has all of them."""
+
+    def __init__(self, publish: Callable[[Row], None]) -> None:
+        self.rows: list[Row] = []
+        self.publish = publish
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        assert isinstance(pl_module, DiffusionModule)
+        if self.rows and self.rows[-1]["step"] == trainer.global_step:
+            return  # a resumed trainer ends the epoch of its checkpoint once more
+        row = {"step": float(trainer.global_step), "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"])}
+        row["train_loss"] = pl_module.epoch_loss()
+        row |= {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        self.rows.append(row)
+        self.publish(row)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
+
+
+class StepReport(Callback):
+    """Tells a progress report how far training is."""
+
+    def __init__(self, report: Report, steps: int) -> None:
+        self.report = report
+        self.steps = steps
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        if trainer.global_step % _PROGRESS_STEPS == 0 or trainer.global_step == self.steps:
+            self.report(trainer.global_step, self.steps, "Training")
+
+
+def _quiet_lightning() -> None:
+    """Silence what Lightning says about choices that this project has made on purpose."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for message in (".*does not have many workers.*", ".*number of training batches.*", ".*Checkpoint directory.*",
+                    ".*IterableDataset.*", ".*in eval mode.*", ".*LeafSpec.*"):  # fmt: skip
+        warnings.filterwarnings("ignore", message=message)
+
+
+def _trainer(config: Config, device: torch.device, checkpoints: Path, callbacks: list[Callback]) -> lightning.Trainer:
+    training, trainer = config.training, config.trainer
+    # saved after History has its row: Lightning runs checkpoint callbacks last
+    saving = ModelCheckpoint(
+        checkpoints, filename="last", save_top_k=1, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
+    )
+    return lightning.Trainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=trainer.devices,
+        strategy=trainer.strategy,
+        precision=trainer.precision,  # type: ignore[arg-type]
+        max_steps=training.max_steps,
+        max_epochs=-1,
+        gradient_clip_val=training.gradient_clip or None,
+        deterministic=trainer.deterministic,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        logger=False,
+        callbacks=[*callbacks, saving],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def train_network(
+    config: Config, train: Tensor, validation: Tensor, *, checkpoints: Path, publish: Callable[[Row], None], report: Report
+) -> tuple[UNet, list[Row]]:
+    """Train on normals `(N, C, H, W)`; returns the averaged network on the training device, and the history.
+
+    An interrupted training goes on from `checkpoints/last.ckpt` and ends at the weights of an uninterrupted one.
+    """
+    _quiet_lightning()
+    device = resolve_device(config)
+    if not len(validation):
+        raise RunError("dataset.validation_fraction: no held-out normals; raise it or add training images")
+    module = DiffusionModule(
+        build_unet(config.unet, image_channels=train.shape[1], seed=config.seed),
+        build_schedule(config.diffusion),
+        diffusion=config.diffusion,
+        training=config.training,
+        seed=config.seed,
+        fused=config.trainer.precision != "16-mixed",  # Lightning cannot unscale gradients inside a fused step
+    )
+    data = PatchDataModule(
+        train, validation, patch=config.patch, training=config.training, trainer=config.trainer, seed=config.seed
+    )
+    history = History(publish)
+    trainer = _trainer(config, device, checkpoints, [history, StepReport(report, config.training.max_steps)])
+    last = checkpoints / "last.ckpt"
+    trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+    return module.average.to(device), history.rows  # type: ignore[arg-type, return-value]

@@ -1,0 +1,88 @@
+"""What a method is: fitted on normal images, then scoring any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from radar.config import Config
+from radar.progress import Report
+from radar.scoring.detector import fit_detector
+from radar.scoring.forest import Floats
+from radar.scoring.scorer import Mapper, Measurement, Scorer, Scores, decide, measure
+
+_CHUNK = 32  # images between two progress reports; a score does not depend on it
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images `(N, C, H, W)` in [−1, 1] and their N content hashes."""
+
+    images: Tensor
+    identities: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Normals:
+    """All that a method may learn from."""
+
+    train: ImageSet
+    validation: ImageSet  # held out from training
+
+    def fitting_set(self, name: str) -> ImageSet:
+        """The images that `detector.fitted_on` names."""
+        return self.train if name == "train" else self.validation
+
+
+class Method(Protocol):
+    """`fit` sees normal images only; `score` may then be called on any."""
+
+    def fit(self, normal: Normals, report: Report) -> None: ...
+
+    def score(self, images: ImageSet, report: Report) -> Scores: ...
+
+
+class MapMethod:
+    """A method that turns an image into a noise map and shares everything after it: edges, features, detector."""
+
+    name: str
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.scorer: Scorer | None = None
+
+    def fit_map(self, normal: Normals, report: Report) -> Mapper:
+        """Learn the map from normal images; each method's own part."""
+        raise NotImplementedError
+
+    def fit(self, normal: Normals, report: Report) -> None:
+        """Learn the map, then fit the detector on the features of `detector.fitted_on`."""
+        mapper = self.fit_map(normal, report)
+        config = self.config
+        measured = self._measure(mapper, normal.fitting_set(config.detector.fitted_on), report)
+        detector = fit_detector(
+            measured.features, detector=config.detector, contamination=config.contamination, seed=config.seed
+        )
+        self.scorer = Scorer(mapper, config.scoring, detector)
+
+    def score(self, images: ImageSet, report: Report) -> Scores:
+        """Score `images`; `fit` comes first."""
+        assert self.scorer is not None, "fit comes before score"
+        return decide(self._measure(self.scorer.mapper, images, report), self.scorer.detector)
+
+    def _measure(self, mapper: Mapper, images: ImageSet, report: Report) -> Measurement:
+        parts = []
+        total = len(images.identities)
+        for start in range(0, total, _CHUNK):
+            report(start, total, f"Scoring ({self.name})")
+            chunk = slice(start, start + _CHUNK)
+            parts.append(measure(mapper(images.images[chunk], images.identities[chunk]), self.config.scoring))
+        report(total, total, f"Scoring ({self.name})")
+        return Measurement(
+            torch.cat([part.anomaly_maps for part in parts]), np.concatenate([part.features for part in parts])
+        )
