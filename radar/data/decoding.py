@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 import torch
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from radar.config import ImageConfig
 from radar.errors import DataError
@@ -47,7 +47,7 @@ class Pixels(NamedTuple):
 class Frame:
     """Where the model's picture sits in the original image.
 
-    The picture covers the window of `height` × `width` original pixels whose first pixel is (`top`, `left`); under
+    The picture covers the window of `height` x `width` original pixels whose first pixel is (`top`, `left`); under
     `aspect: pad` the window is larger than the image, so `top` or `left` is negative.
     """
 
@@ -90,7 +90,7 @@ def _pixels(image: Image.Image, path: Path) -> Pixels:
         return _tiff_pixels(path)
     if image.mode.startswith("I;16"):
         return Pixels(np.asarray(image).astype(np.uint16), 65535)
-    if image.tile and image.tile[0].codec_name == "zip" and str(image.tile[0].args).endswith(";16B"):
+    if isinstance(image, PngImagePlugin.PngImageFile) and str(image.tile[0].args).endswith(";16B"):
         return _deep_png_pixels(image, path)
     if image.mode not in _EIGHT_BIT:
         raise DataError(f"{path}: pixels of kind {image.mode} have no known range; save it as 8 or 16 bit grey or RGB")
@@ -117,7 +117,7 @@ def _deep_png_pixels(image: Image.Image, path: Path) -> Pixels:
     if image.mode not in ("RGB", "RGBA"):
         raise DataError(f"{path}: 16-bit grey with alpha is not supported; save it without alpha")
     upper = np.asarray(image.convert("RGB")).astype(np.uint16)
-    with Image.open(path) as again:
+    with PngImagePlugin.PngImageFile(path) as again:
         again.tile = [tile._replace(args=str(tile.args).replace(";16B", ";16L")) for tile in again.tile]
         lower = np.asarray(again.convert("RGB")).astype(np.uint16)
     return Pixels(upper * 256 + lower, 65535)
@@ -126,7 +126,7 @@ def _deep_png_pixels(image: Image.Image, path: Path) -> Pixels:
 def grey(pixels: Pixels) -> FloatArray:
     """Luma (H, W), float32 in [0, 1]."""
     values = pixels.values.astype(np.float32) / np.float32(pixels.full)
-    return values if values.ndim == 2 else values @ _LUMA
+    return values if values.ndim == 2 else np.asarray(values @ _LUMA, dtype=np.float32)
 
 
 def to_model(pixels: Pixels, config: ImageConfig) -> tuple[FloatArray, Frame]:
@@ -190,7 +190,7 @@ def visible_mask(mask: BoolArray, frame: Frame) -> BoolArray:
 
 
 def frame_of(height: int, width: int, config: ImageConfig) -> Frame:
-    """The frame of an image of `height` × `width` px."""
+    """The frame of an image of `height` x `width` px."""
     return _frame(height, width, config.aspect)
 
 

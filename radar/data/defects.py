@@ -1,7 +1,7 @@
 """Scenes before the camera and the defects planted in them, for the drawn data sets of `radar.data.synthetic`.
 
 Lengths are fractions of a unit of one hundredth of the side (1 px in the 100 px images of the method), so that a scene
-looks alike at every side. A defect is an opacity and what lies under it; it never touches a pixel where the opacity is 0.
+is alike at every side. A defect is an opacity and what lies under it; it never touches a pixel where the opacity is 0.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy import ndimage
 
 FloatArray = NDArray[np.float64]
 
-LENS = 0.55  # px, blur of the camera: what is planted is as sharp as what it is planted on, no more
+LENS = 0.55  # px, blur of the camera: a defect is as sharp as what it is planted on, no more
 VISIBLE = 0.12  # opacity below which a defect is dropped: what is left of it would drown in the grain
 LARGEST = 0.14  # share of the image that one defect may cover
 
@@ -53,9 +53,13 @@ def _roomy(length: int, sigma: float) -> int:
     return 16 * int(np.ceil((length + 4.0 * sigma) / 16.0))
 
 
-def plant(scene: Scene, drawer: DefectDrawer, rng: np.random.Generator, contrast: float) -> tuple[FloatArray, NDArray[np.bool_]]:
+def plant(
+    scene: Scene, drawer: DefectDrawer, rng: np.random.Generator, contrast: float
+) -> tuple[FloatArray, NDArray[np.bool_]]:
     """The reflectance (H, W) with one defect in it, `contrast` times as strong as designed, and its mask (H, W)."""
-    opacity, altered = (ndimage.gaussian_filter(field, LENS, mode="nearest") for field in drawer(scene, rng))
+    opacity, altered = drawer(scene, rng)
+    # The outline alone: what shows the surface itself (oil, a shift) has been through the lens already.
+    opacity = np.asarray(ndimage.gaussian_filter(opacity, LENS, mode="nearest"), dtype=np.float64)
     level = max(VISIBLE, float(np.quantile(opacity, 1.0 - LARGEST)))
     mask = opacity > min(level, 0.5 * float(opacity.max()))
     change = contrast * np.where(mask, opacity, 0.0) * (altered - scene.reflectance)
@@ -81,7 +85,9 @@ def _axes(scene: Scene, rng: np.random.Generator, angle: float, margin: float = 
     return (cosine * x + sine * y) / scene.unit, (cosine * y - sine * x) / scene.unit
 
 
-def _meander(rng: np.random.Generator, along: FloatArray, scales: list[tuple[float, float]]) -> tuple[FloatArray, FloatArray]:
+def _meander(
+    rng: np.random.Generator, along: FloatArray, scales: list[tuple[float, float]]
+) -> tuple[FloatArray, FloatArray]:
     """A random curve over `along` (H, W): its offset and its slope; `scales` are (correlation, amplitude) in units."""
     grid = np.arange(-160.0, 161.0)
     curve = np.zeros(grid.size)
@@ -98,10 +104,11 @@ def _line(scene: Scene, across: FloatArray, slope: FloatArray, width: FloatArray
     return np.asarray(np.clip(half + 0.5 - distance, 0.0, 1.0), dtype=np.float64)
 
 
-def _patch(scene: Scene, rng: np.random.Generator, angle: float, length: float, width: float, soft: float, ragged: float) -> FloatArray:
-    """Opacity (H, W) of an irregular ellipse with half-axes `length`, `width` units and a border `soft` wide (share)."""
-    along, across = _axes(scene, rng, angle)
-    grain = min(length, width) * 0.5 * scene.unit
+def _patch(scene: Scene, rng: np.random.Generator, axes: tuple[float, float], soft: float, ragged: float) -> FloatArray:
+    """Opacity (H, W) of an irregular ellipse: half-axes in units, the longer first; `soft` is its border's width."""
+    length, width = axes
+    along, across = _axes(scene, rng, rng.uniform(0.0, np.pi))
+    grain = width * 0.5 * scene.unit
     edge = ragged * smooth_noise(rng, scene.reflectance.shape, grain, grain)
     return _ramp((1.0 - np.hypot(along / length, across / width) + edge) / soft)
 
@@ -203,31 +210,33 @@ def crack(scene: Scene, rng: np.random.Generator) -> Planted:
         line = _line(scene, across - offset - lean * (along - start) - wiggle, slope + lean + branch_slope, 1.0)
         reach = _ramp((0.3 * length - (along - start)) / 8.0) * (along >= start)
         opacity = np.maximum(opacity, 0.85 * line * reach)
-    return 0.9 * opacity, np.full_like(opacity, 0.14)
+    return 0.9 * opacity, np.full_like(opacity, 0.05)
 
 
 def glue_strip(scene: Scene, rng: np.random.Generator) -> Planted:
-    """A smear of half-transparent glue: the speckle fades under it, its rim catches the light."""
-    shape = _patch(scene, rng, rng.uniform(0.0, np.pi), rng.uniform(18.0, 28.0), rng.uniform(5.5, 8.0), 0.28, 0.12)
-    rim = shape * (1.0 - shape) * 4.0
-    milk = rng.uniform(0.58, 0.68) + 0.03 * smooth_noise(rng, shape.shape, 4.0 * scene.unit, 4.0 * scene.unit)
-    return 0.86 * shape, milk + 0.20 * rim
+    """A smear of milky glue: the speckle fades under it, its wrinkles catch the light."""
+    shape = _patch(scene, rng, (rng.uniform(18.0, 27.0), rng.uniform(5.5, 8.0)), 0.28, 0.12)
+    skin = smooth_noise(rng, shape.shape, 2.2 * scene.unit, 2.2 * scene.unit)
+    wrinkle = np.exp(-((skin / 0.12) ** 2))  # the zero crossings of a noise are thin, closed curves
+    rim = _ramp(4.0 * shape * (1.0 - shape))
+    milk = rng.uniform(0.62, 0.70) - 0.03 * skin
+    return 0.85 * shape, milk + 0.16 * rim + 0.16 * wrinkle
 
 
 def oil(scene: Scene, rng: np.random.Generator) -> Planted:
     """A soft stain: the stone drinks the oil and darkens, its darkest ring at the border."""
-    shape = _patch(scene, rng, rng.uniform(0.0, np.pi), rng.uniform(12.0, 19.0), rng.uniform(8.0, 13.0), 0.40, 0.14)
+    shape = _patch(scene, rng, (rng.uniform(12.0, 19.0), rng.uniform(8.0, 13.0)), 0.40, 0.14)
     strength = rng.uniform(0.30, 0.42) * (1.0 + 0.35 * 4.0 * shape * (1.0 - shape))
     return shape, scene.reflectance * (1.0 - strength)
 
 
 def rough(scene: Scene, rng: np.random.Generator) -> Planted:
-    """A place where the polish is gone: the crystals vanish in a fine, matt grain with pits."""
-    shape = _patch(scene, rng, rng.uniform(0.0, np.pi), rng.uniform(14.0, 20.0), rng.uniform(10.0, 14.0), 0.22, 0.2)
+    """A place where the polish is gone: the crystals vanish in a matt grain, finer than they are."""
+    shape = _patch(scene, rng, (rng.uniform(13.0, 19.0), rng.uniform(9.0, 13.0)), 0.22, 0.2)
     mean = float(scene.reflectance.mean())
-    fine = smooth_noise(rng, shape.shape, 0.7 * scene.unit, 0.7 * scene.unit)
-    pits = _ramp((smooth_noise(rng, shape.shape, scene.unit, scene.unit) - 1.3) / 0.4)
-    return 0.95 * shape, mean - 0.04 + 0.11 * fine - 0.22 * pits
+    fine = smooth_noise(rng, shape.shape, 0.62 * scene.unit, 0.62 * scene.unit)
+    pits = _ramp((smooth_noise(rng, shape.shape, 0.9 * scene.unit, 0.9 * scene.unit) - 1.2) / 0.3)
+    return 0.95 * shape, mean - 0.02 + 0.075 * fine - 0.17 * pits
 
 
 def gray_stroke(scene: Scene, rng: np.random.Generator) -> Planted:
@@ -237,10 +246,10 @@ def gray_stroke(scene: Scene, rng: np.random.Generator) -> Planted:
     offset, _ = _meander(rng, along, [(30.0, 4.0)])
     width, length = rng.uniform(7.0, 10.0), rng.uniform(34.0, 54.0)
     lane = across - offset
-    streak, _ = _meander(rng, lane, [(0.8, 1.0)])
-    ends = _ramp((0.5 * length - np.abs(along) + 2.0 * streak) / 6.0)
-    body = _ramp((0.5 * width - np.abs(lane)) / 1.5) * ends
-    return body * np.clip(0.92 + 0.10 * streak, 0.4, 1.0), rng.uniform(0.36, 0.46) + 0.03 * streak
+    streak, _ = _meander(rng, 4.0 * lane, [(2.2, 1.0)])  # the curve is drawn at whole steps, a bristle is finer
+    ends = _ramp((0.5 * length - np.abs(along) + 2.5 * streak) / 5.0)
+    body = _ramp((0.5 * width - np.abs(lane)) / 1.2) * ends
+    return body * np.clip(0.92 + 0.08 * streak, 0.4, 1.0), rng.uniform(0.36, 0.46) + 0.08 * streak
 
 
 DEFECTS: dict[str, dict[str, DefectDrawer]] = {

@@ -120,5 +120,6 @@ def check_hashes(samples: Iterable[Sample], hashes: Mapping[str, str], manifest:
     """Raise DataError for the first row whose content hash, if it states one, is not the file's in `hashes`."""
     for sample in samples:
         if sample.content_hash and sample.content_hash != hashes[sample.path]:
+            found, stated = hashes[sample.path][:12], sample.content_hash[:12]
             raise DataError(f"{manifest}: {sample.path} is not the file the manifest was made with (content hash "
-                            f"{hashes[sample.path][:12]}…, not {sample.content_hash[:12]}…); restore it or blank the cell")
+                            f"{found}…, not {stated}…); restore it or blank the hash")

@@ -1,7 +1,8 @@
 """Drawn inspection images with planted, masked defects: printed layers and a stochastic tile.
 
-Every image is a function of (seed, texture, set, index) alone, so a larger set holds the smaller one unchanged. Exposure,
-light and texture contrast vary from image to image by more than a defect changes them: brightness does not give it away.
+Every image is a function of (seed, texture, part, index) alone, so a larger set holds the smaller one unchanged.
+Exposure, light and texture contrast vary from image to image by more than a defect changes them: brightness does not
+give a defect away.
 """
 
 from __future__ import annotations
@@ -80,14 +81,14 @@ def _photograph(scene: Scene, reflectance: FloatArray, rng: np.random.Generator)
     side = reflectance.shape[0]
     place = np.linspace(-0.5, 0.5, side)
     angle = rng.uniform(0.0, 2.0 * np.pi)
-    slope = rng.uniform(0.0, 0.22)
+    slope = rng.uniform(0.0, 0.16)
     light = 1.0 + slope * (np.cos(angle) * place[None, :] + np.sin(angle) * place[:, None])
     light += 0.025 * smooth_noise(rng, (side, side), 25.0 * scene.unit, 25.0 * scene.unit)
-    exposure = np.exp(rng.uniform(-0.24, 0.24))
-    contrast = rng.uniform(0.75, 1.2)  # lenses flare, surfaces differ in gloss
-    grain = rng.uniform(0.010, 0.016) * rng.standard_normal((side, side))
+    exposure = np.exp(rng.uniform(-0.17, 0.17))
+    contrast = rng.uniform(0.82, 1.15)  # lenses flare, surfaces differ in gloss
+    grain = rng.uniform(0.010, 0.013) * rng.standard_normal((side, side))
     grey = exposure * light * (0.5 + contrast * (reflectance - 0.5)) + grain
-    return np.clip(np.rint(255.0 * grey), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(255.0 * grey), 0, 255), dtype=np.uint8)
 
 
 def _printed_layers(rng: np.random.Generator, side: int) -> Scene:
@@ -111,7 +112,9 @@ def _printed_layers(rng: np.random.Generator, side: int) -> Scene:
     height = 2.0 * phase - 1.0  # -1 at the upper edge of the bead, 1 at the lower
     front = np.sqrt(np.clip(1.0 - 0.96 * height**2, 0.0, 1.0))
     column = np.arange(side)[None, :]
-    gloss = 0.17 * (1.0 + 0.25 * rng.standard_normal((count, 1)) + 0.30 * smooth_noise(rng, (count, side), 0.0, 5.0 * unit))
+    gloss = 0.17 * (
+        1.0 + 0.25 * rng.standard_normal((count, 1)) + 0.30 * smooth_noise(rng, (count, side), 0.0, 5.0 * unit)
+    )
     tint = 0.015 * rng.standard_normal((count, 1)) + 0.012 * smooth_noise(rng, (count, side), 0.0, 10.0 * unit)
     specular = np.exp(-(((height + 0.42) / 0.24) ** 2))
     reflectance = 0.12 + 0.36 * front - 0.07 * height * front + tint[layer, column]
@@ -130,12 +133,11 @@ def _stochastic_tile(rng: np.random.Generator, side: int) -> Scene:
     small = _crystals(rng, y, x, 2.6 * unit)
     chosen = smooth_noise(rng, (side, side), 3.0 * unit, 3.0 * unit) > 0.2
     reflectance = np.where(chosen, small, coarse)
-    mica = _fleck(smooth_noise(rng, (side, side), 1.1 * unit, 1.1 * unit), 1.45)
-    quartz = _fleck(smooth_noise(rng, (side, side), 0.8 * unit, 0.8 * unit), 1.75)
-    reflectance += 0.8 * mica * (0.16 - reflectance)
-    reflectance += 0.8 * quartz * (0.80 - reflectance)
-    reflectance += 0.02 * smooth_noise(rng, (side, side), 0.8 * unit, 0.8 * unit)
-    return Scene(_focus(reflectance), unit)
+    mica = _fleck(smooth_noise(rng, (side, side), 1.1 * unit, 1.1 * unit), 1.55)
+    quartz = _fleck(smooth_noise(rng, (side, side), 1.0 * unit, 1.0 * unit), 1.8)
+    reflectance += 0.7 * mica * (0.20 - reflectance)
+    reflectance += 0.6 * quartz * (0.78 - reflectance)
+    return Scene(_focus(reflectance, 0.7), unit)
 
 
 def _crystals(rng: np.random.Generator, y: FloatArray, x: FloatArray, size: float) -> FloatArray:
@@ -145,7 +147,7 @@ def _crystals(rng: np.random.Generator, y: FloatArray, x: FloatArray, size: floa
     grid = (int(row.max()) - row_0 + 2, int(column.max()) - column_0 + 2)
     seed_y = (np.arange(grid[0])[:, None] + row_0 + rng.random(grid)) * size
     seed_x = (np.arange(grid[1])[None, :] + column_0 + rng.random(grid)) * size
-    mineral = rng.choice([0.63, 0.50, 0.34], size=grid, p=[0.50, 0.32, 0.18])
+    mineral = rng.choice([0.62, 0.51, 0.37], size=grid, p=[0.50, 0.32, 0.18])
     grey = mineral + 0.045 * rng.standard_normal(grid)
     nearest = np.full(y.shape, np.inf)
     result = np.zeros(y.shape)
@@ -164,9 +166,9 @@ def _fleck(noise: FloatArray, level: float) -> FloatArray:
     return np.asarray(np.clip((noise - level) / 0.35 + 0.5, 0.0, 1.0), dtype=np.float64)
 
 
-def _focus(reflectance: FloatArray) -> FloatArray:
+def _focus(reflectance: FloatArray, blur: float = LENS) -> FloatArray:
     """The surface through a lens of ordinary sharpness: without it, edges would be jagged."""
-    return np.asarray(ndimage.gaussian_filter(reflectance, LENS, mode="nearest"), dtype=np.float64)
+    return np.asarray(ndimage.gaussian_filter(reflectance, blur, mode="nearest"), dtype=np.float64)
 
 
 _TEXTURES: dict[str, Callable[[np.random.Generator, int], Scene]] = {

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, precision_score, roc_auc_score
 
 from radar.errors import DataError
 
@@ -108,9 +108,10 @@ def _one_defect(
 
 def _f1_max_oracle(truth: NDArray[np.bool_], ranking: NDArray[np.float64]) -> float:
     """Best F1 over every distinct threshold on the test scores themselves."""
-    precision, recall, _ = precision_recall_curve(truth, ranking)
-    total = precision + recall
-    return float(np.max(2 * precision * recall / np.where(total > 0, total, 1.0)))
+    order = np.argsort(-ranking, kind="stable")
+    lasts = np.flatnonzero(np.append(np.diff(ranking[order]) != 0, True))  # the last image of each distinct score
+    found, called = np.cumsum(truth[order])[lasts], lasts + 1
+    return float(np.max(2 * found / (called + truth.sum())))
 
 
 def _share(called: NDArray[np.bool_]) -> float | None:

@@ -19,7 +19,7 @@ from radar.scoring.scorer import Mapper, Measurement, Scorer, Scores, decide, me
 _CHUNK = 32  # images between two progress reports; a score does not depend on it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImageSet:
     """Images `(N, C, H, W)` in [−1, 1] and their N content hashes."""
 
@@ -55,6 +55,7 @@ class MapMethod:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.scorer: Scorer | None = None
+        self._measured: dict[ImageSet, Measurement] = {}  # the fitting images are scored, too: measure them once
 
     def fit_map(self, normal: Normals, report: Report) -> Mapper:
         """Learn the map from normal images; each method's own part."""
@@ -62,6 +63,7 @@ class MapMethod:
 
     def fit(self, normal: Normals, report: Report) -> None:
         """Learn the map, then fit the detector on the features of `detector.fitted_on`."""
+        self._measured.clear()
         mapper = self.fit_map(normal, report)
         config = self.config
         measured = self._measure(mapper, normal.fitting_set(config.detector.fitted_on), report)
@@ -76,6 +78,11 @@ class MapMethod:
         return decide(self._measure(self.scorer.mapper, images, report), self.scorer.detector)
 
     def _measure(self, mapper: Mapper, images: ImageSet, report: Report) -> Measurement:
+        if images not in self._measured:
+            self._measured[images] = self._measure_afresh(mapper, images, report)
+        return self._measured[images]
+
+    def _measure_afresh(self, mapper: Mapper, images: ImageSet, report: Report) -> Measurement:
         parts = []
         total = len(images.identities)
         for start in range(0, total, _CHUNK):

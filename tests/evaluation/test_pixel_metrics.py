@@ -1,10 +1,11 @@
-"""Pixel metrics against a worked example, a brute-force AUPRO written apart from them, scikit-learn and their bounds."""
+"""Pixel metrics against worked examples, a brute-force AUPRO written apart from them, scikit-learn and their bounds."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def brute_force_aupro(items: list[Item], limit: float) -> float:
         ]
         points.append((false_positives / normal, float(np.mean(overlaps))))
     area = 0.0
-    for (left, low), (right, high) in zip(points, points[1:], strict=False):
+    for (left, low), (right, high) in pairwise(points):
         end = min(right, limit)
         if end > left:
             height_at_end = low + (high - low) * (end - left) / (right - left)
@@ -82,7 +83,7 @@ def brute_force_aupro(items: list[Item], limit: float) -> float:
     ],
 )
 def test_worked_example(limit: float, aupro: float) -> None:
-    """Regions {9} and {8, 6}: overlap .5 from 9 up, .75 from 8 up, then one of ten normal pixels (7), then 1 from 6 up."""
+    """Regions {9} and {8, 6}: overlap .5 from 9 up, .75 from 8 up; then one of ten normal pixels (7); 1 from 6 up."""
     scores = np.array([[9, 1, 7], [2, 3, 4], [5, 8, 6]], dtype=np.float32)
     mask = np.array([[1, 0, 0], [0, 0, 0], [0, 1, 1]], dtype=bool)
     normal = np.full((2, 2), 0.5, dtype=np.float32)
@@ -95,7 +96,7 @@ def test_worked_example(limit: float, aupro: float) -> None:
 
 
 def test_limit_inside_a_tie_is_interpolated_by_hand() -> None:
-    """One defect pixel ties with two of four normal ones: from (0, 0) straight to (.5, 1), so .6 at .3, and area .09."""
+    """One defect pixel ties with two of four normal ones: from (0, 0) straight to (.5, 1), so .6 at .3, area .09."""
     scores = np.array([[5, 5, 5, 1, 1]], dtype=np.float32)
     mask = np.array([[True, False, False, False, False]])
     assert measure([(scores, mask, 1)], limit=0.3).aupro == pytest.approx((0.3 * 0.6 / 2) / 0.3)
@@ -103,7 +104,7 @@ def test_limit_inside_a_tie_is_interpolated_by_hand() -> None:
 
 @pytest.mark.parametrize("limit", [0.05, 0.3, 1.0])
 def test_constant_map_earns_half_the_limit(limit: float) -> None:
-    """Everything ties: the curve is the diagonal, its area limit**2 / 2, divided by limit. Chance, not a perfect score."""
+    """Everything ties: the curve is the diagonal, its area limit**2 / 2, divided by limit: what chance earns."""
     items = [(np.full_like(scores, 3.0), mask, label) for scores, mask, label in random_items(seed=0, levels=2)]
     measured = measure(items, limit)
     assert measured.aupro == pytest.approx(limit / 2)
@@ -155,7 +156,8 @@ def test_best_and_worst_maps_reach_the_bounds_exactly(
 @pytest.mark.parametrize("seed", range(20))
 def test_measures_stay_within_their_bounds(seed: int) -> None:
     random = np.random.default_rng(seed)
-    items = [(scores * random.choice([-1e30, 1e-30, 1e30]), mask, label) for scores, mask, label in random_items(seed, 4)]
+    scale = random.choice([-1e30, 1e-30, 1e30])
+    items = [(scores * scale, mask, label) for scores, mask, label in random_items(seed, levels=4)]
     measured = measure(items, limit=float(random.uniform(1e-6, 1)))
     for value in (measured.aupro, measured.auroc, measured.average_precision):
         assert value is not None and 0.0 <= value <= 1.0
@@ -164,7 +166,7 @@ def test_measures_stay_within_their_bounds(seed: int) -> None:
 @pytest.mark.parametrize(
     "transform",
     [
-        pytest.param(lambda scores: np.exp(scores), id="exponential"),
+        pytest.param(np.exp, id="exponential"),
         pytest.param(lambda scores: 100 * scores - 7, id="affine"),
         pytest.param(lambda scores: scores**3, id="cube"),
     ],
@@ -189,7 +191,7 @@ def test_diagonal_neighbours_are_one_region() -> None:
 
 
 def test_small_regions_weigh_as_much_as_large_ones() -> None:
-    """The 1-pixel region is missed, the 8-pixel one found: overlap one half, though 8 of 9 defective pixels are found."""
+    """A 1-pixel region is missed, an 8-pixel one found: overlap one half, though 8 of 9 defective pixels are found."""
     mask = np.zeros((10, 10), dtype=bool)
     mask[0, 0] = mask[5:7, 2:6] = True
     scores = mask.astype(np.float32)
@@ -199,7 +201,9 @@ def test_small_regions_weigh_as_much_as_large_ones() -> None:
     assert measured.auroc == pytest.approx(8 / 9)
 
 
-@pytest.mark.parametrize("mask", [pytest.param(np.zeros((4, 4), dtype=bool), id="empty"), pytest.param(None, id="missing")])
+@pytest.mark.parametrize(
+    "mask", [pytest.param(np.zeros((4, 4), dtype=bool), id="empty"), pytest.param(None, id="missing")]
+)
 def test_defective_image_without_marked_pixels_is_left_out_and_counted(mask: np.ndarray | None) -> None:
     items = random_items(seed=1, levels=30)
     loud = np.full((4, 4), 1e6, dtype=np.float32)
@@ -233,15 +237,16 @@ def test_no_image_at_all_is_undefined() -> None:
 
 
 def test_lazy_maps_may_reuse_one_buffer_and_stay_unchanged() -> None:
-    items = [(scores, mask, label) for scores, mask, label in random_items(seed=5, levels=40, images=12)]
-    buffer = np.empty((16, 16), dtype=np.float32)
+    random = np.random.default_rng(5)
+    masks = [(random.random((6, 8)) < 0.3) & (position % 2 == 0) for position in range(8)]
+    items = [(random.random((6, 8), dtype=np.float32) + mask / 2, mask, int(mask.any())) for mask in masks]
+    buffer = np.empty((6, 8), dtype=np.float32)
 
     def draw() -> Iterator[Item]:
         for scores, mask, label in items:
-            view = buffer[: scores.shape[0], : scores.shape[1]]
-            view[...] = scores
-            yield view, mask, label
-            np.testing.assert_array_equal(view, scores)
+            buffer[...] = scores
+            yield buffer, mask, label
+            np.testing.assert_array_equal(buffer, scores.astype(np.float32))
 
     assert pixel_metrics_of(draw(), LIMIT) == measure(items)
 

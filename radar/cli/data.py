@@ -1,0 +1,119 @@
+"""`radar data`: list, check, write, split and download data sets."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from radar.cli.composing import Job, config_folder, jobs, parse_arguments
+from radar.data.dataset import Dataset, open_dataset
+from radar.data.download import SOURCES, fetch_public
+from radar.data.listing import check_images, count_rows, leak_rows, size_rows, write_mvtec
+from radar.data.manifest import write_manifest
+from radar.errors import DataError, RadarError
+from radar.progress import ProgressBar
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("radar data", description="Data sets: what there is, whether it is sound, and where it comes from.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("list", help="all presets, and whether their files are here").add_argument(
+        "overrides", nargs="*", help="data_root=FOLDER"
+    )
+    check = verbs.add_parser("check", help="count, decode and look for leaks: radar data check dataset=grid")
+    check.add_argument("overrides", nargs="*", help="dataset=NAME and any key, as for an experiment")
+    for verb, what in (("write", "export in the MVTec layout, as PNG"), ("split", "write the split manifest as CSV")):
+        command = verbs.add_parser(verb, help=f"{what}: radar data {verb} PATH dataset=grid")
+        command.add_argument("path", type=Path)
+        command.add_argument("overrides", nargs="*", help="dataset=NAME and any key, as for an experiment")
+    download = verbs.add_parser("download", help="fetch a public set into data_root, with resume and checksum")
+    download.add_argument("name", choices=sorted(SOURCES))
+    download.add_argument("--sha256", help="checksum that the archive must have")
+    download.add_argument("--unchecked", action="store_true", help="accept an archive whose publisher states no checksum")
+    download.add_argument("overrides", nargs="*", help="data_root=FOLDER")
+    for each in verbs.choices.values():
+        each.add_argument("--config-dir", help="folder with configs of your own")
+    return parser
+
+
+def data(arguments: Sequence[str]) -> int:
+    """Run one `radar data` command; returns the exit code."""
+    parsed = _parser().parse_args(arguments)
+    console = Console()
+    if parsed.verb == "list":
+        console.print(_presets(parsed))
+        return 0
+    if parsed.verb == "download":
+        return _download(parsed, console)
+    with ProgressBar() as report:
+        dataset = open_dataset(_job(parsed, parsed.overrides).config.dataset, report)
+        if parsed.verb == "check":
+            return _check(dataset, console, report)
+        if parsed.verb == "split":
+            write_manifest(dataset.samples, parsed.path)
+            count = len(dataset.samples)
+        else:
+            count = write_mvtec(dataset, parsed.path, report)
+    console.print(f"{parsed.path}: {count} images", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _job(parsed: argparse.Namespace, overrides: Sequence[str]) -> Job:
+    search = ["--config-dir", parsed.config_dir] if parsed.config_dir else []
+    return jobs(parse_arguments([*search, *overrides]))[0]
+
+
+def _presets(parsed: argparse.Namespace) -> Table:
+    table = Table("preset", "layout", "split", "images", "state", title="radar dataset=PRESET", title_justify="left")
+    for file in sorted((config_folder() / "dataset").glob("[!_]*.yaml")):
+        try:
+            dataset = open_dataset(_job(parsed, [*parsed.overrides, f"dataset={file.stem}", "dataset.near_duplicates=ignore"]).config.dataset)
+        except RadarError as error:
+            table.add_row(file.stem, "", "", "", str(error))
+            continue
+        table.add_row(file.stem, *_state(dataset))
+    return table
+
+
+def _state(dataset: Dataset) -> tuple[str, str, str, str]:
+    counts = ", ".join(f"{len(dataset.split(name))} {name}" for name in ("train", "validation", "test"))  # type: ignore[arg-type]
+    return "", "", counts, "ready"
+
+
+def _check(dataset: Dataset, console: Console, report: ProgressBar) -> int:
+    images = check_images(dataset, report)
+    table = Table("split", "label", "defect", "images", "groups", "masks", "empty masks", title=dataset.name, title_justify="left")
+    for row in count_rows(dataset):
+        table.add_row(row.split, "anomalous" if row.label else "normal", row.defect, *map(str, (row.images, row.groups, row.masks, row.empty_masks)))
+    console.print(table)
+    sizes = size_rows(dataset)
+    console.print(f"{images} images decode; {len(sizes)} sizes, most often {sizes[0][1]} × {sizes[0][0]} px", highlight=False)
+    for kind, what in leak_rows(dataset):
+        print(f"radar: note: {kind}: {what}", file=sys.stderr)
+    for note in dataset.notes:
+        print(f"radar: note: {note}", file=sys.stderr)
+    console.print(f"manifest {dataset.manifest_hash}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _download(parsed: argparse.Namespace, console: Console) -> int:
+    root = Path(_job(parsed, parsed.overrides).config.data_root)
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        with ProgressBar() as report:
+            folder = fetch_public(
+                parsed.name,
+                root,
+                sha256=parsed.sha256,
+                unchecked=parsed.unchecked,
+                received=lambda done, total: report(done, total or done + 1, "Downloading (bytes)"),
+            )
+    except OSError as error:
+        raise DataError(f"{parsed.name}: cannot be downloaded ({error}); the same command goes on where it stopped") from error
+    console.print(f"{folder}: ready", highlight=False, soft_wrap=True)
+    return 0

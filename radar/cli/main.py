@@ -1,0 +1,69 @@
+"""The `radar` command: an experiment or a sweep without a verb, other verbs by name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from omegaconf import DictConfig
+
+from radar.cli.composing import CONFIG_NAME, VERSION_BASE, config_folder, jobs, one_line, parse_arguments, register_schema
+from radar.errors import RadarError
+
+_OWN_FLAGS = ("--dry-run", "--force")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code. A user's error is one line on standard error."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if arguments[:1] == ["data"]:
+            from radar.cli.data import data  # noqa: PLC0415 - each verb loads only what it needs
+
+            return data(arguments[1:])
+        return _experiment(arguments)
+    except RadarError as error:
+        print(f"radar: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("radar: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+
+
+def _experiment(arguments: list[str]) -> int:
+    own = [flag for flag in _OWN_FLAGS if flag in arguments]
+    rest = [argument for argument in arguments if argument not in _OWN_FLAGS]
+    parsed = parse_arguments(rest)
+    if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info:
+        return _hydra(rest, parsed.overrides, lambda composed: None)
+    planned = jobs(parsed)
+    if "--dry-run" in own:
+        from radar.cli.dry_run import dry_run  # noqa: PLC0415
+
+        return dry_run(planned)
+    from radar.cli.running import Runner  # noqa: PLC0415
+
+    runner = Runner(total=len(planned), force="--force" in own)
+    return _hydra(rest, parsed.overrides, runner) or runner.exit_code
+
+
+def _hydra(arguments: list[str], overrides: list[str], runner: Callable[[DictConfig], None]) -> int:
+    """Hand the command line to Hydra, whose launcher calls `runner` once per job."""
+    import hydra  # noqa: PLC0415
+
+    def job(composed: DictConfig) -> None:
+        runner(composed)
+
+    register_schema()
+    before = sys.argv
+    sys.argv = [before[0], *arguments]
+    try:
+        with one_line(overrides):
+            hydra.main(version_base=VERSION_BASE, config_path=str(config_folder()), config_name=CONFIG_NAME)(job)()
+    finally:
+        sys.argv = before
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""The split manifests that travel with radar, for the public data sets as published.
+
+`manifests/index.json` says for which layout, category, rule, seed and fractions each was made. It is used when the
+config asks for just those and the folder holds just its images; otherwise the rule is applied afresh.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from radar.config import DatasetConfig
+from radar.data.layouts import Entry
+from radar.data.manifest import read_manifest
+from radar.data.sample import Sample
+
+MANIFESTS = Path(__file__).parent / "manifests"
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """One line of the index: how the manifest `name` was made."""
+
+    name: str
+    folder: str  # root below the data root, as in `conf/dataset`
+    layout: str
+    category: str | None
+    split: str
+    split_seed: int
+    validation_fraction: float
+    test_fraction: float
+
+    @property
+    def path(self) -> Path:
+        """The manifest's file."""
+        return MANIFESTS / f"{self.name}.csv"
+
+    def applies(self, config: DatasetConfig) -> bool:
+        """Whether `config` asks for this split."""
+        keys = ["layout", "category", "split", "split_seed", "validation_fraction"]
+        if self.split != "official":
+            keys.append("test_fraction")
+        return all(getattr(self, key) == getattr(config, key) for key in keys)
+
+
+def committed_index() -> tuple[Committed, ...]:
+    """All committed manifests, in the order of the index."""
+    lines: list[dict[str, Any]] = json.loads((MANIFESTS / "index.json").read_text(encoding="utf-8"))
+    return tuple(Committed(**line) for line in lines)
+
+
+def committed_split(config: DatasetConfig, entries: Sequence[Entry],
+                    hashes: Mapping[str, str]) -> tuple[tuple[Sample, ...], tuple[str, ...]] | None:
+    """Samples and notes by the committed manifest for `config` and exactly the paths of `entries`; None without one.
+
+    Split and group are the manifest's; hashes, labels, defects and masks are those on disk.
+    """
+    by_path = {entry.path: entry for entry in entries}
+    for committed in committed_index():
+        if not committed.applies(config):
+            continue
+        rows = read_manifest(committed.path)
+        if {row.path for row in rows} == by_path.keys():
+            samples = tuple(_on_disk(row, by_path[row.path], hashes) for row in rows)
+            return samples, _notes(committed, rows, hashes)
+    return None
+
+
+def _on_disk(row: Sample, entry: Entry, hashes: Mapping[str, str]) -> Sample:
+    return replace(row, content_hash=hashes[row.path], label=entry.label, defect=entry.defect, mask=entry.mask)
+
+
+def _notes(committed: Committed, rows: Sequence[Sample], hashes: Mapping[str, str]) -> tuple[str, ...]:
+    differing = sum(row.content_hash != hashes[row.path] for row in rows)
+    if not differing:
+        return ()
+    return (f"{differing} of {len(rows)} images are not the very files of the committed manifest {committed.name} "
+            "(another release or a resized copy); its split is kept",)

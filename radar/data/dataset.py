@@ -1,0 +1,138 @@
+"""One data set, opened: its samples, split and checked, and the way from samples to tensors and masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from radar.config import DatasetConfig, ImageConfig
+from radar.data.committed import committed_split
+from radar.data.decoding import BoolArray, FloatArray, Frame, frame_of, to_model, visible_mask
+from radar.data.leaks import LeakReport, find_leaks
+from radar.data.manifest import check_files, check_hashes, manifest_hash, read_manifest
+from radar.data.sample import Sample, Split
+from radar.data.sources import FolderSource, Progress, Source, Vectors, content_hashes, in_threads, open_source
+from radar.data.splits import split_entries
+from radar.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedImages:
+    """Images of `samples`, in their order, N of them."""
+
+    samples: tuple[Sample, ...]
+    images: Tensor  # float32 (N, C, H, W) in [-1, 1]
+    identities: tuple[str, ...]  # content hashes
+    labels: NDArray[np.int64]  # (N,), 0 normal, 1 anomalous
+    frames: tuple[Frame, ...]  # where each picture sits in its original
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """An opened data set; `notes` are one-line remarks for the user that stop nothing."""
+
+    name: str
+    samples: tuple[Sample, ...]  # sorted by path
+    notes: tuple[str, ...]
+    manifest_hash: str
+    leaks: LeakReport
+    image: ImageConfig
+    source: Source
+
+    def split(self, name: Split) -> tuple[Sample, ...]:
+        """The samples of one split."""
+        return tuple(sample for sample in self.samples if sample.split == name)
+
+    def load(self, samples: Sequence[Sample], progress: Progress | None = None) -> LoadedImages:
+        """Decode `samples`. Raises DataError for a broken file, or if `image.size` is null and sizes differ."""
+        if not samples:
+            raise DataError(f"{self.name}: no images to load; the split asked for is empty")
+        loaded = in_threads(self._decode, samples, "reading", progress)
+        self._check_one_size(samples, [image for image, _ in loaded])
+        return LoadedImages(
+            samples=tuple(samples),
+            images=torch.from_numpy(np.stack([image for image, _ in loaded])),
+            identities=tuple(sample.content_hash for sample in samples),
+            labels=np.array([sample.label for sample in samples], dtype=np.int64),
+            frames=tuple(frame for _, frame in loaded),
+        )
+
+    def mask(self, sample: Sample) -> BoolArray:
+        """The mask, bool (H, W), at its own size, cut to what the model saw; all False for a normal image.
+
+        Raises DataError if an anomalous image has no mask: ask `sample.mask` first.
+        """
+        if sample.label == 0:
+            return np.zeros(frame_of(*self.source.shape(sample.path), self.image).shape, dtype=np.bool_)
+        if sample.mask is None:
+            raise DataError(f"{self.name}: {sample.path} is anomalous and has no mask; leave it out of pixel metrics")
+        mask = self.source.mask(sample)
+        return visible_mask(mask, frame_of(mask.shape[0], mask.shape[1], self.image))
+
+    def _decode(self, sample: Sample) -> tuple[FloatArray, Frame]:
+        return to_model(self.source.pixels(sample.path), self.image)
+
+    def _check_one_size(self, samples: Sequence[Sample], images: Sequence[FloatArray]) -> None:
+        for sample, image in zip(samples, images, strict=True):
+            if image.shape != images[0].shape:
+                raise DataError(f"{self.name}: {sample.path} is {image.shape[2]} x {image.shape[1]} px and "
+                                f"{samples[0].path} {images[0].shape[2]} x {images[0].shape[1]} px; "
+                                "set dataset.image.size to bring them to one size")
+
+
+def open_dataset(config: DatasetConfig, progress: Progress | None = None) -> Dataset:
+    """List, hash, split and check a data set; no image is loaded. Raises DataError or ConfigError."""
+    source = open_source(config)
+    vectors = Vectors(source, progress)
+    no_notes: tuple[str, ...] = ()
+    if config.manifest is not None:
+        samples, notes = _by_manifest(Path(config.manifest).expanduser(), source, progress), no_notes
+    else:
+        samples, notes = _by_rule(config, source, vectors, progress)
+    if not any(sample.split == "train" for sample in samples):
+        raise DataError(f"{config.name}: no training images; check the manifest or dataset.split")
+    compare = config.near_duplicates != "ignore"
+    leaks = find_leaks(samples, vectors([sample.path for sample in samples]) if compare else None)
+    return Dataset(config.name, samples, notes + judge_leaks(leaks, config), manifest_hash(samples), leaks,
+                   config.image, source)
+
+
+def _by_rule(config: DatasetConfig, source: Source, vectors: Vectors,
+             progress: Progress | None) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+    """Samples and notes by the committed manifest, if one fits, or by the rule."""
+    entries = source.entries()
+    hashes = content_hashes(source, [entry.path for entry in entries], progress)
+    return committed_split(config, entries, hashes) or (split_entries(entries, config, hashes, vectors), ())
+
+
+def _by_manifest(path: Path, source: Source, progress: Progress | None) -> tuple[Sample, ...]:
+    """Samples of the user's own manifest, with the hashes of the files on disk."""
+    if not isinstance(source, FolderSource):
+        raise ConfigError("dataset.manifest lists files, but layout synthetic has none; set dataset.manifest=null")
+    rows = read_manifest(path)
+    check_files(rows, source.folder, path)
+    hashes = content_hashes(source, [row.path for row in rows], progress)
+    check_hashes(rows, hashes, path)
+    return tuple(replace(row, content_hash=hashes[row.path]) for row in rows)
+
+
+def judge_leaks(leaks: LeakReport, config: DatasetConfig) -> tuple[str, ...]:
+    """Notes on what crosses. Raises DataError for groups, identical files and, by policy, near-duplicates."""
+    if leaks.groups:
+        raise DataError(f"{config.name}: group {leaks.groups[0]!r} lies in several splits ({len(leaks.groups)} such "
+                        "groups); give all its images one split in the manifest")
+    if leaks.identical:
+        raise DataError(f"{config.name}: {len(leaks.identical)} pair(s) of identical files cross into test, first "
+                        f"{leaks.identical[0]}; keep one of them")
+    if leaks.near_duplicates and config.near_duplicates == "error":
+        raise DataError(f"{config.name}: {len(leaks.near_duplicates)} near-duplicate pair(s) cross into test, first "
+                        f"{leaks.near_duplicates[0]}; set dataset.split=grouped, or dataset.near_duplicates=warn")
+    notes = {"into test": leaks.near_duplicates, "from train into validation": leaks.validation}
+    return tuple(f"{len(pairs)} near-duplicate pair(s) cross {where}, first {pairs[0]}"
+                 for where, pairs in notes.items() if pairs)

@@ -1,0 +1,66 @@
+"""What a fitted run leaves for later use: weights, detector and config, read back without executing anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+
+from radar.config import Config
+from radar.diffusion.build import build_unet
+from radar.diffusion.unet import UNet
+from radar.errors import RunError
+from radar.experiment.files import write_atomically
+from radar.experiment.run_directory import RunDirectory
+from radar.methods.radar import noise_mapper
+from radar.scoring.detector import Detector, detector_from_arrays
+from radar.scoring.scorer import Scorer
+from radar.validation import parse
+
+_IMAGE_CHANNELS = {"grey": 1, "rgb": 3}
+History = list[dict[str, float]]
+
+
+def image_channels(config: Config) -> int:
+    """Channels of the tensors that `dataset.image.channels` asks for."""
+    return _IMAGE_CHANNELS[config.dataset.image.channels]
+
+
+def save_network(path: Path, unet: UNet, history: History) -> None:
+    """Store weights and training history."""
+    content = {"weights": {name: value.cpu() for name, value in unet.state_dict().items()}, "history": history}
+    write_atomically(path, lambda file: torch.save(content, file))
+
+
+def load_network(path: Path, config: Config, device: torch.device) -> tuple[UNet, History]:
+    """The inverse of `save_network`. Raises `RunError` where the file does not fit `config`."""
+    unet = build_unet(config.unet, image_channels=image_channels(config), seed=config.seed)
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        unet.load_state_dict(content["weights"])
+    except (OSError, RuntimeError, KeyError, EOFError) as error:
+        raise RunError(f"{path}: cannot be read as this run's network ({str(error).splitlines()[0]}); use --force") from None
+    return unet.to(device), content["history"]
+
+
+def save_detector(path: Path, detector: Detector) -> None:
+    """Store a detector's arrays."""
+    write_atomically(path, lambda file: np.savez(file, **detector.arrays()))  # type: ignore[arg-type]
+
+
+def load_detector(path: Path) -> Detector:
+    """The inverse of `save_detector`; nothing is unpickled."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return detector_from_arrays(dict(arrays))
+
+
+def load_scorer(directory: Path, device: str = "cpu") -> tuple[Scorer, Config]:
+    """The fitted scorer of a done run, and the config that it was trained with. Raises `RunError`."""
+    run = RunDirectory(directory)
+    run.read_metrics()
+    config = parse(OmegaConf.load(run.config))  # type: ignore[arg-type]
+    unet, _ = load_network(run.network, config, torch.device(device))
+    return Scorer(noise_mapper(config, unet), config.scoring, load_detector(run.detector)), config

@@ -1,0 +1,54 @@
+"""Every figure of a report, and how a figure becomes a file. A figure is a `Figure` of its own: no global state."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from radar.errors import ConfigError
+from radar.report.figures_features import Boundary, feature_histograms, feature_scatter
+from radar.report.figures_panels import PanelRow, panel_figure, panel_title
+from radar.report.figures_selection import PanelChoice, select_panels
+from radar.report.figures_training import loss_curve, timestep_loss_curve
+from radar.report.style import DPI
+
+__all__ = [
+    "Boundary",
+    "PanelChoice",
+    "PanelRow",
+    "feature_histograms",
+    "feature_scatter",
+    "loss_curve",
+    "panel_figure",
+    "panel_title",
+    "save_figure",
+    "select_panels",
+    "timestep_loss_curve",
+]
+
+# Without dates and versions: the same figure gives the same bytes as PNG and PDF (SVG draws its ids by chance).
+_METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write `figure` as PNG, PDF or SVG, by the suffix of `path`: under a temporary name in its folder, then renamed.
+
+    Makes the folder. Raises `ConfigError` for any other suffix; whatever fails, no partial or temporary file stays.
+    """
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in _METADATA:
+        raise ConfigError(f"{path}: no figure format '{path.suffix}'; use .png, .pdf or .svg")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            figure.savefig(file, format=kind, dpi=DPI, metadata=_METADATA[kind])
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

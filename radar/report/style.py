@@ -1,0 +1,87 @@
+"""How every figure looks: sizes, colours, markers. Layout only; nothing here changes a number.
+
+The colours are those of Okabe and Ito, safe for colour-blind readers; markers, line styles and lightness differ too, so
+a figure also reads in grey. Sizes are set on the artists: matplotlib's global settings are never touched.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from numpy.typing import NDArray
+
+DPI = 150  # dots per inch of a saved bitmap
+FONT_TITLE = 9.0  # points
+FONT_TEXT = 8.0
+FONT_SMALL = 7.0
+
+PLOT_SIZE = (6.3, 4.2)  # inches, one plot
+PICTURE_WIDTH = 1.9  # inches, one picture of a panel
+TEXT_WIDTH = 1.9  # inches, the titles at the left of a panel
+TEXT_CHARACTERS = 31  # of a line of such a title
+PICTURE_GAP = 0.12  # inches between pictures
+HEADING_HEIGHT = 0.28  # inches above a panel's pictures
+COLOUR_BAR_HEIGHT = 0.1  # inches
+FOOT_HEIGHT = 0.55  # inches below the colour bars, for ticks and labels
+ROW_RATIOS = (0.45, 1.5)  # least and greatest height of a panel's row as a share of a picture's width
+HISTOGRAM_WIDTH = 3.9  # inches, one histogram of a row
+
+BLACK = "#000000"
+INK = "#222222"
+GREY = "#8A8A8A"
+LIGHT_GREY = "#D0D0D0"
+BLUE = "#0072B2"
+ORANGE = "#E69F00"
+VERMILION = "#D55E00"
+YELLOW = "#F0E442"
+
+NORMAL_COLOUR = BLUE
+ANOMALOUS_COLOUR = VERMILION
+DEFECT_COLOURS = (VERMILION, ORANGE, "#CC79A7", "#009E73", "#56B4E9", BLACK, "#7F3C00")
+DEFECT_MARKERS = ("^", "s", "D", "v", "X", "P", "*", "p", "<", ">", "h")
+
+INPUT_COLOUR_MAP = "gray"
+NOISE_COLOUR_MAP = "gray"
+ANOMALY_COLOUR_MAP = "cividis"
+MASK_COLOUR_MAP = "gray"
+
+CLIPPED_SHARE = 0.005  # of the values of a shared colour scale, at each end it can exceed
+BOUNDARY_GRID = 240  # points per side on which a detector is evaluated to draw its boundary
+VIEW_MARGIN = 0.06  # of the data's span, left free around a scatter
+LOGARITHMIC_SPAN = 4.0  # positive values whose largest is more than this times the smallest get a log axis
+BIN_RANGE = (8, 40)  # fewest and most bins of a histogram
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of `width` by `height` inches that draws with Agg and fits its own layout."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def dress(axes: Axes, *, title: str, horizontal: str, vertical: str) -> None:
+    """Title and axis labels in the common sizes, light grid, no frame at the top and right."""
+    axes.set_title(title, fontsize=FONT_TITLE, color=INK, loc="left")
+    axes.set_xlabel(horizontal, fontsize=FONT_TEXT, color=INK)
+    axes.set_ylabel(vertical, fontsize=FONT_TEXT, color=INK)
+    axes.tick_params(which="both", labelsize=FONT_SMALL, colors=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(True, which="major", color=LIGHT_GREY, linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def spans_decades(values: NDArray[np.float64]) -> bool:
+    """Whether finite values are positive and spread so far that a linear axis would hide the small ones."""
+    return bool(values.size and values.min() > 0 and values.max() > LOGARITHMIC_SPAN * values.min())
+
+
+def number_logarithmic(axis: Axis, values: NDArray[np.float64]) -> None:
+    """Plain numbers (1, 2, 5, 10, …) at the ticks of a logarithmic axis over positive `values`."""
+    wide = values.max() > 2000.0 * values.min()
+    axis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,106 @@
+"""Weights & Biases: one run per experiment that mirrors the run directory, closed with the right exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from radar.config import WandbConfig
+from radar.errors import ConfigError
+
+
+class Tracker(Protocol):
+    """Where numbers and pictures go beside the run directory."""
+
+    def log(self, row: Mapping[str, float]) -> None: ...
+
+    def summarise(self, metrics: Mapping[str, Any]) -> None: ...
+
+    def picture(self, name: str, path: Path) -> None: ...
+
+
+class NoTracker:
+    """Tracks nothing."""
+
+    def log(self, row: Mapping[str, float]) -> None:
+        """Drop `row`."""
+
+    def summarise(self, metrics: Mapping[str, Any]) -> None:
+        """Drop `metrics`."""
+
+    def picture(self, name: str, path: Path) -> None:
+        """Drop the picture."""
+
+
+class WandbTracker:
+    """Writes to one W&B run."""
+
+    def __init__(self, run: Any) -> None:
+        self._run = run
+
+    def log(self, row: Mapping[str, float]) -> None:
+        """Add one row of the history; its `step` is the training step."""
+        self._run.log(dict(row))
+
+    def summarise(self, metrics: Mapping[str, Any]) -> None:
+        """Put nested metrics into the summary, as slash-separated keys."""
+        self._run.summary.update(flatten(metrics))
+
+    def picture(self, name: str, path: Path) -> None:
+        """Log an image file."""
+        import wandb  # noqa: PLC0415 - costs a second, and many runs do without
+
+        self._run.log({name: wandb.Image(str(path))})
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} → {"a/b": 1}; values that are neither mappings nor lists are kept as they are."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}/")
+        elif not isinstance(value, list):
+            flat[prefix + key] = value
+    return flat
+
+
+@contextmanager
+def tracking(
+    settings: WandbConfig | None, *, folder: Path, name: str, identity: str, tags: Sequence[str], config: Mapping[str, Any]
+) -> Iterator[Tracker]:
+    """One tracked run below `folder`; its exit code is 0, or 1 where the body raises.
+
+    `identity` is the run's id, so that a resumed experiment goes on in the same W&B run.
+    Raises `ConfigError` where W&B cannot start.
+    """
+    if settings is None:
+        yield NoTracker()
+        return
+    import wandb  # noqa: PLC0415 - as above
+
+    try:
+        run = wandb.init(
+            mode=settings.mode,  # type: ignore[arg-type]
+            project=settings.project,
+            entity=settings.entity,
+            group=settings.group,
+            dir=folder,
+            id=identity,
+            name=name,
+            tags=list(tags),
+            config=dict(config),
+            resume="allow" if settings.mode == "online" else None,
+            reinit="finish_previous",
+            settings=wandb.Settings(silent=True, console="off", disable_git=True, disable_code=True),
+        )
+    except (wandb.Error, OSError) as error:
+        raise ConfigError(f"logger.wandb.mode={settings.mode}: W&B cannot start ({error}); use logger=csv") from error
+    run.define_metric("*", step_metric="step")
+    exit_code = 1
+    try:
+        yield WandbTracker(run)
+        exit_code = 0
+    finally:
+        run.finish(exit_code=exit_code)

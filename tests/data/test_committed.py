@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import shutil
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from data_builders import NO_REAL, REAL, REPOSITORY, dataset_config, save
+from PIL import Image
+
+from radar.data.committed import MANIFESTS, committed_index
+from radar.data.dataset import open_dataset
+from radar.data.decoding import read_pixels
+from radar.data.leaks import find_leaks
+from radar.data.manifest import manifest_text, read_manifest
+from radar.data.sources import Vectors, open_source
+
+INDEX = {committed.name: committed for committed in committed_index()}
+needs_real = pytest.mark.skipif(not (REAL / "mvtec_ad").is_dir(), reason=NO_REAL)
+
+
+def config_of(committed, root=None):
+    return dataset_config(committed.layout, root or REAL / committed.folder, category=committed.category,
+                          split=committed.split, split_seed=committed.split_seed, near_duplicates="warn",
+                          validation_fraction=committed.validation_fraction, test_fraction=committed.test_fraction)
+
+
+def regenerate(committed):
+    spec = importlib.util.spec_from_file_location("make_manifests", REPOSITORY / "scripts/make_manifests.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.make(committed, REAL)
+
+
+def test_the_test_fraction_matters_only_where_the_rule_draws_a_test_split():
+    for name, matters in [("mvtec_quads_wood", False), ("magnetic_tile_literature", True)]:
+        assert INDEX[name].applies(replace(config_of(INDEX[name]), test_fraction=0.7)) != matters
+
+
+def test_every_manifest_has_its_line_in_the_index():
+    assert {path.stem for path in MANIFESTS.glob("*.csv")} == set(INDEX)
+
+
+@pytest.mark.parametrize("name", INDEX)
+def test_committed_groups_and_contents_never_cross(name):
+    rows = read_manifest(INDEX[name].path)
+    leaks = find_leaks(rows, None)
+    assert leaks.groups == leaks.identical == ()
+    assert {row.split for row in rows} == {"train", "validation", "test"}
+
+
+@needs_real
+@pytest.mark.parametrize("name", INDEX)
+def test_committed_equals_regenerated(name):
+    assert manifest_text(regenerate(INDEX[name])) == INDEX[name].path.read_text(encoding="utf-8")
+
+
+@needs_real
+def test_no_near_duplicates_cross_the_grouped_magnetic_tile_split():
+    dataset = open_dataset(config_of(INDEX["magnetic_tile_grouped"]))
+    assert dataset.leaks.clean
+    assert dataset.notes == ()
+    assert sum(sample.label for sample in dataset.samples) == 392
+    assert max(Counter(sample.group for sample in dataset.samples).values()) == 16
+
+
+@needs_real
+def test_the_literature_split_of_magnetic_tile_leaks_and_says_so():
+    committed = INDEX["magnetic_tile_literature"]
+    rows = read_manifest(committed.path)
+    vectors = Vectors(open_source(config_of(committed)), None)
+    assert len(find_leaks(rows, vectors([row.path for row in rows])).near_duplicates) > 300
+
+
+@needs_real
+def test_real_masks():
+    tile = open_dataset(replace(config_of(INDEX["magnetic_tile_grouped"]), near_duplicates="ignore"))
+    empty = [sample.path for sample in tile.samples if sample.label and not tile.mask(sample).any()]
+    assert len(empty) == 4
+    paper = open_dataset(config_of(INDEX["piped_PA_BTN01_RL"]))
+    shares = [paper.mask(sample).mean() for sample in paper.samples if sample.label]
+    assert min(shares) > 0 and max(shares) < 0.5
+    assert {paper.mask(sample).shape for sample in paper.samples} == {(128, 128), (128, 127)}
+
+
+def wood(tmp_path):
+    shutil.copytree(REAL / "mvtec_quads/wood", tmp_path / "wood")
+    return config_of(INDEX["mvtec_quads_wood"], tmp_path)
+
+
+def rows_without_hashes(samples):
+    return [replace(sample, content_hash="") for sample in samples]
+
+
+@needs_real
+def test_another_release_of_the_same_files_keeps_the_committed_split(tmp_path):
+    config = wood(tmp_path)
+    first = next((tmp_path / "wood/train/good").iterdir())
+    save(first, read_pixels(first).values[::2, ::2])
+    dataset = open_dataset(config)
+    assert dataset.notes[0].startswith("1 of 64 images are not the very files of the committed manifest")
+    changed = next(sample for sample in dataset.samples if first.name == sample.path.removeprefix("train/good/"))
+    assert changed.content_hash == hashlib.sha256(first.read_bytes()).hexdigest()
+    assert rows_without_hashes(dataset.samples) == rows_without_hashes(read_manifest(INDEX["mvtec_quads_wood"].path))
+
+
+@needs_real
+@pytest.mark.parametrize("change", ["file", "seed", "fraction"])
+def test_other_files_or_settings_are_split_by_the_rule(tmp_path, change):
+    config = wood(tmp_path)
+    if change == "file":
+        Image.new("L", (64, 64)).save(tmp_path / "wood/train/good/new.png")
+    changes = {"file": {}, "seed": {"split_seed": 1}, "fraction": {"validation_fraction": 0.5}}
+    dataset = open_dataset(replace(config, **changes[change]))
+    committed = {row.path: row.split for row in read_manifest(INDEX["mvtec_quads_wood"].path)}
+    assert {sample.path: sample.split for sample in dataset.samples} != committed
+    assert find_leaks(dataset.samples, None).groups == ()

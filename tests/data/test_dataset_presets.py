@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from data_builders import REPOSITORY
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from radar.config import DatasetConfig, FolderConfig, ImageConfig, SyntheticConfig
+from radar.data.committed import committed_index
+
+CONF = REPOSITORY / "conf/dataset"
+OPEN = {"mvtec": ["category=carpet"], "folder": ["root=/images"]}  # what such a preset leaves to the user
+
+
+def preset(name: str):
+    with initialize_config_dir(str(CONF), version_base=None):
+        composed = compose(name, overrides=OPEN.get(name, []))
+    return OmegaConf.create({"data_root": "/data", "dataset": composed}).dataset
+
+
+def keys(kind) -> set[str]:
+    return {entry.name for entry in fields(kind)}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONF.glob("[!_]*.yaml")))
+def test_a_preset_fills_the_schema_exactly(name):
+    found = OmegaConf.to_container(preset(name), resolve=True, throw_on_missing=True)
+    assert found.keys() == keys(DatasetConfig)
+    assert found["image"].keys() == keys(ImageConfig)
+    assert (found["folder"] or dict.fromkeys(keys(FolderConfig))).keys() == keys(FolderConfig)
+    assert (found["synthetic"] or dict.fromkeys(keys(SyntheticConfig))).keys() == keys(SyntheticConfig)
+    merged = OmegaConf.merge(OmegaConf.structured(DatasetConfig), found)  # types
+    assert OmegaConf.to_object(merged).name == found["name"]
+
+
+@pytest.mark.parametrize("name", ["grid", "leather_quads", "wood_quads", "magnetic_tile", "magnetic_tile_literature",
+                                  "piped"])
+def test_a_public_preset_has_its_committed_manifest(name):
+    config = preset(name)
+    found = [committed for committed in committed_index()
+             if committed.applies(config) and config.root == f"/data/{committed.folder}"]
+    assert len(found) == 1

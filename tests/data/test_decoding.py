@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from data_builders import image_config, noise, save
+from PIL import Image
+
+from radar.data.decoding import frame_of, place_map, read_mask, read_pixels, to_model, visible_mask
+from radar.errors import DataError
+
+
+def deep_png(path, values: np.ndarray) -> None:
+    """A 16-bit colour PNG, (H, W, 3 or 4), which Pillow cannot write."""
+    height, width, channels = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows))
+                     + chunk(b"IEND", b""))
+
+
+def test_sixteen_bit_grey_png_keeps_every_level(tmp_path):
+    values = np.array([[0, 1, 255, 256], [32767, 32768, 65534, 65535]], np.uint16)
+    image, _ = to_model(read_pixels(save(tmp_path / "a.png", values)), image_config())
+    assert image.shape == (1, 2, 4)
+    assert image.dtype == np.float32
+    np.testing.assert_allclose(image[0], values / 65535 * 2 - 1, atol=1e-7)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_sixteen_bit_colour_png_keeps_every_level(tmp_path, channels):
+    values = np.random.default_rng(0).integers(0, 65536, (5, 7, channels), dtype=np.uint16)
+    deep_png(tmp_path / "a.png", values)
+    pixels = read_pixels(tmp_path / "a.png")
+    assert pixels.full == 65535
+    np.testing.assert_array_equal(pixels.values, values[..., :3])
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_sixteen_bit_colour_tiff_keeps_every_level(tmp_path, planar):
+    values = np.random.default_rng(0).integers(0, 65536, (5, 7, 3), dtype=np.uint16)
+    stored = values if planar == "contig" else np.moveaxis(values, -1, 0)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar)
+    np.testing.assert_array_equal(read_pixels(tmp_path / "a.tif").values, values)
+
+
+@pytest.mark.parametrize(("mode", "extension"), [("L", "png"), ("RGB", "png"), ("RGB", "bmp"), ("RGB", "tiff"),
+                                                 ("P", "png"), ("RGBA", "png"), ("LA", "png"), ("1", "png")])
+def test_grey_is_pillows_luma(tmp_path, mode, extension):
+    source = Image.fromarray(np.random.default_rng(1).integers(0, 256, (9, 11, 3), dtype=np.uint8)).convert(mode)
+    source.save(tmp_path / f"a.{extension}")
+    image, _ = to_model(read_pixels(tmp_path / f"a.{extension}"), image_config())
+    luma = np.asarray(source.convert("RGB" if mode != "LA" else "L").convert("L"))
+    np.testing.assert_allclose((image[0] + 1) * 127.5, luma, atol=0.51)  # Pillow rounds to whole levels
+
+
+def test_alpha_is_dropped_not_blended(tmp_path):
+    values = np.full((4, 4, 4), 200, np.uint8)
+    values[..., 3] = 0
+    image, _ = to_model(read_pixels(save(tmp_path / "a.png", values)), image_config(channels="rgb"))
+    np.testing.assert_allclose(image, 200 / 255 * 2 - 1, atol=1e-6)
+
+
+def test_rgb_from_grey_repeats_the_plane(tmp_path):
+    image, _ = to_model(read_pixels(save(tmp_path / "a.png", noise(0))), image_config(channels="rgb"))
+    assert image.shape == (3, 32, 32)
+    np.testing.assert_array_equal(image[0], image[2])
+
+
+def test_resizing_averages_in_float(tmp_path):
+    values = np.array([[0, 1], [2, 255]], np.uint8).repeat(4, 0).repeat(4, 1)
+    values[0, 0] = 8  # the mean of its 4 x 4 block is 0.5, which eight bits would round
+    image, _ = to_model(read_pixels(save(tmp_path / "a.png", values)), image_config(size=2))
+    np.testing.assert_allclose((image[0] + 1) * 127.5, [[0.5, 1], [2, 255]], atol=1e-4)
+
+
+@pytest.mark.parametrize("resize", ["bilinear", "bicubic", "lanczos", "box"])
+def test_shrinking_does_not_alias(tmp_path, resize):
+    stripes = np.tile(np.array([0, 255], np.uint8), (64, 32))
+    image, _ = to_model(read_pixels(save(tmp_path / "a.png", stripes)), image_config(size=8, resize=resize))
+    assert np.abs(image[:, :, 1:-1]).max() < 0.05
+
+
+def test_overshoot_is_clipped(tmp_path):
+    step = np.zeros((32, 32), np.uint8)
+    step[:, 16:] = 255
+    image, _ = to_model(read_pixels(save(tmp_path / "a.png", step)), image_config(size=50, resize="lanczos"))
+    assert image.min() == -1
+    assert image.max() == 1
+
+
+# One white pixel at row 3, column 9 of a 8 x 12 image, at its own scale.
+@pytest.mark.parametrize(("aspect", "shape", "place"), [
+    pytest.param("stretch", (8, 12), (3, 9), id="stretch"),
+    pytest.param("crop", (8, 8), (3, 7), id="crop drops columns 0, 1 and 10, 11"),
+    pytest.param("pad", (12, 12), (5, 9), id="pad adds two rows above and two below"),
+])
+def test_aspect_puts_a_pixel_where_computed_by_hand(tmp_path, aspect, shape, place):
+    values = np.zeros((8, 12), np.uint8)
+    values[3, 9] = 255
+    image, frame = to_model(read_pixels(save(tmp_path / "a.png", values)), image_config(aspect=aspect))
+    assert image.shape == (1, *shape)
+    assert [tuple(int(i) for i in at) for at in np.argwhere(image[0] > 0)] == [place]
+    assert frame.shape == ((8, 8) if aspect == "crop" else (8, 12))
+
+
+def test_padding_repeats_the_edge(tmp_path):
+    values = np.full((2, 4), 10, np.uint8)
+    values[0], values[1] = 50, 200
+    image, _ = to_model(read_pixels(save(tmp_path / "a.png", values)), image_config(aspect="pad"))
+    np.testing.assert_allclose((image[0, :, 0] + 1) * 127.5, [50, 50, 200, 200], atol=1e-4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 40), (40, 90), (91, 40), (33, 50)])
+@pytest.mark.parametrize("aspect", ["stretch", "crop", "pad"])
+def test_a_map_of_the_mask_comes_back_onto_the_mask(tmp_path, aspect, height, width):
+    mask = np.zeros((height, width), np.uint8)
+    mask[height // 4 : height // 2, width // 3 : width // 2 + 4] = 255
+    path = save(tmp_path / "a.png", mask)
+    image, frame = to_model(read_pixels(path), image_config(size=128, aspect=aspect, resize="bilinear"))
+    placed = place_map((image[0] + 1) / 2, frame)
+    seen = visible_mask(read_mask(path, (height, width), inverted=False), frame)
+    assert placed.shape == seen.shape == frame.shape
+    assert ((placed > 0.5) == seen).mean() > 0.995
+
+
+def test_place_map_interpolates_between_pixel_centres():
+    placed = place_map(np.array([[0.0, 1.0]], np.float32), frame_of(1, 4, image_config()))
+    np.testing.assert_allclose(placed, [[0, 0.25, 0.75, 1]])
+
+
+@pytest.mark.parametrize(("aspect", "first"), [("crop", 2), ("pad", 0)])
+def test_masks_are_cut_never_resized(aspect, first):
+    mask = np.arange(5)[:, None] + np.arange(9)[None] > 6
+    seen = visible_mask(mask, frame_of(5, 9, image_config(size=64, aspect=aspect)))
+    np.testing.assert_array_equal(seen, mask[:, first : 9 - first])
+
+
+@pytest.mark.parametrize(("values", "expected"), [
+    pytest.param(np.array([[0, 127, 128, 255]], np.uint8), [0, 0, 1, 1], id="eight bit"),
+    pytest.param(np.array([[0, 32767, 32768, 65535]], np.uint16), [0, 0, 1, 1], id="sixteen bit"),
+    pytest.param(np.array([[0, 1, 1, 0]], np.uint8), [0, 1, 1, 0], id="zero and one"),
+    pytest.param(np.zeros((1, 4), np.uint8), [0, 0, 0, 0], id="empty"),
+    pytest.param(np.array([[[0, 0, 0], [255, 0, 0], [255] * 3, [9, 9, 9]]], np.uint8), [0, 1, 1, 0], id="colour"),
+])
+def test_masks_are_thresholded_at_half_the_range(tmp_path, values, expected):
+    path = save(tmp_path / "m.png", values)
+    mask = read_mask(path, (1, 4), inverted=False)
+    assert mask.dtype == np.bool_
+    np.testing.assert_array_equal(mask[0], np.array(expected, bool))
+    np.testing.assert_array_equal(read_mask(path, (1, 4), inverted=True), ~mask)
+
+
+def test_a_mask_of_another_size_is_refused(tmp_path):
+    path = save(tmp_path / "m.png", np.zeros((4, 5), np.uint8))
+    with pytest.raises(DataError, match=r"m\.png: the mask is 5 x 4 px and its image 6 x 4 px"):
+        read_mask(path, (4, 6), inverted=False)
+
+
+@pytest.mark.parametrize("extension", ["jpg", "png", "bmp", "tiff"])
+@pytest.mark.parametrize("kept", [0.98, 0.5, 0.05])
+def test_a_truncated_image_is_refused_by_name(tmp_path, extension, kept):
+    path = save(tmp_path / f"cut.{extension}", noise(0, 64, 64))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(DataError, match=rf"cut\.{extension}"):
+        read_pixels(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image at all"])
+def test_what_is_no_image_is_refused_by_name(tmp_path, content):
+    (tmp_path / "no.png").write_bytes(content)
+    with pytest.raises(DataError, match=r"no\.png: not a readable image"):
+        read_pixels(tmp_path / "no.png")
+
+
+def test_float_and_paged_tiffs_are_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "float.tif", np.zeros((4, 4), np.float32))
+    tifffile.imwrite(tmp_path / "pages.tif", np.zeros((2, 4, 4), np.uint8), photometric="minisblack")
+    with pytest.raises(DataError, match="no known range"):
+        read_pixels(tmp_path / "float.tif")
+    with pytest.raises(DataError, match="several pages"):
+        read_pixels(tmp_path / "pages.tif")

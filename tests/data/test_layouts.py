@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from data_builders import dataset_config, folder_config, mvtec_folder, noise, normal_and_anomalous, save
+
+from radar.data.layouts import dataset_folder, exposure_series, read_layout
+from radar.errors import DataError
+
+
+def entries(config):
+    return read_layout(config, dataset_folder(config))
+
+
+def test_mvtec(tmp_path):
+    mvtec_folder(tmp_path / "tile")
+    save(tmp_path / "tile/test/dent/.hidden.png", noise(0))
+    (tmp_path / "tile/test/dent/Thumbs.db").write_text("x")
+    found = {entry.path: entry for entry in entries(dataset_config("mvtec", tmp_path, category="tile"))}
+    assert len(found) == 12
+    dent = found["test/dent/001.png"]
+    assert (dent.label, dent.defect, dent.mask, dent.official) == (1, "dent", "ground_truth/dent/001_mask.png", "test")
+    assert (found["train/good/000.png"].label, found["train/good/000.png"].official) == (0, "train")
+    # Train and test number their files alike: same name, other image
+    assert found["train/good/000.png"].group != found["test/good/000.png"].group
+
+
+def test_mvtec_quadrants_of_one_photograph_are_a_group(tmp_path):
+    for name in ("color_7_q2", "barrdistorted_1003_0.3_0.3_color_7_q1", "color_17_q2"):
+        save(tmp_path / f"train/good/{name}.png", noise(0))
+    groups = {entry.path.split("/")[-1]: entry.group for entry in entries(dataset_config("mvtec", tmp_path))}
+    assert groups == {"color_7_q2.png": "color_7", "barrdistorted_1003_0.3_0.3_color_7_q1.png": "color_7",
+                      "color_17_q2.png": "color_17"}
+
+
+def test_mvtec_without_one_mask_is_refused_and_without_all_masks_is_read(tmp_path):
+    root = mvtec_folder(tmp_path)
+    (root / "ground_truth/dent/000_mask.png").unlink()
+    with pytest.raises(DataError, match=r"test/dent/000\.png: no mask 000_mask\.png"):
+        entries(dataset_config("mvtec", root))
+    (root / "ground_truth/dent/001_mask.png").unlink()
+    (root / "ground_truth/dent").rmdir()
+    (root / "ground_truth").rmdir()
+    assert all(entry.mask is None for entry in entries(dataset_config("mvtec", root)))
+
+
+def test_magnetic_tile(tmp_path):
+    for folder, stem in [("MT_Free", "exp1_num_10"), ("MT_Blowhole", "exp2_num_30")]:
+        save(tmp_path / folder / f"Imgs/{stem}.jpg", noise(0))
+        save(tmp_path / folder / f"Imgs/{stem}.png", np.zeros((32, 32), np.uint8))
+    blowhole, free = entries(dataset_config("magnetic_tile", tmp_path))
+    assert (blowhole.label, blowhole.defect, blowhole.mask) == (1, "blowhole", "MT_Blowhole/Imgs/exp2_num_30.png")
+    assert (free.label, free.defect, free.mask) == (0, "good", None)
+    assert blowhole.group == free.group == "exp1_num_10"
+
+
+@pytest.mark.parametrize(("stems", "expected"), [
+    pytest.param([(1, 10), (2, 30), (6, 60)], [0, 0, 0], id="rising"),
+    pytest.param([(1, 10), (2, 30), (1, 40), (2, 50)], [0, 0, 2, 2], id="a new tile begins at a low exposure"),
+    pytest.param([(1, 10), (1, 12), (2, 30), (2, 31)], [0, 1, 1, 0], id="interleaved tiles"),
+    pytest.param([(1, 10), (2, 161)], [0, 1], id="too long after"),
+])
+def test_exposure_series(stems, expected):
+    names = [f"exp{exposure}_num_{number}" for exposure, number in stems]
+    assert [exposure_series(names)[name] for name in names] == [names[first] for first in expected]
+
+
+@pytest.mark.parametrize("spelling", ["GroundTruth", "GroundThruth"])
+def test_piped(tmp_path, spelling):
+    save(tmp_path / "P/NoDefects/P_S_ND_7_3.bmp", noise(0))
+    save(tmp_path / "P/Defects/P_S_D_07_2.bmp", noise(1))
+    save(tmp_path / f"P/Defects/{spelling}/P_S_GT_07_2.bmp", noise(1))
+    defect, normal = entries(dataset_config("piped", tmp_path, category="P"))
+    assert defect.mask == f"Defects/{spelling}/P_S_GT_07_2.bmp"
+    assert (defect.group, normal.group) == ("D_07", "ND_07")
+
+
+def test_folder_with_defects_and_masks(tmp_path):
+    save(tmp_path / "ok/a.PNG", noise(0))
+    save(tmp_path / "bad/b.jpg", noise(1))
+    save(tmp_path / "bad/crack/c.tif", noise(2))
+    save(tmp_path / "masks/b.png", noise(1))
+    save(tmp_path / "masks/crack/c_mask.bmp", noise(2))
+    config = dataset_config("folder", tmp_path, folder=folder_config(normal="ok", anomalous="bad", masks="masks"))
+    assert [(entry.path, entry.defect, entry.mask) for entry in entries(config)] == [
+        ("bad/b.jpg", "anomalous", "masks/b.png"), ("bad/crack/c.tif", "crack", "masks/crack/c_mask.bmp"),
+        ("ok/a.PNG", "good", None)]
+
+
+def test_folder_of_normals_alone(tmp_path):
+    normal_and_anomalous(tmp_path)
+    config = dataset_config("folder", tmp_path, folder=folder_config(anomalous=None))
+    assert {entry.label for entry in entries(config)} == {0}
+
+
+@pytest.mark.parametrize(("config", "message"), [
+    pytest.param({"layout": "mvtec", "root": "gone"}, r"gone: no such folder; set dataset\.root= or data_root=.*mvtec",
+                 id="missing root"),
+    pytest.param({"layout": "mvtec", "category": "tail"}, r"no category 'tail'.*one of: anomalous, normal",
+                 id="missing category"),
+    pytest.param({"layout": "mvtec"}, "no normal images in the mvtec layout", id="another layout"),
+    pytest.param({"layout": "folder", "folder": folder_config(normal="fine")},
+                 r"no sub-folder 'fine'; set dataset\.folder\.normal= \(there: anomalous, normal\)",
+                 id="missing normal"),
+    pytest.param({"layout": "folder", "folder": folder_config(masks="normal")},
+                 r"anomalous/02\.png: no mask", id="missing mask"),
+])
+def test_what_is_missing_is_named(tmp_path, config, message):
+    normal_and_anomalous(tmp_path / "set", normals=2)
+    root = tmp_path / config.pop("root", "set")
+    with pytest.raises(DataError, match=message):
+        entries(dataset_config(config.pop("layout"), root, **config))
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    (tmp_path / "train/good").mkdir(parents=True)
+    with pytest.raises(DataError, match="no normal images"):
+        entries(dataset_config("mvtec", tmp_path))

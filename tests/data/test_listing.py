@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from data_builders import dataset_config, folder_config, mvtec_folder, noise, normal_and_anomalous, save
+from test_dataset import synthetic
+
+from radar.data.dataset import open_dataset
+from radar.data.listing import check_images, count_rows, leak_rows, size_rows, write_mvtec
+from radar.errors import DataError
+
+
+def test_counts_sizes_and_leaks(tmp_path):
+    mvtec_folder(tmp_path)
+    save(tmp_path / "ground_truth/dent/001_mask.png", np.zeros((32, 32), np.uint8))
+    save(tmp_path / "test/good/000.png", noise(3) // 2 + 20)
+    dataset = open_dataset(dataset_config("mvtec", tmp_path, split="official", near_duplicates="warn"))
+    rows = [(row.split, row.defect, row.images, row.masks, row.empty_masks) for row in count_rows(dataset)]
+    assert rows == [("train", "good", 6, 0, 0), ("validation", "good", 2, 0, 0), ("test", "good", 2, 0, 0),
+                    ("test", "dent", 2, 2, 1)]
+    assert size_rows(dataset) == [(32, 32, 12)]
+    assert [kind for kind, _ in leak_rows(dataset)] == ["near-duplicates into test"]
+    assert check_images(dataset) == 12
+
+
+def test_checking_meets_broken_masks(tmp_path):
+    mvtec_folder(tmp_path)
+    (tmp_path / "ground_truth/dent/001_mask.png").write_bytes(b"no")
+    with pytest.raises(DataError, match=r"001_mask\.png: not a readable image"):
+        check_images(open_dataset(dataset_config("mvtec", tmp_path, split="official")))
+
+
+def test_an_exported_set_is_the_same_set(tmp_path):
+    drawn = open_dataset(synthetic())
+    assert write_mvtec(drawn, tmp_path / "out") == 15
+    config = dataset_config("mvtec", tmp_path / "out", split="official", manifest=str(tmp_path / "out/split.csv"),
+                            near_duplicates="ignore")
+    written = open_dataset(config)
+    assert [sample.split for sample in written.samples] == [sample.split for sample in drawn.samples]
+    np.testing.assert_array_equal(written.load(written.samples).images, drawn.load(drawn.samples).images)
+    for before, after in zip(drawn.samples, written.samples, strict=True):
+        np.testing.assert_array_equal(drawn.mask(before), written.mask(after))
+
+
+def test_an_export_keeps_images_of_one_name_apart_and_other_files_alone(tmp_path):
+    normal_and_anomalous(tmp_path / "set")
+    save(tmp_path / "set/normal/00.bmp", noise(77))
+    save(tmp_path / "set/normal/00.tif", noise(78))
+    dataset = open_dataset(dataset_config("folder", tmp_path / "set", folder=folder_config()))
+    assert write_mvtec(dataset, tmp_path / "out") == 17
+    assert len([*(tmp_path / "out").rglob("*.png")]) == 17
+    with pytest.raises(DataError, match="is not empty"):
+        write_mvtec(dataset, tmp_path / "out")
