@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
 from radar.config import Config
 from radar.errors import ConfigError
@@ -18,11 +19,18 @@ CONTROLS = ("mean_brightness", "raw_sobel", "untrained")
 def parse(composed: DictConfig) -> Config:
     """A typed, checked `Config`. Raises `ConfigError`, one line that names the key and the fix."""
     try:
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), composed))
+        # through plain values: a typed tree lets Hydra's +key=value add what the schema does not know
+        plain = OmegaConf.to_container(composed, resolve=False)
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(plain)))  # type: ignore[arg-type]
     except MissingMandatoryValue as error:
         raise ConfigError(f"{error.full_key}: no value is set; give one with {error.full_key}=…") from None
-    except InterpolationResolutionError as error:
-        raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
+    except InterpolationToMissingValueError as error:
+        missing = re.search(r"'([^']+)' refers|\$\{\.?([^}]+)\}", str(error))
+        name = missing[2] if missing and missing[2] else "?"
+        section = str(error.full_key).rpartition(".")[0]
+        raise ConfigError(f"{section}.{name}: no value is set; give one with {section}.{name}=…") from None
+    except ConfigKeyError as error:
+        raise ConfigError(f"{error.full_key}: no such key; radar --cfg job lists all keys") from None
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
     assert isinstance(config, Config)

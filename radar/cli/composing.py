@@ -99,15 +99,16 @@ def _expand(overrides: Sequence[str]) -> list[list[str]]:
 
 def _refuse_numbers_for_groups(overrides: Sequence[str]) -> None:
     """A number where a group option is meant: Hydra answers that with a traceback."""
-    with one_line(overrides):
-        parsed = _parse_overrides(overrides)
-    for override in parsed:
+    for text in overrides:
+        try:
+            override = _parse_overrides([text])[0]
+        except HydraException:
+            raise ConfigError(f"{text}: cannot be read as key=value; quote special characters, as in 'key=\"a,b\"'") from None
         group = override.key_or_group
         values = list(override.sweep_string_iterator()) if override.is_sweep_override() else [override.value()]
         for value in values:
-            text = str(value)
-            if (config_folder() / group).is_dir() and _is_number(text):
-                raise ConfigError(_missing_option(group, text))
+            if (config_folder() / group).is_dir() and _is_number(str(value)):
+                raise ConfigError(_missing_option(group, str(value)))
 
 
 def _is_number(text: str) -> bool:
@@ -134,7 +135,7 @@ def one_line(overrides: Sequence[str]) -> Iterator[None]:
 
 
 def _message(error: Exception, overrides: Sequence[str]) -> str:
-    text = str(error)
+    text = f"{error}\n{error.__cause__}"
     # an option of a group does not exist: Could not find 'timestep/1'
     missing = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
     if missing:
@@ -167,8 +168,10 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def _unknown_key(key: str, overrides: Sequence[str]) -> str:
-    blamed = _blamed_override(key, overrides)
-    wanted = blamed.split("=", 1)[0].lstrip("+~") if blamed else key
+    """`key` may be the unknown part of a longer key; the override that has it is shown whole."""
+    written = {override: override.split("=", 1)[0].lstrip("+~") for override in overrides}
+    blamed = next((override for override, name in written.items() if key in (name, *name.split("."))), None)
+    wanted = written[blamed] if blamed else key
     known = sorted(set(_leaf_keys(Config, "")))
     same_leaf = [name for name in known if name.split(".")[-1] == wanted.split(".")[-1]]
     near = same_leaf if len(same_leaf) == 1 else difflib.get_close_matches(wanted, known, 1)

@@ -166,5 +166,5 @@ class UNet(nn.Module):
 
 
 def parameter_count(model: nn.Module) -> int:
-    """Trainable parameters of `model`."""
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    """Number of weights of `model`."""
+    return sum(parameter.numel() for parameter in model.parameters())
