@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -25,10 +24,8 @@ def parse(composed: DictConfig) -> Config:
     except MissingMandatoryValue as error:
         raise ConfigError(f"{error.full_key}: no value is set; give one with {error.full_key}=…") from None
     except InterpolationToMissingValueError as error:
-        missing = re.search(r"'([^']+)' refers|\$\{\.?([^}]+)\}", str(error))
-        name = missing[2] if missing and missing[2] else "?"
-        section = str(error.full_key).rpartition(".")[0]
-        raise ConfigError(f"{section}.{name}: no value is set; give one with {section}.{name}=…") from None
+        key = str(error).splitlines()[0].rpartition(": ")[2]
+        raise ConfigError(f"{key}: no value is set; give one with {key}=…") from None
     except ConfigKeyError as error:
         raise ConfigError(f"{error.full_key}: no such key; radar --cfg job lists all keys") from None
     except OmegaConfBaseException as error:
