@@ -141,9 +141,10 @@ class ScoringConfig:
     map: str = _choice("prediction", "residual")  # ε̂ as published, or ε̂ − ε
     field: str = _choice("whole", "stitched")  # the image in one pass, or training-size windows blended
     stride: int = _number(minimum=1)  # px between stitched windows
-    micro_batch: int = _number(minimum=1)  # windows per network pass, always this many (padded)
+    micro_batch: int = _number(minimum=1)  # most windows per network pass; a pass never mixes images
     blur: BlurConfig = _section(BlurConfig)
     edge: str = _choice("sobel", "none")
+    smoothing: float = _number(minimum=0.0)  # σ in px of the pixel map's smoothing; 0: the edge map itself, as published
     window: int = _number(minimum=1)  # side of the local feature's sliding window, px
 
 

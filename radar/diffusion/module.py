@@ -1,4 +1,4 @@
-"""The LightningModule: ε-prediction with the L2 loss (Ho et al. 2020, eq. 14; METHOD, step 3)."""
+"""The LightningModule: ε-prediction with the L2 loss (Ho et al. 2020, eq. 14, after arXiv 2508.04818)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forward process: betas in float64, and x_t in one step (Ho et al. 2020, eq. 4; METHOD: x_t = √ᾱ_t·x₀ + √(1−ᾱ_t)·ε)."""
+"""The forward process: betas in float64, and x_t in one step (Ho et al. 2020, eq. 4)."""
 
 from __future__ import annotations
 

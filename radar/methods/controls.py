@@ -1,6 +1,6 @@
 """Controls: what the same features, detector and metrics make of images without a trained network.
 
-A detector's worth is its gain over them (METHOD, "Controls without any network").
+A detector's worth is its gain over them.
 """
 
 from __future__ import annotations

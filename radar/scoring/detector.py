@@ -24,7 +24,7 @@ class Detector(Protocol):
 
 
 class ForestDetector:
-    """Isolation Forest with the contamination quantile of its own fitting points as threshold (METHOD, step 6)."""
+    """Isolation Forest with the contamination quantile of its own fitting points as threshold (RADAR, arXiv 2508.04818)."""
 
     def __init__(self, forest: Forest, threshold: float) -> None:
         self.forest = forest
@@ -95,8 +95,20 @@ def detector_from_arrays(arrays: dict[str, NDArray[np.generic]]) -> Detector:
     """The inverse of a detector's `arrays`. Raises `RunError` where they do not describe one."""
     try:
         threshold = float(arrays["detector_threshold"])  # type: ignore[arg-type]
-        if "centre" in arrays:
-            return UpperTailDetector(np.asarray(arrays["centre"], float), np.asarray(arrays["spread"], float), threshold)
+        upper_tail = [np.asarray(arrays[name], float) for name in ("centre", "spread") if "centre" in arrays]
     except (KeyError, TypeError, ValueError):
-        raise RunError("detector: the stored detector is damaged; run the experiment again") from None
-    return ForestDetector(Forest.from_arrays(arrays), threshold)
+        raise _damaged() from None
+    if not np.isfinite(threshold):
+        raise _damaged()
+    if not upper_tail:
+        return ForestDetector(Forest.from_arrays(arrays), threshold)
+    centre, spread = upper_tail
+    if centre.ndim != 1 or centre.shape != spread.shape:
+        raise _damaged()
+    if not (np.isfinite(centre).all() and np.isfinite(spread).all() and (spread > 0).all()):
+        raise _damaged()
+    return UpperTailDetector(centre, spread, threshold)
+
+
+def _damaged() -> RunError:
+    return RunError("detector: the stored detector is damaged; run the experiment again")

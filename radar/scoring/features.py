@@ -1,4 +1,4 @@
-"""The two features of an edge map: its global L2 norm, and the largest L2 norm inside a sliding window (METHOD, step 5)."""
+"""The two features of an edge map: its global L2 norm, and the largest L2 norm inside a sliding window (RADAR, arXiv 2508.04818)."""
 
 from __future__ import annotations
 

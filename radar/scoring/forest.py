@@ -43,20 +43,30 @@ class Forest:
         for estimator in model.estimators_:
             tree = estimator.tree_
             leaf = tree.children_left < 0
-            row = np.arange(tree.node_count)
+            row = np.arange(nodes)
+            node = row[: tree.node_count]
             values = {
                 "feature": np.where(leaf, -1, tree.feature),
                 "threshold": np.where(leaf, 0.0, tree.threshold),
-                "left": np.where(leaf, row, tree.children_left),  # a leaf is its own child: walking on stays there
-                "right": np.where(leaf, row, tree.children_right),
+                "left": np.where(leaf, node, tree.children_left),  # a leaf is its own child: walking on stays there
+                "right": np.where(leaf, node, tree.children_right),
                 "depth": _node_depths(tree) + _average_path_length(tree.n_node_samples),
             }
+            padding = {"feature": np.full(nodes, -1), "left": row, "right": row}  # unreachable leaves
             for name, value in values.items():
-                arrays[name].append(np.pad(value, (0, nodes - len(value))))
+                arrays[name].append(np.concatenate([value, padding.get(name, np.zeros(nodes))[len(value) :]]))
         return Forest(**{name: np.stack(value) for name, value in arrays.items()}, max_samples=np.array(model.max_samples_))
 
     def anomaly_score(self, points: Floats) -> Floats:
-        """2^(−E[h]/c) of points `(N, F)`, in (0, 1); the negative of scikit-learn's `score_samples`."""
+        """2^(−E[h]/c) of points `(N, F)`, in (0, 1); the negative of scikit-learn's `score_samples`.
+
+        Raises `RunError` where the points have fewer features than the trees test.
+        """
+        if points.shape[1] <= self.feature.max():
+            raise RunError(
+                f"detector: the stored forest tests feature {self.feature.max() + 1} of points that have "
+                f"{points.shape[1]}; run the experiment again"
+            )
         points = points.astype(np.float32)  # scikit-learn's trees were split on float32
         trees = np.arange(len(self.feature))[None]
         node = np.zeros((len(points), len(self.feature)), dtype=np.int64)
@@ -84,21 +94,31 @@ class Forest:
             forest = Forest(**{item.name: arrays[item.name] for item in fields(Forest)})  # type: ignore[arg-type]
         except KeyError as missing:
             raise RunError(f"detector: the stored forest lacks {missing}; run the experiment again") from None
-        shape = forest.feature.shape
-        nodes = np.arange(shape[1]) if len(shape) == 2 else np.zeros(0)
-        inner = forest.feature >= 0
-        sound = (
-            len(shape) == 2
-            and all(getattr(forest, name).shape == shape for name in ("threshold", "left", "right", "depth"))
-            and all(np.issubdtype(getattr(forest, name).dtype, np.integer) for name in ("feature", "left", "right"))
-            # children lie after their parent, so that walking down always ends
-            and bool(((forest.left > nodes) | ~inner).all() and ((forest.right > nodes) | ~inner).all())
-            and bool((forest.left < shape[1]).all() and (forest.right < shape[1]).all())
-            and bool(np.isfinite(forest.threshold).all() and np.isfinite(forest.depth).all())
-        )
-        if not sound:
+        if not forest._is_sound():
             raise RunError("detector: the stored forest is damaged; run the experiment again")
         return forest
+
+
+    def _is_sound(self) -> bool:
+        """Whether the arrays describe trees that every walk leaves through a leaf."""
+        shape, links, values = self.feature.shape, (self.feature, self.left, self.right), (self.threshold, self.depth)
+        if (
+            len(shape) != 2
+            or 0 in shape
+            or any(array.shape != shape for array in (*links, *values))
+            or any(array.dtype.kind != "i" for array in (*links, self.max_samples))
+            or any(array.dtype.kind != "f" for array in values)
+            or self.max_samples.shape != ()
+        ):
+            return False
+        node, leaf = np.arange(shape[1]), self.feature == -1
+        # a leaf is its own child, other children lie after their parent: walking down always ends
+        linked = all(
+            np.where(leaf, child == node, (child > node) & (child < shape[1])).all()
+            for child in (self.left, self.right)
+        )
+        counted = (self.feature >= -1).all() and (self.depth >= 0).all() and self.max_samples >= 1
+        return bool(linked and counted and all(np.isfinite(array).all() for array in values))
 
 
 def _node_depths(tree: object) -> Floats:

@@ -1,4 +1,4 @@
-"""The noise map: one forward step, one network pass, no reverse sampling (METHOD, step 4)."""
+"""The noise map: one forward step, one network pass, no reverse sampling (RADAR, arXiv 2508.04818)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from radar.seeds import generator
 class NoiseMapper:
     """Images `(B, C, H, W)` in [−1, 1] → noise maps of the same shape.
 
-    The noise of an image depends on (seed, identity, draw) only, and every network pass has the same, padded batch
-    size, so a map does not depend on which other images are scored, in which order or how many at once.
+    The noise of an image depends on (seed, identity, draw) only, and a network pass never mixes images, so a map does
+    not depend on which other images are scored, in which order or how many at once. A padded batch of a fixed size
+    would not do: threads share a batch out, and the last bits of a window follow its position in it.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class NoiseMapper:
         for draw in range(max(1, self.scoring.draws)):
             noise = self._noise(clean, identities, draw)
             windows = tiling.cut(self.schedule(clean, noise, timestep))
-            predicted = tiling.blend(self._predict(windows, self._batch(tiling)), height, width)
+            predicted = tiling.blend(self._predict(windows, tiling), height, width)
             total += predicted - noise if self.scoring.map == "residual" else predicted
         return (total / max(1, self.scoring.draws)).to(images.device)
 
@@ -63,7 +64,7 @@ class NoiseMapper:
         return Tiling.overlapping(height, width, window=self.patch_size, stride=self.scoring.stride)
 
     def _batch(self, tiling: Tiling) -> int:
-        """Windows per network pass: as many pixels as `scoring.micro_batch` windows of the training size have."""
+        """Most windows per network pass: as many pixels as `scoring.micro_batch` windows of the training size have."""
         pixels = self.scoring.micro_batch * self.patch_size**2
         return max(1, pixels // (tiling.height * tiling.width))
 
@@ -77,13 +78,13 @@ class NoiseMapper:
         ]
         return torch.stack(draws).to(clean.device)
 
-    def _predict(self, windows: Tensor, batch: int) -> Tensor:
-        timestep = torch.full((batch,), self.timestep, device=windows.device)
-        predicted = torch.empty_like(windows)
-        for start in range(0, len(windows), batch):
-            chunk = windows[start : start + batch]
-            padded = chunk.new_zeros((batch, *chunk.shape[1:]))
-            padded[: len(chunk)] = chunk
-            padded = padded.contiguous(memory_format=torch.channels_last)
-            predicted[start : start + len(chunk)] = self.network(padded, timestep)[: len(chunk)]
+    def _predict(self, windows: Tensor, tiling: Tiling) -> Tensor:
+        """Predicted noise of the windows `(B·K, C, h, w)`, image by image."""
+        images = windows.split(len(tiling.corners))
+        return torch.cat([self._pass(part) for image in images for part in image.split(self._batch(tiling))])
+
+    def _pass(self, windows: Tensor) -> Tensor:
+        """One network pass, over a copy: the bits of a matrix product may follow where in memory its operands start."""
+        timestep = torch.full((len(windows),), self.timestep, device=windows.device)
+        predicted: Tensor = self.network(windows.clone(memory_format=torch.channels_last), timestep)
         return predicted

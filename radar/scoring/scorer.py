@@ -12,7 +12,7 @@ from torch import Tensor
 
 from radar.config import ScoringConfig
 from radar.scoring.detector import Detector
-from radar.scoring.edge_map import edge_map
+from radar.scoring.edge_map import anomaly_map, edge_map
 from radar.scoring.features import features
 from radar.scoring.forest import Floats
 
@@ -24,7 +24,7 @@ Mapper = Callable[[Tensor, Sequence[str]], Tensor]
 class Measurement:
     """What is known of N images before a decision."""
 
-    anomaly_maps: Tensor  # (N, H, W) ≥ 0, the edge maps
+    anomaly_maps: Tensor  # (N, H, W) ≥ 0
     features: Floats  # (N, 2): global and local norm
 
 
@@ -46,7 +46,8 @@ def measure(noise_maps: Tensor, scoring: ScoringConfig) -> Measurement:
     """
     edges = [edge_map(noise_map[None], scoring) for noise_map in noise_maps]
     rows = [features(edge, scoring.window) for edge in edges]
-    return Measurement(torch.cat(edges), torch.cat(rows).double().cpu().numpy())
+    maps = [anomaly_map(edge, scoring.smoothing) for edge in edges]
+    return Measurement(torch.cat(maps), torch.cat(rows).double().cpu().numpy())
 
 
 def decide(measurement: Measurement, detector: Detector) -> Scores:

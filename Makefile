@@ -1,0 +1,49 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each makes the .venv that it needs.
+#
+# PIP_ARGS adds arguments to every pip install, e.g. for a CPU-only torch:
+#   make demo PIP_ARGS="--extra-index-url <index of CPU builds>"
+# PYTHON chooses the interpreter (≥ 3.11) that makes .venv.
+
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-all lint format wheel clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+install: $(READY)  ## make .venv with everything, pinned by constraints.txt
+
+demo: $(READY)  ## train, score, draw and tabulate on the embedded synthetic set (about two minutes)
+	$(BIN)/radar experiment=demo
+
+test: $(READY)  ## the tests, without the slow ones
+	$(BIN)/python -m pytest
+
+test-all: $(READY)  ## all tests, also those that train on real images where they are present
+	$(BIN)/python -m pytest -m 'slow or not slow'
+
+lint: $(READY)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## let ruff format and mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(READY)  ## build the wheel into dist/
+	$(BIN)/python -m build --wheel
+
+clean:  ## remove .venv, build products and caches; outputs/ stays
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,106 @@
+"""`--dry-run`: what would run, and an estimate of its cost from a few timed steps on random crops; no image is read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
+
+from radar.cli.composing import Job
+from radar.config import Config
+from radar.diffusion.build import build_schedule, build_unet
+from radar.diffusion.unet import UNet, parameter_count
+from radar.experiment.stored_model import image_channels
+from radar.experiment.training import resolve_device
+from radar.methods.radar import noise_mapper
+
+_TIMED_STEPS = 3
+_FALLBACK_SIDE = 100  # px, where files bring their own size: the paper's
+
+
+def dry_run(jobs: Sequence[Job]) -> int:
+    """Print one line per job and the estimated total; returns the exit code."""
+    table = Table("job", "dataset", "patch", "U-Net", "timestep", "scoring", "steps", "training", "ms/image", title="Would run", title_justify="left")
+    measured: dict[str, tuple[float, float, UNet]] = {}
+    total = 0.0
+    for number, job in enumerate(jobs, start=1):
+        config = job.config
+        key = str([asdict(section) for section in (config.unet, config.patch, config.scoring, config.trainer)]) + str(
+            (config.training.batch_size, config.dataset.image.size, config.dataset.image.channels)
+        )
+        if key not in measured:
+            measured[key] = _measure(config)
+        step, image, unet = measured[key]
+        seconds = step * config.training.max_steps
+        total += seconds
+        table.add_row(
+            str(number),
+            config.dataset.name,
+            f"{config.patch.size}",
+            f"{parameter_count(unet) / 1e6:.2f} M, {_flops(unet, config) / 1e6:.1f} MFLOP/patch",
+            str(config.timestep.value),
+            f"{config.scoring.field}, {config.scoring.draws} draws, {config.scoring.edge}",
+            str(config.training.max_steps),
+            _duration(seconds),
+            f"{1000 * image:.1f}",
+        )
+    console = Console()
+    console.print(table)
+    device = resolve_device(jobs[0].config)
+    console.print(
+        f"{len(jobs)} job(s), about {_duration(total)} of training in all on this {device.type.upper()}, timed over "
+        f"{_TIMED_STEPS} steps; controls, metrics and figures come on top. Jobs that are done are not computed again.",
+        highlight=False,
+    )
+    return 0
+
+
+def _measure(config: Config) -> tuple[float, float, UNet]:
+    """Seconds per training step, seconds per scored image, and the network."""
+    if config.trainer.threads is not None:
+        torch.set_num_threads(config.trainer.threads)
+    device = resolve_device(config)
+    channels = image_channels(config)
+    unet = build_unet(config.unet, image_channels=channels, seed=config.seed).to(device)
+    schedule = build_schedule(config.diffusion).to(device)
+    optimizer = torch.optim.AdamW(unet.parameters(), lr=config.training.learning_rate)
+    patches = torch.randn(config.training.batch_size, channels, config.patch.size, config.patch.size, device=device)
+    timestep = torch.full((len(patches),), config.timestep.value, device=device)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(unet(schedule(patches, patches, timestep), timestep), patches).backward()
+        optimizer.step()
+
+    side = config.dataset.image.size or _FALLBACK_SIDE
+    image = torch.zeros(1, channels, side, side)
+    mapper = noise_mapper(config, unet)
+    return _seconds(step, device), _seconds(lambda: mapper(image, ["dry run"]), device), unet
+
+
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    work()  # the first call builds kernels
+    began = time.perf_counter()
+    for _ in range(_TIMED_STEPS):
+        work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return (time.perf_counter() - began) / _TIMED_STEPS
+
+
+def _flops(unet: UNet, config: Config) -> int:
+    """Floating-point operations of one forward pass over one patch."""
+    device = next(unet.parameters()).device
+    patch = torch.zeros(1, image_channels(config), config.patch.size, config.patch.size, device=device)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        unet(patch, torch.ones(1, device=device, dtype=torch.long))
+    return counter.get_total_flops()
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds > 5400 else f"{seconds / 60:.1f} min"

@@ -1,0 +1,80 @@
+"""A wrong command line is one line that names the key and the fix, before anything is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from radar.cli.main import main
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(arguments) != 0
+    captured = capsys.readouterr()
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 1, captured.err
+    assert captured.out == ""
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        pytest.param("unett.channels=3", "unett.channels=3: no such key; did you mean unet.channels?", id="unknown section"),
+        pytest.param("unet.chanels=[8]", "unet.chanels=[8]: no such key; did you mean unet.channels?", id="unknown key"),
+        pytest.param("+extra=1", "extra: no such key", id="added key"),
+        pytest.param("+unet.extra=1", "unet.extra: no such key", id="added key in a section"),
+        pytest.param("timestep=1", "timestep=1: group timestep has no option 1; use timestep=t1", id="number for a group"),
+        pytest.param("contamination=0.05", "contamination.value=0.05", id="fraction for a group"),
+        pytest.param("patch=28", "use patch=28x28", id="size for a group"),
+        pytest.param("unet=huge", "use one of attention, large, no_attention, small", id="unknown option"),
+        pytest.param("unet.blocks=many", "unet.blocks=many", id="wrong type"),
+        pytest.param("unet.blocks=0", "unet.blocks=0: must be ≥ 1", id="too small"),
+        pytest.param("contamination.value=0.7", "contamination.value=0.7: must be ≤ 0.5", id="too large"),
+        pytest.param("unet.dropout=.nan", "unet.dropout=nan: must be", id="not a number"),
+        pytest.param("scoring.edge=canny", "scoring.edge=canny: must be one of sobel, none", id="unknown choice"),
+        pytest.param("timestep.value=1001", "timestep.value=1001: must be ≤ diffusion.timesteps=1000", id="beyond T"),
+        pytest.param("patch.size=120", "patch.size=120: must be ≤ the image's side, 100 px", id="patch beyond image"),
+        pytest.param("scoring.stride=29", "scoring.stride=29: must be ≤ patch.size=28", id="gaps"),
+        pytest.param("scoring.blur.kernel=4", "scoring.blur.kernel=4: must be odd", id="even kernel"),
+        pytest.param("unet.channels=[12,24]", "unet.groups=8", id="groups"),
+        pytest.param("unet.attention_levels=[5]", "levels are 0 to 2", id="attention level"),
+        pytest.param("scoring.map=residual", "scoring.draws=1", id="residual of no noise"),
+        pytest.param("method.controls=[magic]", "magic is not one of mean_brightness", id="unknown control"),
+        pytest.param("trainer.devices=2", "several devices need trainer=ddp", id="devices"),
+        pytest.param("dataset=mvtec", "dataset.category: no value is set", id="missing value"),
+        pytest.param("dataset=folder", "dataset.root: no value is set", id="missing root"),
+        pytest.param("patch=14x14,28x28", "add -m", id="sweep without -m"),
+        pytest.param("seed=[1", "seed=[1: cannot be read", id="unreadable"),
+        pytest.param("--bogus", "--bogus: unknown option", id="unknown flag"),
+    ],
+)
+def test_config_errors(capsys: pytest.CaptureFixture[str], override: str, expected: str) -> None:
+    assert expected in refused(capsys, override)
+
+
+def test_every_job_of_a_sweep_is_checked_before_the_first_starts(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    line = refused(capsys, "-m", "timestep.value=1,10,5000", f"output_root={tmp_path}")
+    assert "timestep.value=5000" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_data_root_says_where_to_put_the_images(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    line = refused(capsys, "dataset=tile", f"data_root={tmp_path}/nowhere", f"output_root={tmp_path}/outputs")
+    assert "data_root=" in line
+    assert "mvtec.com" in line
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_an_empty_folder_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "parts" / "normal").mkdir(parents=True)
+    line = refused(capsys, "dataset=folder", f"dataset.root={tmp_path / 'parts'}", f"output_root={tmp_path}/outputs")
+    assert str(tmp_path / "parts") in line
+
+
+@pytest.mark.skipif("__import__('torch').cuda.is_available()")
+def test_a_gpu_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "use trainer=cpu" in refused(capsys, "trainer=gpu", f"output_root={tmp_path}")

@@ -1,0 +1,118 @@
+"""The command itself: runs, sweeps, dry runs, help, configs from elsewhere, data verbs."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from radar.cli.main import main
+
+QUICK = (
+    "experiment=debug", "trainer=cpu", "trainer.threads=1", "dataset.synthetic.side=32", "dataset.image.size=32",
+    "dataset.synthetic.train=8", "dataset.synthetic.test_normal=3", "dataset.synthetic.test_defective=5",
+    "training.max_steps=2", "training.epoch_steps=2", "patch=14x14", "method.controls=[]", "evaluation.figures=false",
+    "scoring.micro_batch=16",
+)  # fmt: skip
+
+
+def statuses(folder: Path) -> list[str]:
+    return [json.loads(path.read_text())["state"] for path in folder.glob("*/status.json")]
+
+
+def test_a_run_prints_its_table_and_where_its_results_lie(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main([*QUICK, f"output_root={tmp_path}"]) == 0
+    printed = capsys.readouterr().out
+    for expected in ("RADAR", "all called anomalous", "AUROC of the features alone", str(tmp_path)):
+        assert expected in printed
+    assert statuses(tmp_path) == ["done"]
+
+
+def test_a_sweep_runs_every_job_in_its_own_directory(tmp_path: Path) -> None:
+    assert main(["-m", *QUICK, f"output_root={tmp_path}", "timestep=t1,t10", "seed=0,1"]) == 0
+    assert statuses(tmp_path) == ["done"] * 4
+
+
+def test_a_failed_job_does_not_stop_the_others_and_the_exit_code_says_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from radar.experiment import run as run_module  # noqa: PLC0415
+
+    train = run_module.train_network
+
+    def fails_for_seed_one(config, *arguments, **named):
+        if config.seed == 1:
+            raise ArithmeticError("planted")
+        return train(config, *arguments, **named)
+
+    monkeypatch.setattr(run_module, "train_network", fails_for_seed_one)
+    assert main(["-m", *QUICK, f"output_root={tmp_path}", "seed=0,1,2"]) == 1
+    assert sorted(statuses(tmp_path)) == ["done", "done", "failed"]
+    assert "planted" in capsys.readouterr().err
+
+
+def test_a_dry_run_estimates_and_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["-m", *QUICK, f"output_root={tmp_path}", "seed=0,1", "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 job(s), about" in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--help"], ["unet: attention, large, no_attention, small", "--dry-run"]),
+        (["--cfg", "job"], ["max_steps: 3000", "timestep:"]),
+        (["--info", "defaults"], ["unet", "attention"]),
+    ],
+    ids=["help", "cfg", "info"],
+)
+def test_help_is_useful(capsys: pytest.CaptureFixture[str], arguments: list[str], expected: list[str]) -> None:
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert all(text in printed for text in expected)
+
+
+def test_configs_of_ones_own_from_outside_the_checkout(tmp_path: Path) -> None:
+    folder = tmp_path / "mine" / "unet"
+    folder.mkdir(parents=True)
+    (folder / "tiny.yaml").write_text("defaults: [small]\nchannels: [8, 16]\nattention_levels: [1]\n")
+    assert main(["--config-dir", str(tmp_path / "mine"), *QUICK, "unet=tiny", f"output_root={tmp_path / 'outputs'}"]) == 0
+    config = next((tmp_path / "outputs").glob("*/config.yaml")).read_text()
+    assert re.search(r"channels:\n  - 8\n  - 16\n", config)
+
+
+def test_python_m_radar_is_the_same_command() -> None:
+    answer = subprocess.run([sys.executable, "-m", "radar", "timestep=1"], capture_output=True, text=True, check=False)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("radar: timestep=1: ")
+
+
+def test_data_check_counts_and_data_write_exports(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    drawn = ["dataset.synthetic.train=8", "dataset.synthetic.test_normal=3", "dataset.synthetic.test_defective=5"]
+    assert main(["data", "check", *drawn]) == 0
+    assert "16 images decode" in capsys.readouterr().out
+    assert main(["data", "write", str(tmp_path / "set"), *drawn]) == 0
+    assert len(list((tmp_path / "set" / "test" / "good").iterdir())) == 3
+    assert main(["data", "check", "dataset=mvtec", f"dataset.root={tmp_path}", "dataset.category=set"]) == 0
+    assert "16 images decode" in capsys.readouterr().out
+
+
+def test_data_split_writes_a_manifest_that_a_run_accepts(tmp_path: Path) -> None:
+    assert main(["data", "write", str(tmp_path / "set"), "dataset.synthetic.train=8", "dataset.synthetic.side=32"]) == 0
+    own = ["dataset=mvtec", f"dataset.root={tmp_path}", "dataset.category=set", "dataset.image.size=32"]
+    assert main(["data", "split", str(tmp_path / "split.csv"), *own, "dataset.split_seed=5"]) == 0
+    quick = [override for override in QUICK if "dataset" not in override]
+    assert main([*quick, *own, f"dataset.manifest={tmp_path / 'split.csv'}", f"output_root={tmp_path / 'out'}"]) == 0
+    assert statuses(tmp_path / "out") == ["done"]
+
+
+def test_data_list_names_every_preset_and_what_is_missing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["data", "list", f"data_root={tmp_path}"]) == 0
+    printed = capsys.readouterr().out
+    for preset in ("tile", "grid", "magnetic_tile", "piped", "prints", "printed_layers"):
+        assert preset in printed

@@ -1,0 +1,46 @@
+"""What all tests share: capped threads, the config tree, and the real images where they are present."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from radar.cli.composing import jobs, parse_arguments
+from radar.config import Config
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+THREADS = 1  # two do not pay for the small tensors of tests
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _capped_threads() -> None:
+    torch.set_num_threads(THREADS)
+
+
+@pytest.fixture(autouse=True)
+def _quiet_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_SILENT", "true")
+
+
+@pytest.fixture
+def composed(tmp_path: Path) -> Callable[..., Config]:
+    """Composes and checks a config from overrides, with outputs below the test's own folder."""
+
+    def compose(*overrides: str) -> Config:
+        arguments = parse_arguments([f"output_root={tmp_path / 'outputs'}", f"trainer.threads={THREADS}", *overrides])
+        return jobs(arguments)[0].config
+
+    return compose
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real images; the test is skipped where it is absent."""
+    folder = Path(os.environ.get("RADAR_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real images: {folder} is not there; set RADAR_DATA to their folder")
+    return folder

@@ -1,0 +1,109 @@
+"""Training batches are a function of (seed, rank, step): not of workers, of the first step or of the stack's place."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from network_builders import training_config
+from torch.utils.data import DataLoader
+
+from radar.config import PatchConfig, TrainerConfig
+from radar.data.datamodule import CropStream, PatchDataModule
+from radar.data.patches import PatchSampler
+from radar.seeds import generator
+
+IMAGES = torch.rand(5, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+HELD_OUT = torch.rand(3, 1, 12, 12, generator=torch.Generator().manual_seed(1))
+
+
+def crop_stream(first: int, last: int, *, seed: int = 0, rank: int = 0) -> CropStream:
+    sampler = PatchSampler(IMAGES, size=5, flips=True, rotations=True)
+    return CropStream(sampler, batch=3, first=first, last=last, seed=seed, rank=rank)
+
+
+def test_batch_n_is_the_same_whatever_the_first_step():
+    whole = list(crop_stream(0, 9))
+    assert len(whole) == 9
+    for first in (1, 4, 8):
+        for expected, batch in zip(whole[first:], crop_stream(first, 9), strict=True):
+            assert torch.equal(batch, expected)
+    assert not torch.equal(whole[0], whole[1])
+
+
+@pytest.mark.parametrize("changes", [{"seed": 1}, {"rank": 1}], ids=["seed", "rank"])
+def test_another_seed_or_rank_has_other_batches(changes):
+    assert not any(torch.equal(a, b) for a, b in zip(crop_stream(0, 4), crop_stream(0, 4, **changes), strict=True))
+
+
+def test_batches_come_from_the_documented_stream():
+    (batch,) = crop_stream(7, 8, seed=3, rank=2)
+    assert torch.equal(batch, crop_stream(0, 1).sampler.draw(3, generator("cpu", 3, "crops", 2, 7)))
+
+
+@pytest.mark.parametrize(("workers", "last"), [(1, 7), (2, 12), (2, 7)], ids=["one", "even", "uneven"])
+def test_workers_keep_batches_and_order(workers, last):
+    served = list(DataLoader(crop_stream(2, last), batch_size=None, num_workers=workers))
+    for expected, batch in zip(crop_stream(2, last), served, strict=True):
+        assert torch.equal(batch, expected)
+
+
+def data_module(*, step: int = 0, rank: int = 0, stack: str = "auto", workers: int = 0, **training) -> PatchDataModule:
+    trainer = TrainerConfig(
+        accelerator="cpu",
+        devices=1,
+        strategy="auto",
+        precision="32-true",
+        threads=2,
+        deterministic=False,
+        stack=stack,
+        stack_memory_fraction=0.5,
+        workers=workers,
+        progress=False,
+    )
+    patch = PatchConfig(size=5, flips=True, rotations=False)
+    module = PatchDataModule(
+        IMAGES, HELD_OUT, patch=patch, training=training_config(**training), trainer=trainer, seed=0
+    )
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    module.trainer = SimpleNamespace(strategy=strategy, global_step=step, global_rank=rank)
+    return module
+
+
+def test_a_host_stack_with_workers_serves_the_batches_of_a_device_stack():
+    on_device = list(data_module(stack="device", workers=2).train_dataloader())
+    host = data_module(stack="host", workers=2).train_dataloader()
+    assert host.num_workers == 2
+    assert len(on_device) == 10
+    for expected, batch in zip(on_device, host, strict=True):
+        assert torch.equal(batch, expected)
+
+
+@pytest.mark.parametrize(("step", "batches"), [(0, 10), (40, 10), (96, 4), (100, 0)], ids=str)
+def test_an_epoch_starts_at_the_current_step_and_ends_with_training(step, batches):
+    served = list(data_module(step=step).train_dataloader())
+    assert len(served) == batches
+    whole = list(data_module(epoch_steps=100).train_dataloader())
+    for expected, batch in zip(whole[step:], served, strict=False):
+        assert torch.equal(batch, expected)
+
+
+def test_ranks_have_their_own_batches():
+    first, second = (next(iter(data_module(rank=rank).train_dataloader())) for rank in (0, 1))
+    assert not torch.equal(first, second)
+
+
+def test_training_crops_come_from_training_images_alone():
+    batch = torch.cat(list(data_module().train_dataloader()))
+    assert torch.isin(batch, IMAGES).all() and not torch.isin(batch, HELD_OUT).any()
+
+
+def test_validation_crops_are_fixed_and_held_out():
+    first = list(data_module().val_dataloader())
+    assert [len(batch) for batch in first] == [4, 2]  # validation_patches=6 in batches of 4
+    again = list(data_module(step=50, rank=1, stack="host").val_dataloader())
+    for expected, batch in zip(first, again, strict=True):
+        assert torch.equal(batch, expected)
+    assert torch.isin(torch.cat(first), HELD_OUT).all()
+    assert first[0].shape[1:] == (1, 5, 5)

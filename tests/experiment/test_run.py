@@ -1,0 +1,187 @@
+"""A run from config to directory: what it leaves, what it reuses, what it refuses, and whether it learns."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from PIL import Image
+from sklearn.metrics import f1_score, roc_auc_score
+
+from radar.config import Config
+from radar.data.dataset import open_dataset
+from radar.errors import DataError, RunError
+from radar.experiment.results import SCORE_COLUMNS
+from radar.experiment.run import Outcome, run_experiment
+from radar.experiment.run_directory import RunDirectory
+from radar.experiment.stored_model import load_scorer
+from radar.progress import silent
+from radar.validation import parse
+
+Tiny = Callable[..., Config]
+
+
+def run(config: Config, *, force: bool = False) -> Outcome:
+    return run_experiment(config, report=silent, force=force)
+
+
+def scores_of(outcome: Outcome) -> list[dict[str, str]]:
+    with (outcome.directory / "scores.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_run_directory_is_complete_and_agrees_with_itself(tiny: Tiny) -> None:
+    config = tiny()
+    outcome = run(config)
+    run_directory = RunDirectory(outcome.directory)
+    assert run_directory.read_status()["state"] == "done"
+    assert parse(OmegaConf.load(run_directory.config)) == config
+    environment = json.loads(run_directory.environment.read_text())
+    assert environment["data_manifest_hash"] == open_dataset(config.dataset).manifest_hash
+    assert environment["packages"]["torch"] == torch.__version__
+    rows = scores_of(outcome)
+    assert tuple(rows[0]) == SCORE_COLUMNS
+    assert [row["split"] for row in rows].count("test") == 16
+    assert len(rows) == 12 + 16
+    history = list(csv.DictReader(run_directory.history.open()))
+    assert [float(row["step"]) for row in history] == [4, 8, 12]
+    assert not list(outcome.directory.rglob("*.tmp"))
+    assert not run_directory.checkpoints.exists()
+
+
+def test_the_metrics_are_those_of_the_scores(tiny: Tiny) -> None:
+    outcome = run(tiny())
+    tested = [row for row in scores_of(outcome) if row["split"] == "test"]
+    labels = [int(row["label"]) for row in tested]
+    scores = np.array([float(row["score"]) for row in tested])
+    decisions = [int(row["decision"]) for row in tested]
+    image = outcome.metrics["image"]
+    assert image["auroc"] == pytest.approx(roc_auc_score(labels, scores))
+    assert image["f1"] == pytest.approx(f1_score(labels, decisions))
+    assert image["f1_all_anomalous"] == pytest.approx(2 * 10 / (2 * 10 + 6))
+    assert decisions == [int(score > outcome.metrics["threshold"]) for score in scores]
+    local = [float(row["local_norm"]) for row in tested]
+    assert outcome.metrics["features"]["local_norm"]["auroc"] == pytest.approx(roc_auc_score(labels, local))
+    assert outcome.metrics["pixel"]["regions"] >= 10
+
+
+def test_the_threshold_flags_the_contamination_share_of_the_training_normals(tiny: Tiny) -> None:
+    outcome = run(tiny("detector=isolation_forest", "contamination.value=0.2", "dataset.synthetic.train=30"))
+    train = [int(row["decision"]) for row in scores_of(outcome) if row["split"] == "train"]
+    assert sum(train) == pytest.approx(0.2 * len(train), abs=1)
+
+
+def test_all_controls_are_measured_on_the_same_images(tiny: Tiny) -> None:
+    outcome = run(tiny("method.controls=[mean_brightness,raw_sobel,untrained]"))
+    assert list(outcome.metrics["controls"]) == ["mean_brightness", "raw_sobel", "untrained"]
+    for control in outcome.metrics["controls"].values():
+        assert control["image"]["anomalous"] == 10
+        assert 0 <= control["image"]["auroc"] <= 1
+        assert 0 <= control["pixel"]["auroc"] <= 1
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tiny: Tiny, tmp_path: Path) -> None:
+    first, again, other = (
+        scores_of(run(tiny(f"output_root={tmp_path / name}", f"seed={seed}", "scoring=paper", "scoring.stride=7")))
+        for name, seed in (("a", 3), ("b", 3), ("c", 4))
+    )
+    assert first == again
+    assert first != other
+
+
+def test_a_done_run_is_reused_and_force_starts_over(tiny: Tiny) -> None:
+    config = tiny()
+    first = run(config)
+    modified = (first.directory / "unet.pt").stat().st_mtime_ns
+    reused = run(config)
+    assert reused.reused
+    assert reused.metrics == json.loads((first.directory / "metrics.json").read_text())
+    assert (first.directory / "unet.pt").stat().st_mtime_ns == modified
+    forced = run(config, force=True)
+    assert not forced.reused
+    assert (first.directory / "unet.pt").stat().st_mtime_ns > modified
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["seed=1", "timestep=t50", "contamination=c10", "training.max_steps=8", "dataset.synthetic.seed=1", "detector=isolation_forest"],
+)
+def test_whatever_changes_the_result_changes_the_directory(tiny: Tiny, override: str) -> None:
+    assert run(tiny()).directory != run(tiny(override)).directory
+
+
+@pytest.mark.parametrize("override", ["tags=[a]", "logger.csv=false", "trainer.progress=false"])
+def test_what_does_not_change_the_result_does_not_run_again(tiny: Tiny, override: str) -> None:
+    run(tiny())
+    assert run(tiny(override)).reused
+
+
+def test_the_stored_model_scores_as_the_run_did(tiny: Tiny) -> None:
+    config = tiny("detector=isolation_forest")
+    outcome = run(config)
+    scorer, stored_config = load_scorer(outcome.directory)
+    assert stored_config == config
+    dataset = open_dataset(config.dataset)
+    test = dataset.load(dataset.split("test"))
+    scores = scorer.score(test.images[5:6], test.identities[5:6])
+    row = next(row for row in scores_of(outcome) if row["path"] == test.samples[5].path)
+    assert float(row["score"]) == scores.scores[0]
+    assert [float(row["global_norm"]), float(row["local_norm"])] == list(scores.features[0])
+
+
+def test_a_failed_run_is_recorded_and_not_read_as_done(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny()
+
+    def break_down(*_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("radar.experiment.run.write_scores", break_down)
+    with pytest.raises(OSError, match="no space"):
+        run(config)
+    directory = next((Path(config.output_root)).iterdir())
+    status = RunDirectory(directory).read_status()
+    assert status["state"] == "failed"
+    assert "break_down" in status["traceback"]
+    with pytest.raises(RunError, match="not done"):
+        RunDirectory(directory).read_metrics()
+    monkeypatch.undo()
+    assert not run(config).reused
+
+
+def test_two_processes_cannot_compute_the_same_run(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    with directory.running("f"), pytest.raises(RunError, match="another process"), directory.running("f"):
+        pass
+
+
+def test_bad_data_fails_before_a_run_directory_exists(composed: Tiny, tmp_path: Path) -> None:
+    for index in range(12):
+        path = tmp_path / "parts" / "normal" / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(index).integers(0, 255, (48, 48), dtype=np.uint8)).save(path)
+    broken = tmp_path / "parts" / "normal" / "7.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    config = composed("dataset=folder", f"dataset.root={tmp_path / 'parts'}", "dataset.folder.anomalous=null")
+    with pytest.raises(DataError, match=r"7\.png"):
+        run(config)
+    assert not Path(config.output_root).exists()
+
+
+def test_a_planted_defect_is_learnt_and_shuffled_labels_are_not(tiny: Tiny) -> None:
+    config = tiny(
+        "training.max_steps=800", "training.epoch_steps=200", "training.batch_size=16", "dataset.synthetic.train=24",
+        "dataset.synthetic.test_normal=20", "dataset.synthetic.test_defective=40",
+    )  # fmt: skip
+    outcome = run(config)
+    assert outcome.metrics["image"]["auroc"] > 0.9
+    tested = [row for row in scores_of(outcome) if row["split"] == "test"]
+    scores = [float(row["score"]) for row in tested]
+    labels = np.array([int(row["label"]) for row in tested])
+    shuffled = [roc_auc_score(np.random.default_rng(seed).permutation(labels), scores) for seed in range(200)]
+    assert np.mean(shuffled) == pytest.approx(0.5, abs=0.03)

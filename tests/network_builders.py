@@ -1,0 +1,61 @@
+"""Small networks and configs that the tests of the diffusion, scoring and data rooms are written with."""
+
+from __future__ import annotations
+
+import torch
+
+from radar.config import DiffusionConfig, TrainingConfig, UNetConfig
+from radar.diffusion.build import build_unet
+from radar.diffusion.unet import UNet
+
+
+def unet_config(**changes) -> UNetConfig:
+    values = {
+        "channels": [8, 16],
+        "blocks": 1,
+        "attention_levels": [1],
+        "attention_heads": 4,
+        "embedding": 16,
+        "groups": 4,
+        "dropout": 0.0,
+    }
+    return UNetConfig(**(values | changes))
+
+
+def diffusion_config(**changes) -> DiffusionConfig:
+    values = {
+        "timesteps": 1000,
+        "schedule": "linear",
+        "first_beta": 1e-4,
+        "last_beta": 0.02,
+        "cosine_offset": 0.008,
+        "timestep_sampling": "uniform",
+        "validation_timesteps": [1],
+    }
+    return DiffusionConfig(**(values | changes))
+
+
+def training_config(**changes) -> TrainingConfig:
+    values = {
+        "max_steps": 100,
+        "epoch_steps": 10,
+        "batch_size": 4,
+        "learning_rate": 1e-3,
+        "learning_rate_schedule": "cosine",
+        "warmup_steps": 9,
+        "weight_decay": 0.0,
+        "gradient_clip": 1.0,
+        "ema_decay": 0.9,
+        "validation_patches": 6,
+    }
+    return TrainingConfig(**(values | changes))
+
+
+def random_unet(seed: int = 0, *, image_channels: int = 1, **changes) -> UNet:
+    """A U-Net whose layers are all random, the ones that training starts at zero too."""
+    unet = build_unet(unet_config(**changes), image_channels=image_channels, seed=seed)
+    stream = torch.Generator().manual_seed(seed)
+    for parameter in unet.parameters():
+        fan_in = parameter[0].numel() if parameter.ndim > 1 else 25
+        parameter.data = torch.randn(parameter.shape, generator=stream) / fan_in**0.5
+    return unet.to(memory_format=torch.channels_last).eval()

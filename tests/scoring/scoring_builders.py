@@ -1,0 +1,23 @@
+"""Scoring configs and images that the tests of the scoring room are written with."""
+
+from __future__ import annotations
+
+from radar.config import BlurConfig, ScoringConfig
+
+
+def scoring_config(*, kernel=3, sigma=1.0, **changes) -> ScoringConfig:
+    values = {
+        "draws": 1,
+        "map": "prediction",
+        "field": "stitched",
+        "stride": 4,
+        "micro_batch": 4,
+        "blur": BlurConfig(kernel=kernel, sigma=sigma),
+        "edge": "sobel",
+        "window": 3,
+    }
+    return ScoringConfig(**(values | changes))
+
+
+def names(count: int) -> list[str]:
+    return [f"hash{index}" for index in range(count)]

@@ -1,0 +1,96 @@
+"""Windows over a map: they cover it, and blending them gives it back."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from radar.scoring.tiling import Tiling
+
+CASES = [  # height, width, window, stride
+    (100, 100, 28, 14),
+    (30, 23, 8, 5),
+    (12, 20, 12, 3),
+    (16, 16, 16, 4),
+    (17, 9, 4, 4),
+    (10, 10, 1, 1),
+    (11, 10, 10, 10),
+]
+
+
+def named(case: tuple[int, int, int, int]) -> str:
+    return "{}x{}-window{}-stride{}".format(*case)
+
+
+@pytest.mark.parametrize("case", CASES, ids=named)
+def test_windows_cover_the_map_and_end_at_its_border(case):
+    height, width, window, stride = case
+    tiling = Tiling.overlapping(height, width, window=window, stride=stride)
+    covered = np.zeros((height, width), int)
+    for top, left in tiling.corners:
+        assert 0 <= top <= height - window and 0 <= left <= width - window
+        covered[top : top + window, left : left + window] += 1
+    assert (covered > 0).all()
+    assert (height - window, width - window) in tiling.corners
+    assert len(set(tiling.corners)) == len(tiling.corners)
+    for axis in range(2):
+        starts = sorted({corner[axis] for corner in tiling.corners})
+        assert all(later - earlier <= stride for earlier, later in pairwise(starts))
+
+
+def test_the_papers_windows_by_hand():
+    tiling = Tiling.overlapping(100, 100, window=28, stride=14)
+    assert sorted({top for top, _ in tiling.corners}) == [0, 14, 28, 42, 56, 70, 72]
+    assert len(tiling.corners) == 49
+
+
+@pytest.mark.parametrize("case", CASES, ids=named)
+def test_cut_then_blend_is_the_identity(case):
+    height, width, window, stride = case
+    tiling = Tiling.overlapping(height, width, window=window, stride=stride)
+    maps = torch.randn(3, 2, height, width)
+    windows = tiling.cut(maps)
+    assert windows.shape == (3 * len(tiling.corners), 2, window, window)
+    torch.testing.assert_close(tiling.blend(windows, height, width), maps, atol=1e-5, rtol=1e-5)
+
+
+def test_windows_of_one_map_lie_side_by_side():
+    tiling = Tiling.overlapping(6, 5, window=4, stride=2)
+    maps = torch.arange(2 * 6 * 5).view(2, 1, 6, 5).float()
+    windows = iter(tiling.cut(maps))
+    for image in maps:
+        for top, left in tiling.corners:
+            assert torch.equal(next(windows), image[:, top : top + 4, left : left + 4])
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case[0] < 100], ids=named)
+def test_blending_is_the_mean_weighted_by_squared_sines(case):
+    height, width, window, stride = case
+    tiling = Tiling.overlapping(height, width, window=window, stride=stride)
+    windows = torch.randn(2 * len(tiling.corners), 1, window, window)
+    expected = np.zeros((2, height, width))
+    for image in range(2):
+        parts = windows.numpy()[image * len(tiling.corners) : (image + 1) * len(tiling.corners), 0]
+        for row in range(height):
+            for column in range(width):
+                total = norm = 0.0
+                for (top, left), part in zip(tiling.corners, parts, strict=True):
+                    y, x = row - top, column - left
+                    if 0 <= y < window and 0 <= x < window:
+                        taper = [math.sin(math.pi * (place + 0.5) / window) ** 2 for place in (y, x)]
+                        total += taper[0] * taper[1] * part[y, x]
+                        norm += taper[0] * taper[1]
+                expected[image, row, column] = total / norm
+    np.testing.assert_allclose(tiling.blend(windows, height, width)[:, 0].numpy(), expected, atol=1e-5)
+
+
+def test_whole_is_one_window():
+    tiling = Tiling.whole(7, 9)
+    maps = torch.randn(4, 3, 7, 9)
+    assert torch.equal(tiling.cut(maps), maps)
+    assert torch.equal(tiling.blend(tiling.cut(maps), 7, 9), maps)
+    assert tiling == Tiling(7, 9, ((0, 0),))
