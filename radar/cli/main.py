@@ -60,6 +60,8 @@ def _hydra(arguments: list[str], overrides: list[str], runner: Callable[[DictCon
     try:
         with one_line(overrides):
             hydra.main(version_base=VERSION_BASE, config_path=str(config_folder()), config_name=CONFIG_NAME)(job)()
+    except SystemExit as stop:  # how Hydra ends --help
+        return int(stop.code or 0)
     finally:
         sys.argv = before
     return 0

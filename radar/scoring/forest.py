@@ -98,7 +98,6 @@ class Forest:
             raise RunError("detector: the stored forest is damaged; run the experiment again")
         return forest
 
-
     def _is_sound(self) -> bool:
         """Whether the arrays describe trees that every walk leaves through a leaf."""
         shape, links, values = self.feature.shape, (self.feature, self.left, self.right), (self.threshold, self.depth)

@@ -80,8 +80,8 @@ class NoiseMapper:
 
     def _predict(self, windows: Tensor, tiling: Tiling) -> Tensor:
         """Predicted noise of the windows `(B·K, C, h, w)`, image by image."""
-        images = windows.split(len(tiling.corners))
-        return torch.cat([self._pass(part) for image in images for part in image.split(self._batch(tiling))])
+        images, batch = torch.split(windows, len(tiling.corners)), self._batch(tiling)
+        return torch.cat([self._pass(part) for image in images for part in torch.split(image, batch)])
 
     def _pass(self, windows: Tensor) -> Tensor:
         """One network pass, over a copy: the bits of a matrix product may follow where in memory its operands start."""

@@ -32,7 +32,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("unet.blocks=many", "unet.blocks=many", id="wrong type"),
         pytest.param("unet.blocks=0", "unet.blocks=0: must be ≥ 1", id="too small"),
         pytest.param("contamination.value=0.7", "contamination.value=0.7: must be ≤ 0.5", id="too large"),
-        pytest.param("unet.dropout=.nan", "unet.dropout=nan: must be", id="not a number"),
+        pytest.param("unet.dropout=nan", "unet.dropout=nan: must be", id="not a number"),
         pytest.param("scoring.edge=canny", "scoring.edge=canny: must be one of sobel, none", id="unknown choice"),
         pytest.param("timestep.value=1001", "timestep.value=1001: must be ≤ diffusion.timesteps=1000", id="beyond T"),
         pytest.param("patch.size=120", "patch.size=120: must be ≤ the image's side, 100 px", id="patch beyond image"),

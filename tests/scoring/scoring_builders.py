@@ -15,6 +15,7 @@ def scoring_config(*, kernel=3, sigma=1.0, **changes) -> ScoringConfig:
         "blur": BlurConfig(kernel=kernel, sigma=sigma),
         "edge": "sobel",
         "window": 3,
+        "smoothing": 0.0,
     }
     return ScoringConfig(**(values | changes))
 

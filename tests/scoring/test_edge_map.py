@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 from scoring_builders import scoring_config
 
-from radar.scoring.edge_map import edge_map
+from radar.scoring.edge_map import anomaly_map, edge_map
 
 SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8  # a ramp of slope 1 has magnitude 1
 KORNIA_FLOOR = 1e-6  # added under the root, so that the gradient of the root is finite
@@ -80,3 +80,26 @@ def test_colour_is_the_norm_over_channels(edge):
     maps = noise_map(channels=3)
     single = torch.stack([edge_map(maps[:, [channel]], scoring) for channel in range(3)]).numpy()
     np.testing.assert_allclose(edge_map(maps, scoring).numpy(), np.sqrt((single**2).sum(axis=0)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0])
+def test_smoothing_is_the_root_of_the_energy_under_a_gaussian(sigma):
+    """SciPy's Gaussian, cut at three σ, border pixels repeated."""
+    edges = noise_map()[:, 0].abs()
+    expected = [
+        np.sqrt(
+            ndimage.gaussian_filter(edge.double().numpy() ** 2, sigma, mode="nearest", radius=int(np.ceil(3 * sigma)))
+        )
+        for edge in edges
+    ]
+    np.testing.assert_allclose(anomaly_map(edges, sigma).numpy(), np.stack(expected), atol=1e-5)
+
+
+def test_without_smoothing_the_edge_map_is_the_anomaly_map():
+    edges = noise_map()[:, 0].abs()
+    assert anomaly_map(edges, 0.0) is edges
+
+
+def test_smoothing_keeps_a_constant_map_and_works_on_maps_smaller_than_its_kernel():
+    flat = torch.full((1, 5, 4), 0.7)
+    torch.testing.assert_close(anomaly_map(flat, 3.0), flat)

@@ -27,7 +27,7 @@ def fitted(points: np.ndarray, trees: int = 20, max_samples: int = 256, seed: in
 @pytest.mark.parametrize("kind", ["normal", "duplicates", "constant"])
 @pytest.mark.parametrize("max_samples", [2, 64, 256], ids=lambda value: f"max{value}")
 @pytest.mark.parametrize("width", [1, 2], ids=["one-feature", "two-features"])
-@pytest.mark.parametrize("count", [2, 3, 10, 300], ids=lambda value: f"n{value}")
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 300], ids=lambda value: f"n{value}")
 def test_scores_equal_scikit_learn(count, width, max_samples, kind):
     points = sample(count, width, kind)
     reference = IsolationForest(n_estimators=20, max_samples=min(max_samples, count), random_state=3).fit(points)
@@ -37,13 +37,27 @@ def test_scores_equal_scikit_learn(count, width, max_samples, kind):
     assert ((found > 0) & (found <= 1)).all()
 
 
-def test_points_on_a_threshold_go_where_scikit_learn_sends_them():
+def test_single_precision_points_go_where_scikit_learn_sends_them():
+    """A threshold rounded to single precision may lie on its other side; scikit-learn compares the rounded point."""
     points = np.arange(40.0).reshape(20, 2)
     forest = fitted(points)
     reference = IsolationForest(n_estimators=20, max_samples=20, random_state=3).fit(points)
     thresholds = np.unique(forest.threshold[forest.feature >= 0])
-    on_it = np.stack([thresholds, thresholds], axis=1)
-    np.testing.assert_allclose(forest.anomaly_score(on_it), -reference.score_samples(on_it), atol=1e-12, rtol=0)
+    near = np.stack([thresholds, thresholds], axis=1)
+    np.testing.assert_allclose(forest.anomaly_score(near), -reference.score_samples(near), atol=1e-12, rtol=0)
+
+
+def test_a_point_on_the_threshold_goes_left():
+    forest = Forest(
+        feature=np.array([[1, -1, -1]]),
+        threshold=np.array([[0.5, 0, 0]]),
+        left=np.array([[1, 1, 2]]),
+        right=np.array([[2, 1, 2]]),
+        depth=np.array([[0, 1.0, 3.0]]),
+        max_samples=np.array(2),  # of mean path length 1
+    )
+    points = np.array([[9, 0.5], [9, np.nextafter(np.float32(0.5), np.float32(1))], [0, -7]])
+    np.testing.assert_allclose(forest.anomaly_score(points), [2**-1, 2**-3, 2**-1])
 
 
 def test_a_seed_beyond_32_bits_is_taken_modulo():

@@ -42,16 +42,16 @@ def joined(parts) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("field", "draws", "edge", "detector"),
+    ("field", "draws", "edge", "smoothing", "detector"),
     [
-        ("stitched", 1, "sobel", "isolation_forest"),
-        ("stitched", 0, "none", "upper_tail"),
-        ("whole", 2, "sobel", "upper_tail"),
+        ("stitched", 1, "sobel", 0.0, "isolation_forest"),
+        ("stitched", 0, "none", 2.0, "upper_tail"),
+        ("whole", 2, "sobel", 0.0, "upper_tail"),
     ],
     ids=["paper", "recommended", "whole"],
 )
-def test_scores_do_not_depend_on_batch_or_order(field, draws, edge, detector):
-    under_test = scorer(field=field, draws=draws, edge=edge, detector=detector)
+def test_scores_do_not_depend_on_batch_or_order(field, draws, edge, smoothing, detector):
+    under_test = scorer(field=field, draws=draws, edge=edge, smoothing=smoothing, detector=detector)
     together = joined([under_test.score(IMAGES, names(COUNT))])
     assert len(np.unique(together["scores"])) > COUNT // 2
     for size in (1, 3, 4):
@@ -113,6 +113,13 @@ def test_measuring_a_batch_is_measuring_each_image():
         alone = measure(maps[[index]], scoring_config(kernel=7))
         assert torch.equal(alone.anomaly_maps[0], together.anomaly_maps[index])
         np.testing.assert_array_equal(alone.features[0], together.features[index])
+
+
+def test_smoothing_changes_the_map_and_leaves_the_features():
+    maps = torch.randn(3, 1, 20, 20)
+    plain, smooth = (measure(maps, scoring_config(smoothing=sigma)) for sigma in (0.0, 2.0))
+    np.testing.assert_array_equal(plain.features, smooth.features)
+    assert (smooth.anomaly_maps.std(dim=(1, 2)) < 0.5 * plain.anomaly_maps.std(dim=(1, 2))).all()
 
 
 def test_a_planted_defect_scores_highest_end_to_end():

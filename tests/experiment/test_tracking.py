@@ -1,0 +1,113 @@
+"""W&B, offline: one run per experiment, read back from the files that it leaves."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wandb.proto import wandb_internal_pb2
+
+from radar.config import Config, WandbConfig
+from radar.errors import RadarError
+from radar.experiment.run import run_experiment
+from radar.progress import silent
+from radar.tracking import flatten, tracking
+
+
+def records(path: Path) -> Iterator[Any]:
+    """Records of a `.wandb` file: a header of 7 bytes, then the LevelDB log format in blocks of 32 KiB."""
+    content = path.read_bytes()
+    assert content[:4] == b":W&B"
+    position, pieces = 7, b""
+    while position + 7 <= len(content):
+        left_in_block = 32768 - position % 32768
+        if left_in_block < 7:
+            position += left_in_block
+            continue
+        length, kind = struct.unpack_from("<HB", content, position + 4)  # after the checksum
+        if kind == 0:
+            break
+        pieces += content[position + 7 : position + 7 + length]
+        position += 7 + length
+        if kind in (1, 4):  # a full record, or the last piece of one
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(pieces)
+            yield record
+            pieces = b""
+
+
+class OfflineRun:
+    """The records of one `.wandb` file."""
+
+    def __init__(self, folder: Path) -> None:
+        (path,) = folder.rglob("*.wandb")
+        self.config: dict[str, Any] = {}
+        self.summary: dict[str, Any] = {}
+        self.history: list[dict[str, Any]] = []
+        self.exit_code: int | None = None
+        for record in records(path):
+            self._take(record)
+
+    def _take(self, record: Any) -> None:
+        kind = record.WhichOneof("record_type")
+        if kind == "run":
+            self.run = record.run
+            self.config |= {item.key: json.loads(item.value_json) for item in record.run.config.update}
+        elif kind == "history":
+            row = {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in record.history.item}
+            self.history.append(row)
+        elif kind == "summary":
+            for item in record.summary.update:
+                self.summary[item.key or "/".join(item.nested_key)] = json.loads(item.value_json)
+        elif kind == "exit":
+            self.exit_code = record.exit.exit_code
+
+
+def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
+    tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = tiny("logger=csv_wandb", "seed=1", "name=good", "tags=[one,two]", "evaluation.figures=true")
+    bad = tiny("logger=csv_wandb", "seed=2", "name=bad")
+    outcome = run_experiment(good, report=silent, force=False)
+
+    def fail(*_: object) -> None:
+        raise RadarError("planted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("radar.experiment.run.write_scores", fail)
+        with pytest.raises(RadarError, match="planted"):
+            run_experiment(bad, report=silent, force=False)
+    root = Path(good.output_root)
+    runs = {name: OfflineRun(next(root.glob(f"{name}-*"))) for name in ("good", "bad")}
+    assert runs["good"].run.run_id != runs["bad"].run.run_id
+    assert [runs[name].config["seed"] for name in ("good", "bad")] == [1, 2]
+    assert runs["good"].config["unet"]["channels"] == good.unet.channels
+    assert runs["good"].run.run_group == "good"
+    assert list(runs["good"].run.tags) == ["one", "two"]
+    for name in ("good", "bad"):
+        losses = [row for row in runs[name].history if "train_loss" in row]
+        assert [row["step"] for row in losses] == [4, 8, 12]
+    assert runs["good"].summary["image/auroc"] == outcome.metrics["image"]["auroc"]
+    assert {"feature_scatter", "loss", "panels"} <= {key for row in runs["good"].history for key in row}
+    assert (runs["good"].exit_code, runs["bad"].exit_code) == (0, 1)
+
+
+def test_without_wandb_nothing_is_tracked_and_the_directory_is_complete(tiny: Callable[..., Config]) -> None:
+    outcome = run_experiment(tiny("logger=csv"), report=silent, force=False)
+    assert not list(outcome.directory.rglob("*.wandb"))
+    assert (outcome.directory / "history.csv").exists()
+
+
+def test_a_nested_tree_becomes_slash_separated_keys() -> None:
+    assert flatten({"a": {"b": 1, "c": {"d": None}}, "e": 2, "f": [1]}) == {"a/b": 1, "a/c/d": None, "e": 2}
+
+
+def test_no_settings_mean_no_tracking(tmp_path: Path) -> None:
+    settings: WandbConfig | None = None
+    with tracking(settings, folder=tmp_path, name="n", identity="i", tags=[], config={}) as tracker:
+        tracker.log({"step": 1.0})
+    assert list(tmp_path.iterdir()) == []
