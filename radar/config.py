@@ -8,9 +8,13 @@ from typing import Any, Optional
 from omegaconf import MISSING
 
 
-
-def _number(*, minimum: float | None = None, maximum: float | None = None, above: float | None = None,
-            below: float | None = None) -> Any:
+def _number(
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> Any:
     """A required number with closed (`minimum`, `maximum`) or open (`above`, `below`) bounds."""
     return field(default=MISSING, metadata={"minimum": minimum, "maximum": maximum, "above": above, "below": below})
 
@@ -144,7 +148,9 @@ class ScoringConfig:
     micro_batch: int = _number(minimum=1)  # most windows per network pass; a pass never mixes images
     blur: BlurConfig = _section(BlurConfig)
     edge: str = _choice("sobel", "none")
-    smoothing: float = _number(minimum=0.0)  # σ in px of the pixel map's smoothing; 0: the edge map itself, as published
+    smoothing: float = _number(
+        minimum=0.0
+    )  # σ in px of the pixel map's smoothing; 0: the edge map itself, as published
     window: int = _number(minimum=1)  # side of the local feature's sliding window, px
 
 

@@ -68,7 +68,13 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 @contextmanager
 def tracking(
-    settings: WandbConfig | None, *, folder: Path, name: str, identity: str, tags: Sequence[str], config: Mapping[str, Any]
+    settings: WandbConfig | None,
+    *,
+    folder: Path,
+    name: str,
+    identity: str,
+    tags: Sequence[str],
+    config: Mapping[str, Any],
 ) -> Iterator[Tracker]:
     """One tracked run below `folder`; its exit code is 0, or 1 where the body raises.
 

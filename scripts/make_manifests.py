@@ -25,9 +25,16 @@ def make(committed: Committed, data_root: Path) -> tuple[Sample, ...]:
 def _config(committed: Committed, data_root: Path) -> DatasetConfig:
     """What a split depends on; the rest of the config is left out."""
     return DatasetConfig(
-        name=committed.name, layout=committed.layout, root=str(data_root / committed.folder),
-        category=committed.category, split=committed.split, manifest=None, split_seed=committed.split_seed,
-        validation_fraction=committed.validation_fraction, test_fraction=committed.test_fraction)
+        name=committed.name,
+        layout=committed.layout,
+        root=str(data_root / committed.folder),
+        category=committed.category,
+        split=committed.split,
+        manifest=None,
+        split_seed=committed.split_seed,
+        validation_fraction=committed.validation_fraction,
+        test_fraction=committed.test_fraction,
+    )
 
 
 def main() -> None:

@@ -103,7 +103,9 @@ def _refuse_numbers_for_groups(overrides: Sequence[str]) -> None:
         try:
             override = _parse_overrides([text])[0]
         except HydraException:
-            raise ConfigError(f"{text}: cannot be read as key=value; quote special characters, as in 'key=\"a,b\"'") from None
+            raise ConfigError(
+                f"{text}: cannot be read as key=value; quote special characters, as in 'key=\"a,b\"'"
+            ) from None
         group = override.key_or_group
         values = list(override.sweep_string_iterator()) if override.is_sweep_override() else [override.value()]
         for value in values:
@@ -140,7 +142,9 @@ def _message(error: Exception, overrides: Sequence[str]) -> str:
     missing = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
     if missing:
         return _missing_option(missing[1].removeprefix("/"), missing[2])
-    unknown = re.search(r"Key '([^']+)' (?:is )?not in", text) or re.search(r"Could not override '([^']+)'.*No match", text, re.S)
+    unknown = re.search(r"Key '([^']+)' (?:is )?not in", text) or re.search(
+        r"Could not override '([^']+)'.*No match", text, re.S
+    )
     if unknown:
         return _unknown_key(unknown[1], overrides)
     cause = error.__cause__ or error
@@ -157,7 +161,11 @@ def _missing_option(group: str, option: str) -> str:
     digits = re.sub(r"\D", "", option)
     same_digits = [name for name in options if digits and digits in re.findall(r"\d+", name)]
     near = same_digits or difflib.get_close_matches(option, options, 1)
-    leaf = f", or set the value itself with {group}.{_NUMBERS[group]}={option}" if group in _NUMBERS and _is_number(option) else ""
+    leaf = (
+        f", or set the value itself with {group}.{_NUMBERS[group]}={option}"
+        if group in _NUMBERS and _is_number(option)
+        else ""
+    )
     advice = f"use {group}={near[0]}" if near else f"use one of {', '.join(options)}"
     return f"{group}={option}: group {group} has no option {option}; {advice}{leaf}"
 

@@ -20,7 +20,9 @@ from radar.progress import ProgressBar
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("radar data", description="Data sets: what there is, whether it is sound, and where it comes from.")
+    parser = argparse.ArgumentParser(
+        "radar data", description="Data sets: what there is, whether it is sound, and where it comes from."
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="all presets, and whether their files are here").add_argument(
         "overrides", nargs="*", help="data_root=FOLDER"
@@ -34,7 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     download = verbs.add_parser("download", help="fetch a public set into data_root, with resume and checksum")
     download.add_argument("name", choices=sorted(SOURCES))
     download.add_argument("--sha256", help="checksum that the archive must have")
-    download.add_argument("--unchecked", action="store_true", help="accept an archive whose publisher states no checksum")
+    download.add_argument(
+        "--unchecked", action="store_true", help="accept an archive whose publisher states no checksum"
+    )
     download.add_argument("overrides", nargs="*", help="data_root=FOLDER")
     for each in verbs.choices.values():
         each.add_argument("--config-dir", help="folder with configs of your own")
@@ -72,7 +76,11 @@ def _presets(parsed: argparse.Namespace) -> Table:
     table = Table("preset", "layout", "split", "images", "state", title="radar dataset=PRESET", title_justify="left")
     for file in sorted((config_folder() / "dataset").glob("[!_]*.yaml")):
         try:
-            dataset = open_dataset(_job(parsed, [*parsed.overrides, f"dataset={file.stem}", "dataset.near_duplicates=ignore"]).config.dataset)
+            dataset = open_dataset(
+                _job(
+                    parsed, [*parsed.overrides, f"dataset={file.stem}", "dataset.near_duplicates=ignore"]
+                ).config.dataset
+            )
         except RadarError as error:
             table.add_row(file.stem, "", "", "", str(error))
             continue
@@ -87,12 +95,21 @@ def _state(dataset: Dataset) -> tuple[str, str, str, str]:
 
 def _check(dataset: Dataset, console: Console, report: ProgressBar) -> int:
     images = check_images(dataset, report)
-    table = Table("split", "label", "defect", "images", "groups", "masks", "empty masks", title=dataset.name, title_justify="left")
+    table = Table(
+        "split", "label", "defect", "images", "groups", "masks", "empty masks", title=dataset.name, title_justify="left"
+    )
     for row in count_rows(dataset):
-        table.add_row(row.split, "anomalous" if row.label else "normal", row.defect, *map(str, (row.images, row.groups, row.masks, row.empty_masks)))
+        table.add_row(
+            row.split,
+            "anomalous" if row.label else "normal",
+            row.defect,
+            *map(str, (row.images, row.groups, row.masks, row.empty_masks)),
+        )
     console.print(table)
     sizes = size_rows(dataset)
-    console.print(f"{images} images decode; {len(sizes)} sizes, most often {sizes[0][1]} × {sizes[0][0]} px", highlight=False)
+    console.print(
+        f"{images} images decode; {len(sizes)} sizes, most often {sizes[0][1]} × {sizes[0][0]} px", highlight=False
+    )
     for kind, what in leak_rows(dataset):
         print(f"radar: note: {kind}: {what}", file=sys.stderr)
     for note in dataset.notes:
@@ -114,6 +131,8 @@ def _download(parsed: argparse.Namespace, console: Console) -> int:
                 received=lambda done, total: report(done, total or done + 1, "Downloading (bytes)"),
             )
     except OSError as error:
-        raise DataError(f"{parsed.name}: cannot be downloaded ({error}); the same command goes on where it stopped") from error
+        raise DataError(
+            f"{parsed.name}: cannot be downloaded ({error}); the same command goes on where it stopped"
+        ) from error
     console.print(f"{folder}: ready", highlight=False, soft_wrap=True)
     return 0

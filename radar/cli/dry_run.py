@@ -25,7 +25,19 @@ _FALLBACK_SIDE = 100  # px, where files bring their own size: the paper's
 
 def dry_run(jobs: Sequence[Job]) -> int:
     """Print one line per job and the estimated total; returns the exit code."""
-    table = Table("job", "dataset", "patch", "U-Net", "timestep", "scoring", "steps", "training", "ms/image", title="Would run", title_justify="left")
+    table = Table(
+        "job",
+        "dataset",
+        "patch",
+        "U-Net",
+        "timestep",
+        "scoring",
+        "steps",
+        "training",
+        "ms/image",
+        title="Would run",
+        title_justify="left",
+    )
     measured: dict[str, tuple[float, float, UNet]] = {}
     total = 0.0
     for number, job in enumerate(jobs, start=1):

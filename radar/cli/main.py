@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 
 from omegaconf import DictConfig
 
-from radar.cli.composing import CONFIG_NAME, VERSION_BASE, config_folder, jobs, one_line, parse_arguments, register_schema
+from radar.cli.composing import (
+    CONFIG_NAME,
+    VERSION_BASE,
+    config_folder,
+    jobs,
+    one_line,
+    parse_arguments,
+    register_schema,
+)
 from radar.errors import RadarError
 
 _OWN_FLAGS = ("--dry-run", "--force")

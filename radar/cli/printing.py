@@ -27,7 +27,9 @@ def _row(name: str, metrics: dict[str, Any], pixel: bool) -> list[str]:
 def results_table(name: str, metrics: dict[str, Any]) -> Table:
     """The run's test metrics, with the controls and the trivial decision below."""
     pixel = metrics["pixel"] is not None and metrics["pixel"]["auroc"] is not None
-    table = Table(title=f"{name}: test images", title_justify="left", caption_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    table = Table(
+        title=f"{name}: test images", title_justify="left", caption_justify="left", box=SIMPLE, padding=(0, 1, 0, 0)
+    )
     headings = ["", *_IMAGE.values(), *(_PIXEL.values() if pixel else ())]
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="right" if index else "left", no_wrap=not index)

@@ -52,8 +52,9 @@ def committed_index() -> tuple[Committed, ...]:
     return tuple(Committed(**line) for line in lines)
 
 
-def committed_split(config: DatasetConfig, entries: Sequence[Entry],
-                    hashes: Mapping[str, str]) -> tuple[tuple[Sample, ...], tuple[str, ...]] | None:
+def committed_split(
+    config: DatasetConfig, entries: Sequence[Entry], hashes: Mapping[str, str]
+) -> tuple[tuple[Sample, ...], tuple[str, ...]] | None:
     """Samples and notes by the committed manifest for `config` and exactly the paths of `entries`; None without one.
 
     Split and group are the manifest's; hashes, labels, defects and masks are those on disk.
@@ -77,5 +78,7 @@ def _notes(committed: Committed, rows: Sequence[Sample], hashes: Mapping[str, st
     differing = sum(row.content_hash != hashes[row.path] for row in rows)
     if not differing:
         return ()
-    return (f"{differing} of {len(rows)} images are not the very files of the committed manifest {committed.name} "
-            "(another release or a resized copy); its split is kept",)
+    return (
+        f"{differing} of {len(rows)} images are not the very files of the committed manifest {committed.name} "
+        "(another release or a resized copy); its split is kept",
+    )

@@ -88,7 +88,9 @@ class PatchDataModule(lightning.LightningDataModule):
             rank=self.trainer.global_rank,
         )
         workers = 0 if on_device else self.trainer_config.workers
-        return DataLoader(stream, batch_size=None, num_workers=workers, pin_memory=not on_device and device.type == "cuda")
+        return DataLoader(
+            stream, batch_size=None, num_workers=workers, pin_memory=not on_device and device.type == "cuda"
+        )
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         """The same crops of held-out normals at every validation, in batches of the training size."""

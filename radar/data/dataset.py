@@ -81,9 +81,11 @@ class Dataset:
     def _check_one_size(self, samples: Sequence[Sample], images: Sequence[FloatArray]) -> None:
         for sample, image in zip(samples, images, strict=True):
             if image.shape != images[0].shape:
-                raise DataError(f"{self.name}: {sample.path} is {image.shape[2]} x {image.shape[1]} px and "
-                                f"{samples[0].path} {images[0].shape[2]} x {images[0].shape[1]} px; "
-                                "set dataset.image.size to bring them to one size")
+                raise DataError(
+                    f"{self.name}: {sample.path} is {image.shape[2]} x {image.shape[1]} px and "
+                    f"{samples[0].path} {images[0].shape[2]} x {images[0].shape[1]} px; "
+                    "set dataset.image.size to bring them to one size"
+                )
 
 
 def open_dataset(config: DatasetConfig, progress: Progress | None = None) -> Dataset:
@@ -99,12 +101,14 @@ def open_dataset(config: DatasetConfig, progress: Progress | None = None) -> Dat
         raise DataError(f"{config.name}: no training images; check the manifest or dataset.split")
     compare = config.near_duplicates != "ignore"
     leaks = find_leaks(samples, vectors([sample.path for sample in samples]) if compare else None)
-    return Dataset(config.name, samples, notes + judge_leaks(leaks, config), manifest_hash(samples), leaks,
-                   config.image, source)
+    return Dataset(
+        config.name, samples, notes + judge_leaks(leaks, config), manifest_hash(samples), leaks, config.image, source
+    )
 
 
-def _by_rule(config: DatasetConfig, source: Source, vectors: Vectors,
-             progress: Progress | None) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+def _by_rule(
+    config: DatasetConfig, source: Source, vectors: Vectors, progress: Progress | None
+) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     """Samples and notes by the committed manifest, if one fits, or by the rule."""
     entries = source.entries()
     hashes = content_hashes(source, [entry.path for entry in entries], progress)
@@ -125,14 +129,23 @@ def _by_manifest(path: Path, source: Source, progress: Progress | None) -> tuple
 def judge_leaks(leaks: LeakReport, config: DatasetConfig) -> tuple[str, ...]:
     """Notes on what crosses. Raises DataError for groups, identical files and, by policy, near-duplicates."""
     if leaks.groups:
-        raise DataError(f"{config.name}: group {leaks.groups[0]!r} lies in several splits ({len(leaks.groups)} such "
-                        "groups); give all its images one split in the manifest")
+        raise DataError(
+            f"{config.name}: group {leaks.groups[0]!r} lies in several splits ({len(leaks.groups)} such "
+            "groups); give all its images one split in the manifest"
+        )
     if leaks.identical:
-        raise DataError(f"{config.name}: {len(leaks.identical)} pair(s) of identical files cross into test, first "
-                        f"{leaks.identical[0]}; keep one of them")
+        raise DataError(
+            f"{config.name}: {len(leaks.identical)} pair(s) of identical files cross into test, first "
+            f"{leaks.identical[0]}; keep one of them"
+        )
     if leaks.near_duplicates and config.near_duplicates == "error":
-        raise DataError(f"{config.name}: {len(leaks.near_duplicates)} near-duplicate pair(s) cross into test, first "
-                        f"{leaks.near_duplicates[0]}; set dataset.split=grouped, or dataset.near_duplicates=warn")
+        raise DataError(
+            f"{config.name}: {len(leaks.near_duplicates)} near-duplicate pair(s) cross into test, first "
+            f"{leaks.near_duplicates[0]}; set dataset.split=grouped, or dataset.near_duplicates=warn"
+        )
     notes = {"into test": leaks.near_duplicates, "from train into validation": leaks.validation}
-    return tuple(f"{len(pairs)} near-duplicate pair(s) cross {where}, first {pairs[0]}"
-                 for where, pairs in notes.items() if pairs)
+    return tuple(
+        f"{len(pairs)} near-duplicate pair(s) cross {where}, first {pairs[0]}"
+        for where, pairs in notes.items()
+        if pairs
+    )

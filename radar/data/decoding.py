@@ -30,8 +30,18 @@ _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
     "box": Image.Resampling.BOX,
 }
-_EIGHT_BIT = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB", "RGBX": "RGB",
-              "CMYK": "RGB", "YCbCr": "RGB"}
+_EIGHT_BIT = {
+    "1": "L",
+    "L": "L",
+    "LA": "L",
+    "P": "RGB",
+    "PA": "RGB",
+    "RGB": "RGB",
+    "RGBA": "RGB",
+    "RGBX": "RGB",
+    "CMYK": "RGB",
+    "YCbCr": "RGB",
+}
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 _BITS_PER_SAMPLE = 258  # TIFF tag
 
@@ -61,8 +71,10 @@ class Frame:
     @property
     def visible(self) -> tuple[slice, slice]:
         """Rows and columns of the original image that the window covers."""
-        return (slice(max(self.top, 0), min(self.top + self.height, self.image_height)),
-                slice(max(self.left, 0), min(self.left + self.width, self.image_width)))
+        return (
+            slice(max(self.top, 0), min(self.top + self.height, self.image_height)),
+            slice(max(self.left, 0), min(self.left + self.width, self.image_width)),
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -179,8 +191,9 @@ def place_map(anomaly_map: FloatArray, frame: Frame) -> FloatArray:
     tensor = torch.as_tensor(np.asarray(anomaly_map, dtype=np.float32))[None, None]
     full = torch.nn.functional.interpolate(tensor, (frame.height, frame.width), mode="bilinear", align_corners=False)
     rows, columns = frame.visible
-    placed: FloatArray = full[0, 0, rows.start - frame.top : rows.stop - frame.top,
-                              columns.start - frame.left : columns.stop - frame.left].numpy()
+    placed: FloatArray = full[
+        0, 0, rows.start - frame.top : rows.stop - frame.top, columns.start - frame.left : columns.stop - frame.left
+    ].numpy()
     return placed
 
 
@@ -202,8 +215,10 @@ def read_mask(path: Path, shape: tuple[int, int], *, inverted: bool) -> BoolArra
     pixels = read_pixels(path)
     values = pixels.values if pixels.values.ndim == 2 else pixels.values.max(axis=2)
     if values.shape != shape:
-        raise DataError(f"{path}: the mask is {values.shape[1]} x {values.shape[0]} px and its image "
-                        f"{shape[1]} x {shape[0]} px; give it the image's size")
+        raise DataError(
+            f"{path}: the mask is {values.shape[1]} x {values.shape[0]} px and its image "
+            f"{shape[1]} x {shape[0]} px; give it the image's size"
+        )
     marked: BoolArray = values == 1 if values.max(initial=0) == 1 else values > pixels.full // 2
     return ~marked if inverted else marked
 

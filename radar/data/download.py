@@ -35,20 +35,40 @@ class PublicSource:
     terms: str
 
 
-SOURCES = {source.name: source for source in (
-    PublicSource("mvtec_ad", "https://www.mvtec.com/company/research/datasets/mvtec-ad", None, None, "",
-                 "CC BY-NC-SA 4.0, not for commercial use; to be accepted on the page"),
-    PublicSource("magnetic_tile", "https://github.com/abin24/Magnetic-tile-defect-datasets.",
-                 "https://github.com/abin24/Magnetic-tile-defect-datasets./archive/HEAD.zip", None,
-                 "*/MT_Free", "free to use, to be cited (Huang et al. 2018)"),
-    PublicSource("piped", "https://github.com/bianconif/PIPED",
-                 "https://github.com/bianconif/PIPED/archive/HEAD.zip", None,
-                 "*/data/PA_*", "CC BY 4.0, to be cited (Bianconi et al. 2014)"),
-)}
+SOURCES = {
+    source.name: source
+    for source in (
+        PublicSource(
+            "mvtec_ad",
+            "https://www.mvtec.com/company/research/datasets/mvtec-ad",
+            None,
+            None,
+            "",
+            "CC BY-NC-SA 4.0, not for commercial use; to be accepted on the page",
+        ),
+        PublicSource(
+            "magnetic_tile",
+            "https://github.com/abin24/Magnetic-tile-defect-datasets.",
+            "https://github.com/abin24/Magnetic-tile-defect-datasets./archive/HEAD.zip",
+            None,
+            "*/MT_Free",
+            "free to use, to be cited (Huang et al. 2018)",
+        ),
+        PublicSource(
+            "piped",
+            "https://github.com/bianconif/PIPED",
+            "https://github.com/bianconif/PIPED/archive/HEAD.zip",
+            None,
+            "*/data/PA_*",
+            "CC BY 4.0, to be cited (Bianconi et al. 2014)",
+        ),
+    )
+}
 
 
-def fetch_public(name: str, data_root: Path, *, sha256: str | None, unchecked: bool,
-                 received: Received | None = None) -> Path:
+def fetch_public(
+    name: str, data_root: Path, *, sha256: str | None, unchecked: bool, received: Received | None = None
+) -> Path:
     """Download and unpack the public set `name` to `data_root`/`name`, where the presets look; returns that folder.
 
     Raises DataError where the publisher wants consent first, where no checksum is known unless `sha256` is given or

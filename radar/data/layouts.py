@@ -48,8 +48,10 @@ def dataset_folder(config: DatasetConfig) -> Path:
     root = Path(config.root).expanduser()
     if not root.is_dir():
         where = _SOURCES.get(config.layout)
-        raise DataError(f"{root}: no such folder; set dataset.root= or data_root= to where the images are"
-                        + (f" (to be had from {where})" if where else ""))
+        raise DataError(
+            f"{root}: no such folder; set dataset.root= or data_root= to where the images are"
+            + (f" (to be had from {where})" if where else "")
+        )
     if config.category is None or (root / config.category).is_dir():
         return root / (config.category or "")
     there = ", ".join(folder.name for folder in _folders(root)) or "nothing"
@@ -66,8 +68,10 @@ def read_layout(config: DatasetConfig, folder: Path) -> tuple[Entry, ...]:
     }
     entries = sorted(readers[config.layout](), key=lambda entry: entry.path)
     if not any(entry.label == 0 for entry in entries):
-        raise DataError(f"{folder}: no normal images in the {config.layout} layout; check dataset.root and "
-                        f"dataset.layout (read are {', '.join(EXTENSIONS)})")
+        raise DataError(
+            f"{folder}: no normal images in the {config.layout} layout; check dataset.root and "
+            f"dataset.layout (read are {', '.join(EXTENSIONS)})"
+        )
     return tuple(entries)
 
 
@@ -92,15 +96,20 @@ def _mvtec_entry(path: Path, folder: Path, defect: str, split: Split) -> Entry:
 
 def _magnetic_tile(folder: Path) -> Iterator[Entry]:
     """`MT_<defect>/Imgs/exp<K>_num_<N>.jpg` with the mask beside it; `MT_Free` is normal."""
-    found = [(path, defect.name.removeprefix("MT_").lower())
-             for defect in _folders(folder) if defect.name.startswith("MT_")
-             for path in _images(defect / "Imgs") if path.suffix.lower() != ".png"]
+    found = [
+        (path, defect.name.removeprefix("MT_").lower())
+        for defect in _folders(folder)
+        if defect.name.startswith("MT_")
+        for path in _images(defect / "Imgs")
+        if path.suffix.lower() != ".png"
+    ]
     series = exposure_series([path.stem for path, _ in found])
     for path, name in found:
         normal = name == "free"
         mask = None if normal else _relative(_required_mask(path.parent, path), folder)
-        yield Entry(_relative(path, folder), int(not normal), NORMAL_DEFECT if normal else name, mask,
-                    series[path.stem], None)
+        yield Entry(
+            _relative(path, folder), int(not normal), NORMAL_DEFECT if normal else name, mask, series[path.stem], None
+        )
 
 
 def exposure_series(stems: Sequence[str]) -> dict[str, str]:
@@ -109,13 +118,15 @@ def exposure_series(stems: Sequence[str]) -> dict[str, str]:
     `N` is unique and counts up while K runs through 1…6, but the series of neighbouring tiles interleave: an image,
     taken in the order of N, joins the open series with the nearest lower exposure.
     """
-    keys = sorted((int(match["number"]), int(match["exposure"]), stem)
-                  for stem in stems if (match := _TILE.match(stem)) is not None)
+    keys = sorted(
+        (int(match["number"]), int(match["exposure"]), stem)
+        for stem in stems
+        if (match := _TILE.match(stem)) is not None
+    )
     last: dict[str, tuple[int, int]] = {}  # first name of a series → its last number and exposure
     series = {stem: stem for stem in stems}
     for number, exposure, stem in keys:
-        is_open = [first for first, (seen, below) in last.items()
-                   if below < exposure and number - seen <= _SERIES_GAP]
+        is_open = [first for first, (seen, below) in last.items() if below < exposure and number - seen <= _SERIES_GAP]
         first = max(is_open, key=lambda first: (last[first][1], last[first][0]), default=stem)
         series[stem] = first
         last[first] = (number, exposure)
@@ -161,8 +172,11 @@ def _generic(folder: Path, config: FolderConfig | None) -> Iterator[Entry]:
     for parent in (anomalous, *(sub for sub in _folders(anomalous) if sub != masks)):
         defect = ANOMALOUS_DEFECT if parent == anomalous else parent.name
         for path in _images(parent):
-            mask = None if masks is None else _relative(_required_mask(masks / parent.relative_to(anomalous), path),
-                                                        folder)
+            mask = (
+                None
+                if masks is None
+                else _relative(_required_mask(masks / parent.relative_to(anomalous), path), folder)
+            )
             yield Entry(_relative(path, folder), 1, defect, mask, _relative(path, folder), None)
 
 
@@ -180,8 +194,9 @@ def _required_mask(masks: Path, image: Path) -> Path:
             for suffix in (extension, extension.upper()):
                 if (mask := masks / f"{stem}{suffix}").is_file() and mask != image:
                     return mask
-    raise DataError(f"{image}: no mask {image.stem}_mask.png or {image.stem}.png in {masks}; "
-                    "restore the mask or remove the image")
+    raise DataError(
+        f"{image}: no mask {image.stem}_mask.png or {image.stem}.png in {masks}; restore the mask or remove the image"
+    )
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -194,8 +209,11 @@ def _images(folder: Path) -> list[Path]:
     """Images directly in `folder`, none if it is not there."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir()
-                  if path.is_file() and path.suffix.lower() in EXTENSIONS and not path.name.startswith("."))
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_file() and path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
+    )
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -26,8 +26,10 @@ class Pair:
     correlation: float
 
     def __str__(self) -> str:
-        return (f"{self.first.path} ({self.first.split}) ~ {self.second.path} ({self.second.split}), "
-                f"correlation {self.correlation:.3f}")
+        return (
+            f"{self.first.path} ({self.first.split}) ~ {self.second.path} ({self.second.split}), "
+            f"correlation {self.correlation:.3f}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,11 @@ def _identical(samples: Sequence[Sample]) -> tuple[Pair, ...]:
     by_hash: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_hash[sample.content_hash].append(sample)
-    pairs = (Pair(first, second, 1.0) for alike in by_hash.values() if len(alike) > 1
-             for position, first in enumerate(alike) for second in alike[position + 1 :])
+    pairs = (
+        Pair(first, second, 1.0)
+        for alike in by_hash.values()
+        if len(alike) > 1
+        for position, first in enumerate(alike)
+        for second in alike[position + 1 :]
+    )
     return tuple(pair for pair in pairs if _reaches_test(pair))

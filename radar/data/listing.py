@@ -45,24 +45,33 @@ def count_rows(dataset: Dataset) -> list[CountRow]:
 def _count_row(dataset: Dataset, key: tuple[str, int, str], samples: list[Sample]) -> CountRow:
     masked = [sample for sample in samples if sample.label == 1 and sample.mask is not None]
     empty = sum(not dataset.mask(sample).any() for sample in masked)
-    return CountRow(*key, images=len(samples), groups=len({sample.group for sample in samples}), masks=len(masked),
-                    empty_masks=empty)
+    return CountRow(
+        *key,
+        images=len(samples),
+        groups=len({sample.group for sample in samples}),
+        masks=len(masked),
+        empty_masks=empty,
+    )
 
 
 def size_rows(dataset: Dataset) -> list[tuple[int, int, int]]:
     """(height, width, images) of every image size in px, the most frequent first."""
     shapes = Counter(dataset.source.shape(sample.path) for sample in dataset.samples)
-    return [(height, width, count) for (height, width), count in
-            sorted(shapes.items(), key=lambda item: (-item[1], item[0]))]
+    return [
+        (height, width, count)
+        for (height, width), count in sorted(shapes.items(), key=lambda item: (-item[1], item[0]))
+    ]
 
 
 def leak_rows(dataset: Dataset) -> list[tuple[str, str]]:
     """(kind, what) of everything that crosses between splits; empty for a clean split."""
     leaks = dataset.leaks
-    return [*(("group in several splits", group) for group in leaks.groups),
-            *(("identical files into test", str(pair)) for pair in leaks.identical),
-            *(("near-duplicates into test", str(pair)) for pair in leaks.near_duplicates),
-            *(("near-duplicates into validation", str(pair)) for pair in leaks.validation)]
+    return [
+        *(("group in several splits", group) for group in leaks.groups),
+        *(("identical files into test", str(pair)) for pair in leaks.identical),
+        *(("near-duplicates into test", str(pair)) for pair in leaks.near_duplicates),
+        *(("near-duplicates into validation", str(pair)) for pair in leaks.validation),
+    ]
 
 
 def check_images(dataset: Dataset, progress: Progress | None = None) -> int:
@@ -71,8 +80,12 @@ def check_images(dataset: Dataset, progress: Progress | None = None) -> int:
         dataset.load(dataset.samples[start : start + 256])
         if progress is not None:
             progress(min(start + 256, len(dataset.samples)), len(dataset.samples), "checking")
-    in_threads(dataset.mask, [sample for sample in dataset.samples if sample.mask is not None and sample.label == 1],
-               "checking masks", progress)
+    in_threads(
+        dataset.mask,
+        [sample for sample in dataset.samples if sample.mask is not None and sample.label == 1],
+        "checking masks",
+        progress,
+    )
     return len(dataset.samples)
 
 
@@ -84,22 +97,28 @@ def write_mvtec(dataset: Dataset, folder: Path, progress: Progress | None = None
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder}: is not empty; give a folder of its own")
     names = _mvtec_names(dataset.samples)
-    written = in_threads(lambda sample: _write_sample(dataset, sample, names[sample.path], folder), dataset.samples,
-                         "writing", progress)
+    written = in_threads(
+        lambda sample: _write_sample(dataset, sample, names[sample.path], folder), dataset.samples, "writing", progress
+    )
     write_manifest(written, folder / "split.csv")
     return len(written)
 
 
 def _mvtec_names(samples: Sequence[Sample]) -> dict[str, str]:
     """Path to path in the MVTec layout: by the file's stem, or by the whole path where two would share a name."""
+
     def name(sample: Sample, stem: str) -> str:
         part = "test" if sample.split == "test" else "train"
         return f"{part}/{sample.defect}/{stem}.png"
 
     short = {sample.path: name(sample, PurePosixPath(sample.path).stem) for sample in samples}
     times = Counter(short.values())
-    return {sample.path: short[sample.path] if times[short[sample.path]] == 1
-            else name(sample, sample.path.replace("/", "_")) for sample in samples}
+    return {
+        sample.path: short[sample.path]
+        if times[short[sample.path]] == 1
+        else name(sample, sample.path.replace("/", "_"))
+        for sample in samples
+    }
 
 
 def _write_sample(dataset: Dataset, sample: Sample, name: str, folder: Path) -> Sample:

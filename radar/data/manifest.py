@@ -22,8 +22,17 @@ def manifest_text(samples: Iterable[Sample]) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
     for sample in sorted(samples, key=lambda sample: sample.path):
-        writer.writerow([sample.path, sample.content_hash, sample.split, sample.label, sample.defect,
-                         sample.mask or "", sample.group])
+        writer.writerow(
+            [
+                sample.path,
+                sample.content_hash,
+                sample.split,
+                sample.label,
+                sample.defect,
+                sample.mask or "",
+                sample.group,
+            ]
+        )
     return buffer.getvalue()
 
 
@@ -75,9 +84,15 @@ def _sample(row: Mapping[str, str | None], where: str) -> Sample:
         raise DataError(f"{where}: {cells['path']} is anomalous and in {split}; only test may hold anomalous images")
     mask = _relative(cells["mask"], "mask", where) if cells["mask"] else None
     path = _relative(cells["path"], "path", where)
-    return Sample(path=path, content_hash=cells["content_hash"].lower(), split=split, label=label,
-                  defect=cells["defect"] or (ANOMALOUS_DEFECT if label else NORMAL_DEFECT), mask=mask,
-                  group=cells["group"] or path)
+    return Sample(
+        path=path,
+        content_hash=cells["content_hash"].lower(),
+        split=split,
+        label=label,
+        defect=cells["defect"] or (ANOMALOUS_DEFECT if label else NORMAL_DEFECT),
+        mask=mask,
+        group=cells["group"] or path,
+    )
 
 
 def _label(text: str, where: str) -> int:
@@ -121,5 +136,7 @@ def check_hashes(samples: Iterable[Sample], hashes: Mapping[str, str], manifest:
     for sample in samples:
         if sample.content_hash and sample.content_hash != hashes[sample.path]:
             found, stated = hashes[sample.path][:12], sample.content_hash[:12]
-            raise DataError(f"{manifest}: {sample.path} is not the file the manifest was made with (content hash "
-                            f"{found}…, not {stated}…); restore it or blank the hash")
+            raise DataError(
+                f"{manifest}: {sample.path} is not the file the manifest was made with (content hash "
+                f"{found}…, not {stated}…); restore it or blank the hash"
+            )

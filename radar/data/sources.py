@@ -85,8 +85,10 @@ class DrawnSource:
 
     def entries(self) -> tuple[Entry, ...]:
         """Every drawn image; the mask's path is the name it would have in an MVTec folder."""
-        entries = (Entry(path, image.label, image.defect, None if image.mask is None else mask_path(path),
-                         path, image.split) for path, image in self._drawn.items())
+        entries = (
+            Entry(path, image.label, image.defect, None if image.mask is None else mask_path(path), path, image.split)
+            for path, image in self._drawn.items()
+        )
         return tuple(sorted(entries, key=lambda entry: entry.path))
 
     def content_hash(self, path: str) -> str:
@@ -149,8 +151,9 @@ class Vectors:
         return thumbnail(self._source.pixels(path), THUMBNAIL_SIDE)
 
 
-def in_threads(work: Callable[[_Given], _Got], given: Sequence[_Given], what: str,
-               progress: Progress | None) -> list[_Got]:
+def in_threads(
+    work: Callable[[_Given], _Got], given: Sequence[_Given], what: str, progress: Progress | None
+) -> list[_Got]:
     """`work` of each, in order; Pillow and hashlib let go of the interpreter, so threads suffice."""
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         return list(_reported(pool.map(work, given), len(given), what, progress))

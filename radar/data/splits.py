@@ -27,8 +27,12 @@ from radar.errors import ConfigError, DataError
 Groups = Mapping[str, str]  # path → group
 
 
-def split_entries(entries: Sequence[Entry], config: DatasetConfig, hashes: Mapping[str, str],
-                  vectors: Callable[[Sequence[str]], FloatArray]) -> tuple[Sample, ...]:
+def split_entries(
+    entries: Sequence[Entry],
+    config: DatasetConfig,
+    hashes: Mapping[str, str],
+    vectors: Callable[[Sequence[str]], FloatArray],
+) -> tuple[Sample, ...]:
     """Samples sorted by path; `hashes` are content hashes, `vectors` gives the unit vectors (N, D) of paths."""
     if config.split == "official":
         groups = {entry.path: entry.group for entry in entries}
@@ -36,16 +40,32 @@ def split_entries(entries: Sequence[Entry], config: DatasetConfig, hashes: Mappi
     else:
         groups = _groups(entries, config, hashes, vectors)
         splits = _drawn(entries, groups, config)
-    return tuple(sorted((Sample(path=entry.path, content_hash=hashes[entry.path], split=splits[entry.path],
-                                label=entry.label, defect=entry.defect, mask=entry.mask, group=groups[entry.path])
-                         for entry in entries), key=lambda sample: sample.path))
+    return tuple(
+        sorted(
+            (
+                Sample(
+                    path=entry.path,
+                    content_hash=hashes[entry.path],
+                    split=splits[entry.path],
+                    label=entry.label,
+                    defect=entry.defect,
+                    mask=entry.mask,
+                    group=groups[entry.path],
+                )
+                for entry in entries
+            ),
+            key=lambda sample: sample.path,
+        )
+    )
 
 
 def _official(entries: Sequence[Entry], groups: Groups, config: DatasetConfig) -> dict[str, Split]:
     splits = {entry.path: entry.official for entry in entries if entry.official is not None}
     if len(splits) < len(entries):
-        raise ConfigError(f"dataset.split=official: layout {config.layout} has no split of its own; "
-                          "choose grouped, sheets, literature or random")
+        raise ConfigError(
+            f"dataset.split=official: layout {config.layout} has no split of its own; "
+            "choose grouped, sheets, literature or random"
+        )
     return _with_validation(splits, groups, config)
 
 
@@ -55,8 +75,9 @@ def _drawn(entries: Sequence[Entry], groups: Groups, config: DatasetConfig) -> d
     free = [path for path in normals if groups[path] not in tainted]
     target = config.test_fraction * len(normals) - (len(normals) - len(free))
     held = _hold_out(free, groups, target, config.split_seed)
-    splits: dict[str, Split] = {entry.path: "test" if groups[entry.path] in tainted | held else "train"
-                                for entry in entries}
+    splits: dict[str, Split] = {
+        entry.path: "test" if groups[entry.path] in tainted | held else "train" for entry in entries
+    }
     return _with_validation(splits, groups, config)
 
 
@@ -64,8 +85,9 @@ def _with_validation(splits: Mapping[str, Split], groups: Groups, config: Datase
     """Move a share of the training images, by whole groups, to validation."""
     train = [path for path, split in splits.items() if split == "train"]
     held = _hold_out(train, groups, config.validation_fraction * len(train), config.split_seed)
-    return {path: "validation" if split == "train" and groups[path] in held else split
-            for path, split in splits.items()}
+    return {
+        path: "validation" if split == "train" and groups[path] in held else split for path, split in splits.items()
+    }
 
 
 def _hold_out(paths: Sequence[str], groups: Groups, target: float, seed: int) -> set[str]:
@@ -78,8 +100,10 @@ def _hold_out(paths: Sequence[str], groups: Groups, target: float, seed: int) ->
     for path in paths:
         members[groups[path]].append(path)
     if len(members) < 2:
-        raise DataError(f"{len(paths)} normal images in {len(members)} group(s) cannot be divided between training and "
-                        "held-out; add images of other groups or choose another dataset.split")
+        raise DataError(
+            f"{len(paths)} normal images in {len(members)} group(s) cannot be divided between training and "
+            "held-out; add images of other groups or choose another dataset.split"
+        )
     order = sorted(members, key=lambda group: _draw(seed, min(members[group])))
     held: list[str] = []
     count = 0
@@ -95,8 +119,12 @@ def _draw(seed: int, path: str) -> str:
     return hashlib.sha256(f"{seed}:{path}".encode()).hexdigest()
 
 
-def _groups(entries: Sequence[Entry], config: DatasetConfig, hashes: Mapping[str, str],
-            vectors: Callable[[Sequence[str]], FloatArray]) -> dict[str, str]:
+def _groups(
+    entries: Sequence[Entry],
+    config: DatasetConfig,
+    hashes: Mapping[str, str],
+    vectors: Callable[[Sequence[str]], FloatArray],
+) -> dict[str, str]:
     """Path to group; a joined group bears the name of its first path's own group."""
     paths = sorted(entry.path for entry in entries)
     links = list(_same_key(paths, hashes))

@@ -8,14 +8,14 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from radar.config import DiffusionConfig, TrainingConfig
 from radar.diffusion.ema import ExponentialAverage
 from radar.diffusion.schedule import NoiseSchedule
 from radar.diffusion.unet import UNet
 from radar.errors import RunError
-from radar.seeds import generator
+from radar.seeds import generator, stream_seed
 
 
 class DiffusionModule(lightning.LightningModule):
@@ -41,6 +41,7 @@ class DiffusionModule(lightning.LightningModule):
         self.training_config = training
         self.seed = seed
         self.fused = fused
+        self.drops_out = any(isinstance(layer, nn.Dropout) and layer.p > 0 for layer in unet.modules())
         self.ema = ExponentialAverage(unet, decay=training.ema_decay)
         self.average = self.ema.average  # a submodule, so that it moves, is stored and is restored with the rest
         self._loss_sum = torch.zeros(())
@@ -60,6 +61,8 @@ class DiffusionModule(lightning.LightningModule):
         return (uniform * last).long().clamp(max=last - 1) + 1
 
     def training_step(self, patches: Tensor, batch_index: int) -> Tensor:
+        if self.drops_out:  # layers of that kind draw from torch's global generator
+            torch.manual_seed(stream_seed(self.seed, "training", "dropout", self.global_rank, self.global_step))
         stream = generator(self.device, self.seed, "training", self.global_rank, self.global_step)
         timestep = self.draw_timesteps(len(patches), stream)
         noise = torch.randn(patches.shape, generator=stream, device=self.device)

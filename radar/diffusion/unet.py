@@ -40,9 +40,7 @@ class ResidualBlock(nn.Module):
         self.first = nn.Sequential(_norm(inputs, groups), nn.SiLU(), nn.Conv2d(inputs, outputs, 3, padding=1))
         self.modulation = nn.Linear(embedding, 2 * outputs)
         self.norm = _norm(outputs, groups)
-        self.second = nn.Sequential(
-            nn.SiLU(), nn.Dropout(dropout), _zero(nn.Conv2d(outputs, outputs, 3, padding=1))
-        )
+        self.second = nn.Sequential(nn.SiLU(), nn.Dropout(dropout), _zero(nn.Conv2d(outputs, outputs, 3, padding=1)))
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:

@@ -96,7 +96,10 @@ def per_defect_metrics(
 
 
 def _one_defect(
-    name: str, members: NDArray[np.bool_], truth: NDArray[np.bool_], ranking: NDArray[np.float64],
+    name: str,
+    members: NDArray[np.bool_],
+    truth: NDArray[np.bool_],
+    ranking: NDArray[np.float64],
     called: NDArray[np.bool_],
 ) -> DefectMetrics:
     """Measures of the images in `members` (N,) against all normal ones."""

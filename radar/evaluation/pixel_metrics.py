@@ -105,9 +105,7 @@ def pixel_metrics_of(items: Iterable[PixelItem], limit: float) -> PixelMetrics:
     )
 
 
-def _add(
-    pool: _Pool, position: int, scores: NDArray[np.floating], mask: NDArray[np.bool_] | None, label: int
-) -> None:
+def _add(pool: _Pool, position: int, scores: NDArray[np.floating], mask: NDArray[np.bool_] | None, label: int) -> None:
     """Add one image to the pool, or count it where it is defective and nothing says where."""
     marked = mask is not None and bool(np.any(mask))
     _check(position, scores, mask, label, marked)

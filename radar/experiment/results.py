@@ -44,7 +44,9 @@ def test_metrics(dataset: Dataset, test: Scored, evaluation: EvaluationConfig) -
         "defects": {
             each.defect: each.to_dict() for each in per_defect_metrics(labels, scores.scores, scores.decisions, defects)
         },
-        "pixel": pixel_metrics_of(_placed(dataset, test), evaluation.aupro_limit).to_dict() if evaluation.pixel else None,
+        "pixel": pixel_metrics_of(_placed(dataset, test), evaluation.aupro_limit).to_dict()
+        if evaluation.pixel
+        else None,
     }
 
 
@@ -67,7 +69,16 @@ def write_scores(path: Path, splits: Sequence[Scored]) -> None:
     def row(sample: Sample, scores: Scores, index: int) -> list[Any]:
         features = [float(value) for value in scores.features[index]]
         decision = int(scores.decisions[index])
-        return [sample.path, sample.split, sample.label, sample.defect, sample.group, *features, float(scores.scores[index]), decision]
+        return [
+            sample.path,
+            sample.split,
+            sample.label,
+            sample.defect,
+            sample.group,
+            *features,
+            float(scores.scores[index]),
+            decision,
+        ]
 
     rows = [row(sample, each.scores, index) for each in splits for index, sample in enumerate(each.loaded.samples)]
     write_csv(path, SCORE_COLUMNS, rows)

@@ -18,7 +18,7 @@ from radar.data.dataset import Dataset, LoadedImages, open_dataset
 from radar.data.manifest import manifest_text
 from radar.data.sample import Split
 from radar.diffusion.unet import UNet, parameter_count
-from radar.errors import DataError
+from radar.errors import ConfigError, DataError
 from radar.experiment.clock import Clock
 from radar.experiment.environment import environment, peak_memory_mib
 from radar.experiment.files import write_csv, write_json, write_text
@@ -72,6 +72,7 @@ class Experiment:
             for sample in self.dataset.split("test"):
                 if sample.mask is not None:
                     self.dataset.mask(sample)
+        _check_size(self.config, loaded["train"].images)
         return loaded
 
     def train(self, publish: Callable[[Row], None]) -> Callable[[Tensor, Tensor, Report], UNet]:
@@ -84,7 +85,12 @@ class Experiment:
                 return unet
             with self.clock.stage("training"):
                 unet, self.history = train_network(
-                    self.config, train, validation, checkpoints=self.directory.checkpoints, publish=publish, report=report
+                    self.config,
+                    train,
+                    validation,
+                    checkpoints=self.directory.checkpoints,
+                    publish=publish,
+                    report=report,
                 )
             save_network(stored, unet, self.history)
             shutil.rmtree(self.directory.checkpoints, ignore_errors=True)
@@ -186,6 +192,14 @@ def _check_splits(dataset: Dataset) -> None:
                 f"{dataset.name}: no {split} images; add images, raise dataset.validation_fraction or dataset.test_fraction, "
                 "or name them in dataset.manifest"
             )
+
+
+def _check_size(config: Config, images: Tensor) -> None:
+    """Sizes that only the files tell: `dataset.image.size` may be null."""
+    height, width = images.shape[-2:]
+    for key, side in (("patch.size", config.patch.size), ("scoring.window", config.scoring.window)):
+        if side > min(height, width):
+            raise ConfigError(f"{key}={side}: must be ≤ the images' sides, {width} × {height} px")
 
 
 def _picture(image: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:

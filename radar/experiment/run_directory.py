@@ -68,7 +68,9 @@ class RunDirectory:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise RunError(f"{self.path}: another process is computing this run; wait for it or change the config") from None
+                raise RunError(
+                    f"{self.path}: another process is computing this run; wait for it or change the config"
+                ) from None
             yield from self._recorded(fingerprint)
 
     def _recorded(self, fingerprint: str) -> Iterator[None]:
@@ -84,9 +86,7 @@ class RunDirectory:
                 write_json(self.status, {"state": "failed", **record, "ended": _clock(time.time()), **failure})
             raise
         ended = time.time()
-        write_json(
-            self.status, {"state": "done", **record, "ended": _clock(ended), "seconds": round(ended - began, 3)}
-        )
+        write_json(self.status, {"state": "done", **record, "ended": _clock(ended), "seconds": round(ended - began, 3)})
 
 
 def _clock(moment: float) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -41,8 +43,10 @@ def load_network(path: Path, config: Config, device: torch.device) -> tuple[UNet
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         unet.load_state_dict(content["weights"])
-    except (OSError, RuntimeError, KeyError, EOFError) as error:
-        raise RunError(f"{path}: cannot be read as this run's network ({str(error).splitlines()[0]}); use --force") from None
+    except (OSError, RuntimeError, KeyError, EOFError, UnpicklingError) as error:
+        raise RunError(
+            f"{path}: cannot be read as this run's network ({str(error).splitlines()[0]}); run it with --force"
+        ) from None
     return unet.to(device), content["history"]
 
 
@@ -52,9 +56,14 @@ def save_detector(path: Path, detector: Detector) -> None:
 
 
 def load_detector(path: Path) -> Detector:
-    """The inverse of `save_detector`; nothing is unpickled."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return detector_from_arrays(dict(arrays))
+    """The inverse of `save_detector`; nothing is unpickled. Raises `RunError` where the file is not one of its own."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return detector_from_arrays(dict(arrays))
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise RunError(
+            f"{path}: cannot be read as a detector ({str(error).splitlines()[0]}); run it with --force"
+        ) from None
 
 
 def load_scorer(directory: Path, device: str = "cpu") -> tuple[Scorer, Config]:

@@ -82,7 +82,12 @@ def _trainer(config: Config, device: torch.device, checkpoints: Path, callbacks:
     training, trainer = config.training, config.trainer
     # saved after History has its row: Lightning runs checkpoint callbacks last
     saving = ModelCheckpoint(
-        checkpoints, filename="last", save_top_k=1, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
+        checkpoints,
+        filename="last",
+        save_top_k=1,
+        every_n_epochs=1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
     )
     return lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
@@ -104,7 +109,13 @@ def _trainer(config: Config, device: torch.device, checkpoints: Path, callbacks:
 
 
 def train_network(
-    config: Config, train: Tensor, validation: Tensor, *, checkpoints: Path, publish: Callable[[Row], None], report: Report
+    config: Config,
+    train: Tensor,
+    validation: Tensor,
+    *,
+    checkpoints: Path,
+    publish: Callable[[Row], None],
+    report: Report,
 ) -> tuple[UNet, list[Row]]:
     """Train on normals `(N, C, H, W)`; returns the averaged network on the training device, and the history.
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from radar.config import Config
 from radar.progress import Report
 from radar.scoring.detector import fit_detector
-from radar.scoring.forest import Floats
 from radar.scoring.scorer import Mapper, Measurement, Scorer, Scores, decide, measure
 
 _CHUNK = 32  # images between two progress reports; a score does not depend on it

@@ -99,12 +99,26 @@ def _draw_group(axes: Axes, points: FloatArray, group: _Group) -> Line2D:
     """Scatter one group; returns its legend entry."""
     face, edge = (group.colour, "white") if group.filled else ("none", group.colour)
     axes.scatter(
-        points[group.members, 0], points[group.members, 1], s=group.size, marker=group.marker, facecolors=face,
-        edgecolors=edge, linewidths=0.4 if group.filled else 0.7, zorder=3, label=group.name,
+        points[group.members, 0],
+        points[group.members, 1],
+        s=group.size,
+        marker=group.marker,
+        facecolors=face,
+        edgecolors=edge,
+        linewidths=0.4 if group.filled else 0.7,
+        zorder=3,
+        label=group.name,
     )
     return Line2D(
-        [], [], linestyle="none", marker=group.marker, markersize=np.sqrt(group.size), markerfacecolor=face,
-        markeredgecolor=edge, markeredgewidth=0.4 if group.filled else 0.7, label=group.name,
+        [],
+        [],
+        linestyle="none",
+        marker=group.marker,
+        markersize=np.sqrt(group.size),
+        markerfacecolor=face,
+        markeredgecolor=edge,
+        markeredgewidth=0.4 if group.filled else 0.7,
+        label=group.name,
     )
 
 
@@ -160,7 +174,13 @@ def _draw_histogram(axes: Axes, values: FloatArray, truth: BoolArray) -> None:
         share = np.histogram(values[members], edges)[0] / max(count, 1)
         shares.append(share)
         axes.stairs(
-            share, edges, fill=True, facecolor=to_rgba(colour, 0.4), edgecolor=colour, hatch=hatch, linewidth=1.2,
+            share,
+            edges,
+            fill=True,
+            facecolor=to_rgba(colour, 0.4),
+            edgecolor=colour,
+            hatch=hatch,
+            linewidth=1.2,
             label=f"{name} (n={count})",
         )
     title = f"overlap of the bars: {overlap_of_shares(*shares):.3f}" if truth.any() and not truth.all() else None

@@ -109,8 +109,15 @@ def _write(axes: Axes, title: str) -> None:
     axes.set_axis_off()
     lines = [part for line in title.splitlines() for part in _wrapped(line)]
     axes.text(
-        0.0, 0.5, "\n".join(lines), transform=axes.transAxes, ha="left", va="center",
-        fontsize=style.FONT_SMALL, color=style.INK, linespacing=1.35,
+        0.0,
+        0.5,
+        "\n".join(lines),
+        transform=axes.transAxes,
+        ha="left",
+        va="center",
+        fontsize=style.FONT_SMALL,
+        color=style.INK,
+        linespacing=1.35,
     )
 
 

@@ -61,7 +61,13 @@ def _column(history: Sequence[Mapping[str, float | None]], key: str) -> tuple[ND
 
 
 def _draw_loss(
-    axes: Axes, steps: NDArray[np.float64], losses: NDArray[np.float64], label: str, *, colour: str, line: str,
+    axes: Axes,
+    steps: NDArray[np.float64],
+    losses: NDArray[np.float64],
+    label: str,
+    *,
+    colour: str,
+    line: str,
     marker: str,
 ) -> None:
     """One line with its points marked where they are few enough to tell apart."""

@@ -57,7 +57,9 @@ def run_figures(
         figures["panels"] = panel_figure(panels)
     if history:
         figures["loss"] = loss_curve(history)
-        timesteps = sorted(int(key.removeprefix(_VALIDATION_PREFIX)) for key in history[-1] if key.startswith(_VALIDATION_PREFIX))
+        timesteps = sorted(
+            int(key.removeprefix(_VALIDATION_PREFIX)) for key in history[-1] if key.startswith(_VALIDATION_PREFIX)
+        )
         figures["timestep_loss"] = timestep_loss_curve(
             timesteps, [history[-1][f"{_VALIDATION_PREFIX}{timestep}"] for timestep in timesteps]
         )

@@ -61,9 +61,7 @@ def _log(points: Floats) -> Floats:
 
 
 def _fit_forest(points: Floats, config: DetectorConfig, contamination: float, seed: int) -> ForestDetector:
-    forest = Forest.fit(
-        points, trees=config.trees, max_samples=config.max_samples, seed=stream_seed(seed, "detector")
-    )
+    forest = Forest.fit(points, trees=config.trees, max_samples=config.max_samples, seed=stream_seed(seed, "detector"))
     # scikit-learn's offset_: the percentile of the fitting points' own scores
     threshold = -np.percentile(-forest.anomaly_score(points), 100 * contamination)
     return ForestDetector(forest, float(threshold))
@@ -79,7 +77,9 @@ def _fit_upper_tail(points: Floats, contamination: float) -> UpperTailDetector:
     return UpperTailDetector(centre, spread, float(scores[rank - 1]))
 
 
-def fit_detector(points: Floats, *, detector: DetectorConfig, contamination: ContaminationConfig, seed: int) -> Detector:
+def fit_detector(
+    points: Floats, *, detector: DetectorConfig, contamination: ContaminationConfig, seed: int
+) -> Detector:
     """A detector fitted on the features `(N, F)` of normal images. Raises `RunError` where they are too few or not finite."""
     if len(points) < 2 or not np.isfinite(points).all():
         raise RunError(

@@ -39,7 +39,9 @@ class Forest:
             n_estimators=trees, max_samples=min(max_samples, len(points)), random_state=seed % 2**32
         ).fit(points)
         nodes = max(tree.tree_.node_count for tree in model.estimators_)
-        arrays: dict[str, list[NDArray[np.generic]]] = {name: [] for name in ("feature", "threshold", "left", "right", "depth")}
+        arrays: dict[str, list[NDArray[np.generic]]] = {
+            name: [] for name in ("feature", "threshold", "left", "right", "depth")
+        }
         for estimator in model.estimators_:
             tree = estimator.tree_
             leaf = tree.children_left < 0
@@ -55,7 +57,9 @@ class Forest:
             padding = {"feature": np.full(nodes, -1), "left": row, "right": row}  # unreachable leaves
             for name, value in values.items():
                 arrays[name].append(np.concatenate([value, padding.get(name, np.zeros(nodes))[len(value) :]]))
-        return Forest(**{name: np.stack(value) for name, value in arrays.items()}, max_samples=np.array(model.max_samples_))
+        return Forest(
+            **{name: np.stack(value) for name, value in arrays.items()}, max_samples=np.array(model.max_samples_)
+        )
 
     def anomaly_score(self, points: Floats) -> Floats:
         """2^(−E[h]/c) of points `(N, F)`, in (0, 1); the negative of scikit-learn's `score_samples`.

@@ -21,11 +21,17 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        pytest.param("unett.channels=3", "unett.channels=3: no such key; did you mean unet.channels?", id="unknown section"),
-        pytest.param("unet.chanels=[8]", "unet.chanels=[8]: no such key; did you mean unet.channels?", id="unknown key"),
+        pytest.param(
+            "unett.channels=3", "unett.channels=3: no such key; did you mean unet.channels?", id="unknown section"
+        ),
+        pytest.param(
+            "unet.chanels=[8]", "unet.chanels=[8]: no such key; did you mean unet.channels?", id="unknown key"
+        ),
         pytest.param("+extra=1", "extra: no such key", id="added key"),
         pytest.param("+unet.extra=1", "unet.extra: no such key", id="added key in a section"),
-        pytest.param("timestep=1", "timestep=1: group timestep has no option 1; use timestep=t1", id="number for a group"),
+        pytest.param(
+            "timestep=1", "timestep=1: group timestep has no option 1; use timestep=t1", id="number for a group"
+        ),
         pytest.param("contamination=0.05", "contamination.value=0.05", id="fraction for a group"),
         pytest.param("patch=28", "use patch=28x28", id="size for a group"),
         pytest.param("unet=huge", "use one of attention, large, no_attention, small", id="unknown option"),

@@ -81,7 +81,9 @@ def test_configs_of_ones_own_from_outside_the_checkout(tmp_path: Path) -> None:
     folder = tmp_path / "mine" / "unet"
     folder.mkdir(parents=True)
     (folder / "tiny.yaml").write_text("defaults: [small]\nchannels: [8, 16]\nattention_levels: [1]\n")
-    assert main(["--config-dir", str(tmp_path / "mine"), *QUICK, "unet=tiny", f"output_root={tmp_path / 'outputs'}"]) == 0
+    assert (
+        main(["--config-dir", str(tmp_path / "mine"), *QUICK, "unet=tiny", f"output_root={tmp_path / 'outputs'}"]) == 0
+    )
     config = next((tmp_path / "outputs").glob("*/config.yaml")).read_text()
     assert re.search(r"channels:\n  - 8\n  - 16\n", config)
 

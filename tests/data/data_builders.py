@@ -20,9 +20,21 @@ def image_config(*, channels="grey", size=None, aspect="stretch", resize="box") 
 
 
 def dataset_config(layout: str, root: Path | None, **changes) -> DatasetConfig:
-    values = {"name": "set", "layout": layout, "root": None if root is None else str(root), "category": None,
-              "split": "random", "manifest": None, "split_seed": 0, "validation_fraction": 0.25, "test_fraction": 0.25,
-              "near_duplicates": "error", "image": image_config(size=16), "folder": None, "synthetic": None}
+    values = {
+        "name": "set",
+        "layout": layout,
+        "root": None if root is None else str(root),
+        "category": None,
+        "split": "random",
+        "manifest": None,
+        "split_seed": 0,
+        "validation_fraction": 0.25,
+        "test_fraction": 0.25,
+        "near_duplicates": "error",
+        "image": image_config(size=16),
+        "folder": None,
+        "synthetic": None,
+    }
     return DatasetConfig(**(values | changes))
 
 

@@ -22,9 +22,16 @@ needs_real = pytest.mark.skipif(not (REAL / "mvtec_ad").is_dir(), reason=NO_REAL
 
 
 def config_of(committed, root=None):
-    return dataset_config(committed.layout, root or REAL / committed.folder, category=committed.category,
-                          split=committed.split, split_seed=committed.split_seed, near_duplicates="warn",
-                          validation_fraction=committed.validation_fraction, test_fraction=committed.test_fraction)
+    return dataset_config(
+        committed.layout,
+        root or REAL / committed.folder,
+        category=committed.category,
+        split=committed.split,
+        split_seed=committed.split_seed,
+        near_duplicates="warn",
+        validation_fraction=committed.validation_fraction,
+        test_fraction=committed.test_fraction,
+    )
 
 
 def regenerate(committed):

@@ -20,7 +20,11 @@ def official(root, **changes):
 def test_a_folder_becomes_tensors_with_identities_and_frames(tmp_path):
     dataset = open_dataset(official(mvtec_folder(tmp_path)))
     assert Counter((sample.split, sample.label) for sample in dataset.samples) == {
-        ("train", 0): 6, ("validation", 0): 2, ("test", 0): 2, ("test", 1): 2}
+        ("train", 0): 6,
+        ("validation", 0): 2,
+        ("test", 0): 2,
+        ("test", 1): 2,
+    }
     test = dataset.split("test")
     loaded = dataset.load(test)
     assert loaded.images.shape == (4, 1, 16, 16)
@@ -81,8 +85,11 @@ def test_masks_of_normals_have_the_shape_of_placed_maps(tmp_path, aspect, shape)
         save(tmp_path / f"normal/{index}.png", noise(index, 20, 40))
     save(tmp_path / "anomalous/0.png", noise(50, 20, 40))
     save(tmp_path / "masks/0.png", noise(50, 20, 40))
-    dataset = open_dataset(dataset_config("folder", tmp_path, folder=folder_config(masks="masks"),
-                                          image=image_config(size=16, aspect=aspect)))
+    dataset = open_dataset(
+        dataset_config(
+            "folder", tmp_path, folder=folder_config(masks="masks"), image=image_config(size=16, aspect=aspect)
+        )
+    )
     assert {dataset.mask(sample).shape for sample in dataset.samples} == {shape}
     assert {frame.shape for frame in dataset.load(dataset.samples).frames} == {shape}
 
@@ -119,15 +126,20 @@ def test_a_mask_of_another_size_is_named(tmp_path):
 
 
 def synthetic(**changes):
-    drawn = SyntheticConfig(texture="printed_layers", seed=0, side=32, train=8, test_normal=3, test_defective=4,
-                            contrast=1.0)
+    drawn = SyntheticConfig(
+        texture="printed_layers", seed=0, side=32, train=8, test_normal=3, test_defective=4, contrast=1.0
+    )
     return dataset_config("synthetic", None, split="official", near_duplicates="ignore", synthetic=drawn, **changes)
 
 
 def test_a_drawn_set_is_a_data_set_like_any_other():
     dataset = open_dataset(synthetic())
     assert Counter((sample.split, sample.label) for sample in dataset.samples) == {
-        ("train", 0): 6, ("validation", 0): 2, ("test", 0): 3, ("test", 1): 4}
+        ("train", 0): 6,
+        ("validation", 0): 2,
+        ("test", 0): 3,
+        ("test", 1): 4,
+    }
     assert dataset.load(dataset.samples).images.shape == (15, 1, 16, 16)
     defective = [sample for sample in dataset.samples if sample.label]
     assert all(dataset.mask(sample).any() and dataset.mask(sample).shape == (32, 32) for sample in defective)

@@ -35,10 +35,14 @@ def test_a_preset_fills_the_schema_exactly(name):
     assert OmegaConf.to_object(merged).name == found["name"]
 
 
-@pytest.mark.parametrize("name", ["grid", "leather_quads", "wood_quads", "magnetic_tile", "magnetic_tile_literature",
-                                  "piped"])
+@pytest.mark.parametrize(
+    "name", ["grid", "leather_quads", "wood_quads", "magnetic_tile", "magnetic_tile_literature", "piped"]
+)
 def test_a_public_preset_has_its_committed_manifest(name):
     config = preset(name)
-    found = [committed for committed in committed_index()
-             if committed.applies(config) and config.root == f"/data/{committed.folder}"]
+    found = [
+        committed
+        for committed in committed_index()
+        if committed.applies(config) and config.root == f"/data/{committed.folder}"
+    ]
     assert len(found) == 1

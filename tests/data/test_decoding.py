@@ -22,8 +22,9 @@ def deep_png(path, values: np.ndarray) -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows))
-                     + chunk(b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    )
 
 
 def test_sixteen_bit_grey_png_keeps_every_level(tmp_path):
@@ -51,8 +52,19 @@ def test_sixteen_bit_colour_tiff_keeps_every_level(tmp_path, planar):
     np.testing.assert_array_equal(read_pixels(tmp_path / "a.tif").values, values)
 
 
-@pytest.mark.parametrize(("mode", "extension"), [("L", "png"), ("RGB", "png"), ("RGB", "bmp"), ("RGB", "tiff"),
-                                                 ("P", "png"), ("RGBA", "png"), ("LA", "png"), ("1", "png")])
+@pytest.mark.parametrize(
+    ("mode", "extension"),
+    [
+        ("L", "png"),
+        ("RGB", "png"),
+        ("RGB", "bmp"),
+        ("RGB", "tiff"),
+        ("P", "png"),
+        ("RGBA", "png"),
+        ("LA", "png"),
+        ("1", "png"),
+    ],
+)
 def test_grey_is_pillows_luma(tmp_path, mode, extension):
     source = Image.fromarray(np.random.default_rng(1).integers(0, 256, (9, 11, 3), dtype=np.uint8)).convert(mode)
     source.save(tmp_path / f"a.{extension}")
@@ -97,11 +109,14 @@ def test_overshoot_is_clipped(tmp_path):
 
 
 # One white pixel at row 3, column 9 of a 8 x 12 image, at its own scale.
-@pytest.mark.parametrize(("aspect", "shape", "place"), [
-    pytest.param("stretch", (8, 12), (3, 9), id="stretch"),
-    pytest.param("crop", (8, 8), (3, 7), id="crop drops columns 0, 1 and 10, 11"),
-    pytest.param("pad", (12, 12), (5, 9), id="pad adds two rows above and two below"),
-])
+@pytest.mark.parametrize(
+    ("aspect", "shape", "place"),
+    [
+        pytest.param("stretch", (8, 12), (3, 9), id="stretch"),
+        pytest.param("crop", (8, 8), (3, 7), id="crop drops columns 0, 1 and 10, 11"),
+        pytest.param("pad", (12, 12), (5, 9), id="pad adds two rows above and two below"),
+    ],
+)
 def test_aspect_puts_a_pixel_where_computed_by_hand(tmp_path, aspect, shape, place):
     values = np.zeros((8, 12), np.uint8)
     values[3, 9] = 255
@@ -143,13 +158,16 @@ def test_masks_are_cut_never_resized(aspect, first):
     np.testing.assert_array_equal(seen, mask[:, first : 9 - first])
 
 
-@pytest.mark.parametrize(("values", "expected"), [
-    pytest.param(np.array([[0, 127, 128, 255]], np.uint8), [0, 0, 1, 1], id="eight bit"),
-    pytest.param(np.array([[0, 32767, 32768, 65535]], np.uint16), [0, 0, 1, 1], id="sixteen bit"),
-    pytest.param(np.array([[0, 1, 1, 0]], np.uint8), [0, 1, 1, 0], id="zero and one"),
-    pytest.param(np.zeros((1, 4), np.uint8), [0, 0, 0, 0], id="empty"),
-    pytest.param(np.array([[[0, 0, 0], [255, 0, 0], [255] * 3, [9, 9, 9]]], np.uint8), [0, 1, 1, 0], id="colour"),
-])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param(np.array([[0, 127, 128, 255]], np.uint8), [0, 0, 1, 1], id="eight bit"),
+        pytest.param(np.array([[0, 32767, 32768, 65535]], np.uint16), [0, 0, 1, 1], id="sixteen bit"),
+        pytest.param(np.array([[0, 1, 1, 0]], np.uint8), [0, 1, 1, 0], id="zero and one"),
+        pytest.param(np.zeros((1, 4), np.uint8), [0, 0, 0, 0], id="empty"),
+        pytest.param(np.array([[[0, 0, 0], [255, 0, 0], [255] * 3, [9, 9, 9]]], np.uint8), [0, 1, 1, 0], id="colour"),
+    ],
+)
 def test_masks_are_thresholded_at_half_the_range(tmp_path, values, expected):
     path = save(tmp_path / "m.png", values)
     mask = read_mask(path, (1, 4), inverted=False)

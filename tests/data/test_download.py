@@ -76,10 +76,13 @@ def test_an_interrupted_download_is_finished_by_the_next_call(server, tmp_path, 
     assert server.asked == [None, "bytes=100000-"]
 
 
-@pytest.mark.parametrize(("part", "asked"), [
-    pytest.param(CONTENT, [f"bytes={len(CONTENT)}-"], id="whole"),
-    pytest.param(CONTENT + b"too much", [f"bytes={len(CONTENT) + 8}-", None], id="too long"),
-])
+@pytest.mark.parametrize(
+    ("part", "asked"),
+    [
+        pytest.param(CONTENT, [f"bytes={len(CONTENT)}-"], id="whole"),
+        pytest.param(CONTENT + b"too much", [f"bytes={len(CONTENT) + 8}-", None], id="too long"),
+    ],
+)
 def test_a_part_that_cannot_grow(server, tmp_path, part, asked):
     (tmp_path / "set.zip.part").write_bytes(part)
     fetch(server.url, tmp_path / "set.zip", sha256=SHA256)
@@ -160,11 +163,14 @@ def test_what_is_no_archive_is_refused(tmp_path, content):
         unpack(tmp_path / "a.zip", tmp_path / "out")
 
 
-@pytest.mark.parametrize(("name", "message"), [
-    ("mvtec_ad", "accept its terms at https://www.mvtec.com.* unpack it into .*/mvtec_ad"),
-    ("piped", "give --sha256, or --unchecked"),
-    ("imagenet", "no public source named 'imagenet'; there are mvtec_ad, magnetic_tile, piped"),
-])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mvtec_ad", "accept its terms at https://www.mvtec.com.* unpack it into .*/mvtec_ad"),
+        ("piped", "give --sha256, or --unchecked"),
+        ("imagenet", "no public source named 'imagenet'; there are mvtec_ad, magnetic_tile, piped"),
+    ],
+)
 def test_public_sources_that_need_a_word_first(tmp_path, name, message):
     with pytest.raises(DataError, match=message):
         fetch_public(name, tmp_path, sha256=None, unchecked=False)

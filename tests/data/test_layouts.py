@@ -29,8 +29,11 @@ def test_mvtec_quadrants_of_one_photograph_are_a_group(tmp_path):
     for name in ("color_7_q2", "barrdistorted_1003_0.3_0.3_color_7_q1", "color_17_q2"):
         save(tmp_path / f"train/good/{name}.png", noise(0))
     groups = {entry.path.split("/")[-1]: entry.group for entry in entries(dataset_config("mvtec", tmp_path))}
-    assert groups == {"color_7_q2.png": "color_7", "barrdistorted_1003_0.3_0.3_color_7_q1.png": "color_7",
-                      "color_17_q2.png": "color_17"}
+    assert groups == {
+        "color_7_q2.png": "color_7",
+        "barrdistorted_1003_0.3_0.3_color_7_q1.png": "color_7",
+        "color_17_q2.png": "color_17",
+    }
 
 
 def test_mvtec_without_one_mask_is_refused_and_without_all_masks_is_read(tmp_path):
@@ -54,12 +57,15 @@ def test_magnetic_tile(tmp_path):
     assert blowhole.group == free.group == "exp1_num_10"
 
 
-@pytest.mark.parametrize(("stems", "expected"), [
-    pytest.param([(1, 10), (2, 30), (6, 60)], [0, 0, 0], id="rising"),
-    pytest.param([(1, 10), (2, 30), (1, 40), (2, 50)], [0, 0, 2, 2], id="a new tile begins at a low exposure"),
-    pytest.param([(1, 10), (1, 12), (2, 30), (2, 31)], [0, 1, 1, 0], id="interleaved tiles"),
-    pytest.param([(1, 10), (2, 161)], [0, 1], id="too long after"),
-])
+@pytest.mark.parametrize(
+    ("stems", "expected"),
+    [
+        pytest.param([(1, 10), (2, 30), (6, 60)], [0, 0, 0], id="rising"),
+        pytest.param([(1, 10), (2, 30), (1, 40), (2, 50)], [0, 0, 2, 2], id="a new tile begins at a low exposure"),
+        pytest.param([(1, 10), (1, 12), (2, 30), (2, 31)], [0, 1, 1, 0], id="interleaved tiles"),
+        pytest.param([(1, 10), (2, 161)], [0, 1], id="too long after"),
+    ],
+)
 def test_exposure_series(stems, expected):
     names = [f"exp{exposure}_num_{number}" for exposure, number in stems]
     assert [exposure_series(names)[name] for name in names] == [names[first] for first in expected]
@@ -83,8 +89,10 @@ def test_folder_with_defects_and_masks(tmp_path):
     save(tmp_path / "masks/crack/c_mask.bmp", noise(2))
     config = dataset_config("folder", tmp_path, folder=folder_config(normal="ok", anomalous="bad", masks="masks"))
     assert [(entry.path, entry.defect, entry.mask) for entry in entries(config)] == [
-        ("bad/b.jpg", "anomalous", "masks/b.png"), ("bad/crack/c.tif", "crack", "masks/crack/c_mask.bmp"),
-        ("ok/a.PNG", "good", None)]
+        ("bad/b.jpg", "anomalous", "masks/b.png"),
+        ("bad/crack/c.tif", "crack", "masks/crack/c_mask.bmp"),
+        ("ok/a.PNG", "good", None),
+    ]
 
 
 def test_folder_of_normals_alone(tmp_path):
@@ -93,18 +101,32 @@ def test_folder_of_normals_alone(tmp_path):
     assert {entry.label for entry in entries(config)} == {0}
 
 
-@pytest.mark.parametrize(("config", "message"), [
-    pytest.param({"layout": "mvtec", "root": "gone"}, r"gone: no such folder; set dataset\.root= or data_root=.*mvtec",
-                 id="missing root"),
-    pytest.param({"layout": "mvtec", "category": "tail"}, r"no category 'tail'.*one of: anomalous, normal",
-                 id="missing category"),
-    pytest.param({"layout": "mvtec"}, "no normal images in the mvtec layout", id="another layout"),
-    pytest.param({"layout": "folder", "folder": folder_config(normal="fine")},
-                 r"no sub-folder 'fine'; set dataset\.folder\.normal= \(there: anomalous, normal\)",
-                 id="missing normal"),
-    pytest.param({"layout": "folder", "folder": folder_config(masks="normal")},
-                 r"anomalous/02\.png: no mask", id="missing mask"),
-])
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        pytest.param(
+            {"layout": "mvtec", "root": "gone"},
+            r"gone: no such folder; set dataset\.root= or data_root=.*mvtec",
+            id="missing root",
+        ),
+        pytest.param(
+            {"layout": "mvtec", "category": "tail"},
+            r"no category 'tail'.*one of: anomalous, normal",
+            id="missing category",
+        ),
+        pytest.param({"layout": "mvtec"}, "no normal images in the mvtec layout", id="another layout"),
+        pytest.param(
+            {"layout": "folder", "folder": folder_config(normal="fine")},
+            r"no sub-folder 'fine'; set dataset\.folder\.normal= \(there: anomalous, normal\)",
+            id="missing normal",
+        ),
+        pytest.param(
+            {"layout": "folder", "folder": folder_config(masks="normal")},
+            r"anomalous/02\.png: no mask",
+            id="missing mask",
+        ),
+    ],
+)
 def test_what_is_missing_is_named(tmp_path, config, message):
     normal_and_anomalous(tmp_path / "set", normals=2)
     root = tmp_path / config.pop("root", "set")

@@ -16,8 +16,12 @@ def test_counts_sizes_and_leaks(tmp_path):
     save(tmp_path / "test/good/000.png", noise(3) // 2 + 20)
     dataset = open_dataset(dataset_config("mvtec", tmp_path, split="official", near_duplicates="warn"))
     rows = [(row.split, row.defect, row.images, row.masks, row.empty_masks) for row in count_rows(dataset)]
-    assert rows == [("train", "good", 6, 0, 0), ("validation", "good", 2, 0, 0), ("test", "good", 2, 0, 0),
-                    ("test", "dent", 2, 2, 1)]
+    assert rows == [
+        ("train", "good", 6, 0, 0),
+        ("validation", "good", 2, 0, 0),
+        ("test", "good", 2, 0, 0),
+        ("test", "dent", 2, 2, 1),
+    ]
     assert size_rows(dataset) == [(32, 32, 12)]
     assert [kind for kind, _ in leak_rows(dataset)] == ["near-duplicates into test"]
     assert check_images(dataset) == 12
@@ -33,8 +37,9 @@ def test_checking_meets_broken_masks(tmp_path):
 def test_an_exported_set_is_the_same_set(tmp_path):
     drawn = open_dataset(synthetic())
     assert write_mvtec(drawn, tmp_path / "out") == 15
-    config = dataset_config("mvtec", tmp_path / "out", split="official", manifest=str(tmp_path / "out/split.csv"),
-                            near_duplicates="ignore")
+    config = dataset_config(
+        "mvtec", tmp_path / "out", split="official", manifest=str(tmp_path / "out/split.csv"), near_duplicates="ignore"
+    )
     written = open_dataset(config)
     assert [sample.split for sample in written.samples] == [sample.split for sample in drawn.samples]
     np.testing.assert_array_equal(written.load(written.samples).images, drawn.load(drawn.samples).images)

@@ -24,8 +24,15 @@ def test_a_manifest_comes_back_sorted(tmp_path):
 def test_the_hash_sees_every_column_and_no_order():
     whole = manifest_hash([NORMAL, ANOMALOUS])
     assert whole == manifest_hash([ANOMALOUS, NORMAL])
-    changes = {"path": "z.png", "content_hash": "ef" * 32, "split": "validation", "label": 1, "defect": "x",
-               "mask": "m.png", "group": "g3"}
+    changes = {
+        "path": "z.png",
+        "content_hash": "ef" * 32,
+        "split": "validation",
+        "label": 1,
+        "defect": "x",
+        "mask": "m.png",
+        "group": "g3",
+    }
     hashes = {manifest_hash([replace(NORMAL, **{key: value}), ANOMALOUS]) for key, value in changes.items()}
     assert len(hashes | {whole}) == 8
 
@@ -37,16 +44,19 @@ def test_blank_cells_are_filled(tmp_path):
     assert second.defect == "anomalous"
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    pytest.param("path,split,label\n", r"m\.csv: column content_hash, defect, mask, group is missing", id="column"),
-    pytest.param(f"{HEADER}\na,,dev,0,,,\n", r"row 2: unknown split 'dev'; write one of train, ", id="split"),
-    pytest.param(f"{HEADER}\na,,train,2,,,\n", r"row 2: label '2'; write 0", id="label"),
-    pytest.param(f"{HEADER}\na,,train,0,,,\nb,,train,1,,,\n", r"row 3: b is anomalous and in train", id="train"),
-    pytest.param(f"{HEADER}\na,,validation,1,,,\n", "a is anomalous and in validation", id="validation"),
-    pytest.param(f"{HEADER}\na,,train,0,,,\na,,test,0,,,\n", "a is listed twice", id="twice"),
-    pytest.param(f"{HEADER}\n../a,,train,0,,,\n", "does not lie in the data set's folder", id="outside"),
-    pytest.param(f"{HEADER}\n", "no rows", id="empty"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("path,split,label\n", r"m\.csv: column content_hash, defect, mask, group is missing", id="column"),
+        pytest.param(f"{HEADER}\na,,dev,0,,,\n", r"row 2: unknown split 'dev'; write one of train, ", id="split"),
+        pytest.param(f"{HEADER}\na,,train,2,,,\n", r"row 2: label '2'; write 0", id="label"),
+        pytest.param(f"{HEADER}\na,,train,0,,,\nb,,train,1,,,\n", r"row 3: b is anomalous and in train", id="train"),
+        pytest.param(f"{HEADER}\na,,validation,1,,,\n", "a is anomalous and in validation", id="validation"),
+        pytest.param(f"{HEADER}\na,,train,0,,,\na,,test,0,,,\n", "a is listed twice", id="twice"),
+        pytest.param(f"{HEADER}\n../a,,train,0,,,\n", "does not lie in the data set's folder", id="outside"),
+        pytest.param(f"{HEADER}\n", "no rows", id="empty"),
+    ],
+)
 def test_a_wrong_manifest_is_refused(tmp_path, text, message):
     (tmp_path / "m.csv").write_text(text)
     with pytest.raises(DataError, match=message):
@@ -55,22 +65,30 @@ def test_a_wrong_manifest_is_refused(tmp_path, text, message):
 
 def test_a_users_manifest_decides_the_split(tmp_path):
     mvtec_folder(tmp_path / "set")
-    rows = ["train/good/000.png,,train,0,,,", "train/good/001.png,,validation,0,,,", "train/good/002.png,,test,0,,,",
-            "test/dent/000.png,,test,1,dent,ground_truth/dent/000_mask.png,"]
+    rows = [
+        "train/good/000.png,,train,0,,,",
+        "train/good/001.png,,validation,0,,,",
+        "train/good/002.png,,test,0,,,",
+        "test/dent/000.png,,test,1,dent,ground_truth/dent/000_mask.png,",
+    ]
     (tmp_path / "m.csv").write_text("\n".join([HEADER, *rows]))
     dataset = open_dataset(dataset_config("mvtec", tmp_path / "set", manifest=str(tmp_path / "m.csv")))
-    assert {sample.path: sample.split for sample in dataset.samples} == {row.split(",")[0]: row.split(",")[2]
-                                                                         for row in rows}
+    assert {sample.path: sample.split for sample in dataset.samples} == {
+        row.split(",")[0]: row.split(",")[2] for row in rows
+    }
     assert all(len(sample.content_hash) == 64 for sample in dataset.samples)
     assert dataset.mask(dataset.samples[0]).sum() == 16
 
 
-@pytest.mark.parametrize(("row", "message"), [
-    pytest.param("train/good/999.png,,train,0,,,", r"m\.csv: train/good/999\.png is not in", id="file"),
-    pytest.param("test/dent/000.png,,test,1,,gone.png,", r"gone\.png is not in", id="mask"),
-    pytest.param(f"train/good/000.png,{'0' * 64},train,0,,,", "not the file the manifest was made with", id="hash"),
-    pytest.param("train/good/000.png,,test,0,,,", "no training images", id="train"),
-])
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        pytest.param("train/good/999.png,,train,0,,,", r"m\.csv: train/good/999\.png is not in", id="file"),
+        pytest.param("test/dent/000.png,,test,1,,gone.png,", r"gone\.png is not in", id="mask"),
+        pytest.param(f"train/good/000.png,{'0' * 64},train,0,,,", "not the file the manifest was made with", id="hash"),
+        pytest.param("train/good/000.png,,test,0,,,", "no training images", id="train"),
+    ],
+)
 def test_a_manifest_that_does_not_fit_the_folder_is_refused(tmp_path, row, message):
     mvtec_folder(tmp_path / "set")
     (tmp_path / "m.csv").write_text(f"{HEADER}\n{row}\n")

@@ -52,8 +52,12 @@ def test_official_needs_an_official_split():
 
 @pytest.mark.parametrize("rule", ["random", "literature"])
 def test_random_holds_out_a_share_of_normals_and_all_anomalous(rule):
-    samples = split([normal(str(i)) for i in range(100)] + [anomalous(f"x{i}") for i in range(7)], rule,
-                    test_fraction=0.2, validation_fraction=0.1)
+    samples = split(
+        [normal(str(i)) for i in range(100)] + [anomalous(f"x{i}") for i in range(7)],
+        rule,
+        test_fraction=0.2,
+        validation_fraction=0.1,
+    )
     counts = Counter((sample.split, sample.label) for sample in samples)
     assert counts == {("train", 0): 72, ("validation", 0): 8, ("test", 0): 20, ("test", 1): 7}
 
@@ -128,9 +132,15 @@ def sample(path: str, where: str, *, group: str | None = None, content: str | No
 
 
 def test_leaks_are_listed_by_kind():
-    samples = [sample("a", "train", content="same"), sample("b", "test", content="same"),
-               sample("c", "validation", group="g"), sample("d", "train", group="g"),
-               sample("e", "train"), sample("f", "test"), sample("g", "test")]
+    samples = [
+        sample("a", "train", content="same"),
+        sample("b", "test", content="same"),
+        sample("c", "validation", group="g"),
+        sample("d", "train", group="g"),
+        sample("e", "train"),
+        sample("f", "test"),
+        sample("g", "test"),
+    ]
     thumbnails = np.random.default_rng(0).random((7, 8, 8)).astype(np.float32)
     thumbnails[5] = thumbnails[4] * 0.5 + 0.1  # another exposure
     thumbnails[3] = thumbnails[2]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests_tiny import TINY
 
 from radar.config import Config
-from tests_tiny import TINY
+
 
 @pytest.fixture
 def tiny(composed: Callable[..., Config]) -> Callable[..., Config]:

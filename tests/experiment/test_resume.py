@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests_tiny import TINY
 
 from radar.experiment.run_directory import RunDirectory
-from tests_tiny import TINY
 
 ARGUMENTS = [*TINY, "trainer.threads=1", "training.max_steps=60", "training.epoch_steps=5"]
 

@@ -110,7 +110,14 @@ def test_a_done_run_is_reused_and_force_starts_over(tiny: Tiny) -> None:
 
 @pytest.mark.parametrize(
     "override",
-    ["seed=1", "timestep=t50", "contamination=c10", "training.max_steps=8", "dataset.synthetic.seed=1", "detector=isolation_forest"],
+    [
+        "seed=1",
+        "timestep=t50",
+        "contamination=c10",
+        "training.max_steps=8",
+        "dataset.synthetic.seed=1",
+        "detector=isolation_forest",
+    ],
 )
 def test_whatever_changes_the_result_changes_the_directory(tiny: Tiny, override: str) -> None:
     assert run(tiny()).directory != run(tiny(override)).directory

@@ -92,7 +92,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
         losses = [row for row in runs[name].history if "train_loss" in row]
         assert [row["step"] for row in losses] == [4, 8, 12]
     assert runs["good"].summary["image/auroc"] == outcome.metrics["image"]["auroc"]
-    assert {"feature_scatter", "loss", "panels"} <= {key for row in runs["good"].history for key in row}
+    assert {"feature_scatter/path", "loss/path", "panels/path"} <= {key for row in runs["good"].history for key in row}
     assert (runs["good"].exit_code, runs["bad"].exit_code) == (0, 1)
 
 
