@@ -25,7 +25,7 @@ def parse(composed: DictConfig) -> Config:
     try:
         # through plain values: a typed tree lets Hydra's +key=value add what the schema does not know
         plain = OmegaConf.to_container(composed, resolve=False)
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(plain)))  # type: ignore[arg-type]
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(plain)))
     except MissingMandatoryValue as error:
         raise ConfigError(f"{error.full_key}: no value is set; give one with {error.full_key}=…") from None
     except InterpolationToMissingValueError as error:

@@ -89,7 +89,7 @@ def _presets(parsed: argparse.Namespace) -> Table:
 
 
 def _state(dataset: Dataset) -> tuple[str, str, str, str]:
-    counts = ", ".join(f"{len(dataset.split(name))} {name}" for name in ("train", "validation", "test"))  # type: ignore[arg-type]
+    counts = ", ".join(f"{len(dataset.split(name))} {name}" for name in ("train", "validation", "test"))
     return "", "", counts, "ready"
 
 

@@ -86,7 +86,7 @@ def _measure(config: Config) -> tuple[float, float, UNet]:
 
     def step() -> None:
         optimizer.zero_grad()
-        torch.nn.functional.mse_loss(unet(schedule(patches, patches, timestep), timestep), patches).backward()
+        torch.nn.functional.mse_loss(unet(schedule(patches, patches, timestep), timestep), patches).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     side = config.dataset.image.size or _FALLBACK_SIDE
@@ -111,7 +111,7 @@ def _flops(unet: UNet, config: Config) -> int:
     patch = torch.zeros(1, image_channels(config), config.patch.size, config.patch.size, device=device)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         unet(patch, torch.ones(1, device=device, dtype=torch.long))
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def _duration(seconds: float) -> str:

@@ -97,4 +97,4 @@ class PatchDataModule(lightning.LightningDataModule):
         stream = generator("cpu", self.seed, "validation", "crops")
         sampler = PatchSampler(self.validation_images, size=self.patch.size, flips=False, rotations=False)
         crops = sampler.draw(self.training_config.validation_patches, stream)
-        return DataLoader(list(crops.split(self.training_config.batch_size)), batch_size=None)  # type: ignore[arg-type]
+        return DataLoader(list(torch.split(crops, self.training_config.batch_size)), batch_size=None)  # type: ignore[arg-type]

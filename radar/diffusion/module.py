@@ -47,7 +47,7 @@ class DiffusionModule(lightning.LightningModule):
         self._loss_sum = torch.zeros(())
         self._first_step = 0
 
-    def loss(self, network: UNet, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
+    def loss(self, network: nn.Module, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
         """Mean squared error of ε̂ per image, `(B,)`."""
         predicted = network(self.schedule(clean, noise, timestep), timestep)
         return F.mse_loss(predicted.float(), noise, reduction="none").mean(dim=(1, 2, 3))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -103,11 +105,11 @@ class UNet(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        common = {"embedding": embedding, "groups": groups, "dropout": dropout}
+        build = partial(Stage, embedding=embedding, groups=groups, dropout=dropout)
 
         def stage(level: int, inputs: int, outputs: int) -> Stage:
             heads = attention_heads if level in attention_levels else 0
-            return Stage(inputs, outputs, heads=heads, **common)
+            return build(inputs, outputs, heads=heads)
 
         self.sinusoid_width = channels[0] * 4
         self.embed = nn.Sequential(
@@ -122,10 +124,10 @@ class UNet(nn.Module):
             if level:
                 self.shrink.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
             widths = [width] + [outputs] * blocks
-            self.down.append(nn.ModuleList(stage(level, a, b) for a, b in zip(widths, widths[1:], strict=False)))
+            self.down.append(nn.ModuleList(stage(level, a, b) for a, b in pairwise(widths)))
             skips += [outputs] * blocks
             width = outputs
-        self.middle = Stage(width, width, heads=attention_heads if attention_levels else 0, **common)
+        self.middle = build(width, width, heads=attention_heads if attention_levels else 0)
         self.up = nn.ModuleList()
         self.grow = nn.ModuleList()
         for level in reversed(range(len(channels))):

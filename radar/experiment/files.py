@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a temporary file, which then takes the place of `path`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -26,7 +26,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8."""
-    write_atomically(path, lambda file: file.write(text.encode()) and None)
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -140,4 +140,4 @@ def train_network(
     trainer = _trainer(config, device, checkpoints, [history, StepReport(report, config.training.max_steps)])
     last = checkpoints / "last.ckpt"
     trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
-    return module.average.to(device), history.rows  # type: ignore[arg-type, return-value]
+    return module.average.to(device), history.rows  # type: ignore[return-value]

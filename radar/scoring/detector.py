@@ -94,7 +94,7 @@ def fit_detector(
 def detector_from_arrays(arrays: dict[str, NDArray[np.generic]]) -> Detector:
     """The inverse of a detector's `arrays`. Raises `RunError` where they do not describe one."""
     try:
-        threshold = float(arrays["detector_threshold"])  # type: ignore[arg-type]
+        threshold = float(arrays["detector_threshold"])
         upper_tail = [np.asarray(arrays[name], float) for name in ("centre", "spread") if "centre" in arrays]
     except (KeyError, TypeError, ValueError):
         raise _damaged() from None

@@ -13,7 +13,7 @@ from radar.errors import RunError
 Floats = NDArray[np.float64]
 
 
-def _average_path_length(samples: Floats) -> Floats:
+def _average_path_length(samples: NDArray[np.number]) -> Floats:
     """Mean depth of an unsuccessful search in a binary tree of `samples` points (Liu et al. 2008, eq. 1)."""
     samples = np.asarray(samples, dtype=np.float64)
     safe = np.maximum(samples, 3)

@@ -45,7 +45,7 @@ class Tiling:
 
     def blend(self, windows: Tensor, height: int, width: int) -> Tensor:
         """Windows `(B·K, C, h, w)` → maps `(B, C, H, W)`, the weighted mean where windows overlap."""
-        windows = windows.unflatten(0, (-1, len(self.corners)))
+        windows = windows.reshape(-1, len(self.corners), *windows.shape[1:])
         if len(self.corners) == 1:
             return windows[:, 0]
         weight = torch.outer(_taper(self.height), _taper(self.width)).float().to(windows.device)
