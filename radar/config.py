@@ -160,6 +160,7 @@ class DetectorConfig:
 
     name: str = _choice("isolation_forest", "upper_tail")
     fitted_on: str = _choice("train", "validation")  # training normals as published, or held-out normals
+    threshold_on: str = _choice("train", "validation")  # whose scores set the threshold; the paper has one set for both
     trees: int = _number(minimum=1)
     max_samples: int = _number(minimum=2)  # per tree
 

@@ -33,8 +33,8 @@ class Normals:
     train: ImageSet
     validation: ImageSet  # held out from training
 
-    def fitting_set(self, name: str) -> ImageSet:
-        """The images that `detector.fitted_on` names."""
+    def named(self, name: str) -> ImageSet:
+        """The images that `detector.fitted_on` or `detector.threshold_on` names."""
         return self.train if name == "train" else self.validation
 
 
@@ -61,13 +61,20 @@ class MapMethod:
         raise NotImplementedError
 
     def fit(self, normal: Normals, report: Report) -> None:
-        """Learn the map, then fit the detector on the features of `detector.fitted_on`."""
+        """Learn the map, then fit the detector on features of normal images."""
         self._measured.clear()
         mapper = self.fit_map(normal, report)
         config = self.config
-        measured = self._measure(mapper, normal.fitting_set(config.detector.fitted_on), report)
+        points, threshold_points = (
+            self._measure(mapper, normal.named(name), report).features
+            for name in (config.detector.fitted_on, config.detector.threshold_on)
+        )
         detector = fit_detector(
-            measured.features, detector=config.detector, contamination=config.contamination, seed=config.seed
+            points,
+            threshold_points,
+            detector=config.detector,
+            contamination=config.contamination,
+            seed=config.seed,
         )
         self.scorer = Scorer(mapper, config.scoring, detector)
 

@@ -24,7 +24,7 @@ class Detector(Protocol):
 
 
 class ForestDetector:
-    """Isolation Forest with the contamination quantile of its own fitting points as threshold (RADAR, arXiv 2508.04818)."""
+    """Isolation Forest with the contamination quantile of normal scores as threshold (RADAR, arXiv 2508.04818)."""
 
     def __init__(self, forest: Forest, threshold: float) -> None:
         self.forest = forest
@@ -40,8 +40,8 @@ class ForestDetector:
 class UpperTailDetector:
     """The largest of the features' robust z-scores of their logarithm: one-sided, and far outliers do not tie.
 
-    The threshold is the conformal quantile ⌈(n + 1)(1 − contamination)⌉ of the fitting points' scores; with too few of
-    them for that quantile, their largest score.
+    The threshold is the conformal quantile: the ⌈(n + 1)(1 − contamination)⌉-th of n normal scores, or the largest
+    where n is too small for it. On held-out normals it bounds the expected share of false alarms (Vovk et al. 2005).
     """
 
     def __init__(self, centre: Floats, spread: Floats, threshold: float) -> None:
@@ -60,35 +60,46 @@ def _log(points: Floats) -> Floats:
     return np.log(np.maximum(points, np.finfo(np.float64).tiny))
 
 
-def _fit_forest(points: Floats, config: DetectorConfig, contamination: float, seed: int) -> ForestDetector:
+def _fit_forest(
+    points: Floats, threshold_points: Floats, config: DetectorConfig, contamination: float, seed: int
+) -> ForestDetector:
     forest = Forest.fit(points, trees=config.trees, max_samples=config.max_samples, seed=stream_seed(seed, "detector"))
-    # scikit-learn's offset_: the percentile of the fitting points' own scores
-    threshold = -np.percentile(-forest.anomaly_score(points), 100 * contamination)
+    # scikit-learn's offset_: the percentile of the points' own scores
+    threshold = -np.percentile(-forest.anomaly_score(threshold_points), 100 * contamination)
     return ForestDetector(forest, float(threshold))
 
 
-def _fit_upper_tail(points: Floats, contamination: float) -> UpperTailDetector:
+def _fit_upper_tail(points: Floats, threshold_points: Floats, contamination: float) -> UpperTailDetector:
     logs = _log(points)
     centre = np.median(logs, axis=0)
     # 1.4826 · median absolute deviation estimates the standard deviation of a Gaussian
     spread = np.maximum(1.4826 * np.median(np.abs(logs - centre), axis=0), np.finfo(np.float32).eps)
-    scores = np.sort(UpperTailDetector(centre, spread, 0.0).score(points))
+    scores = np.sort(UpperTailDetector(centre, spread, 0.0).score(threshold_points))
     rank = min(len(scores), int(np.ceil((len(scores) + 1) * (1 - contamination))))
     return UpperTailDetector(centre, spread, float(scores[rank - 1]))
 
 
 def fit_detector(
-    points: Floats, *, detector: DetectorConfig, contamination: ContaminationConfig, seed: int
+    points: Floats,
+    threshold_points: Floats,
+    *,
+    detector: DetectorConfig,
+    contamination: ContaminationConfig,
+    seed: int,
 ) -> Detector:
-    """A detector fitted on the features `(N, F)` of normal images. Raises `RunError` where they are too few or not finite."""
-    if len(points) < 2 or not np.isfinite(points).all():
-        raise RunError(
-            f"detector.fitted_on={detector.fitted_on}: needs at least two normal images with finite features, "
-            f"got {int(np.isfinite(points).all(axis=1).sum())} of {len(points)}"
-        )
+    """A detector fitted on features `(N, F)` of normal images, with a threshold from features `(M, F)` of normal images.
+
+    Raises `RunError` where they are too few or not finite.
+    """
+    for key, values in (("fitted_on", points), ("threshold_on", threshold_points)):
+        if len(values) < 2 or not np.isfinite(values).all():
+            raise RunError(
+                f"detector.{key}={getattr(detector, key)}: needs at least two normal images with finite features, "
+                f"got {int(np.isfinite(values).all(axis=1).sum())} of {len(values)}"
+            )
     if detector.name == "upper_tail":
-        return _fit_upper_tail(points, contamination.value)
-    return _fit_forest(points, detector, contamination.value, seed)
+        return _fit_upper_tail(points, threshold_points, contamination.value)
+    return _fit_forest(points, threshold_points, detector, contamination.value, seed)
 
 
 def detector_from_arrays(arrays: dict[str, NDArray[np.generic]]) -> Detector:

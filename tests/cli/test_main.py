@@ -14,6 +14,7 @@ from radar.cli.main import main
 
 QUICK = (
     "experiment=debug", "trainer=cpu", "trainer.threads=1", "dataset.synthetic.side=32", "dataset.image.size=32",
+    "dataset.validation_fraction=0.25",
     "dataset.synthetic.train=8", "dataset.synthetic.test_normal=3", "dataset.synthetic.test_defective=5",
     "training.max_steps=2", "training.epoch_steps=2", "patch=14x14", "method.controls=[]", "evaluation.figures=false",
     "scoring.micro_batch=16",

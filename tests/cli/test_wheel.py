@@ -27,7 +27,8 @@ def test_the_installed_wheel_runs_from_another_folder(tmp_path: Path) -> None:
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     quick = ["experiment=debug", "training.max_steps=2", "training.epoch_steps=2", "trainer.threads=1",
-             "dataset.synthetic.train=6", "dataset.synthetic.test_normal=2", "dataset.synthetic.test_defective=5",
+             "dataset.validation_fraction=0.4",
+    "dataset.synthetic.train=6", "dataset.synthetic.test_normal=2", "dataset.synthetic.test_defective=5",
              "method.controls=[]"]  # fmt: skip
     answer = subprocess.run(
         [sys.executable, "-c", "import sys, radar; print(radar.__file__); from radar.cli.main import main; sys.exit(main())", *quick],

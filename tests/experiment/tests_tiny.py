@@ -1,6 +1,7 @@
 """Overrides of a whole experiment that takes seconds."""
 
 TINY = (
+    "dataset.validation_fraction=0.25",
     "dataset.synthetic.side=48", "dataset.synthetic.train=12", "dataset.synthetic.test_normal=6",
     "dataset.synthetic.test_defective=10", "dataset.synthetic.contrast=2", "dataset.image.size=48",
     "patch=14x14", "unet=small", "scoring.stride=7", "scoring.micro_batch=16", "evaluation.figures=false",

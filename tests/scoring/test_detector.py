@@ -21,8 +21,8 @@ def normals(count: int = 200, seed: int = 0) -> np.ndarray:
 
 
 def fit(points: np.ndarray, name: str, contamination: float = 0.05, seed: int = 1):
-    detector = DetectorConfig(name=name, fitted_on="train", trees=50, max_samples=64)
-    return fit_detector(points, detector=detector, contamination=ContaminationConfig(contamination), seed=seed)
+    detector = DetectorConfig(name=name, fitted_on="train", threshold_on="train", trees=50, max_samples=64)
+    return fit_detector(points, points, detector=detector, contamination=ContaminationConfig(contamination), seed=seed)
 
 
 def flagged(detector, points: np.ndarray) -> np.ndarray:
@@ -186,3 +186,17 @@ def test_a_missing_array_is_refused(name, missing):
     del arrays[missing]
     with pytest.raises(RunError, match="detector: the stored"):
         detector_from_arrays(arrays)
+
+
+@pytest.mark.parametrize("name", ["isolation_forest", "upper_tail"])
+def test_the_threshold_comes_from_its_own_points(name):
+    generator = np.random.default_rng(3)
+    fitting, held_out = generator.gamma(9.0, size=(200, 2)), 1.2 * generator.gamma(9.0, size=(99, 2))
+    section = DetectorConfig(name=name, fitted_on="train", threshold_on="validation", trees=50, max_samples=64)
+    own, other = (
+        fit_detector(fitting, points, detector=section, contamination=ContaminationConfig(0.1), seed=0)
+        for points in (fitting, held_out)
+    )
+    np.testing.assert_array_equal(own.score(held_out), other.score(held_out))
+    assert (other.score(held_out) > other.threshold).mean() == pytest.approx(0.1, abs=0.011)
+    assert (own.score(held_out) > own.threshold).mean() > 0.15
