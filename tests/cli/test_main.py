@@ -107,7 +107,13 @@ def test_data_check_counts_and_data_write_exports(capsys: pytest.CaptureFixture[
 
 def test_data_split_writes_a_manifest_that_a_run_accepts(tmp_path: Path) -> None:
     assert main(["data", "write", str(tmp_path / "set"), "dataset.synthetic.train=8", "dataset.synthetic.side=32"]) == 0
-    own = ["dataset=mvtec", f"dataset.root={tmp_path}", "dataset.category=set", "dataset.image.size=32"]
+    own = [
+        "dataset=mvtec",
+        f"dataset.root={tmp_path}",
+        "dataset.category=set",
+        "dataset.image.size=32",
+        "dataset.validation_fraction=0.25",
+    ]
     assert main(["data", "split", str(tmp_path / "split.csv"), *own, "dataset.split_seed=5"]) == 0
     quick = [override for override in QUICK if "dataset" not in override]
     assert main([*quick, *own, f"dataset.manifest={tmp_path / 'split.csv'}", f"output_root={tmp_path / 'out'}"]) == 0

@@ -43,14 +43,17 @@ def test_a_set_is_measured_once_and_in_order(composed):
         method.score(normal.train, silent)
         method.score(test, silent)
     seen = [name for call in method.calls for name in call]
-    assert seen == [*normal.train.identities, *test.identities]
+    assert seen == [*normal.train.identities, *normal.validation.identities, *test.identities]
 
 
 def test_fitting_again_measures_again(composed):
     method, normal = Counted(composed(*SMALL)), normals()
     method.fit(normal, silent)
     method.fit(normal, silent)
-    assert [name for call in method.calls for name in call] == [*normal.train.identities] * 2
+    assert [name for call in method.calls for name in call] == [
+        *normal.train.identities,
+        *normal.validation.identities,
+    ] * 2
 
 
 def test_equal_sets_are_different_sets(composed):
@@ -65,14 +68,18 @@ def test_equal_sets_are_different_sets(composed):
 @pytest.mark.parametrize("fitted_on", ["train", "validation"])
 @pytest.mark.parametrize("detector", ["isolation_forest", "upper_tail"])
 def test_fitted_on_names_the_fitting_set(composed, fitted_on, detector):
-    config = composed(*SMALL, f"detector={detector}", f"detector.fitted_on={fitted_on}", f"detector.threshold_on={fitted_on}")
+    config = composed(
+        *SMALL, f"detector={detector}", f"detector.fitted_on={fitted_on}", f"detector.threshold_on={fitted_on}"
+    )
     method, normal = Counted(config), normals()
     method.fit(normal, silent)
     assert method.fitted_on is normal
     fitting = getattr(normal, fitted_on)
     assert {name for call in method.calls for name in call} == set(fitting.identities)
     points = measure(fitting.images, config.scoring).features
-    expected = fit_detector(points, points, detector=config.detector, contamination=config.contamination, seed=config.seed)
+    expected = fit_detector(
+        points, points, detector=config.detector, contamination=config.contamination, seed=config.seed
+    )
     assert method.scorer.detector.threshold == expected.threshold
     np.testing.assert_array_equal(method.scorer.detector.score(points), expected.score(points))
 

@@ -32,7 +32,9 @@ def scorer(*, channels: int = 1, detector: str = "upper_tail", **scoring) -> Sco
     )
     normal = measure(mapper(IMAGES.expand(-1, channels, -1, -1), names(COUNT)), config)
     section = DetectorConfig(name=detector, fitted_on="train", threshold_on="train", trees=20, max_samples=64)
-    fitted = fit_detector(normal.features, normal.features, detector=section, contamination=ContaminationConfig(0.3), seed=0)
+    fitted = fit_detector(
+        normal.features, normal.features, detector=section, contamination=ContaminationConfig(0.3), seed=0
+    )
     return Scorer(mapper, config, fitted)
 
 
