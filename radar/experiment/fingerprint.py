@@ -14,7 +14,7 @@ VERSION = 1  # raised when the same config and data would give another result
 # Keys that say where things lie, how they are called and what is drawn, but not what is computed.
 _WITHOUT_EFFECT = (
     "name", "output_root", "data_root", "tags", "logger", "dataset.name", "dataset.root", "dataset.manifest", "trainer.progress",
-    "trainer.stack", "trainer.stack_memory_fraction", "trainer.workers",
+    "trainer.workers",
 )  # fmt: skip
 
 

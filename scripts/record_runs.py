@@ -1,0 +1,107 @@
+"""Append finished runs to docs/results/runs.jsonl, and write the table of docs/results.md anew from that file.
+
+    python scripts/record_runs.py outputs/grid-0123456789ab …
+
+Records are only ever added: a run that is recorded already, by fingerprint and git revision, is left as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from radar.errors import RadarError
+from radar.experiment.files import write_text
+from radar.experiment.run_directory import RunDirectory
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+RECORDS = DOCS / "results" / "runs.jsonl"
+PAGE = DOCS / "results.md"
+BEGIN, END = "<!-- table: written by scripts/record_runs.py -->", "<!-- end of table -->"
+
+Record = dict[str, Any]
+
+
+def record(run: RunDirectory) -> Record:
+    """What is kept of one run. Raises `RunError` where it is not done."""
+    metrics = run.read_metrics()
+    config = OmegaConf.to_container(OmegaConf.load(run.config))
+    assert isinstance(config, dict)
+    for place in ("data_root", "output_root"):  # where things lay is nobody's business
+        del config[place]
+    config["dataset"].pop("root")
+    return {
+        "fingerprint": run.read_status()["fingerprint"],
+        "ended": run.read_status()["ended"],
+        "environment": json.loads(run.environment.read_text()),
+        "config": config,
+        "metrics": metrics,
+    }
+
+
+def read_records() -> list[Record]:
+    """All records, oldest first."""
+    return [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
+
+
+def _cell(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _row(name: str, metrics: dict[str, Any], *rest: str) -> str:
+    image, pixel = metrics["image"], metrics["pixel"] or {}
+    values = [image["auroc"], image["f1"], image["precision"], image["recall"], image["false_positive_rate"]]
+    values += [metrics["features"]["local_norm"]["auroc"], pixel.get("auroc"), pixel.get("aupro")]
+    return "| " + " | ".join([name, *map(_cell, values), *rest]) + " |"
+
+
+def table(records: list[Record]) -> str:
+    """The records as Markdown: one block per run, its controls and the trivial decision below it."""
+    lines = [
+        "| run | AUROC | F1 | precision | recall | false positive rate | AUROC of local norm | pixel AUROC | AUPRO | training, s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for each in records:
+        config, metrics = each["config"], each["metrics"]
+        scoring = "paper" if config["scoring"]["draws"] else "recommended"
+        name = f"**{config['dataset']['name']}, {scoring}, t = {config['timestep']['value']}, seed {config['seed']}**"
+        lines.append(_row(name, metrics, f"{metrics['seconds'].get('training', 0):.0f}"))
+        lines += [_row(f"· {control}", values, "") for control, values in metrics["controls"].items()]
+        lines.append(f"| · all called anomalous | – | {_cell(metrics['image']['f1_all_anomalous'])} |" + " – |" * 6 + " |")
+    return "\n".join(lines)
+
+
+def page_with_table(page: str, records: list[Record]) -> str:
+    """`page` with the part between the markers written anew."""
+    head, _, rest = page.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return f"{head}{BEGIN}\n\n{table(records)}\n\n{END}{tail}"
+
+
+def main() -> int:
+    """Record the runs named on the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", type=Path, help="run directories; none: only write the table")
+    records = read_records()
+    known = {(each["fingerprint"], each["environment"]["git_revision"]) for each in records}
+    try:
+        for path in parser.parse_args().runs:
+            new = record(RunDirectory(path))
+            if (new["fingerprint"], new["environment"]["git_revision"]) not in known:
+                records.append(new)
+    except RadarError as error:
+        print(f"record_runs: {error}", file=sys.stderr)
+        return 2
+    RECORDS.parent.mkdir(parents=True, exist_ok=True)
+    write_text(RECORDS, "".join(json.dumps(each, sort_keys=True) + "\n" for each in records))
+    write_text(PAGE, page_with_table(PAGE.read_text(), records))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
