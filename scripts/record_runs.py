@@ -16,8 +16,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from radar.errors import RadarError
-from radar.experiment.files import write_text
 from radar.experiment.run_directory import RunDirectory
+from radar.files import write_text
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 RECORDS = DOCS / "results" / "runs.jsonl"
@@ -72,7 +72,9 @@ def table(records: list[Record]) -> str:
         name = f"**{config['dataset']['name']}, {scoring}, t = {config['timestep']['value']}, seed {config['seed']}**"
         lines.append(_row(name, metrics, f"{metrics['seconds'].get('training', 0):.0f}"))
         lines += [_row(f"· {control}", values, "") for control, values in metrics["controls"].items()]
-        lines.append(f"| · all called anomalous | – | {_cell(metrics['image']['f1_all_anomalous'])} |" + " – |" * 6 + " |")
+        lines.append(
+            f"| · all called anomalous | – | {_cell(metrics['image']['f1_all_anomalous'])} |" + " – |" * 6 + " |"
+        )
     return "\n".join(lines)
 
 

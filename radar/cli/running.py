@@ -13,6 +13,7 @@ from radar.cli.printing import print_outcome
 from radar.errors import RadarError
 from radar.experiment.run import run_experiment
 from radar.progress import ProgressBar, silent
+from radar.report.companion import RunCompanion
 from radar.validation import parse
 
 
@@ -46,7 +47,7 @@ class Runner:
         config = parse(composed)
         console = Console()
         with ProgressBar() if config.trainer.progress and console.is_terminal else nullcontext(silent) as report:
-            outcome = run_experiment(config, report=report, force=self.force)
+            outcome = run_experiment(config, report=report, force=self.force, companion=RunCompanion())
         for note in outcome.notes:
             print(f"radar: note: {note}", file=sys.stderr)
         if self.total > 1:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from radar.data.sample import NORMAL_DEFECT, SPLITS, Sample, Split
 from radar.errors import DataError
+from radar.files import write_text
 
 COLUMNS = ("path", "content_hash", "split", "label", "defect", "mask", "group")
 ANOMALOUS_DEFECT = "anomalous"  # defect name where none is given
@@ -44,9 +44,7 @@ def manifest_hash(samples: Iterable[Sample]) -> str:
 def write_manifest(samples: Iterable[Sample], path: Path) -> None:
     """Write to a temporary name, then rename, so that a reader never meets half a manifest."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(manifest_text(samples), encoding="utf-8", newline="")
-    temporary.replace(path)
+    write_text(path, manifest_text(samples))
 
 
 def read_manifest(path: Path) -> tuple[Sample, ...]:

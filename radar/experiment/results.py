@@ -17,7 +17,7 @@ from radar.data.decoding import place_map
 from radar.data.sample import Sample
 from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
 from radar.evaluation.pixel_metrics import pixel_metrics_of
-from radar.experiment.files import write_csv
+from radar.files import write_csv
 from radar.scoring.features import FEATURE_NAMES
 from radar.scoring.scorer import Scores
 

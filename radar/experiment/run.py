@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor
@@ -21,19 +21,17 @@ from radar.diffusion.unet import UNet, parameter_count
 from radar.errors import ConfigError, DataError
 from radar.experiment.clock import Clock
 from radar.experiment.environment import environment, peak_memory_mib
-from radar.experiment.files import write_csv, write_json, write_text
 from radar.experiment.fingerprint import fingerprint
+from radar.experiment.panels import chosen_panels, write_panels
 from radar.experiment.results import Scored, test_metrics, write_scores
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.stored_model import History, load_network, save_detector, save_network
 from radar.experiment.training import Row, resolve_device, train_network
+from radar.files import write_csv, write_json, write_text
 from radar.methods.controls import build_control
-from radar.methods.interface import ImageSet, MapMethod, Normals
+from radar.methods.interface import ImageSet, Normals
 from radar.methods.radar import RadarMethod
 from radar.progress import Report
-from radar.report.figures import Boundary, PanelRow, panel_title, select_panels
-from radar.report.run_figures import RunPoints, run_figures, save_figures
-from radar.tracking import Tracker, tracking
 
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
@@ -46,6 +44,22 @@ class Outcome:
     metrics: dict[str, Any]
     notes: tuple[str, ...]  # remarks on the data
     reused: bool  # the run was done before
+
+
+class Tracker(Protocol):
+    """Where numbers go beside the run directory, while the run lasts."""
+
+    def log(self, row: Row) -> None: ...
+
+    def summarise(self, metrics: dict[str, Any]) -> None: ...
+
+
+class Companion(Protocol):
+    """What accompanies a run and is no part of it: it reads what the run stores, and changes no result."""
+
+    def tracking(self, config: Config, run: RunDirectory, fingerprint: str) -> AbstractContextManager[Any]: ...
+
+    def draw(self, run: RunDirectory, tracker: Any) -> None: ...
 
 
 class Experiment:
@@ -98,12 +112,12 @@ class Experiment:
 
         return fit
 
-    def compute(self, loaded: dict[Split, LoadedImages], tracker: Tracker) -> dict[str, Any]:
-        """All stages after the data; leaves every file but the status."""
+    def compute(self, loaded: dict[Split, LoadedImages], publish: Callable[[Row], None]) -> dict[str, Any]:
+        """All stages after the data; returns the metrics and leaves every other file."""
         config = self.config
         sets = {split: ImageSet(images.images, images.identities) for split, images in loaded.items()}
         normals = Normals(sets["train"], sets["validation"])
-        method = RadarMethod(config, self.train(tracker.log))
+        method = RadarMethod(config, self.train(publish))
         with self.clock.stage("fit"):
             method.fit(normals, self.report)
         with self.clock.stage("score"):
@@ -121,9 +135,9 @@ class Experiment:
         write_scores(self.directory.scores, list(scored.values()))
         if config.logger.csv and self.history:
             _write_history(self.directory.history, self.history)
-        if config.evaluation.figures:
-            with self.clock.stage("figures"):
-                self._figures(method, scored, tracker)
+        if config.evaluation.panels:
+            panels = chosen_panels(self.dataset, method.scorer, scored["test"], config.evaluation.panels)
+            write_panels(self.directory.panels, panels)
         seconds = self.clock.seconds
         seconds["fit"] -= seconds.get("training", 0.0)  # training ran inside
         metrics["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
@@ -134,55 +148,6 @@ class Experiment:
         control = build_control(name, self.config, self.device)
         control.fit(normals, self.report)
         return test_metrics(self.dataset, Scored(loaded, control.score(test, self.report)), self.config.evaluation)
-
-    def _figures(self, method: MapMethod, scored: dict[Split, Scored], tracker: Tracker) -> None:
-        assert method.scorer is not None
-        samples = [sample for each in scored.values() for sample in each.loaded.samples]
-        points = RunPoints(
-            np.concatenate([each.scores.features for each in scored.values()]),
-            [sample.label for sample in samples],
-            [sample.defect for sample in samples],
-            [sample.split for sample in samples],
-        )
-        detector = method.scorer.detector
-        figures = run_figures(
-            panels=self._panels(method, scored["test"]),
-            points=points,
-            boundary=Boundary(detector.score, detector.threshold),
-            history=self.history,
-        )
-        for name, path in save_figures(figures, self.directory.figures).items():
-            tracker.picture(name, path)
-
-    def _panels(self, method: MapMethod, test: Scored) -> list[PanelRow]:
-        assert method.scorer is not None
-        scores, threshold = test.scores, method.scorer.detector.threshold
-        choices = select_panels(
-            test.loaded.labels, scores.scores, scores.decisions, threshold, self.config.evaluation.panels
-        )
-        rows = []
-        for choice in choices:
-            index = choice.index
-            sample = test.loaded.samples[index]
-            noise_map = method.scorer.mapper(test.loaded.images[index : index + 1], [sample.content_hash])[0]
-            title = panel_title(
-                name=sample.path,
-                label=sample.label,
-                defect=sample.defect,
-                score=float(scores.scores[index]),
-                threshold=threshold,
-                called=bool(scores.decisions[index]),
-            )
-            rows.append(
-                PanelRow(
-                    _picture(test.loaded.images[index]),
-                    noise_map.mean(dim=0).cpu().numpy(),
-                    scores.anomaly_maps[index].cpu().numpy(),
-                    self.dataset.mask(sample) if sample.mask or not sample.label else None,
-                    f"{choice.caption}\n{title}",
-                )
-            )
-        return rows
 
 
 def _check_splits(dataset: Dataset) -> None:
@@ -202,42 +167,31 @@ def _check_size(config: Config, images: Tensor) -> None:
             raise ConfigError(f"{key}={side}: must be ≤ the images' sides, {width} × {height} px")
 
 
-def _picture(image: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """A tensor `(C, H, W)` in [−1, 1] as `(H, W)` or `(H, W, 3)` in [0, 1]."""
-    picture: np.ndarray[Any, np.dtype[np.float32]] = ((image + 1) / 2).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
-    return picture[..., 0] if picture.shape[-1] == 1 else picture
-
-
 def _write_history(path: Path, history: History) -> None:
     columns = list(history[0])
     write_csv(path, columns, [[row[column] for column in columns] for row in history])
 
 
-def run_experiment(config: Config, *, report: Report, force: bool) -> Outcome:
+def run_experiment(config: Config, *, report: Report, force: bool, companion: Companion) -> Outcome:
     """Run one experiment, or return the stored result of the same config on the same data.
 
     `force` starts over. Raises `DataError` before a run directory exists, `RunError` where the run cannot go on.
     """
     experiment = Experiment(config, report)
-    directory = experiment.directory
+    run = experiment.directory
     if force:
-        shutil.rmtree(directory.path, ignore_errors=True)
-    if directory.read_status().get("state") == "done":
-        return Outcome(directory.path, directory.read_metrics(), experiment.dataset.notes, reused=True)
+        shutil.rmtree(run.path, ignore_errors=True)
+    if run.read_status().get("state") == "done":
+        return Outcome(run.path, run.read_metrics(), experiment.dataset.notes, reused=True)
     loaded = experiment.load()
-    with directory.running(experiment.fingerprint):
-        write_text(directory.config, OmegaConf.to_yaml(OmegaConf.structured(config)))
-        write_text(directory.manifest, manifest_text(experiment.dataset.samples))
-        write_json(directory.environment, environment(experiment.device, experiment.dataset.manifest_hash))
-        with tracking(
-            config.logger.wandb,
-            folder=directory.path,
-            name=directory.path.name,
-            identity=experiment.fingerprint[:16],
-            tags=config.tags,
-            config=asdict(config),
-        ) as tracker:
-            metrics = experiment.compute(loaded, tracker)
+    with run.running(experiment.fingerprint):
+        write_text(run.config, OmegaConf.to_yaml(OmegaConf.structured(config)))
+        write_text(run.manifest, manifest_text(experiment.dataset.samples))
+        write_json(run.environment, environment(experiment.device, experiment.dataset.manifest_hash))
+        with companion.tracking(config, run, experiment.fingerprint) as tracker:
+            metrics = experiment.compute(loaded, tracker.log)
+            write_json(run.metrics, metrics)
             tracker.summarise(metrics)
-        write_json(directory.metrics, metrics)
-    return Outcome(directory.path, metrics, experiment.dataset.notes, reused=False)
+            if config.evaluation.figures:
+                companion.draw(run, tracker)
+    return Outcome(run.path, metrics, experiment.dataset.notes, reused=False)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from radar.errors import RunError
-from radar.experiment.files import write_json
+from radar.files import write_json
 
 DIRECTORY_DIGITS = 12  # of the fingerprint, in the directory's name
 
@@ -35,6 +35,7 @@ class RunDirectory:
     network = property(lambda self: self.path / "unet.pt")
     detector = property(lambda self: self.path / "detector.npz")
     checkpoints = property(lambda self: self.path / "checkpoints")
+    panels = property(lambda self: self.path / "panels.npz")
     figures = property(lambda self: self.path / "figures")
 
     @staticmethod

@@ -15,8 +15,8 @@ from radar.config import Config
 from radar.diffusion.build import build_unet
 from radar.diffusion.unet import UNet
 from radar.errors import RunError
-from radar.experiment.files import write_atomically
 from radar.experiment.run_directory import RunDirectory
+from radar.files import write_atomically
 from radar.methods.radar import noise_mapper
 from radar.scoring.detector import Detector, detector_from_arrays
 from radar.scoring.scorer import Scorer
@@ -40,14 +40,30 @@ def save_network(path: Path, unet: UNet, history: History) -> None:
 def load_network(path: Path, config: Config, device: torch.device) -> tuple[UNet, History]:
     """The inverse of `save_network`. Raises `RunError` where the file does not fit `config`."""
     unet = build_unet(config.unet, image_channels=image_channels(config), seed=config.seed)
+    content = _load(path)
+    try:
+        unet.load_state_dict(content["weights"])
+    except (RuntimeError, KeyError) as error:
+        raise _unreadable(path, error) from None
+    return unet.to(device), content["history"]
+
+
+def load_history(path: Path) -> History:
+    """The training history that lies beside the weights. Raises `RunError`."""
+    history: History = _load(path)["history"]
+    return history
+
+
+def _load(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        unet.load_state_dict(content["weights"])
-    except (OSError, RuntimeError, KeyError, EOFError, UnpicklingError) as error:
-        raise RunError(
-            f"{path}: cannot be read as this run's network ({str(error).splitlines()[0]}); run it with --force"
-        ) from None
-    return unet.to(device), content["history"]
+    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+        raise _unreadable(path, error) from None
+    return content
+
+
+def _unreadable(path: Path, error: Exception) -> RunError:
+    return RunError(f"{path}: cannot be read as this run's network ({str(error).splitlines()[0]}); run it with --force")
 
 
 def save_detector(path: Path, detector: Detector) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from radar.errors import ConfigError
+from radar.files import write_atomically
 from radar.report.figures_features import Boundary, feature_histograms, feature_scatter
 from radar.report.figures_panels import PanelRow, panel_figure, panel_title
-from radar.report.figures_selection import PanelChoice, select_panels
 from radar.report.figures_training import loss_curve, timestep_loss_curve
 from radar.report.style import DPI
 
 __all__ = [
     "Boundary",
-    "PanelChoice",
     "PanelRow",
     "feature_histograms",
     "feature_scatter",
@@ -25,7 +22,6 @@ __all__ = [
     "panel_figure",
     "panel_title",
     "save_figure",
-    "select_panels",
     "timestep_loss_curve",
 ]
 
@@ -42,13 +38,4 @@ def save_figure(figure: Figure, path: Path) -> None:
     if kind not in _METADATA:
         raise ConfigError(f"{path}: no figure format '{path.suffix}'; use .png, .pdf or .svg")
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            figure.savefig(file, format=kind, dpi=DPI, metadata=_METADATA[kind])
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=DPI, metadata=_METADATA[kind]))

@@ -22,13 +22,14 @@ from radar.experiment.run import Outcome, run_experiment
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.stored_model import load_scorer
 from radar.progress import silent
+from radar.report.companion import RunCompanion
 from radar.validation import parse
 
 Tiny = Callable[..., Config]
 
 
 def run(config: Config, *, force: bool = False) -> Outcome:
-    return run_experiment(config, report=silent, force=force)
+    return run_experiment(config, report=silent, force=force, companion=RunCompanion())
 
 
 def scores_of(outcome: Outcome) -> list[dict[str, str]]:

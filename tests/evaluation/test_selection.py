@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radar.report.figures import PanelChoice, select_panels
+from radar.evaluation.selection import PanelChoice, select_panels
 
 LABELS = [0, 0, 0, 0, 1, 1, 1, 1]
 SCORES = [0.1, 0.3, 0.49, 0.8, 0.2, 0.52, 0.7, 0.9]
