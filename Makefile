@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint format wheel clean
+.PHONY: help install demo test test-all lint format bench wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ lint: $(READY)  ## ruff and mypy
 format: $(READY)  ## let ruff format and mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(READY)  ## start-up, training and scoring speed of this machine, into outputs/benchmark.json
+	$(BIN)/python scripts/benchmark.py
 
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -18,7 +18,7 @@ from radar.data.datamodule import PatchDataModule
 from radar.diffusion.build import build_schedule, build_unet
 from radar.diffusion.module import DiffusionModule
 from radar.diffusion.unet import UNet
-from radar.errors import ConfigError, RunError
+from radar.errors import ConfigError
 from radar.progress import Report
 
 Row = dict[str, float]
@@ -92,7 +92,8 @@ def _trainer(config: Config, device: torch.device, checkpoints: Path, callbacks:
     return lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=trainer.devices,
-        strategy=trainer.strategy,
+        # spawned, so that this process alone holds the run directory, and scores
+        strategy="ddp_spawn" if trainer.strategy == "ddp" else trainer.strategy,
         precision=trainer.precision,  # type: ignore[arg-type]
         max_steps=training.max_steps,
         max_epochs=-1,
@@ -123,8 +124,6 @@ def train_network(
     """
     _quiet_lightning()
     device = resolve_device(config)
-    if not len(validation):
-        raise RunError("dataset.validation_fraction: no held-out normals; raise it or add training images")
     module = DiffusionModule(
         build_unet(config.unet, image_channels=train.shape[1], seed=config.seed),
         build_schedule(config.diffusion),
@@ -136,8 +135,18 @@ def train_network(
     data = PatchDataModule(
         train, validation, patch=config.patch, training=config.training, trainer=config.trainer, seed=config.seed
     )
-    history = History(publish)
-    trainer = _trainer(config, device, checkpoints, [history, StepReport(report, config.training.max_steps)])
+    spawned = config.trainer.strategy == "ddp"  # then neither a dashboard nor a progress bar can follow
+    history = History(_drop if spawned else publish)
+    callbacks = [history] if spawned else [history, StepReport(report, config.training.max_steps)]
     last = checkpoints / "last.ckpt"
+    trainer = _trainer(config, device, checkpoints, callbacks)
     trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+    if spawned:
+        history.load_state_dict(torch.load(last, map_location="cpu", weights_only=True)["callbacks"][history.state_key])
+        for row in history.rows:
+            publish(row)
     return module.average.to(device), history.rows  # type: ignore[return-value]
+
+
+def _drop(row: Row) -> None:
+    """Publish nothing: a function of the module, so that it can be sent to another process."""
