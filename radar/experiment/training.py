@@ -137,7 +137,7 @@ def train_network(
     )
     spawned = config.trainer.strategy == "ddp"  # then neither a dashboard nor a progress bar can follow
     history = History(_drop if spawned else publish)
-    callbacks = [history] if spawned else [history, StepReport(report, config.training.max_steps)]
+    callbacks: list[Callback] = [history] if spawned else [history, StepReport(report, config.training.max_steps)]
     last = checkpoints / "last.ckpt"
     trainer = _trainer(config, device, checkpoints, callbacks)
     trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)

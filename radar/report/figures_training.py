@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from radar.report import style
 
 _LINES = {
-    "train_loss": ("training", style.BLUE, "-", "."),
-    "validation_loss": ("validation", style.VERMILION, "--", "s"),
+    "train_loss": ("training, at the steps t it draws", style.BLUE, "-", "."),
+    "validation_loss": ("validation, at its own steps t", style.VERMILION, "--", "s"),
 }
 _LOSS_LABEL = "mean squared error of the noise, dimensionless"
 

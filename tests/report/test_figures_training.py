@@ -23,8 +23,8 @@ def test_loss_curve_holds_what_was_measured_and_marks_the_best_step() -> None:
     np.testing.assert_array_equal(validation.get_xydata(), [(200, 0.6), (300, 0.4), (400, 0.45)])
     np.testing.assert_array_equal(best.get_xydata(), [(300, 0.4)])
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
-        "training",
-        "validation",
+        "training, at the steps t it draws",
+        "validation, at its own steps t",
         "lowest validation: 0.4 at step 300",
     ]
     assert axes.get_yscale() == "log"
@@ -37,7 +37,11 @@ def test_a_loss_that_is_not_finite_is_a_counted_gap(value: float) -> None:
     axes = loss_curve(history).axes[0]
     assert np.isnan(axes.lines[0].get_ydata()[-1])
     texts = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert texts == ["training (1 not finite)", "validation (1 not finite)", "lowest validation: 0.4 at step 300"]
+    assert texts == [
+        "training, at the steps t it draws (1 not finite)",
+        "validation, at its own steps t (1 not finite)",
+        "lowest validation: 0.4 at step 300",
+    ]
 
 
 def test_loss_curve_without_validation_has_one_line() -> None:
