@@ -5,6 +5,14 @@ class RadarError(Exception):
     """Base of every error that a user can cause and mend."""
 
 
+class Interrupted(BaseException):
+    """The run was stopped from outside; `exit_code` is what the shell expects for the signal."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(f"stopped from outside, exit code {exit_code}")
+        self.exit_code = exit_code
+
+
 class ConfigError(RadarError):
     """A config key or value is wrong; the message names the key."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,6 +87,9 @@ def tracking(
         return
     import wandb  # noqa: PLC0415 - as above
 
+    if settings.mode == "offline":
+        # what an interrupted attempt left has the same id; this one tells everything again
+        shutil.rmtree(folder / "wandb", ignore_errors=True)
     try:
         run = wandb.init(
             mode=settings.mode,  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -77,6 +78,8 @@ def _expected(
 
 
 def _rule_problems(config: Config) -> Iterator[str]:
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", config.name):
+        yield f"name={config.name}: is part of a folder's name; use letters, digits, '.', '_' and '-' alone"
     yield from _dataset_problems(config)
     yield from _unet_problems(config)
     yield from _diffusion_problems(config)
@@ -109,7 +112,7 @@ def _unet_problems(config: Config) -> Iterator[str]:
         yield "unet.channels=[]: needs the width of at least one level"
         return
     for width in unet.channels:
-        if width < 1 or width % min(unet.groups, width):
+        if width < 1 or width % unet.groups:
             yield f"unet.channels={unet.channels}: {width} cannot be split into unet.groups={unet.groups} equal groups"
     for level in unet.attention_levels:
         if not 0 <= level < len(unet.channels):

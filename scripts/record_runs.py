@@ -34,7 +34,8 @@ def record(run: RunDirectory) -> Record:
     assert isinstance(config, dict)
     for place in ("data_root", "output_root"):  # where things lay is nobody's business
         del config[place]
-    config["dataset"].pop("root")
+    for place in ("root", "manifest"):
+        del config["dataset"][place]
     return {
         "fingerprint": run.read_status()["fingerprint"],
         "ended": run.read_status()["ended"],
@@ -68,8 +69,8 @@ def table(records: list[Record]) -> str:
     ]
     for each in records:
         config, metrics = each["config"], each["metrics"]
-        scoring = "paper" if config["scoring"]["draws"] else "recommended"
-        name = f"**{config['dataset']['name']}, {scoring}, t = {config['timestep']['value']}, seed {config['seed']}**"
+        tags = ", ".join(config["tags"])
+        name = f"**{config['dataset']['name']}, {tags}, t = {config['timestep']['value']}, seed {config['seed']}**"
         lines.append(_row(name, metrics, f"{metrics['seconds'].get('training', 0):.0f}"))
         lines += [_row(f"· {control}", values, "") for control, values in metrics["controls"].items()]
         lines.append(
@@ -94,7 +95,9 @@ def main() -> int:
     try:
         for path in parser.parse_args().runs:
             new = record(RunDirectory(path))
-            if (new["fingerprint"], new["environment"]["git_revision"]) not in known:
+            identity = (new["fingerprint"], new["environment"]["git_revision"])
+            if identity not in known:
+                known.add(identity)
                 records.append(new)
     except RadarError as error:
         print(f"record_runs: {error}", file=sys.stderr)

@@ -56,6 +56,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parsed, unknown = get_args_parser().parse_known_args(list(arguments))
     if unknown:
         raise ConfigError(f"{unknown[0]}: unknown option; see radar --help")
+    if parsed.config_path:
+        raise ConfigError(f"--config-path {parsed.config_path}: name a folder of your own with --config-dir")
     return parsed
 
 

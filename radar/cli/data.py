@@ -15,6 +15,7 @@ from radar.data.dataset import Dataset, open_dataset
 from radar.data.download import SOURCES, fetch_public
 from radar.data.listing import check_images, count_rows, leak_rows, size_rows, write_mvtec
 from radar.data.manifest import write_manifest
+from radar.data.sample import SPLITS
 from radar.errors import DataError, RadarError
 from radar.progress import ProgressBar
 
@@ -73,7 +74,7 @@ def _job(parsed: argparse.Namespace, overrides: Sequence[str]) -> Job:
 
 
 def _presets(parsed: argparse.Namespace) -> Table:
-    table = Table("preset", "layout", "split", "images", "state", title="radar dataset=PRESET", title_justify="left")
+    table = Table("preset", "images", "state", title="radar dataset=PRESET", title_justify="left")
     for file in sorted((config_folder() / "dataset").glob("[!_]*.yaml")):
         try:
             dataset = open_dataset(
@@ -82,15 +83,14 @@ def _presets(parsed: argparse.Namespace) -> Table:
                 ).config.dataset
             )
         except RadarError as error:
-            table.add_row(file.stem, "", "", "", str(error))
+            table.add_row(file.stem, "", str(error))
             continue
-        table.add_row(file.stem, *_state(dataset))
+        table.add_row(file.stem, _counts(dataset), "ready")
     return table
 
 
-def _state(dataset: Dataset) -> tuple[str, str, str, str]:
-    counts = ", ".join(f"{len(dataset.split(name))} {name}" for name in ("train", "validation", "test"))
-    return "", "", counts, "ready"
+def _counts(dataset: Dataset) -> str:
+    return ", ".join(f"{len(dataset.split(name))} {name}" for name in SPLITS)
 
 
 def _check(dataset: Dataset, console: Console, report: ProgressBar) -> int:

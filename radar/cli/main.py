@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -16,7 +17,7 @@ from radar.cli.composing import (
     parse_arguments,
     register_schema,
 )
-from radar.errors import RadarError
+from radar.errors import Interrupted, RadarError
 
 _OWN_FLAGS = ("--dry-run", "--force")
 
@@ -33,17 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RadarError as error:
         print(f"radar: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted) as stop:
         print("radar: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
+        return stop.exit_code if isinstance(stop, Interrupted) else 128 + signal.SIGINT
 
 
 def _experiment(arguments: list[str]) -> int:
     own = [flag for flag in _OWN_FLAGS if flag in arguments]
     rest = [argument for argument in arguments if argument not in _OWN_FLAGS]
     parsed = parse_arguments(rest)
-    if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info:
-        return _hydra(rest, parsed.overrides, lambda composed: None)
+    if parsed.help or parsed.hydra_help or parsed.shell_completion or parsed.cfg or parsed.info:
+        return _help(rest, parsed.overrides)
     planned = jobs(parsed)
     if "--dry-run" in own:
         from radar.cli.dry_run import dry_run  # noqa: PLC0415
@@ -53,6 +54,13 @@ def _experiment(arguments: list[str]) -> int:
 
     runner = Runner(total=len(planned), force="--force" in own)
     return _hydra(rest, parsed.overrides, runner) or runner.exit_code
+
+
+def _help(arguments: list[str], overrides: list[str]) -> int:
+    try:
+        return _hydra(arguments, overrides, lambda composed: None)
+    except SystemExit as stop:  # how Hydra ends --help
+        return int(stop.code or 0)
 
 
 def _hydra(arguments: list[str], overrides: list[str], runner: Callable[[DictConfig], None]) -> int:
@@ -68,8 +76,6 @@ def _hydra(arguments: list[str], overrides: list[str], runner: Callable[[DictCon
     try:
         with one_line(overrides):
             hydra.main(version_base=VERSION_BASE, config_path=str(config_folder()), config_name=CONFIG_NAME)(job)()
-    except SystemExit as stop:  # how Hydra ends --help
-        return int(stop.code or 0)
     finally:
         sys.argv = before
     return 0

@@ -46,9 +46,17 @@ def print_outcome(console: Console, name: str, metrics: dict[str, Any], director
     features = ", ".join(f"{feature} {_number(values['auroc'])}" for feature, values in metrics["features"].items())
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in metrics["seconds"].items())
     console.print(results_table(name, metrics))
+    image = metrics["image"]
+    alarms = (
+        ""
+        if image["false_positive_rate"] is None
+        else (
+            f"False alarms: {round(image['false_positive_rate'] * image['normal'])} of {image['normal']} normal test images; "
+        )
+    )
     for line in (
-        f"AUROC of the features alone: {features}",
+        f"{alarms}AUROC of the features alone: {features}",
         f"{metrics['parameters']:,} parameters; {times}",
-        f"{'Done before, reused' if reused else 'Results'}: {directory}",
+        f"{'Done before, reused (--force runs it again)' if reused else 'Results'}: {directory}",
     ):
         console.print(line, soft_wrap=True, highlight=False)

@@ -29,9 +29,7 @@ class CropStream(IterableDataset[Tensor]):
         worker = get_worker_info()
         steps = self.steps if worker is None else self.steps[worker.id :: worker.num_workers]
         for step in steps:
-            yield self.sampler.draw(
-                self.batch, generator(self.sampler.images.device, self.seed, "crops", self.rank, step)
-            )
+            yield self.sampler.draw(self.batch, generator("cpu", self.seed, "crops", self.rank, step))
 
 
 class PatchDataModule(lightning.LightningDataModule):

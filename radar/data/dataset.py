@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +18,10 @@ from radar.data.decoding import BoolArray, FloatArray, Frame, frame_of, to_model
 from radar.data.leaks import LeakReport, find_leaks
 from radar.data.manifest import check_files, check_hashes, manifest_hash, read_manifest
 from radar.data.sample import Sample, Split
-from radar.data.sources import FolderSource, Progress, Source, Vectors, content_hashes, in_threads, open_source
+from radar.data.sources import FolderSource, Source, Vectors, content_hashes, in_threads, open_source
 from radar.data.splits import split_entries
 from radar.errors import ConfigError, DataError
+from radar.progress import Report
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,7 @@ class Dataset:
     samples: tuple[Sample, ...]  # sorted by path
     notes: tuple[str, ...]
     manifest_hash: str
+    content_hash: str  # of the manifest and of every mask's content: results on equal hashes are equal
     leaks: LeakReport
     image: ImageConfig
     source: Source
@@ -49,7 +52,7 @@ class Dataset:
         """The samples of one split."""
         return tuple(sample for sample in self.samples if sample.split == name)
 
-    def load(self, samples: Sequence[Sample], progress: Progress | None = None) -> LoadedImages:
+    def load(self, samples: Sequence[Sample], progress: Report | None = None) -> LoadedImages:
         """Decode `samples`. Raises DataError for a broken file, or if `image.size` is null and sizes differ."""
         if not samples:
             raise DataError(f"{self.name}: no images to load; the split asked for is empty")
@@ -88,7 +91,7 @@ class Dataset:
                 )
 
 
-def open_dataset(config: DatasetConfig, progress: Progress | None = None) -> Dataset:
+def open_dataset(config: DatasetConfig, progress: Report | None = None) -> Dataset:
     """List, hash, split and check a data set; no image is loaded. Raises DataError or ConfigError."""
     source = open_source(config)
     vectors = Vectors(source, progress)
@@ -102,12 +105,28 @@ def open_dataset(config: DatasetConfig, progress: Progress | None = None) -> Dat
     compare = config.near_duplicates != "ignore"
     leaks = find_leaks(samples, vectors([sample.path for sample in samples]) if compare else None)
     return Dataset(
-        config.name, samples, notes + judge_leaks(leaks, config), manifest_hash(samples), leaks, config.image, source
+        config.name,
+        samples,
+        notes + judge_leaks(leaks, config),
+        manifest_hash(samples),
+        content_hash(samples, source),
+        leaks,
+        config.image,
+        source,
     )
 
 
+def content_hash(samples: Sequence[Sample], source: Source) -> str:
+    """SHA-256 over the manifest, which has the images' hashes, and over the masks' own."""
+    digest = hashlib.sha256(manifest_hash(samples).encode())
+    for sample in samples:
+        if sample.mask is not None and sample.label == 1:
+            digest.update(f"{sample.mask} {source.mask_hash(sample)}\n".encode())
+    return digest.hexdigest()
+
+
 def _by_rule(
-    config: DatasetConfig, source: Source, vectors: Vectors, progress: Progress | None
+    config: DatasetConfig, source: Source, vectors: Vectors, progress: Report | None
 ) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     """Samples and notes by the committed manifest, if one fits, or by the rule."""
     entries = source.entries()
@@ -115,7 +134,7 @@ def _by_rule(
     return committed_split(config, entries, hashes) or (split_entries(entries, config, hashes, vectors), ())
 
 
-def _by_manifest(path: Path, source: Source, progress: Progress | None) -> tuple[Sample, ...]:
+def _by_manifest(path: Path, source: Source, progress: Report | None) -> tuple[Sample, ...]:
     """Samples of the user's own manifest, with the hashes of the files on disk."""
     if not isinstance(source, FolderSource):
         raise ConfigError("dataset.manifest lists files, but layout synthetic has none; set dataset.manifest=null")

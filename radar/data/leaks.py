@@ -15,6 +15,7 @@ FloatArray = NDArray[np.float32]
 
 THUMBNAIL_SIDE = 32  # px
 NEAR_DUPLICATE = 0.98  # correlation of thumbnails above which two images count as one scene
+_BLOCK = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,14 @@ def unit_vectors(thumbnails: Iterable[FloatArray]) -> FloatArray:
 
 def near_pairs(vectors: FloatArray) -> list[tuple[int, int, float]]:
     """Index pairs (i < j) whose correlation is above NEAR_DUPLICATE, with it, in order."""
-    correlations = np.triu(vectors @ vectors.T, k=1)
-    rows, columns = np.nonzero(correlations > NEAR_DUPLICATE)
-    return [(int(i), int(j), float(correlations[i, j])) for i, j in zip(rows, columns, strict=True)]
+    pairs = []
+    for start in range(0, len(vectors), _BLOCK):  # in blocks of rows: N × N correlations need not fit into memory
+        correlations = vectors[start : start + _BLOCK] @ vectors[start:].T
+        rows, columns = np.nonzero(np.triu(correlations, k=1) > NEAR_DUPLICATE)
+        pairs += [
+            (start + int(i), start + int(j), float(correlations[i, j])) for i, j in zip(rows, columns, strict=True)
+        ]
+    return pairs
 
 
 def _near_duplicates(samples: Sequence[Sample], vectors: FloatArray) -> tuple[Pair, ...]:

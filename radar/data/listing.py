@@ -15,8 +15,9 @@ from PIL import Image
 from radar.data.dataset import Dataset
 from radar.data.manifest import write_manifest
 from radar.data.sample import SPLITS, Sample
-from radar.data.sources import Progress, in_threads, mask_path
+from radar.data.sources import in_threads, mask_path
 from radar.errors import DataError
+from radar.progress import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def leak_rows(dataset: Dataset) -> list[tuple[str, str]]:
     ]
 
 
-def check_images(dataset: Dataset, progress: Progress | None = None) -> int:
+def check_images(dataset: Dataset, progress: Report | None = None) -> int:
     """Decode every image and mask; returns how many images. Raises DataError for the first that is broken."""
     for start in range(0, len(dataset.samples), 256):  # a large set need not fit into memory at once
         dataset.load(dataset.samples[start : start + 256])
@@ -89,7 +90,7 @@ def check_images(dataset: Dataset, progress: Progress | None = None) -> int:
     return len(dataset.samples)
 
 
-def write_mvtec(dataset: Dataset, folder: Path, progress: Progress | None = None) -> int:
+def write_mvtec(dataset: Dataset, folder: Path, progress: Report | None = None) -> int:
     """Export as PNG in the MVTec layout, validation back in train, with `split.csv` beside it; returns how many images.
 
     Pixels are the files' own, neither resized nor reduced to grey. Raises DataError if `folder` holds something.

@@ -24,12 +24,12 @@ class PatchSampler:
     def draw(self, batch: int, stream: torch.Generator) -> Tensor:
         """`(batch, C, p, p)`, channels-last, uniform over images and positions, in one indexing operation.
 
-        `stream` lives on the images' device.
+        `stream` lives on the host, so that the crops are the same wherever the images lie.
         """
         count, _, height, width = self.images.shape
-        position = torch.rand(3, batch, generator=stream, device=stream.device, dtype=torch.float64)
-        limits = torch.tensor([count, height - self.size + 1, width - self.size + 1], device=stream.device)
-        image, top, left = (position * limits[:, None]).long().unbind(0)
+        position = torch.rand(3, batch, generator=stream, dtype=torch.float64)
+        limits = torch.tensor([count, height - self.size + 1, width - self.size + 1])
+        image, top, left = (position * limits[:, None]).long().to(self.images.device).unbind(0)
         row, column = self._offsets(batch, stream)
         rows, columns = row + top[:, None, None], column + left[:, None, None]
         crops = self.images.permute(0, 2, 3, 1)[image[:, None, None], rows, columns]
@@ -37,13 +37,13 @@ class PatchSampler:
 
     def _offsets(self, batch: int, stream: torch.Generator) -> tuple[Tensor, Tensor]:
         """Row and column offsets inside each crop, `(batch, p, p)` or broadcastable to it, after flips and rotations."""
-        step = torch.arange(self.size, device=stream.device)
+        step = torch.arange(self.size, device=self.images.device)
         row, column = step[None, :, None], step[None, None, :]
         if not (self.flips or self.rotations):
             return row, column
         vertical, horizontal, transposed = (
-            torch.rand(3, batch, 1, 1, generator=stream, device=stream.device) < 0.5
-        ).unbind(0)
+            (torch.rand(3, batch, 1, 1, generator=stream) < 0.5).to(self.images.device).unbind(0)
+        )
         if not self.flips:  # rotations alone are the transforms of determinant +1
             horizontal = vertical ^ transposed
         row = torch.where(vertical, self.size - 1 - row, row)

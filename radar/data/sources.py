@@ -7,9 +7,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radar.config import DatasetConfig
 from radar.data.decoding import BoolArray, FloatArray, Pixels, image_shape, read_mask, read_pixels, thumbnail
@@ -18,8 +19,7 @@ from radar.data.leaks import THUMBNAIL_SIDE, unit_vectors
 from radar.data.sample import Sample
 from radar.data.synthetic import DrawnImage, draw_synthetic
 from radar.errors import ConfigError, DataError
-
-Progress = Callable[[int, int, str], None]  # (done, total, what)
+from radar.progress import Report
 
 _Given = TypeVar("_Given")
 _Got = TypeVar("_Got")
@@ -42,6 +42,9 @@ class Source(Protocol):
 
     def mask(self, sample: Sample) -> BoolArray:
         """The stored mask (H, W) of a sample whose `mask` is not None."""
+
+    def mask_hash(self, sample: Sample) -> str:
+        """SHA-256 that changes with that mask."""
 
 
 class FolderSource:
@@ -76,6 +79,11 @@ class FolderSource:
         assert sample.mask is not None
         return read_mask(self.folder / sample.mask, self.shape(sample.path), inverted=self._config.layout == "piped")
 
+    def mask_hash(self, sample: Sample) -> str:
+        """SHA-256 of the mask file's bytes."""
+        assert sample.mask is not None
+        return self.content_hash(sample.mask)
+
 
 class DrawnSource:
     """Images drawn in memory; nothing is read or written."""
@@ -93,10 +101,7 @@ class DrawnSource:
 
     def content_hash(self, path: str) -> str:
         """SHA-256 of shape, dtype and pixels."""
-        image = np.ascontiguousarray(self._drawn[path].image)
-        digest = hashlib.sha256(f"{image.shape} {image.dtype.str} ".encode())
-        digest.update(image.tobytes())
-        return digest.hexdigest()
+        return _array_hash(self._drawn[path].image)
 
     def pixels(self, path: str) -> Pixels:
         """The picture itself."""
@@ -112,6 +117,16 @@ class DrawnSource:
         mask = self._drawn[sample.path].mask
         assert mask is not None
         return mask
+
+    def mask_hash(self, sample: Sample) -> str:
+        """SHA-256 of the planted defect."""
+        return _array_hash(self.mask(sample))
+
+
+def _array_hash(array: NDArray[Any]) -> str:
+    digest = hashlib.sha256(f"{array.shape} {array.dtype.str} ".encode())
+    digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def open_source(config: DatasetConfig) -> Source:
@@ -129,7 +144,7 @@ def mask_path(path: str) -> str:
     return f"ground_truth/{name.parent.name}/{name.stem}_mask.png"
 
 
-def content_hashes(source: Source, paths: Sequence[str], progress: Progress | None) -> dict[str, str]:
+def content_hashes(source: Source, paths: Sequence[str], progress: Report | None) -> dict[str, str]:
     """Path to content hash."""
     return dict(zip(paths, in_threads(source.content_hash, paths, "hashing", progress), strict=True))
 
@@ -137,7 +152,7 @@ def content_hashes(source: Source, paths: Sequence[str], progress: Progress | No
 class Vectors:
     """Unit vectors of thumbnails, decoded once for the split rule and the leak check together."""
 
-    def __init__(self, source: Source, progress: Progress | None) -> None:
+    def __init__(self, source: Source, progress: Report | None) -> None:
         self._source, self._progress = source, progress
         self._thumbnails: dict[str, FloatArray] = {}
 
@@ -152,14 +167,14 @@ class Vectors:
 
 
 def in_threads(
-    work: Callable[[_Given], _Got], given: Sequence[_Given], what: str, progress: Progress | None
+    work: Callable[[_Given], _Got], given: Sequence[_Given], what: str, progress: Report | None
 ) -> list[_Got]:
     """`work` of each, in order; Pillow and hashlib let go of the interpreter, so threads suffice."""
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         return list(_reported(pool.map(work, given), len(given), what, progress))
 
 
-def _reported(results: Iterable[_Got], total: int, what: str, progress: Progress | None) -> Iterator[_Got]:
+def _reported(results: Iterable[_Got], total: int, what: str, progress: Report | None) -> Iterator[_Got]:
     for done, result in enumerate(results, start=1):
         if progress is not None:
             progress(done, total, what)

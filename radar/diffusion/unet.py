@@ -23,7 +23,7 @@ def timestep_embedding(timestep: Tensor, width: int) -> Tensor:
 
 
 def _norm(channels: int, groups: int) -> nn.GroupNorm:
-    return nn.GroupNorm(min(groups, channels), channels)
+    return nn.GroupNorm(groups, channels)
 
 
 def _zero(layer: nn.Conv2d) -> nn.Conv2d:

@@ -14,7 +14,7 @@ VERSION = 1  # raised when the same config and data would give another result
 # Keys that say where things lie, how they are called and what is drawn, but not what is computed.
 _WITHOUT_EFFECT = (
     "name", "output_root", "data_root", "tags", "logger", "dataset.name", "dataset.root", "dataset.manifest", "trainer.progress",
-    "trainer.workers",
+    "trainer.workers", "trainer.stack", "trainer.stack_memory_fraction",
 )  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def _without_effect_removed(tree: dict[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def fingerprint(config: Config, manifest_hash: str) -> str:
-    """40 hexadecimal digits for an experiment on the data of `manifest_hash`."""
-    content = {"version": VERSION, "config": _without_effect_removed(asdict(config)), "data": manifest_hash}
+def fingerprint(config: Config, content_hash: str) -> str:
+    """40 hexadecimal digits for an experiment on the data of `content_hash`."""
+    content = {"version": VERSION, "config": _without_effect_removed(asdict(config)), "data": content_hash}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]

@@ -75,7 +75,7 @@ class Experiment:
         with self.clock.stage("data"):
             self.dataset: Dataset = open_dataset(config.dataset, report)
             _check_splits(self.dataset)
-        self.fingerprint = fingerprint(config, self.dataset.manifest_hash)
+        self.fingerprint = fingerprint(config, self.dataset.content_hash)
         self.directory = RunDirectory.named(Path(config.output_root), config.name, self.fingerprint)
         self.history: History = []
 
@@ -86,8 +86,20 @@ class Experiment:
             for sample in self.dataset.split("test"):
                 if sample.mask is not None:
                     self.dataset.mask(sample)
-        _check_size(self.config, loaded["train"].images)
+        _check_size(self.config, loaded)
         return loaded
+
+    def notes(self) -> tuple[str, ...]:
+        """One-line remarks on the data that stop nothing."""
+        detector, wanted = self.config.detector, self.config.contamination.value
+        count = len(self.dataset.split(detector.threshold_on))  # type: ignore[arg-type]
+        if wanted * (count + 1) >= 1:
+            return self.dataset.notes
+        return (
+            *self.dataset.notes,
+            f"contamination.value={wanted}: {count} images set the threshold (detector.threshold_on={detector.threshold_on}), "
+            f"which cannot promise fewer false alarms than 1 in {count + 1}; add normal images",
+        )
 
     def train(self, publish: Callable[[Row], None]) -> Callable[[Tensor, Tensor, Report], UNet]:
         """The training that `RadarMethod` calls: from the stored network, the last checkpoint or the beginning."""
@@ -151,18 +163,27 @@ class Experiment:
 
 
 def _check_splits(dataset: Dataset) -> None:
-    for split in _SPLITS:
-        if not dataset.split(split):
+    for split, least in (("train", 2), ("validation", 2), ("test", 1)):
+        found = len(dataset.split(split))  # type: ignore[arg-type]
+        if found < least:
             raise DataError(
-                f"{dataset.name}: no {split} images; add images, raise dataset.validation_fraction or dataset.test_fraction, "
-                "or name them in dataset.manifest"
+                f"{dataset.name}: {found} {split} images, and at least {least} are needed; add images, raise "
+                "dataset.validation_fraction or dataset.test_fraction, or name them in dataset.manifest"
             )
 
 
-def _check_size(config: Config, images: Tensor) -> None:
+def _check_size(config: Config, loaded: dict[Split, LoadedImages]) -> None:
     """Sizes that only the files tell: `dataset.image.size` may be null."""
-    height, width = images.shape[-2:]
-    for key, side in (("patch.size", config.patch.size), ("scoring.window", config.scoring.window)):
+    sizes = {split: tuple(images.images.shape[-2:]) for split, images in loaded.items()}
+    if len(set(sizes.values())) > 1:
+        raise DataError(f"{config.dataset.name}: sizes differ between splits, {sizes}; set dataset.image.size")
+    height, width = sizes["train"]
+    keys = {
+        "patch.size": config.patch.size,
+        "scoring.window": config.scoring.window,
+        "scoring.blur.kernel": config.scoring.blur.kernel,
+    }
+    for key, side in keys.items():
         if side > min(height, width):
             raise ConfigError(f"{key}={side}: must be ≤ the images' sides, {width} × {height} px")
 
@@ -179,19 +200,33 @@ def run_experiment(config: Config, *, report: Report, force: bool, companion: Co
     """
     experiment = Experiment(config, report)
     run = experiment.directory
-    if force:
-        shutil.rmtree(run.path, ignore_errors=True)
-    if run.read_status().get("state") == "done":
-        return Outcome(run.path, run.read_metrics(), experiment.dataset.notes, reused=True)
+
+    def stored() -> Outcome | None:
+        done = not force and run.read_status().get("state") == "done"
+        return Outcome(run.path, run.read_metrics(), experiment.notes(), reused=True) if done else None
+
+    if outcome := stored():
+        return outcome
     loaded = experiment.load()
-    with run.running(experiment.fingerprint):
-        write_text(run.config, OmegaConf.to_yaml(OmegaConf.structured(config)))
-        write_text(run.manifest, manifest_text(experiment.dataset.samples))
-        write_json(run.environment, environment(experiment.device, experiment.dataset.manifest_hash))
-        with companion.tracking(config, run, experiment.fingerprint) as tracker:
-            metrics = experiment.compute(loaded, tracker.log)
-            write_json(run.metrics, metrics)
-            tracker.summarise(metrics)
-            if config.evaluation.figures:
-                companion.draw(run, tracker)
-    return Outcome(run.path, metrics, experiment.dataset.notes, reused=False)
+    with run.held():
+        if outcome := stored():  # another process may just have finished it
+            return outcome
+        if force:
+            run.clear()
+        with run.recorded(experiment.fingerprint):
+            metrics = _compute(experiment, loaded, companion)
+    return Outcome(run.path, metrics, experiment.notes(), reused=False)
+
+
+def _compute(experiment: Experiment, loaded: dict[Split, LoadedImages], companion: Companion) -> dict[str, Any]:
+    config, run = experiment.config, experiment.directory
+    write_text(run.config, OmegaConf.to_yaml(OmegaConf.structured(config)))
+    write_text(run.manifest, manifest_text(experiment.dataset.samples))
+    write_json(run.environment, environment(experiment.device, experiment.dataset.manifest_hash))
+    with companion.tracking(config, run, experiment.fingerprint) as tracker:
+        metrics = experiment.compute(loaded, tracker.log)
+        write_json(run.metrics, metrics)
+        tracker.summarise(metrics)
+        if config.evaluation.figures:
+            companion.draw(run, tracker)
+    return metrics

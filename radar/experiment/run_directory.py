@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import time
 import traceback
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from radar.errors import RunError
+from radar.errors import Interrupted, RunError
 from radar.files import write_json
 
 DIRECTORY_DIGITS = 12  # of the fingerprint, in the directory's name
@@ -53,41 +54,56 @@ class RunDirectory:
 
     def read_metrics(self) -> dict[str, Any]:
         """The metrics of a done run. Raises `RunError` where it is not done."""
+        if not self.path.is_dir():
+            raise RunError(f"{self.path}: no such run directory")
         if self.read_status().get("state") != "done":
             raise RunError(f"{self.path}: the run is not done; start it again with the same command")
         metrics: dict[str, Any] = json.loads(self.metrics.read_text())
         return metrics
 
     @contextmanager
-    def running(self, fingerprint: str) -> Iterator[None]:
-        """Hold the directory for one run; its status is running, then done or failed.
+    def held(self) -> Iterator[None]:
+        """Keep every other process from this run. Raises `RunError` at once where another one has it.
 
-        Raises `RunError` at once where another process holds it. The kernel lets go of the lock of a process that dies.
+        The lock lies beside the directory, so that it outlives `clear`; the kernel frees that of a process that dies.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as lock:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_name(f".{self.path.name}.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise RunError(
                     f"{self.path}: another process is computing this run; wait for it or change the config"
                 ) from None
-            yield from self._recorded(fingerprint)
+            yield
 
-    def _recorded(self, fingerprint: str) -> Iterator[None]:
+    def clear(self) -> None:
+        """Remove whatever an earlier run left."""
+        if self.path.exists():
+            shutil.rmtree(self.path)
+
+    @contextmanager
+    def recorded(self, fingerprint: str) -> Iterator[None]:
+        """Keep the status of the body: running, then done, failed or interrupted."""
+        self.path.mkdir(exist_ok=True)
         began = time.time()
         record = {"fingerprint": fingerprint, "process": os.getpid(), "started": _clock(began)}
         write_json(self.status, {"state": "running", **record})
         try:
             yield
         except BaseException as error:
-            failure = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
             # a full disk may be why it failed: then the status stays at running, which nobody reads as done
             with suppress(OSError):
-                write_json(self.status, {"state": "failed", **record, "ended": _clock(time.time()), **failure})
+                write_json(self.status, {**_ending(error), **record, "ended": _clock(time.time())})
             raise
         ended = time.time()
         write_json(self.status, {"state": "done", **record, "ended": _clock(ended), "seconds": round(ended - began, 3)})
+
+
+def _ending(error: BaseException) -> dict[str, str]:
+    if isinstance(error, KeyboardInterrupt | Interrupted):
+        return {"state": "interrupted"}
+    return {"state": "failed", "error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
 
 
 def _clock(moment: float) -> str:

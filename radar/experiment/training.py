@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import signal
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from radar.config import Config
@@ -18,7 +22,8 @@ from radar.data.datamodule import PatchDataModule
 from radar.diffusion.build import build_schedule, build_unet
 from radar.diffusion.module import DiffusionModule
 from radar.diffusion.unet import UNet
-from radar.errors import ConfigError
+from radar.errors import ConfigError, Interrupted, RunError
+from radar.files import write_atomically
 from radar.progress import Report
 
 Row = dict[str, float]
@@ -55,6 +60,8 @@ class History(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows = state_dict["rows"]
+        for row in self.rows:  # to a dashboard that begins anew
+            self.publish(row)
 
 
 class StepReport(Callback):
@@ -67,6 +74,14 @@ class StepReport(Callback):
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         if trainer.global_step % _PROGRESS_STEPS == 0 or trainer.global_step == self.steps:
             self.report(trainer.global_step, self.steps, "Training")
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Writes beside the checkpoint and renames: Lightning's own way passes through $TMPDIR, from where a move may be a copy."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
 
 
 def _quiet_lightning() -> None:
@@ -103,6 +118,7 @@ def _trainer(config: Config, device: torch.device, checkpoints: Path, callbacks:
         num_sanity_val_steps=0,
         logger=False,
         callbacks=[*callbacks, saving],
+        plugins=[AtomicCheckpoints()],
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
@@ -140,12 +156,28 @@ def train_network(
     callbacks: list[Callback] = [history] if spawned else [history, StepReport(report, config.training.max_steps)]
     last = checkpoints / "last.ckpt"
     trainer = _trainer(config, device, checkpoints, callbacks)
-    trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+    try:
+        trainer.fit(module, data, ckpt_path=_sound(last), weights_only=True)
+    except SIGTERMException:  # Lightning makes every signal an exit: SIGTERM without a code, Ctrl-C with code 1
+        raise Interrupted(128 + signal.SIGTERM) from None
+    except SystemExit:
+        raise Interrupted(128 + signal.SIGINT) from None
     if spawned:
+        history.publish = publish
         history.load_state_dict(torch.load(last, map_location="cpu", weights_only=True)["callbacks"][history.state_key])
-        for row in history.rows:
-            publish(row)
     return module.average.to(device), history.rows  # type: ignore[return-value]
+
+
+def _sound(checkpoint: Path) -> str | None:
+    """The checkpoint to go on from, if there is one. Raises `RunError` where it cannot be read."""
+    if not checkpoint.exists():
+        return None
+    try:
+        torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(f"{checkpoint}: cannot be read ({reason}); start over with --force") from None
+    return str(checkpoint)
 
 
 def _drop(row: Row) -> None:

@@ -41,7 +41,8 @@ class UpperTailDetector:
     """The largest of the features' robust z-scores of their logarithm: one-sided, and far outliers do not tie.
 
     The threshold is the conformal quantile: the ⌈(n + 1)(1 − contamination)⌉-th of n normal scores, or the largest
-    where n is too small for it. On held-out normals it bounds the expected share of false alarms (Vovk et al. 2005).
+    where n is too small for it. On n ≥ 1 / contamination − 1 held-out normals the
+    expected share of false alarms is at most the contamination, with fewer it is up to 1 / (n + 1) (Vovk et al. 2005).
     """
 
     def __init__(self, centre: Floats, spread: Floats, threshold: float) -> None:

@@ -164,7 +164,7 @@ def test_a_failed_run_is_recorded_and_not_read_as_done(tiny: Tiny, monkeypatch: 
 
 def test_two_processes_cannot_compute_the_same_run(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "run")
-    with directory.running("f"), pytest.raises(RunError, match="another process"), directory.running("f"):
+    with directory.held(), pytest.raises(RunError, match="another process"), directory.held():
         pass
 
 
