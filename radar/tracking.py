@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -85,6 +86,8 @@ def tracking(
     if settings is None:
         yield NoTracker()
         return
+    if settings.mode == "offline":
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # else wandb's own telemetry asks for the network
     import wandb  # noqa: PLC0415 - as above
 
     if settings.mode == "offline":
