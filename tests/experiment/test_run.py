@@ -13,6 +13,7 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 from sklearn.metrics import f1_score, roc_auc_score
+from tests_tiny import TINY
 
 from radar.config import Config
 from radar.data.dataset import open_dataset
@@ -193,3 +194,69 @@ def test_a_planted_defect_is_learnt_and_shuffled_labels_are_not(tiny: Tiny) -> N
     labels = np.array([int(row["label"]) for row in tested])
     shuffled = [roc_auc_score(np.random.default_rng(seed).permutation(labels), scores) for seed in range(200)]
     assert np.mean(shuffled) == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_damaged_checkpoint_is_named_and_force_starts_over(tiny: Tiny) -> None:
+    config = tiny()
+    directory = RunDirectory(run(config).directory)
+    directory.clear()
+    directory.checkpoints.mkdir(parents=True)
+    (directory.checkpoints / "last.ckpt").write_bytes(b"PK half")
+    with pytest.raises(RunError, match=r"last\.ckpt: cannot be read .*--force"):
+        run(config)
+    assert run(config, force=True).metrics["image"]["anomalous"] == 10
+
+
+def folder_of_parts(root: Path) -> Path:
+    """Twelve noisy normals, and four with a bright square and its mask."""
+    generator = np.random.default_rng(0)
+    for kind, count in (("normal", 12), ("anomalous", 4)):
+        for index in range(count):
+            image = generator.integers(90, 160, (48, 48), dtype=np.uint8)
+            if kind == "anomalous":
+                image[10:20, 10:20] = 255
+                mask = np.zeros((48, 48), dtype=np.uint8)
+                mask[10:20, 10:20] = 255
+                (root / "masks").mkdir(parents=True, exist_ok=True)
+                Image.fromarray(mask).save(root / "masks" / f"{index}.png")
+            (root / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(root / kind / f"{index}.png")
+    return root
+
+
+def on_folder(composed: Tiny, root: Path, *overrides: str) -> Config:
+    own = [item for item in TINY if "synthetic" not in item]
+    return composed("dataset=folder", f"dataset.root={root}", *own, *overrides)
+
+
+def test_a_changed_mask_is_another_run(composed: Tiny, tmp_path: Path) -> None:
+    root = folder_of_parts(tmp_path / "parts")
+    config = on_folder(composed, root, "dataset.folder.masks=masks")
+    first = run(config)
+    assert run(config).reused
+    moved = np.zeros((48, 48), dtype=np.uint8)
+    moved[30:40, 30:40] = 255
+    Image.fromarray(moved).save(root / "masks" / "0.png")
+    second = run(config)
+    assert not second.reused
+    assert second.directory != first.directory
+    assert second.metrics["pixel"]["auroc"] < first.metrics["pixel"]["auroc"]
+
+
+def test_without_anomalous_images_a_run_measures_false_alarms_alone(composed: Tiny, tmp_path: Path) -> None:
+    root = folder_of_parts(tmp_path / "parts")
+    metrics = run(on_folder(composed, root, "dataset.folder.anomalous=null", "evaluation.figures=true")).metrics
+    assert metrics["image"]["auroc"] is None
+    assert metrics["image"]["f1"] is None
+    assert 0 <= metrics["image"]["false_positive_rate"] <= 1
+
+
+def test_too_few_normals_fail_before_training(composed: Tiny, tmp_path: Path) -> None:
+    root = folder_of_parts(tmp_path / "parts")
+    with pytest.raises(DataError, match="1 validation images, and at least 2"):
+        run(on_folder(composed, root, "dataset.folder.masks=masks", "dataset.validation_fraction=0.1"))
+
+
+def test_too_few_held_out_normals_for_the_contamination_are_noted(tiny: Tiny) -> None:
+    assert any("1 in 4" in note for note in run(tiny("contamination=c05")).notes)
+    assert not any("cannot promise" in note for note in run(tiny("contamination.value=0.3")).notes)

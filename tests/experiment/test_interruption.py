@@ -1,0 +1,38 @@
+"""Signals end a run with the shell's exit code and one line; the status says interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests_tiny import TINY
+
+from radar.experiment.run_directory import RunDirectory
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+def test_a_signal_stops_the_whole_sweep_and_says_so(tmp_path: Path, number: signal.Signals) -> None:
+    steps = ["training.max_steps=4000", "training.epoch_steps=5", "trainer.threads=1", "seed=0,1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "radar", "-m", *TINY, *steps, f"output_root={tmp_path}"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("*/checkpoints/last.ckpt")):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(process.pid, number)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    assert errors.strip().splitlines()[-1] == "radar: interrupted; the same command goes on from the last checkpoint"
+    assert "Traceback" not in errors
+    (path,) = tmp_path.glob("printed_layers-*")
+    assert RunDirectory(path).read_status()["state"] == "interrupted"
+    assert (path / "checkpoints" / "last.ckpt").exists()
