@@ -110,6 +110,8 @@ def _check(dataset: Dataset, console: Console, report: ProgressBar) -> int:
     console.print(
         f"{images} images decode; {len(sizes)} sizes, most often {sizes[0][1]} × {sizes[0][0]} px", highlight=False
     )
+    if dataset.leaks.clean:
+        console.print("Nothing that was looked for crosses the splits", highlight=False)
     for kind, what in leak_rows(dataset):
         print(f"radar: note: {kind}: {what}", file=sys.stderr)
     for note in dataset.notes:

@@ -15,12 +15,6 @@ class PatchSampler:
         self.flips = flips
         self.rotations = rotations
 
-    @property
-    def positions(self) -> int:
-        """Number of different crops, N · (H − p + 1) · (W − p + 1)."""
-        count, _, height, width = self.images.shape
-        return int(count * (height - self.size + 1) * (width - self.size + 1))
-
     def draw(self, batch: int, stream: torch.Generator) -> Tensor:
         """`(batch, C, p, p)`, channels-last, uniform over images and positions, in one indexing operation.
 

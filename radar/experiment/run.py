@@ -29,7 +29,7 @@ from radar.experiment.stored_model import History, load_network, save_detector, 
 from radar.experiment.training import Row, resolve_device, train_network
 from radar.files import write_csv, write_json, write_text
 from radar.methods.controls import build_control
-from radar.methods.interface import ImageSet, Normals
+from radar.methods.interface import ImageSet, Method, Normals
 from radar.methods.radar import RadarMethod
 from radar.progress import Report
 
@@ -157,7 +157,7 @@ class Experiment:
         return metrics
 
     def _control(self, name: str, normals: Normals, test: ImageSet, loaded: LoadedImages) -> dict[str, Any]:
-        control = build_control(name, self.config, self.device)
+        control: Method = build_control(name, self.config, self.device)
         control.fit(normals, self.report)
         return test_metrics(self.dataset, Scored(loaded, control.score(test, self.report)), self.config.evaluation)
 

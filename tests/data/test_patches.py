@@ -55,11 +55,12 @@ def test_crops_are_slices_of_the_stack(channels):
 @pytest.mark.parametrize("moves", [False, True], ids=["plain", "flipped-and-turned"])
 def test_every_position_of_every_image_is_equally_frequent(count, height, width, size, moves):
     under_test = sampler(unique_stack(count, height, width), size, flips=moves, rotations=moves)
-    draws = 300 * under_test.positions
+    positions = count * (height - size + 1) * (width - size + 1)
+    draws = 300 * positions
     corner = under_test.draw(draws, stream()).amin(dim=(1, 2, 3)).long().numpy()
     frequency = np.bincount(corner, minlength=count * height * width).reshape(count, height, width)
     reachable = frequency[:, : height - size + 1, : width - size + 1]
-    assert under_test.positions == reachable.size
+    assert positions == reachable.size
     assert reachable.sum() == draws and (reachable > 0).all()
     if reachable.size > 1:
         assert stats.chisquare(reachable.ravel()).pvalue > 1e-4
