@@ -35,6 +35,8 @@ def resolve_device(config: Config) -> torch.device:
     available = torch.cuda.is_available()
     if config.trainer.accelerator == "gpu" and not available:
         raise ConfigError("trainer.accelerator=gpu: no GPU is available; use trainer=cpu or trainer=auto")
+    if config.trainer.precision == "16-mixed" and not available:
+        raise ConfigError("trainer.precision=16-mixed: needs a GPU; use trainer.precision=bf16-mixed or 32-true")
     return torch.device("cuda" if available and config.trainer.accelerator != "cpu" else "cpu")
 
 
@@ -146,7 +148,8 @@ def train_network(
         diffusion=config.diffusion,
         training=config.training,
         seed=config.seed,
-        fused=config.trainer.precision != "16-mixed",  # Lightning cannot unscale gradients inside a fused step
+        fused=config.trainer.precision
+        == "32-true",  # Lightning does not clip gradients before a fused step in mixed precision
     )
     data = PatchDataModule(
         train, validation, patch=config.patch, training=config.training, trainer=config.trainer, seed=config.seed

@@ -17,7 +17,7 @@ from tests_tiny import TINY
 
 from radar.config import Config
 from radar.data.dataset import open_dataset
-from radar.errors import DataError, RunError
+from radar.errors import ConfigError, DataError, RunError
 from radar.experiment.results import SCORE_COLUMNS
 from radar.experiment.run import Outcome, run_experiment
 from radar.experiment.run_directory import RunDirectory
@@ -260,3 +260,16 @@ def test_too_few_normals_fail_before_training(composed: Tiny, tmp_path: Path) ->
 def test_too_few_held_out_normals_for_the_contamination_are_noted(tiny: Tiny) -> None:
     assert any("1 in 4" in note for note in run(tiny("contamination=c05")).notes)
     assert not any("cannot promise" in note for note in run(tiny("contamination.value=0.3")).notes)
+
+
+def test_mixed_precision_trains_and_scores(tiny: Tiny) -> None:
+    full, mixed = run(tiny()), run(tiny("trainer.precision=bf16-mixed"))
+    assert full.directory != mixed.directory
+    expected, found = (np.array([float(row["local_norm"]) for row in scores_of(outcome)]) for outcome in (full, mixed))
+    np.testing.assert_allclose(found, expected, rtol=0.2)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_half_precision_is_refused_without_a_gpu(tiny: Tiny) -> None:
+    with pytest.raises(ConfigError, match="needs a GPU"):
+        run(tiny("trainer.precision=16-mixed"))
