@@ -22,6 +22,7 @@ def test_a_signal_stops_the_whole_sweep_and_says_so(tmp_path: Path, number: sign
     process = subprocess.Popen(
         [sys.executable, "-m", "radar", "-m", *TINY, *steps, f"output_root={tmp_path}"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C, and hand that on
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("*/checkpoints/last.ckpt")):
