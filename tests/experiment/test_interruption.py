@@ -15,14 +15,20 @@ from tests_tiny import TINY
 from radar.experiment.run_directory import RunDirectory
 
 
+# a shell's background jobs ignore Ctrl-C and hand that on, so the command asks for it again
+COMMAND = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from radar.cli.main import main; sys.exit(main())"
+)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
 def test_a_signal_stops_the_whole_sweep_and_says_so(tmp_path: Path, number: signal.Signals) -> None:
     steps = ["training.max_steps=4000", "training.epoch_steps=5", "trainer.threads=1", "seed=0,1"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "radar", "-m", *TINY, *steps, f"output_root={tmp_path}"],
+        [sys.executable, "-c", COMMAND, "-m", *TINY, *steps, f"output_root={tmp_path}"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C, and hand that on
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("*/checkpoints/last.ckpt")):
