@@ -14,7 +14,6 @@ from tests_tiny import TINY
 
 from radar.experiment.run_directory import RunDirectory
 
-
 # a shell's background jobs ignore Ctrl-C and hand that on, so the command asks for it again
 COMMAND = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
