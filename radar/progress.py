@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -21,10 +22,23 @@ Report = Callable[[int, int, str], None]
 """Called as (done, total, what is going on)."""
 
 _PATIENCE = 2.0  # seconds before a bar appears
+_PAUSE = 30.0  # seconds between two lines of a log
 
 
 def silent(done: int, total: int, description: str) -> None:
     """Report nothing."""
+
+
+class ProgressLines:
+    """A `Report` for a log file: a line now and then."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, done: int, total: int, description: str) -> None:
+        if time.monotonic() - self._last > _PAUSE:
+            self._last = time.monotonic()
+            print(f"{description}: {done} of {total}", file=sys.stderr, flush=True)
 
 
 class ProgressBar:

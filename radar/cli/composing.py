@@ -20,6 +20,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 import radar
 from radar.config import Config
@@ -49,6 +50,12 @@ class Job:
 
     overrides: tuple[str, ...]
     config: Config
+
+
+def varying(planned: Sequence[Job]) -> list[str]:
+    """What tells each job from the others: its overrides less those that all have."""
+    common = set.intersection(*(set(job.overrides) for job in planned)) if len(planned) > 1 else set()
+    return [" ".join(override for override in job.overrides if override not in common) for job in planned]
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -102,6 +109,8 @@ def _expand(overrides: Sequence[str]) -> list[list[str]]:
 def _refuse_numbers_for_groups(overrides: Sequence[str]) -> None:
     """A number where a group option is meant: Hydra answers that with a traceback."""
     for text in overrides:
+        if "=" not in text and not text.startswith("~"):
+            raise ConfigError(f"{text}: is neither a command (there is: data) nor key=value; see radar --help")
         try:
             override = _parse_overrides([text])[0]
         except HydraException:
@@ -134,6 +143,10 @@ def one_line(overrides: Sequence[str]) -> Iterator[None]:
     """Turn what Hydra and OmegaConf raise into one line that names the key and the fix."""
     try:
         yield
+    except YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        place = f"{where.name}, line {where.line + 1}" if where else "a config file"
+        raise ConfigError(f"{place}: {getattr(error, 'problem', error)}; mend the YAML") from None
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_message(error, overrides)) from None
 
@@ -160,9 +173,11 @@ def _missing_option(group: str, option: str) -> str:
     options = sorted(
         (file.stem for file in (config_folder() / group).glob("*.yaml") if not file.stem.startswith("_")), key=_natural
     )
-    digits = re.sub(r"\D", "", option)
-    same_digits = [name for name in options if digits and digits in re.findall(r"\d+", name)]
-    near = same_digits or difflib.get_close_matches(option, options, 1)
+    number = re.search(r"\d+", option)
+    if number:  # numbers that look alike are not near each other
+        near = [name for name in options if number[0] in re.findall(r"\d+", name)]
+    else:
+        near = difflib.get_close_matches(option, options, 1)
     leaf = (
         f", or set the value itself with {group}.{_NUMBERS[group]}={option}"
         if group in _NUMBERS and _is_number(option)

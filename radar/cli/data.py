@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from radar.cli.composing import Job, config_folder, jobs, parse_arguments
 from radar.data.dataset import Dataset, open_dataset
@@ -60,6 +60,8 @@ def data(arguments: Sequence[str]) -> int:
         if parsed.verb == "check":
             return _check(dataset, console, report)
         if parsed.verb == "split":
+            if parsed.path.exists():
+                raise DataError(f"{parsed.path}: is there already, and may be edited; remove it or name another file")
             write_manifest(dataset.samples, parsed.path)
             count = len(dataset.samples)
         else:
@@ -74,7 +76,13 @@ def _job(parsed: argparse.Namespace, overrides: Sequence[str]) -> Job:
 
 
 def _presets(parsed: argparse.Namespace) -> Table:
-    table = Table("preset", "images", "state", title="radar dataset=PRESET", title_justify="left")
+    table = Table(
+        Column("preset", overflow="fold"),
+        "images",
+        Column("state", overflow="fold"),
+        title="radar dataset=PRESET",
+        title_justify="left",
+    )
     for file in sorted((config_folder() / "dataset").glob("[!_]*.yaml")):
         try:
             dataset = open_dataset(
@@ -96,7 +104,15 @@ def _counts(dataset: Dataset) -> str:
 def _check(dataset: Dataset, console: Console, report: ProgressBar) -> int:
     images = check_images(dataset, report)
     table = Table(
-        "split", "label", "defect", "images", "groups", "masks", "empty masks", title=dataset.name, title_justify="left"
+        "split",
+        "label",
+        Column("defect", overflow="fold"),
+        "images",
+        "groups",
+        "masks",
+        "empty masks",
+        title=dataset.name,
+        title_justify="left",
     )
     for row in count_rows(dataset):
         table.add_row(

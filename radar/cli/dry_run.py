@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import torch
+from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from radar.cli.composing import Job
+from radar.cli.composing import Job, varying
 from radar.config import Config
 from radar.diffusion.build import build_schedule, build_unet
 from radar.diffusion.unet import UNet, parameter_count
@@ -25,20 +26,12 @@ _FALLBACK_SIDE = 100  # px, where files bring their own size: the paper's
 
 def dry_run(jobs: Sequence[Job]) -> int:
     """Print one line per job and the estimated total; returns the exit code."""
+    names = [Column(name, overflow="fold") for name in ("job", "dataset")]
     table = Table(
-        "job",
-        "dataset",
-        "patch",
-        "U-Net",
-        "timestep",
-        "scoring",
-        "steps",
-        "training",
-        "ms/image",
-        title="Would run",
-        title_justify="left",
+        *names, "patch", "parameters", "MFLOP", "steps", "training", "ms/image", box=SIMPLE, padding=(0, 1, 0, 0)
     )
     measured: dict[str, tuple[float, float, UNet]] = {}
+    told_apart = varying(jobs) if len(jobs) > 1 else [""]
     total = 0.0
     for number, job in enumerate(jobs, start=1):
         config = job.config
@@ -51,12 +44,11 @@ def dry_run(jobs: Sequence[Job]) -> int:
         seconds = step * config.training.max_steps
         total += seconds
         table.add_row(
-            str(number),
+            told_apart[number - 1] or str(number),
             config.dataset.name,
-            f"{config.patch.size}",
-            f"{parameter_count(unet) / 1e6:.2f} M, {_flops(unet, config) / 1e6:.1f} MFLOP/patch",
-            str(config.timestep.value),
-            f"{config.scoring.field}, {config.scoring.draws} draws, {config.scoring.edge}",
+            str(config.patch.size),
+            f"{parameter_count(unet):,}",
+            f"{_flops(unet, config) / 1e6:.1f}",
             str(config.training.max_steps),
             _duration(seconds),
             f"{1000 * image:.1f}",
@@ -65,8 +57,9 @@ def dry_run(jobs: Sequence[Job]) -> int:
     console.print(table)
     device = resolve_device(jobs[0].config)
     console.print(
-        f"{len(jobs)} job(s), about {_duration(total)} of training in all on this {device.type.upper()}, timed over "
-        f"{_TIMED_STEPS} steps; controls, metrics and figures come on top. Jobs that are done are not computed again.",
+        f"MFLOP: one patch, forward. {len(jobs)} job(s), about {_duration(total)} of training in all on this {device.type.upper()}, timed over "
+        f"{_TIMED_STEPS} steps; controls, metrics and figures come on top. "
+        "Without --force, jobs that are done are not computed again.",
         highlight=False,
     )
     return 0

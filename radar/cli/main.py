@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from omegaconf import DictConfig
 
+import radar
 from radar.cli.composing import (
     CONFIG_NAME,
     VERSION_BASE,
@@ -26,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code. A user's error is one line on standard error."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if "--version" in arguments:
+            print(f"radar {radar.__version__}")
+            return 0
         if arguments[:1] == ["data"]:
             from radar.cli.data import data  # noqa: PLC0415 - each verb loads only what it needs
 
@@ -35,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"radar: {error}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, Interrupted) as stop:
-        print("radar: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        print(
+            "radar: interrupted; the same command goes on from the last checkpoint, if one was reached", file=sys.stderr
+        )
         return stop.exit_code if isinstance(stop, Interrupted) else 128 + signal.SIGINT
 
 
@@ -52,8 +58,10 @@ def _experiment(arguments: list[str]) -> int:
         return dry_run(planned)
     from radar.cli.running import Runner  # noqa: PLC0415
 
-    runner = Runner(total=len(planned), force="--force" in own)
-    return _hydra(rest, parsed.overrides, runner) or runner.exit_code
+    runner = Runner(planned, force="--force" in own)
+    failed = _hydra(rest, parsed.overrides, runner)
+    runner.summarise()
+    return failed or runner.exit_code
 
 
 def _help(arguments: list[str], overrides: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.box import SIMPLE
@@ -54,9 +55,30 @@ def print_outcome(console: Console, name: str, metrics: dict[str, Any], director
             f"False alarms: {round(image['false_positive_rate'] * image['normal'])} of {image['normal']} normal test images; "
         )
     )
+    gain = ""
+    if metrics["controls"] and image["auroc"] is not None:
+        best = max(metrics["controls"], key=lambda name: metrics["controls"][name]["image"]["auroc"])
+        difference = image["auroc"] - metrics["controls"][best]["image"]["auroc"]
+        gain = f"AUROC over the best control ({best}): {difference:+.3f}; "
     for line in (
-        f"{alarms}AUROC of the features alone: {features}",
+        f"{gain}{alarms}".removesuffix("; "),
+        f"AUROC of the features alone: {features}",
         f"{metrics['parameters']:,} parameters; {times}",
         f"{'Done before, reused (--force runs it again)' if reused else 'Results'}: {directory}",
     ):
         console.print(line, soft_wrap=True, highlight=False)
+
+
+def sweep_table(rows: Sequence[tuple[str, dict[str, Any] | None, str]]) -> Table:
+    """One row per job: what tells it from the others, its main metrics, the name of its directory."""
+    table = Table(title="All jobs", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("job", overflow="fold")
+    for heading in ("AUROC", "F1", "pixel AUROC"):
+        table.add_column(heading, justify="right")
+    table.add_column("directory", overflow="fold")
+    for name, metrics, directory in rows:
+        values = [None] * 3 if metrics is None else [
+            metrics["image"]["auroc"], metrics["image"]["f1"], (metrics["pixel"] or {}).get("auroc")
+        ]  # fmt: skip
+        table.add_row(name, *map(_number, values), directory)
+    return table

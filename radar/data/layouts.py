@@ -183,7 +183,8 @@ def _generic(folder: Path, config: FolderConfig | None) -> Iterator[Entry]:
 def _named(folder: Path, name: str, key: str) -> Path:
     if not (folder / name).is_dir():
         there = ", ".join(sub.name for sub in _folders(folder)) or "no folders"
-        raise DataError(f"{folder}: no sub-folder {name!r}; set dataset.folder.{key}= (there: {there})")
+        none = "" if key == "normal" else f", or dataset.folder.{key}=null where there are none"
+        raise DataError(f"{folder}: no sub-folder {name!r}; set dataset.folder.{key}= to what is there ({there}){none}")
     return folder / name
 
 

@@ -24,7 +24,7 @@ from radar.report.figures import (
 )
 from radar.scoring.features import FEATURE_NAMES
 
-_AXIS_LABELS = ("global L2 norm of the edge map", "largest local L2 norm")
+_AXIS_LABELS = ("global L2 norm of the filtered noise map", "largest local L2 norm")
 _VALIDATION_PREFIX = "validation_loss/t"
 Row = dict[str, str]
 

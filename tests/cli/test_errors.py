@@ -53,11 +53,19 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("dataset=folder", "dataset.root: no value is set", id="missing root"),
         pytest.param("patch=14x14,28x28", "add -m", id="sweep without -m"),
         pytest.param("seed=[1", "seed=[1: cannot be read", id="unreadable"),
+        pytest.param("list", "list: is neither a command", id="unknown command"),
+        pytest.param("patch=40x40", "use one of 14x14, 28x28, 56x56", id="size that is no option"),
         pytest.param("--bogus", "--bogus: unknown option", id="unknown flag"),
     ],
 )
 def test_config_errors(capsys: pytest.CaptureFixture[str], override: str, expected: str) -> None:
     assert expected in refused(capsys, override)
+
+
+def test_a_broken_config_file_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "mine.yaml").write_text("defaults: [small]\nchannels: [8\n")
+    assert "mine.yaml, line" in refused(capsys, "--config-dir", str(tmp_path), "unet=mine")
 
 
 def test_every_job_of_a_sweep_is_checked_before_the_first_starts(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import radar
 from radar.cli.main import main
 
 QUICK = (
@@ -33,9 +34,16 @@ def test_a_run_prints_its_table_and_where_its_results_lie(capsys: pytest.Capture
     assert statuses(tmp_path) == ["done"]
 
 
-def test_a_sweep_runs_every_job_in_its_own_directory(tmp_path: Path) -> None:
+def test_a_sweep_runs_every_job_in_its_own_directory_and_sums_up(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert main(["-m", *QUICK, f"output_root={tmp_path}", "timestep=t1,t10", "seed=0,1"]) == 0
     assert statuses(tmp_path) == ["done"] * 4
+    summary = capsys.readouterr().out.partition("All jobs")[2]
+    for directory in tmp_path.glob("*/status.json"):
+        assert directory.parent.name in summary
+    for job in ("timestep=t1 seed=0", "timestep=t1 seed=1", "timestep=t10 seed=0", "timestep=t10 seed=1"):
+        assert job in summary
 
 
 def test_a_failed_job_does_not_stop_the_others_and_the_exit_code_says_so(
@@ -118,6 +126,19 @@ def test_data_split_writes_a_manifest_that_a_run_accepts(tmp_path: Path) -> None
     quick = [override for override in QUICK if "dataset" not in override]
     assert main([*quick, *own, f"dataset.manifest={tmp_path / 'split.csv'}", f"output_root={tmp_path / 'out'}"]) == 0
     assert statuses(tmp_path / "out") == ["done"]
+
+
+def test_data_split_leaves_an_edited_manifest_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    edited = tmp_path / "split.csv"
+    edited.write_text("mine")
+    assert main(["data", "split", str(edited)]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert edited.read_text() == "mine"
+
+
+def test_the_version_is_radars_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"radar {radar.__version__}\n"
 
 
 def test_data_list_names_every_preset_and_what_is_missing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_folder_of_normals_alone(tmp_path):
         pytest.param({"layout": "mvtec"}, "no normal images in the mvtec layout", id="another layout"),
         pytest.param(
             {"layout": "folder", "folder": folder_config(normal="fine")},
-            r"no sub-folder 'fine'; set dataset\.folder\.normal= \(there: anomalous, normal\)",
+            r"no sub-folder 'fine'; set dataset\.folder\.normal= to what is there \(anomalous, normal\)",
             id="missing normal",
         ),
         pytest.param(
