@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint format bench wheel clean
+.PHONY: help install demo test test-slow test-all lint format bench wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,7 +29,10 @@ demo: $(READY)  ## train, score, draw and tabulate on the embedded synthetic set
 test: $(READY)  ## the tests, without the slow ones
 	$(BIN)/python -m pytest
 
-test-all: $(READY)  ## all tests, also those that train on real images where they are present
+test-slow: $(READY)  ## the slow tests: whole runs, signals, two processes, the wheel, real images where they are present
+	$(BIN)/python -m pytest -m slow
+
+test-all: $(READY)  ## all tests
 	$(BIN)/python -m pytest -m 'slow or not slow'
 
 lint: $(READY)  ## ruff and mypy

@@ -57,8 +57,8 @@ def dry_run(jobs: Sequence[Job]) -> int:
     console.print(table)
     device = resolve_device(jobs[0].config)
     console.print(
-        f"MFLOP: one patch, forward. {len(jobs)} job(s), about {_duration(total)} of training in all on this {device.type.upper()}, timed over "
-        f"{_TIMED_STEPS} steps; controls, metrics and figures come on top. "
+        f"MFLOP: one patch, forward. {len(jobs)} job(s), about {_duration(total)} of training in all on this "
+        f"{device.type.upper()}, timed over {_TIMED_STEPS} steps; controls, metrics and figures come on top. "
         "Without --force, jobs that are done are not computed again.",
         highlight=False,
     )
