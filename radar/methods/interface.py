@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -46,7 +47,7 @@ class Method(Protocol):
     def score(self, images: ImageSet, report: Report) -> Scores: ...
 
 
-class MapMethod:
+class MapMethod(ABC):
     """A method that turns an image into a noise map and shares everything after it: edges, features, detector."""
 
     name: str
@@ -56,9 +57,9 @@ class MapMethod:
         self.scorer: Scorer | None = None
         self._measured: dict[ImageSet, Measurement] = {}  # the fitting images are scored, too: measure them once
 
+    @abstractmethod
     def fit_map(self, normal: Normals, report: Report) -> Mapper:
         """Learn the map from normal images; each method's own part."""
-        raise NotImplementedError
 
     def fit(self, normal: Normals, report: Report) -> None:
         """Learn the map, then fit the detector on features of normal images."""
