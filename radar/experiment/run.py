@@ -42,7 +42,7 @@ class Outcome:
 
     directory: Path
     metrics: dict[str, Any]
-    notes: tuple[str, ...]  # remarks on the data
+    notes: tuple[str, ...]  # one-line remarks for the user
     reused: bool  # the run was done before
 
 
@@ -78,6 +78,7 @@ class Experiment:
         self.fingerprint = fingerprint(config, self.dataset.content_hash)
         self.directory = RunDirectory.named(Path(config.output_root), config.name, self.fingerprint)
         self.history: History = []
+        self.remarks: list[str] = []
 
     def load(self) -> dict[Split, LoadedImages]:
         """All images and a look at every mask, so that bad data fails before training starts."""
@@ -90,13 +91,14 @@ class Experiment:
         return loaded
 
     def notes(self) -> tuple[str, ...]:
-        """One-line remarks on the data that stop nothing."""
+        """One-line remarks on the data and on what was taken up again."""
         detector, wanted = self.config.detector, self.config.contamination.value
         count = len(self.dataset.split(detector.threshold_on))  # type: ignore[arg-type]
         if wanted * (count + 1) >= 1:
-            return self.dataset.notes
+            return (*self.dataset.notes, *self.remarks)
         return (
             *self.dataset.notes,
+            *self.remarks,
             f"contamination.value={wanted}: {count} images set the threshold (detector.threshold_on={detector.threshold_on}), "
             f"which cannot promise fewer false alarms than 1 in {count + 1}; add normal images",
         )
@@ -107,8 +109,11 @@ class Experiment:
         def fit(train: Tensor, validation: Tensor, report: Report) -> UNet:
             stored = self.directory.network
             if stored.exists():
+                self.remarks.append("an earlier attempt trained the network; it is used, and its time is not counted")
                 unet, self.history = load_network(stored, self.config, self.device)
                 return unet
+            if self.directory.checkpoints.exists():
+                self.remarks.append("an interrupted training went on; the time before it stopped is not counted")
             with self.clock.stage("training"):
                 unet, self.history = train_network(
                     self.config,

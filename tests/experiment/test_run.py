@@ -273,3 +273,17 @@ def test_mixed_precision_trains_and_scores(tiny: Tiny) -> None:
 def test_half_precision_is_refused_without_a_gpu(tiny: Tiny) -> None:
     with pytest.raises(ConfigError, match="needs a GPU"):
         run(tiny("trainer.precision=16-mixed"))
+
+
+def test_a_network_that_an_earlier_attempt_trained_is_used_and_noted(tiny: Tiny) -> None:
+    config = tiny()
+    first = run(config)
+    expected = scores_of(first)
+    directory = RunDirectory(first.directory)
+    directory.status.unlink()
+    trained = directory.network.stat().st_mtime_ns
+    again = run(config)
+    assert any("earlier attempt" in note for note in again.notes)
+    assert not any("earlier attempt" in note for note in first.notes)
+    assert directory.network.stat().st_mtime_ns == trained
+    assert scores_of(again) == expected
