@@ -148,8 +148,8 @@ def train_network(
         diffusion=config.diffusion,
         training=config.training,
         seed=config.seed,
-        fused=config.trainer.precision
-        == "32-true",  # Lightning does not clip gradients before a fused step in mixed precision
+        # Lightning does not clip gradients before a fused step in mixed precision
+        fused=config.trainer.precision == "32-true",
     )
     data = PatchDataModule(
         train, validation, patch=config.patch, training=config.training, trainer=config.trainer, seed=config.seed
