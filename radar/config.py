@@ -93,13 +93,15 @@ class PatchConfig:
 class UNetConfig:
     """Width, depth and attention of the noise predictor."""
 
-    channels: list[int] = MISSING  # width of each level, from full resolution down
+    kind: str = _choice("ddpm", "compact")  # Ho et al. 2020, as published, or layers that suit small maps
+    channels: list[int] = MISSING  # width of each level, from the finest down
     blocks: int = _number(minimum=1)  # residual blocks per level and direction
-    attention_levels: list[int] = MISSING  # levels with self-attention, 0 = full resolution; empty: none anywhere
+    attention_levels: list[int] = MISSING  # levels with self-attention, 0 = the finest; empty: none anywhere
     attention_heads: int = _number(minimum=1)
     embedding: int = _number(minimum=2)  # width of the timestep embedding
-    groups: int = _number(minimum=1)  # of each GroupNorm
+    groups: int = _number(minimum=1)  # of each GroupNorm; kind ddpm alone
     dropout: float = _number(minimum=0.0, below=1.0)
+    fold: int = _number(minimum=1)  # px per side that become channels before the first layer; kind compact alone
 
 
 @dataclass
@@ -145,7 +147,9 @@ class ScoringConfig:
     map: str = _choice("prediction", "residual")  # ε̂ as published, or ε̂ − ε
     field: str = _choice("whole", "stitched")  # the image in one pass, or training-size windows blended
     stride: int = _number(minimum=1)  # px between stitched windows
-    micro_batch: int = _number(minimum=1)  # most windows per network pass; a pass never mixes images
+    micro_batch: int = _number(minimum=1)  # most windows per network pass
+    tile: int = _number(minimum=1)  # px per side of what one pass over a whole image keeps; kind compact alone
+    images_per_pass: int = _number(minimum=1)  # 1: scores do not depend, to the bit, on the other images; more suit a GPU
     blur: BlurConfig = _section(BlurConfig)
     edge: str = _choice("sobel", "none")
     smoothing: float = _number(

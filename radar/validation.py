@@ -112,7 +112,7 @@ def _unet_problems(config: Config) -> Iterator[str]:
         yield "unet.channels=[]: needs the width of at least one level"
         return
     for width in unet.channels:
-        if width < 1 or width % unet.groups:
+        if width < 1 or (unet.kind == "ddpm" and width % unet.groups):
             yield f"unet.channels={unet.channels}: {width} cannot be split into unet.groups={unet.groups} equal groups"
     for level in unet.attention_levels:
         if not 0 <= level < len(unet.channels):
@@ -121,7 +121,9 @@ def _unet_problems(config: Config) -> Iterator[str]:
             yield f"unet.attention_heads={unet.attention_heads}: must divide the width {unet.channels[level]} of level {level}"
     if unet.attention_levels and unet.channels[-1] % unet.attention_heads:
         yield f"unet.attention_heads={unet.attention_heads}: must divide the last width, {unet.channels[-1]}"
-    if config.patch.size < 2 ** (len(unet.channels) - 1):
+    if unet.kind == "ddpm" and unet.fold != 1:
+        yield f"unet.fold={unet.fold}: only unet.kind=compact folds pixels; use unet.fold=1 or unet=compact"
+    if config.patch.size < unet.fold * 2 ** (len(unet.channels) - 1):
         yield f"patch.size={config.patch.size}: too small for {len(unet.channels)} levels; shorten unet.channels"
 
 

@@ -69,7 +69,7 @@ def training_rate(config: Config, images: torch.Tensor) -> float:
 
 def scoring_times(config: Config, images: torch.Tensor) -> tuple[float, float]:
     """Milliseconds per image: in one call for all `images`, and for one image alone."""
-    unet = build_unet(config.unet, image_channels=image_channels(config), seed=config.seed).to(resolve_device(config))
+    unet = build_unet(config.unet, patch_size=28, image_channels=image_channels(config), seed=config.seed).to(resolve_device(config))
     mapper = noise_mapper(config, unet)
 
     def score(count: int) -> float:
@@ -106,7 +106,7 @@ def benchmark(unets: Sequence[str], *, repeats: int, steps: int, say: Callable[[
         "start_up_seconds": summary(start),
         "unets": {
             unet: {
-                "parameters": parameter_count(build_unet(config.unet, image_channels=1, seed=0)),
+                "parameters": parameter_count(build_unet(config.unet, patch_size=28, image_channels=1, seed=0)),
                 **{name: summary(values) for name, values in figures[unet].items()},
             }
             for unet, config in configs.items()

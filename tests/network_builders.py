@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 
 from radar.config import DiffusionConfig, TrainingConfig, UNetConfig
-from radar.diffusion.build import build_unet
-from radar.diffusion.unet import UNet
+from radar.diffusion.build import NoisePredictor, build_unet
 
 
 def unet_config(**changes) -> UNetConfig:
     values = {
+        "kind": "ddpm",
         "channels": [8, 16],
         "blocks": 1,
         "attention_levels": [1],
@@ -18,6 +18,7 @@ def unet_config(**changes) -> UNetConfig:
         "embedding": 16,
         "groups": 4,
         "dropout": 0.0,
+        "fold": 1,
     }
     return UNetConfig(**(values | changes))
 
@@ -51,9 +52,9 @@ def training_config(**changes) -> TrainingConfig:
     return TrainingConfig(**(values | changes))
 
 
-def random_unet(seed: int = 0, *, image_channels: int = 1, **changes) -> UNet:
+def random_unet(seed: int = 0, *, image_channels: int = 1, patch_size: int = 28, **changes) -> NoisePredictor:
     """A U-Net whose layers are all random, the ones that training starts at zero too."""
-    unet = build_unet(unet_config(**changes), image_channels=image_channels, seed=seed)
+    unet = build_unet(unet_config(**changes), patch_size=patch_size, image_channels=image_channels, seed=seed)
     stream = torch.Generator().manual_seed(seed)
     for parameter in unet.parameters():
         fan_in = parameter[0].numel() if parameter.ndim > 1 else 25

@@ -14,8 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from radar.cli.composing import Job, varying
 from radar.config import Config
-from radar.diffusion.build import build_schedule, build_unet
-from radar.diffusion.unet import UNet, parameter_count
+from radar.diffusion.build import NoisePredictor, build_schedule, build_unet
+from radar.diffusion.unet import parameter_count
 from radar.experiment.stored_model import image_channels
 from radar.experiment.training import resolve_device
 from radar.methods.radar import noise_mapper
@@ -30,7 +30,7 @@ def dry_run(jobs: Sequence[Job]) -> int:
     table = Table(
         *names, "patch", "parameters", "MFLOP", "steps", "training", "ms/image", box=SIMPLE, padding=(0, 1, 0, 0)
     )
-    measured: dict[str, tuple[float, float, UNet]] = {}
+    measured: dict[str, tuple[float, float, NoisePredictor]] = {}
     told_apart = varying(jobs) if len(jobs) > 1 else [""]
     total = 0.0
     for number, job in enumerate(jobs, start=1):
@@ -65,13 +65,13 @@ def dry_run(jobs: Sequence[Job]) -> int:
     return 0
 
 
-def _measure(config: Config) -> tuple[float, float, UNet]:
+def _measure(config: Config) -> tuple[float, float, NoisePredictor]:
     """Seconds per training step, seconds per scored image, and the network."""
     if config.trainer.threads is not None:
         torch.set_num_threads(config.trainer.threads)
     device = resolve_device(config)
     channels = image_channels(config)
-    unet = build_unet(config.unet, image_channels=channels, seed=config.seed).to(device)
+    unet = build_unet(config.unet, patch_size=config.patch.size, image_channels=channels, seed=config.seed).to(device)
     schedule = build_schedule(config.diffusion).to(device)
     optimizer = torch.optim.AdamW(unet.parameters(), lr=config.training.learning_rate)
     patches = torch.randn(config.training.batch_size, channels, config.patch.size, config.patch.size, device=device)
@@ -98,7 +98,7 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
     return (time.perf_counter() - began) / _TIMED_STEPS
 
 
-def _flops(unet: UNet, config: Config) -> int:
+def _flops(unet: NoisePredictor, config: Config) -> int:
     """Floating-point operations of one forward pass over one patch."""
     device = next(unet.parameters()).device
     patch = torch.zeros(1, image_channels(config), config.patch.size, config.patch.size, device=device)

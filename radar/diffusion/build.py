@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from radar.config import DiffusionConfig, UNetConfig
+from radar.diffusion.compact_unet import CompactUNet
 from radar.diffusion.schedule import NoiseSchedule, cosine_betas, linear_betas
 from radar.diffusion.unet import UNet
 from radar.seeds import Stream, stream_seed
@@ -17,18 +18,39 @@ def build_schedule(config: DiffusionConfig) -> NoiseSchedule:
     return NoiseSchedule(linear_betas(config.timesteps, first=config.first_beta, last=config.last_beta))
 
 
-def build_unet(config: UNetConfig, *, image_channels: int, seed: int, stream: Stream = "initialisation") -> UNet:
+NoisePredictor = UNet | CompactUNet
+
+
+def build_unet(
+    config: UNetConfig, *, patch_size: int, image_channels: int, seed: int, stream: Stream = "initialisation"
+) -> NoisePredictor:
     """A U-Net whose initial weights depend on (seed, stream) alone; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, stream))
-        unet = UNet(
+        unet = _initialised(config, patch_size=patch_size, image_channels=image_channels)
+    return unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _initialised(config: UNetConfig, *, patch_size: int, image_channels: int) -> NoisePredictor:
+    if config.kind == "compact":
+        return CompactUNet(
             image_channels=image_channels,
             channels=config.channels,
             blocks=config.blocks,
             attention_levels=config.attention_levels,
             attention_heads=config.attention_heads,
             embedding=config.embedding,
-            groups=config.groups,
             dropout=config.dropout,
+            fold=config.fold,
+            patch_size=patch_size,
         )
-    return unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return UNet(
+        image_channels=image_channels,
+        channels=config.channels,
+        blocks=config.blocks,
+        attention_levels=config.attention_levels,
+        attention_heads=config.attention_heads,
+        embedding=config.embedding,
+        groups=config.groups,
+        dropout=config.dropout,
+    )

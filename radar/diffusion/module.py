@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from radar.config import DiffusionConfig, TrainingConfig
 from radar.diffusion.ema import ExponentialAverage
 from radar.diffusion.schedule import NoiseSchedule
-from radar.diffusion.unet import UNet
 from radar.errors import RunError
 from radar.seeds import generator, stream_seed
 
@@ -26,7 +25,7 @@ class DiffusionModule(lightning.LightningModule):
 
     def __init__(
         self,
-        unet: UNet,
+        unet: nn.Module,
         schedule: NoiseSchedule,
         *,
         diffusion: DiffusionConfig,

@@ -26,7 +26,7 @@ def _norm(channels: int, groups: int) -> nn.GroupNorm:
     return nn.GroupNorm(groups, channels)
 
 
-def _zero(layer: nn.Conv2d) -> nn.Conv2d:
+def zero(layer: nn.Conv2d) -> nn.Conv2d:
     """A layer that starts as zero, so that its residual branch starts as the identity."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
@@ -42,7 +42,7 @@ class ResidualBlock(nn.Module):
         self.first = nn.Sequential(_norm(inputs, groups), nn.SiLU(), nn.Conv2d(inputs, outputs, 3, padding=1))
         self.modulation = nn.Linear(embedding, 2 * outputs)
         self.norm = _norm(outputs, groups)
-        self.second = nn.Sequential(nn.SiLU(), nn.Dropout(dropout), _zero(nn.Conv2d(outputs, outputs, 3, padding=1)))
+        self.second = nn.Sequential(nn.SiLU(), nn.Dropout(dropout), zero(nn.Conv2d(outputs, outputs, 3, padding=1)))
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class SelfAttention(nn.Module):
         self.heads = heads
         self.norm = _norm(channels, groups)
         self.query_key_value = nn.Conv2d(channels, 3 * channels, 1)
-        self.project = _zero(nn.Conv2d(channels, channels, 1))
+        self.project = zero(nn.Conv2d(channels, channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         batch, channels, height, width = x.shape
@@ -141,7 +141,7 @@ class UNet(nn.Module):
                 self.grow.append(nn.Conv2d(width, channels[level - 1], 3, padding=1))
                 width = channels[level - 1]
         self.head = nn.Sequential(
-            _norm(width, groups), nn.SiLU(), _zero(nn.Conv2d(width, image_channels, 3, padding=1))
+            _norm(width, groups), nn.SiLU(), zero(nn.Conv2d(width, image_channels, 3, padding=1))
         )
 
     def forward(self, x: Tensor, timestep: Tensor) -> Tensor:

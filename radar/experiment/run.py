@@ -17,7 +17,8 @@ from radar.config import Config
 from radar.data.dataset import Dataset, LoadedImages, open_dataset
 from radar.data.manifest import manifest_text
 from radar.data.sample import Split
-from radar.diffusion.unet import UNet, parameter_count
+from radar.diffusion.build import NoisePredictor
+from radar.diffusion.unet import parameter_count
 from radar.errors import ConfigError, DataError
 from radar.experiment.clock import Clock
 from radar.experiment.environment import environment, peak_memory_mib
@@ -103,10 +104,10 @@ class Experiment:
             f"which cannot promise fewer false alarms than 1 in {count + 1}; add normal images",
         )
 
-    def train(self, publish: Callable[[Row], None]) -> Callable[[Tensor, Tensor, Report], UNet]:
+    def train(self, publish: Callable[[Row], None]) -> Callable[[Tensor, Tensor, Report], NoisePredictor]:
         """The training that `RadarMethod` calls: from the stored network, the last checkpoint or the beginning."""
 
-        def fit(train: Tensor, validation: Tensor, report: Report) -> UNet:
+        def fit(train: Tensor, validation: Tensor, report: Report) -> NoisePredictor:
             stored = self.directory.network
             if stored.exists():
                 self.remarks.append("an earlier attempt trained the network; it is used, and its time is not counted")

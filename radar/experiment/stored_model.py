@@ -12,8 +12,7 @@ import torch
 from omegaconf import OmegaConf
 
 from radar.config import Config
-from radar.diffusion.build import build_unet
-from radar.diffusion.unet import UNet
+from radar.diffusion.build import NoisePredictor, build_unet
 from radar.errors import RunError
 from radar.experiment.run_directory import RunDirectory
 from radar.files import write_atomically
@@ -31,15 +30,17 @@ def image_channels(config: Config) -> int:
     return _IMAGE_CHANNELS[config.dataset.image.channels]
 
 
-def save_network(path: Path, unet: UNet, history: History) -> None:
+def save_network(path: Path, unet: NoisePredictor, history: History) -> None:
     """Store weights and training history."""
     content = {"weights": {name: value.cpu() for name, value in unet.state_dict().items()}, "history": history}
     write_atomically(path, lambda file: torch.save(content, file))
 
 
-def load_network(path: Path, config: Config, device: torch.device) -> tuple[UNet, History]:
+def load_network(path: Path, config: Config, device: torch.device) -> tuple[NoisePredictor, History]:
     """The inverse of `save_network`. Raises `RunError` where the file does not fit `config`."""
-    unet = build_unet(config.unet, image_channels=image_channels(config), seed=config.seed)
+    unet = build_unet(
+        config.unet, patch_size=config.patch.size, image_channels=image_channels(config), seed=config.seed
+    )
     content = _load(path)
     try:
         unet.load_state_dict(content["weights"])

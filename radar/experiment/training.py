@@ -19,9 +19,8 @@ from torch import Tensor
 
 from radar.config import Config
 from radar.data.datamodule import PatchDataModule
-from radar.diffusion.build import build_schedule, build_unet
+from radar.diffusion.build import NoisePredictor, build_schedule, build_unet
 from radar.diffusion.module import DiffusionModule
-from radar.diffusion.unet import UNet
 from radar.errors import ConfigError, Interrupted, RunError
 from radar.files import write_atomically
 from radar.progress import Report
@@ -135,7 +134,7 @@ def train_network(
     checkpoints: Path,
     publish: Callable[[Row], None],
     report: Report,
-) -> tuple[UNet, list[Row]]:
+) -> tuple[NoisePredictor, list[Row]]:
     """Train on normals `(N, C, H, W)`; returns the averaged network on the training device, and the history.
 
     An interrupted training goes on from `checkpoints/last.ckpt` and ends at the weights of an uninterrupted one.
@@ -143,7 +142,7 @@ def train_network(
     _quiet_lightning()
     device = resolve_device(config)
     module = DiffusionModule(
-        build_unet(config.unet, image_channels=train.shape[1], seed=config.seed),
+        build_unet(config.unet, patch_size=config.patch.size, image_channels=train.shape[1], seed=config.seed),
         build_schedule(config.diffusion),
         diffusion=config.diffusion,
         training=config.training,

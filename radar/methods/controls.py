@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from radar.config import Config
-from radar.diffusion.build import build_unet
-from radar.diffusion.unet import UNet
+from radar.diffusion.build import NoisePredictor, build_unet
 from radar.methods.interface import MapMethod, Normals
 from radar.methods.radar import RadarMethod
 from radar.progress import Report
@@ -53,9 +52,15 @@ class RawSobel(MapMethod):
         return identity
 
 
-def untrained_unet(config: Config, image_channels: int) -> UNet:
+def untrained_unet(config: Config, image_channels: int) -> NoisePredictor:
     """The experiment's U-Net with random weights everywhere: layers that training starts at zero would predict nothing."""
-    unet = build_unet(config.unet, image_channels=image_channels, seed=config.seed, stream="untrained")
+    unet = build_unet(
+        config.unet,
+        patch_size=config.patch.size,
+        image_channels=image_channels,
+        seed=config.seed,
+        stream="untrained",
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(config.seed, "untrained", "zero layers"))
         for layer in unet.modules():

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from torch import Tensor
 
 from radar.config import Config
-from radar.diffusion.build import build_schedule
-from radar.diffusion.unet import UNet
+from radar.diffusion.build import NoisePredictor, build_schedule
 from radar.methods.interface import MapMethod, Normals
 from radar.progress import Report
 from radar.scoring.noise_map import NoiseMapper
 from radar.scoring.scorer import Mapper
 
-Train = Callable[[Tensor, Tensor, Report], UNet]
+Train = Callable[[Tensor, Tensor, Report], NoisePredictor]
 """Training and held-out normals `(N, C, H, W)` → the trained network, on the device that scores."""
 
 
@@ -31,7 +30,7 @@ class RadarMethod(MapMethod):
         return noise_mapper(self.config, self.train(normal.train.images, normal.validation.images, report))
 
 
-def noise_mapper(config: Config, unet: UNet) -> NoiseMapper:
+def noise_mapper(config: Config, unet: NoisePredictor) -> NoiseMapper:
     """The noise map that `config` describes, predicted by `unet`."""
     schedule = build_schedule(config.diffusion).to(next(unet.parameters()).device)
     return NoiseMapper(

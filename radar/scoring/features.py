@@ -11,8 +11,8 @@ FEATURE_NAMES = ("global_norm", "local_norm")
 
 def local_energy(edge_map: Tensor, window: int) -> Tensor:
     """Sum of squares inside every full `window` × `window` square: `(B, H, W)` → `(B, H − w + 1, W − w + 1)`."""
-    squares = edge_map.square()[:, None]
-    return F.avg_pool2d(squares, window, stride=1, divisor_override=1)[:, 0]
+    columns = F.avg_pool2d(edge_map.square()[:, None], (window, 1), stride=1, divisor_override=1)
+    return F.avg_pool2d(columns, (1, window), stride=1, divisor_override=1)[:, 0]
 
 
 def features(edge_map: Tensor, window: int) -> Tensor:

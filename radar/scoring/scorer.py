@@ -42,9 +42,10 @@ class Scores:
 def measure(noise_maps: Tensor, scoring: ScoringConfig) -> Measurement:
     """Edge maps and features of noise maps `(N, C, H, W)`.
 
-    Image by image: sums over a batch are split among threads according to its size, and the bits would follow.
+    As many at a time as share a network pass: sums over a batch are split among threads according to its size, and the
+    bits follow.
     """
-    edges = [edge_map(noise_map[None], scoring) for noise_map in noise_maps]
+    edges = [edge_map(part, scoring) for part in torch.split(noise_maps, scoring.images_per_pass)]
     rows = [features(edge, scoring.window) for edge in edges]
     maps = [anomaly_map(edge, scoring.smoothing) for edge in edges]
     return Measurement(torch.cat(maps), torch.cat(rows).double().cpu().numpy())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -28,11 +30,6 @@ class Tiling:
     corners: tuple[tuple[int, int], ...]
 
     @staticmethod
-    def whole(height: int, width: int) -> Tiling:
-        """One window: the whole map."""
-        return Tiling(height, width, ((0, 0),))
-
-    @staticmethod
     def overlapping(height: int, width: int, *, window: int, stride: int) -> Tiling:
         """Square windows every `stride` px that cover the map."""
         rows, columns = _offsets(height, window, stride), _offsets(width, window, stride)
@@ -43,16 +40,48 @@ class Tiling:
         windows = [maps[:, :, top : top + self.height, left : left + self.width] for top, left in self.corners]
         return torch.stack(windows, dim=1).flatten(0, 1)
 
-    def blend(self, windows: Tensor, height: int, width: int) -> Tensor:
-        """Windows `(B·K, C, h, w)` → maps `(B, C, H, W)`, the weighted mean where windows overlap."""
-        windows = windows.reshape(-1, len(self.corners), *windows.shape[1:])
-        if len(self.corners) == 1:
-            return windows[:, 0]
+    def add(self, windows: Tensor, total: Tensor) -> None:
+        """Add windows `(B·K, C, h, w)`, weighted, to the running sum `total` `(B, C, H, W)`."""
         weight = torch.outer(_taper(self.height), _taper(self.width)).float().to(windows.device)
-        total = windows.new_zeros(windows.shape[0], windows.shape[2], height, width)
-        norm = windows.new_zeros(height, width)
+        weighted = (weight * windows).reshape(-1, len(self.corners), *windows.shape[1:])
         for index, (top, left) in enumerate(self.corners):
-            place = (..., slice(top, top + self.height), slice(left, left + self.width))
-            total[place] += weight * windows[:, index]
-            norm[place] += weight
-        return total / norm
+            total[..., top : top + self.height, left : left + self.width] += weighted[:, index]
+
+    def weights(self, height: int, width: int) -> Tensor:
+        """What the weights of all windows sum to, `(H, W)` float32: divides a running sum into a weighted mean."""
+        rows, columns = torch.zeros(height, dtype=torch.float64), torch.zeros(width, dtype=torch.float64)
+        for top in {top for top, _ in self.corners}:
+            rows[top : top + self.height] += _taper(self.height)
+        for left in {left for _, left in self.corners}:
+            columns[left : left + self.width] += _taper(self.width)
+        return torch.outer(rows, columns).float()
+
+    def parts(self, count: int) -> Iterator[Tiling]:
+        """The same windows, at most `count` at a time."""
+        for start in range(0, len(self.corners), count):
+            yield Tiling(self.height, self.width, self.corners[start : start + count])
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What a network reads in one pass over part of a map, and what of its output is kept."""
+
+    read: tuple[slice, slice]  # rows and columns of the map
+    keep: tuple[slice, slice]  # rows and columns of the map
+    inner: tuple[slice, slice]  # the kept rows and columns, counted from the first one read
+
+
+def _spans(side: int, core: int, margin: int) -> Iterator[tuple[slice, slice, slice]]:
+    for start in range(0, side, core):
+        stop, first = min(side, start + core), max(0, start - margin)
+        yield (
+            slice(first, min(side, stop + margin)),
+            slice(start, stop),
+            slice(start - first, stop - first),
+        )
+
+
+def tiles(height: int, width: int, *, core: int, margin: int) -> Iterator[Tile]:
+    """Squares of `core` px that share a map out, each read with `margin` px around it where the map has them."""
+    for rows, columns in product(_spans(height, core, margin), _spans(width, core, margin)):
+        yield Tile(*((a, b) for a, b in zip(rows, columns, strict=True)))

@@ -27,7 +27,7 @@ class SteppedModule(DiffusionModule):
 def module(*, unet=None, seed=0, diffusion=None, **training) -> SteppedModule:
     diffusion = diffusion or diffusion_config()
     return SteppedModule(
-        unet or build_unet(unet_config(), image_channels=1, seed=seed),
+        unet or build_unet(unet_config(), patch_size=28, image_channels=1, seed=seed),
         build_schedule(diffusion),
         diffusion=diffusion,
         training=training_config(**training),
@@ -189,7 +189,7 @@ def test_it_learns_a_constant_set():
     """x_t of a known constant gives the noise away, so the loss must fall far below that of predicting nothing, 1."""
     diffusion = diffusion_config(timesteps=20, first_beta=0.1, last_beta=0.1)
     under_test = module(
-        unet=build_unet(unet_config(), image_channels=1, seed=0),
+        unet=build_unet(unet_config(), patch_size=28, image_channels=1, seed=0),
         diffusion=diffusion,
         learning_rate=5e-3,
         warmup_steps=10,

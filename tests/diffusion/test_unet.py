@@ -93,12 +93,12 @@ def test_only_attention_reaches_beyond_the_convolutions():
 )
 def test_presets_have_their_attention(composed, preset, expected):
     # per level: one for each block down and up; and the middle
-    assert attentions(build_unet(composed(f"unet={preset}").unet, image_channels=1, seed=0)) == expected
+    assert attentions(build_unet(composed(f"unet={preset}").unet, patch_size=28, image_channels=1, seed=0)) == expected
 
 
 def test_presets_are_ordered_by_size_and_the_default_is_small(composed):
     count = {
-        preset: parameter_count(build_unet(composed(f"unet={preset}").unet, image_channels=1, seed=0))
+        preset: parameter_count(build_unet(composed(f"unet={preset}").unet, patch_size=28, image_channels=1, seed=0))
         for preset in ("small", "attention", "large")
     }
     assert count["small"] < count["attention"] < count["large"]
@@ -111,7 +111,7 @@ def test_parameter_count_counts_by_hand():
 
 
 def test_the_first_prediction_is_zero():
-    unet = build_unet(unet_config(), image_channels=1, seed=0)
+    unet = build_unet(unet_config(), patch_size=28, image_channels=1, seed=0)
     with torch.inference_mode():
         assert not unet(torch.randn(2, 1, 14, 14), torch.tensor([1, 500])).any()
 
@@ -142,7 +142,7 @@ def test_dropout_acts_in_training_alone():
 
 
 def weights(seed, stream="initialisation") -> torch.Tensor:
-    unet = build_unet(unet_config(), image_channels=1, seed=seed, stream=stream)
+    unet = build_unet(unet_config(), patch_size=28, image_channels=1, seed=seed, stream=stream)
     return torch.cat([parameter.flatten() for parameter in unet.parameters()])
 
 
@@ -157,5 +157,5 @@ def test_weights_are_a_function_of_seed_and_stream():
 
 def test_building_leaves_the_global_generator_alone():
     before = torch.random.get_rng_state()
-    build_unet(unet_config(), image_channels=1, seed=0)
+    build_unet(unet_config(), patch_size=28, image_channels=1, seed=0)
     assert torch.equal(before, torch.random.get_rng_state())

@@ -104,7 +104,7 @@ def test_the_untrained_network_depends_on_the_seed_alone(composed):
 
 def test_the_untrained_network_is_not_the_one_that_training_starts_from(composed):
     config = composed(*SMALL)
-    start, untrained = build_unet(config.unet, image_channels=1, seed=0), untrained_unet(config, 1)
+    start, untrained = build_unet(config.unet, patch_size=28, image_channels=1, seed=0), untrained_unet(config, 1)
     assert not torch.equal(start.stem.weight, untrained.stem.weight)
 
 

@@ -12,6 +12,8 @@ def scoring_config(*, kernel=3, sigma=1.0, **changes) -> ScoringConfig:
         "field": "stitched",
         "stride": 4,
         "micro_batch": 4,
+        "tile": 64,
+        "images_per_pass": 1,
         "blur": BlurConfig(kernel=kernel, sigma=sigma),
         "edge": "sobel",
         "window": 3,

@@ -200,3 +200,43 @@ def test_stitched_is_the_blend_of_windows_scored_alone():
     weights = [math.sin(math.pi * (place + 0.5) / 8) ** 2 for place in (6, 2)]  # of column 6 in either window
     blended = (weights[0] * left[:, 6] + weights[1] * right[:, 2]) / sum(weights)
     torch.testing.assert_close(found[:, 6], blended, atol=1e-5, rtol=1e-5)
+
+
+COMPACT = {"kind": "compact", "channels": [8, 16], "attention_levels": [1], "fold": 2}
+
+
+@pytest.mark.parametrize(("height", "width"), [(130, 97), (64, 300), (40, 44)])
+@pytest.mark.parametrize("tile", [28, 60, 100])
+def test_tiles_give_the_map_of_one_pass(height, width, tile):
+    images, unet = pictures(2, height, width), random_unet(patch_size=14, **COMPACT)
+    one_pass, tiled = (
+        mapper(unet, patch_size=14, draws=0, field="whole", tile=side)(images, names(2)) for side in (1000, tile)
+    )
+    assert one_pass.std() > 0.05
+    torch.testing.assert_close(tiled, one_pass, atol=1e-5, rtol=1e-5)
+
+
+def test_tiles_bound_the_pixels_of_a_pass():
+    network = random_unet(patch_size=14, **COMPACT)
+    sides: list[int] = []
+    network.register_forward_pre_hook(lambda module, inputs: sides.extend(inputs[0].shape[-2:]))
+    mapper(network, patch_size=14, draws=0, field="whole", tile=64)(pictures(1, 400, 300), names(1))
+    assert len(sides) == 2 * 7 * 5
+    assert max(sides) <= 64 + 2 * (network.halo + network.grid)
+
+
+@FIELDS
+@pytest.mark.parametrize("size", [2, 3, 16])
+def test_images_that_share_a_pass_agree_with_images_alone(field, size):
+    images = pictures(5, 24, 20)
+    unet = random_unet()
+    alone, together = (
+        mapper(unet, patch_size=12, field=field, images_per_pass=count)(images, names(5)) for count in (1, size)
+    )
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_images_per_pass_are_that_many():
+    network = Scaled()
+    mapper(network, field="whole", images_per_pass=2)(pictures(5), names(5))
+    assert [shape[0] for shape in network.passes] == [2, 2, 1]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from radar.scoring.tiling import Tiling
+from radar.scoring.tiling import Tiling, tiles
 
 CASES = [  # height, width, window, stride
     (100, 100, 28, 14),
@@ -20,6 +20,15 @@ CASES = [  # height, width, window, stride
     (10, 10, 1, 1),
     (11, 10, 10, 10),
 ]
+
+
+def blend(tiling: Tiling, windows: torch.Tensor, height: int, width: int, part: int = 1000) -> torch.Tensor:
+    """The weighted mean of windows that are added a few at a time."""
+    total = torch.zeros(windows.shape[0] // len(tiling.corners), windows.shape[1], height, width)
+    by_image = windows.reshape(len(total), len(tiling.corners), *windows.shape[1:])
+    for index, few in enumerate(tiling.parts(part)):
+        few.add(by_image[:, index * part : (index + 1) * part].flatten(0, 1), total)
+    return total / tiling.weights(height, width)
 
 
 def named(case: tuple[int, int, int, int]) -> str:
@@ -55,7 +64,8 @@ def test_cut_then_blend_is_the_identity(case):
     maps = torch.randn(3, 2, height, width)
     windows = tiling.cut(maps)
     assert windows.shape == (3 * len(tiling.corners), 2, window, window)
-    torch.testing.assert_close(tiling.blend(windows, height, width), maps, atol=1e-5, rtol=1e-5)
+    for part in (1, 3, 1000):
+        torch.testing.assert_close(blend(tiling, windows, height, width, part), maps, atol=1e-5, rtol=1e-5)
 
 
 def test_windows_of_one_map_lie_side_by_side():
@@ -85,12 +95,20 @@ def test_blending_is_the_mean_weighted_by_squared_sines(case):
                         total += taper[0] * taper[1] * part[y, x]
                         norm += taper[0] * taper[1]
                 expected[image, row, column] = total / norm
-    np.testing.assert_allclose(tiling.blend(windows, height, width)[:, 0].numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(blend(tiling, windows, height, width)[:, 0].numpy(), expected, atol=1e-5)
 
 
-def test_whole_is_one_window():
-    tiling = Tiling.whole(7, 9)
-    maps = torch.randn(4, 3, 7, 9)
-    assert torch.equal(tiling.cut(maps), maps)
-    assert torch.equal(tiling.blend(tiling.cut(maps), 7, 9), maps)
-    assert tiling == Tiling(7, 9, ((0, 0),))
+@pytest.mark.parametrize(
+    ("height", "width", "core", "margin"), [(100, 70, 28, 28), (20, 20, 64, 8), (57, 90, 28, 56), (28, 56, 28, 0)]
+)
+def test_tiles_share_a_map_out(height, width, core, margin):
+    kept = np.zeros((height, width), int)
+    for tile in tiles(height, width, core=core, margin=margin):
+        kept[tile.keep] += 1
+        read = np.arange(height * width).reshape(height, width)[tile.read]
+        assert np.array_equal(read[tile.inner], np.arange(height * width).reshape(height, width)[tile.keep])
+        for read_axis, keep_axis, side in zip(tile.read, tile.keep, (height, width), strict=True):
+            assert read_axis.start == max(0, keep_axis.start - margin)
+            assert read_axis.stop == min(side, keep_axis.stop + margin)
+            assert keep_axis.stop - keep_axis.start <= core
+    assert (kept == 1).all()

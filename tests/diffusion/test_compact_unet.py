@@ -1,0 +1,148 @@
+"""The compact U-Net: its parts against NumPy, and that no output depends on more of the map than it says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from network_builders import random_unet
+
+from radar.diffusion.build import build_unet
+from radar.diffusion.compact_unet import CompactUNet, PositionNorm, WindowAttention
+
+COMPACT = {"kind": "compact", "channels": [8, 16], "attention_levels": [1], "fold": 2}
+DEEP = {"kind": "compact", "channels": [4, 8, 8], "attention_levels": [1, 2], "fold": 2, "blocks": 2}
+
+
+def compact(patch_size: int = 28, *, image_channels: int = 1, **changes) -> CompactUNet:
+    unet = random_unet(patch_size=patch_size, image_channels=image_channels, **(COMPACT | changes))
+    assert isinstance(unet, CompactUNet)
+    return unet
+
+
+@pytest.mark.parametrize("channels", [1, 3], ids=["grey", "rgb"])
+@pytest.mark.parametrize("size", [(14, 14), (28, 28), (25, 31), (57, 90), (3, 5)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("kind", [COMPACT, DEEP, COMPACT | {"fold": 1}, COMPACT | {"fold": 4}], ids=["two", "three", "fold1", "fold4"])
+def test_output_has_the_shape_of_the_input(kind, size, channels):
+    with torch.inference_mode():
+        predicted = compact(image_channels=channels, **kind)(torch.randn(2, channels, *size), torch.tensor([1, 1000]))
+    assert predicted.shape == (2, channels, *size)
+    assert predicted.isfinite().all() and predicted.std() > 0.01
+
+
+def test_norm_is_over_the_channels_of_one_position():
+    x = torch.randn(2, 6, 3, 4)
+    values = x.numpy()
+    mean, variance = values.mean(axis=1, keepdims=True), values.var(axis=1, keepdims=True)
+    np.testing.assert_allclose(PositionNorm()(x).numpy(), (values - mean) / np.sqrt(variance + 1e-5), atol=1e-5)
+
+
+def attended_by_hand(attention: WindowAttention, window: np.ndarray) -> np.ndarray:
+    """Softmax attention over the positions of one window `(C, n)`, with the layer's own weights, in NumPy."""
+    channels = len(window)
+    normed = (window - window.mean(axis=0)) / np.sqrt(window.var(axis=0) + 1e-5)
+    packed = attention.query_key_value.weight.detach().numpy()[:, :, 0, 0] @ normed
+    packed += attention.query_key_value.bias.detach().numpy()[:, None]
+    heads_out = []
+    for part in np.array_split(np.arange(channels), attention.heads):
+        query, key, value = (packed[start + part] for start in (0, channels, 2 * channels))
+        logits = query.T @ key / math.sqrt(len(part))
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        heads_out.append(value @ (weights / weights.sum(axis=1, keepdims=True)).T)
+    projected = attention.project.weight.detach().numpy()[:, :, 0, 0] @ np.concatenate(heads_out)
+    return window + projected + attention.project.bias.detach().numpy()[:, None]
+
+
+@pytest.mark.parametrize("size", [(4, 4), (3, 4), (8, 4), (9, 10), (2, 11), (12, 8)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_attention_stays_in_windows_of_a_fixed_grid(size):
+    """Windows of 4 at 0, 4, 8, …; where the side is no multiple, the last one ends at the border and owns what is left."""
+    torch.manual_seed(0)
+    attention = WindowAttention(8, heads=2, window=4)
+    torch.nn.init.normal_(attention.project.weight)
+    x = torch.randn(2, 8, *size)
+    with torch.no_grad():
+        found = attention(x).numpy()
+    expected = np.zeros_like(found)
+    for image, values in enumerate(x.numpy()):
+        for top in range(0, size[0], 4):
+            for left in range(0, size[1], 4):
+                rows = slice(max(0, min(top, size[0] - 4)), top + 4)
+                columns = slice(max(0, min(left, size[1] - 4)), left + 4)
+                window = values[:, rows, columns]
+                result = attended_by_hand(attention, window.reshape(8, -1)).reshape(window.shape)
+                own = result[:, top - rows.start :, left - columns.start :]
+                expected[image, :, top : top + 4, left : left + 4] = own
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_side_that_the_levels_do_not_divide_is_continued():
+    unet, image = compact(), torch.randn(1, 1, 30, 27)
+    padded = torch.nn.functional.pad(image, (0, 1, 0, 2), mode="replicate")
+    with torch.inference_mode():
+        expected = unet(padded, torch.tensor([10]))[..., :30, :27]
+        torch.testing.assert_close(unet(image, torch.tensor([10])), expected)
+
+
+KINDS = pytest.mark.parametrize(
+    "changes",
+    [{}, {"attention_levels": []}, {"fold": 1}, {"fold": 4, "channels": [8]}, {"blocks": 2}, DEEP],
+    ids=["default", "no_attention", "fold1", "one_level", "two_blocks", "three_levels"],
+)
+
+
+@KINDS
+def test_output_beyond_the_halo_does_not_change(changes):
+    unet = compact(**changes)
+    image = torch.randn(1, 1, 64, 16 * 28)
+    first = 8 * 28  # from this column on the image changes; the columns before are squares on the grid
+    other = image.clone()
+    other[..., first:] += 1
+    with torch.inference_mode():
+        changed = (unet(image, torch.tensor([10])) - unet(other, torch.tensor([10]))).abs().amax(dim=(0, 1, 2)) > 1e-6
+    reach = first - int(changed.nonzero()[0])
+    assert 0 < reach <= unet.halo
+    assert unet.halo - reach < unet.grid  # it is no idle bound either
+
+
+@KINDS
+def test_a_tile_with_its_halo_is_the_same_part_of_the_whole(changes):
+    unet = compact(**changes)
+    image = torch.randn(1, 1, 100, 20 * 28 + 13)
+    margin = -(-unet.halo // unet.grid) * unet.grid
+    start, stop = margin + unet.grid, margin + 3 * unet.grid
+    with torch.inference_mode():
+        whole = unet(image, torch.tensor([10]))
+        tile = unet(image[..., start - margin : stop + margin].contiguous(), torch.tensor([10]))
+    torch.testing.assert_close(tile[..., margin:-margin], whole[..., start:stop], atol=1e-5, rtol=1e-5)
+
+
+def test_the_first_prediction_is_zero(composed):
+    unet = build_unet(composed("unet=compact").unet, patch_size=28, image_channels=1, seed=0)
+    with torch.inference_mode():
+        assert not unet(torch.randn(2, 1, 28, 28), torch.tensor([1, 500])).any()
+
+
+@pytest.mark.parametrize("levels", [[], [0, 1]], ids=["no_attention", "attention"])
+def test_gradients_reach_every_parameter(levels):
+    unet = compact(attention_levels=levels).train()
+    unet(torch.randn(2, 1, 28, 28), torch.tensor([1, 700])).square().mean().backward()
+    assert [name for name, weight in unet.named_parameters() if weight.grad is None or not weight.grad.any()] == []
+
+
+def test_the_timestep_changes_the_output_of_its_own_image_alone():
+    image = torch.randn(1, 1, 28, 28).expand(3, 1, 28, 28)
+    with torch.inference_mode():
+        first, again, later = compact()(image, torch.tensor([1, 1, 400]))
+    torch.testing.assert_close(first, again)
+    assert (first - later).abs().max() > 1e-2
+
+
+def test_dropout_acts_in_training_alone():
+    unet = compact(dropout=0.5)
+    image, timestep = torch.randn(1, 1, 12, 12), torch.tensor([1])
+    with torch.inference_mode():
+        assert torch.equal(unet(image, timestep), unet(image, timestep))
+        unet.train()
+        assert not torch.equal(unet(image, timestep), unet(image, timestep))
