@@ -149,7 +149,9 @@ class ScoringConfig:
     stride: int = _number(minimum=1)  # px between stitched windows
     micro_batch: int = _number(minimum=1)  # most windows per network pass
     tile: int = _number(minimum=1)  # px per side of what one pass over a whole image keeps; kind compact alone
-    images_per_pass: int = _number(minimum=1)  # 1: scores do not depend, to the bit, on the other images; more suit a GPU
+    images_per_pass: int = _number(
+        minimum=1
+    )  # 1: scores do not depend, to the bit, on the other images; more suit a GPU
     blur: BlurConfig = _section(BlurConfig)
     edge: str = _choice("sobel", "none")
     smoothing: float = _number(
@@ -201,6 +203,10 @@ class TrainerConfig:
     devices: int = _number(minimum=1)
     strategy: str = _choice("auto", "ddp")
     precision: str = _choice("32-true", "bf16-mixed", "16-mixed")
+    matmul_precision: str = _choice("highest", "high", "medium")  # of float32 products; high: TF32 on a GPU
+    compile: str = _choice(
+        "none", "default", "reduce-overhead"
+    )  # of the training step, by torch.compile; the last with CUDA graphs
     threads: Optional[int] = _number(minimum=1)  # CPU threads; null: torch's own choice
     deterministic: bool = MISSING  # refuse GPU kernels whose bits vary from run to run
     stack: str = _choice("auto", "device", "host")  # where the training images lie

@@ -69,7 +69,9 @@ def training_rate(config: Config, images: torch.Tensor) -> float:
 
 def scoring_times(config: Config, images: torch.Tensor) -> tuple[float, float]:
     """Milliseconds per image: in one call for all `images`, and for one image alone."""
-    unet = build_unet(config.unet, patch_size=28, image_channels=image_channels(config), seed=config.seed).to(resolve_device(config))
+    unet = build_unet(config.unet, patch_size=28, image_channels=image_channels(config), seed=config.seed).to(
+        resolve_device(config)
+    )
     mapper = noise_mapper(config, unet)
 
     def score(count: int) -> float:

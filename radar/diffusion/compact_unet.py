@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -39,19 +40,27 @@ class CompactBlock(nn.Module):
         return result
 
 
-def _window_starts(side: int, window: int) -> list[int]:
-    """Starts of the windows along one side: a fixed grid, whose last window is moved back to end at the border."""
-    return [*range(0, side - window, window), max(0, side - window)]
+def _side(side: int, window: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Starts of the windows along one side, and the number of the window that each position belongs to.
+
+    Windows lie on a fixed grid; where the side is no multiple, the last one is moved back to end at the border.
+    """
+    starts = torch.arange(0, side, window, device=device).clamp(max=side - window)
+    owner = torch.arange(side, device=device).div(window, rounding_mode="floor")
+    return starts, owner
 
 
-def _gather(side: int, window: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Positions of all windows one after the other, and for each position of the side where to find it among them."""
-    window = min(window, side)
-    starts = torch.tensor(_window_starts(side, window), device=device)
-    there = (starts[:, None] + torch.arange(window, device=device)).flatten()
-    position = torch.arange(side, device=device)
-    index = position.div(window, rounding_mode="floor").clamp(max=len(starts) - 1)
-    return there, index * window + position - starts[index]
+def window_positions(height: int, width: int, window: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Positions `(windows, h·w)` of a map's windows, row by row, and where each position stands among them, `(H·W,)`."""
+    high, wide = min(window, height), min(window, width)
+    (tops, row_owner), (lefts, column_owner) = _side(height, high, device), _side(width, wide, device)
+    inside = torch.arange(high, device=device)[:, None] * width + torch.arange(wide, device=device)
+    corners = tops[:, None] * width + lefts
+    positions = corners.reshape(-1, 1) + inside.reshape(1, -1)
+    row = torch.arange(height, device=device) - tops[row_owner]
+    column = torch.arange(width, device=device) - lefts[column_owner]
+    owner = row_owner[:, None] * len(lefts) + column_owner
+    return positions, (owner * high * wide + row[:, None] * wide + column).flatten()
 
 
 class WindowAttention(nn.Module):
@@ -74,26 +83,23 @@ class WindowAttention(nn.Module):
 
     def _attended(self, packed: Tensor) -> Tensor:
         """Projected positions `(B, 3C, H, W)` → values `(B, C, H, W)`, window by window."""
-        height, width = packed.shape[-2:]
-        packed = packed.permute(0, 2, 3, 1)
+        batch, _, height, width = packed.shape
+        packed = packed.permute(0, 2, 3, 1).reshape(batch, height * width, -1)
         if height <= self.window and width <= self.window:
-            return self._attend(packed).permute(0, 3, 1, 2)
-        rows, row_of = _gather(height, self.window, packed.device)
-        columns, column_of = _gather(width, self.window, packed.device)
-        high, wide = min(self.window, height), min(self.window, width)
-        grid = (len(packed), len(rows) // high, len(columns) // wide)
-        windows = packed[:, rows][:, :, columns].reshape(*grid[:2], high, grid[2], wide, -1).transpose(2, 3)
-        attended = self._attend(windows.reshape(-1, high, wide, windows.shape[-1]))
-        attended = attended.reshape(*grid, high, wide, -1).transpose(2, 3).reshape(grid[0], len(rows), len(columns), -1)
-        return attended[:, row_of][:, :, column_of].permute(0, 3, 1, 2)
+            attended = self._attend(packed)
+        else:
+            positions, place = window_positions(height, width, self.window, packed.device)
+            windows = packed.index_select(1, positions.flatten()).reshape(-1, positions.shape[1], packed.shape[-1])
+            attended = self._attend(windows).reshape(batch, positions.numel(), -1).index_select(1, place)
+        return attended.reshape(batch, height, width, -1).permute(0, 3, 1, 2)
 
     def _attend(self, packed: Tensor) -> Tensor:
-        """Windows `(N, h, w, 3C)` → `(N, h, w, C)`."""
-        count, height, width, channels = packed.shape
-        heads = packed.reshape(count, height * width, 3, self.heads, channels // (3 * self.heads))
+        """Windows `(N, n, 3C)` → `(N, n, C)`."""
+        count, positions, channels = packed.shape
+        heads = packed.reshape(count, positions, 3, self.heads, channels // (3 * self.heads))
         query, key, value = heads.permute(2, 0, 3, 1, 4).unbind(0)
         attended = F.scaled_dot_product_attention(query, key, value)
-        return attended.transpose(1, 2).reshape(count, height, width, channels // 3)
+        return attended.transpose(1, 2).reshape(count, positions, channels // 3)
 
 
 class CompactUNet(nn.Module):
@@ -122,6 +128,7 @@ class CompactUNet(nn.Module):
         self.fold = fold
         self.stride = fold * 2 ** (len(channels) - 1)  # px per position of the coarsest level
         self.patch_size = patch_size
+        self._stack_reach = 2 * blocks  # positions, one for each 3×3 convolution
         self.sinusoid_width = channels[0] * 4
         self.embed = nn.Sequential(
             nn.Linear(self.sinusoid_width, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
@@ -139,9 +146,9 @@ class CompactUNet(nn.Module):
         self.stem = nn.Conv2d(image_channels * fold**2, channels[0], 3, padding=1)
         self.down = nn.ModuleList(stack(width) for width in channels)
         self.attention = nn.ModuleList(attention(level, width) for level, width in enumerate(channels))
-        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(channels, channels[1:], strict=False))
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(channels))
         self.up = nn.ModuleList(stack(width) for width in channels)
-        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in zip(channels, channels[1:], strict=False))
+        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(channels))
         self.head = nn.Sequential(
             PositionNorm(), nn.SiLU(), zero(nn.Conv2d(channels[0], image_channels * fold**2, 3, padding=1))
         )
@@ -149,19 +156,19 @@ class CompactUNet(nn.Module):
     @property
     def grid(self) -> int:
         """Side of an attention window in px: the patch, as the levels see it."""
-        return math.ceil(self.patch_size / self.stride) * self.stride
+        return _multiple(self.patch_size, self.stride)
 
     @property
     def halo(self) -> int:
         """How far beyond a square on the `grid` its output depends on the input, in px; from the output backwards."""
         reach = self.fold  # the head's convolution
         strides = [self.fold * 2**level for level in range(len(self.up))]
-        for level, stride in enumerate(strides):
-            reach = _multiple(reach, stride) + 2 * len(self.up[level]) * stride  # type: ignore[arg-type]
+        for stride in strides:
+            reach = _multiple(reach, stride) + self._stack_reach * stride
         for level, stride in reversed(list(enumerate(strides))):
             if isinstance(self.attention[level], WindowAttention):
                 reach = _multiple(reach, self.grid)
-            reach = _multiple(reach, stride) + 2 * len(self.down[level]) * stride  # type: ignore[arg-type]
+            reach = _multiple(reach, stride) + self._stack_reach * stride
         return reach + self.fold  # the stem's convolution
 
     def forward(self, x: Tensor, timestep: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -15,6 +16,9 @@ from radar.diffusion.ema import ExponentialAverage
 from radar.diffusion.schedule import NoiseSchedule
 from radar.errors import RunError
 from radar.seeds import generator, stream_seed
+
+Predict = Callable[[Tensor, Tensor], Tensor]
+"""Noisy patches `(B, C, p, p)` and timesteps `(B,)` → predicted noise."""
 
 
 class DiffusionModule(lightning.LightningModule):
@@ -32,6 +36,7 @@ class DiffusionModule(lightning.LightningModule):
         training: TrainingConfig,
         seed: int,
         fused: bool,
+        compile_mode: str | None = None,
     ) -> None:
         super().__init__()
         self.unet = unet
@@ -40,13 +45,15 @@ class DiffusionModule(lightning.LightningModule):
         self.training_config = training
         self.seed = seed
         self.fused = fused
+        # the function alone is compiled: a compiled module would be stored beside the plain one
+        self.predict = unet.forward if compile_mode is None else torch.compile(unet.forward, mode=compile_mode)
         self.drops_out = any(isinstance(layer, nn.Dropout) and layer.p > 0 for layer in unet.modules())
         self.ema = ExponentialAverage(unet, decay=training.ema_decay)
         self.average = self.ema.average  # a submodule, so that it moves, is stored and is restored with the rest
         self._loss_sum = torch.zeros(())
         self._first_step = 0
 
-    def loss(self, network: nn.Module, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
+    def loss(self, network: Predict, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
         """Mean squared error of ε̂ per image, `(B,)`."""
         predicted = network(self.schedule(clean, noise, timestep), timestep)
         return F.mse_loss(predicted.float(), noise, reduction="none").mean(dim=(1, 2, 3))
@@ -65,7 +72,7 @@ class DiffusionModule(lightning.LightningModule):
         stream = generator(self.device, self.seed, "training", self.global_rank, self.global_step)
         timestep = self.draw_timesteps(len(patches), stream)
         noise = torch.randn(patches.shape, generator=stream, device=self.device)
-        loss = self.loss(self.unet, patches, noise, timestep).mean()
+        loss = self.loss(self.predict, patches, noise, timestep).mean()
         self._loss_sum += loss.detach()
         return loss
 
@@ -103,6 +110,18 @@ class DiffusionModule(lightning.LightningModule):
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip here: Lightning refuses to before a fused step in mixed precision, which only a gradient scaler would spoil."""
+        if self.fused and gradient_clip_val:
+            nn.utils.clip_grad_norm_(self.unet.parameters(), gradient_clip_val)
+        else:
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def learning_rate_factor(self, step: int) -> float:
         """Linear warm-up, then constant or half a cosine down to zero at the last step."""

@@ -140,9 +140,7 @@ class UNet(nn.Module):
             if level:
                 self.grow.append(nn.Conv2d(width, channels[level - 1], 3, padding=1))
                 width = channels[level - 1]
-        self.head = nn.Sequential(
-            _norm(width, groups), nn.SiLU(), zero(nn.Conv2d(width, image_channels, 3, padding=1))
-        )
+        self.head = nn.Sequential(_norm(width, groups), nn.SiLU(), zero(nn.Conv2d(width, image_channels, 3, padding=1)))
 
     def forward(self, x: Tensor, timestep: Tensor) -> Tensor:
         embedding = self.embed(timestep_embedding(timestep, self.sinusoid_width))

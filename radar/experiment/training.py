@@ -15,7 +15,7 @@ import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from torch import Tensor
+from torch import Tensor, nn
 
 from radar.config import Config
 from radar.data.datamodule import PatchDataModule
@@ -135,20 +135,39 @@ def train_network(
     publish: Callable[[Row], None],
     report: Report,
 ) -> tuple[NoisePredictor, list[Row]]:
-    """Train on normals `(N, C, H, W)`; returns the averaged network on the training device, and the history.
+    """Train the network of `config` on normals `(N, C, H, W)`; returns its average on the training device, and the history.
 
     An interrupted training goes on from `checkpoints/last.ckpt` and ends at the weights of an uninterrupted one.
     """
+    unet = build_unet(config.unet, patch_size=config.patch.size, image_channels=train.shape[1], seed=config.seed)
+    average, rows = fit_network(
+        unet, config, train, validation, checkpoints=checkpoints, publish=publish, report=report
+    )
+    return average, rows  # type: ignore[return-value]
+
+
+def fit_network(
+    network: nn.Module,
+    config: Config,
+    train: Tensor,
+    validation: Tensor,
+    *,
+    checkpoints: Path,
+    publish: Callable[[Row], None],
+    report: Report,
+) -> tuple[nn.Module, list[Row]]:
+    """Train any network that maps `(B, C, p, p)` and timesteps `(B,)` to noise, as `train_network` does."""
     _quiet_lightning()
     device = resolve_device(config)
+    torch.set_float32_matmul_precision(config.trainer.matmul_precision)
     module = DiffusionModule(
-        build_unet(config.unet, patch_size=config.patch.size, image_channels=train.shape[1], seed=config.seed),
+        network,
         build_schedule(config.diffusion),
         diffusion=config.diffusion,
         training=config.training,
         seed=config.seed,
-        # Lightning does not clip gradients before a fused step in mixed precision
-        fused=config.trainer.precision == "32-true",
+        fused=config.trainer.precision != "16-mixed",  # a fused step would undo the gradient scaling after the clipping
+        compile_mode=None if config.trainer.compile == "none" else config.trainer.compile,
     )
     data = PatchDataModule(
         train, validation, patch=config.patch, training=config.training, trainer=config.trainer, seed=config.seed
@@ -167,7 +186,7 @@ def train_network(
     if spawned:
         history.publish = publish
         history.load_state_dict(torch.load(last, map_location="cpu", weights_only=True)["callbacks"][history.state_key])
-    return module.average.to(device), history.rows  # type: ignore[return-value]
+    return module.average.to(device), history.rows
 
 
 def _sound(checkpoint: Path) -> str | None:

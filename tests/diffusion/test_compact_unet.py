@@ -23,8 +23,12 @@ def compact(patch_size: int = 28, *, image_channels: int = 1, **changes) -> Comp
 
 
 @pytest.mark.parametrize("channels", [1, 3], ids=["grey", "rgb"])
-@pytest.mark.parametrize("size", [(14, 14), (28, 28), (25, 31), (57, 90), (3, 5)], ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("kind", [COMPACT, DEEP, COMPACT | {"fold": 1}, COMPACT | {"fold": 4}], ids=["two", "three", "fold1", "fold4"])
+@pytest.mark.parametrize(
+    "size", [(14, 14), (28, 28), (25, 31), (57, 90), (3, 5)], ids=lambda size: f"{size[0]}x{size[1]}"
+)
+@pytest.mark.parametrize(
+    "kind", [COMPACT, DEEP, COMPACT | {"fold": 1}, COMPACT | {"fold": 4}], ids=["two", "three", "fold1", "fold4"]
+)
 def test_output_has_the_shape_of_the_input(kind, size, channels):
     with torch.inference_mode():
         predicted = compact(image_channels=channels, **kind)(torch.randn(2, channels, *size), torch.tensor([1, 1000]))
@@ -55,7 +59,9 @@ def attended_by_hand(attention: WindowAttention, window: np.ndarray) -> np.ndarr
     return window + projected + attention.project.bias.detach().numpy()[:, None]
 
 
-@pytest.mark.parametrize("size", [(4, 4), (3, 4), (8, 4), (9, 10), (2, 11), (12, 8)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    "size", [(4, 4), (3, 4), (8, 4), (9, 10), (2, 11), (12, 8)], ids=lambda size: f"{size[0]}x{size[1]}"
+)
 def test_attention_stays_in_windows_of_a_fixed_grid(size):
     """Windows of 4 at 0, 4, 8, …; where the side is no multiple, the last one ends at the border and owns what is left."""
     torch.manual_seed(0)
