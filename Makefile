@@ -44,8 +44,9 @@ format: $(READY)  ## let ruff format and mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## start-up, training and scoring speed of this machine, into outputs/benchmark.json
-	$(BIN)/python scripts/benchmark.py
+bench: $(READY)  ## speed of this machine beside diffusers and MONAI, into outputs/benchmark.json (about ten minutes)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/python -m scripts.benchmark
 
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -45,13 +45,20 @@ class DiffusionModule(lightning.LightningModule):
         self.training_config = training
         self.seed = seed
         self.fused = fused
-        # the function alone is compiled: a compiled module would be stored beside the plain one
-        self.predict = unet.forward if compile_mode is None else torch.compile(unet.forward, mode=compile_mode)
+        self.compile_mode = compile_mode
+        self.predict: Predict = unet.forward
         self.drops_out = any(isinstance(layer, nn.Dropout) and layer.p > 0 for layer in unet.modules())
         self.ema = ExponentialAverage(unet, decay=training.ema_decay)
         self.average = self.ema.average  # a submodule, so that it moves, is stored and is restored with the rest
         self._loss_sum = torch.zeros(())
         self._first_step = 0
+
+    def setup(self, stage: str) -> None:
+        if (
+            self.compile_mode is not None
+        ):  # here, and not before, because a compiled function cannot be sent to a process
+            # the function alone: a compiled module would be stored beside the plain one
+            self.predict = torch.compile(self.unet.forward, mode=self.compile_mode)
 
     def loss(self, network: Predict, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
         """Mean squared error of ε̂ per image, `(B,)`."""

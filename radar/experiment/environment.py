@@ -42,8 +42,12 @@ def describe_device(device: torch.device) -> str:
 
 def peak_memory_mib() -> float:
     """Largest resident memory of this process so far, MiB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux hands ru_maxrss on from the process that started this one
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1024 if platform.system() == "Linux" else peak / 1024**2
+    return peak / 1024**2 if platform.system() == "Darwin" else peak / 1024
 
 
 def environment(device: torch.device, manifest_hash: str) -> dict[str, Any]:

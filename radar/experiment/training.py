@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -155,8 +155,12 @@ def fit_network(
     checkpoints: Path,
     publish: Callable[[Row], None],
     report: Report,
+    followers: Sequence[Callback] = (),
 ) -> tuple[nn.Module, list[Row]]:
-    """Train any network that maps `(B, C, p, p)` and timesteps `(B,)` to noise, as `train_network` does."""
+    """Train any network that maps `(B, C, p, p)` and timesteps `(B,)` to noise, as `train_network` does.
+
+    `followers` are called beside the trainer's own callbacks.
+    """
     _quiet_lightning()
     device = resolve_device(config)
     torch.set_float32_matmul_precision(config.trainer.matmul_precision)
@@ -174,7 +178,9 @@ def fit_network(
     )
     spawned = config.trainer.strategy == "ddp"  # then neither a dashboard nor a progress bar can follow
     history = History(_drop if spawned else publish)
-    callbacks: list[Callback] = [history] if spawned else [history, StepReport(report, config.training.max_steps)]
+    callbacks: list[Callback] = [history, *followers]
+    if not spawned:
+        callbacks.append(StepReport(report, config.training.max_steps))
     last = checkpoints / "last.ckpt"
     trainer = _trainer(config, device, checkpoints, callbacks)
     try:

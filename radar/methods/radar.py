@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from radar.config import Config
 from radar.diffusion.build import NoisePredictor, build_schedule
@@ -30,7 +30,7 @@ class RadarMethod(MapMethod):
         return noise_mapper(self.config, self.train(normal.train.images, normal.validation.images, report))
 
 
-def noise_mapper(config: Config, unet: NoisePredictor) -> NoiseMapper:
+def noise_mapper(config: Config, unet: nn.Module) -> NoiseMapper:
     """The noise map that `config` describes, predicted by `unet`."""
     schedule = build_schedule(config.diffusion).to(next(unet.parameters()).device)
     return NoiseMapper(

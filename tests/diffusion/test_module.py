@@ -213,3 +213,17 @@ def test_it_learns_a_constant_set():
     with torch.no_grad():
         averaged = under_test.loss(under_test.average, patches[:1].expand_as(noise), noise, torch.arange(64) % 20 + 1)
     assert averaged.mean() < 0.1
+
+
+@pytest.mark.parametrize("limit", [0.5, 1e9])
+def test_a_fused_step_clips_the_gradient_to_its_norm(limit):
+    under_test = module()
+    under_test.fused = True
+    under_test.training_step(torch.randn(4, 1, 14, 14), 0).backward()
+    weights = [weight for weight in under_test.unet.parameters() if weight.grad is not None]
+    for weight in weights:
+        weight.grad.add_(1.0)
+    before = math.sqrt(sum(weight.grad.square().sum().item() for weight in weights))
+    under_test.configure_gradient_clipping(torch.optim.SGD(weights, lr=1.0), limit)
+    after = math.sqrt(sum(weight.grad.square().sum().item() for weight in weights))
+    assert after == pytest.approx(min(before, limit), rel=1e-4)

@@ -1,0 +1,71 @@
+"""Score a finished run again at other overlaps, and print what quality and cost each has.
+
+    python -m scripts.overlap RUN… [--strides 4 7 14 24 28] [--out docs/results/overlap.jsonl]
+
+The network stays as it was trained; noise maps, the detector and its threshold are made anew for each overlap, from normal images
+alone. Milliseconds are those of an image from noise map to decision, in this one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from radar.experiment.environment import environment
+from radar.experiment.stored_model import load_scorer
+from radar.methods.radar import noise_mapper
+from scripts.examination import examination
+
+
+def overlaps(path: Path, strides: list[int]) -> list[dict[str, Any]]:
+    """One row per stride, and one for the whole image in one pass."""
+    scorer, config = load_scorer(path)
+    network = scorer.mapper.network  # type: ignore[attr-defined]
+    dataset, images = examination(config)
+    rows = []
+    for stride in (*strides, None):
+        field = "whole" if stride is None else "stitched"
+        changed = replace(config, scoring=replace(config.scoring, field=field, stride=stride or config.scoring.stride))
+        began = time.perf_counter()
+        quality = images.aurocs(changed, noise_mapper(changed, network))
+        spent = time.perf_counter() - began
+        rows.append(
+            {
+                "dataset": config.dataset.name,
+                "unet": config.unet.kind,
+                "channels": config.unet.channels,
+                "seed": config.seed,
+                "field": field,
+                "stride": stride,
+                **quality,
+                "ms_per_image": 1000 * spent / images.count,
+                "environment": environment(torch.device("cpu"), dataset.manifest_hash),
+            }
+        )
+    return rows
+
+
+def main() -> int:
+    """Score the runs that the command line names; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--strides", type=int, nargs="+", default=[4, 7, 14, 24, 28])
+    parser.add_argument("--out", type=Path, default=Path("docs/results/overlap.jsonl"))
+    parsed = parser.parse_args()
+    for path in parsed.runs:
+        for row in overlaps(path, parsed.strides):
+            with parsed.out.open("a") as file:
+                file.write(json.dumps(row, sort_keys=True) + "\n")
+            print(row["seed"], row["field"], row["stride"], row["image_auroc"], f"{row['ms_per_image']:.1f} ms")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""Print the peak memory of this process, in MiB, after one kind of work on random images.
+
+python -m scripts.peak_memory training|scoring|nothing [--side 100] [--images 32] [--steps 10] [key=value …]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from radar.cli.composing import jobs, parse_arguments
+from radar.config import Config
+from radar.diffusion.build import build_unet
+from radar.experiment.environment import peak_memory_mib
+from radar.experiment.training import train_network
+from radar.methods.radar import noise_mapper
+from radar.progress import silent
+from radar.scoring.scorer import measure
+
+
+def work(stage: str, config: Config, images: torch.Tensor, steps: int) -> None:
+    """Train a few steps on `images`, score them, or do nothing."""
+    if stage == "training":
+        training = replace(config.training, max_steps=steps, epoch_steps=steps, warmup_steps=0)
+        with tempfile.TemporaryDirectory() as folder:
+            train_network(
+                replace(config, training=training),
+                images,
+                images[:2],
+                checkpoints=Path(folder),
+                publish=lambda row: None,
+                report=silent,
+            )
+    elif stage == "scoring":
+        mapper = noise_mapper(config, build_unet(config.unet, patch_size=config.patch.size, image_channels=1, seed=0))
+        measure(mapper(images, [str(index) for index in range(len(images))]), config.scoring)
+
+
+def main() -> int:
+    """Do the work that the command line names; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=["training", "scoring", "nothing"])
+    parser.add_argument("--side", type=int, default=100)
+    parser.add_argument("--images", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("overrides", nargs="*")
+    parsed = parser.parse_args()
+    config = jobs(parse_arguments(["experiment=fast", *parsed.overrides]))[0].config
+    work(parsed.stage, config, torch.rand(parsed.images, 1, parsed.side, parsed.side) * 2 - 1, parsed.steps)
+    print(peak_memory_mib())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

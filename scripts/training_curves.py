@@ -1,0 +1,156 @@
+"""Quality after fixed numbers of training steps: our network and recipe beside a peer's U-Net, over several seeds.
+
+    python -m scripts.training_curves dataset=grid data_root=DATA      needs the extra `bench`
+
+Three trainings per seed, of networks with equal FLOPs: our compact U-Net with the recipe of `experiment=fast`; the peer's U-Net
+in our loop with the same recipe; the peer's U-Net in a plain Lightning loop (uniform timesteps, AdamW at a constant 1e-3, no
+average of the weights). Each is scored at the same steps, never chosen by the score. Seconds count training alone. A finished
+training is appended to `--out` as it ends; one that is there already is not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from torch import nn
+
+from radar.cli.composing import jobs, parse_arguments
+from radar.config import Config
+from radar.diffusion.module import DiffusionModule
+from radar.experiment.environment import environment
+from radar.experiment.training import fit_network
+from radar.methods.radar import noise_mapper
+from radar.progress import silent
+from scripts.contenders import AtSteps, Network, build_contender, train_plainly
+from scripts.examination import Examination, examination
+
+SIZE = "33 MFLOP"
+TRAININGS = {  # name: contender, loop, how it is scored
+    "radar, fast recipe": ("radar", "ours", "whole"),
+    "peer, fast recipe": ("{peer}", "ours", "stitched"),
+    "peer, plain loop": ("{peer}", "plain", "stitched"),
+}
+Row = dict[str, float]
+
+
+class Examiner:
+    """Scores a network between two training steps, and leaves it as it was."""
+
+    def __init__(self, config: Config, images: Examination, field: str) -> None:
+        # windows of the training size for networks that look at the whole map; 24 px apart, the cheapest that cover it
+        self.config = replace(config, scoring=replace(config.scoring, field=field, stride=24))
+        self.images = images
+
+    def examine(self, network: Network) -> Row:
+        was_training = network.training
+        quality = self.images.aurocs(self.config, noise_mapper(self.config, network))
+        network.train(was_training)
+        return quality
+
+
+def curve(
+    network: Network,
+    images: Examination,
+    config: Config,
+    *,
+    loop: str,
+    examiner: Examiner,
+    milestones: list[int],
+) -> list[Row]:
+    """Train once and examine at the milestones."""
+    rows: list[Row] = []
+    began = 0.0
+
+    def examine(step: int, module: lightning.LightningModule) -> None:
+        nonlocal began
+        if step == 1:  # the first step builds kernels
+            began = time.perf_counter()
+            return
+        paused = time.perf_counter()
+        trained = module.average if isinstance(module, DiffusionModule) else network
+        assert isinstance(trained, nn.Module)
+        rows.append({"step": step, "seconds": paused - began, **examiner.examine(trained)})
+        began += time.perf_counter() - paused
+
+    follower = AtSteps([1, *milestones], examine)
+    steps = milestones[-1]
+    train, held_out = images.sets["train"].images, images.sets["validation"].images
+    if loop == "plain":
+        train_plainly(network, train, config=config, steps=steps, learning_rate=1e-3, callback=follower)
+        return rows
+    training = replace(config.training, max_steps=steps, epoch_steps=steps)
+    with tempfile.TemporaryDirectory() as folder:
+        fit_network(
+            network,
+            replace(config, training=training),
+            train,
+            held_out,
+            checkpoints=Path(folder),
+            publish=lambda row: None,
+            report=silent,
+            followers=[follower],
+        )
+    return rows
+
+
+def study(
+    config: Config, *, peer: str, seeds: list[int], milestones: list[int], out: Path, say: Callable[[str], None]
+) -> None:
+    """All trainings that `out` does not have yet; each is appended as it ends."""
+    dataset, images = examination(config)
+    known = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    done = {(each["dataset"], each["training"], each["seed"], tuple(each["milestones"])) for each in known}
+    for seed in seeds:
+        for name, (contender, loop, field) in TRAININGS.items():
+            if (config.dataset.name, name, seed, tuple(milestones)) in done:
+                continue
+            settings = replace(config, seed=seed)
+            chosen = contender.format(peer=peer)
+            rows = curve(
+                build_contender(chosen, SIZE, settings),
+                images,
+                settings,
+                loop=loop,
+                examiner=Examiner(settings, images, field),
+                milestones=milestones,
+            )
+            record: dict[str, Any] = {
+                "dataset": config.dataset.name,
+                "training": name,
+                "network": f"{chosen}, {SIZE}",
+                "seed": seed,
+                "milestones": milestones,
+                "rows": rows,
+                "environment": environment(torch.device("cpu"), dataset.manifest_hash),
+            }
+            with out.open("a") as file:
+                file.write(json.dumps(record, sort_keys=True) + "\n")
+            say(f"{name}, seed {seed}: {rows}")
+
+
+def main() -> int:
+    """Run the study as the command line says; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", choices=["diffusers", "monai"], default="diffusers")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--milestones", type=int, nargs="+", default=[25, 50, 100, 200, 400, 800])
+    parser.add_argument("--out", type=Path, default=Path("docs/results/training_curves.jsonl"))
+    parser.add_argument("overrides", nargs="*")
+    parsed = parser.parse_intermixed_args()
+    config = jobs(parse_arguments(["experiment=fast", *parsed.overrides]))[0].config
+    study(config, peer=parsed.peer, seeds=parsed.seeds, milestones=sorted(parsed.milestones), out=parsed.out, say=print)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

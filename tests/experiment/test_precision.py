@@ -1,0 +1,93 @@
+"""Other ways to compute the same training: bfloat16, a compiled step, a GPU. Each must end near the plain one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from tests_tiny import TINY
+
+from radar.data.dataset import open_dataset
+from radar.experiment.run import run_experiment
+from radar.experiment.training import train_network
+from radar.methods.radar import noise_mapper
+from radar.progress import silent
+from radar.report.companion import RunCompanion
+
+COMPACT = (*TINY, "unet=compact", "unet.channels=[16,32]", "scoring=whole", "training.learning_rate=3e-3")
+
+
+def noise_maps(composed, folder: Path, *overrides: str) -> torch.Tensor:
+    """Maps of the test images after a tiny training."""
+    config = composed(*COMPACT, *overrides)
+    dataset = open_dataset(config.dataset, silent)
+    train, test = (dataset.load(dataset.split(split)) for split in ("train", "test"))
+    unet, rows = train_network(
+        config,
+        train.images,
+        train.images[:3],
+        checkpoints=folder / str(len(list(folder.iterdir()))),
+        publish=lambda row: None,
+        report=silent,
+    )
+    assert rows[-1]["train_loss"] < 1.5
+    return noise_mapper(config, unet)(test.images[:4], test.identities[:4])
+
+
+def assert_close(found: torch.Tensor, plain: torch.Tensor, tolerance: float) -> None:
+    """Root mean square difference, relative to the maps' own spread."""
+    assert plain.std() > 0.01
+    assert (found - plain).square().mean().sqrt() <= tolerance * plain.std()
+
+
+def test_bfloat16_training_ends_near_the_plain_one(composed, tmp_path):
+    plain = noise_maps(composed, tmp_path)
+    half = noise_maps(composed, tmp_path, "trainer.precision=bf16-mixed")
+    assert not torch.equal(half, plain)
+    assert_close(half, plain, 0.1)
+
+
+def test_a_lower_matrix_precision_ends_near_the_plain_one(composed, tmp_path):
+    plain = noise_maps(composed, tmp_path)
+    try:
+        assert_close(noise_maps(composed, tmp_path, "trainer.matmul_precision=high"), plain, 0.02)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler, and g++ is not there")
+def test_a_compiled_step_ends_near_the_plain_one(composed, tmp_path):
+    plain = noise_maps(composed, tmp_path)
+    assert_close(noise_maps(composed, tmp_path, "trainer.compile=default"), plain, 0.01)
+
+
+NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is available")
+
+
+@NEEDS_GPU
+@pytest.mark.parametrize(
+    "trainer",
+    [
+        ("trainer=auto",),
+        ("trainer=gpu", "trainer.compile=none"),
+        ("trainer=gpu",),
+        ("trainer=auto", "trainer.stack=host", "trainer.workers=1"),
+    ],
+    ids=["float32", "bf16", "compiled", "host-stack"],
+)
+def test_a_gpu_ends_near_the_cpu(composed, tmp_path, trainer):
+    plain = noise_maps(composed, tmp_path)
+    try:
+        assert_close(noise_maps(composed, tmp_path, "trainer.accelerator=gpu", *trainer), plain, 0.2)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+@NEEDS_GPU
+def test_a_whole_run_on_a_gpu(composed):
+    config = composed(*COMPACT, "trainer=gpu", "scoring.images_per_pass=8")
+    outcome = run_experiment(config, report=silent, force=False, companion=RunCompanion())
+    assert 0 <= outcome.metrics["image"]["auroc"] <= 1
