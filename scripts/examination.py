@@ -28,7 +28,9 @@ class Examination:
     def of(dataset: Dataset) -> Examination:
         """All images of `dataset`."""
         loaded = {split: dataset.load(dataset.split(split)) for split in _SPLITS}
-        sets = {split: ImageSet(images.images, images.identities) for split, images in loaded.items()}
+        sets: dict[str, ImageSet] = {
+            split: ImageSet(images.images, images.identities) for split, images in loaded.items()
+        }
         return Examination(sets, [sample.label for sample in dataset.split("test")])
 
     def aurocs(self, config: Config, mapper: Mapper) -> dict[str, float]:
