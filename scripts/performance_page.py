@@ -1,0 +1,224 @@
+"""Write the tables of docs/performance.md and the picture of the training curves anew from docs/results.
+
+    python -m scripts.performance_page
+
+Reads benchmark.json, growth.json, overlap.jsonl and training_curves.jsonl, which the other scripts leave.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+
+from radar.files import write_atomically, write_text
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE = DOCS / "performance.md"
+CURVES = DOCS / "images" / "training_curves.png"
+
+Figures = dict[str, Any]
+
+
+def read(name: str) -> Figures:
+    """One JSON file of docs/results."""
+    figures: Figures = json.loads((DOCS / "results" / name).read_text())
+    return figures
+
+
+def read_lines(name: str) -> list[Figures]:
+    """All records of one JSONL file of docs/results."""
+    return [json.loads(line) for line in (DOCS / "results" / name).read_text().splitlines()]
+
+
+def markdown(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """A table whose first column is text and whose others are numbers."""
+    lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in body)])
+
+
+def _spread(figure: dict[str, float], form: str) -> str:
+    return f"{figure['median']:{form}} ({figure['min']:{form}}–{figure['max']:{form}})"
+
+
+def _flops(figures: Figures) -> float:
+    rates = figures["machine_rates"]
+    return float(max(rates["matrix_product_flops"], rates["convolution_flops"]))
+
+
+def machine() -> str:
+    """Machine and versions in one line."""
+    figures = read("benchmark.json")
+    rates, where = figures["machine_rates"], figures["environment"]
+    packages = ", ".join(f"{name} {where['packages'][name]}" for name in ("torch", "pytorch-lightning", "kornia"))
+    peers = ", ".join(f"{name} {version}" for name, version in figures["peers"].items())
+    return (
+        f"{where['threads']} threads on {where['cpu_count']} cores, Python {where['python']}, {packages}; {peers}. Measured rates: "
+        f"matrix product {rates['matrix_product_flops'] / 1e9:.0f} GFLOP/s, 3 × 3 convolution of 64 channels "
+        f"{rates['convolution_flops'] / 1e9:.0f} GFLOP/s, copy {rates['copy_bytes'] / 1e9:.0f} GB/s. "
+        f"`radar --help`: {_spread(figures['start_up_seconds'], '.2f')} s."
+    )
+
+
+def training() -> str:
+    """Patches per second of all contenders, with their floors."""
+    figures = read("benchmark.json")
+
+    def row(label: str, figure: Figures) -> list[str]:
+        # forward, gradient of the input and gradient of the weights cost about the same
+        floor = _flops(figures) / (3 * figure["forward_flops"])
+        copy = figures["machine_rates"]["copy_bytes"] / (3 * figure["forward_bytes"])
+        return [
+            label,
+            f"{figure['parameters']:,}",
+            f"{figure['forward_flops'] / 1e6:.1f}",
+            _spread(figure["patches_per_second"], ",.0f"),
+            f"{floor:,.0f}",
+            f"{copy:,.0f}",
+        ]
+
+    head = ["network, loop", "parameters", "MFLOP per patch, forward", "patches/s", "arithmetic alone", "copying alone"]
+    rows = [row(label, figure) for label, figure in figures["training"].items() if label != "ratios"]
+    ratios = [[label, f"{ratio:.2f}"] for label, ratio in figures["training"]["ratios"].items()]
+    return markdown(head, rows) + "\n\n" + markdown(["ratio of patches/s, median of the rounds", ""], ratios)
+
+
+def scoring() -> str:
+    """Milliseconds per image of all ways to score."""
+    figures = read("benchmark.json")
+
+    def row(label: str, figure: Figures) -> list[str]:
+        times = [_spread(figure[name], ".2f") for name in ("ms_per_image", "ms_alone_p50", "ms_alone_p99")]
+        floor = 1000 * figure["whole_image_flops"] / _flops(figures)
+        return [label, f"{figure['parameters']:,}", *times, f"{floor:.2f}"]
+
+    head = ["U-Net, field", "parameters", "ms/image in a batch of 32", "alone, p50", "alone, p99", "arithmetic of one pass alone"]
+    return markdown(head, (row(label, figure) for label, figure in figures["scoring"].items()))
+
+
+def stages() -> str:
+    """Milliseconds of each stage of one image."""
+    ways = read("benchmark.json")["scoring"]
+    names = list(next(iter(ways.values()))["stages_ms"])
+    rows = ([label, *(f"{figure['stages_ms'][name]:.3f}" for name in names)] for label, figure in ways.items())
+    return markdown(["ms for one image", *(name.replace("_", " ") for name in names)], rows)
+
+
+def memory() -> str:
+    """Peak memory of fresh processes."""
+    peaks = read("benchmark.json")["peak_memory_mib"]
+    return markdown(["peak memory of a process that does", "MiB"], ([label, f"{peak:.0f}"] for label, peak in peaks.items()))
+
+
+def overlap() -> str:
+    """Quality against overlap, mean over the seeds."""
+    rows = read_lines("overlap.jsonl")
+    keys = dict.fromkeys((row["field"], row["stride"]) for row in rows)
+
+    def line(field: str, stride: int | None) -> list[str]:
+        chosen = [row for row in rows if (row["field"], row["stride"]) == (field, stride)]
+        label = "whole image in one pass" if stride is None else f"windows every {stride} px"
+        quality = [f"{row['image_auroc']:.4f}" for row in sorted(chosen, key=lambda row: row["seed"])]
+        return [label, " · ".join(quality), f"{statistics.mean(row['ms_per_image'] for row in chosen):.1f}"]
+
+    return markdown(["field", "image AUROC, seeds 0 · 1 · 2", "ms/image"], (line(*key) for key in keys))
+
+
+def curves() -> str:
+    """Quality after fixed numbers of steps: mean, and smallest and largest of the seeds."""
+    records = read_lines("training_curves.jsonl")
+    names = dict.fromkeys(record["training"] for record in records)
+    lines = []
+    for name in names:
+        chosen = [record for record in records if record["training"] == name]
+        for index, step in enumerate(chosen[0]["milestones"]):
+            rows = [record["rows"][index] for record in chosen]
+            quality = [row["image_auroc"] for row in rows]
+            local = [row["local_auroc"] for row in rows]
+            lines.append(
+                [
+                    f"{name} ({chosen[0]['network']})",
+                    str(step),
+                    f"{statistics.mean(row['seconds'] for row in rows):.0f}",
+                    f"{statistics.mean(quality):.3f} ({min(quality):.3f}–{max(quality):.3f})",
+                    f"{statistics.mean(local):.3f} ({min(local):.3f}–{max(local):.3f})",
+                ]
+            )
+    return markdown(["training", "steps", "seconds", "image AUROC, mean (range) of 3 seeds", "AUROC of the local norm"], lines)
+
+
+def growth() -> str:
+    """All growth tables, one after the other."""
+    figures = read("growth.json")["growth"]
+    parts = []
+    for name, rows in figures.items():
+        kind, _, rest = name.partition(", ")
+        head = [kind, *(column.replace("_", " ") for column in rows[0] if column != "value")]
+        body = ([f"{row['value']:g}", *(f"{row[c]:.3g}" for c in row if c != "value")] for row in rows)
+        parts.append(f"*{rest}*\n\n{markdown(head, body)}")
+    return "\n\n".join(parts)
+
+
+def growth_memory() -> str:
+    """Peak memory against the image's side, and what a training step keeps for its backward pass."""
+    figures = read("growth.json")["memory"]
+    peaks = (
+        [f"{row['value']:g}", f"{row['compact_whole_mib']:.0f}", f"{row['attention_windows_mib']:.0f}"]
+        for row in figures["peak_above_imports"]
+    )
+    claim = (
+        [f"{row['network']}, {row['batch']} × {row['side']} × {row['side']} px", f"{row['kept_mib']:.2f}"]
+        for row in figures["kept_for_backward"]
+    )
+    first = markdown(
+        ["side, px", "compact, whole image, MiB above imports", "unet=attention, windows every 14 px, MiB above imports"], peaks
+    )
+    return first + "\n\n" + markdown(["kept for the backward pass by one training step", "MiB"], claim)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    each.__name__: each
+    for each in (machine, training, scoring, stages, memory, overlap, curves, growth, growth_memory)
+}
+
+
+def page_with_tables(page: str) -> str:
+    """`page` with every part between `<!-- NAME -->` and `<!-- end -->` written anew."""
+    for name, table in TABLES.items():
+        text = f"<!-- {name} -->\n\n{table()}\n\n<!-- end -->"
+        page = re.sub(rf"<!-- {name} -->.*?<!-- end -->", lambda match, text=text: text, page, flags=re.S)  # type: ignore[misc]
+    return page
+
+
+def draw_curves(path: Path) -> None:
+    """Image AUROC against seconds of training, one line per seed."""
+    figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    names = list(dict.fromkeys(record["training"] for record in read_lines("training_curves.jsonl")))
+    for record in read_lines("training_curves.jsonl"):
+        rows, number = record["rows"], names.index(record["training"])
+        label = record["training"] if record["seed"] == 0 else None
+        axis.plot(
+            [row["seconds"] for row in rows], [row["image_auroc"] for row in rows], "o-", ms=3, color=f"C{number}", label=label
+        )
+    axis.set(xscale="log", xlabel="seconds of training", ylabel="image AUROC on MVTec grid")
+    axis.grid(alpha=0.3)
+    axis.legend()
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=100))
+    plt.close(figure)
+
+
+def main() -> int:
+    """Write the page and the picture; returns the exit code."""
+    write_text(PAGE, page_with_tables(PAGE.read_text()))
+    draw_curves(CURVES)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
