@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from radar.config import Config
-from radar.experiment.run import run_experiment
+from radar.experiment.run import Experiment, Workshop, run_experiment
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 
@@ -19,7 +19,7 @@ def test_a_short_training_on_mvtec_grid_beats_the_controls(composed: Callable[..
         "experiment=recommended", "dataset=grid", f"data_root={real_data}", "training.max_steps=500", "trainer=cpu",
         "trainer.threads=2", "logger=csv",
     )  # fmt: skip
-    metrics = run_experiment(config, report=silent, force=False, companion=RunCompanion()).metrics
+    metrics = run_experiment(Experiment(config, silent, Workshop(force=False)), companion=RunCompanion()).metrics
     controls = [control["image"]["auroc"] for control in metrics["controls"].values()]
     assert metrics["image"]["auroc"] > max(controls) + 0.1
     assert metrics["pixel"]["auroc"] > 0.95

@@ -18,6 +18,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -69,17 +70,42 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def jobs(arguments: argparse.Namespace) -> list[Job]:
-    """All jobs of a command line. Raises `ConfigError` for the first that is wrong."""
+    """All jobs of a command line, as `plan` finds them."""
+    return plan(arguments).jobs
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All jobs of a command line, and whether they are a sweep."""
+
+    jobs: list[Job]
+    is_sweep: bool
+
+
+def plan(arguments: argparse.Namespace) -> Plan:
+    """All jobs of a command line, or of the sweep that its config is. Raises `ConfigError` for the first that is wrong."""
     register_schema()
     overrides = list(arguments.overrides)
     _refuse_numbers_for_groups(overrides)
     with one_line(overrides), initialize_config_dir(str(config_folder()), version_base=VERSION_BASE):
         search = _search_path(arguments.config_dir)
         name = arguments.config_name or CONFIG_NAME
-        if not arguments.multirun:
+        own = _own_sweep(name, search, overrides) if arguments.config_name else None
+        if own is None and not arguments.multirun:
             _refuse_sweeps(overrides)
-            return [_job(name, search, overrides)]
-        return [_job(name, search, batch) for batch in _expand(overrides)]
+            return Plan([_job(name, search, overrides)], is_sweep=False)
+        # as Hydra does: what the command line says comes after what the config says
+        return Plan([_job(name, search, batch) for batch in _expand([*(own or []), *overrides])], is_sweep=True)
+
+
+def _own_sweep(name: str, search: list[str], overrides: Sequence[str]) -> list[str] | None:
+    """The overrides over which a top-level config sweeps; None for a config of one experiment."""
+    single = [each.input_line or "" for each in _parse_overrides(overrides) if not each.is_sweep_override()]
+    with one_line(overrides):
+        settings = compose(name, overrides=[*search, *single], return_hydra_config=True).hydra
+    if settings.mode != RunMode.MULTIRUN:
+        return None
+    return [f"{key}={values}" for key, values in (settings.sweeper.params or {}).items()]
 
 
 def _job(name: str, search: list[str], overrides: Sequence[str]) -> Job:
@@ -110,7 +136,9 @@ def _refuse_numbers_for_groups(overrides: Sequence[str]) -> None:
     """A number where a group option is meant: Hydra answers that with a traceback."""
     for text in overrides:
         if "=" not in text and not text.startswith("~"):
-            raise ConfigError(f"{text}: is neither a command (there is: data) nor key=value; see radar --help")
+            raise ConfigError(
+                f"{text}: is neither a command (there are: data, status, cache) nor key=value; see radar --help"
+            )
         try:
             override = _parse_overrides([text])[0]
         except HydraException:

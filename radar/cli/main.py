@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
@@ -12,14 +16,20 @@ import radar
 from radar.cli.composing import (
     CONFIG_NAME,
     VERSION_BASE,
+    Job,
     config_folder,
-    jobs,
     one_line,
     parse_arguments,
+    plan,
     register_schema,
+    varying,
 )
-from radar.errors import Interrupted, RadarError
+from radar.errors import ConfigError, Interrupted, RadarError
 
+if TYPE_CHECKING:
+    from radar.experiment.sweep import Sweep
+
+_VERBS = ("data", "status", "cache")  # each a module of this room with a function of its name
 _OWN_FLAGS = ("--dry-run", "--force")
 
 
@@ -30,10 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "--version" in arguments:
             print(f"radar {radar.__version__}")
             return 0
-        if arguments[:1] == ["data"]:
-            from radar.cli.data import data  # noqa: PLC0415 - each verb loads only what it needs
-
-            return data(arguments[1:])
+        if arguments[:1] and arguments[0] in _VERBS:
+            # each verb loads only what it needs
+            verb = getattr(import_module(f"radar.cli.{arguments[0]}"), arguments[0])
+            return int(verb(arguments[1:]))
         return _experiment(arguments)
     except RadarError as error:
         print(f"radar: {error}", file=sys.stderr)
@@ -51,17 +61,32 @@ def _experiment(arguments: list[str]) -> int:
     parsed = parse_arguments(rest)
     if parsed.help or parsed.hydra_help or parsed.shell_completion or parsed.cfg or parsed.info:
         return _help(rest, parsed.overrides)
-    planned = jobs(parsed)
+    planning = plan(parsed)
+    planned = planning.jobs
     if "--dry-run" in own:
         from radar.cli.dry_run import dry_run  # noqa: PLC0415
 
         return dry_run(planned)
     from radar.cli.running import Runner  # noqa: PLC0415
 
-    runner = Runner(planned, force="--force" in own)
+    runner = Runner(planned, force="--force" in own, sweep=_sweep(parsed, planned) if planning.is_sweep else None)
     failed = _hydra(rest, parsed.overrides, runner)
     runner.summarise()
     return failed or runner.exit_code
+
+
+def _sweep(parsed: argparse.Namespace, planned: Sequence[Job]) -> Sweep:
+    """The record of a sweep. Raises `ConfigError` where its jobs cannot share a process."""
+    from radar.experiment.sweep import Sweep  # noqa: PLC0415
+
+    if any(job.config.trainer.strategy == "ddp" for job in planned):
+        raise ConfigError(
+            "trainer=ddp: a sweep runs one job per device; use trainer=auto, or leave -m out for one run on several"
+        )
+    sweep = Sweep.of(Path(planned[0].config.output_root), [" ".join(sorted(job.overrides)) for job in planned])
+    own = ["--config-name", parsed.config_name] if parsed.config_name else ["-m"]
+    sweep.begin([*own, *parsed.overrides], varying(planned))
+    return sweep
 
 
 def _help(arguments: list[str], overrides: list[str]) -> int:

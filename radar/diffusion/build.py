@@ -19,6 +19,7 @@ def build_schedule(config: DiffusionConfig) -> NoiseSchedule:
 
 
 NoisePredictor = UNet | CompactUNet
+SCHEDULE_KEYS = ("timesteps", "schedule", "first_beta", "last_beta", "cosine_offset")  # what `build_schedule` reads
 
 
 def build_unet(

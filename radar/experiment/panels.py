@@ -14,7 +14,6 @@ from radar.data.dataset import Dataset
 from radar.evaluation.selection import select_panels
 from radar.experiment.results import Scored
 from radar.files import write_atomically
-from radar.scoring.scorer import Scorer
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,21 +28,19 @@ class Panel:
     mask: NDArray[np.bool_] | None  # at its own size
 
 
-def chosen_panels(dataset: Dataset, scorer: Scorer, test: Scored, count: int) -> list[Panel]:
-    """Up to `count` right, wrong and borderline test images each."""
+def chosen_panels(dataset: Dataset, noise_maps: Tensor, threshold: float, test: Scored, count: int) -> list[Panel]:
+    """Up to `count` right, wrong and borderline test images each, with their `noise_maps` `(N, C, H, W)`."""
     scores = test.scores
-    choices = select_panels(test.loaded.labels, scores.scores, scores.decisions, scorer.detector.threshold, count)
-    return [_panel(dataset, scorer, test, choice.index, choice.caption) for choice in choices]
+    choices = select_panels(test.loaded.labels, scores.scores, scores.decisions, threshold, count)
+    return [_panel(dataset, noise_maps[each.index], test, each.index, each.caption) for each in choices]
 
 
-def _panel(dataset: Dataset, scorer: Scorer, test: Scored, index: int, caption: str) -> Panel:
+def _panel(dataset: Dataset, noise_map: Tensor, test: Scored, index: int, caption: str) -> Panel:
     sample = test.loaded.samples[index]
-    image = test.loaded.images[index]
-    noise_map = scorer.mapper(image[None], [sample.content_hash])[0]
     return Panel(
         sample.path,
         caption,
-        _picture(image),
+        _picture(test.loaded.images[index]),
         noise_map.mean(dim=0).cpu().numpy(),
         test.scores.anomaly_maps[index].cpu().numpy(),
         dataset.mask(sample) if sample.mask or not sample.label else None,

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from radar.config import EvaluationConfig
 from radar.data.dataset import Dataset, LoadedImages
 from radar.data.decoding import place_map
 from radar.data.sample import Sample
@@ -32,8 +31,8 @@ class Scored:
     scores: Scores
 
 
-def test_metrics(dataset: Dataset, test: Scored, evaluation: EvaluationConfig) -> dict[str, Any]:
-    """Image, feature, per-defect and pixel metrics of the test images, at the detector's own threshold."""
+def test_metrics(test: Scored) -> dict[str, Any]:
+    """Image, feature and per-defect metrics of the test images, at the detector's own threshold."""
     labels, scores = test.loaded.labels, test.scores
     defects = [sample.defect for sample in test.loaded.samples]
     return {
@@ -44,10 +43,12 @@ def test_metrics(dataset: Dataset, test: Scored, evaluation: EvaluationConfig) -
         "defects": {
             each.defect: each.to_dict() for each in per_defect_metrics(labels, scores.scores, scores.decisions, defects)
         },
-        "pixel": pixel_metrics_of(_placed(dataset, test), evaluation.aupro_limit).to_dict()
-        if evaluation.pixel
-        else None,
     }
+
+
+def pixel_metrics(dataset: Dataset, test: Scored, aupro_limit: float) -> dict[str, Any]:
+    """Pixel metrics of the test images' anomaly maps, at the size of the masks."""
+    return pixel_metrics_of(_placed(dataset, test), aupro_limit).to_dict()
 
 
 def _auroc(labels: NDArray[np.int_], values: NDArray[np.float64]) -> float | None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from omegaconf import OmegaConf
-from torch import Tensor
 
 from radar.config import Config
 from radar.data.dataset import Dataset, LoadedImages, open_dataset
@@ -20,20 +19,23 @@ from radar.data.sample import Split
 from radar.diffusion.build import NoisePredictor
 from radar.diffusion.unet import parameter_count
 from radar.errors import ConfigError, DataError
+from radar.experiment.artefacts import ArtefactStore, Key
 from radar.experiment.clock import Clock
 from radar.experiment.environment import environment, peak_memory_mib
 from radar.experiment.fingerprint import fingerprint
 from radar.experiment.panels import chosen_panels, write_panels
-from radar.experiment.results import Scored, test_metrics, write_scores
+from radar.experiment.results import Scored, pixel_metrics, test_metrics, write_scores
 from radar.experiment.run_directory import RunDirectory
-from radar.experiment.stored_model import History, load_network, save_detector, save_network
-from radar.experiment.training import Row, resolve_device, train_network
-from radar.files import write_csv, write_json, write_text
+from radar.experiment.stages import StoredNetwork, StoredRecall, network_key, stored_json
+from radar.experiment.stored_model import History, save_detector
+from radar.experiment.training import Row, resolve_device
+from radar.files import link_or_copy, write_csv, write_json, write_text
 from radar.methods.controls import build_control
-from radar.methods.interface import ImageSet, Method, Normals
-from radar.methods.radar import RadarMethod
+from radar.methods.interface import ImageSet, MapMethod, Normals
+from radar.methods.radar import RadarMethod, Train
 from radar.progress import Report
 
+CACHE_FOLDER = "cache"  # below output_root: the artefact store
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -63,109 +65,165 @@ class Companion(Protocol):
     def draw(self, run: RunDirectory, tracker: Any) -> None: ...
 
 
-class Experiment:
-    """The data of one run, its directory and its stages."""
+@dataclass(frozen=True)
+class OpenData:
+    """A checked dataset with all its images in memory."""
 
-    def __init__(self, config: Config, report: Report) -> None:
-        if config.trainer.threads is not None:
-            torch.set_num_threads(config.trainer.threads)
+    dataset: Dataset
+    loaded: dict[Split, LoadedImages]
+    sets: dict[Split, ImageSet]
+
+
+class Workshop:
+    """What the jobs of one process share: the artefact store, and the images of the dataset that was opened last."""
+
+    def __init__(self, *, force: bool) -> None:
+        self.force = force
+        self.threads = torch.get_num_threads()  # torch's own choice, for jobs that leave it to torch
+        self._stores: dict[str, ArtefactStore] = {}
+        self._opened: tuple[str, OpenData] | None = None
+
+    def store(self, config: Config) -> ArtefactStore:
+        """The artefact store below `output_root`; with `force`, what it has is made again, once."""
+        root = config.output_root
+        if root not in self._stores:
+            self._stores[root] = ArtefactStore(Path(root) / CACHE_FOLDER, afresh=self.force)
+        return self._stores[root]
+
+    def open(self, config: Config, report: Report) -> OpenData:
+        """The images of `config.dataset`, and a look at every mask, so that bad data fails before training starts."""
+        wanted = json.dumps(asdict(config.dataset), sort_keys=True)
+        if self._opened is None or self._opened[0] != wanted:
+            self._opened = None  # before the next one is loaded, not beside it
+            self._opened = (wanted, _opened(config, report))
+        return self._opened[1]
+
+
+def _opened(config: Config, report: Report) -> OpenData:
+    dataset = open_dataset(config.dataset, report)
+    _check_splits(dataset)
+    loaded = {split: dataset.load(dataset.split(split), report) for split in _SPLITS}
+    for sample in dataset.split("test"):
+        if sample.mask is not None:
+            dataset.mask(sample)
+    sets = {split: ImageSet(images.images, images.identities) for split, images in loaded.items()}
+    return OpenData(dataset, loaded, sets)
+
+
+class Experiment:
+    """The data of one run, its directory and its stages. Raises `DataError` before a run directory exists."""
+
+    def __init__(self, config: Config, report: Report, workshop: Workshop) -> None:
+        torch.set_num_threads(config.trainer.threads or workshop.threads)
         self.config = config
+        self.force = workshop.force
         self.report = report
         self.clock = Clock()
         self.device = resolve_device(config)
         with self.clock.stage("data"):
-            self.dataset: Dataset = open_dataset(config.dataset, report)
-            _check_splits(self.dataset)
+            self.data = workshop.open(config, report)
+        _check_size(config, self.data.loaded)
+        self.dataset = self.data.dataset
         self.fingerprint = fingerprint(config, self.dataset.content_hash)
         self.directory = RunDirectory.named(Path(config.output_root), config.name, self.fingerprint)
-        self.history: History = []
-        self.remarks: list[str] = []
-
-    def load(self) -> dict[Split, LoadedImages]:
-        """All images and a look at every mask, so that bad data fails before training starts."""
-        with self.clock.stage("data"):
-            loaded = {split: self.dataset.load(self.dataset.split(split), self.report) for split in _SPLITS}
-            for sample in self.dataset.split("test"):
-                if sample.mask is not None:
-                    self.dataset.mask(sample)
-        _check_size(self.config, loaded)
-        return loaded
+        self.store = workshop.store(config)
+        self.recall = StoredRecall(self.store, config, self.device)
+        self.normals = Normals(self.data.sets["train"], self.data.sets["validation"])
+        key = network_key(config, self.normals, self.device)
+        self.network = StoredNetwork(self.store, key, config, self.device)
 
     def notes(self) -> tuple[str, ...]:
         """One-line remarks on the data and on what was taken up again."""
         detector, wanted = self.config.detector, self.config.contamination.value
         count = len(self.dataset.split(detector.threshold_on))  # type: ignore[arg-type]
-        if wanted * (count + 1) >= 1:
-            return (*self.dataset.notes, *self.remarks)
-        return (
-            *self.dataset.notes,
-            *self.remarks,
-            f"contamination.value={wanted}: {count} images set the threshold (detector.threshold_on={detector.threshold_on}), "
-            f"which cannot promise fewer false alarms than 1 in {count + 1}; add normal images",
-        )
+        remarks = list(self.dataset.notes)
+        if self.network.resumed:
+            remarks.append("an interrupted training went on; the time before it stopped is not counted")
+        if wanted * (count + 1) < 1:
+            remarks.append(
+                f"contamination.value={wanted}: {count} images set the threshold (detector.threshold_on="
+                f"{detector.threshold_on}), which cannot promise fewer false alarms than 1 in {count + 1}; add normal images"
+            )
+        return tuple(remarks)
 
-    def train(self, publish: Callable[[Row], None]) -> Callable[[Tensor, Tensor, Report], NoisePredictor]:
-        """The training that `RadarMethod` calls: from the stored network, the last checkpoint or the beginning."""
+    def stage_keys(self) -> Iterator[tuple[str, Key]]:
+        """The stages of RADAR itself, each with what its result depends on."""
+        yield "network", self.network.key
+        method = self._radar(_untrained)
+        inputs, scoring = method.map_inputs(self.normals), method.config.scoring
+        for split, images in self.data.sets.items():
+            yield f"noise_maps, {split}", self.recall.noise_maps_key(inputs, images)
+            yield f"features, {split}", self.recall.features_key(inputs, scoring, images)
+        if self.config.evaluation.pixel:
+            yield "pixel_metrics", self._pixel_key(method)
 
-        def fit(train: Tensor, validation: Tensor, report: Report) -> NoisePredictor:
-            stored = self.directory.network
-            if stored.exists():
-                self.remarks.append("an earlier attempt trained the network; it is used, and its time is not counted")
-                unet, self.history = load_network(stored, self.config, self.device)
-                return unet
-            if self.directory.checkpoints.exists():
-                self.remarks.append("an interrupted training went on; the time before it stopped is not counted")
-            with self.clock.stage("training"):
-                unet, self.history = train_network(
-                    self.config,
-                    train,
-                    validation,
-                    checkpoints=self.directory.checkpoints,
-                    publish=publish,
-                    report=report,
-                )
-            save_network(stored, unet, self.history)
-            shutil.rmtree(self.directory.checkpoints, ignore_errors=True)
-            return unet
-
-        return fit
-
-    def compute(self, loaded: dict[Split, LoadedImages], publish: Callable[[Row], None]) -> dict[str, Any]:
+    def compute(self, publish: Callable[[Row], None]) -> dict[str, Any]:
         """All stages after the data; returns the metrics and leaves every other file."""
-        config = self.config
-        sets = {split: ImageSet(images.images, images.identities) for split, images in loaded.items()}
-        normals = Normals(sets["train"], sets["validation"])
-        method = RadarMethod(config, self.train(publish))
-        with self.clock.stage("fit"):
-            method.fit(normals, self.report)
+        config, sets = self.config, self.data.sets
+        with self.clock.stage("training"):
+            stored = self.network.file(self.normals, publish, self.report)
+        unet, history = self.network.load(stored)
+        link_or_copy(stored, self.directory.network)
+        method = self._radar(lambda *_: unet)
         with self.clock.stage("score"):
-            scored = {split: Scored(loaded[split], method.score(sets[split], self.report)) for split in _SPLITS}
-        with self.clock.stage("metrics"):
-            metrics = test_metrics(self.dataset, scored["test"], config.evaluation)
-        with self.clock.stage("controls"):
-            metrics["controls"] = {
-                name: self._control(name, normals, sets["test"], loaded["test"]) for name in config.method.controls
+            method.fit(self.normals, self.report)
+            scored = {
+                split: Scored(self.data.loaded[split], method.score(sets[split], self.report)) for split in _SPLITS
             }
+        with self.clock.stage("metrics"):
+            metrics = self._metrics(method, scored["test"])
+        with self.clock.stage("controls"):
+            metrics["controls"] = {name: self._control(name) for name in config.method.controls}
         assert method.scorer is not None
-        metrics["threshold"] = method.scorer.detector.threshold
-        metrics["parameters"] = parameter_count(method.scorer.mapper.network)  # type: ignore[attr-defined]
-        save_detector(self.directory.detector, method.scorer.detector)
+        detector = method.scorer.detector
+        metrics["threshold"] = detector.threshold
+        metrics["parameters"] = parameter_count(unet)
+        save_detector(self.directory.detector, detector)
         write_scores(self.directory.scores, list(scored.values()))
-        if config.logger.csv and self.history:
-            _write_history(self.directory.history, self.history)
+        if config.logger.csv and history:
+            _write_history(self.directory.history, history)
         if config.evaluation.panels:
-            panels = chosen_panels(self.dataset, method.scorer, scored["test"], config.evaluation.panels)
+            noise_maps = method.noise_maps(sets["test"], self.report)
+            panels = chosen_panels(
+                self.dataset, noise_maps, detector.threshold, scored["test"], config.evaluation.panels
+            )
             write_panels(self.directory.panels, panels)
-        seconds = self.clock.seconds
-        seconds["fit"] -= seconds.get("training", 0.0)  # training ran inside
+        seconds = {**self.clock.seconds, "training": self.store.seconds(self.network.key)}
         metrics["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
+        metrics["network_trained_by_this_run"] = self.network.trained
         metrics["peak_memory_mib"] = round(peak_memory_mib(), 1)
         return metrics
 
-    def _control(self, name: str, normals: Normals, test: ImageSet, loaded: LoadedImages) -> dict[str, Any]:
-        control: Method = build_control(name, self.config, self.device)
-        control.fit(normals, self.report)
-        return test_metrics(self.dataset, Scored(loaded, control.score(test, self.report)), self.config.evaluation)
+    def _radar(self, train: Train) -> RadarMethod:
+        return RadarMethod(self.config, self.recall, train, {"fingerprint": self.network.key.fingerprint})
+
+    def _metrics(self, method: MapMethod, test: Scored) -> dict[str, Any]:
+        """Metrics of a fitted method; the pixel metrics do not depend on the detector and are taken from the store."""
+        evaluation, pixel = self.config.evaluation, None
+        if evaluation.pixel:
+            pixel = stored_json(
+                self.store, self._pixel_key(method), lambda: pixel_metrics(self.dataset, test, evaluation.aupro_limit)
+            )
+        return {**test_metrics(test), "pixel": pixel}
+
+    def _pixel_key(self, method: MapMethod) -> Key:
+        return self.recall.pixel_metrics_key(
+            method.map_inputs(self.normals),
+            method.config.scoring,
+            self.data.sets["test"],
+            masks=self.dataset.content_hash,
+            aupro_limit=self.config.evaluation.aupro_limit,
+        )
+
+    def _control(self, name: str) -> dict[str, Any]:
+        control = build_control(name, self.config, self.recall, self.device)
+        control.fit(self.normals, self.report)
+        scores = control.score(self.data.sets["test"], self.report)
+        return self._metrics(control, Scored(self.data.loaded["test"], scores))
+
+
+def _untrained(*_: object) -> NoisePredictor:
+    raise AssertionError("a method that only names its stages does not train")
 
 
 def _check_splits(dataset: Dataset) -> None:
@@ -199,38 +257,36 @@ def _write_history(path: Path, history: History) -> None:
     write_csv(path, columns, [[row[column] for column in columns] for row in history])
 
 
-def run_experiment(config: Config, *, report: Report, force: bool, companion: Companion) -> Outcome:
+def run_experiment(experiment: Experiment, *, companion: Companion) -> Outcome:
     """Run one experiment, or return the stored result of the same config on the same data.
 
-    `force` starts over. Raises `DataError` before a run directory exists, `RunError` where the run cannot go on.
+    With the workshop's `force` it starts over. Raises `RunError` where the run cannot go on.
     """
-    experiment = Experiment(config, report)
     run = experiment.directory
 
     def stored() -> Outcome | None:
-        done = not force and run.read_status().get("state") == "done"
+        done = not experiment.force and run.read_status().get("state") == "done"
         return Outcome(run.path, run.read_metrics(), experiment.notes(), reused=True) if done else None
 
     if outcome := stored():
         return outcome
-    loaded = experiment.load()
     with run.held():
         if outcome := stored():  # another process may just have finished it
             return outcome
-        if force:
+        if experiment.force:
             run.clear()
         with run.recorded(experiment.fingerprint):
-            metrics = _compute(experiment, loaded, companion)
+            metrics = _compute(experiment, companion)
     return Outcome(run.path, metrics, experiment.notes(), reused=False)
 
 
-def _compute(experiment: Experiment, loaded: dict[Split, LoadedImages], companion: Companion) -> dict[str, Any]:
+def _compute(experiment: Experiment, companion: Companion) -> dict[str, Any]:
     config, run = experiment.config, experiment.directory
     write_text(run.config, OmegaConf.to_yaml(OmegaConf.structured(config)))
     write_text(run.manifest, manifest_text(experiment.dataset.samples))
     write_json(run.environment, environment(experiment.device, experiment.dataset.manifest_hash))
     with companion.tracking(config, run, experiment.fingerprint) as tracker:
-        metrics = experiment.compute(loaded, tracker.log)
+        metrics = experiment.compute(tracker.log)
         write_json(run.metrics, metrics)
         tracker.summarise(metrics)
         if config.evaluation.figures:

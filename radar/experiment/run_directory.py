@@ -35,7 +35,6 @@ class RunDirectory:
     history = property(lambda self: self.path / "history.csv")
     network = property(lambda self: self.path / "unet.pt")
     detector = property(lambda self: self.path / "detector.npz")
-    checkpoints = property(lambda self: self.path / "checkpoints")
     panels = property(lambda self: self.path / "panels.npz")
     figures = property(lambda self: self.path / "figures")
 
@@ -76,6 +75,17 @@ class RunDirectory:
                     f"{self.path}: another process is computing this run; wait for it or change the config"
                 ) from None
             yield
+
+    def is_held(self) -> bool:
+        """Whether a living process computes this run."""
+        try:
+            with self.path.with_name(f".{self.path.name}.lock").open("r") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     def clear(self) -> None:
         """Remove whatever an earlier run left."""

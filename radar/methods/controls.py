@@ -6,14 +6,14 @@ A detector's worth is its gain over them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import torch
 from torch import Tensor, nn
 
 from radar.config import Config
 from radar.diffusion.build import NoisePredictor, build_unet
-from radar.methods.interface import MapMethod, Normals
+from radar.methods.interface import Inputs, MapMethod, Normals, Recall
 from radar.methods.radar import RadarMethod
 from radar.progress import Report
 from radar.scoring.scorer import Mapper
@@ -25,8 +25,8 @@ class MeanBrightness(MapMethod):
 
     name = "mean_brightness"
 
-    def __init__(self, config: Config) -> None:
-        super().__init__(replace(config, scoring=replace(config.scoring, edge="none")))
+    def __init__(self, config: Config, recall: Recall) -> None:
+        super().__init__(replace(config, scoring=replace(config.scoring, edge="none")), recall)
 
     def fit_map(self, normal: Normals, report: Report) -> Mapper:
         mean = normal.train.images.mean(dim=(0, 2, 3), keepdim=True)
@@ -36,20 +36,26 @@ class MeanBrightness(MapMethod):
 
         return deviation
 
+    def map_inputs(self, normal: Normals) -> Inputs:
+        return {"control": self.name, "mean_of": list(normal.train.identities)}
+
 
 class RawSobel(MapMethod):
     """Blur and Sobel on the image itself."""
 
     name = "raw_sobel"
 
-    def __init__(self, config: Config) -> None:
-        super().__init__(replace(config, scoring=replace(config.scoring, edge="sobel")))
+    def __init__(self, config: Config, recall: Recall) -> None:
+        super().__init__(replace(config, scoring=replace(config.scoring, edge="sobel")), recall)
 
     def fit_map(self, normal: Normals, report: Report) -> Mapper:
         def identity(images: Tensor, identities: Sequence[str]) -> Tensor:
             return images
 
         return identity
+
+    def map_inputs(self, normal: Normals) -> Inputs:
+        return {"control": self.name}
 
 
 def untrained_unet(config: Config, image_channels: int) -> NoisePredictor:
@@ -74,12 +80,18 @@ class Untrained(RadarMethod):
 
     name = "untrained"
 
-    def __init__(self, config: Config, device: torch.device) -> None:
-        super().__init__(config, lambda train, *_: untrained_unet(config, train.shape[1]).to(device))
+    def __init__(self, config: Config, recall: Recall, device: torch.device) -> None:
+        inputs = {
+            "control": self.name,
+            "unet": asdict(config.unet),
+            "patch_size": config.patch.size,
+            "seed": config.seed,
+        }
+        super().__init__(config, recall, lambda train, *_: untrained_unet(config, train.shape[1]).to(device), inputs)
 
 
-def build_control(name: str, config: Config, device: torch.device) -> MapMethod:
+def build_control(name: str, config: Config, recall: Recall, device: torch.device) -> MapMethod:
     """The control that `name` names; a network, where it has one, lies on `device`."""
     if name == "untrained":
-        return Untrained(config, device)
-    return {"mean_brightness": MeanBrightness, "raw_sobel": RawSobel}[name](config)
+        return Untrained(config, recall, device)
+    return {"mean_brightness": MeanBrightness, "raw_sobel": RawSobel}[name](config, recall)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cache
+from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from radar.config import Config
+from radar.config import Config, ScoringConfig
 from radar.progress import Report
 from radar.scoring.detector import fit_detector
-from radar.scoring.scorer import Mapper, Measurement, Scorer, Scores, decide, measure
+from radar.scoring.forest import Floats
+from radar.scoring.scorer import (
+    Mapper,
+    Measurement,
+    Scorer,
+    Scores,
+    decide,
+    measured_features,
+    measured_maps,
+)
 
 _CHUNK = 32  # images between two progress reports; a score does not depend on it
 
@@ -39,6 +48,10 @@ class Normals:
         return self.train if name == "train" else self.validation
 
 
+Inputs = dict[str, Any]
+"""What a result depends on, as plain values that JSON can hold."""
+
+
 class Method(Protocol):
     """`fit` sees normal images only; `score` may then be called on any."""
 
@@ -47,13 +60,47 @@ class Method(Protocol):
     def score(self, images: ImageSet, report: Report) -> Scores: ...
 
 
+class Recall(Protocol):
+    """Gives back what `make` made before from the same inputs, or lets it make that now."""
+
+    def noise_maps(self, inputs: Inputs, images: ImageSet, make: Callable[[], Tensor]) -> Tensor: ...
+
+    def features(
+        self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, make: Callable[[], Floats]
+    ) -> Floats: ...
+
+
+class Forgetful:
+    """Recalls nothing: everything is made when it is asked for."""
+
+    def noise_maps(self, inputs: Inputs, images: ImageSet, make: Callable[[], Tensor]) -> Tensor:
+        return make()
+
+    def features(self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, make: Callable[[], Floats]) -> Floats:
+        return make()
+
+
+class LateMapper:
+    """A mapper that is made when it is first needed."""
+
+    def __init__(self, make: Callable[[], Mapper]) -> None:
+        self.made = cache(make)
+
+    def __call__(self, images: Tensor, identities: Sequence[str]) -> Tensor:
+        return self.made()(images, identities)
+
+
 class MapMethod(ABC):
-    """A method that turns an image into a noise map and shares everything after it: edges, features, detector."""
+    """A method that turns an image into a noise map and shares everything after it: edges, features, detector.
+
+    The map is learnt when the first noise map is asked for that `recall` does not have.
+    """
 
     name: str
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, recall: Recall) -> None:
         self.config = config
+        self.recall = recall
         self.scorer: Scorer | None = None
         self._measured: dict[ImageSet, Measurement] = {}  # the fitting images are scored, too: measure them once
 
@@ -61,10 +108,15 @@ class MapMethod(ABC):
     def fit_map(self, normal: Normals, report: Report) -> Mapper:
         """Learn the map from normal images; each method's own part."""
 
+    @abstractmethod
+    def map_inputs(self, normal: Normals) -> Inputs:
+        """All that a noise map depends on beside its image, as plain values."""
+
     def fit(self, normal: Normals, report: Report) -> None:
-        """Learn the map, then fit the detector on features of normal images."""
+        """Fit the detector on features of normal images."""
         self._measured.clear()
-        mapper = self.fit_map(normal, report)
+        self._inputs = self.map_inputs(normal)
+        mapper = LateMapper(lambda: self.fit_map(normal, report))
         config = self.config
         points, threshold_points = (
             self._measure(mapper, normal.named(name), report).features
@@ -84,19 +136,30 @@ class MapMethod(ABC):
         assert self.scorer is not None, "fit comes before score"
         return decide(self._measure(self.scorer.mapper, images, report), self.scorer.detector)
 
+    def noise_maps(self, images: ImageSet, report: Report) -> Tensor:
+        """Noise maps `(N, C, H, W)` of `images`; `fit` comes first."""
+        assert self.scorer is not None, "fit comes before noise_maps"
+        return self._noise_maps(self.scorer.mapper, images, report)
+
     def _measure(self, mapper: Mapper, images: ImageSet, report: Report) -> Measurement:
         if images not in self._measured:
-            self._measured[images] = self._measure_afresh(mapper, images, report)
+            scoring = self.config.scoring
+            noise_maps = cache(lambda: self._noise_maps(mapper, images, report))
+            points = self.recall.features(
+                self._inputs, scoring, images, lambda: measured_features(noise_maps(), scoring)
+            )
+            self._measured[images] = Measurement(points, lambda: measured_maps(noise_maps(), scoring))
         return self._measured[images]
 
-    def _measure_afresh(self, mapper: Mapper, images: ImageSet, report: Report) -> Measurement:
-        parts = []
-        total = len(images.identities)
-        for start in range(0, total, _CHUNK):
-            report(start, total, f"Scoring ({self.name})")
-            chunk = slice(start, start + _CHUNK)
-            parts.append(measure(mapper(images.images[chunk], images.identities[chunk]), self.config.scoring))
-        report(total, total, f"Scoring ({self.name})")
-        return Measurement(
-            torch.cat([part.anomaly_maps for part in parts]), np.concatenate([part.features for part in parts])
-        )
+    def _noise_maps(self, mapper: Mapper, images: ImageSet, report: Report) -> Tensor:
+        def make() -> Tensor:
+            parts = []
+            total = len(images.identities)
+            for start in range(0, total, _CHUNK):
+                report(start, total, f"Scoring ({self.name})")
+                chunk = slice(start, start + _CHUNK)
+                parts.append(mapper(images.images[chunk], images.identities[chunk]))
+            report(total, total, f"Scoring ({self.name})")
+            return torch.cat(parts)
+
+        return self.recall.noise_maps(self._inputs, images, make)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 from torch import Tensor, nn
 
 from radar.config import Config
-from radar.diffusion.build import NoisePredictor, build_schedule
-from radar.methods.interface import MapMethod, Normals
+from radar.diffusion.build import SCHEDULE_KEYS, NoisePredictor, build_schedule
+from radar.methods.interface import Inputs, MapMethod, Normals, Recall
 from radar.progress import Report
 from radar.scoring.noise_map import NoiseMapper
 from radar.scoring.scorer import Mapper
@@ -18,16 +19,30 @@ Train = Callable[[Tensor, Tensor, Report], NoisePredictor]
 
 
 class RadarMethod(MapMethod):
-    """Trains through `train`, then predicts noise with what came back."""
+    """RADAR with the network that `train` returns; `identity` names all that it depends on."""
 
     name = "radar"
 
-    def __init__(self, config: Config, train: Train) -> None:
-        super().__init__(config)
+    def __init__(self, config: Config, recall: Recall, train: Train, identity: Inputs) -> None:
+        super().__init__(config, recall)
         self.train = train
+        self.identity = identity
 
     def fit_map(self, normal: Normals, report: Report) -> Mapper:
         return noise_mapper(self.config, self.train(normal.train.images, normal.validation.images, report))
+
+    def map_inputs(self, normal: Normals) -> Inputs:
+        config, scoring = self.config, asdict(self.config.scoring)
+        read = ("draws", "map", "field", "stride", "micro_batch", "tile", "images_per_pass")
+        schedule = asdict(config.diffusion)
+        return {
+            "network": self.identity,
+            "timestep": config.timestep.value,
+            "patch_size": config.patch.size,
+            "scoring": {key: scoring[key] for key in read},
+            "schedule": {key: schedule[key] for key in SCHEDULE_KEYS},
+            "seed": config.seed,
+        }
 
 
 def noise_mapper(config: Config, unet: nn.Module) -> NoiseMapper:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -20,41 +21,65 @@ Mapper = Callable[[Tensor, Sequence[str]], Tensor]
 """Images `(B, C, H, W)` and their content hashes → noise maps `(B, C, H, W)`."""
 
 
-@dataclass(frozen=True)
 class Measurement:
-    """What is known of N images before a decision."""
+    """What is known of N images before a decision. Their anomaly maps are computed when they are first asked for."""
 
-    anomaly_maps: Tensor  # (N, H, W) ≥ 0
-    features: Floats  # (N, 2): global and local norm
+    def __init__(self, features: Floats, anomaly_maps: Callable[[], Tensor]) -> None:
+        self.features = features  # (N, 2): global and local norm
+        self._anomaly_maps = anomaly_maps
+
+    @cached_property
+    def anomaly_maps(self) -> Tensor:
+        """`(N, H, W)` ≥ 0."""
+        return self._anomaly_maps()
 
 
 @dataclass(frozen=True)
 class Scores:
     """What is known of N images after it."""
 
-    anomaly_maps: Tensor  # (N, H, W) ≥ 0
-    features: Floats  # (N, 2)
+    measurement: Measurement
     scores: Floats  # (N,), higher is more anomalous
     decisions: NDArray[np.bool_]  # (N,), True is anomalous
 
+    @property
+    def anomaly_maps(self) -> Tensor:
+        """`(N, H, W)` ≥ 0."""
+        return self.measurement.anomaly_maps
+
+    @property
+    def features(self) -> Floats:
+        """`(N, 2)`: global and local norm."""
+        return self.measurement.features
+
 
 @torch.inference_mode()
-def measure(noise_maps: Tensor, scoring: ScoringConfig) -> Measurement:
-    """Edge maps and features of noise maps `(N, C, H, W)`.
+def measured_features(noise_maps: Tensor, scoring: ScoringConfig) -> Floats:
+    """Features `(N, 2)` of noise maps `(N, C, H, W)`.
 
     As many at a time as share a network pass: sums over a batch are split among threads according to its size, and the
     bits follow.
     """
-    edges = [edge_map(part, scoring) for part in torch.split(noise_maps, scoring.images_per_pass)]
-    rows = [features(edge, scoring.window) for edge in edges]
-    maps = [anomaly_map(edge, scoring.smoothing) for edge in edges]
-    return Measurement(torch.cat(maps), torch.cat(rows).double().cpu().numpy())
+    parts = torch.split(noise_maps, scoring.images_per_pass)
+    return torch.cat([features(edge_map(part, scoring), scoring.window) for part in parts]).double().cpu().numpy()
+
+
+@torch.inference_mode()
+def measured_maps(noise_maps: Tensor, scoring: ScoringConfig) -> Tensor:
+    """Anomaly maps `(N, H, W)` of noise maps `(N, C, H, W)`."""
+    parts = torch.split(noise_maps, scoring.images_per_pass)
+    return torch.cat([anomaly_map(edge_map(part, scoring), scoring.smoothing) for part in parts])
+
+
+def measure(noise_maps: Tensor, scoring: ScoringConfig) -> Measurement:
+    """Features, and anomaly maps at need, of noise maps `(N, C, H, W)`."""
+    return Measurement(measured_features(noise_maps, scoring), lambda: measured_maps(noise_maps, scoring))
 
 
 def decide(measurement: Measurement, detector: Detector) -> Scores:
     """Scores and decisions of measured images."""
     scores = detector.score(measurement.features)
-    return Scores(measurement.anomaly_maps, measurement.features, scores, scores > detector.threshold)
+    return Scores(measurement, scores, scores > detector.threshold)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def test_a_signal_stops_the_whole_sweep_and_says_so(tmp_path: Path, number: sign
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("*/checkpoints/last.ckpt")):
+    while not list(tmp_path.glob("cache/network/*/checkpoints/last.ckpt")):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -44,4 +44,4 @@ def test_a_signal_stops_the_whole_sweep_and_says_so(tmp_path: Path, number: sign
     assert "Traceback" not in errors
     (path,) = tmp_path.glob("printed_layers-*")
     assert RunDirectory(path).read_status()["state"] == "interrupted"
-    assert (path / "checkpoints" / "last.ckpt").exists()
+    assert list(tmp_path.glob("cache/network/*.part/checkpoints/last.ckpt"))

@@ -11,7 +11,7 @@ import pytest
 from radar.config import Config
 from radar.data.dataset import open_dataset
 from radar.experiment.panels import Panel, read_panels, write_panels
-from radar.experiment.run import run_experiment
+from radar.experiment.run import Experiment, Workshop, run_experiment
 from radar.experiment.run_directory import RunDirectory
 from radar.progress import silent
 from radar.report.companion import RunCompanion
@@ -47,7 +47,7 @@ def test_no_panels_are_no_figure(tmp_path):
 @pytest.mark.parametrize("colour", ["grey", "rgb"])
 def test_a_run_keeps_its_panels_and_draws_them_again_to_the_byte(tiny: Callable[..., Config], colour: str) -> None:
     config = tiny("evaluation.figures=true", "evaluation.panels=2", f"dataset.image.channels={colour}")
-    run = RunDirectory(run_experiment(config, report=silent, force=False, companion=RunCompanion()).directory)
+    run = RunDirectory(run_experiment(Experiment(config, silent, Workshop(force=False)), companion=RunCompanion()).directory)
     names = {"panels", "feature_scatter", "feature_histograms", "loss", "timestep_loss"}
     first = {path.stem: path.read_bytes() for path in run.figures.glob("*.png")}
     assert set(first) == names

@@ -10,7 +10,7 @@ import torch
 from tests_tiny import TINY
 
 from radar.data.dataset import open_dataset
-from radar.experiment.run import run_experiment
+from radar.experiment.run import Experiment, Workshop, run_experiment
 from radar.experiment.training import train_network
 from radar.methods.radar import noise_mapper
 from radar.progress import silent
@@ -89,5 +89,5 @@ def test_a_gpu_ends_near_the_cpu(composed, tmp_path, trainer):
 @NEEDS_GPU
 def test_a_whole_run_on_a_gpu(composed):
     config = composed(*COMPACT, "trainer=gpu", "scoring.images_per_pass=8")
-    outcome = run_experiment(config, report=silent, force=False, companion=RunCompanion())
+    outcome = run_experiment(Experiment(config, silent, Workshop(force=False)), companion=RunCompanion())
     assert 0 <= outcome.metrics["image"]["auroc"] <= 1

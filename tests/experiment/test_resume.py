@@ -31,7 +31,7 @@ def finished(root: Path) -> RunDirectory:
 def kill_after_the_first_checkpoint(root: Path) -> None:
     process = start(root)
     deadline = time.monotonic() + 240
-    while not list(root.glob("*/checkpoints/last.ckpt")):
+    while not list(root.glob("cache/network/*/checkpoints/last.ckpt")):
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from radar.config import Config
 from radar.data.dataset import open_dataset
 from radar.errors import ConfigError, DataError, RunError
 from radar.experiment.results import SCORE_COLUMNS
-from radar.experiment.run import Outcome, run_experiment
+from radar.experiment.run import CACHE_FOLDER, Experiment, Outcome, Workshop, run_experiment
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.stored_model import load_scorer
 from radar.progress import silent
@@ -30,7 +31,7 @@ Tiny = Callable[..., Config]
 
 
 def run(config: Config, *, force: bool = False) -> Outcome:
-    return run_experiment(config, report=silent, force=force, companion=RunCompanion())
+    return run_experiment(Experiment(config, silent, Workshop(force=force)), companion=RunCompanion())
 
 
 def scores_of(outcome: Outcome) -> list[dict[str, str]]:
@@ -54,7 +55,7 @@ def test_the_run_directory_is_complete_and_agrees_with_itself(tiny: Tiny) -> Non
     history = list(csv.DictReader(run_directory.history.open()))
     assert [float(row["step"]) for row in history] == [4, 8, 12]
     assert not list(outcome.directory.rglob("*.tmp"))
-    assert not run_directory.checkpoints.exists()
+    assert not list(Path(config.output_root).rglob("*.ckpt"))
 
 
 def test_the_metrics_are_those_of_the_scores(tiny: Tiny) -> None:
@@ -153,7 +154,7 @@ def test_a_failed_run_is_recorded_and_not_read_as_done(tiny: Tiny, monkeypatch: 
     monkeypatch.setattr("radar.experiment.run.write_scores", break_down)
     with pytest.raises(OSError, match="no space"):
         run(config)
-    directory = next((Path(config.output_root)).iterdir())
+    directory = next((Path(config.output_root)).glob("printed_layers-*"))
     status = RunDirectory(directory).read_status()
     assert status["state"] == "failed"
     assert "break_down" in status["traceback"]
@@ -198,10 +199,12 @@ def test_a_planted_defect_is_learnt_and_shuffled_labels_are_not(tiny: Tiny) -> N
 
 def test_a_damaged_checkpoint_is_named_and_force_starts_over(tiny: Tiny) -> None:
     config = tiny()
-    directory = RunDirectory(run(config).directory)
-    directory.clear()
-    directory.checkpoints.mkdir(parents=True)
-    (directory.checkpoints / "last.ckpt").write_bytes(b"PK half")
+    RunDirectory(run(config).directory).clear()
+    (trained,) = (Path(config.output_root) / CACHE_FOLDER / "network").glob("*[0-9a-f]")
+    shutil.rmtree(trained)
+    checkpoints = trained.with_name(trained.name + ".part") / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "last.ckpt").write_bytes(b"PK half")
     with pytest.raises(RunError, match=r"last\.ckpt: cannot be read .*--force"):
         run(config)
     assert run(config, force=True).metrics["image"]["anomalous"] == 10
@@ -275,7 +278,7 @@ def test_half_precision_is_refused_without_a_gpu(tiny: Tiny) -> None:
         run(tiny("trainer.precision=16-mixed"))
 
 
-def test_a_network_that_an_earlier_attempt_trained_is_used_and_noted(tiny: Tiny) -> None:
+def test_a_network_that_an_earlier_attempt_trained_is_used(tiny: Tiny) -> None:
     config = tiny()
     first = run(config)
     expected = scores_of(first)
@@ -283,7 +286,8 @@ def test_a_network_that_an_earlier_attempt_trained_is_used_and_noted(tiny: Tiny)
     directory.status.unlink()
     trained = directory.network.stat().st_mtime_ns
     again = run(config)
-    assert any("earlier attempt" in note for note in again.notes)
-    assert not any("earlier attempt" in note for note in first.notes)
+    assert not again.reused
+    assert first.metrics["network_trained_by_this_run"] and not again.metrics["network_trained_by_this_run"]
+    assert again.metrics["seconds"]["training"] == first.metrics["seconds"]["training"]
     assert directory.network.stat().st_mtime_ns == trained
     assert scores_of(again) == expected

@@ -13,7 +13,7 @@ from wandb.proto import wandb_internal_pb2
 
 from radar.config import Config, WandbConfig
 from radar.errors import RadarError
-from radar.experiment.run import run_experiment
+from radar.experiment.run import Experiment, Workshop, run_experiment
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 from radar.tracking import flatten, tracking
@@ -73,7 +73,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
 ) -> None:
     good = tiny("logger=csv_wandb", "seed=1", "name=good", "tags=[one,two]", "evaluation.figures=true")
     bad = tiny("logger=csv_wandb", "seed=2", "name=bad")
-    outcome = run_experiment(good, report=silent, force=False, companion=RunCompanion())
+    outcome = run_experiment(Experiment(good, silent, Workshop(force=False)), companion=RunCompanion())
 
     def fail(*_: object) -> None:
         raise RadarError("planted")
@@ -81,7 +81,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
     with monkeypatch.context() as patch:
         patch.setattr("radar.experiment.run.write_scores", fail)
         with pytest.raises(RadarError, match="planted"):
-            run_experiment(bad, report=silent, force=False, companion=RunCompanion())
+            run_experiment(Experiment(bad, silent, Workshop(force=False)), companion=RunCompanion())
     root = Path(good.output_root)
     runs = {name: OfflineRun(next(root.glob(f"{name}-*"))) for name in ("good", "bad")}
     assert runs["good"].run.run_id != runs["bad"].run.run_id
@@ -98,7 +98,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
 
 
 def test_without_wandb_nothing_is_tracked_and_the_directory_is_complete(tiny: Callable[..., Config]) -> None:
-    outcome = run_experiment(tiny("logger=csv"), report=silent, force=False, companion=RunCompanion())
+    outcome = run_experiment(Experiment(tiny("logger=csv"), silent, Workshop(force=False)), companion=RunCompanion())
     assert not list(outcome.directory.rglob("*.wandb"))
     assert (outcome.directory / "history.csv").exists()
 

@@ -9,7 +9,7 @@ from method_builders import SMALL, image_set, normals
 
 from radar.diffusion.build import build_unet
 from radar.methods.controls import MeanBrightness, RawSobel, Untrained, build_control, untrained_unet
-from radar.methods.interface import ImageSet
+from radar.methods.interface import Forgetful, ImageSet
 from radar.progress import silent
 from radar.scoring.scorer import measure
 from radar.validation import CONTROLS
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("channels", [1, 3], ids=["grey", "rgb"])
 def test_mean_brightness_is_the_deviation_from_the_training_mean(composed, channels):
     normal, test = normals(channels=channels), image_set(4, 2, channels=channels)
-    method = MeanBrightness(composed(*SMALL))
+    method = MeanBrightness(composed(*SMALL), Forgetful())
     mapped = method.fit_map(normal, silent)(test.images, test.identities)
     mean = normal.train.images.double().numpy().mean(axis=(0, 2, 3))
     np.testing.assert_allclose(mapped.numpy(), test.images.numpy() - mean[:, None, None], atol=1e-6)
@@ -28,14 +28,14 @@ def test_mean_brightness_is_the_deviation_from_the_training_mean(composed, chann
 
 def test_raw_sobel_filters_the_image_itself(composed):
     test = image_set(4, 2)
-    assert torch.equal(RawSobel(composed(*SMALL)).fit_map(normals(), silent)(test.images, test.identities), test.images)
+    assert torch.equal(RawSobel(composed(*SMALL), Forgetful()).fit_map(normals(), silent)(test.images, test.identities), test.images)
 
 
 @pytest.mark.parametrize("edge", ["sobel", "none"])
 @pytest.mark.parametrize(("name", "own"), [("mean_brightness", "none"), ("raw_sobel", "sobel"), ("untrained", None)])
 def test_filters_have_their_own_edges_and_the_untrained_network_the_experiments(composed, name, own, edge):
     config = composed(*SMALL, f"scoring.edge={edge}")
-    control = build_control(name, config, CPU)
+    control = build_control(name, config, Forgetful(), CPU)
     assert control.config.scoring.edge == (own or edge)
     assert config.scoring.edge == edge, "the experiment's own config stays as it was"
 
@@ -43,13 +43,13 @@ def test_filters_have_their_own_edges_and_the_untrained_network_the_experiments(
 @pytest.mark.parametrize("name", CONTROLS)
 def test_controls_are_fitted_and_score_finitely(composed, name):
     config = composed(*SMALL)
-    control, normal, test = build_control(name, config, CPU), normals(), image_set(6, 2)
+    control, normal, test = build_control(name, config, Forgetful(), CPU), normals(), image_set(6, 2)
     assert control.name == name
     control.fit(normal, silent)
     scores = control.score(test, silent)
     assert scores.anomaly_maps.shape == (6, 24, 24)
     assert np.isfinite(scores.scores).all() and len(np.unique(scores.scores)) == 6
-    again = build_control(name, config, CPU)
+    again = build_control(name, config, Forgetful(), CPU)
     again.fit(normal, silent)
     np.testing.assert_array_equal(again.score(test, silent).scores, scores.scores)
 
@@ -64,7 +64,7 @@ def test_controls_are_fitted_and_score_finitely(composed, name):
     ],
 )
 def test_controls_see_the_defects_that_they_can(composed, name, defect, found):
-    control = build_control(name, composed(*SMALL, "detector=upper_tail"), CPU)
+    control = build_control(name, composed(*SMALL, "detector=upper_tail"), Forgetful(), CPU)
     control.fit(normals(), silent)
     normal = image_set(5, 2)
     images = normal.images.clone()
@@ -110,8 +110,8 @@ def test_the_untrained_network_is_not_the_one_that_training_starts_from(composed
 
 def test_untrained_scores_are_its_own_networks(composed):
     config, test = composed(*SMALL), image_set(3, 2)
-    control = Untrained(config, CPU)
+    control = Untrained(config, Forgetful(), CPU)
     control.fit(normals(), silent)
     mapped = control.scorer.mapper(test.images, test.identities)
-    assert control.scorer.mapper.network is not None and mapped.std() > 1e-3
+    assert control.scorer.mapper.made().network is not None and mapped.std() > 1e-3
     np.testing.assert_array_equal(control.score(test, silent).features, measure(mapped, config.scoring).features)

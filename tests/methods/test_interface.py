@@ -8,7 +8,7 @@ import torch
 from method_builders import SMALL, image_set, normals
 from network_builders import random_unet
 
-from radar.methods.interface import ImageSet, MapMethod
+from radar.methods.interface import Forgetful, ImageSet, MapMethod
 from radar.methods.radar import RadarMethod, noise_mapper
 from radar.progress import silent
 from radar.scoring.detector import fit_detector
@@ -21,9 +21,12 @@ class Counted(MapMethod):
     name = "counted"
 
     def __init__(self, config) -> None:
-        super().__init__(config)
+        super().__init__(config, Forgetful())
         self.calls: list[list[str]] = []
         self.fitted_on = None
+
+    def map_inputs(self, normal):
+        return {}
 
     def fit_map(self, normal, report):
         self.fitted_on = normal
@@ -112,7 +115,7 @@ def test_radar_trains_on_the_normals_and_scores_with_what_came_back(composed):
         seen.append((train_images, validation_images, report))
         return unet
 
-    method = RadarMethod(config, train)
+    method = RadarMethod(config, Forgetful(), train, {})
     method.fit(normal, silent)
     assert seen == [(normal.train.images, normal.validation.images, silent)]
     expected = measure(noise_mapper(config, unet)(test.images, test.identities), config.scoring)

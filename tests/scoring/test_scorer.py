@@ -102,7 +102,7 @@ class Sum:
 def test_a_score_above_the_threshold_is_anomalous():
     points = np.array([[1.0, 1.0], [1.0, 2.0], [1.0, np.nextafter(2.0, 3)], [5.0, 5.0]])
     maps = torch.zeros(4, 2, 2)
-    decided = decide(Measurement(maps, points), Sum())
+    decided = decide(Measurement(points, lambda: maps), Sum())
     assert decided.decisions.tolist() == [False, False, True, True]
     assert decided.decisions.dtype == bool
     assert decided.anomaly_maps is maps and decided.features is points

@@ -1,0 +1,138 @@
+"""`radar cache`: what the artefact store holds, why a stage would be reused or not, and removing what is old."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from radar.cli.composing import jobs, parse_arguments
+from radar.cli.status import output_root
+from radar.config import Config
+from radar.experiment.artefacts import VERSIONS, Artefact, ArtefactStore, Key
+from radar.experiment.run import CACHE_FOLDER, Experiment, Workshop
+from radar.progress import silent
+
+_DAY = 86_400.0
+
+
+def cache(arguments: Sequence[str]) -> int:
+    """Run one `radar cache` command; returns the exit code."""
+    parser = argparse.ArgumentParser("radar cache", description="Stored stages: what is there, and why.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("list", help="all stored results with size, age and what made them")
+    prune = verbs.add_parser("prune", help="remove results that were not used for some days; runs keep what they have")
+    prune.add_argument("--days", type=float, required=True, help="since the last use; 0 removes everything")
+    explain = verbs.add_parser(
+        "explain", help="which stages of an experiment are there, and what differs where one is not"
+    )
+    for verb in verbs.choices.values():
+        verb.add_argument(
+            "overrides", nargs="*", help="output_root=FOLDER" if verb is not explain else "as for an experiment"
+        )
+    parsed = parser.parse_args(arguments)
+    console = Console()
+    if parsed.verb == "explain":
+        for job in jobs(parse_arguments(parsed.overrides)):
+            console.print(_explained(job.config))
+        return 0
+    store = ArtefactStore(output_root(parsed.overrides) / CACHE_FOLDER)
+    if parsed.verb == "list":
+        console.print(_listed(store))
+        return 0
+    removed = store.prune(parsed.days * _DAY)
+    freed = sum(artefact.megabytes for artefact in removed)
+    console.print(f"{len(removed)} results removed, {freed:.1f} MB", highlight=False)
+    return 0
+
+
+def _listed(store: ArtefactStore) -> Table:
+    table = Table(title=str(store.root), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    for heading in ("stage", "result", "MB", "made", "took, s", "unused, days"):
+        table.add_column(heading, justify="right" if heading in ("MB", "took, s", "unused, days") else "left")
+    table.add_column("of", overflow="fold")
+    total = 0.0
+    for artefact in store.list():
+        total += artefact.megabytes
+        table.add_row(
+            artefact.stage,
+            artefact.path.name[:12],
+            f"{artefact.megabytes:.2f}",
+            artefact.made,
+            f"{artefact.seconds:.1f}",
+            f"{artefact.unused_seconds / _DAY:.1f}",
+            _brief(artefact),
+        )
+    table.add_section()
+    table.add_row("all", "", f"{total:.2f}", "", "", "", "")
+    return table
+
+
+_TELLING = (
+    "control", "network.fingerprint", "noise_maps", "unet.kind", "unet.channels", "patch.size", "patch_size", "training.max_steps",
+    "timestep", "scoring.draws", "scoring.field", "scoring.blur.kernel", "scoring.window", "seed",
+)  # fmt: skip
+
+
+def _brief(artefact: Artefact) -> str:
+    """The inputs that a person tells results apart by."""
+    values = dict(_leaves(artefact.inputs))
+    shown = {key: values[key] for key in _TELLING if key in values}
+    return " ".join(f"{key}={value[:12] if isinstance(value, str) else value}" for key, value in shown.items())
+
+
+def _leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from _leaves(value, f"{prefix}{key}.")
+    else:
+        yield prefix.removesuffix("."), tree
+
+
+def _explained(config: Config) -> Table:
+    """One row per stage: there, or what differs from the stored result that is nearest to it."""
+    workshop = Workshop(force=False)
+    experiment = Experiment(config, silent, workshop)
+    store = experiment.store
+    stored = list(store.list())
+    table = Table(title=experiment.directory.path.name, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    for heading in ("stage", "result", "state"):
+        table.add_column(heading)
+    table.add_column("why", overflow="fold")
+    for label, key in experiment.stage_keys():
+        there = store.folder(key).is_dir()
+        why = (
+            "same inputs, same version"
+            if there
+            else _difference(key, [each for each in stored if each.stage == key.stage])
+        )
+        table.add_row(label, key.fingerprint[:12], "stored" if there else "to be made", why)
+    return table
+
+
+def _difference(key: Key, stored: Sequence[Artefact]) -> str:
+    if not stored:
+        return "no result of this stage is stored"
+    wanted = dict(_leaves(json.loads(json.dumps(key.inputs))))
+
+    def differing(artefact: Artefact) -> list[str]:
+        found = dict(_leaves(artefact.inputs))
+        keys = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
+        return keys + (["version"] if artefact.version != VERSIONS[key.stage] else [])
+
+    nearest = min(stored, key=lambda artefact: len(differing(artefact)))
+    found = {**dict(_leaves(nearest.inputs)), "version": nearest.version}
+    now = {**wanted, "version": VERSIONS[key.stage]}
+    parts = [f"{name}: {_short(found.get(name))} → {_short(now.get(name))}" for name in differing(nearest)]
+    return f"nearest is {Path(nearest.path).name[:12]}; " + ", ".join(parts)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 20 else text[:12] + "…"

@@ -1,0 +1,72 @@
+"""`radar status`: how far a sweep is."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from radar.cli.composing import jobs, parse_arguments
+from radar.errors import RunError
+from radar.experiment.sweep import JobState, Sweep, seconds_left, sweeps
+
+
+def output_root(overrides: Sequence[str]) -> Path:
+    """Where the composed config keeps its outputs."""
+    return Path(jobs(parse_arguments(list(overrides)))[0].config.output_root)
+
+
+def status(arguments: Sequence[str]) -> int:
+    """Run `radar status`; returns the exit code: 0 where every job is done, else 1."""
+    parser = argparse.ArgumentParser("radar status", description="How far a sweep is: done, running, failed, missing.")
+    parser.add_argument("sweep", nargs="?", help="name or folder of a sweep; none: the latest one, and a list of all")
+    parser.add_argument("overrides", nargs="*", help="output_root=FOLDER")
+    parsed = parser.parse_args(arguments)
+    if parsed.sweep is not None and "=" in parsed.sweep:
+        parsed.overrides, parsed.sweep = [parsed.sweep, *parsed.overrides], None
+    root, console = output_root(parsed.overrides), Console()
+    if parsed.sweep is None:
+        known = sweeps(root)
+        if not known:
+            raise RunError(f"{root}: no sweep was started here; radar -m key=a,b starts one")
+        for each in known[1:]:
+            console.print(_line(each), highlight=False, soft_wrap=True)
+        sweep = known[0]
+    else:
+        sweep = Sweep.named(root, parsed.sweep)
+    states = sweep.states()
+    console.print(_table(sweep, states))
+    console.print(_line(sweep), highlight=False, soft_wrap=True)
+    return 0 if all(state.state == "done" for state in states) else 1
+
+
+def _line(sweep: Sweep) -> str:
+    states = sweep.states()
+    counts = Counter(state.state for state in states)
+    parts = [
+        f"{counts[state]} {state}" for state in ("done", "running", "failed", "interrupted", "missing") if counts[state]
+    ]
+    left = seconds_left(states)
+    if left:
+        parts.append(f"about {left / 60:.1f} min left at the mean time of a job")
+    content = sweep.content()
+    return f"{sweep.path.name}: {', '.join(parts)}; started {content['started']}: radar {' '.join(content['command'])}"
+
+
+def _table(sweep: Sweep, states: Sequence[JobState]) -> Table:
+    table = Table(title=f"Sweep {sweep.path.name}", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("job", overflow="fold")
+    table.add_column("state")
+    table.add_column("seconds", justify="right")
+    table.add_column("directory, or why it failed", overflow="fold")
+    for state in states:
+        seconds = "" if state.seconds is None else f"{state.seconds:.1f}"
+        table.add_row(
+            state.name, state.state, seconds, state.error or (state.directory.name if state.directory else "")
+        )
+    return table

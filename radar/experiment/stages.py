@@ -1,0 +1,145 @@
+"""Which stage depends on what: the keys of the artefact store, and the stages that a run takes from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from radar.config import Config, ScoringConfig
+from radar.diffusion.build import NoisePredictor
+from radar.experiment.artefacts import ArtefactStore, Key
+from radar.experiment.stored_model import History, load_network, save_network
+from radar.experiment.training import Row, train_network
+from radar.files import write_atomically, write_json
+from radar.methods.interface import ImageSet, Inputs, Normals
+from radar.progress import Report
+from radar.scoring.forest import Floats
+
+# of the trainer section: what changes the bits of a training by more than how threads share the work
+_TRAINER_KEYS = ("devices", "strategy", "precision", "matmul_precision", "compile", "deterministic")
+
+
+def image_identity(identities: Sequence[str]) -> str:
+    """One hash for many content hashes in their order."""
+    return hashlib.sha256("\n".join(identities).encode()).hexdigest()
+
+
+def network_key(config: Config, normal: Normals, device: torch.device) -> Key:
+    """What a training depends on."""
+    trainer = asdict(config.trainer)
+    return Key(
+        "network",
+        {
+            "unet": asdict(config.unet),
+            "patch": asdict(config.patch),
+            "diffusion": asdict(config.diffusion),
+            "training": asdict(config.training),
+            "trainer": {key: trainer[key] for key in _TRAINER_KEYS},
+            "device": device.type,
+            "image": asdict(config.dataset.image),
+            "seed": config.seed,
+            "train": image_identity(normal.train.identities),
+            "validation": image_identity(normal.validation.identities),
+        },
+    )
+
+
+class StoredRecall:
+    """Noise maps and features out of the store; the `Recall` of the methods of one run."""
+
+    def __init__(self, store: ArtefactStore, config: Config, device: torch.device) -> None:
+        self.store = store
+        self.image = asdict(config.dataset.image)
+        self.device = device.type
+
+    def noise_maps_key(self, inputs: Inputs, images: ImageSet) -> Key:
+        """What the noise maps of a set of images depend on."""
+        return Key(
+            "noise_maps",
+            {**inputs, "image": self.image, "images": image_identity(images.identities), "device": self.device},
+        )
+
+    def features_key(self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet) -> Key:
+        """What the features of a set of images depend on."""
+        read = {"blur": asdict(scoring.blur), "edge": scoring.edge, "window": scoring.window}
+        return Key("features", {"noise_maps": self.noise_maps_key(inputs, images).fingerprint, "scoring": read})
+
+    def pixel_metrics_key(
+        self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, *, masks: str, aupro_limit: float
+    ) -> Key:
+        """What the pixel metrics depend on: maps, masks, and neither features nor detector."""
+        read = {"blur": asdict(scoring.blur), "edge": scoring.edge, "smoothing": scoring.smoothing}
+        maps = self.noise_maps_key(inputs, images).fingerprint
+        return Key("pixel_metrics", {"noise_maps": maps, "scoring": read, "masks": masks, "aupro_limit": aupro_limit})
+
+    def noise_maps(self, inputs: Inputs, images: ImageSet, make: Callable[[], Tensor]) -> Tensor:
+        stored = self.store.take(
+            self.noise_maps_key(inputs, images),
+            lambda part: _save(part / "noise_maps.npy", make().cpu().numpy()),
+        )
+        return torch.from_numpy(np.load(stored / "noise_maps.npy", allow_pickle=False))
+
+    def features(self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, make: Callable[[], Floats]) -> Floats:
+        stored = self.store.take(
+            self.features_key(inputs, scoring, images), lambda part: _save(part / "features.npy", make())
+        )
+        points: Floats = np.load(stored / "features.npy", allow_pickle=False)
+        return points
+
+
+def stored_json(store: ArtefactStore, key: Key, make: Callable[[], Any]) -> Any:
+    """A stage whose result is plain values."""
+    folder = store.take(key, lambda part: write_json(part / "result.json", make()))
+    return json.loads((folder / "result.json").read_text())
+
+
+def _save(path: Path, values: np.ndarray[Any, Any]) -> None:
+    write_atomically(path, lambda file: np.save(file, values, allow_pickle=False))
+
+
+class StoredNetwork:
+    """The training stage of one run. `publish` is told the history row by row, as it comes or as it was."""
+
+    def __init__(self, store: ArtefactStore, key: Key, config: Config, device: torch.device) -> None:
+        self.store = store
+        self.key = key
+        self.config = config
+        self.device = device
+        self.trained = False  # by this run, now
+        self.resumed = False  # from an earlier attempt's checkpoint
+
+    def file(self, normal: Normals, publish: Callable[[Row], None], report: Report) -> Path:
+        """The stored weights and history, trained now where they are not there."""
+
+        def make(part: Path) -> None:
+            self.trained = True
+            self.resumed = (part / "checkpoints").exists()
+            unet, history = train_network(
+                self.config,
+                normal.train.images,
+                normal.validation.images,
+                checkpoints=part / "checkpoints",
+                publish=publish,
+                report=report,
+            )
+            save_network(part / "unet.pt", unet, history)
+            shutil.rmtree(part / "checkpoints", ignore_errors=True)
+
+        path = self.store.take(self.key, make) / "unet.pt"
+        if not self.trained:
+            for row in load_network(path, self.config, torch.device("cpu"))[1]:
+                publish(row)
+        return path
+
+    def load(self, path: Path) -> tuple[NoisePredictor, History]:
+        """Network on the scoring device, and history."""
+        return load_network(path, self.config, self.device)

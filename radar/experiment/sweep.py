@@ -1,0 +1,104 @@
+"""What is known of a sweep beside its runs: which jobs it has, where each of them computes, and how far they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from radar.errors import RunError
+from radar.experiment.run_directory import RunDirectory
+from radar.files import write_json
+
+SWEEPS_FOLDER = "sweeps"  # below output_root
+
+
+@dataclass(frozen=True)
+class JobState:
+    """One job: done, running, failed, interrupted or missing."""
+
+    name: str  # what tells it from the others
+    state: str
+    directory: Path | None
+    seconds: float | None  # that a done run took
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A folder with the list of jobs, and one small file for each that was started."""
+
+    path: Path
+
+    @staticmethod
+    def of(root: Path, jobs: Sequence[str]) -> Sweep:
+        """The sweep of these jobs, whatever their order: each is given by its overrides in one string."""
+        digits = hashlib.sha256("\n".join(sorted(jobs)).encode()).hexdigest()[:12]
+        return Sweep(root / SWEEPS_FOLDER / digits)
+
+    @staticmethod
+    def named(root: Path, name: str) -> Sweep:
+        """The sweep of that name below `root`, or at that path. Raises `RunError` where there is none."""
+        for path in (root / SWEEPS_FOLDER / name, Path(name)):
+            if (path / "sweep.json").exists():
+                return Sweep(path)
+        there = ", ".join(sweep.path.name for sweep in sweeps(root)) or "none"
+        raise RunError(f"{name}: no such sweep below {root / SWEEPS_FOLDER}; there are: {there}")
+
+    def begin(self, command: Sequence[str], jobs: Sequence[str]) -> None:
+        """Write down which jobs there are, in the order of this command."""
+        (self.path / "jobs").mkdir(parents=True, exist_ok=True)
+        write_json(self.path / "sweep.json", {"command": list(command), "jobs": list(jobs), "started": _now()})
+
+    def content(self) -> dict[str, Any]:
+        """Command, jobs and start of the latest command that ran this sweep."""
+        content: dict[str, Any] = json.loads((self.path / "sweep.json").read_text())
+        return content
+
+    def _file(self, name: str) -> Path:
+        return self.path / "jobs" / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
+
+    def record(self, name: str, *, directory: Path | None, error: str | None) -> None:
+        """Write down where a job computes, or why it cannot."""
+        where = None if directory is None else str(directory)
+        write_json(self._file(name), {"name": name, "directory": where, "error": error})
+
+    def job(self, name: str) -> JobState:
+        """How far one job is; a run whose process is gone is interrupted."""
+        file = self._file(name)
+        if not file.exists():
+            return JobState(name, "missing", None, None, None)
+        record = json.loads(file.read_text())
+        if record["directory"] is None:
+            return JobState(name, "failed" if record["error"] else "missing", None, None, record["error"])
+        run = RunDirectory(Path(record["directory"]))
+        status = run.read_status()
+        state = status.get("state", "missing")
+        if state == "running" and not run.is_held():
+            state = "interrupted"
+        return JobState(name, state, run.path, status.get("seconds"), status.get("error"))
+
+    def states(self) -> list[JobState]:
+        """All jobs, in the order of the latest command."""
+        return [self.job(name) for name in self.content()["jobs"]]
+
+
+def sweeps(root: Path) -> list[Sweep]:
+    """All sweeps below `root`, latest first."""
+    found = [Sweep(file.parent) for file in root.glob(f"{SWEEPS_FOLDER}/*/sweep.json")]
+    return sorted(found, key=lambda sweep: str(sweep.content()["started"]), reverse=True)
+
+
+def seconds_left(states: Sequence[JobState]) -> float | None:
+    """An estimate for the jobs that are not done, from the mean of those that are; None where none is."""
+    done = [state.seconds for state in states if state.state == "done" and state.seconds is not None]
+    return statistics.mean(done) * sum(state.state != "done" for state in states) if done else None
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

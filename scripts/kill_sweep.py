@@ -1,0 +1,108 @@
+"""Kill a sweep again and again at random moments, resume it, and compare every cell with an undisturbed sweep.
+
+    python -m scripts.kill_sweep --kills 20 --work outputs/kills -- --config-name sweep_paper_grid experiment=fast …
+
+Everything after `--` is a sweep as `radar` takes it, without `output_root`. The seed of the moments is printed. Exit code 0 means that
+every cell is there and equal to the byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from radar.experiment.artefacts import ArtefactStore
+from radar.experiment.run import CACHE_FOLDER
+from radar.experiment.run_directory import RunDirectory
+from radar.experiment.sweep import sweeps
+
+
+def start(root: Path, sweep: list[str]) -> subprocess.Popen[bytes]:
+    """The sweep in a process of its own, with its output in a file below `root`."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "output.txt").open("ab") as output:
+        command = [sys.executable, "-m", "radar", *sweep, f"output_root={root}"]
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+
+
+def undisturbed(root: Path, sweep: list[str]) -> float:
+    """Seconds that the sweep takes from beginning to end."""
+    began = time.monotonic()
+    code = start(root, sweep).wait()
+    if code:
+        raise SystemExit(f"kill_sweep: the undisturbed sweep ended with {code}; see {root / 'output.txt'}")
+    return time.monotonic() - began
+
+
+def disturbed(root: Path, sweep: list[str], moments: list[float]) -> None:
+    """Start the sweep once per moment and kill it that many seconds later; then let it end."""
+    for number, moment in enumerate(moments, start=1):
+        process = start(root, sweep)
+        try:
+            process.wait(moment)
+            print(f"kill {number} of {len(moments)}: the sweep had ended before {moment:.1f} s", flush=True)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            print(f"kill {number} of {len(moments)}: after {moment:.1f} s, {counts(root)}", flush=True)
+    code = start(root, sweep).wait()
+    if code:
+        raise SystemExit(f"kill_sweep: the last resume ended with {code}; see {root / 'output.txt'}")
+
+
+def counts(root: Path) -> str:
+    """How many jobs are in which state."""
+    known = sweeps(root)
+    states = Counter(state.state for state in known[0].states()) if known else Counter()
+    return ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "nothing written yet"
+
+
+def cells(root: Path) -> dict[str, bytes]:
+    """Scores of every done job, by what tells the job from the others."""
+    return {
+        state.name: RunDirectory(state.directory).scores.read_bytes()
+        for state in sweeps(root)[0].states()
+        if state.state == "done" and state.directory is not None
+    }
+
+
+def made(root: Path) -> Counter[str]:
+    """How many results of each stage were ever made below `root`."""
+    return Counter(line["stage"] for line in ArtefactStore(root / CACHE_FOLDER).journal())
+
+
+def main() -> int:
+    """Run both sweeps and compare them; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=None, help="of the moments; none: a new one")
+    parser.add_argument("--work", type=Path, required=True, help="folder for both sweeps; must not exist")
+    parser.add_argument("sweep", nargs=argparse.REMAINDER)
+    parsed = parser.parse_args()
+    if parsed.work.exists():
+        print(f"kill_sweep: {parsed.work}: is there already; name another folder", file=sys.stderr)
+        return 2
+    sweep = parsed.sweep[1:] if parsed.sweep[:1] == ["--"] else parsed.sweep
+    seed = parsed.seed if parsed.seed is not None else random.SystemRandom().randrange(10**6)
+    whole, killed = parsed.work / "whole", parsed.work / "killed"
+    seconds = undisturbed(whole, sweep)
+    expected = cells(whole)
+    print(f"undisturbed: {len(expected)} cells in {seconds:.0f} s, made {dict(made(whole))}; seed of the kills {seed}", flush=True)
+    moments = random.Random(seed)
+    # on average three quarters of the sweep pass under fire, so that late moments are hit as well as early ones
+    longest = max(4.0, 1.5 * seconds / max(1, parsed.kills))
+    disturbed(killed, sweep, [moments.uniform(0.5, longest) for _ in range(parsed.kills)])
+    found = cells(killed)
+    differing = [name for name in expected if found.get(name) != expected[name]]
+    print(f"after {parsed.kills} kills: {len(found)} of {len(expected)} cells, {len(differing)} differ, made {dict(made(killed))}")
+    return 1 if differing or found.keys() != expected.keys() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""Which change makes which stage again: counted, not assumed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests_tiny import TINY
+
+from radar.config import Config
+from radar.experiment import artefacts
+from radar.experiment.run import Experiment, Outcome, Workshop, run_experiment
+from radar.progress import silent
+from radar.report.companion import RunCompanion
+
+Tiny = Callable[..., Config]
+
+
+def run(config: Config, workshop: Workshop) -> Outcome:
+    return run_experiment(Experiment(config, silent, workshop), companion=RunCompanion())
+
+
+def made(workshop: Workshop, config: Config) -> Counter[str]:
+    """Stages that were made since the last call."""
+    store = workshop.store(config)
+    counted = Counter(key.stage for key in store.made)
+    store.made.clear()
+    return counted
+
+
+FIRST = {"network": 1, "noise_maps": 6, "features": 6, "pixel_metrics": 2}  # of RADAR and of raw_sobel, in three splits
+
+
+@pytest.mark.parametrize(
+    ("override", "again"),
+    [
+        ("contamination=c20", {}),
+        ("detector=isolation_forest", {}),
+        ("detector.trees=7", {}),
+        ("evaluation.panels=1", {}),
+        ("tags=[other]", {}),
+        ("name=other", {}),
+        ("trainer.workers=1", {}),
+        ("evaluation.aupro_limit=0.2", {"pixel_metrics": 2}),
+        ("scoring.smoothing=1.0", {"pixel_metrics": 2}),
+        ("scoring.window=7", {"features": 6}),
+        ("scoring.blur.sigma=2.0", {"features": 6, "pixel_metrics": 2}),
+        ("timestep=t50", {"noise_maps": 3, "features": 3, "pixel_metrics": 1}),
+        ("scoring.stride=14", {"noise_maps": 3, "features": 3, "pixel_metrics": 1}),
+        ("seed=1", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1}),
+        ("training.max_steps=8", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1}),
+        ("unet.embedding=16", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1}),
+        ("dataset.image.resize=box", {"network": 1, **{stage: FIRST[stage] for stage in list(FIRST)[1:]}}),
+    ],
+)
+def test_a_change_makes_again_what_reads_it_and_nothing_else(tiny: Tiny, override: str, again: dict[str, int]) -> None:
+    workshop = Workshop(force=False)
+    run(tiny(), workshop)
+    assert made(workshop, tiny()) == FIRST
+    changed = tiny(override)
+    run(changed, workshop)
+    assert made(workshop, changed) == again
+
+
+def test_shared_stages_give_the_bits_of_stages_made_alone(tiny: Tiny, tmp_path: Path) -> None:
+    workshop = Workshop(force=False)
+    for override in ("seed=0", "timestep=t50", "contamination=c20"):
+        shared = run(tiny(override), workshop).directory
+        alone = run(tiny(override, f"output_root={tmp_path / override}"), Workshop(force=False)).directory
+        assert (shared / "scores.csv").read_bytes() == (alone / "scores.csv").read_bytes()
+
+
+def test_a_new_version_makes_a_stage_and_what_follows_it_again(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    workshop = Workshop(force=False)
+    first = run(tiny(), workshop)
+    made(workshop, tiny())
+    monkeypatch.setitem(artefacts.VERSIONS, "noise_maps", 99)
+    (first.directory / "status.json").unlink()
+    run(tiny(), Workshop(force=False))
+    again = Workshop(force=False)
+    (first.directory / "status.json").unlink()
+    run(tiny("logger.csv=true"), again)
+    assert made(again, tiny()) == {}
+    stages = Counter(line["stage"] for line in workshop.store(tiny()).journal())
+    assert stages == {"network": 1, "noise_maps": 12, "features": 12, "pixel_metrics": 4}
+
+
+def test_force_makes_every_stage_again_once_for_a_whole_sweep(tiny: Tiny) -> None:
+    for override in ("contamination=c05", "contamination=c20"):
+        run(tiny(override), Workshop(force=False))
+    forced = Workshop(force=True)
+    for override in ("contamination=c05", "contamination=c20"):
+        assert not run(tiny(override), forced).reused
+    assert made(forced, tiny()) == FIRST
+
+
+def parts(root: Path) -> Path:
+    generator = np.random.default_rng(0)
+    for kind, count in (("normal", 20), ("anomalous", 4)):
+        (root / kind).mkdir(parents=True)
+        for index in range(count):
+            values = generator.integers(90 if kind == "normal" else 0, 160, (48, 48), dtype=np.uint8)
+            Image.fromarray(values).save(root / kind / f"{index:02}.png")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("split", "again"),
+    [
+        ("train", {"network": 1, "noise_maps": 4, "features": 4}),  # three of RADAR, and that split of raw_sobel
+        ("validation", {"network": 1, "noise_maps": 4, "features": 4}),
+        ("test", {"noise_maps": 2, "features": 2}),
+    ],
+)
+def test_one_byte_of_one_image_makes_again_exactly_what_reads_it(
+    composed: Tiny, tmp_path: Path, split: str, again: dict[str, int]
+) -> None:
+    root = parts(tmp_path / "parts")
+    own = [item for item in TINY if "synthetic" not in item]
+    manifest = tmp_path / "split.csv"
+    config = composed("dataset=folder", f"dataset.root={root}", *own, "evaluation.pixel=false")
+    workshop = Workshop(force=False)
+    first = Experiment(config, silent, workshop)
+    manifest.write_text((run(config, workshop).directory / "manifest.csv").read_text())
+    made(workshop, config)
+    chosen = root / first.dataset.split(split)[0].path  # type: ignore[arg-type]
+    values = np.array(Image.open(chosen))
+    values[0, 0] ^= 1
+    Image.fromarray(values).save(chosen)
+    header, *rows = manifest.read_text().splitlines()
+    blank = [row.replace(row.split(",")[1], "") if row.startswith(str(chosen.relative_to(root))) else row for row in rows]
+    manifest.write_text("\n".join([header, *blank]) + "\n")
+    changed = composed(
+        "dataset=folder", f"dataset.root={root}", *own, "evaluation.pixel=false", f"dataset.manifest={manifest}"
+    )
+    later = Workshop(force=False)
+    run(changed, later)
+    assert made(later, changed) == again
