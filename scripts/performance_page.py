@@ -98,7 +98,14 @@ def scoring() -> str:
         floor = 1000 * figure["whole_image_flops"] / _flops(figures)
         return [label, f"{figure['parameters']:,}", *times, f"{floor:.2f}"]
 
-    head = ["U-Net, field", "parameters", "ms/image in a batch of 32", "alone, p50", "alone, p99", "arithmetic of one pass alone"]
+    head = [
+        "U-Net, field",
+        "parameters",
+        "ms/image in a batch of 32",
+        "alone, p50",
+        "alone, p99",
+        "arithmetic of one pass alone",
+    ]
     return markdown(head, (row(label, figure) for label, figure in figures["scoring"].items()))
 
 
@@ -113,7 +120,9 @@ def stages() -> str:
 def memory() -> str:
     """Peak memory of fresh processes."""
     peaks = read("benchmark.json")["peak_memory_mib"]
-    return markdown(["peak memory of a process that does", "MiB"], ([label, f"{peak:.0f}"] for label, peak in peaks.items()))
+    return markdown(
+        ["peak memory of a process that does", "MiB"], ([label, f"{peak:.0f}"] for label, peak in peaks.items())
+    )
 
 
 def overlap() -> str:
@@ -150,7 +159,9 @@ def curves() -> str:
                     f"{statistics.mean(local):.3f} ({min(local):.3f}–{max(local):.3f})",
                 ]
             )
-    return markdown(["training", "steps", "seconds", "image AUROC, mean (range) of 3 seeds", "AUROC of the local norm"], lines)
+    return markdown(
+        ["training", "steps", "seconds", "image AUROC, mean (range) of 3 seeds", "AUROC of the local norm"], lines
+    )
 
 
 def growth() -> str:
@@ -177,14 +188,18 @@ def growth_memory() -> str:
         for row in figures["kept_for_backward"]
     )
     first = markdown(
-        ["side, px", "compact, whole image, MiB above imports", "unet=attention, windows every 14 px, MiB above imports"], peaks
+        [
+            "side, px",
+            "compact, whole image, MiB above imports",
+            "unet=attention, windows every 14 px, MiB above imports",
+        ],
+        peaks,
     )
     return first + "\n\n" + markdown(["kept for the backward pass by one training step", "MiB"], claim)
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    each.__name__: each
-    for each in (machine, training, scoring, stages, memory, overlap, curves, growth, growth_memory)
+    each.__name__: each for each in (machine, training, scoring, stages, memory, overlap, curves, growth, growth_memory)
 }
 
 
@@ -204,7 +219,12 @@ def draw_curves(path: Path) -> None:
         rows, number = record["rows"], names.index(record["training"])
         label = record["training"] if record["seed"] == 0 else None
         axis.plot(
-            [row["seconds"] for row in rows], [row["image_auroc"] for row in rows], "o-", ms=3, color=f"C{number}", label=label
+            [row["seconds"] for row in rows],
+            [row["image_auroc"] for row in rows],
+            "o-",
+            ms=3,
+            color=f"C{number}",
+            label=label,
         )
     axis.set(xscale="log", xlabel="seconds of training", ylabel="image AUROC on MVTec grid")
     axis.grid(alpha=0.3)

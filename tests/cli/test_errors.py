@@ -34,7 +34,9 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ),
         pytest.param("contamination=0.05", "contamination.value=0.05", id="fraction for a group"),
         pytest.param("patch=28", "use patch=28x28", id="size for a group"),
-        pytest.param("unet=huge", "use one of attention, compact, compact_wide, large, no_attention, small", id="unknown option"),
+        pytest.param(
+            "unet=huge", "use one of attention, compact, compact_wide, large, no_attention, small", id="unknown option"
+        ),
         pytest.param("unet.blocks=many", "unet.blocks=many", id="wrong type"),
         pytest.param("unet.blocks=0", "unet.blocks=0: must be ≥ 1", id="too small"),
         pytest.param("contamination.value=0.7", "contamination.value=0.7: must be ≤ 0.5", id="too large"),
