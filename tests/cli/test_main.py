@@ -74,7 +74,7 @@ def test_a_dry_run_estimates_and_writes_nothing(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--help"], ["unet: attention, large, no_attention, small", "--dry-run"]),
+        (["--help"], ["unet: attention, compact, compact_wide, large, no_attention, small", "--dry-run"]),
         (["--cfg", "job"], ["max_steps: 3000", "timestep:"]),
         (["--info", "defaults"], ["unet", "attention"]),
     ],
