@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("overrides", nargs="*")
-    parsed = parser.parse_args()
+    parsed = parser.parse_intermixed_args()
     config = jobs(parse_arguments(["experiment=fast", *parsed.overrides]))[0].config
     work(parsed.stage, config, torch.rand(parsed.images, 1, parsed.side, parsed.side) * 2 - 1, parsed.steps)
     print(peak_memory_mib())

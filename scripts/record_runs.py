@@ -1,6 +1,6 @@
 """Append finished runs to docs/results/runs.jsonl, and write the table of docs/results.md anew from that file.
 
-    python scripts/record_runs.py outputs/grid-0123456789ab …
+    python -m scripts.record_runs outputs/grid-0123456789ab …
 
 Records are only ever added: a run that is recorded already, by fingerprint and git revision, is left as it is.
 """

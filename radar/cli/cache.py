@@ -58,7 +58,7 @@ def _listed(store: ArtefactStore) -> Table:
         table.add_column(heading, justify="right" if heading in ("MB", "took, s", "unused, days") else "left")
     table.add_column("of", overflow="fold")
     total = 0.0
-    for artefact in store.list():
+    for artefact in store.stored():
         total += artefact.megabytes
         table.add_row(
             artefact.stage,
@@ -100,7 +100,7 @@ def _explained(config: Config) -> Table:
     workshop = Workshop(force=False)
     experiment = Experiment(config, silent, workshop)
     store = experiment.store
-    stored = list(store.list())
+    stored = list(store.stored())
     table = Table(title=experiment.directory.path.name, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     for heading in ("stage", "result", "state"):
         table.add_column(heading)

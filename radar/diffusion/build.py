@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from radar.config import DiffusionConfig, UNetConfig
@@ -33,25 +35,15 @@ def build_unet(
 
 
 def _initialised(config: UNetConfig, *, patch_size: int, image_channels: int) -> NoisePredictor:
+    common: dict[str, Any] = {
+        "image_channels": image_channels,
+        "channels": config.channels,
+        "blocks": config.blocks,
+        "attention_levels": config.attention_levels,
+        "attention_heads": config.attention_heads,
+        "embedding": config.embedding,
+        "dropout": config.dropout,
+    }
     if config.kind == "compact":
-        return CompactUNet(
-            image_channels=image_channels,
-            channels=config.channels,
-            blocks=config.blocks,
-            attention_levels=config.attention_levels,
-            attention_heads=config.attention_heads,
-            embedding=config.embedding,
-            dropout=config.dropout,
-            fold=config.fold,
-            patch_size=patch_size,
-        )
-    return UNet(
-        image_channels=image_channels,
-        channels=config.channels,
-        blocks=config.blocks,
-        attention_levels=config.attention_levels,
-        attention_heads=config.attention_heads,
-        embedding=config.embedding,
-        groups=config.groups,
-        dropout=config.dropout,
-    )
+        return CompactUNet(**common, fold=config.fold, patch_size=patch_size)
+    return UNet(**common, groups=config.groups)

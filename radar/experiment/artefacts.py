@@ -121,7 +121,7 @@ class ArtefactStore:
         path = self.root / _JOURNAL
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
-    def list(self) -> Iterator[Artefact]:
+    def stored(self) -> Iterator[Artefact]:
         """All complete results, by stage."""
         for made in sorted(self.root.glob(f"*/*/{_MADE}")):
             if made.parent.suffix == _PART:
@@ -141,7 +141,7 @@ class ArtefactStore:
     def prune(self, unused_seconds: float) -> list[Artefact]:
         """Remove results unused for at least that long, and unfinished ones that nobody is making; returns the results."""
         removed = []
-        for artefact in self.list():
+        for artefact in self.stored():
             if artefact.unused_seconds >= unused_seconds and _remove(artefact.path):
                 removed.append(artefact)
         for part in self.root.glob(f"*/*{_PART}"):

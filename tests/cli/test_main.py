@@ -12,6 +12,7 @@ import pytest
 
 import radar
 from radar.cli.main import main
+from radar.experiment.sweep import sweeps
 
 QUICK = (
     "experiment=debug", "trainer=cpu", "trainer.threads=1", "dataset.synthetic.side=32", "dataset.image.size=32",
@@ -49,19 +50,24 @@ def test_a_sweep_runs_every_job_in_its_own_directory_and_sums_up(
 def test_a_failed_job_does_not_stop_the_others_and_the_exit_code_says_so(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from radar.experiment import run as run_module  # noqa: PLC0415
+    from radar.experiment import stages  # noqa: PLC0415
 
-    train = run_module.train_network
+    train = stages.train_network
 
     def fails_for_seed_one(config, *arguments, **named):
         if config.seed == 1:
             raise ArithmeticError("planted")
         return train(config, *arguments, **named)
 
-    monkeypatch.setattr(run_module, "train_network", fails_for_seed_one)
+    monkeypatch.setattr(stages, "train_network", fails_for_seed_one)
     assert main(["-m", *QUICK, f"output_root={tmp_path}", "seed=0,1,2"]) == 1
     assert sorted(statuses(tmp_path)) == ["done", "done", "failed"]
     assert "planted" in capsys.readouterr().err
+    (sweep,) = sweeps(tmp_path)
+    assert [state.state for state in sweep.states()] == ["done", "failed", "done"]
+    assert main(["status", f"output_root={tmp_path}"]) == 1
+    table = capsys.readouterr().out
+    assert "2 done, 1 failed" in table and "ArithmeticError: planted" in " ".join(table.split())
 
 
 def test_a_dry_run_estimates_and_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -74,7 +80,7 @@ def test_a_dry_run_estimates_and_writes_nothing(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--help"], ["unet: attention, large, no_attention, small", "--dry-run"]),
+        (["--help"], ["unet: attention, compact, compact_wide, large, no_attention, small", "--dry-run"]),
         (["--cfg", "job"], ["max_steps: 3000", "timestep:"]),
         (["--info", "defaults"], ["unet", "attention"]),
     ],

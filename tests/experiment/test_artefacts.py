@@ -57,7 +57,7 @@ def test_what_fails_is_not_there_and_its_part_is_handed_on(tmp_path: Path) -> No
     with pytest.raises(OSError, match="no space"):
         store.take(KEY, fail)
     assert not store.folder(KEY).exists()
-    assert list(store.list()) == [] and store.journal() == []
+    assert list(store.stored()) == [] and store.journal() == []
     folder = store.take(KEY, lambda part: (part / "result").write_text((part / "checkpoint").read_text()))
     assert (folder / "result").read_text() == "half way"
 
@@ -144,6 +144,6 @@ def test_pruning_leaves_what_is_being_made(tmp_path: Path) -> None:
 def test_the_list_says_what_made_a_result(tmp_path: Path) -> None:
     store = ArtefactStore(tmp_path)
     store.take(KEY, write("x" * 1000))
-    (artefact,) = store.list()
+    (artefact,) = store.stored()
     assert (artefact.stage, artefact.inputs) == ("features", json.loads(json.dumps(KEY.inputs)))
     assert artefact.megabytes >= 0.001 and artefact.unused_seconds < 60

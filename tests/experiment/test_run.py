@@ -154,7 +154,7 @@ def test_a_failed_run_is_recorded_and_not_read_as_done(tiny: Tiny, monkeypatch: 
     monkeypatch.setattr("radar.experiment.run.write_scores", break_down)
     with pytest.raises(OSError, match="no space"):
         run(config)
-    directory = next((Path(config.output_root)).glob("printed_layers-*"))
+    directory = next(Path(config.output_root).glob("printed_layers-*"))
     status = RunDirectory(directory).read_status()
     assert status["state"] == "failed"
     assert "break_down" in status["traceback"]

@@ -68,25 +68,19 @@ def test_a_change_makes_again_what_reads_it_and_nothing_else(tiny: Tiny, overrid
 
 def test_shared_stages_give_the_bits_of_stages_made_alone(tiny: Tiny, tmp_path: Path) -> None:
     workshop = Workshop(force=False)
-    for override in ("seed=0", "timestep=t50", "contamination=c20"):
+    for number, override in enumerate(("seed=0", "timestep=t50", "contamination=c20")):
         shared = run(tiny(override), workshop).directory
-        alone = run(tiny(override, f"output_root={tmp_path / override}"), Workshop(force=False)).directory
+        alone = run(tiny(override, f"output_root={tmp_path / str(number)}"), Workshop(force=False)).directory
         assert (shared / "scores.csv").read_bytes() == (alone / "scores.csv").read_bytes()
 
 
 def test_a_new_version_makes_a_stage_and_what_follows_it_again(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    workshop = Workshop(force=False)
-    first = run(tiny(), workshop)
-    made(workshop, tiny())
+    first = run(tiny(), Workshop(force=False))
     monkeypatch.setitem(artefacts.VERSIONS, "noise_maps", 99)
     (first.directory / "status.json").unlink()
-    run(tiny(), Workshop(force=False))
-    again = Workshop(force=False)
-    (first.directory / "status.json").unlink()
-    run(tiny("logger.csv=true"), again)
-    assert made(again, tiny()) == {}
-    stages = Counter(line["stage"] for line in workshop.store(tiny()).journal())
-    assert stages == {"network": 1, "noise_maps": 12, "features": 12, "pixel_metrics": 4}
+    later = Workshop(force=False)
+    run(tiny(), later)
+    assert made(later, tiny()) == {"noise_maps": 6, "features": 6, "pixel_metrics": 2}
 
 
 def test_force_makes_every_stage_again_once_for_a_whole_sweep(tiny: Tiny) -> None:
