@@ -93,14 +93,19 @@ def main() -> int:
     whole, killed = parsed.work / "whole", parsed.work / "killed"
     seconds = undisturbed(whole, sweep)
     expected = cells(whole)
-    print(f"undisturbed: {len(expected)} cells in {seconds:.0f} s, made {dict(made(whole))}; seed of the kills {seed}", flush=True)
+    print(
+        f"undisturbed: {len(expected)} cells in {seconds:.0f} s, made {dict(made(whole))}; seed of the kills {seed}",
+        flush=True,
+    )
     moments = random.Random(seed)
     # on average three quarters of the sweep pass under fire, so that late moments are hit as well as early ones
     longest = max(4.0, 1.5 * seconds / max(1, parsed.kills))
     disturbed(killed, sweep, [moments.uniform(0.5, longest) for _ in range(parsed.kills)])
     found = cells(killed)
     differing = [name for name in expected if found.get(name) != expected[name]]
-    print(f"after {parsed.kills} kills: {len(found)} of {len(expected)} cells, {len(differing)} differ, made {dict(made(killed))}")
+    print(
+        f"after {parsed.kills} kills: {len(found)} of {len(expected)} cells, {len(differing)} differ, made {dict(made(killed))}"
+    )
     return 1 if differing or found.keys() != expected.keys() else 0
 
 

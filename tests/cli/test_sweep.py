@@ -84,8 +84,12 @@ def test_the_cache_is_listed_explained_and_pruned(tmp_path: Path, capsys: pytest
     assert main(arguments) == 0  # the run itself needs nothing of it
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (Path(__file__).parents[2] / "conf").glob("sweep_*.yaml")))
-def test_every_sweep_config_is_a_sweep(name: str, capsys: pytest.CaptureFixture[str], monkeypatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in (Path(__file__).parents[2] / "conf").glob("sweep_*.yaml"))
+)
+def test_every_sweep_config_is_a_sweep(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch, tmp_path: Path
+) -> None:
     started: list[int] = []
     monkeypatch.setattr("radar.cli.running.Runner._run", lambda self, composed, number: started.append(number))
     main(["--config-name", name, "seed=0,1", f"output_root={tmp_path}"])
@@ -97,8 +101,25 @@ def test_every_sweep_config_is_a_sweep(name: str, capsys: pytest.CaptureFixture[
 
 @pytest.mark.slow
 def test_kills_at_random_moments_leave_nothing_but_time_to_make_up(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "scripts.kill_sweep", "--kills", "4", "--work", str(tmp_path / "kills"), "--", "-m"]
-    axes = ["patch.size=10,14", "scoring.stride=7", "timestep=t1,t10", "contamination=c05,c20", "training.max_steps=40", "trainer.threads=1"]
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.kill_sweep",
+        "--kills",
+        "4",
+        "--work",
+        str(tmp_path / "kills"),
+        "--",
+        "-m",
+    ]
+    axes = [
+        "patch.size=10,14",
+        "scoring.stride=7",
+        "timestep=t1,t10",
+        "contamination=c05,c20",
+        "training.max_steps=40",
+        "trainer.threads=1",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([*command, *QUICK, *axes], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

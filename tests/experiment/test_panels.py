@@ -47,7 +47,9 @@ def test_no_panels_are_no_figure(tmp_path):
 @pytest.mark.parametrize("colour", ["grey", "rgb"])
 def test_a_run_keeps_its_panels_and_draws_them_again_to_the_byte(tiny: Callable[..., Config], colour: str) -> None:
     config = tiny("evaluation.figures=true", "evaluation.panels=2", f"dataset.image.channels={colour}")
-    run = RunDirectory(run_experiment(Experiment(config, silent, Workshop(force=False)), companion=RunCompanion()).directory)
+    run = RunDirectory(
+        run_experiment(Experiment(config, silent, Workshop(force=False)), companion=RunCompanion()).directory
+    )
     names = {"panels", "feature_scatter", "feature_histograms", "loss", "timestep_loss"}
     first = {path.stem: path.read_bytes() for path in run.figures.glob("*.png")}
     assert set(first) == names

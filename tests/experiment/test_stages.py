@@ -126,7 +126,9 @@ def test_one_byte_of_one_image_makes_again_exactly_what_reads_it(
     values[0, 0] ^= 1
     Image.fromarray(values).save(chosen)
     header, *rows = manifest.read_text().splitlines()
-    blank = [row.replace(row.split(",")[1], "") if row.startswith(str(chosen.relative_to(root))) else row for row in rows]
+    blank = [
+        row.replace(row.split(",")[1], "") if row.startswith(str(chosen.relative_to(root))) else row for row in rows
+    ]
     manifest.write_text("\n".join([header, *blank]) + "\n")
     changed = composed(
         "dataset=folder", f"dataset.root={root}", *own, "evaluation.pixel=false", f"dataset.manifest={manifest}"

@@ -28,7 +28,9 @@ def test_mean_brightness_is_the_deviation_from_the_training_mean(composed, chann
 
 def test_raw_sobel_filters_the_image_itself(composed):
     test = image_set(4, 2)
-    assert torch.equal(RawSobel(composed(*SMALL), Forgetful()).fit_map(normals(), silent)(test.images, test.identities), test.images)
+    assert torch.equal(
+        RawSobel(composed(*SMALL), Forgetful()).fit_map(normals(), silent)(test.images, test.identities), test.images
+    )
 
 
 @pytest.mark.parametrize("edge", ["sobel", "none"])
