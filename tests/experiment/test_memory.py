@@ -1,0 +1,30 @@
+"""A long sweep in one process does not grow it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from radar.config import Config
+from radar.experiment.run import Experiment, Workshop, run_experiment
+from radar.progress import silent
+from radar.report.companion import RunCompanion
+
+
+def resident_mib() -> float:
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(fields["VmRSS"].split()[0]) / 1024
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads resident memory from /proc")
+def test_fifty_jobs_do_not_grow_the_process(tiny: Callable[..., Config]) -> None:
+    workshop = Workshop(force=False)
+    after: list[float] = []
+    for number in range(50):
+        config = tiny(f"seed={number}", "training.max_steps=4", "method.controls=[]")
+        run_experiment(Experiment(config, silent, workshop), companion=RunCompanion())
+        after.append(resident_mib())
+    assert after[-1] <= 1.1 * after[4]  # the first jobs load what all of them use
