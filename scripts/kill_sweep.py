@@ -18,9 +18,9 @@ from collections import Counter
 from pathlib import Path
 
 from radar.experiment.artefacts import ArtefactStore
-from radar.experiment.run import CACHE_FOLDER
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import sweeps
+from radar.experiment.workshop import CACHE_FOLDER
 
 
 def start(root: Path, sweep: list[str]) -> subprocess.Popen[bytes]:

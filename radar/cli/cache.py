@@ -16,7 +16,8 @@ from radar.cli.composing import jobs, parse_arguments
 from radar.cli.status import output_root
 from radar.config import Config
 from radar.experiment.artefacts import VERSIONS, Artefact, ArtefactStore, Key
-from radar.experiment.run import CACHE_FOLDER, Experiment, Workshop
+from radar.experiment.run import Experiment
+from radar.experiment.workshop import CACHE_FOLDER, Workshop
 from radar.progress import silent
 
 _DAY = 86_400.0

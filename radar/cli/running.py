@@ -16,9 +16,10 @@ from radar.cli.composing import Job, varying
 from radar.cli.printing import print_outcome, sweep_table
 from radar.config import Config
 from radar.errors import RadarError
-from radar.experiment.run import Experiment, Workshop, run_experiment
+from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import JobState, Sweep
+from radar.experiment.workshop import Workshop
 from radar.progress import ProgressBar, ProgressLines, Report, silent
 from radar.report.companion import RunCompanion
 from radar.validation import parse

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,13 +12,13 @@ import torch
 from omegaconf import OmegaConf
 
 from radar.config import Config
-from radar.data.dataset import Dataset, LoadedImages, open_dataset
+from radar.data.dataset import LoadedImages
 from radar.data.manifest import manifest_text
-from radar.data.sample import Split
+from radar.data.sample import SPLITS
 from radar.diffusion.build import NoisePredictor
 from radar.diffusion.unet import parameter_count
 from radar.errors import ConfigError, DataError
-from radar.experiment.artefacts import ArtefactStore, Key
+from radar.experiment.artefacts import Key
 from radar.experiment.clock import Clock
 from radar.experiment.environment import environment, peak_memory_mib
 from radar.experiment.fingerprint import fingerprint
@@ -29,14 +28,12 @@ from radar.experiment.run_directory import RunDirectory
 from radar.experiment.stages import StoredNetwork, StoredRecall, network_key, stored_json
 from radar.experiment.stored_model import History, save_detector
 from radar.experiment.training import Row, resolve_device
+from radar.experiment.workshop import Workshop
 from radar.files import link_or_copy, write_csv, write_json, write_text
 from radar.methods.controls import build_control
-from radar.methods.interface import ImageSet, MapMethod, Normals
+from radar.methods.interface import MapMethod, Normals
 from radar.methods.radar import RadarMethod, Train
 from radar.progress import Report
-
-CACHE_FOLDER = "cache"  # below output_root: the artefact store
-_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -63,51 +60,6 @@ class Companion(Protocol):
     def tracking(self, config: Config, run: RunDirectory, fingerprint: str) -> AbstractContextManager[Any]: ...
 
     def draw(self, run: RunDirectory, tracker: Any) -> None: ...
-
-
-@dataclass(frozen=True)
-class OpenData:
-    """A checked dataset with all its images in memory."""
-
-    dataset: Dataset
-    loaded: dict[Split, LoadedImages]
-    sets: dict[Split, ImageSet]
-
-
-class Workshop:
-    """What the jobs of one process share: the artefact store, and the images of the dataset that was opened last."""
-
-    def __init__(self, *, force: bool) -> None:
-        self.force = force
-        self.threads = torch.get_num_threads()  # torch's own choice, for jobs that leave it to torch
-        self._stores: dict[str, ArtefactStore] = {}
-        self._opened: tuple[str, OpenData] | None = None
-
-    def store(self, config: Config) -> ArtefactStore:
-        """The artefact store below `output_root`; with `force`, what it has is made again, once."""
-        root = config.output_root
-        if root not in self._stores:
-            self._stores[root] = ArtefactStore(Path(root) / CACHE_FOLDER, afresh=self.force)
-        return self._stores[root]
-
-    def open(self, config: Config, report: Report) -> OpenData:
-        """The images of `config.dataset`, and a look at every mask, so that bad data fails before training starts."""
-        wanted = json.dumps(asdict(config.dataset), sort_keys=True)
-        if self._opened is None or self._opened[0] != wanted:
-            self._opened = None  # before the next one is loaded, not beside it
-            self._opened = (wanted, _opened(config, report))
-        return self._opened[1]
-
-
-def _opened(config: Config, report: Report) -> OpenData:
-    dataset = open_dataset(config.dataset, report)
-    _check_splits(dataset)
-    loaded = {split: dataset.load(dataset.split(split), report) for split in _SPLITS}
-    for sample in dataset.split("test"):
-        if sample.mask is not None:
-            dataset.mask(sample)
-    sets = {split: ImageSet(images.images, images.identities) for split, images in loaded.items()}
-    return OpenData(dataset, loaded, sets)
 
 
 class Experiment:
@@ -168,7 +120,7 @@ class Experiment:
         with self.clock.stage("score"):
             method.fit(self.normals, self.report)
             scored = {
-                split: Scored(self.data.loaded[split], method.score(sets[split], self.report)) for split in _SPLITS
+                split: Scored(self.data.loaded[split], method.score(sets[split], self.report)) for split in SPLITS
             }
         with self.clock.stage("metrics"):
             metrics = self._metrics(method, scored["test"])
@@ -224,16 +176,6 @@ class Experiment:
 
 def _untrained(*_: object) -> NoisePredictor:
     raise AssertionError("a method that only names its stages does not train")
-
-
-def _check_splits(dataset: Dataset) -> None:
-    for split, least in (("train", 2), ("validation", 2), ("test", 1)):
-        found = len(dataset.split(split))  # type: ignore[arg-type]
-        if found < least:
-            raise DataError(
-                f"{dataset.name}: {found} {split} images, and at least {least} are needed; add images, raise "
-                "dataset.validation_fraction or dataset.test_fraction, or name them in dataset.manifest"
-            )
 
 
 def _check_size(config: Config, loaded: dict[Split, LoadedImages]) -> None:

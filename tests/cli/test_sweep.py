@@ -13,8 +13,8 @@ from test_main import QUICK
 
 from radar.cli.main import main
 from radar.experiment.artefacts import ArtefactStore
-from radar.experiment.run import CACHE_FOLDER
 from radar.experiment.sweep import Sweep, sweeps
+from radar.experiment.workshop import CACHE_FOLDER
 
 
 def sweep(root: Path, *arguments: str) -> int:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from radar.config import Config
-from radar.experiment.run import Experiment, Workshop, run_experiment
+from radar.experiment.run import Experiment, run_experiment
+from radar.experiment.workshop import Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 

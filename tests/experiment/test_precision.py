@@ -10,8 +10,9 @@ import torch
 from tests_tiny import TINY
 
 from radar.data.dataset import open_dataset
-from radar.experiment.run import Experiment, Workshop, run_experiment
+from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.training import train_network
+from radar.experiment.workshop import Workshop
 from radar.methods.radar import noise_mapper
 from radar.progress import silent
 from radar.report.companion import RunCompanion

@@ -20,9 +20,10 @@ from radar.config import Config
 from radar.data.dataset import open_dataset
 from radar.errors import ConfigError, DataError, RunError
 from radar.experiment.results import SCORE_COLUMNS
-from radar.experiment.run import CACHE_FOLDER, Experiment, Outcome, Workshop, run_experiment
+from radar.experiment.run import Experiment, Outcome, run_experiment
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.stored_model import load_scorer
+from radar.experiment.workshop import CACHE_FOLDER, Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 from radar.validation import parse

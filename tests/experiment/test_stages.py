@@ -13,7 +13,8 @@ from tests_tiny import TINY
 
 from radar.config import Config
 from radar.experiment import artefacts
-from radar.experiment.run import Experiment, Outcome, Workshop, run_experiment
+from radar.experiment.run import Experiment, Outcome, run_experiment
+from radar.experiment.workshop import Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 

@@ -13,7 +13,8 @@ from wandb.proto import wandb_internal_pb2
 
 from radar.config import Config, WandbConfig
 from radar.errors import RadarError
-from radar.experiment.run import Experiment, Workshop, run_experiment
+from radar.experiment.run import Experiment, run_experiment
+from radar.experiment.workshop import Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 from radar.tracking import flatten, tracking
