@@ -69,6 +69,7 @@ class Experiment:
     def __init__(self, config: Config, report: Report) -> None:
         if config.trainer.threads is not None:
             torch.set_num_threads(config.trainer.threads)
+        torch.set_float32_matmul_precision(config.trainer.matmul_precision)
         self.config = config
         self.report = report
         self.clock = Clock()
