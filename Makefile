@@ -44,7 +44,7 @@ format: $(READY)  ## let ruff format and mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## speed of this machine beside diffusers and MONAI, into outputs/benchmark.json (about ten minutes)
+bench: $(READY)  ## speed of this machine beside diffusers and MONAI, into outputs/benchmark.json (about five minutes)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python -m scripts.benchmark
 

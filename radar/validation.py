@@ -111,20 +111,24 @@ def _unet_problems(config: Config) -> Iterator[str]:
     if not unet.channels:
         yield "unet.channels=[]: needs the width of at least one level"
         return
+    compact = unet.kind == "compact"
     for width in unet.channels:
-        if width < 1 or (unet.kind == "ddpm" and width % unet.groups):
+        if width < 1:
+            yield f"unet.channels={unet.channels}: widths must be ≥ 1"
+        elif not compact and width % unet.groups:
             yield f"unet.channels={unet.channels}: {width} cannot be split into unet.groups={unet.groups} equal groups"
     for level in unet.attention_levels:
         if not 0 <= level < len(unet.channels):
             yield f"unet.attention_levels={unet.attention_levels}: levels are 0 to {len(unet.channels) - 1}"
         elif unet.channels[level] % unet.attention_heads:
             yield f"unet.attention_heads={unet.attention_heads}: must divide the width {unet.channels[level]} of level {level}"
-    if unet.attention_levels and unet.channels[-1] % unet.attention_heads:
+    if unet.attention_levels and not compact and unet.channels[-1] % unet.attention_heads:
         yield f"unet.attention_heads={unet.attention_heads}: must divide the last width, {unet.channels[-1]}"
-    if unet.kind == "ddpm" and unet.fold != 1:
+    if not compact and unet.fold != 1:
         yield f"unet.fold={unet.fold}: only unet.kind=compact folds pixels; use unet.fold=1 or unet=compact"
     if config.patch.size < unet.fold * 2 ** (len(unet.channels) - 1):
-        yield f"patch.size={config.patch.size}: too small for {len(unet.channels)} levels; shorten unet.channels"
+        folded = f" of unet.fold={unet.fold}" if unet.fold > 1 else ""
+        yield f"patch.size={config.patch.size}: too small for {len(unet.channels)} levels{folded}; shorten unet.channels"
 
 
 def _diffusion_problems(config: Config) -> Iterator[str]:
@@ -144,6 +148,8 @@ def _scoring_problems(config: Config) -> Iterator[str]:
         yield "scoring.map=residual: no noise is added with scoring.draws=0; use scoring.map=prediction or scoring.draws=1"
     if scoring.field == "stitched" and scoring.stride > config.patch.size:
         yield f"scoring.stride={scoring.stride}: must be ≤ patch.size={config.patch.size}, or windows leave gaps"
+    if scoring.field == "stitched" and scoring.images_per_pass > scoring.micro_batch:
+        yield f"scoring.images_per_pass={scoring.images_per_pass}: must be ≤ scoring.micro_batch={scoring.micro_batch} windows"
     if scoring.blur.kernel % 2 == 0:
         yield f"scoring.blur.kernel={scoring.blur.kernel}: must be odd"
     side = config.dataset.image.size

@@ -1,10 +1,10 @@
 """Measure start-up, training and scoring on this machine, beside the U-Nets that one would pick instead.
 
-    python -m scripts.benchmark --out outputs/benchmark.json      needs the extra `bench`: pip install '.[bench]'
+    python -m scripts.benchmark --out docs/results/benchmark.json     needs the extra `bench`: pip install '.[bench]'
 
 Every figure is a median over `--repeats` rounds that take all candidates in turn, with the smallest and the largest beside
 it. A ratio is the median of the ratios within a round. Floors: floating-point operations over the fastest of the measured
-matrix products and convolutions, bytes that the layers touch over the measured copy rate.
+matrix products and convolutions, bytes that the layers touch over the measured copy rate, both in float32.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from torch import Tensor
 from radar.cli.composing import jobs, parse_arguments
 from radar.config import Config
 from radar.diffusion.build import build_unet
-from radar.diffusion.unet import parameter_count
+from radar.diffusion.unet import forward_flops, parameter_count
 from radar.experiment.environment import environment
 from radar.experiment.training import fit_network
 from radar.files import write_json
@@ -47,7 +47,6 @@ from scripts.contenders import (
     AtSteps,
     Network,
     build_contender,
-    forward_flops,
     layer_bytes,
     train_plainly,
 )
@@ -104,9 +103,9 @@ def training_rate(network: Network, images: Tensor, config: Config, *, loop: str
     marks: dict[int, float] = {}
     follower = AtSteps([_WARM_STEPS, steps], lambda step, module: marks.__setitem__(step, time.perf_counter()))
     if loop == "plain":
-        train_plainly(network, images, config=config, steps=steps, learning_rate=1e-3, callback=follower)
+        train_plainly(network, images, config=config, steps=steps + 1, learning_rate=1e-3, callback=follower)
     else:
-        training = replace(config.training, max_steps=steps, epoch_steps=steps, warmup_steps=0)
+        training = replace(config.training, max_steps=steps + 1, epoch_steps=steps + 1, warmup_steps=0)
         with tempfile.TemporaryDirectory() as folder:
             fit_network(
                 network,
@@ -154,15 +153,15 @@ def training_rates(images: Tensor, *, repeats: int, steps: int, say: Callable[[s
         label: {
             "patches_per_second": summary(rates[label]),
             "parameters": parameter_count(network := build()),
-            "forward_flops": forward_flops(network),
-            "forward_bytes": layer_bytes(network),
+            "forward_flops": forward_flops(network, torch.zeros(1, 1, PATCH, PATCH)),
+            "forward_bytes": layer_bytes(network, torch.zeros(config.training.batch_size, 1, PATCH, PATCH)),
         }
         for label, (build, _, _) in candidates.items()
     } | {"ratios": training_ratios(rates)}
 
 
 def training_ratios(rates: Samples) -> dict[str, float]:
-    """Ours over the faster peer, round by round: the whole (our network and loop over theirs), network alone, loop alone."""
+    """Ours over the faster peer, round by round: network and loop together, then the network alone in either loop."""
 
     def ratio(size: str, mine: tuple[str, str], loop: str) -> float:
         ours = rates[f"{size}, {mine[0]}, {mine[1]} loop"]
@@ -258,8 +257,8 @@ def scoring_times(*, repeats: int, say: Callable[[str], None]) -> dict[str, Any]
             "ms_alone_p50": summary(p50[label]),
             "ms_alone_p99": summary(p99[label]),
             "stages_ms": way.stages(images),
-            "whole_image_flops": forward_flops(way.network, _SIDE),
-            "whole_image_bytes": layer_bytes(way.network, _SIDE),
+            "whole_image_flops": forward_flops(way.network, images[:1]),
+            "whole_image_bytes": layer_bytes(way.network, images[:1]),
         }
         for label, way in ways.items()
     }
@@ -299,8 +298,9 @@ def show(figures: dict[str, Any]) -> None:
         rate = figure["patches_per_second"]
         # forward, gradient of the input and gradient of the weights cost about the same
         floors = (flops / (3 * figure["forward_flops"]), rates["copy_bytes"] / (3 * figure["forward_bytes"]))
-        values = [rate["median"], rate["min"], rate["max"], figure["forward_flops"] / 1e6, *floors]
-        training.add_row(label, *(f"{value:,.0f}" for value in values))
+        values = [rate["median"], rate["min"], rate["max"], figure["forward_flops"] / 1e6]
+        known = [] if label.endswith("bf16") else floors  # the floors are those of float32
+        training.add_row(label, *(f"{value:,.0f}" for value in (*values, *known)))
     scoring = Table(
         "scoring, ms/image", "batch", "alone p50", "alone p99", "arithmetic floor", "copy floor", box=SIMPLE
     )

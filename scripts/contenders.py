@@ -13,14 +13,13 @@ import torch.nn.functional as F
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-from torch.utils.flop_counter import FlopCounterMode
 
 from radar.config import Config
 from radar.diffusion.build import build_schedule, build_unet
 from radar.diffusion.schedule import NoiseSchedule
 
 PATCH = 28
-_HEAD = 8  # channels per attention head of the peers, of which their widths must be multiples
+_GROUPS, _HEADS = 4, 4  # of the peers' norms and attention; their widths are multiples
 
 Network = nn.Module
 """Maps noisy patches `(B, C, p, p)` and timesteps `(B,)` to noise `(B, C, p, p)`."""
@@ -39,8 +38,8 @@ class DiffusersUNet(nn.Module):
             out_channels=1,
             layers_per_block=1,
             block_out_channels=tuple(widths),
-            norm_num_groups=8,
-            attention_head_dim=_HEAD,
+            norm_num_groups=_GROUPS,
+            attention_head_dim=widths[-1] // _HEADS,
             down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
             up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
         )
@@ -61,8 +60,8 @@ def monai_unet(widths: Sequence[int]) -> Network:
         channels=tuple(widths),
         attention_levels=(False, False, True),
         num_res_blocks=1,
-        num_head_channels=_HEAD,
-        norm_num_groups=8,
+        num_head_channels=widths[-1] // _HEADS,
+        norm_num_groups=_GROUPS,
     )
     return network
 
@@ -75,7 +74,7 @@ def compact_unet(config: Config, widths: Sequence[int]) -> Network:
 
 # widths that bring the peers within 10 % of the FLOPs of ours: unet=compact and unet=compact_wide
 SIZES: dict[str, dict[str, tuple[int, ...]]] = {
-    "33 MFLOP": {"radar": (32, 64), "diffusers": (8, 16, 32), "monai": (8, 16, 24)},
+    "34 MFLOP": {"radar": (32, 64), "diffusers": (8, 16, 28), "monai": (8, 16, 28)},
     "130 MFLOP": {"radar": (64, 128), "diffusers": (16, 32, 56), "monai": (16, 32, 56)},
 }
 
@@ -92,15 +91,8 @@ def build_contender(name: str, size: str, config: Config) -> Network:
     return builders[name](widths)
 
 
-def forward_flops(network: Network, side: int = PATCH) -> int:
-    """Floating-point operations of one forward pass over one map of `side` px."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.zeros(1, 1, side, side), torch.ones(1, dtype=torch.long))
-    return int(counter.get_total_flops())
-
-
-def layer_bytes(network: Network, side: int = PATCH) -> int:
-    """Bytes that the layers of one forward pass over one map read and write, each map once per layer that has no children."""
+def layer_bytes(network: Network, images: Tensor) -> float:
+    """Bytes per image that the layers of one pass over `images` read and write: every map and weight once per leaf layer."""
     total = 0
 
     def count(layer: nn.Module, inputs: Any, output: Any) -> None:
@@ -111,10 +103,10 @@ def layer_bytes(network: Network, side: int = PATCH) -> int:
     leaves = [layer for layer in network.modules() if not list(layer.children()) and not isinstance(layer, nn.Identity)]
     hooks = [layer.register_forward_hook(count) for layer in leaves]
     with torch.no_grad():
-        network(torch.zeros(1, 1, side, side), torch.ones(1, dtype=torch.long))
+        network(images, torch.ones(len(images), dtype=torch.long))
     for hook in hooks:
         hook.remove()
-    return total
+    return total / len(images)
 
 
 class PlainCrops(Dataset[Tensor]):
@@ -153,13 +145,13 @@ class PlainModule(lightning.LightningModule):
 
 
 class AtSteps(Callback):
-    """Calls `act(step, module)` after each of some steps."""
+    """Calls `act(step, module)` after each of some steps, when all that belongs to them is done; not after the last of all."""
 
     def __init__(self, steps: Sequence[int], act: Callable[[int, lightning.LightningModule], None]) -> None:
         self.steps = set(steps)
         self.act = act
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:
+    def on_train_batch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:
         if trainer.global_step in self.steps:
             self.act(trainer.global_step, pl_module)
 

@@ -1,9 +1,9 @@
 """Score a finished run again at other overlaps, and print what quality and cost each has.
 
-    python -m scripts.overlap RUN… [--strides 4 7 14 24 28] [--out docs/results/overlap.jsonl]
+    python -m scripts.overlap RUN… [--strides 4 7 14 24 28] --out docs/results/overlap.jsonl
 
 The network stays as it was trained; noise maps, the detector and its threshold are made anew for each overlap, from normal images
-alone. Milliseconds are those of an image from noise map to decision, in this one run.
+alone. Milliseconds are those of an image from noise map to features, in this one run.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import torch
 from radar.experiment.environment import environment
 from radar.experiment.stored_model import load_scorer
 from radar.methods.radar import noise_mapper
+from radar.scoring.scorer import measure
 from scripts.examination import examination
 
 
@@ -33,9 +34,12 @@ def overlaps(path: Path, strides: list[int]) -> list[dict[str, Any]]:
     for stride in (*strides, None):
         field = "whole" if stride is None else "stitched"
         changed = replace(config, scoring=replace(config.scoring, field=field, stride=stride or config.scoring.stride))
+        mapper = noise_mapper(changed, network)
         began = time.perf_counter()
-        quality = images.aurocs(changed, noise_mapper(changed, network))
+        for each in images.sets.values():
+            measure(mapper(each.images, each.identities), changed.scoring)
         spent = time.perf_counter() - began
+        quality = images.aurocs(changed, mapper)
         rows.append(
             {
                 "dataset": config.dataset.name,
@@ -57,8 +61,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--strides", type=int, nargs="+", default=[4, 7, 14, 24, 28])
-    parser.add_argument("--out", type=Path, default=Path("docs/results/overlap.jsonl"))
+    parser.add_argument("--out", type=Path, required=True)
     parsed = parser.parse_args()
+    if parsed.out.exists():
+        print(f"overlap: {parsed.out}: is there already; name another file", file=sys.stderr)
+        return 2
     for path in parsed.runs:
         for row in overlaps(path, parsed.strides):
             with parsed.out.open("a") as file:

@@ -79,8 +79,7 @@ def training() -> str:
             f"{figure['parameters']:,}",
             f"{figure['forward_flops'] / 1e6:.1f}",
             _spread(figure["patches_per_second"], ",.0f"),
-            f"{floor:,.0f}",
-            f"{copy:,.0f}",
+            *(["–", "–"] if label.endswith("bf16") else [f"{floor:,.0f}", f"{copy:,.0f}"]),  # floors of float32
         ]
 
     head = ["network, loop", "parameters", "MFLOP per patch, forward", "patches/s", "arithmetic alone", "copying alone"]

@@ -34,7 +34,7 @@ from radar.progress import silent
 from scripts.contenders import AtSteps, Network, build_contender, train_plainly
 from scripts.examination import Examination, examination
 
-SIZE = "33 MFLOP"
+SIZE = "34 MFLOP"
 TRAININGS = {  # name: contender, loop, how it is scored
     "radar, fast recipe": ("radar", "ours", "whole"),
     "peer, fast recipe": ("{peer}", "ours", "stitched"),
@@ -83,7 +83,7 @@ def curve(
         began += time.perf_counter() - paused
 
     follower = AtSteps([1, *milestones], examine)
-    steps = milestones[-1]
+    steps = milestones[-1] + 1
     train, held_out = images.sets["train"].images, images.sets["validation"].images
     if loop == "plain":
         train_plainly(network, train, config=config, steps=steps, learning_rate=1e-3, callback=follower)
@@ -144,7 +144,7 @@ def main() -> int:
     parser.add_argument("--peer", choices=["diffusers", "monai"], default="diffusers")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--milestones", type=int, nargs="+", default=[25, 50, 100, 200, 400, 800])
-    parser.add_argument("--out", type=Path, default=Path("docs/results/training_curves.jsonl"))
+    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("overrides", nargs="*")
     parsed = parser.parse_intermixed_args()
     config = jobs(parse_arguments(["experiment=fast", *parsed.overrides]))[0].config

@@ -10,12 +10,11 @@ import torch
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
-from torch.utils.flop_counter import FlopCounterMode
 
 from radar.cli.composing import Job, varying
 from radar.config import Config
 from radar.diffusion.build import NoisePredictor, build_schedule, build_unet
-from radar.diffusion.unet import parameter_count
+from radar.diffusion.unet import forward_flops, parameter_count
 from radar.experiment.stored_model import image_channels
 from radar.experiment.training import resolve_device
 from radar.methods.radar import noise_mapper
@@ -100,11 +99,8 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
 
 def _flops(unet: NoisePredictor, config: Config) -> int:
     """Floating-point operations of one forward pass over one patch."""
-    device = next(unet.parameters()).device
-    patch = torch.zeros(1, image_channels(config), config.patch.size, config.patch.size, device=device)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        unet(patch, torch.ones(1, device=device, dtype=torch.long))
-    return int(counter.get_total_flops())
+    side, device = config.patch.size, next(unet.parameters()).device
+    return forward_flops(unet, torch.zeros(1, image_channels(config), side, side, device=device))
 
 
 def _duration(seconds: float) -> str:

@@ -37,6 +37,7 @@ class DiffusionModule(lightning.LightningModule):
         seed: int,
         fused: bool,
         compile_mode: str | None = None,
+        matmul_precision: str = "highest",
     ) -> None:
         super().__init__()
         self.unet = unet
@@ -46,6 +47,7 @@ class DiffusionModule(lightning.LightningModule):
         self.seed = seed
         self.fused = fused
         self.compile_mode = compile_mode
+        self.matmul_precision = matmul_precision
         self.predict: Predict = unet.forward
         self.drops_out = any(isinstance(layer, nn.Dropout) and layer.p > 0 for layer in unet.modules())
         self.ema = ExponentialAverage(unet, decay=training.ema_decay)
@@ -54,6 +56,7 @@ class DiffusionModule(lightning.LightningModule):
         self._first_step = 0
 
     def setup(self, stage: str) -> None:
+        torch.set_float32_matmul_precision(self.matmul_precision)  # a spawned process starts with torch's default
         if (
             self.compile_mode is not None
         ):  # here, and not before, because a compiled function cannot be sent to a process

@@ -10,6 +10,8 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 _LONGEST_PERIOD = 10_000.0  # Vaswani et al. 2017, section 3.5
 
@@ -161,6 +163,15 @@ class UNet(nn.Module):
                 x = self.grow[index](F.interpolate(x, size=skips[-1].shape[-2:], mode="nearest"))
         result: Tensor = self.head(x)
         return result
+
+
+def forward_flops(network: nn.Module, image: Tensor) -> int:
+    """Floating-point operations of one pass over `image` `(B, C, H, W)`, products and sums of attention included."""
+    timestep = torch.ones(len(image), dtype=torch.long, device=image.device)
+    # the fused attention of a CPU is not counted by torch; the plain one does the same products
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH), torch.no_grad():
+        network(image, timestep)
+    return int(counter.get_total_flops())
 
 
 def parameter_count(model: nn.Module) -> int:

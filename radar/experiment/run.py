@@ -14,10 +14,10 @@ from omegaconf import OmegaConf
 from radar.config import Config
 from radar.data.dataset import LoadedImages
 from radar.data.manifest import manifest_text
-from radar.data.sample import SPLITS
+from radar.data.sample import SPLITS, Split
 from radar.diffusion.build import NoisePredictor
 from radar.diffusion.unet import parameter_count
-from radar.errors import ConfigError, DataError
+from radar.errors import ConfigError
 from radar.experiment.artefacts import Key
 from radar.experiment.clock import Clock
 from radar.experiment.environment import environment, peak_memory_mib
@@ -67,6 +67,7 @@ class Experiment:
 
     def __init__(self, config: Config, report: Report, workshop: Workshop) -> None:
         torch.set_num_threads(config.trainer.threads or workshop.threads)
+        torch.set_float32_matmul_precision(config.trainer.matmul_precision)
         self.config = config
         self.force = workshop.force
         self.report = report

@@ -88,5 +88,6 @@ def load_scorer(directory: Path, device: str = "cpu") -> tuple[Scorer, Config]:
     run = RunDirectory(directory)
     run.read_metrics()
     config = parse(OmegaConf.load(run.config))  # type: ignore[arg-type]
+    torch.set_float32_matmul_precision(config.trainer.matmul_precision)
     unet, _ = load_network(run.network, config, torch.device(device))
     return Scorer(noise_mapper(config, unet), config.scoring, load_detector(run.detector)), config

@@ -163,7 +163,6 @@ def fit_network(
     """
     _quiet_lightning()
     device = resolve_device(config)
-    torch.set_float32_matmul_precision(config.trainer.matmul_precision)
     module = DiffusionModule(
         network,
         build_schedule(config.diffusion),
@@ -171,6 +170,7 @@ def fit_network(
         training=config.training,
         seed=config.seed,
         fused=config.trainer.precision != "16-mixed",  # a fused step would undo the gradient scaling after the clipping
+        matmul_precision=config.trainer.matmul_precision,
         compile_mode=None if config.trainer.compile == "none" else config.trainer.compile,
     )
     data = PatchDataModule(

@@ -76,7 +76,7 @@ class NoiseMapper:
         return torch.stack(draws).to(clean.device)
 
     def _predict(self, noisy: Tensor) -> Tensor:
-        """Predicted noise `(B, C, H, W)` of noisy images, in passes of bounded size."""
+        """Predicted noise `(B, C, H, W)` of noisy images: of their windows, of tiles of them, or of all of them at once."""
         if self.scoring.field == "stitched":
             return self._stitched(noisy)
         if isinstance(self.network, CompactUNet) and max(noisy.shape[-2:]) > self.scoring.tile:
@@ -95,7 +95,7 @@ class NoiseMapper:
         return total / tiling.weights(height, width).to(total.device)
 
     def _tiled(self, noisy: Tensor, network: CompactUNet) -> Tensor:
-        """The whole image, in tiles that read as far around them as the network sees: the same map as in one pass."""
+        """The whole image, in tiles that read at least as far around them as the network sees: the same map as in one pass."""
         predicted = torch.empty_like(noisy)
         core, margin = (
             length // network.grid * network.grid for length in (self.scoring.tile, network.halo + network.grid - 1)

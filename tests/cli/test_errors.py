@@ -46,6 +46,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("patch.size=120", "patch.size=120: must be ≤ the image's side, 100 px", id="patch beyond image"),
         pytest.param("scoring.stride=29", "scoring.stride=29: must be ≤ patch.size=28", id="gaps"),
         pytest.param("scoring.blur.kernel=4", "scoring.blur.kernel=4: must be odd", id="even kernel"),
+        pytest.param("unet.fold=2", "only unet.kind=compact folds pixels", id="folded ddpm"),
+        pytest.param("scoring.images_per_pass=65", "must be ≤ scoring.micro_batch=64", id="images beyond windows"),
         pytest.param("unet.channels=[12,24]", "unet.groups=8", id="groups"),
         pytest.param("unet.attention_levels=[5]", "levels are 0 to 2", id="attention level"),
         pytest.param("scoring.map=residual", "scoring.draws=1", id="residual of no noise"),

@@ -10,12 +10,14 @@ import torch
 from tests_tiny import TINY
 
 from radar.data.dataset import open_dataset
+from radar.diffusion.module import DiffusionModule
 from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.training import train_network
 from radar.experiment.workshop import Workshop
 from radar.methods.radar import noise_mapper
 from radar.progress import silent
 from radar.report.companion import RunCompanion
+from radar.scoring.noise_map import NoiseMapper
 
 COMPACT = (*TINY, "unet=compact", "unet.channels=[16,32]", "scoring=whole", "training.learning_rate=3e-3")
 
@@ -50,10 +52,26 @@ def test_bfloat16_training_ends_near_the_plain_one(composed, tmp_path):
     assert_close(half, plain, 0.1)
 
 
-def test_a_lower_matrix_precision_ends_near_the_plain_one(composed, tmp_path):
-    plain = noise_maps(composed, tmp_path)
+def test_training_and_scoring_run_at_the_matrix_precision_that_was_asked_for(composed, monkeypatch):
+    """What it does to the numbers only a GPU shows; that it is set where it counts shows here."""
+    seen: list[str] = []
+    loss, mapped = DiffusionModule.loss, NoiseMapper.__call__
+
+    def noting(function):
+        def call(*arguments, **named):
+            seen.append(torch.get_float32_matmul_precision())
+            return function(*arguments, **named)
+
+        return call
+
+    monkeypatch.setattr(DiffusionModule, "loss", noting(loss))
+    monkeypatch.setattr(NoiseMapper, "__call__", noting(mapped))
     try:
-        assert_close(noise_maps(composed, tmp_path, "trainer.matmul_precision=high"), plain, 0.02)
+        for precision in ("high", "highest"):
+            config = composed(*COMPACT, f"trainer.matmul_precision={precision}")
+            run_experiment(Experiment(config, silent, Workshop(force=False)), companion=RunCompanion())
+            assert len(seen) > 12 and set(seen) == {precision}
+            seen.clear()
     finally:
         torch.set_float32_matmul_precision("highest")
 

@@ -8,6 +8,7 @@ import statistics
 import pytest
 import torch
 
+from radar.diffusion.unet import forward_flops
 from radar.experiment.training import fit_network
 from radar.progress import silent
 from scripts.benchmark import Scoring, training_ratios
@@ -16,7 +17,6 @@ from scripts.contenders import (
     AtSteps,
     PlainCrops,
     build_contender,
-    forward_flops,
     layer_bytes,
     train_plainly,
 )
@@ -33,7 +33,7 @@ PEERS = pytest.mark.skipif(
 def test_contenders_cost_the_same(composed, size):
     config = composed("unet=compact")
     networks = [build_contender(name, size, config) for name in SIZES[size]]
-    costs = dict(zip(SIZES[size], map(forward_flops, networks), strict=True))
+    costs = dict(zip(SIZES[size], (forward_flops(each, torch.zeros(1, 1, 28, 28)) for each in networks), strict=True))
     assert costs["radar"] == pytest.approx(float(size.split()[0]) * 1e6, rel=0.02)
     assert all(cost == pytest.approx(costs["radar"], rel=0.1) for cost in costs.values())
     for network in networks:
@@ -49,8 +49,16 @@ def test_flops_and_bytes_of_one_layer_by_hand():
         def forward(self, x, timestep):
             return self.convolution(x)
 
-    assert forward_flops(Layer(), 10) == 2 * 9 * 3 * 100
-    assert layer_bytes(Layer(), 10) == 4 * (100 + 300 + 27)
+    assert forward_flops(Layer(), torch.zeros(1, 1, 10, 10)) == 2 * 9 * 3 * 100
+    assert layer_bytes(Layer(), torch.zeros(2, 1, 10, 10)) == 4 * (100 + 300) + 4 * 27 / 2
+
+
+def test_flops_of_attention_are_counted():
+    class Attention(torch.nn.Module):
+        def forward(self, x, timestep):
+            return torch.nn.functional.scaled_dot_product_attention(x, x, x)
+
+    assert forward_flops(Attention(), torch.zeros(1, 4, 49, 16)) == 2 * 2 * 4 * 49 * 49 * 16
 
 
 def test_plain_crops_are_every_position_of_every_image():
@@ -70,10 +78,10 @@ def test_both_loops_train(composed, tmp_path, loop):
         "training.warmup_steps=0", "training.batch_size=16", "training.learning_rate=0.003", "trainer=cpu",
     )  # fmt: skip
     images = torch.rand(4, 1, 40, 40, generator=torch.Generator().manual_seed(0)) * 0.2
-    network = build_contender("radar", "33 MFLOP", config)
+    network = build_contender("radar", "34 MFLOP", config)
     start = [weight.clone() for weight in network.parameters()]
     seen: list[int] = []
-    follower = AtSteps([3, 40], lambda step, module: seen.append(step))
+    follower = AtSteps([3, 39], lambda step, module: seen.append(step))
     if loop == "plain":
         train_plainly(network, images, config=config, steps=40, learning_rate=3e-3, callback=follower)
     else:
@@ -87,7 +95,7 @@ def test_both_loops_train(composed, tmp_path, loop):
             report=silent,
             followers=[follower],
         )
-    assert seen == [3, 40]
+    assert seen == [3, 39]
     assert any(not torch.equal(a, b) for a, b in zip(start, network.parameters(), strict=True))
     noisy = torch.randn(32, 1, 28, 28, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
