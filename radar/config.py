@@ -74,6 +74,7 @@ class DatasetConfig:
     split_seed: int = _number(minimum=0)
     validation_fraction: float = _number(above=0.0, below=1.0)  # share of the training normals held out
     test_fraction: float = _number(above=0.0, below=1.0)  # share of the normals for test, where the source has no split
+    train_images: Optional[int] = _number(minimum=2)  # of the training normals that many are used; null: all
     near_duplicates: str = _choice("error", "warn", "ignore")  # near-duplicates that cross train/test
     image: ImageConfig = _section(ImageConfig)
     folder: Optional[FolderConfig] = MISSING

@@ -19,7 +19,7 @@ from radar.data.leaks import LeakReport, find_leaks
 from radar.data.manifest import check_files, check_hashes, manifest_hash, read_manifest
 from radar.data.sample import Sample, Split
 from radar.data.sources import FolderSource, Source, Vectors, content_hashes, in_threads, open_source
-from radar.data.splits import split_entries
+from radar.data.splits import limit_train, split_entries
 from radar.errors import ConfigError, DataError
 from radar.progress import Report
 
@@ -100,6 +100,7 @@ def open_dataset(config: DatasetConfig, progress: Report | None = None) -> Datas
         samples, notes = _by_manifest(Path(config.manifest).expanduser(), source, progress), no_notes
     else:
         samples, notes = _by_rule(config, source, vectors, progress)
+    samples = limit_train(samples, config)
     if not any(sample.split == "train" for sample in samples):
         raise DataError(f"{config.name}: no training images; check the manifest or dataset.split")
     compare = config.near_duplicates != "ignore"

@@ -59,6 +59,21 @@ def split_entries(
     )
 
 
+def limit_train(samples: Sequence[Sample], config: DatasetConfig) -> tuple[Sample, ...]:
+    """`samples` with `dataset.train_images` of the training ones; a smaller number takes a part of what a larger one takes.
+
+    Raises DataError where there are fewer.
+    """
+    if config.train_images is None:
+        return tuple(samples)
+    train = [sample for sample in samples if sample.split == "train"]
+    if len(train) < config.train_images:
+        raise DataError(f"{config.name}: dataset.train_images={config.train_images}, and there are only {len(train)}")
+    drawn = sorted(train, key=lambda sample: _draw(config.split_seed, f"train_images:{sample.path}"))
+    kept = {sample.path for sample in drawn[: config.train_images]}
+    return tuple(sample for sample in samples if sample.split != "train" or sample.path in kept)
+
+
 def _official(entries: Sequence[Entry], groups: Groups, config: DatasetConfig) -> dict[str, Split]:
     splits = {entry.path: entry.official for entry in entries if entry.official is not None}
     if len(splits) < len(entries):

@@ -17,7 +17,7 @@ from radar.data.manifest import manifest_text
 from radar.data.sample import SPLITS, Split
 from radar.diffusion.build import NoisePredictor
 from radar.diffusion.unet import parameter_count
-from radar.errors import ConfigError
+from radar.errors import ConfigError, DataError
 from radar.experiment.artefacts import Key
 from radar.experiment.clock import Clock
 from radar.experiment.environment import environment, peak_memory_mib

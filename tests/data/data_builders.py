@@ -30,6 +30,7 @@ def dataset_config(layout: str, root: Path | None, **changes) -> DatasetConfig:
         "split_seed": 0,
         "validation_fraction": 0.25,
         "test_fraction": 0.25,
+        "train_images": None,
         "near_duplicates": "error",
         "image": image_config(size=16),
         "folder": None,

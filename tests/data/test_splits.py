@@ -9,7 +9,7 @@ from data_builders import dataset_config
 from radar.data.layouts import Entry
 from radar.data.leaks import find_leaks, near_pairs, unit_vectors
 from radar.data.sample import Sample
-from radar.data.splits import split_entries
+from radar.data.splits import limit_train, split_entries
 from radar.errors import ConfigError, DataError
 
 
@@ -161,3 +161,19 @@ def test_correlations_equal_numpys():
     thumbnails = np.random.default_rng(0).random((5, 6, 6)).astype(np.float32)
     vectors = unit_vectors(thumbnails)
     np.testing.assert_allclose(vectors @ vectors.T, np.corrcoef(thumbnails.reshape(5, -1)), atol=1e-6)
+
+
+def test_fewer_training_images_are_part_of_more_and_nothing_else_changes():
+    entries = [normal(f"{index:02}") for index in range(40)] + [anomalous("crack")]
+    whole = split(entries, "random")
+    kept = {}
+    for count in (5, 10, 20):
+        limited = limit_train(whole, dataset_config("folder", None, split="random", train_images=count))
+        kept[count] = {sample.path for sample in limited if sample.split == "train"}
+        assert len(kept[count]) == count
+        assert [each for each in limited if each.split != "train"] == [each for each in whole if each.split != "train"]
+    assert kept[5] < kept[10] < kept[20]
+    other = limit_train(whole, dataset_config("folder", None, split="random", train_images=5, split_seed=1))
+    assert {sample.path for sample in other if sample.split == "train"} != kept[5]
+    with pytest.raises(DataError, match="there are only"):
+        limit_train(whole, dataset_config("folder", None, split="random", train_images=41))
