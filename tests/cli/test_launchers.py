@@ -1,0 +1,55 @@
+"""Sweeps in several processes: Hydra's launchers for one machine and for a cluster, run for real on this one."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_main import QUICK
+
+from radar.experiment.artefacts import ArtefactStore
+from radar.experiment.sweep import sweeps
+from radar.experiment.workshop import CACHE_FOLDER
+
+LAUNCHERS = [
+    pytest.param(name, [f"hydra/launcher={name}", *settings], marks=pytest.mark.skipif(
+        not importlib.util.find_spec(f"hydra_plugins.{package}"), reason=f"{package} is not installed; pip install '.[launchers]'"
+    ))
+    for name, package, settings in (
+        ("joblib", "hydra_joblib_launcher", ["hydra.launcher.n_jobs=2"]),
+        ("submitit_local", "hydra_submitit_launcher", ["hydra.launcher.timeout_min=10"]),
+    )
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "launcher"), LAUNCHERS)
+def test_jobs_in_other_processes_share_their_training_and_are_written_down(
+    name: str, launcher: list[str], tmp_path: Path
+) -> None:
+    jobs = ["contamination=c05,c20", "seed=0,1", "training.max_steps=20"]
+    command = [sys.executable, "-m", "radar", "-m", *QUICK, *jobs, *launcher, f"output_root={tmp_path}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (sweep,) = sweeps(tmp_path)
+    assert [state.state for state in sweep.states()] == ["done"] * 4
+    trained = [line for line in ArtefactStore(tmp_path / CACHE_FOLDER).journal() if line["stage"] == "network"]
+    assert len(trained) == 2
+    assert "All jobs" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "launcher"), LAUNCHERS)
+def test_a_job_that_fails_in_another_process_is_told(name: str, launcher: list[str], tmp_path: Path) -> None:
+    # a rate at which the loss is not finite; nothing before training can know
+    jobs = ["training.learning_rate=1e-3,1e30", "training.max_steps=20", "training.gradient_clip=0"]
+    command = [sys.executable, "-m", "radar", "-m", *QUICK, *jobs, *launcher, f"output_root={tmp_path}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    (sweep,) = sweeps(tmp_path)
+    states = sweep.states()
+    assert [state.state for state in states] == ["done", "failed"]
+    assert "learning_rate" in (states[1].error or "")
