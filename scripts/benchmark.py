@@ -41,6 +41,7 @@ from radar.scoring.detector import fit_detector
 from radar.scoring.edge_map import anomaly_map, edge_map
 from radar.scoring.features import features
 from radar.scoring.scorer import Scorer
+from scripts.command_line import guarded, positive
 from scripts.contenders import (
     PATCH,
     SIZES,
@@ -128,21 +129,21 @@ def training_rates(images: Tensor, *, repeats: int, steps: int, say: Callable[[s
     candidates: dict[str, tuple[Callable[[], Network], Config, str]] = {}
     for size, contenders in SIZES.items():
         for name in contenders:
-            for loop in ("plain", "ours"):
+            for loop in ("plain", "our"):
                 candidates[f"{size}, {name}, {loop} loop"] = (
                     lambda name=name, size=size: build_contender(name, size, config),  # type: ignore[misc]
                     config,
                     loop,
                 )
-        candidates[f"{size}, radar, ours loop, bf16"] = (
+        candidates[f"{size}, radar, our loop, bf16"] = (
             lambda size=size: build_contender("radar", size, config),  # type: ignore[misc]
             bfloat16,
-            "ours",
+            "our",
         )
-    candidates["82 MFLOP, radar unet=attention, ours loop"] = (
+    candidates["84 MFLOP, radar unet=attention, our loop"] = (
         lambda: build_unet(published.unet, patch_size=PATCH, image_channels=1, seed=0),
         published,
-        "ours",
+        "our",
     )
     rates: Samples = {label: [] for label in candidates}
     for repeat in range(repeats):
@@ -171,9 +172,9 @@ def training_ratios(rates: Samples) -> dict[str, float]:
     ratios = {}
     for size in SIZES:
         ratios[f"{size}: our network in our loop / faster peer in the plain loop"] = ratio(
-            size, ("radar", "ours"), "plain"
+            size, ("radar", "our"), "plain"
         )
-        ratios[f"{size}: our network / faster peer, both in our loop"] = ratio(size, ("radar", "ours"), "ours")
+        ratios[f"{size}: our network / faster peer, both in our loop"] = ratio(size, ("radar", "our"), "our")
         ratios[f"{size}: our network / faster peer, both in the plain loop"] = ratio(size, ("radar", "plain"), "plain")
     return ratios
 
@@ -323,8 +324,8 @@ def show(figures: dict[str, Any]) -> None:
 def main() -> int:
     """Run the benchmark as the command line says; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=25, help="training steps per round and candidate")
+    parser.add_argument("--repeats", type=positive, default=5)
+    parser.add_argument("--steps", type=positive, default=25, help="training steps per round and candidate")
     parser.add_argument("--out", type=Path, default=Path("outputs/benchmark.json"))
     parsed = parser.parse_args()
     try:
@@ -349,4 +350,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

@@ -26,6 +26,7 @@ from radar.files import write_atomically, write_json
 from radar.methods.radar import noise_mapper
 from radar.scoring.scorer import measure
 from scripts.benchmark import compose, peak_memory
+from scripts.command_line import guarded, positive
 
 Work = Callable[[], object]
 Row = dict[str, float]
@@ -207,7 +208,7 @@ def draw(figures: dict[str, Any], path: Path) -> None:
 def main() -> int:
     """Measure and draw; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=positive, default=3)
     parser.add_argument("--out", type=Path, default=Path("outputs/growth.json"))
     parser.add_argument("--figure", type=Path, default=Path("outputs/growth.png"))
     parsed = parser.parse_args()
@@ -222,4 +223,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

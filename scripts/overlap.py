@@ -22,6 +22,7 @@ from radar.experiment.environment import environment
 from radar.experiment.stored_model import load_scorer
 from radar.methods.radar import noise_mapper
 from radar.scoring.scorer import measure
+from scripts.command_line import guarded, positive
 from scripts.examination import examination
 
 
@@ -60,7 +61,7 @@ def main() -> int:
     """Score the runs that the command line names; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+")
-    parser.add_argument("--strides", type=int, nargs="+", default=[4, 7, 14, 24, 28])
+    parser.add_argument("--strides", type=positive, nargs="+", default=[4, 7, 14, 24, 28])
     parser.add_argument("--out", type=Path, required=True)
     parsed = parser.parse_args()
     if parsed.out.exists():
@@ -75,4 +76,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

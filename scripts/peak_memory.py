@@ -1,4 +1,4 @@
-"""Print the peak memory of this process, in MiB, after one kind of work on random images.
+"""Print the peak memory of this process, in MiB, after one kind of work on random images, as `experiment=fast` does it.
 
 python -m scripts.peak_memory training|scoring|nothing [--side 100] [--images 32] [--steps 10] [key=value …]
 """
@@ -21,6 +21,7 @@ from radar.experiment.training import train_network
 from radar.methods.radar import noise_mapper
 from radar.progress import silent
 from radar.scoring.scorer import measure
+from scripts.command_line import guarded, positive
 
 
 def work(stage: str, config: Config, images: torch.Tensor, steps: int) -> None:
@@ -45,9 +46,9 @@ def main() -> int:
     """Do the work that the command line names; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", choices=["training", "scoring", "nothing"])
-    parser.add_argument("--side", type=int, default=100)
-    parser.add_argument("--images", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--side", type=positive, default=100)
+    parser.add_argument("--images", type=positive, default=32)
+    parser.add_argument("--steps", type=positive, default=10)
     parser.add_argument("overrides", nargs="*")
     parsed = parser.parse_intermixed_args()
     config = jobs(parse_arguments(["experiment=fast", *parsed.overrides]))[0].config
@@ -57,4 +58,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

@@ -7,6 +7,7 @@ Reads benchmark.json, growth.json, overlap.jsonl and training_curves.jsonl, whic
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import statistics
@@ -169,10 +170,18 @@ def growth() -> str:
     parts = []
     for name, rows in figures.items():
         kind, _, rest = name.partition(", ")
-        head = [kind, *(column.replace("_", " ") for column in rows[0] if column != "value")]
-        body = ([f"{row['value']:g}", *(f"{row[c]:.3g}" for c in row if c != "value")] for row in rows)
-        parts.append(f"*{rest}*\n\n{markdown(head, body)}")
+        head = [
+            kind,
+            *(column.replace("us_per", "µs per").replace("_", " ") for column in rows[0] if column != "value"),
+        ]
+        body = ([f"{row['value']:g}", *(_digits(row[c]) for c in row if c != "value")] for row in rows)
+        parts.append(f"*{kind}: {rest}*\n\n{markdown(head, body)}")
     return "\n\n".join(parts)
+
+
+def _digits(value: float) -> str:
+    """Three digits, and no exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def growth_memory() -> str:
@@ -234,6 +243,7 @@ def draw_curves(path: Path) -> None:
 
 def main() -> int:
     """Write the page and the picture; returns the exit code."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     write_text(PAGE, page_with_tables(PAGE.read_text()))
     draw_curves(CURVES)
     return 0

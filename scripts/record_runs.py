@@ -70,7 +70,8 @@ def table(records: list[Record]) -> str:
     for each in records:
         config, metrics = each["config"], each["metrics"]
         tags = ", ".join(config["tags"])
-        name = f"**{config['dataset']['name']}, {tags}, t = {config['timestep']['value']}, seed {config['seed']}**"
+        steps = f"{config['training']['max_steps']:,} steps"
+        name = f"**{config['dataset']['name']}, {tags}, {steps}, t = {config['timestep']['value']}, seed {config['seed']}**"
         lines.append(_row(name, metrics, f"{metrics['seconds'].get('training', 0):.0f}"))
         lines += [_row(f"· {control}", values, "") for control, values in metrics["controls"].items()]
         lines.append(

@@ -31,13 +31,14 @@ from radar.experiment.environment import environment
 from radar.experiment.training import fit_network
 from radar.methods.radar import noise_mapper
 from radar.progress import silent
+from scripts.command_line import guarded, positive
 from scripts.contenders import AtSteps, Network, build_contender, train_plainly
 from scripts.examination import Examination, examination
 
 SIZE = "34 MFLOP"
 TRAININGS = {  # name: contender, loop, how it is scored
-    "radar, fast recipe": ("radar", "ours", "whole"),
-    "peer, fast recipe": ("{peer}", "ours", "stitched"),
+    "radar, fast recipe": ("radar", "our", "whole"),
+    "peer, fast recipe": ("{peer}", "our", "stitched"),
     "peer, plain loop": ("{peer}", "plain", "stitched"),
 }
 Row = dict[str, float]
@@ -143,7 +144,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", choices=["diffusers", "monai"], default="diffusers")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--milestones", type=int, nargs="+", default=[25, 50, 100, 200, 400, 800])
+    parser.add_argument("--milestones", type=positive, nargs="+", default=[25, 50, 100, 200, 400, 800])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("overrides", nargs="*")
     parsed = parser.parse_intermixed_args()
@@ -153,4 +154,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

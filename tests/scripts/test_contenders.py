@@ -71,7 +71,7 @@ def test_plain_crops_are_every_position_of_every_image():
     assert all(torch.equal(crops[index], crop) for index, crop in enumerate(expected))
 
 
-@pytest.mark.parametrize("loop", ["plain", "ours"])
+@pytest.mark.parametrize("loop", ["plain", "our"])
 def test_both_loops_train(composed, tmp_path, loop):
     config = composed(
         "unet=compact", "unet.channels=[8,16]", "training.max_steps=40", "training.epoch_steps=40",
@@ -110,11 +110,11 @@ def test_ratios_are_taken_within_a_round():
         f"{size}, {name}, {loop} loop": [100.0, 200.0, 400.0]
         for size in SIZES
         for name in ("diffusers", "monai")
-        for loop in ("plain", "ours")
+        for loop in ("plain", "our")
     }
     for size in SIZES:
         rates[f"{size}, monai, plain loop"] = [50.0, 250.0, 100.0]
-        rates |= {f"{size}, radar, {loop} loop": [300.0, 500.0, 1000.0] for loop in ("plain", "ours")}
+        rates |= {f"{size}, radar, {loop} loop": [300.0, 500.0, 1000.0] for loop in ("plain", "our")}
     ratios = training_ratios(rates)
     assert len(ratios) == 3 * len(SIZES)
     for label, ratio in ratios.items():

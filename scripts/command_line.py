@@ -1,0 +1,26 @@
+"""What the scripts share on their command lines."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from radar.errors import RadarError
+
+
+def positive(text: str) -> int:
+    """A whole number above zero, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
+    return number
+
+
+def guarded(main: Callable[[], int]) -> int:
+    """The exit code of `main`; an error that a user can mend is one line on standard error."""
+    try:
+        return main()
+    except RadarError as error:
+        print(f"{sys.argv[0]}: {error}", file=sys.stderr)
+        return 2
