@@ -15,7 +15,9 @@ from rich.table import Table
 from radar.cli.composing import jobs, parse_arguments
 from radar.cli.status import output_root
 from radar.config import Config
-from radar.experiment.artefacts import VERSIONS, Artefact, ArtefactStore, Key
+from radar.errors import ConfigError
+from radar.experiment.artefacts import Artefact, ArtefactStore, Key
+from radar.experiment.fingerprint import VERSIONS
 from radar.experiment.run import Experiment
 from radar.experiment.workshop import CACHE_FOLDER, Workshop
 from radar.progress import silent
@@ -33,16 +35,17 @@ def cache(arguments: Sequence[str]) -> int:
     explain = verbs.add_parser(
         "explain", help="which stages of an experiment are there, and what differs where one is not"
     )
-    for verb in verbs.choices.values():
-        verb.add_argument(
-            "overrides", nargs="*", help="output_root=FOLDER" if verb is not explain else "as for an experiment"
-        )
-    parsed = parser.parse_args(arguments)
+    explain.epilog = "KEY=VALUE …, -m, --config-name and --config-dir as for an experiment or a sweep"
+    for verb in (verbs.choices["list"], prune):
+        verb.add_argument("overrides", nargs="*", help="output_root=FOLDER")
+    parsed, rest = parser.parse_known_args(arguments)
     console = Console()
     if parsed.verb == "explain":
-        for job in jobs(parse_arguments(parsed.overrides)):
+        for job in jobs(parse_arguments(rest)):
             console.print(_explained(job.config))
         return 0
+    if rest:
+        raise ConfigError(f"{rest[0]}: unknown option; see radar cache --help")
     store = ArtefactStore(output_root(parsed.overrides) / CACHE_FOLDER)
     if parsed.verb == "list":
         console.print(_listed(store))
@@ -98,7 +101,7 @@ def _leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _explained(config: Config) -> Table:
     """One row per stage: there, or what differs from the stored result that is nearest to it."""
-    workshop = Workshop(force=False)
+    workshop = Workshop(afresh=None)
     experiment = Experiment(config, silent, workshop)
     store = experiment.store
     stored = list(store.stored())
@@ -107,7 +110,7 @@ def _explained(config: Config) -> Table:
         table.add_column(heading)
     table.add_column("why", overflow="fold")
     for label, key in experiment.stage_keys():
-        there = store.folder(key).is_dir()
+        there = store.holds(key)
         why = (
             "same inputs, same version"
             if there
