@@ -88,7 +88,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
     assert runs["good"].run.run_id != runs["bad"].run.run_id
     assert [runs[name].config["seed"] for name in ("good", "bad")] == [1, 2]
     assert runs["good"].config["unet"]["channels"] == good.unet.channels
-    assert runs["0123456789ab"].run.run_group == "good"
+    assert runs["good"].run.run_group == "0123456789ab"  # of the sweep
     assert list(runs["good"].run.tags) == ["one", "two"]
     for name in ("good", "bad"):
         losses = [row for row in runs[name].history if "train_loss" in row]
