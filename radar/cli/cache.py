@@ -48,7 +48,8 @@ def cache(arguments: Sequence[str]) -> int:
         raise ConfigError(f"{rest[0]}: unknown option; see radar cache --help")
     store = ArtefactStore(output_root(parsed.overrides) / CACHE_FOLDER)
     if parsed.verb == "list":
-        console.print(_listed(store))
+        for line in _listed(store):
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
         return 0
     removed = store.prune(parsed.days * _DAY)
     freed = sum(artefact.megabytes for artefact in removed)
@@ -56,26 +57,18 @@ def cache(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _listed(store: ArtefactStore) -> Table:
-    table = Table(title=str(store.root), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    for heading in ("stage", "result", "MB", "made", "took, s", "unused, days"):
-        table.add_column(heading, justify="right" if heading in ("MB", "took, s", "unused, days") else "left")
-    table.add_column("of", overflow="fold")
+def _listed(store: ArtefactStore) -> Iterator[str]:
+    """A line per result; what tells results apart comes last, where a narrow terminal may wrap it."""
+    yield str(store.root)
+    yield f"{'stage':13}  {'result':8}  {'MB':>8}  {'made':10}  {'took, s':>8}  {'unused, d':>9}  of"
     total = 0.0
     for artefact in store.stored():
         total += artefact.megabytes
-        table.add_row(
-            artefact.stage,
-            artefact.path.name[:12],
-            f"{artefact.megabytes:.2f}",
-            artefact.made,
-            f"{artefact.seconds:.1f}",
-            f"{artefact.unused_seconds / _DAY:.1f}",
-            _brief(artefact),
+        yield (
+            f"{artefact.stage:13}  {artefact.path.name[:8]}  {artefact.megabytes:8.2f}  {artefact.made[:10]}  "
+            f"{artefact.seconds:8.1f}  {artefact.unused_seconds / _DAY:9.1f}  {_brief(artefact)}"
         )
-    table.add_section()
-    table.add_row("all", "", f"{total:.2f}", "", "", "", "")
-    return table
+    yield f"{'all':13}  {'':8}  {total:8.2f}"
 
 
 _TELLING = (
