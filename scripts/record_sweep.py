@@ -60,15 +60,12 @@ def main() -> int:
     """Record the sweeps of the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sweeps", nargs="+", type=Path)
-    known = (
-        {json.loads(line)["run"] + json.loads(line)["job"] for line in RECORD.read_text().splitlines()}
-        if RECORD.exists()
-        else set()
-    )
+    stored = [json.loads(line) for line in RECORD.read_text().splitlines()] if RECORD.exists() else []
+    known = {(record["run"], record["job"]) for record in stored}
     for path in parser.parse_args().sweeps:
         records = lines(Sweep.named(path.parent.parent, path.name))
         print(table(records))
-        new = [record for record in records if record["run"] + record["job"] not in known]
+        new = [record for record in records if (record["run"], record["job"]) not in known]
         with RECORD.open("a") as file:
             file.writelines(json.dumps(record) + "\n" for record in new)
     return 0
