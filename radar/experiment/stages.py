@@ -17,6 +17,7 @@ from torch import Tensor
 from radar.config import Config, ScoringConfig
 from radar.diffusion.build import NoisePredictor
 from radar.experiment.artefacts import ArtefactStore, Key
+from radar.experiment.clock import Clock
 from radar.experiment.stored_model import History, load_network, save_network
 from radar.experiment.training import Row, train_network
 from radar.files import write_atomically, write_json
@@ -26,6 +27,7 @@ from radar.scoring.forest import Floats
 
 # of the trainer section: what changes the bits of a training by more than how threads share the work
 _TRAINER_KEYS = ("devices", "strategy", "precision", "matmul_precision", "compile", "deterministic")
+_SECONDS = "seconds.json"
 
 
 def image_identity(identities: Sequence[str]) -> str:
@@ -81,12 +83,26 @@ class StoredRecall:
         maps = self.noise_maps_key(inputs, images).fingerprint
         return Key("pixel_metrics", {"noise_maps": maps, "scoring": read, "masks": masks, "aupro_limit": aupro_limit})
 
-    def noise_maps(self, inputs: Inputs, images: ImageSet, make: Callable[[], Tensor]) -> Tensor:
-        stored = self.store.take(
-            self.noise_maps_key(inputs, images),
-            lambda part: _save(part / "noise_maps.npy", make().cpu().numpy()),
-        )
+    def noise_maps(
+        self, inputs: Inputs, images: ImageSet, fit: Callable[[], object], make: Callable[[], Tensor]
+    ) -> Tensor:
+        def make_timed(part: Path) -> None:
+            clock = Clock()
+            with clock.stage("fit"):
+                fit()
+            with clock.stage("score"):
+                maps = make().cpu().numpy()
+            _save(part / "noise_maps.npy", maps)
+            write_json(part / _SECONDS, clock.seconds)
+
+        stored = self.store.take(self.noise_maps_key(inputs, images), make_timed)
         return torch.from_numpy(np.load(stored / "noise_maps.npy", allow_pickle=False))
+
+    def seconds(self, inputs: Inputs, images: ImageSet) -> dict[str, float]:
+        """How long fitting and scoring took when the noise maps of a set of images were made."""
+        folder = self.store.folder(self.noise_maps_key(inputs, images))
+        seconds: dict[str, float] = json.loads((folder / _SECONDS).read_text())
+        return seconds
 
     def features(self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, make: Callable[[], Floats]) -> Floats:
         stored = self.store.take(
