@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import pairwise
 
 from radar.config import Config
 
@@ -53,9 +54,9 @@ def _window_problems(config: Config) -> Iterator[str]:
     method, side = config.method, config.dataset.image.size
     windows, field, inversion, sphere = method.windows, method.residual_field, method.inversion, method.hypersphere
     sizes = {
-        "method.windows.size": windows and windows.size,
-        "method.residual_field.neighbourhood": field and field.neighbourhood,
-        "method.inversion.window": inversion and inversion.window,
+        "method.windows.size": windows.size if windows else None,
+        "method.residual_field.neighbourhood": field.neighbourhood if field else None,
+        "method.inversion.window": inversion.window if inversion else None,
     }
     for key, size in sizes.items():
         if size is not None and side is not None and size > side:
@@ -82,7 +83,7 @@ def _timestep_problems(config: Config) -> Iterator[str]:
             )
     if (inversion := method.inversion) is not None:
         visited = inversion.timesteps
-        rising = all(earlier < later for earlier, later in zip(visited, visited[1:], strict=False))
+        rising = all(earlier < later for earlier, later in pairwise(visited))
         if not visited or not rising or visited[0] < 1 or visited[-1] > last:
             yield f"method.inversion.timesteps={visited}: needs rising steps between 1 and {last}"
     if (segmentation := method.segmentation) is not None:

@@ -36,7 +36,9 @@ def step_noise(schedule: NoiseSchedule, timestep: int, earlier: int, eta: float)
     return eta * earlier_noise / noise * math.sqrt(max(0.0, 1 - (signal / earlier_signal) ** 2))
 
 
-def move(noisy: Tensor, predicted: Tensor, schedule: NoiseSchedule, timestep: int, other: int, sigma: float) -> Tensor:
+def move(
+    noisy: Tensor, predicted: Tensor, *, schedule: NoiseSchedule, timestep: int, other: int, sigma: float
+) -> Tensor:
     """x at timestep `other`, before or after `timestep`, but for fresh noise of `sigma` (Song et al. 2021, eq. 12)."""
     signal, noise = levels(schedule, other)
     clean = clean_estimate(noisy, predicted, schedule, timestep)
@@ -54,7 +56,7 @@ def reverse(
     """x̂₀ `(B, C, H, W)` of x at timestep `start`, in `steps` network passes."""
     for number, (timestep, earlier) in enumerate(pairwise(spaced(start, steps))):
         sigma = step_noise(schedule, timestep, earlier, eta)
-        noisy = move(noisy, predict(noisy, timestep), schedule, timestep, earlier, sigma)
+        noisy = move(noisy, predict(noisy, timestep), schedule=schedule, timestep=timestep, other=earlier, sigma=sigma)
         if sigma > 0:
             noisy = noisy + sigma * draw(number)
     return noisy
@@ -78,11 +80,6 @@ def invert(clean: Tensor, predict: Predict, *, schedule: NoiseSchedule, timestep
     latent, now = clean, 0
     for later in timesteps:
         # the network knows no timestep 0: the image itself is taken for its least noisy neighbour
-        latent = move(latent, predict(latent, max(now, 1)), schedule, now, later, 0.0)
+        latent = move(latent, predict(latent, max(now, 1)), schedule=schedule, timestep=now, other=later, sigma=0.0)
         now = later
     return latent
-
-
-def gaussian(shape: torch.Size, stream: torch.Generator) -> Tensor:
-    """White noise of `shape` on the generator's device."""
-    return torch.randn(shape, generator=stream, device=stream.device)

@@ -44,7 +44,11 @@ def _octave(count: int, height: int, width: int, wavelength: float, stream: torc
     span = math.ceil((1 + 2 * _SKEW) * (max(height, width) / wavelength + 1)) + 3
     angle = 2 * math.pi * torch.rand(count, span * span, generator=stream, device=device)
     field = torch.zeros(count, height, width, device=device)
-    for down, right in ((torch.zeros_like(lower), torch.zeros_like(lower)), (lower, 1 - lower), (lower * 0 + 1, lower * 0 + 1)):
+    for down, right in (
+        (torch.zeros_like(lower), torch.zeros_like(lower)),
+        (lower, 1 - lower),
+        (lower * 0 + 1, lower * 0 + 1),
+    ):
         dy, dx = y - down + (down + right) * _UNSKEW, x - right + (down + right) * _UNSKEW
         corner = ((top + down) * span + left + right).long()
         gradient = angle.gather(1, corner.expand(count, height, width).flatten(1)).reshape(field.shape)

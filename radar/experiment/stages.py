@@ -6,22 +6,26 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from radar.config import Config, ScoringConfig
+from radar.config import Config, ScoringConfig, SimplexConfig, TrainingConfig
 from radar.diffusion.build import NoisePredictor
+from radar.diffusion.module import DiffusionModule, gaussian
+from radar.diffusion.simplex import simplex_noise
 from radar.experiment.artefacts import ArtefactStore, Key
 from radar.experiment.clock import Clock
-from radar.experiment.stored_model import History, load_network, save_network
-from radar.experiment.training import Row, train_network
+from radar.experiment.stored_model import History, load_network, load_weights, save_network
+from radar.experiment.training import Row, fit_network, train_network
 from radar.files import write_atomically, write_json
 from radar.methods.interface import ImageSet, Inputs, Normals
+from radar.methods.peer import ModuleFactory
 from radar.progress import Report
 from radar.scoring.forest import Floats
 
@@ -36,23 +40,37 @@ def image_identity(identities: Sequence[str]) -> str:
 
 
 def network_key(config: Config, normal: Normals, device: torch.device) -> Key:
-    """What a training depends on."""
-    trainer = asdict(config.trainer)
+    """What a training depends on. Methods that add the same noise share one network."""
+    simplex = simplex_of(config)
     return Key(
         "network",
         {
             "unet": asdict(config.unet),
-            "patch": asdict(config.patch),
             "diffusion": asdict(config.diffusion),
-            "training": asdict(config.training),
-            "trainer": {key: trainer[key] for key in _TRAINER_KEYS},
-            "device": device.type,
-            "image": asdict(config.dataset.image),
-            "seed": config.seed,
-            "train": image_identity(normal.train.identities),
-            "validation": image_identity(normal.validation.identities),
+            **_training_inputs(config, normal, device),
+            **({} if simplex is None else {"simplex": asdict(simplex)}),
         },
     )
+
+
+def simplex_of(config: Config) -> SimplexConfig | None:
+    """The noise that the network learns, where it is not Gaussian."""
+    reconstruction = config.method.reconstruction
+    return None if reconstruction is None else reconstruction.simplex
+
+
+def _training_inputs(config: Config, normal: Normals, device: torch.device) -> dict[str, Any]:
+    trainer = asdict(config.trainer)
+    return {
+        "patch": asdict(config.patch),
+        "training": asdict(config.training),
+        "trainer": {key: trainer[key] for key in _TRAINER_KEYS},
+        "device": device.type,
+        "image": asdict(config.dataset.image),
+        "seed": config.seed,
+        "train": image_identity(normal.train.identities),
+        "validation": image_identity(normal.validation.identities),
+    }
 
 
 class StoredRecall:
@@ -136,6 +154,9 @@ class StoredNetwork:
     def file(self, normal: Normals, publish: Callable[[Row], None], report: Report) -> Path:
         """The stored weights and history, trained now where they are not there."""
 
+        simplex = simplex_of(self.config)
+        noise = gaussian if simplex is None else partial(simplex_noise, config=simplex)
+
         def make(part: Path) -> None:
             self.trained = True
             self.resumed = (part / "checkpoints").exists()
@@ -146,6 +167,7 @@ class StoredNetwork:
                 checkpoints=part / "checkpoints",
                 publish=publish,
                 report=report,
+                module=partial(DiffusionModule, noise=noise),
             )
             save_network(part / "unet.pt", unet, history)
             shutil.rmtree(part / "checkpoints", ignore_errors=True)
@@ -159,3 +181,46 @@ class StoredNetwork:
     def load(self, path: Path) -> tuple[NoisePredictor, History]:
         """Network on the scoring device, and history."""
         return load_network(path, self.config, self.device)
+
+
+class StoredFit:
+    """Trainings of the networks that a method has beside the shared one; the `Fit` of the methods of one run."""
+
+    def __init__(self, store: ArtefactStore, config: Config, device: torch.device) -> None:
+        self.store = store
+        self.config = config
+        self.device = device
+
+    def __call__(
+        self,
+        network: nn.Module,
+        module: ModuleFactory,
+        *,
+        inputs: Inputs,
+        training: TrainingConfig,
+        normal: Normals,
+        report: Report,
+    ) -> nn.Module:
+        config = replace(self.config, training=training)
+
+        def make(part: Path) -> None:
+            average, history = fit_network(
+                network,
+                config,
+                normal.train.images,
+                normal.validation.images,
+                checkpoints=part / "checkpoints",
+                publish=_unpublished,
+                report=report,
+                module=module,
+            )
+            save_network(part / "network.pt", average, history)
+            shutil.rmtree(part / "checkpoints", ignore_errors=True)
+
+        key = Key("network", {**inputs, **_training_inputs(config, normal, self.device)})
+        load_weights(self.store.take(key, make) / "network.pt", network)
+        return network.to(self.device).eval().requires_grad_(False)
+
+
+def _unpublished(row: Row) -> None:
+    """The curves of a run are those of the shared network."""

@@ -36,5 +36,6 @@ def build_method(
         return DeepSvddMethod(config, recall, fit, device)
     if name == "diffusion_ad":
         return SegmentationMethod(config, recall, train, identity, fit)
-    shared = {**dict.fromkeys(RECONSTRUCTIONS, ReconstructionMethod), "osd_irf": ResidualFieldMethod, "invad": InversionMethod}
-    return shared[name](config, recall, train, identity)
+    if name in RECONSTRUCTIONS:
+        return ReconstructionMethod(config, recall, train, identity)
+    return {"osd_irf": ResidualFieldMethod, "invad": InversionMethod}[name](config, recall, train, identity)

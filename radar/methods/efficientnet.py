@@ -32,7 +32,10 @@ class EfficientNetFeatures(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         resized = F.interpolate(
-            images.to(next(self.network.parameters()).device), size=(self.side, self.side), mode="bilinear", antialias=True
+            images.to(next(self.network.parameters()).device),
+            size=(self.side, self.side),
+            mode="bilinear",
+            antialias=True,
         )
         grey = (resized.expand(-1, 3, -1, -1) + 1) / 2
         x = self.network._swish(self.network._bn0(self.network._conv_stem((grey - _MEAN) / _SPREAD)))

@@ -105,7 +105,6 @@ class MapMethod(ABC):
 
     name: str
     scored_splits: tuple[Split, ...] = SPLITS  # what a run scores
-    fitted_parameters = 0  # of the networks that only this method has; `fit` comes first
 
     def __init__(self, config: Config, recall: Recall) -> None:
         self.config = config
@@ -116,6 +115,10 @@ class MapMethod(ABC):
     @abstractmethod
     def fit_map(self, normal: Normals, report: Report) -> Mapper:
         """Learn the map from normal images; each method's own part."""
+
+    def own_parameters(self, image_channels: int) -> int:
+        """Weights of the networks that the method has beside the shared one."""
+        return 0
 
     @property
     def network_passes(self) -> int:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from radar.config import BlurConfig, Config, ReductionConfig
+from radar.config import BlurConfig, Config, ReductionConfig, TrainingConfig
+from radar.data.sample import Split
+from radar.diffusion.module import DiffusionModule
 from radar.methods.interface import Inputs, MapMethod, Normals, Recall
 from radar.progress import Report
 from radar.scoring.forest import Floats
@@ -17,6 +20,31 @@ from radar.scoring.scorer import Mapper, Measurement
 
 MapOne = Callable[[Tensor, str], Tensor]
 """One image `(1, C, H, W)` and its content hash → its map `(1, 1, H, W)` ≥ 0."""
+
+ModuleFactory = Callable[..., DiffusionModule]
+"""Takes what `DiffusionModule` takes."""
+
+
+class Fit(Protocol):
+    """Trains a network on crops of normals, or takes it from where it was stored; returns it on the scoring device."""
+
+    def __call__(
+        self,
+        network: nn.Module,
+        module: ModuleFactory,
+        *,
+        inputs: Inputs,
+        training: TrainingConfig,
+        normal: Normals,
+        report: Report,
+    ) -> nn.Module:
+        """`inputs` is all that the weights depend on beside `training`, the crops, the seed and the normals."""
+        ...
+
+
+def shortened(training: TrainingConfig, max_steps: int) -> TrainingConfig:
+    """The experiment's training, but for its length."""
+    return replace(training, max_steps=max_steps, warmup_steps=min(training.warmup_steps, max_steps))
 
 
 def image_scores(maps: Tensor, reduction: ReductionConfig) -> Floats:
@@ -51,8 +79,8 @@ class PeerMethod(MapMethod):
             smoothing=self.reduction.smoothing,
         )
         super().__init__(replace(config, scoring=scoring), recall)
-        threshold_on: list[str] = [config.detector.threshold_on, "test"]
-        self.scored_splits = tuple(threshold_on)  # type: ignore[assignment]
+        threshold_on: Split = "train" if config.detector.threshold_on == "train" else "validation"
+        self.scored_splits = (threshold_on, "test")
 
     @abstractmethod
     def fit_one(self, normal: Normals, report: Report) -> MapOne:

@@ -54,7 +54,9 @@ class ResidualFieldMethod(DenoiserMethod):
         noise = denoiser.draw(clean, identity, _DRAW)
         return (denoiser.predict(denoiser.noised(clean, noise, timestep), timestep) - noise).cpu()
 
-    def _normal_vectors(self, denoiser: Denoiser, normal: Normals, report: Report) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    def _normal_vectors(
+        self, denoiser: Denoiser, normal: Normals, report: Report
+    ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
         """Vectors `(M, C·k²)` at equally many positions of every training normal, drawn by the seed."""
         settings, images = self.config.method.residual_field, normal.train
         assert settings is not None

@@ -40,7 +40,9 @@ class WindowMethod(PeerMethod):
             self.name, self._normal_points(normal, tiling), settings, stream_seed(self.config.seed, "method", "model")
         )
         report(1, 1, f"Fitting ({self.name})")
-        return lambda image, _: blended(torch.from_numpy(score(self._describe(tiling.cut(image)))), tiling, height, width)
+        return lambda image, _: blended(
+            torch.from_numpy(score(self._describe(tiling.cut(image)))), tiling, height, width
+        )
 
     def _describe(self, windows: Tensor) -> Floats:
         assert self.config.method.windows is not None
