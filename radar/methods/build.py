@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from radar.config import Config
-from radar.method_rules import EMBEDDINGS, RECONSTRUCTIONS, WINDOW_METHODS
+from radar.method_rules import RECONSTRUCTIONS, WINDOW_METHODS
 from radar.methods.deep_svdd import DeepSvddMethod
 from radar.methods.embedding import PadimMethod, PatchCoreMethod
 from radar.methods.interface import Inputs, MapMethod, Recall
@@ -17,6 +19,8 @@ from radar.methods.residual_field import ResidualFieldMethod
 from radar.methods.segmentation import SegmentationMethod
 from radar.methods.windows import WindowMethod
 
+Make = Callable[[], MapMethod]
+
 
 def build_method(
     config: Config, recall: Recall, *, train: Train, identity: Inputs, fit: Fit, device: torch.device
@@ -25,17 +29,19 @@ def build_method(
 
     `train` gives the shared diffusion network, which depends on `identity`; `fit` trains a network of the method's own.
     """
-    name = config.method.name
-    if name == "radar":
-        return RadarMethod(config, recall, train, identity)
-    if name in WINDOW_METHODS:
-        return WindowMethod(config, recall)
-    if name in EMBEDDINGS:
-        return {"patchcore": PatchCoreMethod, "padim": PadimMethod}[name](config, recall, device)
-    if name == "deep_svdd":
-        return DeepSvddMethod(config, recall, fit, device)
-    if name == "diffusion_ad":
-        return SegmentationMethod(config, recall, train, identity, fit)
-    if name in RECONSTRUCTIONS:
-        return ReconstructionMethod(config, recall, train, identity)
-    return {"osd_irf": ResidualFieldMethod, "invad": InversionMethod}[name](config, recall, train, identity)
+
+    def shared(kind: type[RadarMethod | ReconstructionMethod | ResidualFieldMethod | InversionMethod]) -> Make:
+        return lambda: kind(config, recall, train, identity)
+
+    make: dict[str, Make] = {
+        "radar": shared(RadarMethod),
+        **dict.fromkeys(WINDOW_METHODS, lambda: WindowMethod(config, recall)),
+        **dict.fromkeys(RECONSTRUCTIONS, shared(ReconstructionMethod)),
+        "osd_irf": shared(ResidualFieldMethod),
+        "invad": shared(InversionMethod),
+        "diffusion_ad": lambda: SegmentationMethod(config, recall, train, identity, fit),
+        "deep_svdd": lambda: DeepSvddMethod(config, recall, fit, device),
+        "patchcore": lambda: PatchCoreMethod(config, recall, device),
+        "padim": lambda: PadimMethod(config, recall, device),
+    }
+    return make[config.method.name]()

