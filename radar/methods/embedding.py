@@ -117,4 +117,5 @@ def position_precisions(centred: Tensor, regularisation: float) -> Tensor:
     """Inverse covariances `(P, D, D)` of centred vectors `(P, N, D)`, `regularisation` added to the diagonal (Defard et al. 2021)."""
     identity = torch.eye(centred.shape[2], device=centred.device)
     covariance = centred.transpose(1, 2) @ centred / (centred.shape[1] - 1)
-    return torch.linalg.inv(covariance + regularisation * identity)
+    precisions: Tensor = torch.linalg.inv(covariance + regularisation * identity)
+    return precisions
