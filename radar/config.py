@@ -233,8 +233,9 @@ class ResidualFieldConfig:
 class InversionConfig:
     """Few DDIM steps towards the prior (InvAD)."""
 
+    score: str = _choice("likelihood", "deviation")  # the latent's energy, or how far it is from the prior's
     timesteps: list[int] = MISSING  # rising, visited one after the other
-    window: int = _number(minimum=1)  # side in px of the square whose latent is compared with the prior, odd
+    window: int = _number(minimum=1)  # side in px of the square over which the energy is averaged, odd
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Deviation of a DDIM-inverted image from the prior, after InvAD (arXiv 2504.05662)."""
+"""The likelihood of a DDIM-inverted image under the prior, after InvAD (arXiv 2504.05662)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from radar.progress import Report
 
 
 class InversionMethod(DenoiserMethod):
-    """How far the mean energy of the latent inside a window is from that of the prior N(0, 1), which is 1."""
+    """The latent under the prior N(0, 1): its mean energy inside a window, or how far that is from the prior's, which is 1."""
 
     @property
     def network_passes(self) -> int:
@@ -28,17 +28,18 @@ class InversionMethod(DenoiserMethod):
         assert settings is not None
         denoiser = self.denoiser(normal, report)
 
-        def deviation(image: Tensor, identity: str) -> Tensor:
+        def score(image: Tensor, identity: str) -> Tensor:
             latent = invert(
                 image.to(denoiser.device), denoiser.predict, schedule=denoiser.schedule, timesteps=settings.timesteps
             )
-            return prior_deviation(latent, settings.window).to(image.device)
+            energy = latent_energy(latent, settings.window).to(image.device)
+            return (energy - 1).abs() if settings.score == "deviation" else energy
 
-        return deviation
+        return score
 
 
-def prior_deviation(latent: Tensor, window: int) -> Tensor:
-    """|mean of z² in the window − 1| `(B, 1, H, W)` of latents z `(B, C, H, W)`; about 0 where z is white and of variance 1."""
+def latent_energy(latent: Tensor, window: int) -> Tensor:
+    """Mean of z² in the window `(B, 1, H, W)` of latents z `(B, C, H, W)`: twice the negative log likelihood of a coordinate, but
+    for a constant; about 1 where z is white and of variance 1."""
     energy = latent.square().mean(dim=1, keepdim=True)
-    padded = F.pad(energy, [window // 2] * 4, mode="reflect")
-    return (F.avg_pool2d(padded, window, stride=1) - 1).abs()
+    return F.avg_pool2d(F.pad(energy, [window // 2] * 4, mode="reflect"), window, stride=1)

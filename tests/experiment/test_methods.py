@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests_tiny import TINY
 from tiny_methods import METHODS, PRETRAINED
 
 from radar.cli.composing import config_folder
@@ -89,6 +88,7 @@ def check_run(tiny: Tiny, method: str, own: tuple[str, ...]) -> None:
     assert recalled.metrics["parameters"] == metrics["parameters"]
 
 
+@pytest.mark.slow
 def test_methods_that_add_the_same_noise_share_one_training(tiny: Tiny) -> None:
     workshop = Workshop(force=False)
     for method in ("radar", "ddpm", "ddad", "osd_irf", "invad"):
@@ -99,6 +99,7 @@ def test_methods_that_add_the_same_noise_share_one_training(tiny: Tiny) -> None:
     assert made(workshop, config)["network"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "override"),
     [
@@ -136,6 +137,7 @@ def test_the_controls_run_beside_any_method(tiny: Tiny) -> None:
     assert outcome.metrics["controls"] == alone.metrics["controls"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["diffusion_ad", "pca"])
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tiny: Tiny, tmp_path: Path, method: str) -> None:
     first, again, other = (
@@ -160,6 +162,7 @@ class InterruptionError(Exception):
     """Stops a training."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["diffusion_ad", "deep_svdd"])
 def test_an_interrupted_training_of_a_methods_own_network_goes_on(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
@@ -208,4 +211,3 @@ def test_the_sweep_names_options_that_exist() -> None:
         text = (config_folder() / f"{sweep}.yaml").read_text()
         line = text.split("method:")[1].split("seed:")[0].replace("\n", "").replace(" ", "")
         assert set(line.split(",")) <= options
-    assert TINY

@@ -53,5 +53,5 @@ def test_windows_are_scored_by_their_distance(composed):
     assert maps.shape == (4, 1, 24, 24) and (maps >= 0).all()
     alone = method.noise_maps(ImageSet(test.images[1:2], test.identities[1:2]), silent)
     assert torch.equal(alone[0], maps[1])
-    louder = method.noise_maps(ImageSet(4 * test.images, test.identities), silent)
+    louder = method.noise_maps(ImageSet(100 * test.images, test.identities), silent)
     assert louder.mean() > maps.mean()

@@ -12,7 +12,7 @@ from sklearn.covariance import LedoitWolf
 
 from radar.methods.denoiser import Denoiser
 from radar.methods.interface import Forgetful, ImageSet
-from radar.methods.inversion import InversionMethod, prior_deviation
+from radar.methods.inversion import InversionMethod, latent_energy
 from radar.methods.residual_field import ResidualFieldMethod, neighbourhoods
 from radar.progress import silent
 
@@ -75,19 +75,28 @@ def test_the_residual_is_radars_own(composed):
     torch.testing.assert_close(method.residual(denoiser, image.images, image.identities[0]), expected)
 
 
-def test_white_latents_of_variance_one_deviate_little_and_louder_or_quieter_ones_more():
+def test_the_energy_of_white_latents_is_their_variance():
     white = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
-    means = [prior_deviation(scale * white, 21).mean().item() for scale in (1.0, 2.0, 0.2)]
-    assert means[0] < 0.1
-    assert means[1] == pytest.approx(3.0, rel=0.1)
-    assert means[2] == pytest.approx(0.96, rel=0.05)
+    for scale in (1.0, 2.0, 0.2):
+        assert latent_energy(scale * white, 21).mean().item() == pytest.approx(scale**2, rel=0.1)
 
 
-def test_the_prior_deviation_by_hand():
+def test_the_energy_by_hand():
     latent = torch.zeros(1, 2, 3, 3)
     latent[0, 0, 1, 1], latent[0, 1, 1, 1] = 3.0, 1.0
-    assert prior_deviation(latent, 1)[0, 0, 1, 1].item() == 4.0
-    assert prior_deviation(latent, 3)[0, 0, 1, 1].item() == pytest.approx(1 - 5 / 9)
+    assert latent_energy(latent, 1)[0, 0, 1, 1].item() == 5.0
+    assert latent_energy(latent, 3)[0, 0, 1, 1].item() == pytest.approx(5 / 9)
+
+
+def test_the_deviation_is_the_energys_from_one(composed):
+    energy, deviation = (
+        method_of(composed, "invad", f"method.inversion.score={score}") for score in ("likelihood", "deviation")
+    )
+    test = image_set(2, 3)
+    for method in (energy, deviation):
+        method.fit(oracle_normals(), silent)
+    expected = (energy.noise_maps(test, silent) - 1).abs()
+    torch.testing.assert_close(deviation.noise_maps(test, silent), expected)
 
 
 def test_passes_are_counted(composed):
