@@ -28,7 +28,7 @@ class ReconstructionMethod(DenoiserMethod):
 
     @property
     def network_passes(self) -> int:
-        return self.settings.steps
+        return self.settings.steps + (0 if self.settings.features == "none" else 2)  # features of both images
 
     def inputs(self, normal: Normals) -> Inputs:
         inputs = {**self.network_inputs(), "reconstruction": section(self.settings)}

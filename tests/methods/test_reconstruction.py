@@ -146,6 +146,7 @@ def test_what_it_depends_on_is_named(composed):
     assert "calibrated_on" not in plain
     assert method_of(composed, "ddad").map_inputs(normal)["calibrated_on"] == list(normal.validation.identities[:8])
     assert method_of(composed, "ddpm").network_passes == 10
+    assert method_of(composed, "ddad").network_passes == 12
 
 
 def test_scores_are_finite_with_a_network_that_knows_nothing(composed):
