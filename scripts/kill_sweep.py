@@ -3,12 +3,13 @@
     python -m scripts.kill_sweep --kills 20 --work outputs/kills -- --config-name sweep_paper_grid experiment=fast …
 
 Everything after `--` is a sweep as `radar` takes it, without `output_root`. The seed of the moments is printed. Exit code 0 means that
-every cell is there and equal to the byte.
+every cell is there, with scores equal to the byte and equal metrics.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import signal
 import subprocess
@@ -21,6 +22,8 @@ from radar.experiment.artefacts import ArtefactStore
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import sweeps
 from radar.experiment.workshop import CACHE_FOLDER
+
+_OF_THE_PROCESS = ("seconds", "peak_memory_mib", "network")
 
 
 def start(root: Path, sweep: list[str]) -> subprocess.Popen[bytes]:
@@ -63,13 +66,15 @@ def counts(root: Path) -> str:
     return ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "nothing written yet"
 
 
-def cells(root: Path) -> dict[str, bytes]:
-    """Scores of every done job, by what tells the job from the others."""
-    return {
-        state.name: RunDirectory(state.directory).scores.read_bytes()
-        for state in sweeps(root)[0].states()
-        if state.state == "done" and state.directory is not None
-    }
+def cells(root: Path) -> dict[str, tuple[bytes, str]]:
+    """Scores and metrics of every done job, less what tells how it went, by what tells the job from the others."""
+    found = {}
+    for state in sweeps(root)[0].states():
+        if state.state == "done" and state.directory is not None:
+            run = RunDirectory(state.directory)
+            metrics = {name: value for name, value in run.read_metrics().items() if name not in _OF_THE_PROCESS}
+            found[state.name] = (run.scores.read_bytes(), json.dumps(metrics, sort_keys=True))
+    return found
 
 
 def made(root: Path) -> Counter[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from radar.experiment.stages import StoredFit, StoredNetwork, StoredRecall, netw
 from radar.experiment.stored_model import History, image_channels, save_detector
 from radar.experiment.training import Row, resolve_device
 from radar.experiment.workshop import Workshop
-from radar.files import link_or_copy, write_csv, write_json, write_text
+from radar.files import write_csv, write_json, write_text
 from radar.method_rules import NETWORK_METHODS
 from radar.methods.build import build_method
 from radar.methods.controls import build_control
@@ -70,8 +71,9 @@ class Experiment:
     def __init__(self, config: Config, report: Report, workshop: Workshop) -> None:
         torch.set_num_threads(config.trainer.threads or workshop.threads)
         torch.set_float32_matmul_precision(config.trainer.matmul_precision)
+        _set_deterministic(config.trainer.deterministic)
         self.config = config
-        self.force = workshop.force
+        self.force = workshop.afresh is not None
         self.report = report
         self.clock = Clock()
         self.device = resolve_device(config)
@@ -92,8 +94,6 @@ class Experiment:
         detector, wanted = self.config.detector, self.config.contamination.value
         count = len(self.dataset.split(detector.threshold_on))  # type: ignore[arg-type]
         remarks = list(self.dataset.notes)
-        if self.network.resumed:
-            remarks.append("an interrupted training went on; the time before it stopped is not counted")
         if wanted * (count + 1) < 1:
             remarks.append(
                 f"contamination.value={wanted}: {count} images set the threshold (detector.threshold_on="
@@ -135,6 +135,8 @@ class Experiment:
         shared = 0 if unet is None else parameter_count(unet)
         metrics["parameters"] = shared + method.own_parameters(image_channels(config))
         metrics["cost"] = self._cost(method)
+        # on held-out normals; what a search minimises
+        metrics["validation_loss"] = history[-1].get("validation_loss") if history else None
         save_detector(self.directory.detector, detector)
         write_scores(self.directory.scores, list(scored.values()))
         if config.logger.csv and history:
@@ -145,11 +147,14 @@ class Experiment:
                 self.dataset, noise_maps, detector.threshold, scored["test"], config.evaluation.panels
             )
             write_panels(self.directory.panels, panels)
-        seconds = dict(self.clock.seconds)
-        if self.has_network:
-            seconds["training"] = self.store.seconds(self.network.key)
+        training = self.store.record(self.network.key) if self.has_network else None
+        seconds = dict(self.clock.seconds) | ({} if training is None else {"training": training["seconds"]})
         metrics["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
-        metrics["network_trained_by_this_run"] = self.network.trained
+        metrics["network"] = training and {
+            "trained_by_this_run": self.network.trained,
+            "attempts": training["attempts"],  # each but the last was interrupted
+            "origin": training["origin"],
+        }
         metrics["peak_memory_mib"] = round(peak_memory_mib(), 1)
         return metrics
 
@@ -160,9 +165,7 @@ class Experiment:
 
     def _network(self, publish: Callable[[Row], None]) -> tuple[NoisePredictor, History]:
         with self.clock.stage("training"):
-            stored = self.network.file(self.normals, publish, self.report)
-        link_or_copy(stored, self.directory.network)
-        return self.network.load(stored)
+            return self.network.fit(self.normals, publish, self.report, copy=self.directory.network)
 
     def _method(self, train: Train) -> MapMethod:
         return build_method(
@@ -174,14 +177,14 @@ class Experiment:
             device=self.device,
         )
 
-    def _cost(self, method: MapMethod) -> dict[str, float]:
+    def _cost(self, method: MapMethod) -> dict[str, float | None]:
         """What the method's maps cost when they were made; `training` in the seconds is the shared network's."""
         inputs, sets = method.map_inputs(self.normals), self.data.sets
         times = {split: self.recall.seconds(inputs, sets[split]) for split in method.scored_splits}
-        count = len(sets["test"].identities)
+        fits, test = [each["fit"] for each in times.values() if each], times["test"]
         return {
-            "fit_seconds": round(max(each["fit"] for each in times.values()), 3),  # by the first split that was scored
-            "milliseconds_per_image": round(1000 * times["test"]["score"] / count, 3),
+            "fit_seconds": round(max(fits), 3) if fits else None,  # by the first split that was scored
+            "milliseconds_per_image": round(1000 * test["score"] / len(sets["test"].identities), 3) if test else None,
             "network_passes_per_image": method.network_passes,
         }
 
@@ -199,7 +202,7 @@ class Experiment:
             method.map_inputs(self.normals),
             method.config.scoring,
             self.data.sets["test"],
-            masks=self.dataset.content_hash,
+            masks={"hash": self.dataset.masks_hash, "layout": self.config.dataset.layout},
             aupro_limit=self.config.evaluation.aupro_limit,
         )
 
@@ -208,6 +211,12 @@ class Experiment:
         control.fit(self.normals, self.report)
         scores = control.score(self.data.sets["test"], self.report)
         return self._metrics(control, Scored(self.data.loaded["test"], scores))
+
+
+def _set_deterministic(deterministic: bool) -> None:
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
+    torch.use_deterministic_algorithms(deterministic)
 
 
 def _untrained(*_: object) -> NoisePredictor:
@@ -238,7 +247,7 @@ def _write_history(path: Path, history: History) -> None:
 def run_experiment(experiment: Experiment, *, companion: Companion) -> Outcome:
     """Run one experiment, or return the stored result of the same config on the same data.
 
-    With the workshop's `force` it starts over. Raises `RunError` where the run cannot go on.
+    With the workshop's `afresh` it starts over. Raises `RunError` where the run cannot go on.
     """
     run = experiment.directory
 

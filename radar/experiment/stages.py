@@ -23,7 +23,7 @@ from radar.experiment.artefacts import ArtefactStore, Key
 from radar.experiment.clock import Clock
 from radar.experiment.stored_model import History, load_network, load_weights, save_network
 from radar.experiment.training import Row, fit_network, train_network
-from radar.files import write_atomically, write_json
+from radar.files import link_or_copy, write_atomically, write_json
 from radar.methods.interface import ImageSet, Inputs, Normals
 from radar.methods.peer import ModuleFactory
 from radar.progress import Report
@@ -78,26 +78,26 @@ class StoredRecall:
 
     def __init__(self, store: ArtefactStore, config: Config, device: torch.device) -> None:
         self.store = store
-        self.image = asdict(config.dataset.image)
-        self.device = device.type
+        self.common = {
+            "image": asdict(config.dataset.image),
+            "device": device.type,
+            "matmul_precision": config.trainer.matmul_precision,
+        }
 
     def noise_maps_key(self, inputs: Inputs, images: ImageSet) -> Key:
         """What the noise maps of a set of images depend on."""
-        return Key(
-            "noise_maps",
-            {**inputs, "image": self.image, "images": image_identity(images.identities), "device": self.device},
-        )
+        return Key("noise_maps", {**inputs, **self.common, "images": image_identity(images.identities)})
 
     def features_key(self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet) -> Key:
         """What the features of a set of images depend on."""
-        read = {"blur": asdict(scoring.blur), "edge": scoring.edge, "window": scoring.window}
+        read = {**_edges(scoring), "window": scoring.window}
         return Key("features", {"noise_maps": self.noise_maps_key(inputs, images).fingerprint, "scoring": read})
 
     def pixel_metrics_key(
-        self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, *, masks: str, aupro_limit: float
+        self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, *, masks: Inputs, aupro_limit: float
     ) -> Key:
         """What the pixel metrics depend on: maps, masks, and neither features nor detector."""
-        read = {"blur": asdict(scoring.blur), "edge": scoring.edge, "smoothing": scoring.smoothing}
+        read = {**_edges(scoring), "smoothing": scoring.smoothing}
         maps = self.noise_maps_key(inputs, images).fingerprint
         return Key("pixel_metrics", {"noise_maps": maps, "scoring": read, "masks": masks, "aupro_limit": aupro_limit})
 
@@ -113,27 +113,39 @@ class StoredRecall:
             _save(part / "noise_maps.npy", maps)
             write_json(part / _SECONDS, clock.seconds)
 
-        stored = self.store.take(self.noise_maps_key(inputs, images), make_timed)
-        return torch.from_numpy(np.load(stored / "noise_maps.npy", allow_pickle=False))
+        return self.store.take(
+            self.noise_maps_key(inputs, images),
+            make_timed,
+            lambda folder: torch.from_numpy(np.load(folder / "noise_maps.npy", allow_pickle=False)),
+        )
 
-    def seconds(self, inputs: Inputs, images: ImageSet) -> dict[str, float]:
-        """How long fitting and scoring took when the noise maps of a set of images were made."""
-        folder = self.store.folder(self.noise_maps_key(inputs, images))
-        seconds: dict[str, float] = json.loads((folder / _SECONDS).read_text())
+    def seconds(self, inputs: Inputs, images: ImageSet) -> dict[str, float] | None:
+        """How long fitting and scoring took when the noise maps of a set of images were made; None where they are pruned."""
+        file = self.store.folder(self.noise_maps_key(inputs, images)) / _SECONDS
+        seconds: dict[str, float] | None = json.loads(file.read_text()) if file.exists() else None
         return seconds
 
     def features(self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, make: Callable[[], Floats]) -> Floats:
-        stored = self.store.take(
-            self.features_key(inputs, scoring, images), lambda part: _save(part / "features.npy", make())
+        points: Floats = self.store.take(
+            self.features_key(inputs, scoring, images),
+            lambda part: _save(part / "features.npy", make()),
+            lambda folder: np.load(folder / "features.npy", allow_pickle=False),
         )
-        points: Floats = np.load(stored / "features.npy", allow_pickle=False)
         return points
+
+
+def _edges(scoring: ScoringConfig) -> dict[str, Any]:
+    """Of the scoring section: what turns a noise map into an edge map; the last bits depend on how many maps pass at once."""
+    return {"blur": asdict(scoring.blur), "edge": scoring.edge, "images_per_pass": scoring.images_per_pass}
 
 
 def stored_json(store: ArtefactStore, key: Key, make: Callable[[], Any]) -> Any:
     """A stage whose result is plain values."""
-    folder = store.take(key, lambda part: write_json(part / "result.json", make()))
-    return json.loads((folder / "result.json").read_text())
+    return store.take(
+        key,
+        lambda part: write_json(part / "result.json", make()),
+        lambda folder: json.loads((folder / "result.json").read_text()),
+    )
 
 
 def _save(path: Path, values: np.ndarray[Any, Any]) -> None:
@@ -149,38 +161,40 @@ class StoredNetwork:
         self.config = config
         self.device = device
         self.trained = False  # by this run, now
-        self.resumed = False  # from an earlier attempt's checkpoint
 
-    def file(self, normal: Normals, publish: Callable[[Row], None], report: Report) -> Path:
-        """The stored weights and history, trained now where they are not there."""
+    def fit(
+        self, normal: Normals, publish: Callable[[Row], None], report: Report, *, copy: Path
+    ) -> tuple[NoisePredictor, History]:
+        """The network on the scoring device and its history, trained now where they are not stored; `copy` becomes its file."""
 
         simplex = simplex_of(self.config)
         noise = gaussian if simplex is None else partial(simplex_noise, config=simplex)
 
         def make(part: Path) -> None:
-            self.trained = True
-            self.resumed = (part / "checkpoints").exists()
-            unet, history = train_network(
-                self.config,
-                normal.train.images,
-                normal.validation.images,
-                checkpoints=part / "checkpoints",
-                publish=publish,
-                report=report,
-                module=partial(DiffusionModule, noise=noise),
-            )
-            save_network(part / "unet.pt", unet, history)
+            if not (part / "unet.pt").exists():  # else an attempt was killed after its end
+                self.trained = True
+                unet, history = train_network(
+                    self.config,
+                    normal.train.images,
+                    normal.validation.images,
+                    checkpoints=part / "checkpoints",
+                    publish=publish,
+                    report=report,
+                    module=partial(DiffusionModule, noise=noise),
+                )
+                save_network(part / "unet.pt", unet, history)
             shutil.rmtree(part / "checkpoints", ignore_errors=True)
 
-        path = self.store.take(self.key, make) / "unet.pt"
-        if not self.trained:
-            for row in load_network(path, self.config, torch.device("cpu"))[1]:
-                publish(row)
-        return path
+        def read(folder: Path) -> tuple[NoisePredictor, History]:
+            network = load_network(folder / "unet.pt", self.config, self.device)
+            link_or_copy(folder / "unet.pt", copy)
+            return network
 
-    def load(self, path: Path) -> tuple[NoisePredictor, History]:
-        """Network on the scoring device, and history."""
-        return load_network(path, self.config, self.device)
+        unet, history = self.store.take(self.key, make, read)
+        if not self.trained:
+            for row in history:
+                publish(row)
+        return unet, history
 
 
 class StoredFit:
@@ -204,21 +218,22 @@ class StoredFit:
         config = replace(self.config, training=training)
 
         def make(part: Path) -> None:
-            average, history = fit_network(
-                network,
-                config,
-                normal.train.images,
-                normal.validation.images,
-                checkpoints=part / "checkpoints",
-                publish=_unpublished,
-                report=report,
-                module=module,
-            )
-            save_network(part / "network.pt", average, history)
+            if not (part / "network.pt").exists():  # else an attempt was killed after its end
+                average, history = fit_network(
+                    network,
+                    config,
+                    normal.train.images,
+                    normal.validation.images,
+                    checkpoints=part / "checkpoints",
+                    publish=_unpublished,
+                    report=report,
+                    module=module,
+                )
+                save_network(part / "network.pt", average, history)
             shutil.rmtree(part / "checkpoints", ignore_errors=True)
 
         key = Key("network", {**inputs, **_training_inputs(config, normal, self.device)})
-        load_weights(self.store.take(key, make) / "network.pt", network)
+        self.store.take(key, make, lambda folder: load_weights(folder / "network.pt", network))
         return network.to(self.device).eval().requires_grad_(False)
 
 

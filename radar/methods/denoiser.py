@@ -68,9 +68,10 @@ class DenoiserMethod(PeerMethod):
     def network_inputs(self) -> Inputs:
         """What ε̂ of a whole image depends on."""
         scoring, schedule = asdict(self.config.scoring), asdict(self.config.diffusion)
+        read = ["field", "tile", *(["stride", "micro_batch"] if self.config.scoring.field == "stitched" else [])]
         return {
             "network": self.identity,
             "patch_size": self.config.patch.size,
-            "scoring": {key: scoring[key] for key in ("field", "stride", "micro_batch", "tile")},
+            "scoring": {key: scoring[key] for key in read},
             "schedule": {key: schedule[key] for key in SCHEDULE_KEYS},
         }

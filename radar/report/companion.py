@@ -12,7 +12,10 @@ from radar.tracking import Tracker, tracking
 
 
 class RunCompanion:
-    """Tracks as `logger` says, and draws from the run directory."""
+    """Tracks as `logger` says, and draws from the run directory. Runs of a sweep are grouped by its name, `sweep`."""
+
+    def __init__(self, sweep: str | None) -> None:
+        self.sweep = sweep
 
     def tracking(self, config: Config, run: RunDirectory, fingerprint: str) -> AbstractContextManager[Tracker]:
         """One tracked run, named like the directory."""
@@ -20,6 +23,7 @@ class RunCompanion:
             config.logger.wandb,
             folder=run.path,
             name=run.path.name,
+            group=self.sweep,
             identity=fingerprint[:16],
             tags=config.tags,
             config=asdict(config),

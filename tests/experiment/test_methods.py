@@ -29,8 +29,8 @@ OWN_TRAININGS = {"anoddpm": 0, "diffusion_ad": 1, "deep_svdd": 1}  # beside the 
 
 
 def run(config: Config, workshop: Workshop | None = None) -> Outcome:
-    experiment = Experiment(config, silent, workshop or Workshop(force=False))
-    return run_experiment(experiment, companion=RunCompanion())
+    experiment = Experiment(config, silent, workshop or Workshop(afresh=None))
+    return run_experiment(experiment, companion=RunCompanion(None))
 
 
 def scores_of(outcome: Outcome) -> list[dict[str, str]]:
@@ -63,7 +63,7 @@ def test_a_run_on_pretrained_features_is_complete(tiny: Tiny, method: str) -> No
 
 
 def check_run(tiny: Tiny, method: str, own: tuple[str, ...]) -> None:
-    config, workshop = tiny(f"method={method}", "method.controls=[]", *own), Workshop(force=False)
+    config, workshop = tiny(f"method={method}", "method.controls=[]", *own), Workshop(afresh=None)
     outcome = run(config, workshop)
     name = config.method.name
     trainings = (name in NETWORK_METHODS) + OWN_TRAININGS.get(name, 0)
@@ -90,7 +90,7 @@ def check_run(tiny: Tiny, method: str, own: tuple[str, ...]) -> None:
 
 @pytest.mark.slow
 def test_methods_that_add_the_same_noise_share_one_training(tiny: Tiny) -> None:
-    workshop = Workshop(force=False)
+    workshop = Workshop(afresh=None)
     for method in ("radar", "ddpm", "ddad", "osd_irf", "invad"):
         config = tiny(f"method={method}", "method.controls=[]", *METHODS.get(method, ()))
         run(config, workshop)
@@ -113,7 +113,7 @@ def test_methods_that_add_the_same_noise_share_one_training(tiny: Tiny) -> None:
     ],
 )
 def test_a_key_of_the_method_makes_its_maps_again(tiny: Tiny, method: str, override: str) -> None:
-    workshop, common = Workshop(force=False), (f"method={method}", "method.controls=[]", *METHODS[method])
+    workshop, common = Workshop(afresh=None), (f"method={method}", "method.controls=[]", *METHODS[method])
     run(tiny(*common), workshop)
     made(workshop, tiny())
     run(tiny(*common, override), workshop)
@@ -124,7 +124,7 @@ def test_a_key_of_the_method_makes_its_maps_again(tiny: Tiny, method: str, overr
 
 @pytest.mark.parametrize("key", ["smoothing=1.0", "statistic=mean"])
 def test_the_reduction_makes_no_map_again(tiny: Tiny, key: str) -> None:
-    workshop = Workshop(force=False)
+    workshop = Workshop(afresh=None)
     run(tiny("method=pca", "method.controls=[]", *METHODS["pca"]), workshop)
     made(workshop, tiny())
     run(tiny("method=pca", "method.controls=[]", *METHODS["pca"], f"method.reduction.{key}"), workshop)
