@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from radar.config import Config, ScoringConfig, SimplexConfig, TrainingConfig
+from radar.config import Config, ScoringConfig, TrainingConfig
+from radar.config_method import SimplexConfig
 from radar.diffusion.build import NoisePredictor
 from radar.diffusion.module import DiffusionModule, gaussian
 from radar.diffusion.simplex import simplex_noise

@@ -10,7 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from radar.config import BlurConfig, Config, ReductionConfig, TrainingConfig
+from radar.config import BlurConfig, Config, TrainingConfig
+from radar.config_method import ReductionConfig
 from radar.data.sample import Split
 from radar.diffusion.module import DiffusionModule
 from radar.methods.interface import Inputs, MapMethod, Normals, Recall

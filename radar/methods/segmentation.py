@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from radar.config import Config, SegmentationConfig
+from radar.config import Config
+from radar.config_method import SegmentationConfig
 from radar.diffusion.build import SCHEDULE_KEYS
 from radar.diffusion.compact_unet import PositionNorm
 from radar.diffusion.module import DiffusionModule

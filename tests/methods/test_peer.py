@@ -7,7 +7,7 @@ import pytest
 import torch
 from method_builders import SMALL, image_set, normals
 
-from radar.config import ReductionConfig
+from radar.config_method import ReductionConfig
 from radar.methods.interface import Forgetful
 from radar.methods.peer import PeerMethod, image_scores
 from radar.progress import silent
