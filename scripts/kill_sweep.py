@@ -34,13 +34,20 @@ def start(root: Path, sweep: list[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
 
 
-def undisturbed(root: Path, sweep: list[str]) -> float:
-    """Seconds that the sweep takes from beginning to end."""
-    began = time.monotonic()
-    code = start(root, sweep).wait()
-    if code:
-        raise SystemExit(f"kill_sweep: the undisturbed sweep ended with {code}; see {root / 'output.txt'}")
-    return time.monotonic() - began
+def undisturbed(root: Path, sweep: list[str]) -> tuple[float, float]:
+    """Seconds until the first job starts, and until the sweep ends."""
+    began, first = time.monotonic(), None
+    process = start(root, sweep)
+    while process.poll() is None:
+        if first is None and "[1/" in (root / "output.txt").read_text():
+            first = time.monotonic() - began
+        time.sleep(0.05)
+    if process.returncode:
+        raise SystemExit(
+            f"kill_sweep: the undisturbed sweep ended with {process.returncode}; see {root / 'output.txt'}"
+        )
+    seconds = time.monotonic() - began
+    return first or seconds, seconds
 
 
 def disturbed(root: Path, sweep: list[str], moments: list[float]) -> None:
@@ -96,16 +103,16 @@ def main() -> int:
     sweep = parsed.sweep[1:] if parsed.sweep[:1] == ["--"] else parsed.sweep
     seed = parsed.seed if parsed.seed is not None else random.SystemRandom().randrange(10**6)
     whole, killed = parsed.work / "whole", parsed.work / "killed"
-    seconds = undisturbed(whole, sweep)
+    starting, seconds = undisturbed(whole, sweep)
     expected = cells(whole)
     print(
         f"undisturbed: {len(expected)} cells in {seconds:.0f} s, made {dict(made(whole))}; seed of the kills {seed}",
         flush=True,
     )
     moments = random.Random(seed)
-    # on average three quarters of the sweep pass under fire, so that late moments are hit as well as early ones
-    longest = max(4.0, 1.5 * seconds / max(1, parsed.kills))
-    disturbed(killed, sweep, [moments.uniform(0.5, longest) for _ in range(parsed.kills)])
+    # a kill may fall before the first job starts, and late ones are hit as well: the jobs' time passes under fire once
+    longest = starting + 2 * (seconds - starting) / max(1, parsed.kills)
+    disturbed(killed, sweep, [moments.uniform(0.8 * starting, longest) for _ in range(parsed.kills)])
     found = cells(killed)
     differing = [name for name in expected if found.get(name) != expected[name]]
     print(
