@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Optional
+from dataclasses import dataclass
+from typing import Optional
 
 from omegaconf import MISSING
 
-
-def _number(
-    *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-) -> Any:
-    """A required number with closed (`minimum`, `maximum`) or open (`above`, `below`) bounds."""
-    return field(default=MISSING, metadata={"minimum": minimum, "maximum": maximum, "above": above, "below": below})
-
-
-def _choice(*options: str) -> Any:
-    """A required string out of `options`."""
-    return field(default=MISSING, metadata={"choices": options})
-
-
-def _section(kind: type) -> Any:
-    """A required section of keys."""
-    return field(default_factory=kind)
+from radar.config_fields import choice as _choice
+from radar.config_fields import number as _number
+from radar.config_fields import section as _section
+from radar.config_method import MethodConfig
 
 
 @dataclass
@@ -170,14 +154,6 @@ class DetectorConfig:
     threshold_on: str = _choice("train", "validation")  # whose scores set the threshold; the paper has one set for both
     trees: int = _number(minimum=1)
     max_samples: int = _number(minimum=2)  # per tree
-
-
-@dataclass
-class MethodConfig:
-    """Which method scores; the controls run beside it on the same images."""
-
-    name: str = _choice("radar")
-    controls: list[str] = MISSING  # of mean_brightness, raw_sobel, untrained
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-Stream = Literal["initialisation", "untrained", "crops", "training", "validation", "scoring", "detector"]
+Stream = Literal["initialisation", "untrained", "crops", "training", "validation", "scoring", "detector", "method"]
 
 
 def stream_seed(seed: int, stream: Stream, *position: int | str) -> int:

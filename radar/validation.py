@@ -17,6 +17,7 @@ from omegaconf.errors import (
 
 from radar.config import Config
 from radar.errors import ConfigError
+from radar.method_rules import method_problems
 
 CONTROLS = ("mean_brightness", "raw_sobel", "untrained")
 
@@ -84,6 +85,7 @@ def _rule_problems(config: Config) -> Iterator[str]:
     yield from _unet_problems(config)
     yield from _diffusion_problems(config)
     yield from _scoring_problems(config)
+    yield from method_problems(config)
     yield from _trainer_problems(config)
 
 

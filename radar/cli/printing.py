@@ -25,7 +25,7 @@ def _row(name: str, metrics: dict[str, Any], pixel: bool) -> list[str]:
     return cells
 
 
-def results_table(name: str, metrics: dict[str, Any]) -> Table:
+def results_table(name: str, method: str, metrics: dict[str, Any]) -> Table:
     """The run's test metrics, with the controls and the trivial decision below."""
     pixel = metrics["pixel"] is not None and metrics["pixel"]["auroc"] is not None
     table = Table(
@@ -34,7 +34,7 @@ def results_table(name: str, metrics: dict[str, Any]) -> Table:
     headings = ["", *_IMAGE.values(), *(_PIXEL.values() if pixel else ())]
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="right" if index else "left", no_wrap=not index)
-    table.add_row(*_row("RADAR", metrics, pixel), style="bold")
+    table.add_row(*_row(method, metrics, pixel), style="bold")
     for control, values in metrics["controls"].items():
         table.add_row(*_row(f"· {control}", values, pixel))
     blank = [""] * (len(headings) - 3)
@@ -42,11 +42,13 @@ def results_table(name: str, metrics: dict[str, Any]) -> Table:
     return table
 
 
-def print_outcome(console: Console, name: str, metrics: dict[str, Any], directory: str, *, reused: bool) -> None:
+def print_outcome(
+    console: Console, name: str, method: str, metrics: dict[str, Any], directory: str, *, reused: bool
+) -> None:
     """The table, what it cost, and where everything else lies."""
     features = ", ".join(f"{feature} {_number(values['auroc'])}" for feature, values in metrics["features"].items())
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in metrics["seconds"].items())
-    console.print(results_table(name, metrics))
+    console.print(results_table(name, "RADAR" if method == "radar" else method, metrics))
     image = metrics["image"]
     alarms = (
         ""

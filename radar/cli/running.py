@@ -94,7 +94,9 @@ class Runner:
             outcome = run_experiment(experiment, companion=RunCompanion(group))
         for note in outcome.notes:
             print(f"radar: note: {note}", file=sys.stderr)
-        print_outcome(console, config.name, outcome.metrics, str(outcome.directory), reused=outcome.reused)
+        print_outcome(
+            console, config.name, config.method.name, outcome.metrics, str(outcome.directory), reused=outcome.reused
+        )
         loss: float | None = outcome.metrics["validation_loss"]
         return loss
 

@@ -19,6 +19,13 @@ from radar.seeds import generator, stream_seed
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 """Noisy patches `(B, C, p, p)` and timesteps `(B,)` → predicted noise."""
+Noise = Callable[[torch.Size, torch.Generator], Tensor]
+"""A shape and a stream → noise of variance 1 on the stream's device."""
+
+
+def gaussian(shape: torch.Size, stream: torch.Generator) -> Tensor:
+    """White noise."""
+    return torch.randn(shape, generator=stream, device=stream.device)
 
 
 class DiffusionModule(lightning.LightningModule):
@@ -38,6 +45,7 @@ class DiffusionModule(lightning.LightningModule):
         fused: bool,
         compile_mode: str | None = None,
         matmul_precision: str = "highest",
+        noise: Noise = gaussian,
     ) -> None:
         super().__init__()
         self.unet = unet
@@ -48,6 +56,7 @@ class DiffusionModule(lightning.LightningModule):
         self.fused = fused
         self.compile_mode = compile_mode
         self.matmul_precision = matmul_precision
+        self.noise = noise
         self.predict: Predict = unet.forward
         self.drops_out = any(isinstance(layer, nn.Dropout) and layer.p > 0 for layer in unet.modules())
         self.ema = ExponentialAverage(unet, decay=training.ema_decay)
@@ -89,7 +98,7 @@ class DiffusionModule(lightning.LightningModule):
         count, rank = len(patches), self.global_rank
         share = slice(rank * count, (rank + 1) * count)
         timestep = self.draw_timesteps(count * self.world_size, stream)[share]
-        noise = torch.randn((count * self.world_size, *patches.shape[1:]), generator=stream, device=self.device)[share]
+        noise = self.noise(torch.Size((count * self.world_size, *patches.shape[1:])), stream)[share]
         loss = self.loss(self.predict, patches, noise, timestep).mean()
         self._loss_sum += loss.detach()
         return loss
@@ -115,7 +124,7 @@ class DiffusionModule(lightning.LightningModule):
         """Loss of the averaged weights on held-out normals, at fixed noise and each of the chosen timesteps."""
         for timestep in self.diffusion.validation_timesteps:
             stream = generator(self.device, self.seed, "validation", batch_index, timestep)
-            noise = torch.randn(patches.shape, generator=stream, device=self.device)
+            noise = self.noise(patches.shape, stream)
             steps = torch.full((len(patches),), timestep, device=self.device)
             loss = self.loss(self.average, patches, noise, steps).mean()
             self.log(f"validation_loss/t{timestep}", loss, batch_size=len(patches), sync_dist=True)

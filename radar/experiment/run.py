@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from radar.config import Config
 from radar.data.dataset import LoadedImages
 from radar.data.manifest import manifest_text
-from radar.data.sample import SPLITS, Split
+from radar.data.sample import Split
 from radar.diffusion.build import NoisePredictor
 from radar.diffusion.unet import parameter_count
 from radar.errors import ConfigError, DataError
@@ -26,14 +26,16 @@ from radar.experiment.fingerprint import fingerprint
 from radar.experiment.panels import chosen_panels, write_panels
 from radar.experiment.results import Scored, pixel_metrics, test_metrics, write_scores
 from radar.experiment.run_directory import RunDirectory
-from radar.experiment.stages import StoredNetwork, StoredRecall, network_key, stored_json
-from radar.experiment.stored_model import History, save_detector
+from radar.experiment.stages import StoredFit, StoredNetwork, StoredRecall, network_key, stored_json
+from radar.experiment.stored_model import History, image_channels, save_detector
 from radar.experiment.training import Row, resolve_device
 from radar.experiment.workshop import Workshop
 from radar.files import write_csv, write_json, write_text
+from radar.method_rules import NETWORK_METHODS
+from radar.methods.build import build_method
 from radar.methods.controls import build_control
 from radar.methods.interface import MapMethod, Normals
-from radar.methods.radar import RadarMethod, Train
+from radar.methods.radar import Train
 from radar.progress import Report
 
 
@@ -100,11 +102,13 @@ class Experiment:
         return tuple(remarks)
 
     def stage_keys(self) -> Iterator[tuple[str, Key]]:
-        """The stages of RADAR itself, each with what its result depends on."""
-        yield "network", self.network.key
-        method = self._radar(_untrained)
+        """The stages of the method, each with what its result depends on."""
+        if self.has_network:
+            yield "network", self.network.key
+        method = self._method(_untrained)
         inputs, scoring = method.map_inputs(self.normals), method.config.scoring
-        for split, images in self.data.sets.items():
+        for split in method.scored_splits:
+            images = self.data.sets[split]
             yield f"noise_maps, {split}", self.recall.noise_maps_key(inputs, images)
             yield f"features, {split}", self.recall.features_key(inputs, scoring, images)
         if self.config.evaluation.pixel:
@@ -113,14 +117,13 @@ class Experiment:
     def compute(self, publish: Callable[[Row], None]) -> dict[str, Any]:
         """All stages after the data; returns the metrics and leaves every other file."""
         config, sets = self.config, self.data.sets
-        with self.clock.stage("training"):
-            unet, history = self.network.fit(self.normals, publish, self.report, copy=self.directory.network)
-            training = self.store.record(self.network.key)
-        method = self._radar(lambda *_: unet)
+        unet, history = self._network(publish) if self.has_network else (None, [])
+        method = self._method(lambda *_: unet)  # type: ignore[arg-type]
         with self.clock.stage("score"):
             method.fit(self.normals, self.report)
             scored = {
-                split: Scored(self.data.loaded[split], method.score(sets[split], self.report)) for split in SPLITS
+                split: Scored(self.data.loaded[split], method.score(sets[split], self.report))
+                for split in method.scored_splits
             }
         with self.clock.stage("metrics"):
             metrics = self._metrics(method, scored["test"])
@@ -129,11 +132,14 @@ class Experiment:
         assert method.scorer is not None
         detector = method.scorer.detector
         metrics["threshold"] = detector.threshold
-        metrics["parameters"] = parameter_count(unet)
-        metrics["validation_loss"] = history[-1].get("validation_loss")  # on held-out normals; what a search minimises
+        shared = 0 if unet is None else parameter_count(unet)
+        metrics["parameters"] = shared + method.own_parameters(image_channels(config))
+        metrics["cost"] = self._cost(method)
+        # on held-out normals; what a search minimises
+        metrics["validation_loss"] = history[-1].get("validation_loss") if history else None
         save_detector(self.directory.detector, detector)
         write_scores(self.directory.scores, list(scored.values()))
-        if config.logger.csv:
+        if config.logger.csv and history:
             _write_history(self.directory.history, history)
         if config.evaluation.panels:
             noise_maps = method.noise_maps(sets["test"], self.report)
@@ -141,9 +147,10 @@ class Experiment:
                 self.dataset, noise_maps, detector.threshold, scored["test"], config.evaluation.panels
             )
             write_panels(self.directory.panels, panels)
-        seconds = {**self.clock.seconds, "training": training["seconds"]}
+        training = self.store.record(self.network.key) if self.has_network else None
+        seconds = dict(self.clock.seconds) | ({} if training is None else {"training": training["seconds"]})
         metrics["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
-        metrics["network"] = {
+        metrics["network"] = training and {
             "trained_by_this_run": self.network.trained,
             "attempts": training["attempts"],  # each but the last was interrupted
             "origin": training["origin"],
@@ -151,8 +158,35 @@ class Experiment:
         metrics["peak_memory_mib"] = round(peak_memory_mib(), 1)
         return metrics
 
-    def _radar(self, train: Train) -> RadarMethod:
-        return RadarMethod(self.config, self.recall, train, {"fingerprint": self.network.key.fingerprint})
+    @property
+    def has_network(self) -> bool:
+        """Whether the method uses the diffusion network."""
+        return self.config.method.name in NETWORK_METHODS
+
+    def _network(self, publish: Callable[[Row], None]) -> tuple[NoisePredictor, History]:
+        with self.clock.stage("training"):
+            return self.network.fit(self.normals, publish, self.report, copy=self.directory.network)
+
+    def _method(self, train: Train) -> MapMethod:
+        return build_method(
+            self.config,
+            self.recall,
+            train=train,
+            identity={"fingerprint": self.network.key.fingerprint},
+            fit=StoredFit(self.store, self.config, self.device),
+            device=self.device,
+        )
+
+    def _cost(self, method: MapMethod) -> dict[str, float | None]:
+        """What the method's maps cost when they were made; `training` in the seconds is the shared network's."""
+        inputs, sets = method.map_inputs(self.normals), self.data.sets
+        times = {split: self.recall.seconds(inputs, sets[split]) for split in method.scored_splits}
+        fits, test = [each["fit"] for each in times.values() if each], times["test"]
+        return {
+            "fit_seconds": round(max(fits), 3) if fits else None,  # by the first split that was scored
+            "milliseconds_per_image": round(1000 * test["score"] / len(sets["test"].identities), 3) if test else None,
+            "network_passes_per_image": method.network_passes,
+        }
 
     def _metrics(self, method: MapMethod, test: Scored) -> dict[str, Any]:
         """Metrics of a fitted method; the pixel metrics do not depend on the detector and are taken from the store."""

@@ -6,26 +6,33 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from radar.config import Config, ScoringConfig
+from radar.config import Config, ScoringConfig, TrainingConfig
+from radar.config_method import SimplexConfig
 from radar.diffusion.build import NoisePredictor
+from radar.diffusion.module import DiffusionModule, gaussian
+from radar.diffusion.simplex import simplex_noise
 from radar.experiment.artefacts import ArtefactStore, Key
-from radar.experiment.stored_model import History, load_network, save_network
-from radar.experiment.training import Row, train_network
+from radar.experiment.clock import Clock
+from radar.experiment.stored_model import History, load_network, load_weights, save_network
+from radar.experiment.training import Row, fit_network, train_network
 from radar.files import link_or_copy, write_atomically, write_json
 from radar.methods.interface import ImageSet, Inputs, Normals
+from radar.methods.peer import ModuleFactory
 from radar.progress import Report
 from radar.scoring.forest import Floats
 
 # of the trainer section: what changes the bits of a training by more than how threads share the work
 _TRAINER_KEYS = ("devices", "strategy", "precision", "matmul_precision", "compile", "deterministic")
+_SECONDS = "seconds.json"
 
 
 def image_identity(identities: Sequence[str]) -> str:
@@ -34,23 +41,37 @@ def image_identity(identities: Sequence[str]) -> str:
 
 
 def network_key(config: Config, normal: Normals, device: torch.device) -> Key:
-    """What a training depends on."""
-    trainer = asdict(config.trainer)
+    """What a training depends on. Methods that add the same noise share one network."""
+    simplex = simplex_of(config)
     return Key(
         "network",
         {
             "unet": asdict(config.unet),
-            "patch": asdict(config.patch),
             "diffusion": asdict(config.diffusion),
-            "training": asdict(config.training),
-            "trainer": {key: trainer[key] for key in _TRAINER_KEYS},
-            "device": device.type,
-            "image": asdict(config.dataset.image),
-            "seed": config.seed,
-            "train": image_identity(normal.train.identities),
-            "validation": image_identity(normal.validation.identities),
+            **_training_inputs(config, normal, device),
+            **({} if simplex is None else {"simplex": asdict(simplex)}),
         },
     )
+
+
+def simplex_of(config: Config) -> SimplexConfig | None:
+    """The noise that the network learns, where it is not Gaussian."""
+    reconstruction = config.method.reconstruction
+    return None if reconstruction is None else reconstruction.simplex
+
+
+def _training_inputs(config: Config, normal: Normals, device: torch.device) -> dict[str, Any]:
+    trainer = asdict(config.trainer)
+    return {
+        "patch": asdict(config.patch),
+        "training": asdict(config.training),
+        "trainer": {key: trainer[key] for key in _TRAINER_KEYS},
+        "device": device.type,
+        "image": asdict(config.dataset.image),
+        "seed": config.seed,
+        "train": image_identity(normal.train.identities),
+        "validation": image_identity(normal.validation.identities),
+    }
 
 
 class StoredRecall:
@@ -81,12 +102,29 @@ class StoredRecall:
         maps = self.noise_maps_key(inputs, images).fingerprint
         return Key("pixel_metrics", {"noise_maps": maps, "scoring": read, "masks": masks, "aupro_limit": aupro_limit})
 
-    def noise_maps(self, inputs: Inputs, images: ImageSet, make: Callable[[], Tensor]) -> Tensor:
+    def noise_maps(
+        self, inputs: Inputs, images: ImageSet, fit: Callable[[], object], make: Callable[[], Tensor]
+    ) -> Tensor:
+        def make_timed(part: Path) -> None:
+            clock = Clock()
+            with clock.stage("fit"):
+                fit()
+            with clock.stage("score"):
+                maps = make().cpu().numpy()
+            _save(part / "noise_maps.npy", maps)
+            write_json(part / _SECONDS, clock.seconds)
+
         return self.store.take(
             self.noise_maps_key(inputs, images),
-            lambda part: _save(part / "noise_maps.npy", make().cpu().numpy()),
+            make_timed,
             lambda folder: torch.from_numpy(np.load(folder / "noise_maps.npy", allow_pickle=False)),
         )
+
+    def seconds(self, inputs: Inputs, images: ImageSet) -> dict[str, float] | None:
+        """How long fitting and scoring took when the noise maps of a set of images were made; None where they are pruned."""
+        file = self.store.folder(self.noise_maps_key(inputs, images)) / _SECONDS
+        seconds: dict[str, float] | None = json.loads(file.read_text()) if file.exists() else None
+        return seconds
 
     def features(self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, make: Callable[[], Floats]) -> Floats:
         points: Floats = self.store.take(
@@ -130,6 +168,9 @@ class StoredNetwork:
     ) -> tuple[NoisePredictor, History]:
         """The network on the scoring device and its history, trained now where they are not stored; `copy` becomes its file."""
 
+        simplex = simplex_of(self.config)
+        noise = gaussian if simplex is None else partial(simplex_noise, config=simplex)
+
         def make(part: Path) -> None:
             if not (part / "unet.pt").exists():  # else an attempt was killed after its end
                 self.trained = True
@@ -140,6 +181,7 @@ class StoredNetwork:
                     checkpoints=part / "checkpoints",
                     publish=publish,
                     report=report,
+                    module=partial(DiffusionModule, noise=noise),
                 )
                 save_network(part / "unet.pt", unet, history)
             shutil.rmtree(part / "checkpoints", ignore_errors=True)
@@ -154,3 +196,47 @@ class StoredNetwork:
             for row in history:
                 publish(row)
         return unet, history
+
+
+class StoredFit:
+    """Trainings of the networks that a method has beside the shared one; the `Fit` of the methods of one run."""
+
+    def __init__(self, store: ArtefactStore, config: Config, device: torch.device) -> None:
+        self.store = store
+        self.config = config
+        self.device = device
+
+    def __call__(
+        self,
+        network: nn.Module,
+        module: ModuleFactory,
+        *,
+        inputs: Inputs,
+        training: TrainingConfig,
+        normal: Normals,
+        report: Report,
+    ) -> nn.Module:
+        config = replace(self.config, training=training)
+
+        def make(part: Path) -> None:
+            if not (part / "network.pt").exists():  # else an attempt was killed after its end
+                average, history = fit_network(
+                    network,
+                    config,
+                    normal.train.images,
+                    normal.validation.images,
+                    checkpoints=part / "checkpoints",
+                    publish=_unpublished,
+                    report=report,
+                    module=module,
+                )
+                save_network(part / "network.pt", average, history)
+            shutil.rmtree(part / "checkpoints", ignore_errors=True)
+
+        key = Key("network", {**inputs, **_training_inputs(config, normal, self.device)})
+        self.store.take(key, make, lambda folder: load_weights(folder / "network.pt", network))
+        return network.to(self.device).eval().requires_grad_(False)
+
+
+def _unpublished(row: Row) -> None:
+    """The curves of a run are those of the shared network."""

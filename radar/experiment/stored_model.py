@@ -10,6 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 from omegaconf import OmegaConf
+from torch import nn
 
 from radar.config import Config
 from radar.diffusion.build import NoisePredictor, build_unet
@@ -30,7 +31,7 @@ def image_channels(config: Config) -> int:
     return _IMAGE_CHANNELS[config.dataset.image.channels]
 
 
-def save_network(path: Path, unet: NoisePredictor, history: History) -> None:
+def save_network(path: Path, unet: nn.Module, history: History) -> None:
     """Store weights and training history."""
     content = {"weights": {name: value.cpu() for name, value in unet.state_dict().items()}, "history": history}
     write_atomically(path, lambda file: torch.save(content, file))
@@ -41,12 +42,18 @@ def load_network(path: Path, config: Config, device: torch.device) -> tuple[Nois
     unet = build_unet(
         config.unet, patch_size=config.patch.size, image_channels=image_channels(config), seed=config.seed
     )
+    return unet.to(device), load_weights(path, unet)
+
+
+def load_weights(path: Path, network: nn.Module) -> History:
+    """Give `network` its stored weights; returns the training history. Raises `RunError` where the file does not fit."""
     content = _load(path)
     try:
-        unet.load_state_dict(content["weights"])
+        network.load_state_dict(content["weights"])
+        history: History = content["history"]
     except (RuntimeError, KeyError) as error:
         raise _unreadable(path, error) from None
-    return unet.to(device), content["history"]
+    return history
 
 
 def load_history(path: Path) -> History:
@@ -88,6 +95,10 @@ def load_scorer(directory: Path, device: str = "cpu") -> tuple[Scorer, Config]:
     run = RunDirectory(directory)
     run.read_metrics()
     config = parse(OmegaConf.load(run.config))  # type: ignore[arg-type]
+    if config.method.name != "radar":
+        raise RunError(
+            f"{directory}: is a run of method {config.method.name}; only those of radar can be loaded as a scorer"
+        )
     torch.set_float32_matmul_precision(config.trainer.matmul_precision)
     unet, _ = load_network(run.network, config, torch.device(device))
     return Scorer(noise_mapper(config, unet), config.scoring, load_detector(run.detector)), config

@@ -134,6 +134,7 @@ def train_network(
     checkpoints: Path,
     publish: Callable[[Row], None],
     report: Report,
+    module: Callable[..., DiffusionModule] = DiffusionModule,
 ) -> tuple[NoisePredictor, list[Row]]:
     """Train the network of `config` on normals `(N, C, H, W)`; returns its average on the training device, and the history.
 
@@ -141,7 +142,7 @@ def train_network(
     """
     unet = build_unet(config.unet, patch_size=config.patch.size, image_channels=train.shape[1], seed=config.seed)
     average, rows = fit_network(
-        unet, config, train, validation, checkpoints=checkpoints, publish=publish, report=report
+        unet, config, train, validation, checkpoints=checkpoints, publish=publish, report=report, module=module
     )
     return average, rows  # type: ignore[return-value]
 
@@ -156,14 +157,15 @@ def fit_network(
     publish: Callable[[Row], None],
     report: Report,
     followers: Sequence[Callback] = (),
+    module: Callable[..., DiffusionModule] = DiffusionModule,
 ) -> tuple[nn.Module, list[Row]]:
     """Train any network that maps `(B, C, p, p)` and timesteps `(B,)` to noise, as `train_network` does.
 
-    `followers` are called beside the trainer's own callbacks.
+    `followers` are called beside the trainer's own callbacks; a `module` of another kind teaches the network something else.
     """
     _quiet_lightning()
     device = resolve_device(config)
-    module = DiffusionModule(
+    learner = module(
         network,
         build_schedule(config.diffusion),
         diffusion=config.diffusion,
@@ -184,7 +186,7 @@ def fit_network(
     last = checkpoints / "last.ckpt"
     trainer = _trainer(config, device, checkpoints, callbacks)
     try:
-        trainer.fit(module, data, ckpt_path=_sound(last), weights_only=True)
+        trainer.fit(learner, data, ckpt_path=_sound(last), weights_only=True)
     except SIGTERMException:  # Lightning makes every signal an exit: SIGTERM without a code, Ctrl-C with code 1
         raise Interrupted(128 + signal.SIGTERM) from None
     except SystemExit:
@@ -192,7 +194,7 @@ def fit_network(
     if spawned:
         history.publish = publish
         history.load_state_dict(torch.load(last, map_location="cpu", weights_only=True)["callbacks"][history.state_key])
-    return module.average.to(device), history.rows
+    return learner.average.to(device), history.rows
 
 
 def _sound(checkpoint: Path) -> str | None:

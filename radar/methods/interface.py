@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from radar.config import Config, ScoringConfig
+from radar.data.sample import SPLITS, Split
 from radar.progress import Report
 from radar.scoring.detector import fit_detector
 from radar.scoring.forest import Floats
@@ -20,7 +21,6 @@ from radar.scoring.scorer import (
     Measurement,
     Scorer,
     Scores,
-    decide,
     measured_features,
     measured_maps,
 )
@@ -63,7 +63,11 @@ class Method(Protocol):
 class Recall(Protocol):
     """Gives back what `make` made before from the same inputs, or lets it make that now."""
 
-    def noise_maps(self, inputs: Inputs, images: ImageSet, make: Callable[[], Tensor]) -> Tensor: ...
+    def noise_maps(
+        self, inputs: Inputs, images: ImageSet, fit: Callable[[], object], make: Callable[[], Tensor]
+    ) -> Tensor:
+        """`fit` comes before `make` and is timed apart."""
+        ...
 
     def features(
         self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, make: Callable[[], Floats]
@@ -73,7 +77,10 @@ class Recall(Protocol):
 class Forgetful:
     """Recalls nothing: everything is made when it is asked for."""
 
-    def noise_maps(self, inputs: Inputs, images: ImageSet, make: Callable[[], Tensor]) -> Tensor:
+    def noise_maps(
+        self, inputs: Inputs, images: ImageSet, fit: Callable[[], object], make: Callable[[], Tensor]
+    ) -> Tensor:
+        fit()
         return make()
 
     def features(self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, make: Callable[[], Floats]) -> Floats:
@@ -97,6 +104,7 @@ class MapMethod(ABC):
     """
 
     name: str
+    scored_splits: tuple[Split, ...] = SPLITS  # what a run scores
 
     def __init__(self, config: Config, recall: Recall) -> None:
         self.config = config
@@ -107,6 +115,15 @@ class MapMethod(ABC):
     @abstractmethod
     def fit_map(self, normal: Normals, report: Report) -> Mapper:
         """Learn the map from normal images; each method's own part."""
+
+    def own_parameters(self, image_channels: int) -> int:
+        """Weights of the networks that the method has beside the shared one."""
+        return 0
+
+    @property
+    def network_passes(self) -> int:
+        """Passes of a network over each image; windows that together cover it are one pass."""
+        return 0
 
     @abstractmethod
     def map_inputs(self, normal: Normals) -> Inputs:
@@ -119,8 +136,7 @@ class MapMethod(ABC):
         mapper = LateMapper(lambda: self.fit_map(normal, report))
         config = self.config
         points, threshold_points = (
-            self._measure(mapper, normal.named(name), report).features
-            for name in (config.detector.fitted_on, config.detector.threshold_on)
+            self.points(self._measure(mapper, normal.named(name), report)) for name in self.detector_sets
         )
         detector = fit_detector(
             points,
@@ -134,7 +150,18 @@ class MapMethod(ABC):
     def score(self, images: ImageSet, report: Report) -> Scores:
         """Score `images`; `fit` comes first."""
         assert self.scorer is not None, "fit comes before score"
-        return decide(self._measure(self.scorer.mapper, images, report), self.scorer.detector)
+        measurement, detector = self._measure(self.scorer.mapper, images, report), self.scorer.detector
+        scores = detector.score(self.points(measurement))
+        return Scores(measurement, scores, scores > detector.threshold)
+
+    @property
+    def detector_sets(self) -> tuple[str, str]:
+        """Which normals fit the detector, and which set its threshold."""
+        return self.config.detector.fitted_on, self.config.detector.threshold_on
+
+    def points(self, measurement: Measurement) -> Floats:
+        """What the detector judges `(N, F)`: the features."""
+        return measurement.features
 
     def noise_maps(self, images: ImageSet, report: Report) -> Tensor:
         """Noise maps `(N, C, H, W)` of `images`; `fit` comes first."""
@@ -162,4 +189,9 @@ class MapMethod(ABC):
             report(total, total, f"Scoring ({self.name})")
             return torch.cat(parts)
 
-        return self.recall.noise_maps(self._inputs, images, make)
+        fit = mapper.made if isinstance(mapper, LateMapper) else _nothing
+        return self.recall.noise_maps(self._inputs, images, fit, make)
+
+
+def _nothing() -> None:
+    """What comes before a mapper that is there already."""

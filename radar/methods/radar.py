@@ -31,6 +31,10 @@ class RadarMethod(MapMethod):
     def fit_map(self, normal: Normals, report: Report) -> Mapper:
         return noise_mapper(self.config, self.train(normal.train.images, normal.validation.images, report))
 
+    @property
+    def network_passes(self) -> int:
+        return max(1, self.config.scoring.draws)
+
     def map_inputs(self, normal: Normals) -> Inputs:
         config, scoring = self.config, asdict(self.config.scoring)
         read = ["draws", "map", "field", "tile", "images_per_pass"]

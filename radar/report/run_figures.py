@@ -22,6 +22,7 @@ from radar.report.figures import (
     save_figure,
     timestep_loss_curve,
 )
+from radar.scoring.detector import UpperTailDetector
 from radar.scoring.features import FEATURE_NAMES
 
 _AXIS_LABELS = ("global L2 norm of the filtered noise map", "largest local L2 norm")
@@ -33,7 +34,9 @@ def draw_run(run: RunDirectory) -> dict[str, Path]:
     """Draw every figure of a run, as PNG, from what the run has stored; returns their paths by name."""
     with run.scores.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    figures = {**_feature_figures(run, rows), **_panel_figures(run, rows), **_loss_figures(run)}
+    figures = {**_feature_figures(run, rows), **_panel_figures(run, rows)}
+    if run.network.exists():  # not every method has one
+        figures |= _loss_figures(run)
     paths = {name: run.figures / f"{name}.png" for name in figures}
     for name, figure in figures.items():
         save_figure(figure, paths[name])
@@ -45,6 +48,8 @@ def _feature_figures(run: RunDirectory, rows: list[Row]) -> dict[str, Figure]:
     labels = np.array([int(row["label"]) for row in rows])
     tested = np.array([row["split"] == "test" for row in rows])
     detector = load_detector(run.detector)
+    # of a method with a score of its own, the detector judges that one: there is no boundary between the two norms
+    judges_score = isinstance(detector, UpperTailDetector) and len(detector.centre) == 1
     return {
         "feature_scatter": feature_scatter(
             features,
@@ -52,7 +57,7 @@ def _feature_figures(run: RunDirectory, rows: list[Row]) -> dict[str, Figure]:
             defects=[row["defect"] for row in rows],
             splits=[row["split"] for row in rows],
             axis_labels=_AXIS_LABELS,
-            boundary=Boundary(detector.score, detector.threshold),
+            boundary=None if judges_score else Boundary(detector.score, detector.threshold),
         ),
         "feature_histograms": feature_histograms(features[tested], labels[tested], _AXIS_LABELS),
     }

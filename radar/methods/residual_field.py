@@ -1,0 +1,77 @@
+"""A Gaussian density of the one-step residual field, after OSD-IRF (arXiv 2604.18393)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.covariance import LedoitWolf
+from torch import Tensor
+
+from radar.methods.denoiser import Denoiser, DenoiserMethod
+from radar.methods.interface import Inputs, Normals
+from radar.methods.peer import MapOne, fitted_on, section
+from radar.progress import Report
+from radar.seeds import generator
+
+_DRAW = 0
+
+
+class ResidualFieldMethod(DenoiserMethod):
+    """Mahalanobis distance of every position's residuals ε̂ − ε at `timestep.value` under one Gaussian of normal positions."""
+
+    @property
+    def network_passes(self) -> int:
+        return 1
+
+    def inputs(self, normal: Normals) -> Inputs:
+        return {
+            **self.network_inputs(),
+            **fitted_on(normal),
+            "timestep": self.config.timestep.value,
+            "residual_field": section(self.config.method.residual_field),
+        }
+
+    def fit_one(self, normal: Normals, report: Report) -> MapOne:
+        settings = self.config.method.residual_field
+        assert settings is not None
+        denoiser = self.denoiser(normal, report)
+        vectors = self._normal_vectors(denoiser, normal, report)
+        density = LedoitWolf().fit(vectors)
+        mean, precision = torch.from_numpy(density.location_), torch.from_numpy(density.precision_)
+
+        def distance(image: Tensor, identity: str) -> Tensor:
+            deviation = neighbourhoods(self.residual(denoiser, image, identity), settings.neighbourhood) - mean
+            squared = ((deviation @ precision) * deviation).sum(dim=1).clamp(min=0)
+            return squared.sqrt().reshape(1, 1, *image.shape[-2:])
+
+        return distance
+
+    def residual(self, denoiser: Denoiser, image: Tensor, identity: str) -> Tensor:
+        """ε̂ − ε `(1, C, H, W)` on the host, for the image's own draw."""
+        timestep = self.config.timestep.value
+        clean = image.to(denoiser.device)
+        noise = denoiser.draw(clean, identity, _DRAW)
+        return (denoiser.predict(denoiser.noised(clean, noise, timestep), timestep) - noise).cpu()
+
+    def _normal_vectors(
+        self, denoiser: Denoiser, normal: Normals, report: Report
+    ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+        """Vectors `(M, C·k²)` at equally many positions of every training normal, drawn by the seed."""
+        settings, images = self.config.method.residual_field, normal.train
+        assert settings is not None
+        each, total, parts = max(1, settings.fitting_positions // len(images.identities)), len(images.identities), []
+        with torch.inference_mode():
+            for index, identity in enumerate(images.identities):
+                report(index, total, f"Fitting ({self.name})")
+                field = self.residual(denoiser, images.images[index : index + 1], identity)
+                vectors = neighbourhoods(field, settings.neighbourhood)
+                stream = generator("cpu", self.config.seed, "method", identity)
+                parts.append(vectors[torch.randperm(len(vectors), generator=stream)[:each]])
+        return torch.cat(parts).numpy()
+
+
+def neighbourhoods(field: Tensor, side: int) -> Tensor:
+    """A field `(1, C, H, W)` → the `side` × `side` square around every position as a vector, `(H·W, C·side²)` float64."""
+    padded = F.pad(field, [side // 2] * 4, mode="reflect")
+    return F.unfold(padded, side)[0].T.double()

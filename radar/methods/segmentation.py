@@ -1,0 +1,196 @@
+"""DiffusionAD (arXiv 2303.08730): norm-guided one-step denoising, then a segmentation network that compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from radar.config import Config
+from radar.config_method import SegmentationConfig
+from radar.diffusion.build import SCHEDULE_KEYS
+from radar.diffusion.compact_unet import PositionNorm
+from radar.diffusion.module import DiffusionModule
+from radar.diffusion.schedule import NoiseSchedule
+from radar.diffusion.unet import parameter_count
+from radar.methods.denoiser import Denoiser, DenoiserMethod
+from radar.methods.interface import Inputs, Normals, Recall
+from radar.methods.peer import Fit, MapOne, fitted_on, section, shortened
+from radar.methods.radar import Train
+from radar.methods.synthetic_anomalies import plant
+from radar.progress import Report
+from radar.seeds import generator, stream_seed
+
+PredictAt = Callable[[Tensor, Tensor], Tensor]
+"""x_t `(B, C, H, W)` and timesteps `(B,)` → predicted noise."""
+_FOCUS = 2.0  # γ of the focal loss
+_FOCAL_WEIGHT = 5.0  # beside the smooth L1 loss
+
+
+def norm_guided(
+    predict: PredictAt,
+    schedule: NoiseSchedule,
+    image: Tensor,
+    *,
+    noise: tuple[Tensor, Tensor],
+    near: Tensor,
+    far: Tensor,
+) -> Tensor:
+    """x̂₀ `(B, C, H, W)` from light noise at steps `near` `(B,)`, pulled to what heavy noise at `far` leaves of the image.
+
+    The heavy noise hides anomalies and blurs; the light noise keeps detail and anomalies (arXiv 2303.08730, eqs. 7–9).
+    """
+    light, heavy = schedule(image, noise[0], near), schedule(image, noise[1], far)
+    rough = _clean(heavy, predict(heavy, far), schedule, far)
+    predicted = predict(light, near)
+    level = schedule.noise[near - 1].view(-1, 1, 1, 1)
+    guided = predicted - level * (schedule(rough, predicted, near) - light)
+    return _clean(light, guided, schedule, near).clamp(-1, 1)
+
+
+def _clean(noisy: Tensor, predicted: Tensor, schedule: NoiseSchedule, timestep: Tensor) -> Tensor:
+    signal, level = (values[timestep - 1].view(-1, 1, 1, 1) for values in (schedule.signal, schedule.noise))
+    return (noisy - level * predicted) / signal
+
+
+class SegmentationNetwork(nn.Module):
+    """Image and reconstruction `(B, 2C, H, W)` → logits `(B, 1, H, W)`. Norms are taken per position: any size will do."""
+
+    def __init__(self, inputs: int, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(inputs, channels[0], 3, padding=1)
+        self.down = nn.ModuleList(_block(width) for width in channels)
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(channels))
+        self.grow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(channels))
+        self.up = nn.ModuleList(_block(width) for width in channels[:-1])
+        self.head = nn.Conv2d(channels[0], 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.down[0](self.stem(x))
+        skips = []
+        for shrink, block in zip(self.shrink, self.down[1:], strict=True):
+            skips.append(x)
+            x = block(shrink(x))
+        for grow, block in zip(reversed(self.grow), reversed(self.up), strict=True):
+            skip = skips.pop()
+            x = block(F.interpolate(grow(x), size=skip.shape[-2:], mode="nearest") + skip)
+        logits: Tensor = self.head(x)
+        return logits
+
+
+def _block(width: int) -> nn.Sequential:
+    layers = (PositionNorm(), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1))
+    return nn.Sequential(*layers, PositionNorm(), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1))
+
+
+def segmentation_loss(logits: Tensor, mask: Tensor) -> Tensor:
+    """Focal loss (Lin et al. 2017) and smooth L1 loss of logits and masks `(B, 1, H, W)`; a scalar."""
+    entropy = F.binary_cross_entropy_with_logits(logits, mask, reduction="none")
+    focal = (1 - torch.exp(-entropy)) ** _FOCUS * entropy
+    return _FOCAL_WEIGHT * focal.mean() + F.smooth_l1_loss(logits.sigmoid(), mask)
+
+
+class SegmentationModule(DiffusionModule):
+    """Teaches the segmentation network on crops with synthetic anomalies; the denoiser stays as it is."""
+
+    def __init__(
+        self, network: nn.Module, *arguments: Any, denoiser: nn.Module, settings: SegmentationConfig, **keys: Any
+    ) -> None:
+        super().__init__(network, *arguments, **keys)
+        self.settings = settings
+        self._denoiser = (denoiser,)  # hidden from the module's parameters: it is not trained, and not stored here
+
+    def pair(self, crops: Tensor, stream: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Images beside their reconstructions `(B, 2C, p, p)`, and masks; some of the images have an anomaly."""
+        images, mask = plant(crops, self.settings.anomalous, stream)
+        noise = (torch.empty_like(images).normal_(generator=stream), torch.empty_like(images).normal_(generator=stream))
+        near, far = (self._steps(span, len(images), stream) for span in (self.settings.near, self.settings.far))
+        with torch.no_grad():
+            denoiser = self._denoiser[0].to(images.device)
+            back = norm_guided(denoiser, self.schedule, images, noise=noise, near=near, far=far)
+        return torch.cat([images, back], dim=1), mask
+
+    def _steps(self, span: list[int], count: int, stream: torch.Generator) -> Tensor:
+        return torch.randint(span[0], span[1] + 1, (count,), generator=stream, device=stream.device)
+
+    def training_step(self, patches: Tensor, batch_index: int) -> Tensor:
+        pair, mask = self.pair(
+            patches, generator(self.device, self.seed, "training", self.global_rank, self.global_step)
+        )
+        loss = segmentation_loss(self.unet(pair), mask)
+        self._loss_sum += loss.detach()
+        return loss
+
+    def validation_step(self, patches: Tensor, batch_index: int) -> None:
+        pair, mask = self.pair(patches, generator(self.device, self.seed, "validation", batch_index))
+        self.log(
+            "validation_loss", segmentation_loss(self.average(pair), mask), batch_size=len(patches), sync_dist=True
+        )
+
+
+class SegmentationMethod(DenoiserMethod):
+    """The probability of an anomaly at every pixel, by the segmentation network."""
+
+    def __init__(self, config: Config, recall: Recall, train: Train, identity: Inputs, fit: Fit) -> None:
+        super().__init__(config, recall, train, identity)
+        assert config.method.segmentation is not None
+        self.settings = config.method.segmentation
+        self.fit_network = fit
+
+    @property
+    def network_passes(self) -> int:
+        return 3  # twice the denoiser, once the segmentation network
+
+    def own_parameters(self, image_channels: int) -> int:
+        return parameter_count(self._network(image_channels))
+
+    def _network(self, image_channels: int) -> SegmentationNetwork:
+        return SegmentationNetwork(2 * image_channels, self.settings.channels)
+
+    def inputs(self, normal: Normals) -> Inputs:
+        return {**self.network_inputs(), **fitted_on(normal), "segmentation": section(self.settings)} | {
+            "patch": section(self.config.patch),
+            "training": section(self.config.training),
+        }
+
+    def fit_one(self, normal: Normals, report: Report) -> MapOne:
+        denoiser = self.denoiser(normal, report)
+        network = self._segmenter(denoiser, normal, report)
+        near, far = (
+            torch.tensor([step], device=denoiser.device) for step in (self.settings.score_near, self.settings.score_far)
+        )
+
+        def probability(image: Tensor, identity: str) -> Tensor:
+            clean = image.to(denoiser.device)
+            noise = (denoiser.draw(clean, identity, 0), denoiser.draw(clean, identity, 1))
+            predict = lambda noisy, step: denoiser.predict(noisy, int(step))  # noqa: E731
+            back = norm_guided(predict, denoiser.schedule, clean, noise=noise, near=near, far=far)
+            result: Tensor = network(torch.cat([clean, back], dim=1)).sigmoid().to(image.device)
+            return result
+
+        return probability
+
+    def _segmenter(self, denoiser: Denoiser, normal: Normals, report: Report) -> nn.Module:
+        config, settings = self.config, self.settings
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stream_seed(config.seed, "method", "segmentation"))
+            network = self._network(normal.train.images.shape[1])
+        diffusion = section(config.diffusion)
+        return self.fit_network(
+            network,
+            partial(SegmentationModule, denoiser=denoiser.network, settings=settings),
+            inputs={
+                "method": self.name,
+                "segmentation": section(settings),
+                "denoiser": self.identity,
+                "schedule": {key: diffusion[key] for key in SCHEDULE_KEYS},
+            },
+            training=shortened(config.training, settings.max_steps),
+            normal=normal,
+            report=report,
+        )

@@ -1,0 +1,76 @@
+"""Simplex noise: moments, spectrum, smoothness, and one stream for one draw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from radar.config_method import SimplexConfig
+from radar.diffusion.simplex import simplex_noise
+
+
+def noise(count=64, side=96, *, wavelength=12.0, octaves=1, persistence=0.8, seed=0, channels=1):
+    stream = torch.Generator().manual_seed(seed)
+    settings = SimplexConfig(wavelength=wavelength, octaves=octaves, persistence=persistence)
+    return simplex_noise(torch.Size((count, channels, side, side)), stream, settings)
+
+
+def radial_spectrum(fields) -> tuple[np.ndarray, np.ndarray]:
+    """Total energy by frequency in cycles per px."""
+    windowed = fields[:, 0].numpy() * np.outer(np.hanning(fields.shape[-1]), np.hanning(fields.shape[-1]))
+    energy = (np.abs(np.fft.fft2(windowed)) ** 2).mean(axis=0)
+    frequency = np.fft.fftfreq(fields.shape[-1])
+    radius = np.hypot(frequency[:, None], frequency[None, :])
+    edges = np.linspace(0, 0.5, 49)
+    return (edges[1:] + edges[:-1]) / 2, np.histogram(radius, edges, weights=energy)[0]
+
+
+@pytest.mark.parametrize("octaves", [1, 5])
+@pytest.mark.parametrize("wavelength", [5.0, 24.0])
+def test_mean_is_zero_and_variance_one(octaves, wavelength):
+    field = noise(400, 32, octaves=octaves, wavelength=wavelength)
+    assert field.mean().item() == pytest.approx(0, abs=0.05)
+    assert field.var().item() == pytest.approx(1, abs=0.07)
+
+
+@pytest.mark.parametrize("wavelength", [8.0, 16.0])
+def test_one_octave_is_a_band_around_its_frequency(wavelength):
+    frequency, energy = radial_spectrum(noise(wavelength=wavelength))
+    mean = (frequency * energy).sum() / energy.sum()
+    assert 0.6 / wavelength < mean < 1.4 / wavelength
+    assert energy[frequency < 2.5 / wavelength].sum() / energy.sum() > 0.95
+
+
+def test_an_octave_has_persistence_squared_times_the_energy():
+    """Two octaves far apart: the energies of their bands are as 1 to persistence²."""
+    stream = torch.Generator().manual_seed(0)
+    shape = torch.Size((64, 1, 96, 96))
+    four = simplex_noise(shape, stream, SimplexConfig(wavelength=32.0, octaves=4, persistence=0.5))
+    frequency, energy = radial_spectrum(four)
+    share = energy[frequency < 2 / 32].sum() / energy.sum()
+    amplitudes = 0.25 ** np.arange(4)
+    assert share == pytest.approx(amplitudes[0] / amplitudes.sum(), abs=0.12)
+
+
+def test_it_falls_off_where_white_noise_does_not():
+    frequency, energy = radial_spectrum(noise(wavelength=24.0, octaves=5))
+    white = torch.randn(64, 1, 96, 96, generator=torch.Generator().manual_seed(1))
+    _, flat = radial_spectrum(white)
+    low, high = frequency < 0.08, frequency > 0.3
+    assert energy[low].sum() / energy[high].sum() > 20 * flat[low].sum() / flat[high].sum()
+
+
+def test_it_is_smooth_and_isotropic():
+    field = noise(200, 64, wavelength=32.0)[:, 0]
+    down, right = field.diff(dim=1), field.diff(dim=2)
+    assert max(down.abs().max().item(), right.abs().max().item()) < 0.5
+    assert down.std().item() == pytest.approx(right.std().item(), rel=0.1)
+
+
+def test_every_image_and_channel_is_a_draw_of_its_own():
+    field = noise(2, 32, channels=2)
+    flat = field.reshape(4, -1)
+    assert (torch.corrcoef(flat) - torch.eye(4)).abs().max() < 0.6
+    assert torch.equal(noise(2, 32, channels=2), field)
+    assert not torch.equal(noise(2, 32, channels=2, seed=1), field)

@@ -1,0 +1,28 @@
+"""Every option of group `method` but RADAR, with what makes it take seconds."""
+
+_SHORT = (
+    "method.reconstruction.start=20",
+    "method.reconstruction.steps=3",
+    "method.reconstruction.calibration_images=2",
+)
+_WINDOWS = (
+    "method.windows.size=10",
+    "method.windows.stride=5",
+    "method.windows.fitting_windows=500",
+    "method.windows.trees=10",
+)
+_EMBEDDING = (
+    "method.embedding.side=64", "method.embedding.bank=50", "method.embedding.fitting_vectors=500",
+    "method.embedding.dimensions=20",
+)  # fmt: skip
+_WINDOW_MODELS = ("pca", "isolation_forest", "lof", "one_class_svm", "mahalanobis")
+
+METHODS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys((*_WINDOW_MODELS, *(f"{name}_texture" for name in _WINDOW_MODELS), "elliptic_envelope"), _WINDOWS),
+    **dict.fromkeys(("ddpm", "anoddpm", "ddad"), _SHORT),
+    "osd_irf": (),
+    "invad": (),
+    "diffusion_ad": ("method.segmentation.max_steps=8", "method.segmentation.channels=[8,16]"),
+    "deep_svdd": ("method.hypersphere.max_steps=8",),
+}
+PRETRAINED: dict[str, tuple[str, ...]] = {"patchcore": _EMBEDDING, "padim": _EMBEDDING, "ddad_pretrained": _SHORT}

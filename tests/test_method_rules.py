@@ -1,0 +1,47 @@
+"""Rules of section `method`: one line each, before any work."""
+
+from __future__ import annotations
+
+import pytest
+
+from radar.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["method.name=pca"], r"method\.reduction=null: method pca needs it"),
+        (["method=pca", "method.windows=null"], r"method\.windows=null: method pca needs it"),
+        (["method=lof", "detector=isolation_forest"], r"detector\.name=isolation_forest: lof gives one score"),
+        (["method=pca", "method.windows.size=200"], r"method\.windows\.size=200: must be ≤ the image's side, 100 px"),
+        (["method=pca", "method.windows.stride=15"], r"method\.windows\.stride=15: must be ≤ method\.windows\.size=14"),
+        (["method=osd_irf", "method.residual_field.neighbourhood=4"], r"neighbourhood=4: must be odd"),
+        (["method=invad", "method.inversion.window=4"], r"method\.inversion\.window=4: must be odd"),
+        (["method=invad", "method.inversion.timesteps=[5,3]"], r"timesteps=\[5, 3\]: needs rising steps"),
+        (["method=invad", "method.inversion.timesteps=[]"], r"needs rising steps"),
+        (["method=invad", "method.inversion.timesteps=[0,3]"], r"between 1 and 1000"),
+        (["method=ddpm", "method.reconstruction.start=2000"], r"start=2000: must be ≤ diffusion\.timesteps=1000"),
+        (["method=ddpm", "method.reconstruction.steps=251"], r"steps=251: must be ≤ method\.reconstruction\.start=250"),
+        (["method=anoddpm", "method.reconstruction.simplex=null"], r"anoddpm needs simplex noise"),
+        (
+            ["method=diffusion_ad", "method.segmentation.near=[9,3]"],
+            r"method\.segmentation\.near=\[9, 3\]: needs a first",
+        ),
+        (["method=diffusion_ad", "method.segmentation.score_far=1001"], r"must be ≤ diffusion\.timesteps=1000"),
+        (
+            ["method=deep_svdd", "method.hypersphere.stride=29"],
+            r"method\.hypersphere\.stride=29: must be ≤ patch\.size=28",
+        ),
+        (["method=nothing"], r"method=nothing: group method has no option nothing"),
+        (["method=pca", "method.windows.nu=0"], r"method\.windows\.nu=0.*must be > 0"),
+    ],
+)
+def test_a_broken_rule_is_one_line(composed, overrides, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        composed(*overrides)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["pca", "ddpm", "anoddpm", "ddad", "osd_irf", "invad", "diffusion_ad", "deep_svdd"])
+def test_the_options_are_sound(composed, method):
+    assert composed(f"method={method}").method.reduction is not None
