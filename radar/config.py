@@ -235,11 +235,22 @@ class LoggerConfig:
 
 
 @dataclass
+class NoiseStatisticsConfig:
+    """How the noise hypothesis is measured, normal against anomalous test images."""
+
+    bins: int = _number(minimum=2)  # most bins of the histograms behind KL divergence and overlap
+    permutations: int = _number(minimum=1)  # of groups of images, behind each p value
+    thinning: int = _number(minimum=1)  # px between the pixels of the normality test, which takes them as independent
+    level: float = _number(above=0.0, below=1.0)  # at which the normality of an image's noise is rejected
+
+
+@dataclass
 class EvaluationConfig:
     """What is measured and drawn."""
 
     pixel: bool = MISSING  # pixel metrics, where masks exist
     aupro_limit: float = _number(above=0.0, maximum=1.0)  # largest false positive rate of AUPRO
+    noise: NoiseStatisticsConfig = _section(NoiseStatisticsConfig)
     panels: int = _number(minimum=0)  # images per kind in the panel figure
     figures: bool = MISSING
 

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from radar.config import NoiseStatisticsConfig
 from radar.data.dataset import Dataset, LoadedImages
 from radar.data.decoding import place_map
 from radar.data.sample import Sample
 from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
 from radar.evaluation.pixel_metrics import pixel_metrics_of
+from radar.evaluation.statistics_noise import feature_statistics, noise_statistics
 from radar.files import write_csv
 from radar.scoring.features import FEATURE_NAMES
 from radar.scoring.scorer import Scores
@@ -49,6 +51,23 @@ def test_metrics(test: Scored) -> dict[str, Any]:
 def pixel_metrics(dataset: Dataset, test: Scored, aupro_limit: float) -> dict[str, Any]:
     """Pixel metrics of the test images' anomaly maps, at the size of the masks."""
     return pixel_metrics_of(_placed(dataset, test), aupro_limit).to_dict()
+
+
+def noise_hypothesis(
+    noise_maps: NDArray[np.float32], test: LoadedImages, settings: NoiseStatisticsConfig, seed: int
+) -> dict[str, Any]:
+    """Statistics of the test images' noise maps `(N, C, H, W)`, normal against anomalous."""
+    groups = [sample.group for sample in test.samples]
+    return noise_statistics(noise_maps, test.images.cpu().numpy(), test.labels, groups, settings=settings, seed=seed)
+
+
+def feature_hypothesis(test: Scored, settings: NoiseStatisticsConfig, seed: int) -> dict[str, Any]:
+    """The same distances for the features and the score."""
+    groups = [sample.group for sample in test.loaded.samples]
+    columns = {name: test.scores.features[:, column] for column, name in enumerate(FEATURE_NAMES)}
+    return feature_statistics(
+        {**columns, "score": test.scores.scores}, test.loaded.labels, groups, settings=settings, seed=seed
+    )
 
 
 def _auroc(labels: NDArray[np.int_], values: NDArray[np.float64]) -> float | None:

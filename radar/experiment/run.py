@@ -23,7 +23,14 @@ from radar.experiment.clock import Clock
 from radar.experiment.environment import environment, peak_memory_mib
 from radar.experiment.fingerprint import fingerprint
 from radar.experiment.panels import chosen_panels, write_panels
-from radar.experiment.results import Scored, pixel_metrics, test_metrics, write_scores
+from radar.experiment.results import (
+    Scored,
+    feature_hypothesis,
+    noise_hypothesis,
+    pixel_metrics,
+    test_metrics,
+    write_scores,
+)
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.stages import StoredNetwork, StoredRecall, network_key, stored_json
 from radar.experiment.stored_model import History, save_detector
@@ -109,6 +116,7 @@ class Experiment:
             yield f"features, {split}", self.recall.features_key(inputs, scoring, images)
         if self.config.evaluation.pixel:
             yield "pixel_metrics", self._pixel_key(method)
+        yield "noise_statistics", self._noise_key(method)
 
     def compute(self, publish: Callable[[Row], None]) -> dict[str, Any]:
         """All stages after the data; returns the metrics and leaves every other file."""
@@ -125,6 +133,8 @@ class Experiment:
             }
         with self.clock.stage("metrics"):
             metrics = self._metrics(method, scored["test"])
+        with self.clock.stage("validation"):
+            metrics["noise"] = self._noise_statistics(method, scored["test"])
         with self.clock.stage("controls"):
             metrics["controls"] = {name: self._control(name) for name in config.method.controls}
         assert method.scorer is not None
@@ -167,6 +177,26 @@ class Experiment:
             masks=self.dataset.content_hash,
             aupro_limit=self.config.evaluation.aupro_limit,
         )
+
+    def _noise_key(self, method: MapMethod) -> Key:
+        return self.recall.noise_statistics_key(
+            method.map_inputs(self.normals),
+            self.data.sets["test"],
+            manifest=self.dataset.manifest_hash,
+            settings=self.config.evaluation.noise,
+            seed=self.config.seed,
+        )
+
+    def _noise_statistics(self, method: MapMethod, test: Scored) -> dict[str, Any]:
+        """The noise hypothesis: predicted noise from the store, features and scores at once."""
+        settings, seed = self.config.evaluation.noise, self.config.seed
+
+        def make() -> dict[str, Any]:
+            noise_maps = method.noise_maps(self.data.sets["test"], self.report)
+            return noise_hypothesis(noise_maps.cpu().numpy(), test.loaded, settings, seed)
+
+        statistics: dict[str, Any] = stored_json(self.store, self._noise_key(method), make)
+        return {**statistics, "features": feature_hypothesis(test, settings, seed)}
 
     def _control(self, name: str) -> dict[str, Any]:
         control = build_control(name, self.config, self.recall, self.device)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radar.config import Config, ScoringConfig
+from radar.config import Config, NoiseStatisticsConfig, ScoringConfig
 from radar.diffusion.build import NoisePredictor
 from radar.experiment.artefacts import ArtefactStore, Key
 from radar.experiment.stored_model import History, load_network, save_network
@@ -80,6 +80,15 @@ class StoredRecall:
         read = {"blur": asdict(scoring.blur), "edge": scoring.edge, "smoothing": scoring.smoothing}
         maps = self.noise_maps_key(inputs, images).fingerprint
         return Key("pixel_metrics", {"noise_maps": maps, "scoring": read, "masks": masks, "aupro_limit": aupro_limit})
+
+    def noise_statistics_key(
+        self, inputs: Inputs, images: ImageSet, *, manifest: str, settings: NoiseStatisticsConfig, seed: int
+    ) -> Key:
+        """What the statistics of the noise maps depend on: maps, images, their labels and groups."""
+        maps = self.noise_maps_key(inputs, images).fingerprint
+        return Key(
+            "noise_statistics", {"noise_maps": maps, "manifest": manifest, "settings": asdict(settings), "seed": seed}
+        )
 
     def noise_maps(self, inputs: Inputs, images: ImageSet, make: Callable[[], Tensor]) -> Tensor:
         stored = self.store.take(
