@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,18 +23,16 @@ class AurocComparison:
     high: float
     p_value: float
 
-    def to_dict(self) -> dict[str, float]:
-        return asdict(self)
-
 
 def delong(labels: ArrayLike, first: ArrayLike, second: ArrayLike, level: float) -> AurocComparison:
     """DeLong's test of two correlated AUROCs (DeLong, DeLong and Clarke-Pearson 1988), by midranks (Sun and Xu 2014).
 
-    `labels` (N,) 0 / 1 with at least two of each, scores (N,). It takes images as independent; where groups are known, the
-    interval of a bootstrap over groups belongs beside it. Equal rankings have p = 1.
+    `labels` (N,) 0 / 1 with at least two of each; scores (N,), or (S, N) for S seeds, whose mean AUROC is then compared: the
+    seeds are taken as given, and images as independent. Where groups are known, a bootstrap over groups belongs beside it.
+    Equal rankings have p = 1.
     """
     truth = np.asarray(labels).astype(np.bool_)
-    parts = [_placements(truth, np.asarray(scores, dtype=np.float64)) for scores in (first, second)]
+    parts = [_mean_placements(truth, np.atleast_2d(np.asarray(scores, dtype=np.float64))) for scores in (first, second)]
     on_anomalous, on_normal = (np.stack([part[kind] for part in parts]) for kind in (0, 1))
     aurocs = on_anomalous.mean(axis=1)
     covariance = np.cov(on_anomalous) / truth.sum() + np.cov(on_normal) / (~truth).sum()
@@ -48,12 +46,19 @@ def delong(labels: ArrayLike, first: ArrayLike, second: ArrayLike, level: float)
     )
 
 
+def _mean_placements(truth: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
+    """Placements of each image among those of the other kind, averaged over the seeds of `scores` (S, N)."""
+    placed = [_placements(truth, each) for each in scores]
+    above, below = (np.mean([pair[kind] for pair in placed], axis=0) for kind in (0, 1))
+    return above, below
+
+
 def _placements(truth: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
     """For each anomalous image the share of normal ones below it, and for each normal one that of anomalous ones above."""
     normal, anomalous = int((~truth).sum()), int(truth.sum())
     ranks = rankdata(scores)
-    above = (ranks[truth] - rankdata(scores[truth])) / normal
-    below = 1 - (ranks[~truth] - rankdata(scores[~truth])) / anomalous
+    above: Floats = (ranks[truth] - rankdata(scores[truth])) / normal
+    below: Floats = 1 - (ranks[~truth] - rankdata(scores[~truth])) / anomalous
     return above, below
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,17 +70,28 @@ def one_hot_ranks(values: ArrayLike) -> Floats:
     return np.eye(distinct.size)[places]
 
 
-def bootstrap_draws(
-    labels: ArrayLike, groups: Sequence[str], resamples: int, random: np.random.Generator
-) -> list[Integers]:
-    """Positions of the images in each resample: whole units drawn with replacement, as many of each label as there are."""
+def bootstrap_weights(labels: ArrayLike, groups: Sequence[str], resamples: int, random: np.random.Generator) -> Floats:
+    """How often each image is in each resample, (R, N): whole units drawn with replacement, as many of each label as there are."""
     units = Units.of(labels, groups)
-    members = [np.flatnonzero(units.of_image == unit) for unit in range(units.anomalous.size)]
-    kinds = [np.flatnonzero(units.anomalous == kind) for kind in (False, True)]
-    return [
-        np.concatenate([members[unit] for kind in kinds for unit in random.choice(kind, kind.size)] if kinds else [])
-        for _ in range(resamples)
-    ]
+    drawn = np.zeros((resamples, units.anomalous.size))
+    for kind in (False, True):
+        members = np.flatnonzero(units.anomalous == kind)
+        if members.size:
+            drawn[:, members] = random.multinomial(
+                members.size, np.full(members.size, 1 / members.size), size=resamples
+            )
+    weights: Floats = drawn[:, units.of_image]
+    return weights
+
+
+def weighted_aurocs(labels: ArrayLike, scores: ArrayLike, weights: Floats) -> Floats:
+    """AUROCs (R,) of scores (N,) under each row of `weights` (R, N)."""
+    truth, values = np.asarray(labels).astype(np.bool_), np.asarray(scores, dtype=np.float64)
+    anomalous, normal = values[truth][:, None], values[~truth][None]
+    exceeds = (anomalous > normal) + 0.5 * (anomalous == normal)
+    first, second = weights[:, truth], weights[:, ~truth]
+    aurocs: Floats = ((first @ exceeds) * second).sum(axis=1) / (first.sum(axis=1) * second.sum(axis=1))
+    return aurocs
 
 
 def percentile_interval(values: ArrayLike, level: float) -> tuple[float, float]:
@@ -88,10 +99,3 @@ def percentile_interval(values: ArrayLike, level: float) -> tuple[float, float]:
     tail = (1 - level) / 2
     low, high = np.quantile(np.asarray(values, dtype=np.float64), [tail, 1 - tail])
     return float(low), float(high)
-
-
-def bootstrap_interval(
-    statistic: Callable[[Integers], float], draws: Sequence[Integers], level: float
-) -> tuple[float, float]:
-    """Percentile interval of `statistic`, which is given the positions of a resample's images."""
-    return percentile_interval([statistic(draw) for draw in draws], level)

@@ -18,7 +18,7 @@ from typing import Any
 from radar.files import write_json
 
 # raised when the same inputs would give another result
-VERSIONS = {"network": 1, "noise_maps": 1, "features": 1, "pixel_metrics": 1, "noise_statistics": 1}
+VERSIONS = {"network": 1, "noise_maps": 1, "features": 1, "pixel_metrics": 1, "noise_statistics": 1, "data_measures": 1}
 _DIGITS = 20  # of a fingerprint, in names
 _PART, _LOCK, _MADE, _JOURNAL = ".part", ".lock", "made.json", "journal.jsonl"
 

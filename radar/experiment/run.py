@@ -25,6 +25,7 @@ from radar.experiment.fingerprint import fingerprint
 from radar.experiment.panels import chosen_panels, write_panels
 from radar.experiment.results import (
     Scored,
+    data_measures,
     feature_hypothesis,
     noise_hypothesis,
     pixel_metrics,
@@ -117,6 +118,7 @@ class Experiment:
         if self.config.evaluation.pixel:
             yield "pixel_metrics", self._pixel_key(method)
         yield "noise_statistics", self._noise_key(method)
+        yield "data_measures", self.recall.data_measures_key(self.dataset.content_hash)
 
     def compute(self, publish: Callable[[Row], None]) -> dict[str, Any]:
         """All stages after the data; returns the metrics and leaves every other file."""
@@ -135,6 +137,8 @@ class Experiment:
             metrics = self._metrics(method, scored["test"])
         with self.clock.stage("validation"):
             metrics["noise"] = self._noise_statistics(method, scored["test"])
+            measures = self._data_measures()
+            metrics["data"] = {"spectral_flatness": measures["spectral_flatness"]}
         with self.clock.stage("controls"):
             metrics["controls"] = {name: self._control(name) for name in config.method.controls}
         assert method.scorer is not None
@@ -142,7 +146,7 @@ class Experiment:
         metrics["threshold"] = detector.threshold
         metrics["parameters"] = parameter_count(unet)
         save_detector(self.directory.detector, detector)
-        write_scores(self.directory.scores, list(scored.values()))
+        write_scores(self.directory.scores, list(scored.values()), measures["defects"])
         if config.logger.csv and history:
             _write_history(self.directory.history, history)
         if config.evaluation.panels:
@@ -197,6 +201,11 @@ class Experiment:
 
         statistics: dict[str, Any] = stored_json(self.store, self._noise_key(method), make)
         return {**statistics, "features": feature_hypothesis(test, settings, seed)}
+
+    def _data_measures(self) -> dict[str, Any]:
+        key = self.recall.data_measures_key(self.dataset.content_hash)
+        measures: dict[str, Any] = stored_json(self.store, key, lambda: data_measures(self.dataset, self.data.loaded))
+        return measures
 
     def _control(self, name: str) -> dict[str, Any]:
         control = build_control(name, self.config, self.recall, self.device)

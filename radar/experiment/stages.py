@@ -90,6 +90,10 @@ class StoredRecall:
             "noise_statistics", {"noise_maps": maps, "manifest": manifest, "settings": asdict(settings), "seed": seed}
         )
 
+    def data_measures_key(self, content_hash: str) -> Key:
+        """What the measures of the data set itself depend on: its content, masks included, and how images are read."""
+        return Key("data_measures", {"content": content_hash, "image": self.image})
+
     def noise_maps(self, inputs: Inputs, images: ImageSet, make: Callable[[], Tensor]) -> Tensor:
         stored = self.store.take(
             self.noise_maps_key(inputs, images),

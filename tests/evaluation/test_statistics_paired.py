@@ -60,6 +60,14 @@ def test_delong_keeps_its_level_where_nothing_differs() -> None:
     assert 0.02 <= np.mean(np.array(found) < 0.05) <= 0.09
 
 
+def test_delong_over_seeds_compares_mean_aurocs() -> None:
+    first, second = zip(*(two_rankings(1.5) for _ in range(3)), strict=True)
+    compared = delong(LABELS, np.stack(first), np.stack(second), 0.95)
+    assert compared.first == pytest.approx(np.mean([roc_auc_score(LABELS, scores) for scores in first]))
+    once, thrice = delong(LABELS, first[0], second[0], 0.95), delong(LABELS, [first[0]] * 3, [second[0]] * 3, 0.95)
+    assert (once.p_value, once.standard_error) == pytest.approx((thrice.p_value, thrice.standard_error))
+
+
 def test_equal_rankings_do_not_differ() -> None:
     first, _ = two_rankings(1.0)
     compared = delong(LABELS, first, np.exp(first), 0.95)

@@ -7,14 +7,16 @@ from itertools import permutations
 import numpy as np
 import pytest
 from scipy.stats import bootstrap, ks_2samp
+from sklearn.metrics import roc_auc_score
 
 from radar.evaluation.statistics_resampling import (
     Units,
-    bootstrap_draws,
-    bootstrap_interval,
+    bootstrap_weights,
     ks_of_counts,
     ks_permutation_p,
     one_hot_ranks,
+    percentile_interval,
+    weighted_aurocs,
 )
 
 RANDOM = np.random.default_rng(3)
@@ -67,16 +69,23 @@ def test_p_values_are_uniform_where_nothing_differs() -> None:
 
 def test_bootstrap_interval_is_near_scipys() -> None:
     values = RANDOM.normal(5, 2, size=60)
-    labels = np.ones(60, dtype=int)
-    draws = bootstrap_draws(labels, single(60), 4000, np.random.default_rng(0))
-    low, high = bootstrap_interval(lambda index: float(values[index].mean()), draws, 0.95)
+    weights = bootstrap_weights(np.ones(60), single(60), 4000, np.random.default_rng(0))
+    low, high = percentile_interval(weights @ values / 60, 0.95)
     theirs = bootstrap((values,), np.mean, n_resamples=4000, method="percentile", rng=0).confidence_interval
     assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.05)
 
 
 def test_resamples_keep_the_number_of_units_of_each_label_and_whole_groups() -> None:
     labels, groups = np.array([0, 0, 0, 1, 1, 1]), ["a", "a", "b", "c", "c", "c"]
-    for draw in bootstrap_draws(labels, groups, 50, RANDOM):
-        assert np.sum(labels[draw]) == 3  # one anomalous unit of three images
-        assert 2 <= np.sum(labels[draw] == 0) <= 4  # two normal units of one or two images
-        assert np.sum(draw == 0) == np.sum(draw == 1)
+    for weights in bootstrap_weights(labels, groups, 50, RANDOM):
+        assert weights[3:].tolist() == [1, 1, 1]  # one anomalous unit of three images
+        assert weights[0] + weights[2] == 2  # two normal units, one of them of two images
+        assert weights[0] == weights[1]
+
+
+def test_weighted_auroc_is_scikit_learns_on_the_repeated_images() -> None:
+    labels, scores = np.repeat([0, 1], [9, 7]), np.round(RANDOM.normal(size=16), 1)
+    weights = bootstrap_weights(labels, single(16), 20, RANDOM)
+    for row, auroc in zip(weights, weighted_aurocs(labels, scores, weights), strict=True):
+        index = np.repeat(np.arange(16), row.astype(int))
+        assert auroc == pytest.approx(roc_auc_score(labels[index], scores[index]))
