@@ -277,3 +277,16 @@ class Config:
     trainer: TrainerConfig = _section(TrainerConfig)
     logger: LoggerConfig = _section(LoggerConfig)
     evaluation: EvaluationConfig = _section(EvaluationConfig)
+
+
+@dataclass
+class ReportConfig:
+    """What a report assumes; no part of an experiment."""
+
+    seeds: Optional[int] = _number(minimum=1)  # that each cell should have; null: as many as the best-covered cell has
+    level: float = _number(above=0.0, below=1.0)  # of intervals
+    alpha: float = _number(above=0.0, below=1.0)  # of tests, after the correction for their number
+    resamples: int = _number(minimum=10)  # bootstrap, over groups of images
+    seed: int = _number(minimum=0)  # of the bootstrap
+    borderline: float = _number(minimum=0.0, maximum=1.0)  # share of the test images that the gallery calls borderline
+    vector: str = _choice("pdf", "svg")  # second format of every figure beside PNG
