@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from radar.report.settings import method_names, settings
+from radar.report.settings import family, method_names, settings
 from radar.report.stored import Result
 
 FEWER, OTHER_DATA, LEFT_OUT, MODIFIED = "†", "‡", "§", "¶"
@@ -65,6 +65,27 @@ def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
         Cell(dataset, method, group, _marks(group, grouped[dataset, method], reference[dataset], asked))
         for (dataset, method), group in sorted(chosen.items())
     ]
+
+
+def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:
+    """One cell per family and data set, for tables that compare methods; the others are points of ablations.
+
+    It is the setting that most data sets have, of those the one with most runs; on a data set without it, the one with most runs.
+    """
+    families: dict[str, list[Cell]] = defaultdict(list)
+    for cell in all_cells:
+        families[family(cell.one)].append(cell)
+    chosen = []
+    for name, members in families.items():
+        coverage = Counter(cell.method for cell in members)
+        runs = Counter(dict.fromkeys(coverage, 0))
+        for cell in members:
+            runs[cell.method] += len(cell.results)
+        base = max(coverage, key=lambda method: (coverage[method], runs[method], method))
+        for group in by_dataset(members).values():
+            best = max(group, key=lambda cell: (cell.method == base, len(cell.results), cell.method))
+            chosen.append(replace(best, method=name) if best.method == base else best)
+    return sorted(chosen, key=lambda cell: (cell.dataset, cell.method))
 
 
 def _reference(results: Sequence[Result]) -> dict[str, str]:

@@ -44,6 +44,13 @@ ANOMALOUS_COLOUR = VERMILION
 DEFECT_COLOURS = (VERMILION, ORANGE, "#CC79A7", "#009E73", "#56B4E9", BLACK, "#7F3C00")
 DEFECT_MARKERS = ("^", "s", "D", "v", "X", "P", "*", "p", "<", ">", "h")
 
+# colour, dashes and marker of the first, second, … line of a figure: each differs in all three, and in lightness
+LINES = (
+    (BLUE, "-", "o"), (VERMILION, "--", "s"), ("#009E73", "-.", "^"), ("#CC79A7", ":", "D"), (BLACK, (0, (5, 1)), "v"),
+    (ORANGE, (0, (3, 1, 1, 1)), "P"), ("#56B4E9", (0, (1, 1)), "X"), (GREY, (0, (8, 2)), "*"),
+)  # fmt: skip
+BAND_OPACITY = 0.18  # of the band of an interval
+
 INPUT_COLOUR_MAP = "gray"
 NOISE_COLOUR_MAP = "gray"
 ANOMALY_COLOUR_MAP = "cividis"

@@ -59,7 +59,8 @@ def _of_family(dataset: str, name: str, members: Sequence[Result], seeds: int | 
                 by_value[settings(result).get(key)].append(result)
             if len(by_value) > 1:
                 ordered = sorted(by_value, key=_place)
-                row = tuple(_cell(by_value[value], seeds) for value in ordered)
+                asked = seeds or max(len({result.seed for result in each}) for each in by_value.values())
+                row = tuple(_cell(by_value[value], asked) for value in ordered)
                 followers = tuple(each for each in together if each != key)
                 found.append(Ablation(dataset, name, key, followers, ", ".join(fixed), tuple(ordered), row))
     return found
@@ -70,7 +71,7 @@ def _place(value: Any) -> tuple[int, float, str]:
     return (0, float(value), "") if number else (1, 0.0, str(value))
 
 
-def _cell(group: Sequence[Result], seeds: int | None) -> Cell:
+def _cell(group: Sequence[Result], seeds: int) -> Cell:
     (one,) = cells(group, seeds)
     return one
 

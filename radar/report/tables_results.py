@@ -125,7 +125,7 @@ def _trivial_row(dataset: str, cell: Cell) -> list[Entry | str]:
 
 def published_table() -> Table:
     """The paper's figures as quoted."""
-    rows = [
+    rows: list[Sequence[Entry | str]] = [
         [each.dataset, each.method, *(number(each.values[key], 2) for key in DECISION_MEASURES), each.source]
         for each in published()
     ]

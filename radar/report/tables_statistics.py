@@ -82,8 +82,8 @@ def moments_table(cells: Sequence[Cell]) -> Table:
         "test of D'Agostino and Pearson rejects normality at its level, on pixels thinned so far that neighbours "
         "hardly depend on each other.",
     )
-    headings = ("data set", "method", "t", "images", "mean", "standard deviation", "skewness", "excess kurtosis", "distance from a Gaussian",
-                "rejected", "correlation with the image", "L2 norm")  # fmt: skip
+    headings = ("data set", "method", "t", "images", "mean", "standard deviation", "skewness", "excess kurtosis",
+                "distance from a Gaussian", "rejected", "correlation with the image", "L2 norm")  # fmt: skip
     return table("noise_moments", "Moments and normality of the predicted noise", headings, rows, *notes)
 
 
