@@ -16,6 +16,9 @@ from radar.report.cells import Cell, mean
 from radar.report.stored import Result
 
 Floats = NDArray[np.float64]
+Points = Callable[[NDArray[np.int_], Floats, Floats], Floats]
+"""Labels, scores and weights of N images → the curve at the grid."""
+
 _GRID = np.linspace(0, 1, 201)
 _BAND_RESAMPLES = 300  # enough for a band that is looked at; tables use the configured number
 
@@ -23,7 +26,8 @@ _BAND_RESAMPLES = 300  # enough for a band that is looked at; tables use the con
 def roc_points(labels: NDArray[np.int_], scores: Floats, weights: Floats) -> Floats:
     """True positive rates (201,) at even false positive rates from 0 to 1, of images (N,) that count `weights` (N,) times."""
     found, alarmed = _cumulative(labels, scores, weights)
-    return np.interp(_GRID, np.append(0.0, alarmed / alarmed[-1]), np.append(0.0, found / found[-1]))
+    rates: Floats = np.interp(_GRID, np.append(0.0, alarmed / alarmed[-1]), np.append(0.0, found / found[-1]))
+    return rates
 
 
 def precision_points(labels: NDArray[np.int_], scores: Floats, weights: Floats) -> Floats:
@@ -31,7 +35,8 @@ def precision_points(labels: NDArray[np.int_], scores: Floats, weights: Floats) 
     found, alarmed = _cumulative(labels, scores, weights)
     recall, precision = found / found[-1], found / np.maximum(found + alarmed, 1e-12)
     places = np.searchsorted(recall, np.maximum(_GRID, 1e-9) - 1e-9)
-    return precision[np.minimum(places, recall.size - 1)]
+    reached: Floats = precision[np.minimum(places, recall.size - 1)]
+    return reached
 
 
 def _cumulative(labels: NDArray[np.int_], scores: Floats, weights: Floats) -> tuple[Floats, Floats]:
@@ -48,7 +53,8 @@ def roc_figure(cells: Sequence[Cell], settings: ReportConfig) -> Figure:
     figure, axes = _empty(cells[0].dataset, "ROC", "false positive rate", "true positive rate (recall)")
     axes.plot([0, 1], [0, 1], color=style.GREY, linewidth=0.8, linestyle=":", label="chance")
     for index, cell in enumerate(cells):
-        _draw(axes, cell, index, roc_points, f"AUROC {mean(cell.values('image', 'auroc')):.3f}", settings)
+        measure = f"AUROC {mean(cell.values('image', 'auroc')):.3f}"
+        _draw(axes, cell, index, roc_points, measure=measure, settings=settings)
     axes.legend(fontsize=style.FONT_SMALL, frameon=False, loc="lower right")
     return figure
 
@@ -75,24 +81,15 @@ def _empty(dataset: str, title: str, horizontal: str, vertical: str) -> tuple[Fi
     return figure, axes
 
 
-def _draw(
-    axes: Axes,
-    cell: Cell,
-    index: int,
-    points: Callable[[NDArray[np.int_], Floats, Floats], Floats],
-    measure: str,
-    settings: ReportConfig,
-) -> None:
-    colour, dashes, _ = style.LINES[index % len(style.LINES)]
+def _draw(axes: Axes, cell: Cell, index: int, points: Points, *, measure: str, settings: ReportConfig) -> None:
+    colour, dashes, _ = style.line(index)
     line = np.mean([points(each.labels, each.scores, np.ones(each.scores.size)) for each in cell.results], axis=0)
     low, high = band(cell.results, points, settings)
     axes.fill_between(_GRID, low, high, color=colour, alpha=style.BAND_OPACITY, linewidth=0)
     axes.plot(_GRID, line, color=colour, linestyle=dashes, linewidth=1.4, label=f"{cell.method}, {measure}")
 
 
-def band(
-    results: Sequence[Result], points: Callable[[NDArray[np.int_], Floats, Floats], Floats], settings: ReportConfig
-) -> tuple[Floats, Floats]:
+def band(results: Sequence[Result], points: Points, settings: ReportConfig) -> tuple[Floats, Floats]:
     """Pointwise interval of the curve's mean over seeds; the same resample of the images for all seeds."""
     first = results[0]
     weights = bootstrap_weights(

@@ -40,7 +40,7 @@ def sensitivity_figure(key: str, members: Sequence[Ablation]) -> Figure:
 
 
 def _draw_curve(axes: Axes, ablation: Ablation, path: tuple[str, ...], index: int) -> None:
-    colour, dashes, marker = style.LINES[index % len(style.LINES)]
+    colour, dashes, marker = style.line(index)
     values, means, spreads = curve(ablation, *path)
     if not values:
         return
@@ -68,7 +68,7 @@ def cost_figure(cells: Sequence[Cell]) -> Figure:
     for cell in cells:
         quality, seconds = cell.values("image", "auroc"), cell.values("seconds", "training")
         if quality and seconds:
-            colour = style.LINES[methods.index(cell.method) % len(style.LINES)][0]
+            colour = style.line(methods.index(cell.method))[0]
             marker = style.DEFECT_MARKERS[datasets.index(cell.dataset) % len(style.DEFECT_MARKERS)]
             axes.errorbar(
                 mean(seconds), mean(quality), xerr=spread(seconds) or 0, yerr=spread(quality) or 0, color=colour, marker=marker,
@@ -88,7 +88,9 @@ def critical_difference_figure(ranking: Ranking, alpha: float) -> Figure:
     figure = style.new_figure(style.PLOT_SIZE[0], 1.1 + 0.24 * count)
     axes = figure.subplots()
     difference = ranking.compared.critical_difference
-    title = f"Mean rank by {ranking.measure} over {len(ranking.datasets)} data sets; critical difference {difference:.2f} (α = {alpha})"
+    title = (
+        f"{ranking.measure} over {len(ranking.datasets)} data sets: critical difference {difference:.2f} (α = {alpha})"
+    )
     style.dress(axes, title=title, horizontal="mean rank, 1 is the best", vertical="")
     order = np.argsort(ranking.compared.ranks)
     for row, index in enumerate(order):
