@@ -68,7 +68,7 @@ class Report:
     def figures(self) -> Iterator[tuple[str, str, Figure]]:
         """Name, title and figure, made one by one."""
         settings = self.settings
-        yield "cost", "Cost against quality", cost_figure(self.all_cells)
+        yield "cost", "Cost against quality", cost_figure(self.cells)
         for ranking in rankings(self.cells, settings.alpha):
             title = f"Ranks by {ranking.measure}"
             yield f"ranks_{ranking.measure.lower()}", title, critical_difference_figure(ranking, settings.alpha)

@@ -65,9 +65,8 @@ def precision_recall_figure(cells: Sequence[Cell], settings: ReportConfig) -> Fi
     share = float(cells[0].one.labels.mean())
     axes.axhline(share, color=style.GREY, linewidth=0.8, linestyle=":", label=f"all called anomalous: {share:.3f}")
     for index, cell in enumerate(cells):
-        _draw(
-            axes, cell, index, precision_points, f"AP {mean(cell.values('image', 'average_precision')):.3f}", settings
-        )
+        measure = f"AP {mean(cell.values('image', 'average_precision')):.3f}"
+        _draw(axes, cell, index, precision_points, measure=measure, settings=settings)
     axes.legend(fontsize=style.FONT_SMALL, frameon=False, loc="lower left")
     return figure
 

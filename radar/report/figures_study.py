@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from radar.evaluation.statistics_ranks import cliques
 from radar.report import style
@@ -59,26 +60,30 @@ def _draw_curve(axes: Axes, ablation: Ablation, path: tuple[str, ...], index: in
 
 
 def cost_figure(cells: Sequence[Cell]) -> Figure:
-    """AUROC against training time, one marker per data set and method, area by parameters."""
+    """AUROC against training time: a colour per method, a marker per data set, bars of one standard deviation over seeds."""
     figure = style.new_figure(*style.PLOT_SIZE)
     axes = figure.subplots()
     style.dress(axes, title="Cost against quality", horizontal="training, s", vertical="image AUROC")
     methods = list(dict.fromkeys(cell.method for cell in cells))
     datasets = list(dict.fromkeys(cell.dataset for cell in cells))
+    looks = {method: style.line(index)[0] for index, method in enumerate(methods)}
+    markers = {name: style.DEFECT_MARKERS[index % len(style.DEFECT_MARKERS)] for index, name in enumerate(datasets)}
     for cell in cells:
         quality, seconds = cell.values("image", "auroc"), cell.values("seconds", "training")
         if quality and seconds:
-            colour = style.line(methods.index(cell.method))[0]
-            marker = style.DEFECT_MARKERS[datasets.index(cell.dataset) % len(style.DEFECT_MARKERS)]
             axes.errorbar(
-                mean(seconds), mean(quality), xerr=spread(seconds) or 0, yerr=spread(quality) or 0, color=colour, marker=marker,
-                markersize=6, linestyle="none", linewidth=0.8, capsize=2, label=f"{cell.dataset}, {cell.method}",
+                mean(seconds), mean(quality), xerr=spread(seconds) or 0, yerr=spread(quality) or 0, color=looks[cell.method],
+                marker=markers[cell.dataset], markersize=6, linestyle="none", linewidth=0.8, capsize=2,
             )  # fmt: skip
     times = np.array([value for cell in cells for value in cell.values("seconds", "training")])
     if style.spans_decades(times):
         axes.set_xscale("log")
         style.number_logarithmic(axes.xaxis, times)
-    figure.legend(loc="outside right upper", fontsize=style.FONT_SMALL, frameon=False)
+    handles = [Line2D([], [], color=colour, linewidth=3, label=method) for method, colour in looks.items()]
+    handles += [
+        Line2D([], [], color=style.INK, marker=marker, linestyle="none", label=name) for name, marker in markers.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=style.FONT_SMALL, frameon=False)
     return figure
 
 

@@ -105,7 +105,7 @@ def _control_rows(members: Sequence[Cell]) -> list[list[Entry | str]]:
 
 def _control_row(cell: Cell, control: str, several: bool) -> list[Entry | str]:
     runs = [result.name for result in cell.results]
-    name = f"· {control} ({cell.method})" if several else f"· {control}"
+    name = f"·\u00a0{control} ({cell.method})" if several else f"·\u00a0{control}"
     measured = [
         [over_seeds(cell.values("controls", control, level, key), runs=runs) for key in keys]
         for level, keys in (("image", DECISION_MEASURES), ("image", OTHER_MEASURES), ("pixel", PIXEL_MEASURES))
@@ -120,7 +120,7 @@ def _trivial_row(dataset: str, cell: Cell) -> list[Entry | str]:
     f1 = image["f1_all_anomalous"]
     rest = [Entry(NOTHING)] * len(PIXEL_MEASURES)
     called = [number(share), number(share), number(1.0), number(f1)] if f1 is not None else [Entry(NOTHING)] * 4
-    return [dataset, "· all called anomalous", NOTHING, *called, NOTHING, NOTHING, NOTHING, number(1.0), *rest]
+    return [dataset, "·\u00a0all called anomalous", NOTHING, *called, NOTHING, NOTHING, NOTHING, number(1.0), *rest]
 
 
 def published_table() -> Table:
