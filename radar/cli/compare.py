@@ -22,7 +22,7 @@ def compare(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("radar compare", description="What differs in config, data, versions and numbers.")
     parser.add_argument("runs", nargs="+", type=str, help="run directories or records; key=value of conf/report")
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_intermixed_args(arguments)
     overrides = [each for each in parsed.runs if "=" in each]
     results = [read_results([Path(each)])[0] for each in parsed.runs if each not in overrides]
     if len(results) < 2:

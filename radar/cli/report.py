@@ -25,7 +25,7 @@ def report(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("radar report", description="Tables, figures and one page from stored results.")
     parser.add_argument("paths", nargs="+", help="run directories, records, folders of them; key=value of conf/report")
     parser.add_argument("--out", type=Path, required=True, help="folder that the report is written to")
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_intermixed_args(arguments)
     overrides = [each for each in parsed.paths if "=" in each]
     content = Report(
         read_results([Path(each) for each in parsed.paths if each not in overrides]), report_settings(overrides)

@@ -123,6 +123,24 @@ def _trivial_row(dataset: str, cell: Cell) -> list[Entry | str]:
     return [dataset, "·\u00a0all called anomalous", NOTHING, *called, NOTHING, NOTHING, NOTHING, number(1.0), *rest]
 
 
+def short_table(cells: Sequence[Cell]) -> Table:
+    """One line per method and data set, with what is to be beaten: the best control and calling everything anomalous."""
+    rows: list[Sequence[Entry | str]] = []
+    for cell in cells:
+        runs = [result.name for result in cell.results]
+        auroc, gain = cell.values("image", "auroc"), gain_over_controls(cell)
+        control = mean(auroc) - gain if gain is not None else None
+        seeds = Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))
+        f1, trivial = cell.values("image", "f1"), cell.one.metrics["image"]["f1_all_anomalous"]
+        pixel = cell.values("pixel", "auroc")
+        rows.append(
+            [cell.dataset, cell.method, seeds, over_seeds(auroc, 3, runs), number(control), over_seeds(f1, 3, runs),
+             number(trivial), over_seeds(pixel, 3, runs)]
+        )  # fmt: skip
+    headings = ("data set", "method", "seeds", "AUROC", "best control", "F1", "all anomalous", "pixel AUROC")
+    return table("short", "Test images, mean ± standard deviation over seeds", headings, rows)
+
+
 def published_table() -> Table:
     """The paper's figures as quoted."""
     rows: list[Sequence[Entry | str]] = [
