@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -55,7 +56,8 @@ def result(
     labels = np.array([image.label for image in shown])
     scores = np.round(random.normal(size=labels.size) + gain * labels, 5)
     decisions = scores > 1
-    identity = f"{abs(hash((dataset, tuple(tags), seed, gain, str(sorted(changes.items()))))):040x}"
+    told = repr((dataset, tuple(tags), seed, gain, sorted(changes.items())))
+    identity = hashlib.sha1(told.encode()).hexdigest()
     return Result(
         name=f"{dataset}-{identity[-12:]}",
         fingerprint=identity,
