@@ -33,7 +33,8 @@ def made(workshop: Workshop, config: Config) -> Counter[str]:
     return counted
 
 
-FIRST = {"network": 1, "noise_maps": 6, "features": 6, "pixel_metrics": 2}  # of RADAR and of raw_sobel, in three splits
+# of RADAR and of raw_sobel, in three splits; noise statistics are of RADAR alone, data measures of no method
+FIRST = {"network": 1, "noise_maps": 6, "features": 6, "pixel_metrics": 2, "noise_statistics": 1, "data_measures": 1}
 
 
 @pytest.mark.parametrize(
@@ -47,14 +48,15 @@ FIRST = {"network": 1, "noise_maps": 6, "features": 6, "pixel_metrics": 2}  # of
         ("name=other", {}),
         ("trainer.workers=1", {}),
         ("evaluation.aupro_limit=0.2", {"pixel_metrics": 2}),
+        ("evaluation.noise.bins=8", {"noise_statistics": 1}),
         ("scoring.smoothing=1.0", {"pixel_metrics": 2}),
         ("scoring.window=7", {"features": 6}),
         ("scoring.blur.sigma=2.0", {"features": 6, "pixel_metrics": 2}),
-        ("timestep=t50", {"noise_maps": 3, "features": 3, "pixel_metrics": 1}),
-        ("scoring.stride=14", {"noise_maps": 3, "features": 3, "pixel_metrics": 1}),
-        ("seed=1", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1}),
-        ("training.max_steps=8", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1}),
-        ("unet.embedding=16", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1}),
+        ("timestep=t50", {"noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}),
+        ("scoring.stride=14", {"noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}),
+        ("seed=1", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}),
+        ("training.max_steps=8", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}),
+        ("unet.embedding=16", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}),
         ("dataset.image.resize=box", {"network": 1, **{stage: FIRST[stage] for stage in list(FIRST)[1:]}}),
     ],
 )
