@@ -12,9 +12,19 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed process was writing below `folder`, which no living one writes to."""
+    for stray in folder.rglob(".*.tmp"):
+        stray.unlink()
+
+
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a temporary file, which then takes the place of `path`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
         with temporary.open("wb") as file:
             write(file)
@@ -27,12 +37,15 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 def link_or_copy(source: Path, target: Path) -> None:
     """Give a finished file a second name, or a second copy where the file system has no links."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = _temporary(target)
     try:
         try:
             os.link(source, temporary)
         except OSError:
-            shutil.copyfile(source, temporary)
+            with source.open("rb") as original, temporary.open("wb") as copy:
+                shutil.copyfileobj(original, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

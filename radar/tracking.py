@@ -85,13 +85,14 @@ def tracking(
     *,
     folder: Path,
     name: str,
+    group: str | None,
     identity: str,
     tags: Sequence[str],
     config: Mapping[str, Any],
 ) -> Iterator[Tracker]:
     """One tracked run below `folder`; its exit code is 0, or 1 where the body raises.
 
-    `identity` is the run's id, so that a resumed experiment goes on in the same W&B run.
+    `group` is for settings that name none. `identity` is the run's id, so that a resumed experiment goes on in the same W&B run.
     Raises `ConfigError` where W&B cannot start.
     """
     if settings is None:
@@ -109,7 +110,7 @@ def tracking(
             mode=settings.mode,  # type: ignore[arg-type]
             project=settings.project,
             entity=settings.entity,
-            group=settings.group,
+            group=settings.group or group,
             dir=folder,
             id=identity,
             name=name,

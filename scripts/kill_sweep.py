@@ -3,12 +3,13 @@
     python -m scripts.kill_sweep --kills 20 --work outputs/kills -- --config-name sweep_paper_grid experiment=fast …
 
 Everything after `--` is a sweep as `radar` takes it, without `output_root`. The seed of the moments is printed. Exit code 0 means that
-every cell is there and equal to the byte.
+every cell is there, with scores equal to the byte and equal metrics.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import signal
 import subprocess
@@ -22,6 +23,8 @@ from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import sweeps
 from radar.experiment.workshop import CACHE_FOLDER
 
+_OF_THE_PROCESS = ("seconds", "peak_memory_mib", "network")
+
 
 def start(root: Path, sweep: list[str]) -> subprocess.Popen[bytes]:
     """The sweep in a process of its own, with its output in a file below `root`."""
@@ -31,13 +34,20 @@ def start(root: Path, sweep: list[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
 
 
-def undisturbed(root: Path, sweep: list[str]) -> float:
-    """Seconds that the sweep takes from beginning to end."""
-    began = time.monotonic()
-    code = start(root, sweep).wait()
-    if code:
-        raise SystemExit(f"kill_sweep: the undisturbed sweep ended with {code}; see {root / 'output.txt'}")
-    return time.monotonic() - began
+def undisturbed(root: Path, sweep: list[str]) -> tuple[float, float]:
+    """Seconds until the first job starts, and until the sweep ends."""
+    began, first = time.monotonic(), None
+    process = start(root, sweep)
+    while process.poll() is None:
+        if first is None and "[1/" in (root / "output.txt").read_text():
+            first = time.monotonic() - began
+        time.sleep(0.05)
+    if process.returncode:
+        raise SystemExit(
+            f"kill_sweep: the undisturbed sweep ended with {process.returncode}; see {root / 'output.txt'}"
+        )
+    seconds = time.monotonic() - began
+    return first or seconds, seconds
 
 
 def disturbed(root: Path, sweep: list[str], moments: list[float]) -> None:
@@ -63,13 +73,15 @@ def counts(root: Path) -> str:
     return ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "nothing written yet"
 
 
-def cells(root: Path) -> dict[str, bytes]:
-    """Scores of every done job, by what tells the job from the others."""
-    return {
-        state.name: RunDirectory(state.directory).scores.read_bytes()
-        for state in sweeps(root)[0].states()
-        if state.state == "done" and state.directory is not None
-    }
+def cells(root: Path) -> dict[str, tuple[bytes, str]]:
+    """Scores and metrics of every done job, less what tells how it went, by what tells the job from the others."""
+    found = {}
+    for state in sweeps(root)[0].states():
+        if state.state == "done" and state.directory is not None:
+            run = RunDirectory(state.directory)
+            metrics = {name: value for name, value in run.read_metrics().items() if name not in _OF_THE_PROCESS}
+            found[state.name] = (run.scores.read_bytes(), json.dumps(metrics, sort_keys=True))
+    return found
 
 
 def made(root: Path) -> Counter[str]:
@@ -91,16 +103,16 @@ def main() -> int:
     sweep = parsed.sweep[1:] if parsed.sweep[:1] == ["--"] else parsed.sweep
     seed = parsed.seed if parsed.seed is not None else random.SystemRandom().randrange(10**6)
     whole, killed = parsed.work / "whole", parsed.work / "killed"
-    seconds = undisturbed(whole, sweep)
+    starting, seconds = undisturbed(whole, sweep)
     expected = cells(whole)
     print(
         f"undisturbed: {len(expected)} cells in {seconds:.0f} s, made {dict(made(whole))}; seed of the kills {seed}",
         flush=True,
     )
     moments = random.Random(seed)
-    # on average three quarters of the sweep pass under fire, so that late moments are hit as well as early ones
-    longest = max(4.0, 1.5 * seconds / max(1, parsed.kills))
-    disturbed(killed, sweep, [moments.uniform(0.5, longest) for _ in range(parsed.kills)])
+    # a kill may fall before the first job starts, and late ones are hit as well: the jobs' time passes under fire once
+    longest = starting + 2 * (seconds - starting) / max(1, parsed.kills)
+    disturbed(killed, sweep, [moments.uniform(0.8 * starting, longest) for _ in range(parsed.kills)])
     found = cells(killed)
     differing = [name for name in expected if found.get(name) != expected[name]]
     print(

@@ -20,7 +20,7 @@ def test_a_short_training_on_mvtec_grid_beats_the_controls(composed: Callable[..
         "experiment=recommended", "dataset=grid", f"data_root={real_data}", "training.max_steps=500", "trainer=cpu",
         "trainer.threads=2", "logger=csv",
     )  # fmt: skip
-    metrics = run_experiment(Experiment(config, silent, Workshop(force=False)), companion=RunCompanion()).metrics
+    metrics = run_experiment(Experiment(config, silent, Workshop(afresh=None)), companion=RunCompanion(None)).metrics
     controls = [control["image"]["auroc"] for control in metrics["controls"].values()]
     assert metrics["image"]["auroc"] > max(controls) + 0.1
     assert metrics["pixel"]["auroc"] > 0.95

@@ -15,7 +15,9 @@ from rich.table import Table
 from radar.cli.composing import jobs, parse_arguments
 from radar.cli.status import output_root
 from radar.config import Config
-from radar.experiment.artefacts import VERSIONS, Artefact, ArtefactStore, Key
+from radar.errors import ConfigError
+from radar.experiment.artefacts import Artefact, ArtefactStore, Key
+from radar.experiment.fingerprint import VERSIONS
 from radar.experiment.run import Experiment
 from radar.experiment.workshop import CACHE_FOLDER, Workshop
 from radar.progress import silent
@@ -33,19 +35,21 @@ def cache(arguments: Sequence[str]) -> int:
     explain = verbs.add_parser(
         "explain", help="which stages of an experiment are there, and what differs where one is not"
     )
-    for verb in verbs.choices.values():
-        verb.add_argument(
-            "overrides", nargs="*", help="output_root=FOLDER" if verb is not explain else "as for an experiment"
-        )
-    parsed = parser.parse_args(arguments)
+    explain.epilog = "KEY=VALUE …, -m, --config-name and --config-dir as for an experiment or a sweep"
+    for verb in (verbs.choices["list"], prune):
+        verb.add_argument("overrides", nargs="*", help="output_root=FOLDER")
+    parsed, rest = parser.parse_known_args(arguments)
     console = Console()
     if parsed.verb == "explain":
-        for job in jobs(parse_arguments(parsed.overrides)):
+        for job in jobs(parse_arguments(rest)):
             console.print(_explained(job.config))
         return 0
+    if rest:
+        raise ConfigError(f"{rest[0]}: unknown option; see radar cache --help")
     store = ArtefactStore(output_root(parsed.overrides) / CACHE_FOLDER)
     if parsed.verb == "list":
-        console.print(_listed(store))
+        for line in _listed(store):
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
         return 0
     removed = store.prune(parsed.days * _DAY)
     freed = sum(artefact.megabytes for artefact in removed)
@@ -53,26 +57,18 @@ def cache(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _listed(store: ArtefactStore) -> Table:
-    table = Table(title=str(store.root), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    for heading in ("stage", "result", "MB", "made", "took, s", "unused, days"):
-        table.add_column(heading, justify="right" if heading in ("MB", "took, s", "unused, days") else "left")
-    table.add_column("of", overflow="fold")
+def _listed(store: ArtefactStore) -> Iterator[str]:
+    """A line per result; what tells results apart comes last, where a narrow terminal may wrap it."""
+    yield str(store.root)
+    yield f"{'stage':13}  {'result':8}  {'MB':>8}  {'made':10}  {'took, s':>8}  {'unused, d':>9}  of"
     total = 0.0
     for artefact in store.stored():
         total += artefact.megabytes
-        table.add_row(
-            artefact.stage,
-            artefact.path.name[:12],
-            f"{artefact.megabytes:.2f}",
-            artefact.made,
-            f"{artefact.seconds:.1f}",
-            f"{artefact.unused_seconds / _DAY:.1f}",
-            _brief(artefact),
+        yield (
+            f"{artefact.stage:13}  {artefact.path.name[:8]}  {artefact.megabytes:8.2f}  {artefact.made[:10]}  "
+            f"{artefact.seconds:8.1f}  {artefact.unused_seconds / _DAY:9.1f}  {_brief(artefact)}"
         )
-    table.add_section()
-    table.add_row("all", "", f"{total:.2f}", "", "", "", "")
-    return table
+    yield f"{'all':13}  {'':8}  {total:8.2f}"
 
 
 _TELLING = (
@@ -98,7 +94,7 @@ def _leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _explained(config: Config) -> Table:
     """One row per stage: there, or what differs from the stored result that is nearest to it."""
-    workshop = Workshop(force=False)
+    workshop = Workshop(afresh=None)
     experiment = Experiment(config, silent, workshop)
     store = experiment.store
     stored = list(store.stored())
@@ -107,7 +103,7 @@ def _explained(config: Config) -> Table:
         table.add_column(heading)
     table.add_column("why", overflow="fold")
     for label, key in experiment.stage_keys():
-        there = store.folder(key).is_dir()
+        there = store.holds(key)
         why = (
             "same inputs, same version"
             if there

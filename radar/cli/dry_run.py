@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 
 import torch
@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
-from radar.cli.composing import Job, varying
+from radar.cli.composing import Plan
 from radar.config import Config
 from radar.diffusion.build import NoisePredictor, build_schedule, build_unet
 from radar.diffusion.unet import forward_flops, parameter_count
@@ -23,16 +23,15 @@ _TIMED_STEPS = 3
 _FALLBACK_SIDE = 100  # px, where files bring their own size: the paper's
 
 
-def dry_run(jobs: Sequence[Job]) -> int:
+def dry_run(plan: Plan) -> int:
     """Print one line per job and the estimated total; returns the exit code."""
     names = [Column(name, overflow="fold") for name in ("job", "dataset")]
     table = Table(
         *names, "patch", "parameters", "MFLOP", "steps", "training", "ms/image", box=SIMPLE, padding=(0, 1, 0, 0)
     )
     measured: dict[str, tuple[float, float, NoisePredictor]] = {}
-    told_apart = varying(jobs) if len(jobs) > 1 else [""]
     total = 0.0
-    for number, job in enumerate(jobs, start=1):
+    for number, (job, name) in enumerate(zip(plan.jobs, plan.names, strict=True), start=1):
         config = job.config
         key = str([asdict(section) for section in (config.unet, config.patch, config.scoring, config.trainer)]) + str(
             (config.training.batch_size, config.dataset.image.size, config.dataset.image.channels)
@@ -43,7 +42,7 @@ def dry_run(jobs: Sequence[Job]) -> int:
         seconds = step * config.training.max_steps
         total += seconds
         table.add_row(
-            told_apart[number - 1] or str(number),
+            name if name and plan.is_sweep else str(number),
             config.dataset.name,
             str(config.patch.size),
             f"{parameter_count(unet):,}",
@@ -54,9 +53,9 @@ def dry_run(jobs: Sequence[Job]) -> int:
         )
     console = Console()
     console.print(table)
-    device = resolve_device(jobs[0].config)
+    device = resolve_device(plan.jobs[0].config)
     console.print(
-        f"MFLOP: one patch, forward. {len(jobs)} job(s), about {_duration(total)} of training in all on this "
+        f"MFLOP: one patch, forward. {len(plan.jobs)} job(s), about {_duration(total)} of training in all on this "
         f"{device.type.upper()}, timed over {_TIMED_STEPS} steps; controls, metrics and figures come on top. "
         "Without --force, jobs that are done are not computed again.",
         highlight=False,

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 import radar
+from radar.cli.complaints import one_line
 from radar.cli.composing import (
     CONFIG_NAME,
     VERSION_BASE,
-    Job,
-    config_folder,
-    one_line,
+    Plan,
     parse_arguments,
     plan,
     register_schema,
-    varying,
 )
+from radar.cli.config_tree import config_folder
 from radar.errors import ConfigError, Interrupted, RadarError
 
 if TYPE_CHECKING:
@@ -61,47 +60,78 @@ def _experiment(arguments: list[str]) -> int:
     parsed = parse_arguments(rest)
     if parsed.help or parsed.hydra_help or parsed.shell_completion or parsed.cfg or parsed.info:
         return _help(rest, parsed.overrides)
-    planning = plan(parsed)
-    planned = planning.jobs
+    planned = plan(parsed)
     if "--dry-run" in own:
         from radar.cli.dry_run import dry_run  # noqa: PLC0415
 
         return dry_run(planned)
     from radar.cli.running import Runner  # noqa: PLC0415
 
-    runner = Runner(planned, force="--force" in own, sweep=_sweep(parsed, planned) if planning.is_sweep else None)
-    failed = _hydra(rest, parsed.overrides, runner)
+    sweep = _sweep(parsed, planned) if planned.is_sweep else None
+    runner = Runner(planned, force="--force" in own, sweep=sweep)
+    if planned.is_launched:
+        _launch(rest, parsed.overrides, planned, sweep, runner)
+    else:
+        runner.run_all()
     runner.summarise()
-    return failed or runner.exit_code
+    return runner.exit_code
 
 
-def _sweep(parsed: argparse.Namespace, planned: Sequence[Job]) -> Sweep:
+def _sweep(parsed: argparse.Namespace, planned: Plan) -> Sweep:
     """The record of a sweep. Raises `ConfigError` where its jobs cannot share a process."""
     from radar.experiment.sweep import Sweep  # noqa: PLC0415
 
-    if any(job.config.trainer.strategy == "ddp" for job in planned):
+    if any(job.config.trainer.strategy == "ddp" for job in planned.jobs):
         raise ConfigError(
             "trainer=ddp: a sweep runs one job per device; use trainer=auto, or leave -m out for one run on several"
         )
-    sweep = Sweep.of(Path(planned[0].config.output_root), [" ".join(sorted(job.overrides)) for job in planned])
+    if planned.is_search:
+        plain = [override for override in parsed.overrides if not override.startswith("hydra")]
+        jobs, names = [*planned.axes, *plain], None
+    else:
+        jobs, names = [" ".join(sorted(job.overrides)) for job in planned.jobs], planned.names
+    identity = [*jobs, *(text for text in (parsed.config_name, parsed.config_dir) if text)]
+    sweep = Sweep.of(Path(planned.jobs[0].config.output_root), identity)
     own = ["--config-name", parsed.config_name] if parsed.config_name else ["-m"]
-    sweep.begin([*own, *parsed.overrides], varying(planned))
+    sweep.begin([*own, *parsed.overrides], names)
     return sweep
+
+
+def _launch(
+    arguments: list[str],
+    overrides: list[str],
+    planned: Plan,
+    sweep: Sweep | None,
+    runner: Callable[[DictConfig], object],
+) -> None:
+    """Let Hydra's launcher or sweeper run the jobs; what it writes lies in the sweep's folder."""
+    more = []
+    if sweep is not None:
+        more.append(f"hydra.sweep.dir='{sweep.path / 'hydra'}'")
+    if sweep is not None and planned.is_search:
+        from radar.cli.searching import study_overrides  # noqa: PLC0415
+
+        study = study_overrides(planned.settings, sweep.path)
+        if study is None:
+            return
+        more += study
+    _hydra([*arguments, *more], overrides, runner)
 
 
 def _help(arguments: list[str], overrides: list[str]) -> int:
     try:
-        return _hydra(arguments, overrides, lambda composed: None)
+        _hydra(arguments, overrides, lambda composed: None)
     except SystemExit as stop:  # how Hydra ends --help
         return int(stop.code or 0)
+    return 0
 
 
-def _hydra(arguments: list[str], overrides: list[str], runner: Callable[[DictConfig], None]) -> int:
+def _hydra(arguments: list[str], overrides: list[str], runner: Callable[[DictConfig], object]) -> None:
     """Hand the command line to Hydra, whose launcher calls `runner` once per job."""
     import hydra  # noqa: PLC0415
 
-    def job(composed: DictConfig) -> None:
-        runner(composed)
+    def job(composed: DictConfig) -> object:
+        return runner(composed)
 
     register_schema()
     before = sys.argv
@@ -111,7 +141,6 @@ def _hydra(arguments: list[str], overrides: list[str], runner: Callable[[DictCon
             hydra.main(version_base=VERSION_BASE, config_path=str(config_folder()), config_name=CONFIG_NAME)(job)()
     finally:
         sys.argv = before
-    return 0
 
 
 if __name__ == "__main__":

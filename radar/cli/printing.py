@@ -82,3 +82,12 @@ def sweep_table(rows: Sequence[tuple[str, dict[str, Any] | None, str]]) -> Table
         ]  # fmt: skip
         table.add_row(name, *map(_number, values), directory)
     return table
+
+
+def print_best(console: Console, rows: Sequence[tuple[str, dict[str, Any] | None, str]]) -> None:
+    """The job of a search with the smallest loss on held-out normals."""
+    losses = [(metrics["validation_loss"], name, directory) for name, metrics, directory in rows if metrics]
+    if losses:
+        loss, name, directory = min(losses)
+        console.print(f"Smallest validation_loss {loss:.4f}: {name}", soft_wrap=True, highlight=False)
+        console.print(f"Its directory: {directory}", soft_wrap=True, highlight=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from radar.cli.composing import config_folder
+from radar.cli.config_tree import config_folder
 from radar.config import ReportConfig
 from radar.errors import ConfigError
 from radar.files import write_text

@@ -1,21 +1,23 @@
-"""Runs the jobs that Hydra hands out, one after the other, and remembers which failed."""
+"""Runs the jobs of a command line, in this process or in a launcher's, and remembers which failed."""
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import lru_cache
 from typing import Any
+from uuid import uuid4
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
-from radar.cli.composing import Job, varying
-from radar.cli.printing import print_outcome, sweep_table
+from radar.cli.composing import Plan
+from radar.cli.printing import print_best, print_outcome, sweep_table
 from radar.config import Config
 from radar.errors import RadarError
+from radar.experiment.devices import claim_device
 from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import JobState, Sweep
@@ -26,27 +28,18 @@ from radar.validation import parse
 
 
 class Runner:
-    """Called once per job, in this process or in a launcher's; a job that fails says so at once and does not stop the others.
+    """Runs one job after the other; one that fails says so at once and does not stop the others.
 
     What becomes of a sweep's jobs is written down in `sweep`, so that it is known whatever process they ran in.
     """
 
-    def __init__(self, planned: Sequence[Job], *, force: bool, sweep: Sweep | None) -> None:
-        self.names = varying(planned)
-        self.force = force
+    def __init__(self, plan: Plan, *, force: bool, sweep: Sweep | None) -> None:
+        self.plan = plan
+        self.total = plan.settings.sweeper.n_trials if plan.is_search else len(plan.jobs)
         self.sweep = sweep
         self.failed = False
-        self._workshop: Workshop | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_workshop": None}  # each process opens its own
-
-    @property
-    def workshop(self) -> Workshop:
-        """What the jobs of this process share."""
-        if self._workshop is None:
-            self._workshop = Workshop(force=self.force)
-        return self._workshop
+        self.force = force
+        self.command = uuid4().hex  # one name for all processes of this command
 
     @property
     def exit_code(self) -> int:
@@ -55,42 +48,70 @@ class Runner:
             return int(self.failed)
         return int(any(state.state != "done" for state in self.sweep.states()))
 
-    def __call__(self, composed: DictConfig) -> None:
-        number = 0 if self.sweep is None else int(HydraConfig.get().job.num)
+    def __call__(self, composed: DictConfig) -> float | None:
+        """A job that Hydra composed, in whatever process: returns what a search minimises, None where the job failed."""
+        hydra = HydraConfig.get()
+        number = 0 if self.sweep is None else int(hydra.job.num)
+        return self.run(
+            parse(composed), self.plan.name(hydra.overrides.task), number, _workshop(self.command, self.force)
+        )
+
+    def run_all(self) -> None:
+        """All planned jobs, in this process."""
+        workshop = Workshop(afresh=self.command if self.force else None)
+        for number, (job, name) in enumerate(zip(self.plan.jobs, self.plan.names, strict=True)):
+            self.run(job.config, name, number, workshop)
+
+    def run(self, config: Config, name: str, number: int, workshop: Workshop) -> float | None:
+        """Job `number`, from 0; returns what a search minimises, None where the job failed."""
         try:
-            self._run(composed, number)
+            return self._run(config, name, number, workshop)
         except RadarError as error:
-            self._fail(number, str(error))
             print(f"radar: {error}", file=sys.stderr)
+            self._fail(name, str(error))
         except Exception as error:
-            self._fail(number, f"{type(error).__name__}: {error}")
             traceback.print_exc()
-            print(f"radar: job {number + 1} of {len(self.names)} failed; the traceback is above", file=sys.stderr)
+            print(f"radar: job {number + 1} of {self.total} failed; the traceback is above", file=sys.stderr)
+            self._fail(name, f"{type(error).__name__}: {error}")
+        return None
 
-    def _fail(self, number: int, error: str) -> None:
+    def _fail(self, name: str, error: str) -> None:
         self.failed = True
-        if self.sweep is not None and self.sweep.job(self.names[number]).state != "failed":
-            self.sweep.record(self.names[number], directory=None, error=error)
+        if self.sweep is not None:
+            with suppress(OSError):  # a full disk may be why it failed; a job without a record is missing
+                self.sweep.fail_job(name, error)
 
-    def _run(self, composed: DictConfig, number: int) -> None:
-        config = parse(composed)
+    def _run(self, config: Config, name: str, number: int, workshop: Workshop) -> float | None:
         console = Console()
         if self.sweep is not None:
-            title = f"[{number + 1}/{len(self.names)}] {self.names[number]}"
+            title = f"[{number + 1}/{self.total}] {name}"
             console.print(title, highlight=False, markup=False, soft_wrap=True)
         with _report(config, console) as report:
-            experiment = Experiment(config, report, self.workshop)
+            experiment = Experiment(config, report, workshop)
             if self.sweep is not None:
-                self.sweep.record(self.names[number], directory=experiment.directory.path, error=None)
-            outcome = run_experiment(experiment, companion=RunCompanion())
+                self.sweep.begin_job(name, experiment.directory.path)
+            group = None if self.sweep is None else self.sweep.path.name
+            outcome = run_experiment(experiment, companion=RunCompanion(group))
         for note in outcome.notes:
             print(f"radar: note: {note}", file=sys.stderr)
         print_outcome(console, config.name, outcome.metrics, str(outcome.directory), reused=outcome.reused)
+        loss: float | None = outcome.metrics["validation_loss"]
+        return loss
 
     def summarise(self) -> None:
         """One line per job of a sweep."""
         if self.sweep is not None:
-            Console().print(sweep_table([_row(state) for state in self.sweep.states()]))
+            rows = [_row(state) for state in self.sweep.states()]
+            Console().print(sweep_table(rows))
+            if self.plan.is_search:
+                print_best(Console(), rows)
+
+
+@lru_cache(maxsize=1)
+def _workshop(command: str, force: bool) -> Workshop:
+    """A launcher's process serves many jobs of a command, and hands each a copy of the runner: what they share is the process's."""
+    claim_device()
+    return Workshop(afresh=command if force else None)
 
 
 def _row(state: JobState) -> tuple[str, dict[str, Any] | None, str]:

@@ -15,21 +15,29 @@ from radar.seeds import generator
 
 
 class CropStream(IterableDataset[Tensor]):
-    """The training batches of steps `first`, `first` + 1, … `last` − 1; batch n is a function of (seed, rank, n) alone."""
+    """The training batches of steps `first`, `first` + 1, … `last` − 1; batch n is a function of (seed, n) alone.
 
-    def __init__(self, sampler: PatchSampler, *, batch: int, first: int, last: int, seed: int, rank: int) -> None:
+    Of `world_size` processes, each draws the crops of all and keeps its share: together they see what one would.
+    """
+
+    def __init__(
+        self, sampler: PatchSampler, *, batch: int, first: int, last: int, seed: int, rank: int, world_size: int
+    ) -> None:
         super().__init__()
         self.sampler = sampler
         self.batch = batch
         self.steps = range(first, last)
         self.seed = seed
-        self.rank = rank
+        self.share = slice(rank * batch, (rank + 1) * batch)
+        self.world_size = world_size
 
     def __iter__(self) -> Iterator[Tensor]:
         worker = get_worker_info()
         steps = self.steps if worker is None else self.steps[worker.id :: worker.num_workers]
         for step in steps:
-            yield self.sampler.draw(self.batch, generator("cpu", self.seed, "crops", self.rank, step))
+            yield self.sampler.draw(self.batch * self.world_size, generator("cpu", self.seed, "crops", 0, step))[
+                self.share
+            ]
 
 
 class PatchDataModule(lightning.LightningDataModule):
@@ -84,6 +92,7 @@ class PatchDataModule(lightning.LightningDataModule):
             last=min(first + self.training_config.epoch_steps, self.training_config.max_steps),
             seed=self.seed,
             rank=self.trainer.global_rank,
+            world_size=self.trainer.world_size,
         )
         workers = 0 if on_device else self.trainer_config.workers
         return DataLoader(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class Dataset:
     notes: tuple[str, ...]
     manifest_hash: str
     content_hash: str  # of the manifest and of every mask's content: results on equal hashes are equal
+    masks_hash: str  # of the test images with their labels and masks' content
     leaks: LeakReport
     image: ImageConfig
     source: Source
@@ -104,25 +105,38 @@ def open_dataset(config: DatasetConfig, progress: Report | None = None) -> Datas
     if not any(sample.split == "train" for sample in samples):
         raise DataError(f"{config.name}: no training images; check the manifest or dataset.split")
     compare = config.near_duplicates != "ignore"
+    masks = {
+        sample.path: source.mask_hash(sample) for sample in samples if sample.mask is not None and sample.label == 1
+    }
     leaks = find_leaks(samples, vectors([sample.path for sample in samples]) if compare else None)
     return Dataset(
         config.name,
         samples,
         notes + judge_leaks(leaks, config),
         manifest_hash(samples),
-        content_hash(samples, source),
+        content_hash(samples, masks),
+        masks_hash(samples, masks),
         leaks,
         config.image,
         source,
     )
 
 
-def content_hash(samples: Sequence[Sample], source: Source) -> str:
-    """SHA-256 over the manifest, which has the images' hashes, and over the masks' own."""
+def content_hash(samples: Sequence[Sample], masks: Mapping[str, str]) -> str:
+    """SHA-256 over the manifest, which has the images' hashes, and over the masks' own, by image path."""
     digest = hashlib.sha256(manifest_hash(samples).encode())
     for sample in samples:
-        if sample.mask is not None and sample.label == 1:
-            digest.update(f"{sample.mask} {source.mask_hash(sample)}\n".encode())
+        if sample.path in masks:
+            digest.update(f"{sample.mask} {masks[sample.path]}\n".encode())
+    return digest.hexdigest()
+
+
+def masks_hash(samples: Sequence[Sample], masks: Mapping[str, str]) -> str:
+    """SHA-256 over what pixel metrics compare test maps with."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        if sample.split == "test":
+            digest.update(f"{sample.content_hash} {sample.label} {masks.get(sample.path, '')}\n".encode())
     return digest.hexdigest()
 
 

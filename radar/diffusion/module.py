@@ -24,7 +24,7 @@ Predict = Callable[[Tensor, Tensor], Tensor]
 class DiffusionModule(lightning.LightningModule):
     """Trains `unet` on patches `(B, C, p, p)` in [−1, 1]; `average` is what scoring uses afterwards.
 
-    Noise and timesteps of step n are a function of (seed, rank, n), so a resumed run repeats an uninterrupted one.
+    Noise and timesteps of step n are a function of (seed, n), so a resumed run repeats an uninterrupted one.
     """
 
     def __init__(
@@ -63,6 +63,11 @@ class DiffusionModule(lightning.LightningModule):
             # the function alone: a compiled module would be stored beside the plain one
             self.predict = torch.compile(self.unet.forward, mode=self.compile_mode)
 
+    @property
+    def world_size(self) -> int:
+        """Number of processes that train together."""
+        return int(self.trainer.world_size)
+
     def loss(self, network: Predict, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
         """Mean squared error of ε̂ per image, `(B,)`."""
         predicted = network(self.schedule(clean, noise, timestep), timestep)
@@ -79,9 +84,12 @@ class DiffusionModule(lightning.LightningModule):
     def training_step(self, patches: Tensor, batch_index: int) -> Tensor:
         if self.drops_out:  # layers of that kind draw from torch's global generator
             torch.manual_seed(stream_seed(self.seed, "training", "dropout", self.global_rank, self.global_step))
-        stream = generator(self.device, self.seed, "training", self.global_rank, self.global_step)
-        timestep = self.draw_timesteps(len(patches), stream)
-        noise = torch.randn(patches.shape, generator=stream, device=self.device)
+        stream = generator(self.device, self.seed, "training", 0, self.global_step)
+        # drawn for all processes, of which this one takes its share: together they compute what one would
+        count, rank = len(patches), self.global_rank
+        share = slice(rank * count, (rank + 1) * count)
+        timestep = self.draw_timesteps(count * self.world_size, stream)[share]
+        noise = torch.randn((count * self.world_size, *patches.shape[1:]), generator=stream, device=self.device)[share]
         loss = self.loss(self.predict, patches, noise, timestep).mean()
         self._loss_sum += loss.detach()
         return loss

@@ -10,17 +10,20 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from radar.files import write_json
+from radar.errors import RunError
+from radar.experiment.fingerprint import VERSIONS
+from radar.files import remove_unfinished, write_json
 
-# raised when the same inputs would give another result
-VERSIONS = {"network": 1, "noise_maps": 1, "features": 1, "pixel_metrics": 1, "noise_statistics": 1, "data_measures": 1}
 _DIGITS = 20  # of a fingerprint, in names
-_PART, _LOCK, _MADE, _JOURNAL = ".part", ".lock", "made.json", "journal.jsonl"
+_PART, _LOCK, _MADE, _ATTEMPT, _JOURNAL = ".part", ".lock", "made.json", "attempt.json", "journal.jsonl"
+_UNREADABLE = (OSError, ValueError, EOFError, KeyError, RunError)
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -51,123 +54,168 @@ class Artefact:
     unused_seconds: float  # since it was made or last read
 
 
+@dataclass
 class ArtefactStore:
     """Folders `root/STAGE/FINGERPRINT/`, each complete from the moment it has its name.
 
     A result is made in a folder of another name under a lock, then renamed; who finds the lock taken waits for the result. The
-    kernel frees the lock of a process that dies, and the next one goes on with what that left. With `afresh`, what is there
-    is made again, once per store object. `made` lists what this object made, in order.
+    kernel frees the lock of a process that dies, and the next one goes on with what that left. A result that cannot be read is
+    made again. With `afresh`, the name of a command, so is what another command made.
     """
 
-    def __init__(self, root: Path, *, afresh: bool = False) -> None:
-        self.root = root
-        self.afresh = afresh
-        self.made: list[Key] = []
-        self._seen: set[str] = set()
+    root: Path
+    afresh: str | None = None
+    origin: dict[str, Any] = field(default_factory=dict)  # versions and device, written beside each result
+    made: list[Key] = field(default_factory=list)  # by this object, in order
 
     def folder(self, key: Key) -> Path:
         """Where the result of `key` lies, or would lie."""
         return self.root / key.stage / key.fingerprint
 
-    def take(self, key: Key, make: Callable[[Path], None]) -> Path:
-        """The folder with the result of `key`; `make` fills it where it is not there yet."""
+    def take(self, key: Key, make: Callable[[Path], None], read: Callable[[Path], Result]) -> Result:
+        """The result of `key` as `read` finds it in its folder; `make` fills the folder where there is none."""
         folder = self.folder(key)
-        if self._ready(key, folder):
-            return folder
+        with suppress(*_UNREADABLE):
+            return self._read(folder, read)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _held(folder.with_name(folder.name + _LOCK)):
-            if not self._ready(key, folder):  # another process may just have made it
-                self._make(key, folder, make)
-        return folder
+        with _held(folder):
+            with suppress(*_UNREADABLE):  # another process may just have made it
+                return self._read(folder, read)
+            self._make(key, folder, make)
+            return read(folder)
 
-    def _ready(self, key: Key, folder: Path) -> bool:
-        if self.afresh and key.fingerprint not in self._seen:
-            return False
-        if not folder.is_dir():
-            return False
+    def holds(self, key: Key) -> bool:
+        """Whether a complete result of `key` is there."""
+        return (self.folder(key) / _MADE).is_file()
+
+    def record(self, key: Key) -> dict[str, Any]:
+        """What is written beside the result of `key`: inputs, origin, when it was made, in how many seconds and attempts."""
+        record: dict[str, Any] = json.loads((self.folder(key) / _MADE).read_text())
+        return record
+
+    def _read(self, folder: Path, read: Callable[[Path], Result]) -> Result:
+        record = json.loads((folder / _MADE).read_text())
+        if self.afresh not in (None, record["command"]):
+            raise RunError(f"{folder}: was made by another command")
+        result = read(folder)
         with suppress(OSError):  # a store that may only be read
             os.utime(folder / _MADE)
-        return True
+        return result
 
     def _make(self, key: Key, folder: Path, make: Callable[[Path], None]) -> None:
-        part = folder.with_name(folder.name + _PART)
-        if self.afresh:
-            for old in (folder, part):
-                shutil.rmtree(old, ignore_errors=True)
+        part = _part(folder)
+        if folder.exists() or self.afresh is not None:
+            _discard(folder)
         part.mkdir(exist_ok=True)
+        remove_unfinished(part)
+        attempts, earlier = _earlier_attempts(part)
         began = time.time()
+        write_json(part / _ATTEMPT, {"attempts": attempts + 1, "earlier": earlier, "began": began})
         make(part)
         record = {
             "stage": key.stage,
             "version": VERSIONS[key.stage],
             "inputs": key.inputs,
-            "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "seconds": round(time.time() - began, 3),
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(earlier + time.time() - began, 3),
+            "attempts": attempts + 1,
+            "command": self.afresh,
+            "origin": self.origin,
         }
+        (part / _ATTEMPT).unlink()
         write_json(part / _MADE, record)
         part.rename(folder)
-        self._seen.add(key.fingerprint)
         self.made.append(key)
         line = {"fingerprint": key.fingerprint, **{name: record[name] for name in ("stage", "made", "seconds")}}
-        with (self.root / _JOURNAL).open("a") as journal:  # one short write, which processes do not interleave
+        # one short write, which processes do not interleave; the result is complete without it
+        with suppress(OSError), (self.root / _JOURNAL).open("a") as journal:
             journal.write(json.dumps(line) + "\n")
-
-    def seconds(self, key: Key) -> float:
-        """How long the last attempt at the result of `key` took."""
-        return float(json.loads((self.folder(key) / _MADE).read_text())["seconds"])
 
     def journal(self) -> list[dict[str, Any]]:
         """One line per result that was ever made here, oldest first: stage, fingerprint, when, seconds."""
-        path = self.root / _JOURNAL
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        path, lines = self.root / _JOURNAL, []
+        for line in path.read_text().splitlines() if path.exists() else []:
+            with suppress(ValueError):  # cut by a full disk
+                lines.append(json.loads(line))
+        return lines
 
     def stored(self) -> Iterator[Artefact]:
-        """All complete results, by stage."""
+        """All complete results, by stage; one that cannot be read is left out."""
         for made in sorted(self.root.glob(f"*/*/{_MADE}")):
             if made.parent.suffix == _PART:
                 continue
-            record = json.loads(made.read_text())
-            yield Artefact(
-                made.parent,
-                record["stage"],
-                record["version"],
-                record["inputs"],
-                record["made"],
-                record["seconds"],
-                sum(file.stat().st_size for file in made.parent.rglob("*") if file.is_file()) / 1e6,
-                time.time() - made.stat().st_mtime,
-            )
+            with suppress(*_UNREADABLE):  # also one that another process removes meanwhile
+                yield _artefact(made)
 
     def prune(self, unused_seconds: float) -> list[Artefact]:
         """Remove results unused for at least that long, and unfinished ones that nobody is making; returns the results."""
         removed = []
         for artefact in self.stored():
-            if artefact.unused_seconds >= unused_seconds and _remove(artefact.path):
+            if artefact.unused_seconds >= unused_seconds and _remove(artefact.path, unused_seconds):
                 removed.append(artefact)
         for part in self.root.glob(f"*/*{_PART}"):
-            if time.time() - part.stat().st_mtime >= unused_seconds:
-                _remove(part.with_suffix(""))
+            _remove(part, unused_seconds)
         return removed
 
 
+def _artefact(made: Path) -> Artefact:
+    record = json.loads(made.read_text())
+    return Artefact(
+        made.parent,
+        record["stage"],
+        record["version"],
+        record["inputs"],
+        record["made"],
+        record["seconds"],
+        sum(file.stat().st_size for file in made.parent.rglob("*") if file.is_file()) / 1e6,
+        time.time() - made.stat().st_mtime,
+    )
+
+
+def _part(folder: Path) -> Path:
+    return folder.with_name(folder.name + _PART)
+
+
+def _latest(folder: Path) -> float:
+    return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+
+
+def _earlier_attempts(part: Path) -> tuple[int, float]:
+    """How often it was tried, and the seconds up to what those attempts left last."""
+    try:
+        attempt = json.loads((part / _ATTEMPT).read_text())
+        return attempt["attempts"], attempt["earlier"] + max(0.0, _latest(part) - attempt["began"])
+    except _UNREADABLE:
+        return 0, 0.0
+
+
 @contextmanager
-def _held(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock file `path`. Raises BlockingIOError where another process has it and `wait` is off."""
-    with path.open("a") as lock:
+def _held(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of a result. Raises BlockingIOError where another process has it and `wait` is off."""
+    with folder.with_name(folder.name.removesuffix(_PART) + _LOCK).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
 
 
-def _remove(folder: Path) -> bool:
-    """Remove a result and what an attempt at it left, unless a process holds its lock."""
+def _remove(folder: Path, unused_seconds: float) -> bool:
+    """Remove a result or what an attempt at it left, unless a process holds its lock or has used it meanwhile."""
     try:
-        with _held(folder.with_name(folder.name + _LOCK), wait=False):
-            # renamed first, so that a kill in between leaves no half result under a whole one's name
-            part = folder.with_name(folder.name + _PART)
-            shutil.rmtree(part, ignore_errors=True)
-            if folder.is_dir():
-                folder.rename(part)
-                shutil.rmtree(part)
-    except BlockingIOError:
+        with _held(folder, wait=False):
+            used = _latest(folder) if folder.suffix == _PART else (folder / _MADE).stat().st_mtime
+            if time.time() - used < unused_seconds:
+                return False
+            if folder.suffix == _PART:
+                shutil.rmtree(folder)
+            else:
+                _discard(folder)
+    except (BlockingIOError, FileNotFoundError, PermissionError):
         return False
     return True
+
+
+def _discard(folder: Path) -> None:
+    """Remove a result under its lock, renamed first, so that a kill in between leaves no half result under a whole one's name."""
+    shutil.rmtree(_part(folder), ignore_errors=True)
+    if folder.exists():
+        folder.rename(_part(folder))
+        shutil.rmtree(_part(folder))

@@ -50,6 +50,12 @@ def peak_memory_mib() -> float:
     return peak / 1024**2 if platform.system() == "Darwin" else peak / 1024
 
 
+def origin() -> dict[str, Any]:
+    """What is written beside each stored result."""
+    packages = {name: importlib.metadata.version(name) for name in ("torch", "kornia", "scikit-learn")}
+    return {"radar": radar.__version__, "git_revision": _git("rev-parse", "HEAD"), "packages": packages}
+
+
 def environment(device: torch.device, manifest_hash: str) -> dict[str, Any]:
     """What `environment.json` holds."""
     changes = _git("status", "--porcelain")

@@ -9,7 +9,10 @@ from typing import Any
 
 from radar.config import Config
 
-VERSION = 1  # raised when the same config and data would give another result
+# of an experiment and of each of its stages; raised when the same config and data would give another result
+VERSIONS = {
+    "experiment": 1, "network": 2, "noise_maps": 1, "features": 1, "pixel_metrics": 1, "noise_statistics": 1, "data_measures": 1,
+}  # fmt: skip
 
 # Keys that say where things lie, how they are called and what is drawn, but not what is computed.
 _WITHOUT_EFFECT = (
@@ -30,5 +33,5 @@ def _without_effect_removed(tree: dict[str, Any]) -> dict[str, Any]:
 
 def fingerprint(config: Config, content_hash: str) -> str:
     """40 hexadecimal digits for an experiment on the data of `content_hash`."""
-    content = {"version": VERSION, "config": _without_effect_removed(asdict(config)), "data": content_hash}
+    content = {"versions": VERSIONS, "config": _without_effect_removed(asdict(config)), "data": content_hash}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ from radar.experiment.stages import StoredNetwork, StoredRecall, network_key, st
 from radar.experiment.stored_model import History, save_detector
 from radar.experiment.training import Row, resolve_device
 from radar.experiment.workshop import Workshop
-from radar.files import link_or_copy, write_csv, write_json, write_text
+from radar.files import write_csv, write_json, write_text
 from radar.methods.controls import build_control
 from radar.methods.interface import MapMethod, Normals
 from radar.methods.radar import RadarMethod, Train
@@ -76,8 +77,9 @@ class Experiment:
     def __init__(self, config: Config, report: Report, workshop: Workshop) -> None:
         torch.set_num_threads(config.trainer.threads or workshop.threads)
         torch.set_float32_matmul_precision(config.trainer.matmul_precision)
+        _set_deterministic(config.trainer.deterministic)
         self.config = config
-        self.force = workshop.force
+        self.force = workshop.afresh is not None
         self.report = report
         self.clock = Clock()
         self.device = resolve_device(config)
@@ -98,8 +100,6 @@ class Experiment:
         detector, wanted = self.config.detector, self.config.contamination.value
         count = len(self.dataset.split(detector.threshold_on))  # type: ignore[arg-type]
         remarks = list(self.dataset.notes)
-        if self.network.resumed:
-            remarks.append("an interrupted training went on; the time before it stopped is not counted")
         if wanted * (count + 1) < 1:
             remarks.append(
                 f"contamination.value={wanted}: {count} images set the threshold (detector.threshold_on="
@@ -124,9 +124,8 @@ class Experiment:
         """All stages after the data; returns the metrics and leaves every other file."""
         config, sets = self.config, self.data.sets
         with self.clock.stage("training"):
-            stored = self.network.file(self.normals, publish, self.report)
-        unet, history = self.network.load(stored)
-        link_or_copy(stored, self.directory.network)
+            unet, history = self.network.fit(self.normals, publish, self.report, copy=self.directory.network)
+            training = self.store.record(self.network.key)
         method = self._radar(lambda *_: unet)
         with self.clock.stage("score"):
             method.fit(self.normals, self.report)
@@ -145,9 +144,10 @@ class Experiment:
         detector = method.scorer.detector
         metrics["threshold"] = detector.threshold
         metrics["parameters"] = parameter_count(unet)
+        metrics["validation_loss"] = history[-1].get("validation_loss")  # on held-out normals; what a search minimises
         save_detector(self.directory.detector, detector)
         write_scores(self.directory.scores, list(scored.values()), measures["defects"])
-        if config.logger.csv and history:
+        if config.logger.csv:
             _write_history(self.directory.history, history)
         if config.evaluation.panels:
             noise_maps = method.noise_maps(sets["test"], self.report)
@@ -155,9 +155,13 @@ class Experiment:
                 self.dataset, noise_maps, detector.threshold, scored["test"], config.evaluation.panels
             )
             write_panels(self.directory.panels, panels)
-        seconds = {**self.clock.seconds, "training": self.store.seconds(self.network.key)}
+        seconds = {**self.clock.seconds, "training": training["seconds"]}
         metrics["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
-        metrics["network_trained_by_this_run"] = self.network.trained
+        metrics["network"] = {
+            "trained_by_this_run": self.network.trained,
+            "attempts": training["attempts"],  # each but the last was interrupted
+            "origin": training["origin"],
+        }
         metrics["peak_memory_mib"] = round(peak_memory_mib(), 1)
         return metrics
 
@@ -178,7 +182,7 @@ class Experiment:
             method.map_inputs(self.normals),
             method.config.scoring,
             self.data.sets["test"],
-            masks=self.dataset.content_hash,
+            masks={"hash": self.dataset.masks_hash, "layout": self.config.dataset.layout},
             aupro_limit=self.config.evaluation.aupro_limit,
         )
 
@@ -214,6 +218,12 @@ class Experiment:
         return self._metrics(control, Scored(self.data.loaded["test"], scores))
 
 
+def _set_deterministic(deterministic: bool) -> None:
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
+    torch.use_deterministic_algorithms(deterministic)
+
+
 def _untrained(*_: object) -> NoisePredictor:
     raise AssertionError("a method that only names its stages does not train")
 
@@ -242,7 +252,7 @@ def _write_history(path: Path, history: History) -> None:
 def run_experiment(experiment: Experiment, *, companion: Companion) -> Outcome:
     """Run one experiment, or return the stored result of the same config on the same data.
 
-    With the workshop's `force` it starts over. Raises `RunError` where the run cannot go on.
+    With the workshop's `afresh` it starts over. Raises `RunError` where the run cannot go on.
     """
     run = experiment.directory
 

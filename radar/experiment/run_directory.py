@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from radar.errors import Interrupted, RunError
-from radar.files import write_json
+from radar.files import remove_unfinished, write_json
 
 DIRECTORY_DIGITS = 12  # of the fingerprint, in the directory's name
 
@@ -68,12 +68,16 @@ class RunDirectory:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_name(f".{self.path.name}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(
-                    f"{self.path}: another process is computing this run; wait for it or change the config"
-                ) from None
+            for wait in (0.1, 0.3, 0.6, None):  # who asks whether it is held holds it for an instant
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if wait is None:
+                        raise RunError(
+                            f"{self.path}: another process is computing this run; wait for it or change the config"
+                        ) from None
+                    time.sleep(wait)
             yield
 
     def is_held(self) -> bool:
@@ -88,7 +92,8 @@ class RunDirectory:
         return False
 
     def clear(self) -> None:
-        """Remove whatever an earlier run left."""
+        """Remove whatever an earlier run left, its status first: half of a run must not say that it is done."""
+        self.status.unlink(missing_ok=True)
         if self.path.exists():
             shutil.rmtree(self.path)
 
@@ -96,6 +101,7 @@ class RunDirectory:
     def recorded(self, fingerprint: str) -> Iterator[None]:
         """Keep the status of the body: running, then done, failed or interrupted."""
         self.path.mkdir(exist_ok=True)
+        remove_unfinished(self.path)
         began = time.time()
         record = {"fingerprint": fingerprint, "process": os.getpid(), "started": _clock(began)}
         write_json(self.status, {"state": "running", **record})

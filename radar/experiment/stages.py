@@ -19,7 +19,7 @@ from radar.diffusion.build import NoisePredictor
 from radar.experiment.artefacts import ArtefactStore, Key
 from radar.experiment.stored_model import History, load_network, save_network
 from radar.experiment.training import Row, train_network
-from radar.files import write_atomically, write_json
+from radar.files import link_or_copy, write_atomically, write_json
 from radar.methods.interface import ImageSet, Inputs, Normals
 from radar.progress import Report
 from radar.scoring.forest import Floats
@@ -58,26 +58,26 @@ class StoredRecall:
 
     def __init__(self, store: ArtefactStore, config: Config, device: torch.device) -> None:
         self.store = store
-        self.image = asdict(config.dataset.image)
-        self.device = device.type
+        self.common = {
+            "image": asdict(config.dataset.image),
+            "device": device.type,
+            "matmul_precision": config.trainer.matmul_precision,
+        }
 
     def noise_maps_key(self, inputs: Inputs, images: ImageSet) -> Key:
         """What the noise maps of a set of images depend on."""
-        return Key(
-            "noise_maps",
-            {**inputs, "image": self.image, "images": image_identity(images.identities), "device": self.device},
-        )
+        return Key("noise_maps", {**inputs, **self.common, "images": image_identity(images.identities)})
 
     def features_key(self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet) -> Key:
         """What the features of a set of images depend on."""
-        read = {"blur": asdict(scoring.blur), "edge": scoring.edge, "window": scoring.window}
+        read = {**_edges(scoring), "window": scoring.window}
         return Key("features", {"noise_maps": self.noise_maps_key(inputs, images).fingerprint, "scoring": read})
 
     def pixel_metrics_key(
-        self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, *, masks: str, aupro_limit: float
+        self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, *, masks: Inputs, aupro_limit: float
     ) -> Key:
         """What the pixel metrics depend on: maps, masks, and neither features nor detector."""
-        read = {"blur": asdict(scoring.blur), "edge": scoring.edge, "smoothing": scoring.smoothing}
+        read = {**_edges(scoring), "smoothing": scoring.smoothing}
         maps = self.noise_maps_key(inputs, images).fingerprint
         return Key("pixel_metrics", {"noise_maps": maps, "scoring": read, "masks": masks, "aupro_limit": aupro_limit})
 
@@ -92,27 +92,36 @@ class StoredRecall:
 
     def data_measures_key(self, content_hash: str) -> Key:
         """What the measures of the data set itself depend on: its content, masks included, and how images are read."""
-        return Key("data_measures", {"content": content_hash, "image": self.image})
+        return Key("data_measures", {"content": content_hash, "image": self.common["image"]})
 
     def noise_maps(self, inputs: Inputs, images: ImageSet, make: Callable[[], Tensor]) -> Tensor:
-        stored = self.store.take(
+        return self.store.take(
             self.noise_maps_key(inputs, images),
             lambda part: _save(part / "noise_maps.npy", make().cpu().numpy()),
+            lambda folder: torch.from_numpy(np.load(folder / "noise_maps.npy", allow_pickle=False)),
         )
-        return torch.from_numpy(np.load(stored / "noise_maps.npy", allow_pickle=False))
 
     def features(self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, make: Callable[[], Floats]) -> Floats:
-        stored = self.store.take(
-            self.features_key(inputs, scoring, images), lambda part: _save(part / "features.npy", make())
+        points: Floats = self.store.take(
+            self.features_key(inputs, scoring, images),
+            lambda part: _save(part / "features.npy", make()),
+            lambda folder: np.load(folder / "features.npy", allow_pickle=False),
         )
-        points: Floats = np.load(stored / "features.npy", allow_pickle=False)
         return points
+
+
+def _edges(scoring: ScoringConfig) -> dict[str, Any]:
+    """Of the scoring section: what turns a noise map into an edge map; the last bits depend on how many maps pass at once."""
+    return {"blur": asdict(scoring.blur), "edge": scoring.edge, "images_per_pass": scoring.images_per_pass}
 
 
 def stored_json(store: ArtefactStore, key: Key, make: Callable[[], Any]) -> Any:
     """A stage whose result is plain values."""
-    folder = store.take(key, lambda part: write_json(part / "result.json", make()))
-    return json.loads((folder / "result.json").read_text())
+    return store.take(
+        key,
+        lambda part: write_json(part / "result.json", make()),
+        lambda folder: json.loads((folder / "result.json").read_text()),
+    )
 
 
 def _save(path: Path, values: np.ndarray[Any, Any]) -> None:
@@ -128,31 +137,33 @@ class StoredNetwork:
         self.config = config
         self.device = device
         self.trained = False  # by this run, now
-        self.resumed = False  # from an earlier attempt's checkpoint
 
-    def file(self, normal: Normals, publish: Callable[[Row], None], report: Report) -> Path:
-        """The stored weights and history, trained now where they are not there."""
+    def fit(
+        self, normal: Normals, publish: Callable[[Row], None], report: Report, *, copy: Path
+    ) -> tuple[NoisePredictor, History]:
+        """The network on the scoring device and its history, trained now where they are not stored; `copy` becomes its file."""
 
         def make(part: Path) -> None:
-            self.trained = True
-            self.resumed = (part / "checkpoints").exists()
-            unet, history = train_network(
-                self.config,
-                normal.train.images,
-                normal.validation.images,
-                checkpoints=part / "checkpoints",
-                publish=publish,
-                report=report,
-            )
-            save_network(part / "unet.pt", unet, history)
+            if not (part / "unet.pt").exists():  # else an attempt was killed after its end
+                self.trained = True
+                unet, history = train_network(
+                    self.config,
+                    normal.train.images,
+                    normal.validation.images,
+                    checkpoints=part / "checkpoints",
+                    publish=publish,
+                    report=report,
+                )
+                save_network(part / "unet.pt", unet, history)
             shutil.rmtree(part / "checkpoints", ignore_errors=True)
 
-        path = self.store.take(self.key, make) / "unet.pt"
-        if not self.trained:
-            for row in load_network(path, self.config, torch.device("cpu"))[1]:
-                publish(row)
-        return path
+        def read(folder: Path) -> tuple[NoisePredictor, History]:
+            network = load_network(folder / "unet.pt", self.config, self.device)
+            link_or_copy(folder / "unet.pt", copy)
+            return network
 
-    def load(self, path: Path) -> tuple[NoisePredictor, History]:
-        """Network on the scoring device, and history."""
-        return load_network(path, self.config, self.device)
+        unet, history = self.store.take(self.key, make, read)
+        if not self.trained:
+            for row in history:
+                publish(row)
+        return unet, history

@@ -50,10 +50,11 @@ class Sweep:
         there = ", ".join(sweep.path.name for sweep in sweeps(root)) or "none"
         raise RunError(f"{name}: no such sweep below {root / SWEEPS_FOLDER}; there are: {there}")
 
-    def begin(self, command: Sequence[str], jobs: Sequence[str]) -> None:
-        """Write down which jobs there are, in the order of this command."""
+    def begin(self, command: Sequence[str], jobs: Sequence[str] | None) -> None:
+        """Write down which jobs there are, in the order of this command; None for a search, which finds them as it goes."""
         (self.path / "jobs").mkdir(parents=True, exist_ok=True)
-        write_json(self.path / "sweep.json", {"command": list(command), "jobs": list(jobs), "started": _now()})
+        names = None if jobs is None else list(jobs)
+        write_json(self.path / "sweep.json", {"command": list(command), "jobs": names, "started": _now()})
 
     def content(self) -> dict[str, Any]:
         """Command, jobs and start of the latest command that ran this sweep."""
@@ -61,31 +62,48 @@ class Sweep:
         return content
 
     def _file(self, name: str) -> Path:
-        return self.path / "jobs" / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
+        same = " ".join(sorted(name.split()))  # whatever the order of the command's axes
+        return self.path / "jobs" / f"{hashlib.sha256(same.encode()).hexdigest()[:16]}.json"
 
-    def record(self, name: str, *, directory: Path | None, error: str | None) -> None:
-        """Write down where a job computes, or why it cannot."""
-        where = None if directory is None else str(directory)
-        write_json(self._file(name), {"name": name, "directory": where, "error": error})
+    def begin_job(self, name: str, directory: Path) -> None:
+        """Write down where a job computes."""
+        self._write(name, directory=directory.name, error=None)
+
+    def fail_job(self, name: str, error: str) -> None:
+        """Write down why a job cannot compute."""
+        self._write(name, directory=self._record(name).get("directory"), error=error)
+
+    def _write(self, name: str, **content: str | None) -> None:
+        first = self._record(name).get("first", time.time())
+        write_json(self._file(name), {"name": name, "first": first, **content})
+
+    def _record(self, name: str) -> dict[str, Any]:
+        file = self._file(name)
+        record: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        return record
 
     def job(self, name: str) -> JobState:
         """How far one job is; a run whose process is gone is interrupted."""
-        file = self._file(name)
-        if not file.exists():
-            return JobState(name, "missing", None, None, None)
-        record = json.loads(file.read_text())
-        if record["directory"] is None:
-            return JobState(name, "failed" if record["error"] else "missing", None, None, record["error"])
-        run = RunDirectory(Path(record["directory"]))
+        record = self._record(name)
+        directory, error = record.get("directory"), record.get("error")
+        if directory is None:
+            return JobState(name, "failed" if error else "missing", None, None, error)
+        run = RunDirectory(self.path.parent.parent / directory)
         status = run.read_status()
         state = status.get("state", "missing")
         if state == "running" and not run.is_held():
             state = "interrupted"
-        return JobState(name, state, run.path, status.get("seconds"), status.get("error"))
+        if error and state not in ("done", "running"):  # what another process makes of it counts for more
+            state = "failed"
+        return JobState(name, state, run.path, status.get("seconds"), status.get("error") or error)
 
     def states(self) -> list[JobState]:
-        """All jobs, in the order of the latest command."""
-        return [self.job(name) for name in self.content()["jobs"]]
+        """All jobs, in the order of the latest command; those of a search as they came."""
+        names = self.content()["jobs"]
+        if names is None:
+            records = [json.loads(file.read_text()) for file in (self.path / "jobs").glob("*.json")]
+            names = [record["name"] for record in sorted(records, key=lambda record: float(record["first"]))]
+        return [self.job(name) for name in names]
 
 
 def sweeps(root: Path) -> list[Sweep]:

@@ -13,6 +13,7 @@ from radar.data.dataset import Dataset, LoadedImages, open_dataset
 from radar.data.sample import SPLITS, Split
 from radar.errors import DataError
 from radar.experiment.artefacts import ArtefactStore
+from radar.experiment.environment import origin
 from radar.methods.interface import ImageSet
 from radar.progress import Report
 
@@ -29,19 +30,22 @@ class OpenData:
 
 
 class Workshop:
-    """Made once per process and handed to each of its experiments; `force` makes again what is stored."""
+    """Made once per process and handed to each of its experiments.
 
-    def __init__(self, *, force: bool) -> None:
-        self.force = force
+    With `afresh`, the name of a command, what other commands stored is made again; None: what is stored is used.
+    """
+
+    def __init__(self, *, afresh: str | None) -> None:
+        self.afresh = afresh
         self.threads = torch.get_num_threads()  # torch's own choice, for jobs that leave it to torch
         self._stores: dict[str, ArtefactStore] = {}
         self._opened: tuple[str, OpenData] | None = None
 
     def store(self, config: Config) -> ArtefactStore:
-        """The artefact store below `output_root`; with `force`, what it has is made again, once."""
+        """The artefact store below `output_root`."""
         root = config.output_root
         if root not in self._stores:
-            self._stores[root] = ArtefactStore(Path(root) / CACHE_FOLDER, afresh=self.force)
+            self._stores[root] = ArtefactStore(Path(root) / CACHE_FOLDER, self.afresh, origin())
         return self._stores[root]
 
     def open(self, config: Config, report: Report) -> OpenData:

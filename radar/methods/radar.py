@@ -33,7 +33,9 @@ class RadarMethod(MapMethod):
 
     def map_inputs(self, normal: Normals) -> Inputs:
         config, scoring = self.config, asdict(self.config.scoring)
-        read = ("draws", "map", "field", "stride", "micro_batch", "tile", "images_per_pass")
+        read = ["draws", "map", "field", "tile", "images_per_pass"]
+        if config.scoring.field == "stitched":  # from windows
+            read += ["stride", "micro_batch"]
         schedule = asdict(config.diffusion)
         return {
             "network": self.identity,

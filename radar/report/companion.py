@@ -16,7 +16,10 @@ _TEXT = ("path", "split", "defect", "group")  # columns of scores.csv that hold 
 
 
 class RunCompanion:
-    """Tracks as `logger` says, and draws from the run directory."""
+    """Tracks as `logger` says, and draws from the run directory. Runs of a sweep are grouped by its name, `sweep`."""
+
+    def __init__(self, sweep: str | None) -> None:
+        self.sweep = sweep
 
     def tracking(self, config: Config, run: RunDirectory, fingerprint: str) -> AbstractContextManager[Tracker]:
         """One tracked run, named like the directory; its config has the run's environment beside the experiment's keys."""
@@ -25,6 +28,7 @@ class RunCompanion:
             config.logger.wandb,
             folder=run.path,
             name=run.path.name,
+            group=self.sweep,
             identity=fingerprint[:16],
             tags=config.tags,
             config={**asdict(config), "environment": environment},

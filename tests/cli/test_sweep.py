@@ -13,6 +13,7 @@ from test_main import QUICK
 
 from radar.cli.main import main
 from radar.experiment.artefacts import ArtefactStore
+from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import Sweep, sweeps
 from radar.experiment.workshop import CACHE_FOLDER
 
@@ -93,13 +94,18 @@ def test_the_cache_is_listed_explained_and_pruned(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.parametrize(
-    "name", sorted(path.stem for path in (Path(__file__).parents[2] / "conf").glob("sweep_*.yaml"))
+    "name",
+    sorted(
+        path.stem for path in (Path(__file__).parents[2] / "conf").glob("sweep_*.yaml") if path.stem != "sweep_search"
+    ),
 )
 def test_every_sweep_config_is_a_sweep(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch, tmp_path: Path
 ) -> None:
     started: list[int] = []
-    monkeypatch.setattr("radar.cli.running.Runner._run", lambda self, composed, number: started.append(number))
+    monkeypatch.setattr(
+        "radar.cli.running.Runner._run", lambda self, config, name, number, workshop: started.append(number)
+    )
     main(["--config-name", name, "seed=0,1", *SHORTENED.get(name, []), f"output_root={tmp_path}"])
     (only,) = sweeps(tmp_path)
     jobs = only.content()["jobs"]
@@ -132,3 +138,48 @@ def test_kills_at_random_moments_leave_nothing_but_time_to_make_up(tmp_path: Pat
     done = subprocess.run([*command, *QUICK, *axes], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "8 of 8 cells, 0 differ" in done.stdout
+
+
+def test_a_job_that_another_process_computes_does_not_become_a_failure(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "x-1")
+    sweep = Sweep.of(tmp_path, ["seed=0"])
+    sweep.begin(["-m", "seed=0"], ["seed=0"])
+    sweep.begin_job("seed=0", run.path)
+    with run.held(), run.recorded("1"):
+        sweep.fail_job("seed=0", "another process is computing this run")
+        assert [state.state for state in sweep.states()] == ["running"]
+    assert [state.state for state in sweep.states()] == ["done"]
+
+
+def test_a_sweep_is_read_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert sweep(Path("outputs"), "seed=0,1") == 0
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "outputs").rename(tmp_path / "elsewhere" / "moved")
+    monkeypatch.chdir("/")
+    (only,) = sweeps(tmp_path / "elsewhere" / "moved")
+    assert [state.state for state in only.states()] == ["done", "done"]
+    assert main(["status", str(only.path)]) == 0
+
+
+def test_a_run_that_is_being_removed_does_not_say_that_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sweep(tmp_path, "seed=0") == 0
+    (run,) = tmp_path.glob("printed_layers-*")
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("radar.experiment.run_directory.shutil.rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        RunDirectory(run).clear()
+    assert RunDirectory(run).read_status() == {}
+
+
+def test_a_cached_sweep_is_explained_job_by_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["-m", *QUICK, "timestep=t1,t10", f"output_root={tmp_path}"]
+    assert main(["cache", "explain", *arguments]) == 0
+    assert (
+        capsys.readouterr().out.count("to be made") == 2 * 8
+    )  # a network; maps and features of three splits; pixel metrics

@@ -1,4 +1,4 @@
-"""Training batches are a function of (seed, rank, step): not of workers, of the first step or of the stack's place."""
+"""Training batches are a function of (seed, step): not of processes, workers, the first step or the place of the stack."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ IMAGES = torch.rand(5, 1, 12, 12, generator=torch.Generator().manual_seed(0))
 HELD_OUT = torch.rand(3, 1, 12, 12, generator=torch.Generator().manual_seed(1))
 
 
-def crop_stream(first: int, last: int, *, seed: int = 0, rank: int = 0) -> CropStream:
+def crop_stream(
+    first: int, last: int, *, seed: int = 0, batch: int = 3, rank: int = 0, world_size: int = 1
+) -> CropStream:
     sampler = PatchSampler(IMAGES, size=5, flips=True, rotations=True)
-    return CropStream(sampler, batch=3, first=first, last=last, seed=seed, rank=rank)
+    return CropStream(sampler, batch=batch, first=first, last=last, seed=seed, rank=rank, world_size=world_size)
 
 
 def test_batch_n_is_the_same_whatever_the_first_step():
@@ -32,14 +34,19 @@ def test_batch_n_is_the_same_whatever_the_first_step():
     assert not torch.equal(whole[0], whole[1])
 
 
-@pytest.mark.parametrize("changes", [{"seed": 1}, {"rank": 1}], ids=["seed", "rank"])
-def test_another_seed_or_rank_has_other_batches(changes):
-    assert not any(torch.equal(a, b) for a, b in zip(crop_stream(0, 4), crop_stream(0, 4, **changes), strict=True))
+def test_another_seed_has_other_batches():
+    assert not any(torch.equal(a, b) for a, b in zip(crop_stream(0, 4), crop_stream(0, 4, seed=1), strict=True))
+
+
+def test_two_processes_draw_what_one_draws_with_twice_the_batch():
+    shares = [list(crop_stream(0, 4, rank=rank, world_size=2)) for rank in (0, 1)]
+    for alone, *parts in zip(crop_stream(0, 4, batch=6), *shares, strict=True):
+        assert torch.equal(torch.cat(parts), alone)
 
 
 def test_batches_come_from_the_documented_stream():
-    (batch,) = crop_stream(7, 8, seed=3, rank=2)
-    assert torch.equal(batch, crop_stream(0, 1).sampler.draw(3, generator("cpu", 3, "crops", 2, 7)))
+    (batch,) = crop_stream(7, 8, seed=3)
+    assert torch.equal(batch, crop_stream(0, 1).sampler.draw(3, generator("cpu", 3, "crops", 0, 7)))
 
 
 @pytest.mark.parametrize(("workers", "last"), [(1, 7), (2, 12), (2, 7)], ids=["one", "even", "uneven"])
@@ -67,7 +74,7 @@ def data_module(*, step: int = 0, rank: int = 0, stack: str = "auto", workers: i
         IMAGES, HELD_OUT, patch=patch, training=training_config(**training), trainer=trainer, seed=0
     )
     strategy = SimpleNamespace(root_device=torch.device("cpu"))
-    module.trainer = SimpleNamespace(strategy=strategy, global_step=step, global_rank=rank)
+    module.trainer = SimpleNamespace(strategy=strategy, global_step=step, global_rank=rank, world_size=2)
     return module
 
 

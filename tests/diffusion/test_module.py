@@ -16,10 +16,11 @@ from radar.errors import RunError
 
 
 class SteppedModule(DiffusionModule):
-    """A module whose step and rank are set by hand, in place of a trainer."""
+    """A module whose step, rank and number of processes are set by hand, in place of a trainer."""
 
     step = 0
     rank = 0
+    world_size = 1
     global_step = property(lambda self: self.step)
     global_rank = property(lambda self: self.rank)
 
@@ -104,8 +105,20 @@ def test_noise_and_timesteps_of_a_step_do_not_depend_on_history():
     for history in ((0, 1, 2, 3, 4), (9,)):
         again, same = seen_at(5, history=history)
         assert torch.equal(again, noisy) and torch.equal(same, timestep)
-    for other in (seen_at(6), seen_at(5, rank=1), seen_at(5, seed=1)):
+    for other in (seen_at(6), seen_at(5, seed=1)):
         assert not torch.equal(other[0], noisy)
+
+
+def test_two_processes_see_what_one_sees_with_twice_the_batch():
+    seen = []
+    for rank, world_size, count in ((0, 1, 8), (0, 2, 4), (1, 2, 4)):
+        under_test = module(unet=Recorder(0.5))
+        under_test.rank, under_test.world_size = rank, world_size
+        under_test.training_step(torch.zeros(count, 1, 6, 6), 0)
+        seen.append(under_test.unet.seen[0])
+    (alone, *together) = seen
+    for part in (0, 1):
+        assert torch.equal(torch.cat([each[part] for each in together]), alone[part])
 
 
 def test_training_noise_is_standard_normal():

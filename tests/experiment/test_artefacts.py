@@ -6,15 +6,22 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from radar.experiment import artefacts
+from radar.experiment import fingerprint
 from radar.experiment.artefacts import ArtefactStore, Key
 
 KEY = Key("features", {"seed": 0, "blur": {"kernel": 3}})
+
+
+def take(store: ArtefactStore, key: Key, make) -> Path:
+    """The folder of a result, as who reads nothing of it finds it."""
+    return store.take(key, make, lambda folder: folder)
 
 
 def write(text: str):
@@ -23,9 +30,9 @@ def write(text: str):
 
 def test_a_result_is_made_once_and_found_again(tmp_path: Path) -> None:
     store = ArtefactStore(tmp_path)
-    folder = store.take(KEY, write("first"))
-    assert store.take(KEY, write("second")) == folder
-    assert ArtefactStore(tmp_path).take(KEY, write("third")) == folder
+    folder = take(store, KEY, write("first"))
+    assert take(store, KEY, write("second")) == folder
+    assert take(ArtefactStore(tmp_path), KEY, write("third")) == folder
     assert (folder / "result").read_text() == "first"
     assert store.made == [KEY]
     (line,) = store.journal()
@@ -38,12 +45,12 @@ def test_a_result_is_made_once_and_found_again(tmp_path: Path) -> None:
 )
 def test_other_stages_and_inputs_are_other_results(tmp_path: Path, other: Key) -> None:
     store = ArtefactStore(tmp_path)
-    assert store.take(KEY, write("one")) != store.take(other, write("two"))
+    assert take(store, KEY, write("one")) != take(store, other, write("two"))
 
 
 def test_the_order_of_inputs_does_not_matter_and_the_version_does(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Key("features", {"blur": {"kernel": 3}, "seed": 0}).fingerprint == KEY.fingerprint
-    monkeypatch.setitem(artefacts.VERSIONS, "features", 99)
+    monkeypatch.setitem(fingerprint.VERSIONS, "features", 99)
     assert Key("features", dict(KEY.inputs)).fingerprint != KEY.fingerprint
 
 
@@ -55,20 +62,86 @@ def test_what_fails_is_not_there_and_its_part_is_handed_on(tmp_path: Path) -> No
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space"):
-        store.take(KEY, fail)
+        take(store, KEY, fail)
     assert not store.folder(KEY).exists()
     assert list(store.stored()) == [] and store.journal() == []
-    folder = store.take(KEY, lambda part: (part / "result").write_text((part / "checkpoint").read_text()))
+    folder = take(store, KEY, lambda part: (part / "result").write_text((part / "checkpoint").read_text()))
     assert (folder / "result").read_text() == "half way"
 
 
-def test_afresh_makes_again_once(tmp_path: Path) -> None:
-    ArtefactStore(tmp_path).take(KEY, write("old"))
-    store = ArtefactStore(tmp_path, afresh=True)
-    for _ in range(2):
-        folder = store.take(KEY, write("new"))
-    assert (folder / "result").read_text() == "new"
-    assert len(store.made) == 1
+def test_afresh_makes_again_once_for_all_processes_of_a_command(tmp_path: Path) -> None:
+    take(ArtefactStore(tmp_path), KEY, write("old"))
+    stores = [ArtefactStore(tmp_path, "command") for _ in range(2)]  # as two processes of one command have
+    folders = [take(store, KEY, write(text)) for store in stores for text in ("new", "newer")]
+    assert {(folder / "result").read_text() for folder in folders} == {"new"}
+    assert [len(store.made) for store in stores] == [1, 0]
+
+
+@pytest.mark.parametrize("afresh", [None, "command"])
+@pytest.mark.parametrize("damage", ["made.json", "result"])
+def test_a_damaged_result_is_made_again(tmp_path: Path, damage: str, afresh: str | None) -> None:
+    def make(part: Path) -> None:
+        (part / "result").write_text("1234")
+
+    def read(folder: Path) -> int:
+        return int((folder / "result").read_text())
+
+    folder = take(ArtefactStore(tmp_path), KEY, make)
+    (folder / damage).write_text("")
+    store = ArtefactStore(tmp_path, afresh)
+    assert [each.stage for each in store.stored()] == ([] if damage == "made.json" else ["features"])
+    assert store.take(KEY, make, read) == 1234
+    assert store.take(KEY, make, read) == 1234 and len(store.made) == 1
+
+
+def test_what_a_killed_writer_left_does_not_stay(tmp_path: Path) -> None:
+    store = ArtefactStore(tmp_path)
+
+    def killed(part: Path) -> None:
+        (part / ".result.7.tmp").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        take(store, KEY, killed)
+    folder = take(store, KEY, write("whole"))
+    assert sorted(path.name for path in folder.iterdir()) == ["made.json", "result"]
+    assert store.record(KEY)["attempts"] == 2
+
+
+def test_seconds_of_earlier_attempts_count_up_to_what_they_left(tmp_path: Path) -> None:
+    store = ArtefactStore(tmp_path)
+
+    def interrupted(part: Path) -> None:
+        checkpoint = part / "checkpoint"
+        checkpoint.write_text("half way")
+        os.utime(checkpoint, (time.time() + 100, time.time() + 100))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        take(store, KEY, interrupted)
+    take(store, KEY, write("whole"))
+    assert store.record(KEY)["seconds"] == pytest.approx(100, abs=5)
+
+
+def test_a_full_disk_fails_a_job_and_leaves_no_result(tmp_path: Path) -> None:
+    """`ulimit` stands in for the disk: a file may not grow beyond 8 KiB."""
+    script = (
+        "import resource, signal, sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from radar.experiment.artefacts import ArtefactStore, Key\n"
+        "from radar.files import write_atomically\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))\n"
+        "values = np.zeros(100_000)\n"
+        "make = lambda part: write_atomically(part / 'result', lambda file: np.save(file, values))\n"
+        "ArtefactStore(Path(sys.argv[1])).take(Key('features', {'seed': 0}), make, lambda folder: folder)\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert answer.returncode == 1 and "OSError" in answer.stderr
+    store = ArtefactStore(tmp_path)
+    assert list(store.stored()) == [] and store.journal() == []
+    folder = take(store, Key("features", {"seed": 0}), write("whole"))
+    assert sorted(path.name for path in folder.iterdir()) == ["made.json", "result"]
 
 
 def _make_slowly(root: Path, seconds: float) -> None:
@@ -78,7 +151,7 @@ def _make_slowly(root: Path, seconds: float) -> None:
         time.sleep(seconds)
         (part / "result").write_text("made")
 
-    ArtefactStore(root).take(KEY, make)
+    take(ArtefactStore(root), KEY, make)
 
 
 def _started(root: Path) -> int:
@@ -120,9 +193,9 @@ def test_pruning_takes_what_was_not_used_for_long(tmp_path: Path) -> None:
     store, used = ArtefactStore(tmp_path), Key("features", {"seed": 1})
     old = time.time() - 1000
     for key in (KEY, used):
-        folder = store.take(key, write("x"))
+        folder = take(store, key, write("x"))
         os.utime(folder / "made.json", (old, old))
-    store.take(used, write("x"))
+    take(store, used, write("x"))
     removed = store.prune(500)
     assert [artefact.path for artefact in removed] == [store.folder(KEY)]
     assert store.folder(used).exists() and not store.folder(KEY).exists()
@@ -143,7 +216,7 @@ def test_pruning_leaves_what_is_being_made(tmp_path: Path) -> None:
 
 def test_the_list_says_what_made_a_result(tmp_path: Path) -> None:
     store = ArtefactStore(tmp_path)
-    store.take(KEY, write("x" * 1000))
+    take(store, KEY, write("x" * 1000))
     (artefact,) = store.stored()
     assert (artefact.stage, artefact.inputs) == ("features", json.loads(json.dumps(KEY.inputs)))
     assert artefact.megabytes >= 0.001 and artefact.unused_seconds < 60

@@ -22,10 +22,10 @@ def resident_mib() -> float:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads resident memory from /proc")
 def test_fifty_jobs_do_not_grow_the_process(tiny: Callable[..., Config]) -> None:
-    workshop = Workshop(force=False)
+    workshop = Workshop(afresh=None)
     after: list[float] = []
     for number in range(50):
         config = tiny(f"seed={number}", "training.max_steps=4", "method.controls=[]")
-        run_experiment(Experiment(config, silent, workshop), companion=RunCompanion())
+        run_experiment(Experiment(config, silent, workshop), companion=RunCompanion(None))
         after.append(resident_mib())
     assert after[-1] <= 1.1 * after[4]  # the first jobs load what all of them use

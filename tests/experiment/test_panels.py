@@ -49,7 +49,7 @@ def test_no_panels_are_no_figure(tmp_path):
 def test_a_run_keeps_its_panels_and_draws_them_again_to_the_byte(tiny: Callable[..., Config], colour: str) -> None:
     config = tiny("evaluation.figures=true", "evaluation.panels=2", f"dataset.image.channels={colour}")
     run = RunDirectory(
-        run_experiment(Experiment(config, silent, Workshop(force=False)), companion=RunCompanion()).directory
+        run_experiment(Experiment(config, silent, Workshop(afresh=None)), companion=RunCompanion(None)).directory
     )
     names = {"panels", "feature_scatter", "feature_histograms", "loss", "timestep_loss"}
     first = {path.stem: path.read_bytes() for path in run.figures.glob("*.png")}

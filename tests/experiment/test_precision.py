@@ -69,7 +69,7 @@ def test_training_and_scoring_run_at_the_matrix_precision_that_was_asked_for(com
     try:
         for precision in ("high", "highest"):
             config = composed(*COMPACT, f"trainer.matmul_precision={precision}")
-            run_experiment(Experiment(config, silent, Workshop(force=False)), companion=RunCompanion())
+            run_experiment(Experiment(config, silent, Workshop(afresh=None)), companion=RunCompanion(None))
             assert len(seen) > 12 and set(seen) == {precision}
             seen.clear()
     finally:
@@ -108,5 +108,5 @@ def test_a_gpu_ends_near_the_cpu(composed, tmp_path, trainer):
 @NEEDS_GPU
 def test_a_whole_run_on_a_gpu(composed):
     config = composed(*COMPACT, "trainer=gpu", "scoring.images_per_pass=8")
-    outcome = run_experiment(Experiment(config, silent, Workshop(force=False)), companion=RunCompanion())
+    outcome = run_experiment(Experiment(config, silent, Workshop(afresh=None)), companion=RunCompanion(None))
     assert 0 <= outcome.metrics["image"]["auroc"] <= 1

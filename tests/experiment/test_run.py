@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -32,7 +33,9 @@ Tiny = Callable[..., Config]
 
 
 def run(config: Config, *, force: bool = False) -> Outcome:
-    return run_experiment(Experiment(config, silent, Workshop(force=force)), companion=RunCompanion())
+    return run_experiment(
+        Experiment(config, silent, Workshop(afresh=uuid4().hex if force else None)), companion=RunCompanion(None)
+    )
 
 
 def scores_of(outcome: Outcome) -> list[dict[str, str]]:
@@ -288,7 +291,8 @@ def test_a_network_that_an_earlier_attempt_trained_is_used(tiny: Tiny) -> None:
     trained = directory.network.stat().st_mtime_ns
     again = run(config)
     assert not again.reused
-    assert first.metrics["network_trained_by_this_run"] and not again.metrics["network_trained_by_this_run"]
+    assert first.metrics["network"]["trained_by_this_run"]
+    assert not again.metrics["network"]["trained_by_this_run"]
     assert again.metrics["seconds"]["training"] == first.metrics["seconds"]["training"]
     assert directory.network.stat().st_mtime_ns == trained
     assert scores_of(again) == expected

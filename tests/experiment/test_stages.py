@@ -12,7 +12,7 @@ from PIL import Image
 from tests_tiny import TINY
 
 from radar.config import Config
-from radar.experiment import artefacts
+from radar.experiment import fingerprint
 from radar.experiment.run import Experiment, Outcome, run_experiment
 from radar.experiment.workshop import Workshop
 from radar.progress import silent
@@ -22,7 +22,7 @@ Tiny = Callable[..., Config]
 
 
 def run(config: Config, workshop: Workshop) -> Outcome:
-    return run_experiment(Experiment(config, silent, workshop), companion=RunCompanion())
+    return run_experiment(Experiment(config, silent, workshop), companion=RunCompanion(None))
 
 
 def made(workshop: Workshop, config: Config) -> Counter[str]:
@@ -55,13 +55,19 @@ FIRST = {"network": 1, "noise_maps": 6, "features": 6, "pixel_metrics": 2, "nois
         ("timestep=t50", {"noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}),
         ("scoring.stride=14", {"noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}),
         ("seed=1", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}),
-        ("training.max_steps=8", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}),
-        ("unet.embedding=16", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}),
+        (
+            "training.max_steps=8",
+            {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1},
+        ),
+        (
+            "unet.embedding=16",
+            {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1},
+        ),
         ("dataset.image.resize=box", {"network": 1, **{stage: FIRST[stage] for stage in list(FIRST)[1:]}}),
     ],
 )
 def test_a_change_makes_again_what_reads_it_and_nothing_else(tiny: Tiny, override: str, again: dict[str, int]) -> None:
-    workshop = Workshop(force=False)
+    workshop = Workshop(afresh=None)
     run(tiny(), workshop)
     assert made(workshop, tiny()) == FIRST
     changed = tiny(override)
@@ -70,26 +76,25 @@ def test_a_change_makes_again_what_reads_it_and_nothing_else(tiny: Tiny, overrid
 
 
 def test_shared_stages_give_the_bits_of_stages_made_alone(tiny: Tiny, tmp_path: Path) -> None:
-    workshop = Workshop(force=False)
+    workshop = Workshop(afresh=None)
     for number, override in enumerate(("seed=0", "timestep=t50", "contamination=c20")):
         shared = run(tiny(override), workshop).directory
-        alone = run(tiny(override, f"output_root={tmp_path / str(number)}"), Workshop(force=False)).directory
+        alone = run(tiny(override, f"output_root={tmp_path / str(number)}"), Workshop(afresh=None)).directory
         assert (shared / "scores.csv").read_bytes() == (alone / "scores.csv").read_bytes()
 
 
 def test_a_new_version_makes_a_stage_and_what_follows_it_again(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = run(tiny(), Workshop(force=False))
-    monkeypatch.setitem(artefacts.VERSIONS, "noise_maps", 99)
-    (first.directory / "status.json").unlink()
-    later = Workshop(force=False)
+    run(tiny(), Workshop(afresh=None))
+    monkeypatch.setitem(fingerprint.VERSIONS, "noise_maps", 99)
+    later = Workshop(afresh=None)
     run(tiny(), later)
     assert made(later, tiny()) == {"noise_maps": 6, "features": 6, "pixel_metrics": 2}
 
 
 def test_force_makes_every_stage_again_once_for_a_whole_sweep(tiny: Tiny) -> None:
     for override in ("contamination=c05", "contamination=c20"):
-        run(tiny(override), Workshop(force=False))
-    forced = Workshop(force=True)
+        run(tiny(override), Workshop(afresh=None))
+    forced = Workshop(afresh="again")
     for override in ("contamination=c05", "contamination=c20"):
         assert not run(tiny(override), forced).reused
     assert made(forced, tiny()) == FIRST
@@ -120,7 +125,7 @@ def test_one_byte_of_one_image_makes_again_exactly_what_reads_it(
     own = [item for item in TINY if "synthetic" not in item]
     manifest = tmp_path / "split.csv"
     config = composed("dataset=folder", f"dataset.root={root}", *own, "evaluation.pixel=false")
-    workshop = Workshop(force=False)
+    workshop = Workshop(afresh=None)
     first = Experiment(config, silent, workshop)
     manifest.write_text((run(config, workshop).directory / "manifest.csv").read_text())
     made(workshop, config)
@@ -136,6 +141,6 @@ def test_one_byte_of_one_image_makes_again_exactly_what_reads_it(
     changed = composed(
         "dataset=folder", f"dataset.root={root}", *own, "evaluation.pixel=false", f"dataset.manifest={manifest}"
     )
-    later = Workshop(force=False)
+    later = Workshop(afresh=None)
     run(changed, later)
     assert made(later, changed) == again

@@ -74,7 +74,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
 ) -> None:
     good = tiny("logger=csv_wandb", "seed=1", "name=good", "tags=[one,two]", "evaluation.figures=true")
     bad = tiny("logger=csv_wandb", "seed=2", "name=bad")
-    outcome = run_experiment(Experiment(good, silent, Workshop(force=False)), companion=RunCompanion())
+    outcome = run_experiment(Experiment(good, silent, Workshop(afresh=None)), companion=RunCompanion("0123456789ab"))
 
     def fail(*_: object) -> None:
         raise RadarError("planted")
@@ -82,13 +82,13 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
     with monkeypatch.context() as patch:
         patch.setattr("radar.experiment.run.write_scores", fail)
         with pytest.raises(RadarError, match="planted"):
-            run_experiment(Experiment(bad, silent, Workshop(force=False)), companion=RunCompanion())
+            run_experiment(Experiment(bad, silent, Workshop(afresh=None)), companion=RunCompanion(None))
     root = Path(good.output_root)
     runs = {name: OfflineRun(next(root.glob(f"{name}-*"))) for name in ("good", "bad")}
     assert runs["good"].run.run_id != runs["bad"].run.run_id
     assert [runs[name].config["seed"] for name in ("good", "bad")] == [1, 2]
     assert runs["good"].config["unet"]["channels"] == good.unet.channels
-    assert runs["good"].run.run_group == "good"
+    assert runs["good"].run.run_group == "0123456789ab"  # of the sweep
     assert list(runs["good"].run.tags) == ["one", "two"]
     for name in ("good", "bad"):
         losses = [row for row in runs[name].history if "train_loss" in row]
@@ -107,7 +107,9 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
 
 
 def test_without_wandb_nothing_is_tracked_and_the_directory_is_complete(tiny: Callable[..., Config]) -> None:
-    outcome = run_experiment(Experiment(tiny("logger=csv"), silent, Workshop(force=False)), companion=RunCompanion())
+    outcome = run_experiment(
+        Experiment(tiny("logger=csv"), silent, Workshop(afresh=None)), companion=RunCompanion(None)
+    )
     assert not list(outcome.directory.rglob("*.wandb"))
     assert (outcome.directory / "history.csv").exists()
 
@@ -118,6 +120,6 @@ def test_a_nested_tree_becomes_slash_separated_keys() -> None:
 
 def test_no_settings_mean_no_tracking(tmp_path: Path) -> None:
     settings: WandbConfig | None = None
-    with tracking(settings, folder=tmp_path, name="n", identity="i", tags=[], config={}) as tracker:
+    with tracking(settings, folder=tmp_path, name="n", group=None, identity="i", tags=[], config={}) as tracker:
         tracker.log({"step": 1.0})
     assert list(tmp_path.iterdir()) == []

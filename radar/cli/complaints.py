@@ -1,0 +1,141 @@
+"""What Hydra and OmegaConf complain about, in one line that names the key and the fix."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from radar.cli.config_tree import config_folder, parse_overrides
+from radar.config import Config
+from radar.errors import ConfigError
+
+_NUMBERS = {"timestep": "value", "contamination": "value", "patch": "size"}  # the number behind a group's options
+_EXTRAS = {"hydra/launcher": "launchers", "hydra/sweeper": "search", "hydra/sweeper/sampler": "search"}
+
+
+def refuse_numbers_for_groups(overrides: Sequence[str]) -> None:
+    """A number where a group option is meant: Hydra answers that with a traceback."""
+    for text in overrides:
+        if "=" not in text and not text.startswith("~"):
+            raise ConfigError(
+                f"{text}: is neither a command (there are: data, status, cache) nor key=value; see radar --help"
+            )
+        try:
+            override = parse_overrides([text])[0]
+        except HydraException:
+            raise ConfigError(
+                f"{text}: cannot be read as key=value; quote special characters, as in 'key=\"a,b\"'"
+            ) from None
+        group = override.key_or_group
+        values = list(override.sweep_string_iterator()) if override.is_sweep_override() else [override.value()]
+        for value in values:
+            if (config_folder() / group).is_dir() and _is_number(str(value)):
+                raise ConfigError(_missing_option(group, str(value)))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def refuse_sweeps(overrides: Sequence[str]) -> None:
+    """Several values where one experiment is meant."""
+    for override in parse_overrides(overrides):
+        if override.is_sweep_override():
+            raise ConfigError(f"{override.input_line}: several values make a sweep; add -m, or quote a list as [a,b]")
+
+
+@contextmanager
+def one_line(overrides: Sequence[str]) -> Iterator[None]:
+    """Turn what Hydra and OmegaConf raise into one line that names the key and the fix."""
+    try:
+        yield
+    except YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        place = f"{where.name}, line {where.line + 1}" if where else "a config file"
+        raise ConfigError(f"{place}: {getattr(error, 'problem', error)}; mend the YAML") from None
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_message(error, overrides)) from None
+
+
+def _message(error: Exception, overrides: Sequence[str]) -> str:
+    text = f"{error}\n{error.__cause__}"
+    # an option of a group does not exist: Could not find 'timestep/1'
+    missing = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
+    if missing:
+        return _missing_option(missing[1].removeprefix("/"), missing[2])
+    unknown = re.search(r"Key '([^']+)' (?:is )?not in", text) or re.search(
+        r"Could not override '([^']+)'.*No match", text, re.S
+    )
+    if unknown:
+        return _unknown_key(unknown[1], overrides)
+    cause = error.__cause__ or error
+    full_key = getattr(cause, "full_key", None) or getattr(error, "full_key", None)
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    blamed = _blamed_override(text, overrides)
+    return ": ".join(part for part in (blamed or full_key, lines[0] if lines else type(error).__name__) if part)
+
+
+def _missing_option(group: str, option: str) -> str:
+    if group in _EXTRAS:
+        return f"{group}={option}: is not installed, or there is none; see pip install 'radar[{_EXTRAS[group]}]'"
+    options = sorted(
+        (file.stem for file in (config_folder() / group).glob("*.yaml") if not file.stem.startswith("_")), key=_natural
+    )
+    number = re.search(r"\d+", option)
+    if number:  # numbers that look alike are not near each other
+        near = [name for name in options if number[0] in re.findall(r"\d+", name)]
+    else:
+        near = difflib.get_close_matches(option, options, 1)
+    leaf = (
+        f", or set the value itself with {group}.{_NUMBERS[group]}={option}"
+        if group in _NUMBERS and _is_number(option)
+        else ""
+    )
+    advice = f"use {group}={near[0]}" if near else f"use one of {', '.join(options)}"
+    return f"{group}={option}: group {group} has no option {option}; {advice}{leaf}"
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sorts t5 before t10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _unknown_key(key: str, overrides: Sequence[str]) -> str:
+    """`key` may be the unknown part of a longer key; the override that has it is shown whole."""
+    written = {override: override.split("=", 1)[0].lstrip("+~") for override in overrides}
+    blamed = next((override for override, name in written.items() if key in (name, *name.split("."))), None)
+    wanted = written[blamed] if blamed else key
+    known = sorted(set(_leaf_keys(Config, "")))
+    same_leaf = [name for name in known if name.split(".")[-1] == wanted.split(".")[-1]]
+    near = same_leaf if len(same_leaf) == 1 else difflib.get_close_matches(wanted, known, 1)
+    advice = f"did you mean {near[0]}?" if near else "radar --cfg job lists all keys"
+    return f"{blamed or key}: no such key; {advice}"
+
+
+def _blamed_override(text: str, overrides: Sequence[str]) -> str | None:
+    for override in overrides:
+        key = override.split("=", 1)[0].lstrip("+~")
+        if key and re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.])", text):
+            return override
+    return None
+
+
+def _leaf_keys(section: Any, prefix: str) -> Iterator[str]:
+    for item in fields(section):
+        kind = item.default_factory
+        if is_dataclass(kind):
+            yield from _leaf_keys(kind, f"{prefix}{item.name}.")
+        else:
+            yield prefix + item.name

@@ -1,0 +1,37 @@
+"""Sharing out the GPUs of one machine between the processes of a sweep."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import gettempdir
+
+import torch
+
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def claim_device() -> None:
+    """Leave this process one GPU: a free one, or where there are more processes than GPUs, a shared one.
+
+    Has no effect on a process that has used a GPU before. A cluster's scheduler that shows a job one GPU has decided already.
+    """
+    count = torch.cuda.device_count()
+    if count > 1:
+        names = [name.strip() for name in os.environ.get(_VISIBLE, "").split(",") if name.strip()]
+        os.environ[_VISIBLE] = claimed(names or [str(number) for number in range(count)], Path(gettempdir()))
+
+
+def claimed(names: Sequence[str], folder: Path) -> str:
+    """The first of `names` that no living process holds, held from now on until this process ends."""
+    for name in names:
+        lock = os.open(folder / f"radar-gpu-{os.getuid()}-{name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+        else:
+            return name  # the lock stays open: the kernel frees it when the process ends
+    return names[os.getpid() % len(names)]
