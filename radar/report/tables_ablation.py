@@ -103,7 +103,7 @@ def _row(ablation: Ablation, value: Any, cell: Cell) -> list[Entry | str]:
         over_seeds(cell.values("image", name), runs=runs)
         for name in ("auroc", "f1", "precision", "recall", "false_positive_rate")
     ]
-    trained = [result for result in cell.results if result.metrics["network_trained_by_this_run"]]
+    trained = [result for result in cell.results if result.metrics["network"]["trained_by_this_run"]]
     shown = Entry(str(value), float(value)) if ablation.numeric else Entry(str(value))
     return [
         ablation.dataset,

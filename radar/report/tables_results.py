@@ -171,7 +171,7 @@ def cost_table(cells: Sequence[Cell]) -> Table:
     """Parameters, times and memory. Times of stages that a run took from the store say nothing and are left out."""
     rows: list[Sequence[Entry | str]] = []
     for cell in cells:
-        fresh = [result for result in cell.results if result.metrics["network_trained_by_this_run"]]
+        fresh = [result for result in cell.results if result.metrics["network"]["trained_by_this_run"]]
         runs = [result.name for result in fresh]
         per_image = [1000 * result.metrics["seconds"]["score"] / result.scored for result in fresh]
         rows.append(

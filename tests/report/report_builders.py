@@ -112,7 +112,7 @@ def metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray, defec
         "threshold": 1.0,
         "parameters": 1000,
         "seconds": {"training": 60.0 + scores[0], "score": 1.2, "metrics": 0.1, "validation": 0.5, "controls": 0.3},
-        "network_trained_by_this_run": True,
+        "network": {"trained_by_this_run": True, "attempts": 1},
         "peak_memory_mib": 500.0,
     }
 
