@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-all lint format bench wheel clean
+.PHONY: help install demo test test-slow test-all lint format bench tables wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,10 @@ format: $(READY)  ## let ruff format and mend
 bench: $(READY)  ## speed of this machine beside diffusers and MONAI, into outputs/benchmark.json (about five minutes)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python -m scripts.benchmark
+
+tables: $(READY)  ## tables of docs/results and README, figures and outputs/report/report.html, from the committed records
+	$(BIN)/python -m scripts.study_tables
+	$(BIN)/radar report docs/results/study --out outputs/report
 
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -211,11 +211,22 @@ class LoggerConfig:
 
 
 @dataclass
+class NoiseStatisticsConfig:
+    """How the noise hypothesis is measured, normal against anomalous test images."""
+
+    bins: int = _number(minimum=2)  # most bins of the histograms behind KL divergence and overlap
+    permutations: int = _number(minimum=1)  # of groups of images, behind each p value
+    thinning: int = _number(minimum=1)  # px between the pixels of the normality test, which takes them as independent
+    level: float = _number(above=0.0, below=1.0)  # at which the normality of an image's noise is rejected
+
+
+@dataclass
 class EvaluationConfig:
     """What is measured and drawn."""
 
     pixel: bool = MISSING  # pixel metrics, where masks exist
     aupro_limit: float = _number(above=0.0, maximum=1.0)  # largest false positive rate of AUPRO
+    noise: NoiseStatisticsConfig = _section(NoiseStatisticsConfig)
     panels: int = _number(minimum=0)  # images per kind in the panel figure
     figures: bool = MISSING
 
@@ -242,3 +253,16 @@ class Config:
     trainer: TrainerConfig = _section(TrainerConfig)
     logger: LoggerConfig = _section(LoggerConfig)
     evaluation: EvaluationConfig = _section(EvaluationConfig)
+
+
+@dataclass
+class ReportConfig:
+    """What a report assumes; no part of an experiment."""
+
+    seeds: Optional[int] = _number(minimum=1)  # that each cell should have; null: as many as the best-covered cell has
+    level: float = _number(above=0.0, below=1.0)  # of intervals
+    alpha: float = _number(above=0.0, below=1.0)  # of tests, after the correction for their number
+    resamples: int = _number(minimum=10)  # bootstrap, over groups of images
+    seed: int = _number(minimum=0)  # of the bootstrap
+    borderline: float = _number(minimum=0.0, maximum=1.0)  # share of the test images that the gallery calls borderline
+    vector: str = _choice("pdf", "svg")  # second format of every figure beside PNG

@@ -22,6 +22,8 @@ class Tracker(Protocol):
 
     def picture(self, name: str, path: Path) -> None: ...
 
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None: ...
+
 
 class NoTracker:
     """Tracks nothing."""
@@ -34,6 +36,9 @@ class NoTracker:
 
     def picture(self, name: str, path: Path) -> None:
         """Drop the picture."""
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Drop the table."""
 
 
 class WandbTracker:
@@ -55,6 +60,12 @@ class WandbTracker:
         import wandb  # noqa: PLC0415 - costs a second, and many runs do without
 
         self._run.log({name: wandb.Image(str(path))})
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Log a table."""
+        import wandb  # noqa: PLC0415 - as above
+
+        self._run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

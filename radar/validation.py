@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
@@ -22,12 +22,23 @@ from radar.method_rules import method_problems
 CONTROLS = ("mean_brightness", "raw_sobel", "untrained")
 
 
+Schema = TypeVar("Schema")
+
+
 def parse(composed: DictConfig) -> Config:
     """A typed, checked `Config`. Raises `ConfigError`, one line that names the key and the fix."""
+    config = parse_as(Config, composed)
+    for problem in _rule_problems(config):
+        raise ConfigError(problem)
+    return config
+
+
+def parse_as(schema: type[Schema], composed: DictConfig) -> Schema:
+    """A typed `schema` whose values are all set and in range, without rules between keys. Raises `ConfigError`."""
     try:
         # through plain values: a typed tree lets Hydra's +key=value add what the schema does not know
         plain = OmegaConf.to_container(composed, resolve=False)
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(plain)))
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(plain)))
     except MissingMandatoryValue as error:
         raise ConfigError(f"{error.full_key}: no value is set; give one with {error.full_key}=…") from None
     except InterpolationToMissingValueError as error:
@@ -37,10 +48,8 @@ def parse(composed: DictConfig) -> Config:
         raise ConfigError(f"{error.full_key}: no such key; radar --cfg job lists all keys") from None
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
-    assert isinstance(config, Config)
+    assert isinstance(config, schema)
     for problem in _range_problems(config, ""):
-        raise ConfigError(problem)
-    for problem in _rule_problems(config):
         raise ConfigError(problem)
     return config
 

@@ -1,8 +1,13 @@
 """Append finished runs to docs/results/runs.jsonl, and write the table of docs/results.md anew from that file.
 
     python -m scripts.record_runs outputs/grid-0123456789ab …
+    python -m scripts.record_runs --study docs/results/study outputs/grid-0123456789ab …
 
 Records are only ever added: a run that is recorded already, by fingerprint and git revision, is left as it is.
+
+With --study, each run becomes a compact record of its own in that folder instead, with the scores of every test image:
+what `radar report` and `make tables` read where the run directories are not at hand. It may be a sweep's: the folders of all
+run directories below a path are found.
 """
 
 from __future__ import annotations
@@ -18,6 +23,8 @@ from omegaconf import OmegaConf
 from radar.errors import RadarError
 from radar.experiment.run_directory import RunDirectory
 from radar.files import write_text
+from radar.report.stored import read_results, write_records
+from scripts.command_line import guarded
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 RECORDS = DOCS / "results" / "runs.jsonl"
@@ -87,14 +94,26 @@ def page_with_table(page: str, records: list[Record]) -> str:
     return f"{head}{BEGIN}\n\n{table(records)}\n\n{END}{tail}"
 
 
+def _study(folder: Path, runs: list[Path]) -> int:
+    written = write_records(folder, read_results(runs))
+    print(f"{len(written)} records in {folder}: {sum(path.stat().st_size for path in written) / 1e3:.0f} kB")
+    return 0
+
+
 def main() -> int:
     """Record the runs named on the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="*", type=Path, help="run directories; none: only write the table")
+    parser.add_argument(
+        "--study", type=Path, metavar="FOLDER", help="write compact records with scores into this folder"
+    )
+    parsed = parser.parse_args()
+    if parsed.study is not None:
+        return guarded(lambda: _study(parsed.study, parsed.runs))
     records = read_records()
     known = {(each["fingerprint"], each["environment"]["git_revision"]) for each in records}
     try:
-        for path in parser.parse_args().runs:
+        for path in parsed.runs:
             new = record(RunDirectory(path))
             identity = (new["fingerprint"], new["environment"]["git_revision"])
             if identity not in known:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from radar.config import NoiseStatisticsConfig
 from radar.data.dataset import Dataset, LoadedImages
 from radar.data.decoding import place_map
-from radar.data.sample import Sample
+from radar.data.sample import Sample, Split
+from radar.evaluation.data_measures import defect_measures, spectral_flatness
 from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
 from radar.evaluation.pixel_metrics import pixel_metrics_of
+from radar.evaluation.statistics_noise import feature_statistics, noise_statistics
 from radar.files import write_csv
 from radar.scoring.features import FEATURE_NAMES
 from radar.scoring.scorer import Scores
 
-SCORE_COLUMNS = ("path", "split", "label", "defect", "group", *FEATURE_NAMES, "score", "decision")
+DEFECT_COLUMNS = ("defect_area", "defect_contrast")
+SCORE_COLUMNS = ("path", "split", "label", "defect", "group", *FEATURE_NAMES, "score", "decision", *DEFECT_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,23 @@ def pixel_metrics(dataset: Dataset, test: Scored, aupro_limit: float) -> dict[st
     return pixel_metrics_of(_placed(dataset, test), aupro_limit).to_dict()
 
 
+def noise_hypothesis(
+    noise_maps: NDArray[np.float32], test: LoadedImages, settings: NoiseStatisticsConfig, seed: int
+) -> dict[str, Any]:
+    """Statistics of the test images' noise maps `(N, C, H, W)`, normal against anomalous."""
+    groups = [sample.group for sample in test.samples]
+    return noise_statistics(noise_maps, test.images.cpu().numpy(), test.labels, groups, settings=settings, seed=seed)
+
+
+def feature_hypothesis(test: Scored, settings: NoiseStatisticsConfig, seed: int) -> dict[str, Any]:
+    """The same distances for the features and the score."""
+    groups = [sample.group for sample in test.loaded.samples]
+    columns = {name: test.scores.features[:, column] for column, name in enumerate(FEATURE_NAMES)}
+    return feature_statistics(
+        {**columns, "score": test.scores.scores}, test.loaded.labels, groups, settings=settings, seed=seed
+    )
+
+
 def _auroc(labels: NDArray[np.int_], values: NDArray[np.float64]) -> float | None:
     return float(roc_auc_score(labels, values)) if len(np.unique(labels)) == 2 else None
 
@@ -64,8 +85,21 @@ def _placed(dataset: Dataset, test: Scored) -> Iterator[tuple[NDArray[np.float32
         yield anomaly_map, dataset.mask(sample) if sample.mask or not sample.label else None, sample.label
 
 
-def write_scores(path: Path, splits: Sequence[Scored]) -> None:
-    """`scores.csv`: one line per image of every split."""
+def data_measures(dataset: Dataset, loaded: Mapping[Split, LoadedImages]) -> dict[str, Any]:
+    """Spectral flatness of the training images, and area and contrast of each masked defect in the test set, by path."""
+    test, defects = loaded["test"], {}
+    for index, sample in enumerate(test.samples):
+        if sample.label and sample.mask:
+            picture = place_map(test.images[index].mean(dim=0).cpu().numpy(), test.frames[index])
+            measured = defect_measures(picture, dataset.mask(sample))
+            if measured is not None:
+                defects[sample.path] = asdict(measured)
+    flatness = spectral_flatness(loaded["train"].images.mean(dim=1).cpu().numpy())
+    return {"spectral_flatness": flatness, "defects": defects}
+
+
+def write_scores(path: Path, splits: Sequence[Scored], defects: Mapping[str, Mapping[str, float | None]]) -> None:
+    """`scores.csv`: one line per image of every split; the measures of `defects` by path, empty where there are none."""
 
     def row(sample: Sample, scores: Scores, index: int) -> list[Any]:
         features = [float(value) for value in scores.features[index]]
@@ -79,6 +113,7 @@ def write_scores(path: Path, splits: Sequence[Scored]) -> None:
             *features,
             float(scores.scores[index]),
             decision,
+            *(defects.get(sample.path, {}).get(name.removeprefix("defect_")) for name in DEFECT_COLUMNS),
         ]
 
     rows = [row(sample, each.scores, index) for each in splits for index, sample in enumerate(each.loaded.samples)]

@@ -24,7 +24,15 @@ from radar.experiment.clock import Clock
 from radar.experiment.environment import environment, peak_memory_mib
 from radar.experiment.fingerprint import fingerprint
 from radar.experiment.panels import chosen_panels, write_panels
-from radar.experiment.results import Scored, pixel_metrics, test_metrics, write_scores
+from radar.experiment.results import (
+    Scored,
+    data_measures,
+    feature_hypothesis,
+    noise_hypothesis,
+    pixel_metrics,
+    test_metrics,
+    write_scores,
+)
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.stages import StoredFit, StoredNetwork, StoredRecall, network_key, stored_json
 from radar.experiment.stored_model import History, image_channels, save_detector
@@ -113,6 +121,8 @@ class Experiment:
             yield f"features, {split}", self.recall.features_key(inputs, scoring, images)
         if self.config.evaluation.pixel:
             yield "pixel_metrics", self._pixel_key(method)
+        yield "noise_statistics", self._noise_key(method)
+        yield "data_measures", self.recall.data_measures_key(self.dataset.content_hash)
 
     def compute(self, publish: Callable[[Row], None]) -> dict[str, Any]:
         """All stages after the data; returns the metrics and leaves every other file."""
@@ -127,6 +137,10 @@ class Experiment:
             }
         with self.clock.stage("metrics"):
             metrics = self._metrics(method, scored["test"])
+        with self.clock.stage("validation"):
+            metrics["noise"] = self._noise_statistics(method, scored["test"])
+            measures = self._data_measures()
+            metrics["data"] = {"spectral_flatness": measures["spectral_flatness"]}
         with self.clock.stage("controls"):
             metrics["controls"] = {name: self._control(name) for name in config.method.controls}
         assert method.scorer is not None
@@ -138,7 +152,7 @@ class Experiment:
         # on held-out normals; what a search minimises
         metrics["validation_loss"] = history[-1].get("validation_loss") if history else None
         save_detector(self.directory.detector, detector)
-        write_scores(self.directory.scores, list(scored.values()))
+        write_scores(self.directory.scores, list(scored.values()), measures["defects"])
         if config.logger.csv and history:
             _write_history(self.directory.history, history)
         if config.evaluation.panels:
@@ -205,6 +219,31 @@ class Experiment:
             masks={"hash": self.dataset.masks_hash, "layout": self.config.dataset.layout},
             aupro_limit=self.config.evaluation.aupro_limit,
         )
+
+    def _noise_key(self, method: MapMethod) -> Key:
+        return self.recall.noise_statistics_key(
+            method.map_inputs(self.normals),
+            self.data.sets["test"],
+            manifest=self.dataset.manifest_hash,
+            settings=self.config.evaluation.noise,
+            seed=self.config.seed,
+        )
+
+    def _noise_statistics(self, method: MapMethod, test: Scored) -> dict[str, Any]:
+        """The noise hypothesis: predicted noise from the store, features and scores at once."""
+        settings, seed = self.config.evaluation.noise, self.config.seed
+
+        def make() -> dict[str, Any]:
+            noise_maps = method.noise_maps(self.data.sets["test"], self.report)
+            return noise_hypothesis(noise_maps.cpu().numpy(), test.loaded, settings, seed)
+
+        statistics: dict[str, Any] = stored_json(self.store, self._noise_key(method), make)
+        return {**statistics, "features": feature_hypothesis(test, settings, seed)}
+
+    def _data_measures(self) -> dict[str, Any]:
+        key = self.recall.data_measures_key(self.dataset.content_hash)
+        measures: dict[str, Any] = stored_json(self.store, key, lambda: data_measures(self.dataset, self.data.loaded))
+        return measures
 
     def _control(self, name: str) -> dict[str, Any]:
         control = build_control(name, self.config, self.recall, self.device)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from radar.config import Config, ScoringConfig, TrainingConfig
+from radar.config import Config, NoiseStatisticsConfig, ScoringConfig, TrainingConfig
 from radar.config_method import SimplexConfig
 from radar.diffusion.build import NoisePredictor
 from radar.diffusion.module import DiffusionModule, gaussian
@@ -101,6 +101,19 @@ class StoredRecall:
         read = {**_edges(scoring), "smoothing": scoring.smoothing}
         maps = self.noise_maps_key(inputs, images).fingerprint
         return Key("pixel_metrics", {"noise_maps": maps, "scoring": read, "masks": masks, "aupro_limit": aupro_limit})
+
+    def noise_statistics_key(
+        self, inputs: Inputs, images: ImageSet, *, manifest: str, settings: NoiseStatisticsConfig, seed: int
+    ) -> Key:
+        """What the statistics of the noise maps depend on: maps, images, their labels and groups."""
+        maps = self.noise_maps_key(inputs, images).fingerprint
+        return Key(
+            "noise_statistics", {"noise_maps": maps, "manifest": manifest, "settings": asdict(settings), "seed": seed}
+        )
+
+    def data_measures_key(self, content_hash: str) -> Key:
+        """What the measures of the data set itself depend on: its content, masks included, and how images are read."""
+        return Key("data_measures", {"content": content_hash, "image": self.common["image"]})
 
     def noise_maps(
         self, inputs: Inputs, images: ImageSet, fit: Callable[[], object], make: Callable[[], Tensor]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 
@@ -9,6 +11,8 @@ from radar.config import Config
 from radar.experiment.run_directory import RunDirectory
 from radar.report.run_figures import draw_run
 from radar.tracking import Tracker, tracking
+
+_TEXT = ("path", "split", "defect", "group")  # columns of scores.csv that hold no numbers
 
 
 class RunCompanion:
@@ -18,7 +22,8 @@ class RunCompanion:
         self.sweep = sweep
 
     def tracking(self, config: Config, run: RunDirectory, fingerprint: str) -> AbstractContextManager[Tracker]:
-        """One tracked run, named like the directory."""
+        """One tracked run, named like the directory; its config has the run's environment beside the experiment's keys."""
+        environment = {**json.loads(run.environment.read_text()), "fingerprint": fingerprint}
         return tracking(
             config.logger.wandb,
             folder=run.path,
@@ -26,10 +31,22 @@ class RunCompanion:
             group=self.sweep,
             identity=fingerprint[:16],
             tags=config.tags,
-            config=asdict(config),
+            config={**asdict(config), "environment": environment},
         )
 
     def draw(self, run: RunDirectory, tracker: Tracker) -> None:
-        """Draw the run's figures and mirror them."""
+        """Draw the run's figures and mirror them, with what the run says of every test image."""
         for name, path in draw_run(run).items():
             tracker.picture(name, path)
+        with run.scores.open(newline="") as file:
+            columns, *rows = csv.reader(file)
+        split = columns.index("split")
+        tracker.table("test_images", columns, [_values(columns, row) for row in rows if row[split] == "test"])
+
+
+def _values(columns: list[str], row: list[str]) -> list[str | float | None]:
+    """A line of scores.csv with its numbers as numbers."""
+    return [
+        value if column in _TEXT else float(value) if value else None
+        for column, value in zip(columns, row, strict=True)
+    ]

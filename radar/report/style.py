@@ -6,6 +6,8 @@ a figure also reads in grey. Sizes are set on the artists: matplotlib's global s
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -44,6 +46,16 @@ ANOMALOUS_COLOUR = VERMILION
 DEFECT_COLOURS = (VERMILION, ORANGE, "#CC79A7", "#009E73", "#56B4E9", BLACK, "#7F3C00")
 DEFECT_MARKERS = ("^", "s", "D", "v", "X", "P", "*", "p", "<", ">", "h")
 
+Line = tuple[str, Any, str]
+"""Colour, dashes and marker."""
+
+# of the first, second, … line of a figure: they differ in all three, and in lightness
+LINES: tuple[Line, ...] = (
+    (BLUE, "-", "o"), (VERMILION, "--", "s"), ("#009E73", "-.", "^"), ("#CC79A7", ":", "D"), (BLACK, (0, (5, 1)), "v"),
+    (ORANGE, (0, (3, 1, 1, 1)), "P"), ("#56B4E9", (0, (1, 1)), "X"), (GREY, (0, (8, 2)), "*"),
+)  # fmt: skip
+BAND_OPACITY = 0.18  # of the band of an interval
+
 INPUT_COLOUR_MAP = "gray"
 NOISE_COLOUR_MAP = "gray"
 ANOMALY_COLOUR_MAP = "cividis"
@@ -54,6 +66,11 @@ BOUNDARY_GRID = 240  # points per side on which a detector is evaluated to draw 
 VIEW_MARGIN = 0.06  # of the data's span, left free around a scatter
 LOGARITHMIC_SPAN = 4.0  # positive values whose largest is more than this times the smallest get a log axis
 BIN_RANGE = (8, 40)  # fewest and most bins of a histogram
+
+
+def line(index: int) -> Line:
+    """How the line number `index` of a figure looks; they repeat after the last."""
+    return LINES[index % len(LINES)]
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -33,7 +33,9 @@ def made(workshop: Workshop, config: Config) -> Counter[str]:
     return counted
 
 
-FIRST = {"network": 1, "noise_maps": 6, "features": 6, "pixel_metrics": 2}  # of RADAR and of raw_sobel, in three splits
+# of RADAR and of raw_sobel, in three splits; noise statistics are of RADAR alone, data measures of no method
+FIRST = {"network": 1, "noise_maps": 6, "features": 6, "pixel_metrics": 2, "noise_statistics": 1, "data_measures": 1}
+WHOLE = {"noise_statistics": 1, "data_measures": 1}  # read labels, groups and masks of all splits' manifest
 
 
 @pytest.mark.parametrize(
@@ -47,14 +49,21 @@ FIRST = {"network": 1, "noise_maps": 6, "features": 6, "pixel_metrics": 2}  # of
         ("name=other", {}),
         ("trainer.workers=1", {}),
         ("evaluation.aupro_limit=0.2", {"pixel_metrics": 2}),
+        ("evaluation.noise.bins=8", {"noise_statistics": 1}),
         ("scoring.smoothing=1.0", {"pixel_metrics": 2}),
         ("scoring.window=7", {"features": 6}),
         ("scoring.blur.sigma=2.0", {"features": 6, "pixel_metrics": 2}),
-        ("timestep=t50", {"noise_maps": 3, "features": 3, "pixel_metrics": 1}),
-        ("scoring.stride=14", {"noise_maps": 3, "features": 3, "pixel_metrics": 1}),
-        ("seed=1", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1}),
-        ("training.max_steps=8", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1}),
-        ("unet.embedding=16", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1}),
+        ("timestep=t50", {"noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}),
+        ("scoring.stride=14", {"noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}),
+        ("seed=1", {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}),
+        (
+            "training.max_steps=8",
+            {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1},
+        ),
+        (
+            "unet.embedding=16",
+            {"network": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1},
+        ),
         ("dataset.image.resize=box", {"network": 1, **{stage: FIRST[stage] for stage in list(FIRST)[1:]}}),
     ],
 )
@@ -80,7 +89,7 @@ def test_a_new_version_makes_a_stage_and_what_follows_it_again(tiny: Tiny, monke
     monkeypatch.setitem(fingerprint.VERSIONS, "noise_maps", 99)
     later = Workshop(afresh=None)
     run(tiny(), later)
-    assert made(later, tiny()) == {"noise_maps": 6, "features": 6, "pixel_metrics": 2}
+    assert made(later, tiny()) == {"noise_maps": 6, "features": 6, "pixel_metrics": 2, "noise_statistics": 1}
 
 
 def test_force_makes_every_stage_again_once_for_a_whole_sweep(tiny: Tiny) -> None:
@@ -104,10 +113,13 @@ def parts(root: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("split", "again"),
-    [
-        ("train", {"network": 1, "noise_maps": 4, "features": 4}),  # three of RADAR, and that split of raw_sobel
-        ("validation", {"network": 1, "noise_maps": 4, "features": 4}),
-        ("test", {"noise_maps": 2, "features": 2}),
+    [  # and what reads the whole manifest
+        (
+            "train",
+            {"network": 1, "noise_maps": 4, "features": 4, **WHOLE},
+        ),  # three of RADAR, and that split of raw_sobel
+        ("validation", {"network": 1, "noise_maps": 4, "features": 4, **WHOLE}),
+        ("test", {"noise_maps": 2, "features": 2, **WHOLE}),
     ],
 )
 def test_one_byte_of_one_image_makes_again_exactly_what_reads_it(

@@ -95,6 +95,14 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
         assert [row["step"] for row in losses] == [4, 8, 12]
     assert runs["good"].summary["image/auroc"] == outcome.metrics["image"]["auroc"]
     assert {"feature_scatter/path", "loss/path", "panels/path"} <= {key for row in runs["good"].history for key in row}
+    environment = json.loads((outcome.directory / "environment.json").read_text())
+    assert runs["good"].config["environment"]["data_manifest_hash"] == environment["data_manifest_hash"]
+    assert len(runs["good"].config["environment"]["fingerprint"]) == 40
+    assert runs["good"].summary["noise/pixels/ks"] == outcome.metrics["noise"]["pixels"]["ks"]
+    (table,) = outcome.directory.rglob("test_images*.table.json")
+    content = json.loads(table.read_text())
+    assert len(content["data"]) == outcome.metrics["image"]["normal"] + outcome.metrics["image"]["anomalous"]
+    assert isinstance(content["data"][0][content["columns"].index("score")], float)
     assert (runs["good"].exit_code, runs["bad"].exit_code) == (0, 1)
 
 

@@ -1,0 +1,48 @@
+"""`radar compare`: what tells runs apart, and what that did to the numbers."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table as Printed
+
+from radar.cli.report import report_settings
+from radar.errors import RunError
+from radar.report.comparison import comparison_tables
+from radar.report.stored import read_results
+from radar.report.tables import Table, markdown
+
+
+def compare(arguments: Sequence[str]) -> int:
+    """Run `radar compare`; returns the exit code."""
+    parser = argparse.ArgumentParser("radar compare", description="What differs in config, data, versions and numbers.")
+    parser.add_argument("runs", nargs="+", type=str, help="run directories or records; key=value of conf/report")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown")
+    parsed = parser.parse_intermixed_args(arguments)
+    overrides = [each for each in parsed.runs if "=" in each]
+    results = [read_results([Path(each)])[0] for each in parsed.runs if each not in overrides]
+    if len(results) < 2:
+        raise RunError("radar compare: one run has nothing to be compared with; name two or more")
+    console = Console()
+    for each in comparison_tables(results, report_settings(overrides)):
+        if parsed.markdown:
+            print(markdown(each))
+        else:
+            console.print(_printed(each))
+    return 0
+
+
+def _printed(content: Table) -> Printed:
+    printed = Printed(
+        title=content.title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0),
+        caption="\n".join(content.notes) or None, caption_justify="left",
+    )  # fmt: skip
+    for column, heading in enumerate(content.headings):
+        printed.add_column(heading, overflow="fold", justify="right" if column in content.numeric else "left")
+    for row in content.rows:
+        printed.add_row(*(entry.text for entry in row))
+    return printed

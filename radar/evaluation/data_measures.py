@@ -1,0 +1,47 @@
+"""How hard a data set is, whatever the method: size and contrast of each defect, and how structured the texture is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class DefectMeasures:
+    """`area` is the defect's share of the image, in (0, 1]; `contrast` the distance of its mean brightness from that of the
+    rest, in standard deviations of the rest: a defect that only changes the texture has little. None where that is undefined.
+    """
+
+    area: float
+    contrast: float | None
+
+
+def defect_measures(image: Floats, mask: NDArray[np.bool_]) -> DefectMeasures | None:
+    """Measure the defect under `mask` (H, W) of a grey `image` (H, W); None for an empty mask."""
+    if not mask.any():
+        return None
+    inside, outside = image[mask].astype(np.float64), image[~mask].astype(np.float64)
+    spread = float(outside.std()) if outside.size else 0.0
+    contrast = float(abs(inside.mean() - outside.mean())) / spread if spread > 0 else None
+    return DefectMeasures(float(mask.mean()), contrast)
+
+
+def spectral_flatness(images: Floats) -> float:
+    """Geometric over arithmetic mean of the power spectrum of images (N, H, W), averaged over them: in [0, 1].
+
+    1 is white noise, 0 a pattern of few frequencies. Each image loses its mean and fades out at its borders (Hann), which
+    would count as frequencies otherwise; 0 for constant images.
+    """
+    values = np.asarray(images, dtype=np.float64)
+    height, width = values.shape[-2:]
+    window = np.outer(np.hanning(height), np.hanning(width))
+    centred = (values - values.mean(axis=(1, 2), keepdims=True)) * window
+    power = (np.abs(np.fft.fft2(centred)) ** 2).mean(axis=0).ravel()[1:]
+    if power.max() == 0:
+        return 0.0
+    floor = np.finfo(np.float64).eps * power.max()
+    return float(np.exp(np.log(np.maximum(power, floor)).mean()) / power.mean())

@@ -1,0 +1,86 @@
+"""How far two samples of numbers lie apart: Kolmogorov–Smirnov, Wasserstein, Kullback–Leibler, overlap, AUROC."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import isqrt
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import ks_2samp, rankdata, wasserstein_distance
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+KL_ESTIMATOR = "histogram of equal-probability bins of the pooled sample, half a count added to each bin; in nats"
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """Distances between a normal and an anomalous sample.
+
+    `ks` in [0, 1] is the largest difference of the two distribution functions; `wasserstein` the first-order distance in
+    the values' unit; the two `kl` are the Kullback–Leibler divergences in nats by `KL_ESTIMATOR`; `overlap` in [0, 1] is
+    the shared probability in the same `bins`; `auroc` the probability that an anomalous value exceeds a normal one.
+    """
+
+    ks: float
+    wasserstein: float
+    kl_anomalous_from_normal: float
+    kl_normal_from_anomalous: float
+    overlap: float
+    auroc: float
+    bins: int
+
+    def to_dict(self) -> dict[str, float]:
+        """Every measure under its name, as `metrics.json` holds it."""
+        return asdict(self)
+
+
+def separation(normal: ArrayLike, anomalous: ArrayLike, most_bins: int) -> Separation:
+    """Measure two non-empty samples. At most `most_bins` bins are used, and no more than the root of the number of values."""
+    first, second = np.asarray(normal, dtype=np.float64).ravel(), np.asarray(anomalous, dtype=np.float64).ravel()
+    edges = pooled_edges(np.concatenate([first, second]), most_bins)
+    counts = np.stack([binned(first, edges), binned(second, edges)])
+    return Separation(
+        ks=float(ks_2samp(first, second, method="asymp").statistic),
+        wasserstein=float(wasserstein_distance(first, second)),
+        kl_anomalous_from_normal=kl_divergence(counts[1], counts[0]),
+        kl_normal_from_anomalous=kl_divergence(counts[0], counts[1]),
+        overlap=overlap_coefficient(counts[0], counts[1]),
+        auroc=exceedance(first, second),
+        bins=counts.shape[1],
+    )
+
+
+def pooled_edges(values: Floats, most_bins: int) -> Floats:
+    """Inner edges of bins that hold about equal shares of `values` (N,); fewer where values repeat."""
+    bins = max(1, min(most_bins, isqrt(values.size)))
+    edges: Floats = np.unique(np.quantile(values, np.arange(1, bins) / bins))
+    return edges
+
+
+def binned(values: Floats, edges: Floats) -> Floats:
+    """Counts of `values` in the `len(edges) + 1` bins between `edges`, the outer ones open."""
+    places = np.searchsorted(edges, values, side="right")
+    return np.bincount(places, minlength=edges.size + 1).astype(np.float64)
+
+
+def kl_divergence(counts: ArrayLike, reference: ArrayLike) -> float:
+    """KL(counts ‖ reference) in nats of two histograms over the same bins, half a count added to each bin of both."""
+    first, second = (np.asarray(each, dtype=np.float64) + 0.5 for each in (counts, reference))
+    first, second = first / first.sum(), second / second.sum()
+    return float(np.sum(first * np.log(first / second)))
+
+
+def overlap_coefficient(first: ArrayLike, second: ArrayLike) -> float:
+    """Σ min(p, q) of two histograms over the same bins, each of any total: 0 apart, 1 the same."""
+    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    return float(np.minimum(one / one.sum(), other / other.sum()).sum())
+
+
+def exceedance(normal: Floats, anomalous: Floats) -> float:
+    """P(anomalous > normal) + P(equal) / 2: the AUROC, as an effect size."""
+    ranks = rankdata(np.concatenate([normal, anomalous]))
+    count = anomalous.size
+    return float((ranks[normal.size :].sum() - count * (count + 1) / 2) / (count * normal.size))

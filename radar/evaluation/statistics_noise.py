@@ -1,0 +1,156 @@
+"""The noise hypothesis, measured: predicted noise looks Gaussian on normal images and has structure on anomalous ones.
+
+Neighbouring pixels depend on each other, so pixels are pooled for distances only; every p value permutes whole groups of
+images between the two labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
+from scipy.stats import kurtosis, normaltest, skew
+
+from radar.config import NoiseStatisticsConfig
+from radar.evaluation.statistics_distributions import KL_ESTIMATOR, binned, pooled_edges, separation
+from radar.evaluation.statistics_resampling import Units, ks_permutation_p, one_hot_ranks
+
+Floats = NDArray[np.float64]
+MOMENTS = ("mean", "standard_deviation", "skewness", "excess_kurtosis")
+_PERMUTED_BINS = 500  # of pooled pixels, for the permutation test alone: KS to within 1 / 500
+
+
+def noise_statistics(
+    noise_maps: NDArray[np.float32],
+    images: NDArray[np.float32],
+    labels: ArrayLike,
+    groups: Sequence[str],
+    *,
+    settings: NoiseStatisticsConfig,
+    seed: int,
+) -> dict[str, Any]:
+    """Compare the noise predicted for normal and for anomalous images.
+
+    `noise_maps` and `images` (N, C, H, W), `labels` (N,) 0 / 1, `groups` (N,). Every entry under `normal` or `anomalous` is a
+    mean over that kind's images; `None` stands for a kind without images and for comparisons with it.
+    """
+    compare = _Comparison(labels, groups, settings, seed)
+    truth, units = compare.truth, compare.units
+    per_image = _per_image(noise_maps, images, settings)
+
+    def compared(name: str) -> dict[str, Any]:
+        values = per_image[name]
+        return {**_means(values, truth), "difference": _difference(values, truth), **compare.values(values)}
+
+    return {
+        "images": _both(lambda kind: int(kind.sum()), truth),
+        "groups": _both(lambda kind: int(np.unique(units.of_image[kind]).size), truth),
+        "kl_estimator": KL_ESTIMATOR,
+        "permutations": settings.permutations,
+        "pixels": compare.pixels(noise_maps),
+        "moments": {name: _means(per_image[name], truth) for name in MOMENTS},
+        "normality": {
+            "thinning_px": settings.thinning,
+            "rejected_share": _means(per_image["rejected"], truth),
+            "distance_from_gaussian": compared("distance_from_gaussian"),
+        },
+        "l2_norm": compared("l2_norm"),
+        "image_correlation": compared("image_correlation"),
+    }
+
+
+def feature_statistics(
+    columns: dict[str, Floats], labels: ArrayLike, groups: Sequence[str], *, settings: NoiseStatisticsConfig, seed: int
+) -> dict[str, Any]:
+    """The same comparison for numbers of one per image, by name, each (N,)."""
+    compare = _Comparison(labels, groups, settings, seed)
+    return {name: compare.values(values) for name, values in columns.items()}
+
+
+class _Comparison:
+    """Normal against anomalous: distances, each with a p value by permutation of groups. Empty where one kind is absent."""
+
+    def __init__(self, labels: ArrayLike, groups: Sequence[str], settings: NoiseStatisticsConfig, seed: int) -> None:
+        self.truth = np.asarray(labels).astype(np.bool_)
+        self.units = Units.of(self.truth, groups)
+        self._settings = settings
+        self._random = np.random.default_rng(seed)
+
+    def values(self, values: Floats) -> dict[str, float]:
+        """Compare one number per image (N,)."""
+        return self._measured(values, one_hot_ranks(values)) if self._both_kinds() else {}
+
+    def pixels(self, noise_maps: NDArray[np.float32]) -> dict[str, float]:
+        """Compare all pixels of maps (N, C, H, W)."""
+        if not self._both_kinds():
+            return {}
+        values = noise_maps.reshape(len(noise_maps), -1).astype(np.float64)
+        edges = pooled_edges(values.ravel(), _PERMUTED_BINS)
+        return self._measured(values, np.stack([binned(each, edges) for each in values]))
+
+    def _both_kinds(self) -> bool:
+        return bool(self.truth.any() and not self.truth.all())
+
+    def _measured(self, values: Floats, counts: Floats) -> dict[str, float]:
+        measured = separation(values[~self.truth], values[self.truth], self._settings.bins)
+        p_value = ks_permutation_p(counts, self.units, self._settings.permutations, self._random)
+        return {**measured.to_dict(), "p_value": p_value}
+
+
+def _per_image(
+    noise_maps: NDArray[np.float32], images: NDArray[np.float32], settings: NoiseStatisticsConfig
+) -> dict[str, Floats]:
+    rows = [_one_image(*pair, settings) for pair in zip(noise_maps, images, strict=True)]
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _one_image(
+    noise_map: NDArray[np.float32], image: NDArray[np.float32], settings: NoiseStatisticsConfig
+) -> dict[str, float]:
+    """Numbers of one noise map (C, H, W). A constant map has no shape: its skewness, kurtosis and correlation count as 0."""
+    values = noise_map.ravel().astype(np.float64)
+    mean, deviation = float(values.mean()), float(values.std())
+    flat = deviation == 0
+    step = settings.thinning
+    thinned = noise_map[:, ::step, ::step].ravel().astype(np.float64)
+    return {
+        "mean": mean,
+        "standard_deviation": deviation,
+        "skewness": 0.0 if flat else float(skew(values)),
+        "excess_kurtosis": 0.0 if flat else float(kurtosis(values)),
+        "distance_from_gaussian": distance_from_gaussian(values),
+        "rejected": float(flat or normaltest(thinned).pvalue < settings.level),
+        "l2_norm": float(np.linalg.norm(values)),
+        "image_correlation": 0.0 if flat else _correlation(values, image.ravel().astype(np.float64)),
+    }
+
+
+def distance_from_gaussian(values: Floats) -> float:
+    """Kolmogorov–Smirnov distance between `values` (N,), brought to mean 0 and deviation 1, and N(0, 1): Lilliefors' statistic."""
+    deviation = values.std()
+    ordered = ndtr(np.sort((values - values.mean()) / (deviation or 1.0)))
+    steps = np.arange(values.size + 1) / values.size
+    return float(max((steps[1:] - ordered).max(), (ordered - steps[:-1]).max()))
+
+
+def _correlation(first: Floats, second: Floats) -> float:
+    """Size of Pearson's correlation; 0 for a constant image."""
+    one, other = first - first.mean(), second - second.mean()
+    size = np.linalg.norm(one) * np.linalg.norm(other)
+    return float(abs(one @ other) / size) if size > 0 else 0.0
+
+
+def _both(measure: Any, truth: NDArray[np.bool_]) -> dict[str, Any]:
+    return {"normal": measure(~truth), "anomalous": measure(truth)}
+
+
+def _means(values: Floats, truth: NDArray[np.bool_]) -> dict[str, float | None]:
+    return _both(lambda kind: float(values[kind].mean()) if kind.any() else None, truth)
+
+
+def _difference(values: Floats, truth: NDArray[np.bool_]) -> float | None:
+    """Mean of the anomalous minus mean of the normal."""
+    return None if truth.all() or not truth.any() else float(values[truth].mean() - values[~truth].mean())

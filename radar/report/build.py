@@ -1,0 +1,136 @@
+"""A whole report: every table and figure that the results at hand allow."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from radar.config import ReportConfig
+from radar.files import write_text
+from radar.report.cells import Cell, by_dataset, cells, main_cells
+from radar.report.figures import save_figure
+from radar.report.figures_curves import precision_recall_figure, roc_figure
+from radar.report.figures_features import feature_histograms, feature_scatter
+from radar.report.figures_study import cost_figure, critical_difference_figure, regime_figure, sensitivity_figure
+from radar.report.gallery import qualitative_figure
+from radar.report.stored import Result
+from radar.report.tables import Table, csv_text, latex, latex_document, markdown
+from radar.report.tables_ablation import Ablation, ablation_tables, ablations
+from radar.report.tables_regime import regime_table, regimes
+from radar.report.tables_results import cost_table, defect_table, main_table, provenance_table, published_table
+from radar.report.tables_statistics import moments_table, noise_table, pair_table, pairs, rank_table, rankings
+
+_FEATURES = ("global L2 norm of the filtered noise map", "largest local L2 norm")
+TABLES_PAGE = "tables.md"
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What `results` say. Methods are compared by one setting each; the other settings are points of ablations."""
+
+    results: Sequence[Result]
+    settings: ReportConfig
+
+    @cached_property
+    def all_cells(self) -> list[Cell]:
+        """Every method and setting on every data set."""
+        return cells(self.results, self.settings.seeds)
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """One setting of each method."""
+        return main_cells(self.all_cells)
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        """All tables, in the order of the page."""
+        chosen, settings = self.cells, self.settings
+        compared, ranked = pairs(chosen, settings), rankings(chosen, settings.alpha)
+        return [
+            main_table(chosen),
+            published_table(),
+            *([pair_table(compared, settings)] if compared else []),
+            *([rank_table(ranked, settings.alpha)] if ranked else []),
+            *ablation_tables(self.results, settings.seeds),
+            defect_table(chosen),
+            regime_table(regimes(chosen)),
+            noise_table(self.all_cells),
+            moments_table(self.all_cells),
+            cost_table(self.all_cells),
+            provenance_table(self.all_cells),
+        ]
+
+    def figures(self) -> Iterator[tuple[str, str, Figure]]:
+        """Name, title and figure, made one by one."""
+        settings = self.settings
+        yield "cost", "Cost against quality", cost_figure(self.cells)
+        for ranking in rankings(self.cells, settings.alpha):
+            title = f"Ranks by {ranking.measure}"
+            yield f"ranks_{ranking.measure.lower()}", title, critical_difference_figure(ranking, settings.alpha)
+        by_key: dict[str, list[Ablation]] = defaultdict(list)
+        for each in ablations(self.results, settings.seeds):
+            by_key[each.key].append(each)
+        for key, series in by_key.items():
+            yield f"sensitivity_{key.replace('.', '_')}", f"Sensitivity to {key}", sensitivity_figure(key, series)
+        yield "regime", "Regime map", regime_figure(regimes(self.cells))
+        for dataset, members in by_dataset(self.cells).items():
+            yield from self._of_dataset(dataset, members)
+
+    def _of_dataset(self, dataset: str, members: Sequence[Cell]) -> Iterator[tuple[str, str, Figure]]:
+        if 0 < members[0].one.labels.mean() < 1:
+            yield f"roc_{dataset}", f"{dataset}: ROC", roc_figure(members, self.settings)
+            precision = precision_recall_figure(members, self.settings)
+            yield f"precision_recall_{dataset}", f"{dataset}: precision and recall", precision
+        for number, cell in enumerate(members):
+            one, name = cell.one, f"{dataset}_{number}"
+            title = f"{dataset}, {cell.method}, seed {one.seed}"
+            histograms = feature_histograms(one.features, one.labels, _FEATURES)
+            yield f"histograms_{name}", f"{title}: histograms", histograms
+            scatter = feature_scatter(
+                one.features,
+                labels=one.labels,
+                defects=[image.defect for image in one.images],
+                splits=["test"] * len(one.images),
+                axis_labels=_FEATURES,
+                boundary=None,
+            )
+            yield f"scatter_{name}", f"{title}: features", scatter
+        grid = qualitative_figure(members)
+        if grid is not None:
+            yield f"qualitative_{dataset}", f"{dataset}: the same images under every method", grid
+
+
+def table_files(report: Report) -> dict[str, str]:
+    """Texts by file name: each table as Markdown, LaTeX and CSV, and all of them in one page and one document."""
+    files = {TABLES_PAGE: "\n\n".join(markdown(each).rstrip() for each in report.tables) + "\n"}
+    files["tables.tex"] = latex_document(report.tables)
+    for each in report.tables:
+        files |= {
+            f"{each.name}.md": markdown(each),
+            f"{each.name}.tex": latex(each),
+            f"{each.name}.csv": csv_text(each),
+        }
+    return files
+
+
+def write_tables(report: Report, folder: Path) -> list[Path]:
+    """Write the table files into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in table_files(report).items():
+        write_text(folder / name, text)
+    return [folder / name for name in table_files(report)]
+
+
+def write_figures(report: Report, folder: Path) -> list[tuple[str, Path]]:
+    """Draw every figure into `folder`, as PNG and in the vector format; returns titles and PNG files."""
+    drawn = []
+    for name, title, figure in report.figures():
+        save_figure(figure, folder / f"{name}.{report.settings.vector}")
+        save_figure(figure, folder / f"{name}.png")
+        drawn.append((title, folder / f"{name}.png"))
+    return drawn

@@ -1,0 +1,150 @@
+"""Cells: all seeds of one method on one data set, with marks where they are fewer than asked or on other data."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from radar.report.settings import family, method_names, settings
+from radar.report.stored import Result
+
+FEWER, OTHER_DATA, LEFT_OUT, MODIFIED = "†", "‡", "§", "¶"
+MARKS = {
+    FEWER: "fewer seeds than asked",
+    OTHER_DATA: "measured on other data than the other methods of this data set: not comparable with them",
+    LEFT_OUT: "some runs of this cell read other data and are left out",
+    MODIFIED: "some runs come from a working tree with changes that no revision holds",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """The runs of one method on one data set, by seed."""
+
+    dataset: str
+    method: str
+    results: tuple[Result, ...]
+    marks: str
+
+    @property
+    def one(self) -> Result:
+        """The run of the first seed."""
+        return self.results[0]
+
+    def values(self, *path: str) -> list[float]:
+        """The metric at `path` in each run that has it."""
+        found = [at(result.metrics, *path) for result in self.results]
+        return [float(value) for value in found if value is not None]
+
+
+def at(tree: Any, *path: str) -> Any:
+    """The value at `path` of nested dictionaries; None where there is none."""
+    for key in path:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
+
+
+def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
+    """Cells by data set and method. `seeds` are asked of each; None: as many as the best-covered cell has.
+
+    Runs on several versions of the data are never averaged: those on the version that most runs read count, and the
+    mark says that others were left out.
+    """
+    names = method_names(results)
+    grouped: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    for result in results:
+        grouped[result.dataset, names[result.name]].append(result)
+    reference = _reference(results)
+    chosen = {key: _on_one_data(group, reference[key[0]]) for key, group in grouped.items()}
+    asked = seeds or max(len(group) for group in chosen.values())
+    return [
+        Cell(dataset, method, group, _marks(group, grouped[dataset, method], reference[dataset], asked))
+        for (dataset, method), group in sorted(chosen.items())
+    ]
+
+
+def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:
+    """One cell per family and data set, for tables that compare methods; the others are points of ablations.
+
+    It is the setting that most data sets have, of those the one with most runs; on a data set without it, the one with most runs.
+    """
+    families: dict[str, list[Cell]] = defaultdict(list)
+    for cell in all_cells:
+        families[family(cell.one)].append(cell)
+    chosen = []
+    for name, members in families.items():
+        coverage = Counter(cell.method for cell in members)
+        runs = Counter(dict.fromkeys(coverage, 0))
+        for cell in members:
+            runs[cell.method] += len(cell.results)
+        base = max(coverage, key=lambda method: (coverage[method], runs[method], method))
+        for group in by_dataset(members).values():
+            best = max(group, key=lambda cell: (cell.method == base, len(cell.results), cell.method))
+            chosen.append(replace(best, method=name) if best.method == base else best)
+    return sorted(chosen, key=lambda cell: (cell.dataset, cell.method))
+
+
+def _reference(results: Sequence[Result]) -> dict[str, str]:
+    """The test data that most runs on each data set read; of equally many, the later."""
+    votes: dict[str, Counter[str]] = defaultdict(Counter)
+    for result in sorted(results, key=lambda result: result.ended, reverse=True):
+        votes[result.dataset][result.test_data] += 1
+    return {dataset: counter.most_common(1)[0][0] for dataset, counter in votes.items()}
+
+
+def _on_one_data(group: Sequence[Result], reference: str) -> tuple[Result, ...]:
+    """The group's runs on one version of the data, one for each seed: the latest."""
+    test = reference if any(result.test_data == reference for result in group) else group[0].test_data
+    same = [result for result in group if result.test_data == test]
+    whole = Counter(result.data for result in same).most_common(1)[0][0]
+    latest: dict[int, Result] = {}
+    for result in sorted((each for each in same if each.data == whole), key=lambda each: each.ended):
+        latest[result.seed] = result
+    return tuple(latest[seed] for seed in sorted(latest))
+
+
+def _marks(group: Sequence[Result], of_all: Sequence[Result], reference: str, asked: int) -> str:
+    found = {
+        FEWER: len(group) < asked,
+        OTHER_DATA: group[0].test_data != reference,
+        LEFT_OUT: len({(result.test_data, result.data) for result in of_all}) > 1,
+        MODIFIED: any(result.environment["git_modified"] for result in group),
+    }
+    return "".join(mark for mark, holds in found.items() if holds)
+
+
+def by_dataset(all_cells: Sequence[Cell]) -> dict[str, list[Cell]]:
+    """Cells of each data set."""
+    grouped: dict[str, list[Cell]] = defaultdict(list)
+    for cell in all_cells:
+        grouped[cell.dataset].append(cell)
+    return dict(grouped)
+
+
+def differing_settings(all_cells: Sequence[Cell]) -> dict[str, list[str]]:
+    """Methods whose settings differ between data sets, with the keys: a row of a table is then not one setting."""
+    grouped: dict[str, list[Cell]] = defaultdict(list)
+    for cell in all_cells:
+        grouped[cell.method].append(cell)
+    found = {}
+    for method, members in grouped.items():
+        rows = [settings(cell.one) for cell in members]
+        keys = sorted({key for row in rows for key in row if not key.startswith("dataset.")})
+        differing = [key for key in keys if len({repr(row.get(key)) for row in rows}) > 1]
+        if differing:
+            found[method] = differing
+    return found
+
+
+def mean(values: Sequence[float]) -> float:
+    """Mean; NaN of nothing."""
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def spread(values: Sequence[float]) -> float | None:
+    """Standard deviation over seeds (n − 1); None for fewer than two."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None

@@ -1,0 +1,113 @@
+"""What tells runs apart, and what that did to the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from radar.config import ReportConfig
+from radar.evaluation.statistics_paired import delong, mcnemar_exact
+from radar.evaluation.statistics_resampling import bootstrap_weights, percentile_interval, weighted_aurocs
+from radar.report.cells import at
+from radar.report.settings import flat
+from radar.report.stored import Result
+from radar.report.tables import Entry, Table, number, p_value, table
+
+_MEASURES = {
+    "AUROC": ("image", "auroc"),
+    "average precision": ("image", "average_precision"),
+    "accuracy": ("image", "accuracy"),
+    "F1": ("image", "f1"),
+    "precision": ("image", "precision"),
+    "recall": ("image", "recall"),
+    "false positive rate": ("image", "false_positive_rate"),
+    "AUROC of global norm": ("features", "global_norm", "auroc"),
+    "AUROC of local norm": ("features", "local_norm", "auroc"),
+    "pixel AUROC": ("pixel", "auroc"),
+    "AUPRO": ("pixel", "aupro"),
+    "KS of the noise's pixels": ("noise", "pixels", "ks"),
+    "Δ L2 norm of the noise": ("noise", "l2_norm", "difference"),
+    "training, s": ("seconds", "training"),
+    "peak memory, MiB": ("peak_memory_mib",),
+}
+
+
+def comparison_tables(results: Sequence[Result], settings: ReportConfig) -> list[Table]:
+    """Config, data and versions where they differ, and the numbers beside those of the first run."""
+    first = results[0]
+    tables = [
+        _differences("config", "Config", [flat(result.config) for result in results], results),
+        _differences("origin", "Data and versions", [_origin(result) for result in results], results),
+        _numbers(results),
+    ]
+    others = [result for result in results[1:] if result.test_data == first.test_data]
+    if others and 0 < first.labels.mean() < 1:
+        tables.append(_paired(first, others, settings))
+    return tables
+
+
+def _origin(result: Result) -> dict[str, Any]:
+    return {**flat(result.environment), "test images": result.test_data, "fingerprint": result.fingerprint}
+
+
+def _differences(name: str, title: str, trees: Sequence[dict[str, Any]], results: Sequence[Result]) -> Table:
+    keys = list(dict.fromkeys(key for tree in trees for key in tree))
+    differing = [key for key in keys if len({repr(tree.get(key)) for tree in trees}) > 1]
+    rows = [[key, *(_short(tree.get(key)) for tree in trees)] for key in differing]
+    notes = () if rows else ("no difference",)
+    return table(name, title, ["key", *(result.name for result in results)], rows, *notes)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:16]}…"
+
+
+def _numbers(results: Sequence[Result]) -> Table:
+    rows: list[Sequence[Entry | str]] = []
+    for name, path in _MEASURES.items():
+        values = [at(result.metrics, *path) for result in results]
+        if any(value is not None for value in values):
+            rows.append([name, *(_beside(value, values[0]) for value in values)])
+    return table(
+        "numbers", "Numbers, with what differs from the first run", ["measure", *(each.name for each in results)], rows
+    )
+
+
+def _beside(value: float | None, first: float | None) -> Entry:
+    shown = number(value)
+    if value is None or first is None or value == first:
+        return shown
+    return Entry(f"{shown.text} ({value - first:+.3f})", value)
+
+
+def _paired(first: Result, others: Sequence[Result], settings: ReportConfig) -> Table:
+    weights = bootstrap_weights(first.labels, first.groups, settings.resamples, np.random.default_rng(settings.seed))
+    reference = weighted_aurocs(first.labels, first.scores, weights)
+    rows: list[Sequence[Entry | str]] = []
+    for other in others:
+        compared = delong(first.labels, first.scores, other.scores, settings.level)
+        resampled = weighted_aurocs(other.labels, other.scores, weights) - reference
+        low, high = percentile_interval(resampled, settings.level)
+        truth = first.labels.astype(bool)
+        decided = mcnemar_exact(first.decisions == truth, other.decisions == truth)
+        right = f"{decided.only_first_right} : {decided.only_second_right}"
+        rows.append(
+            [
+                other.name,
+                number(compared.difference),
+                f"{low:.3f} … {high:.3f}",
+                p_value(compared.p_value),
+                right,
+                p_value(decided.p_value),
+            ]
+        )
+    headings = ("run", "Δ AUROC", "bootstrap interval", "DeLong p", "only first : only this right", "McNemar p")
+    notes = (
+        f"Against {first.name}, on the same test images; intervals at {settings.level:.0%} from "
+        f"{settings.resamples:,} resamples of groups; "
+        "p values uncorrected. One seed each: what another seed would have changed is not in them.",
+    )
+    return table("paired", "On the same images", headings, rows, *notes)

@@ -1,0 +1,148 @@
+"""Figures over many runs: sensitivity to a setting, cost against quality, ranks with the critical difference, the regime map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from radar.evaluation.statistics_ranks import cliques
+from radar.report import style
+from radar.report.cells import Cell, mean, spread
+from radar.report.tables_ablation import Ablation, curve
+from radar.report.tables_regime import Regime
+from radar.report.tables_statistics import Ranking
+
+_SENSITIVITY = {
+    "AUROC": ("image", "auroc"),
+    "F1": ("image", "f1"),
+    "false positive rate": ("image", "false_positive_rate"),
+    "pixel AUROC": ("pixel", "auroc"),
+}
+_UNITS = {"patch.size": "px", "scoring.window": "px", "scoring.blur.sigma": "px", "training.max_steps": "steps",
+          "dataset.train_images": "images", "timestep.value": "1 … T", "contamination.value": "share of normals"}  # fmt: skip
+
+
+def sensitivity_figure(key: str, members: Sequence[Ablation]) -> Figure:
+    """Four measures against one setting, a line per data set and method: mean over seeds, bars of one standard deviation."""
+    figure = style.new_figure(style.PLOT_SIZE[0] * 1.3, style.PLOT_SIZE[1] * 1.2)
+    grid = figure.subplots(2, 2, squeeze=False).ravel()
+    unit = f", {_UNITS[key]}" if key in _UNITS else ""
+    for axes, (measure, path) in zip(grid, _SENSITIVITY.items(), strict=True):
+        style.dress(axes, title="", horizontal=f"{key}{unit}", vertical=measure)
+        for index, each in enumerate(members):
+            _draw_curve(axes, each, path, index)
+    handles, names = grid[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", fontsize=style.FONT_SMALL, frameon=False)
+    return figure
+
+
+def _draw_curve(axes: Axes, ablation: Ablation, path: tuple[str, ...], index: int) -> None:
+    colour, dashes, marker = style.line(index)
+    values, means, spreads = curve(ablation, *path)
+    if not values:
+        return
+    places = np.array(values, dtype=float) if ablation.numeric else np.arange(len(values), dtype=float)
+    held = f" ({ablation.fixed})" if ablation.fixed else ""
+    axes.errorbar(
+        places, means, yerr=spreads, color=colour, linestyle=dashes, marker=marker, markersize=4, linewidth=1.2, capsize=2,
+        label=f"{ablation.dataset}, {ablation.family}{held}",
+    )  # fmt: skip
+    if not ablation.numeric:
+        axes.set_xticks(places, [str(value) for value in values], rotation=20)
+    elif style.spans_decades(places):
+        axes.set_xscale("log")
+        axes.set_xticks(places, [f"{value:g}" for value in places])
+        axes.minorticks_off()
+
+
+def cost_figure(cells: Sequence[Cell]) -> Figure:
+    """AUROC against training time: a colour per method, a marker per data set, bars of one standard deviation over seeds."""
+    figure = style.new_figure(*style.PLOT_SIZE)
+    axes = figure.subplots()
+    style.dress(axes, title="Cost against quality", horizontal="training, s", vertical="image AUROC")
+    methods = list(dict.fromkeys(cell.method for cell in cells))
+    datasets = list(dict.fromkeys(cell.dataset for cell in cells))
+    looks = {method: style.line(index)[0] for index, method in enumerate(methods)}
+    markers = {name: style.DEFECT_MARKERS[index % len(style.DEFECT_MARKERS)] for index, name in enumerate(datasets)}
+    for cell in cells:
+        quality, seconds = cell.values("image", "auroc"), cell.values("seconds", "training")
+        if quality and seconds:
+            axes.errorbar(
+                mean(seconds), mean(quality), xerr=spread(seconds) or 0, yerr=spread(quality) or 0, color=looks[cell.method],
+                marker=markers[cell.dataset], markersize=6, linestyle="none", linewidth=0.8, capsize=2,
+            )  # fmt: skip
+    times = np.array([value for cell in cells for value in cell.values("seconds", "training")])
+    if style.spans_decades(times):
+        axes.set_xscale("log")
+        style.number_logarithmic(axes.xaxis, times)
+    handles = [Line2D([], [], color=colour, linewidth=3, label=method) for method, colour in looks.items()]
+    handles += [
+        Line2D([], [], color=style.INK, marker=marker, linestyle="none", label=name) for name, marker in markers.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=style.FONT_SMALL, frameon=False)
+    return figure
+
+
+def critical_difference_figure(ranking: Ranking, alpha: float) -> Figure:
+    """Mean ranks on a line, best at the left; bars join methods that are not told apart."""
+    count = len(ranking.methods)
+    figure = style.new_figure(style.PLOT_SIZE[0], 1.1 + 0.24 * count)
+    axes = figure.subplots()
+    difference = ranking.compared.critical_difference
+    title = (
+        f"{ranking.measure} over {len(ranking.datasets)} data sets: critical difference {difference:.2f} (α = {alpha})"
+    )
+    style.dress(axes, title=title, horizontal="mean rank, 1 is the best", vertical="")
+    order = np.argsort(ranking.compared.ranks)
+    for row, index in enumerate(order):
+        rank = float(ranking.compared.ranks[index])
+        axes.plot([rank, rank], [0, -1 - row], color=style.GREY, linewidth=0.7)
+        axes.plot(rank, -1 - row, "o", color=style.BLACK, markersize=4)
+        axes.annotate(
+            f" {ranking.methods[index]}: {rank:.2f}", (rank, -1 - row), fontsize=style.FONT_SMALL, va="center"
+        )
+    for step, (low, high) in enumerate(cliques(ranking.compared.ranks, difference)):
+        axes.plot([low - 0.03, high + 0.03], [-0.3 - 0.25 * step] * 2, color=style.BLACK, linewidth=3)
+    axes.set_xlim(0.9, count + 0.1 + 0.45 * (count - 1))
+    axes.set_xticks(range(1, count + 1))
+    axes.set_ylim(-count - 0.7, 0.3)
+    axes.set_yticks([])
+    axes.grid(False)
+    return figure
+
+
+def regime_figure(found: Sequence[Regime]) -> Figure:
+    """Recall of each class of defects (number and shade) over contrast and area; a marker per data set. One panel per method."""
+    known = [each for each in found if each.area and each.contrast and each.recall]
+    methods = list(dict.fromkeys(each.cell.method for each in known))
+    datasets = list(dict.fromkeys(each.cell.dataset for each in known))
+    figure = style.new_figure(style.HISTOGRAM_WIDTH * 1.25 * max(len(methods), 1), style.HISTOGRAM_WIDTH * 1.1)
+    grid = figure.subplots(1, max(len(methods), 1), squeeze=False)[0]
+    shown = None
+    for axes, method in zip(grid, methods, strict=False):
+        style.dress(
+            axes, title=method, horizontal="contrast, standard deviations of the rest", vertical="area, % of the image"
+        )
+        for dataset in datasets:
+            some = [each for each in known if (each.cell.method, each.cell.dataset) == (method, dataset)]
+            shown = axes.scatter(
+                [each.contrast for each in some], [100 * (each.area or 0) for each in some], c=[mean(each.recall) for each in some],
+                cmap=style.ANOMALY_COLOUR_MAP, vmin=0, vmax=1, s=42, edgecolors=style.INK, linewidths=0.5, label=dataset,
+                marker=style.DEFECT_MARKERS[datasets.index(dataset) % len(style.DEFECT_MARKERS)],
+            )  # fmt: skip
+            for each in some:
+                place = (each.contrast or 0.0, 100 * (each.area or 0))
+                axes.annotate(f" {mean(each.recall):.2f}", place, fontsize=style.FONT_SMALL * 0.85, color=style.INK)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        style.number_logarithmic(axes.xaxis, np.array([each.contrast for each in known], dtype=float))
+        style.number_logarithmic(axes.yaxis, np.array([100 * (each.area or 0) for each in known], dtype=float))
+    if shown is not None:
+        figure.colorbar(shown, ax=list(grid), label="recall", shrink=0.8)
+        handles, names = grid[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", fontsize=style.FONT_SMALL, frameon=False, ncols=4)
+    return figure

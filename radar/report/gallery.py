@@ -1,0 +1,84 @@
+"""Pictures of a run's panels, side by side over methods, and as small files for a page."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from radar.experiment.panels import Panel, read_panels
+from radar.experiment.run_directory import RunDirectory
+from radar.report import style
+from radar.report.cells import Cell
+from radar.report.stored import Result
+
+_THUMBNAIL = 112  # px, the longer side
+_ROWS = 8  # of the qualitative grid
+
+
+def panels_of(result: Result) -> dict[str, Panel]:
+    """The panels that a run directory keeps, by image; none of a record."""
+    if result.directory is None:
+        return {}
+    return {panel.path: panel for panel in read_panels(RunDirectory(result.directory).panels)}
+
+
+def data_uri(picture: NDArray[np.uint8]) -> str:
+    """A picture (H, W) or (H, W, 3) as a PNG inside its address."""
+    image = Image.fromarray(picture)
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + b64encode(buffer.getvalue()).decode()
+
+
+def shown_image(panel: Panel) -> NDArray[np.uint8]:
+    """The input in bytes."""
+    return np.asarray(np.round(panel.image * 255), dtype=np.uint8)
+
+
+def shown_map(panel: Panel, highest: float) -> NDArray[np.uint8]:
+    """The anomaly map in colours, from 0 to `highest`."""
+    coloured = colormaps[style.ANOMALY_COLOUR_MAP](panel.anomaly_map / (highest or 1.0))[..., :3]
+    return np.asarray(np.round(coloured * 255), dtype=np.uint8)
+
+
+def highest_of(panels: Sequence[Panel]) -> float:
+    """The end of a scale that the maps share: `style.CLIPPED_SHARE` of their values lie above."""
+    values = np.concatenate([panel.anomaly_map.ravel() for panel in panels])
+    return float(np.quantile(values, 1 - style.CLIPPED_SHARE))
+
+
+def qualitative_figure(cells: Sequence[Cell]) -> Figure | None:
+    """Input and every method's anomaly map of the same test images of one data set; None without common panels.
+
+    Each method has its own scale: anomaly maps of two methods have no common unit.
+    """
+    kept = [(cell, panels) for cell in cells if (panels := panels_of(cell.one))]
+    common = [path for path in (kept[0][1] if kept else {}) if all(path in panels for _, panels in kept)][:_ROWS]
+    if not common:
+        return None
+    columns = 1 + len(kept)
+    figure = style.new_figure(
+        style.PICTURE_WIDTH * 0.75 * columns + 1.2, style.PICTURE_WIDTH * 0.75 * len(common) + 0.4
+    )
+    grid = figure.subplots(len(common), columns, squeeze=False)
+    for row, path in zip(grid, common, strict=True):
+        for axes in row:
+            axes.set_xticks([])
+            axes.set_yticks([])
+        row[0].imshow(shown_image(kept[0][1][path]), cmap=style.INPUT_COLOUR_MAP, vmin=0, vmax=255)
+        row[0].set_ylabel(
+            path.rpartition("/")[0][-18:] + "\n" + path.rpartition("/")[2], fontsize=style.FONT_SMALL * 0.8
+        )
+        for axes, (_, panels) in zip(row[1:], kept, strict=True):
+            axes.imshow(shown_map(panels[path], highest_of(list(panels.values()))))
+    for axes, name in zip(grid[0], ["input", *(cell.method for cell, _ in kept)], strict=True):
+        axes.set_title(name, fontsize=style.FONT_SMALL)
+    return figure

@@ -1,0 +1,103 @@
+"""Which settings tell results apart: flat configs, the keys that vary, and names made from them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from radar.report.stored import Result
+
+# not part of what a method is: where and how it was watched, and the seed, over which cells average
+_NO_SETTING = (
+    "seed", "name", "tags", "logger", "dataset.name", "trainer.progress", "trainer.workers", "trainer.threads", "trainer.accelerator",
+    "evaluation", "method.controls", "dataset.near_duplicates",
+)  # fmt: skip
+# first of keys that vary together is the one a person turned
+_LEADING = (
+    "patch.size", "timestep.value", "contamination.value", "dataset.train_images", "unet.channels", "unet.attention_levels",
+    "scoring.blur.sigma", "scoring.window", "scoring.edge", "scoring.draws", "scoring.map", "scoring.field", "diffusion.schedule",
+    "diffusion.timestep_sampling", "detector.name", "detector.fitted_on", "training.max_steps",
+)  # fmt: skip
+
+Settings = dict[str, Any]
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> Settings:
+    """{"a": {"b": 1}} → {"a.b": 1}; lists become text, so that every value compares and hashes."""
+    leaves: Settings = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            leaves |= flat(value, f"{prefix}{key}.")
+        else:
+            leaves[prefix + key] = str(value) if isinstance(value, list) else value
+    return leaves
+
+
+def settings(result: Result) -> Settings:
+    """All that makes a method what it is, and the data of its data set what it reads; no seed."""
+    return {key: value for key, value in flat(result.config).items() if not _ignored(key)}
+
+
+def _ignored(key: str) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in _NO_SETTING)
+
+
+def family(result: Result) -> str:
+    """The method's name with the recipe that its tags tell."""
+    config = result.config
+    name = "RADAR" if config["method"]["name"] == "radar" else str(config["method"]["name"])
+    return f"{name}, {', '.join(config['tags'])}" if config["tags"] else name
+
+
+def varying_keys(results: Sequence[Result]) -> list[str]:
+    """Keys that differ between results of the same family and data set, keys that vary together after the one they follow."""
+    by_place: dict[tuple[str, str], list[Settings]] = defaultdict(list)
+    for result in results:
+        by_place[family(result), result.dataset].append(settings(result))
+    keys = {
+        key
+        for group in by_place.values()
+        for key in {key for each in group for key in each}
+        if len({repr(each.get(key)) for each in group}) > 1
+    }
+    return sorted(keys, key=lambda key: (_LEADING.index(key) if key in _LEADING else len(_LEADING), key))
+
+
+def axes(results: Sequence[Result]) -> dict[str, list[str]]:
+    """The independent axes along which results of one family and data set vary: leading key → keys that follow it one to one."""
+    rows = [settings(result) for result in results]
+    found: dict[tuple[int, ...], list[str]] = {}
+    for key in varying_keys(results):
+        values = [repr(row.get(key)) for row in rows]
+        found.setdefault(tuple(values.index(value) for value in values), []).append(key)
+    return {keys[0]: keys for keys in found.values()}
+
+
+def method_names(results: Sequence[Result]) -> dict[str, str]:
+    """A name for each result's method by run name: its family, and whatever else tells it from others of the family."""
+    by_family: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        by_family[family(result)].append(result)
+    names = {}
+    for name, members in by_family.items():
+        keys = _leading_keys(members)
+        for result in members:
+            values = settings(result)
+            parts = [f"{key} = {values.get(key)}" for key in keys]
+            names[result.name] = ", ".join([name, *parts])
+    return names
+
+
+def _leading_keys(members: Sequence[Result]) -> list[str]:
+    by_dataset: dict[str, list[Result]] = defaultdict(list)
+    for result in members:
+        by_dataset[result.dataset].append(result)
+    leading = {key for group in by_dataset.values() for key in axes(group)}
+    return [key for key in varying_keys(members) if key in leading]
+
+
+def difference(first: Settings, second: Settings) -> dict[str, tuple[Any, Any]]:
+    """Keys whose values differ, with both values; None where a side has no such key."""
+    keys = sorted({**first, **second})
+    return {key: (first.get(key), second.get(key)) for key in keys if first.get(key) != second.get(key)}

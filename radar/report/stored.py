@@ -1,0 +1,228 @@
+"""Stored results: run directories as they are, and compact records of them that a repository can hold."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+
+from radar.errors import RunError
+from radar.experiment.results import DEFECT_COLUMNS
+from radar.experiment.run_directory import RunDirectory
+from radar.files import write_text
+from radar.scoring.features import FEATURE_NAMES
+
+Floats = NDArray[np.float64]
+IMAGES_FOLDER = "images"  # below the folder of the records: what runs on the same test images share
+IMAGE_COLUMNS = ("path", "content_hash", "label", "defect", "group", *DEFECT_COLUMNS)
+_DIGITS = 16  # of a content hash, in those tables
+_SIGNIFICANT = 7  # digits of scores and features in records
+_ANY_ORDER = {"sort_keys": True, "separators": (",", ":"), "allow_nan": False}
+
+
+@dataclass(frozen=True)
+class TestImage:
+    """One test image, whatever the method."""
+
+    __test__ = False  # no test case of pytest
+    path: str
+    content_hash: str
+    label: int
+    defect: str
+    group: str
+    defect_area: float | None
+    defect_contrast: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One done run: what it was, what it measured, and what it said of every test image (in the order of `images`)."""
+
+    name: str
+    fingerprint: str
+    ended: str
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    metrics: dict[str, Any]
+    scored: int  # images of all splits
+    images: tuple[TestImage, ...]
+    features: Floats  # (N, 2)
+    scores: Floats  # (N,)
+    decisions: NDArray[np.bool_]  # (N,)
+    directory: Path | None  # None for a record
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return str(self.config["dataset"]["name"])
+
+    @property
+    def seed(self) -> int:
+        """Of the experiment."""
+        return int(self.config["seed"])
+
+    @cached_property
+    def labels(self) -> NDArray[np.int_]:
+        """(N,) 0 / 1."""
+        return np.array([image.label for image in self.images])
+
+    @property
+    def groups(self) -> list[str]:
+        """(N,)"""
+        return [image.group for image in self.images]
+
+    @property
+    def data(self) -> str:
+        """Hash of the manifest of all the data that the run read."""
+        return str(self.environment["data_manifest_hash"])
+
+    @cached_property
+    def test_data(self) -> str:
+        """Digits that are equal for equal test images, labels and groups."""
+        return hashlib.sha256(_images_text(self.images).encode()).hexdigest()[:_DIGITS]
+
+
+def read_results(paths: Sequence[Path]) -> list[Result]:
+    """All done runs at `paths`: run directories, records, or folders of either. The latest of equal fingerprints counts.
+
+    Raises `RunError` where a path holds none.
+    """
+    found: dict[str, Result] = {}
+    for path in paths:
+        some = list(_at(path))
+        if not some:
+            raise RunError(
+                f"{path}: no done run and no record is here; give run directories, records, or folders of them"
+            )
+        for result in some:
+            if result.fingerprint not in found or found[result.fingerprint].ended < result.ended:
+                found[result.fingerprint] = result
+    return sorted(found.values(), key=lambda result: (result.dataset, result.name))
+
+
+def _at(path: Path) -> Iterator[Result]:
+    if path.suffix == ".json" and path.is_file():
+        yield read_record(path)
+    elif (path / "status.json").exists():
+        yield read_run(RunDirectory(path))
+    elif path.is_dir():
+        for status in sorted(path.glob("*/status.json")):
+            run = RunDirectory(status.parent)
+            if run.read_status().get("state") == "done":
+                yield read_run(run)
+        for record in sorted(path.glob("*.json")):
+            yield read_record(record)
+
+
+def read_run(run: RunDirectory) -> Result:
+    """The result that a run directory holds. Raises `RunError` where the run is not done or older than this report."""
+    metrics, status = run.read_metrics(), run.read_status()
+    with run.scores.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with run.manifest.open(newline="") as file:
+        hashes = {row["path"]: row["content_hash"][:_DIGITS] for row in csv.DictReader(file)}
+    if "noise" not in metrics or not set(DEFECT_COLUMNS) <= rows[0].keys():
+        raise RunError(f"{run.path}: made before runs kept what reports read; run it again with --force")
+    test = [row for row in rows if row["split"] == "test"]
+    return Result(
+        name=run.path.name,
+        fingerprint=status["fingerprint"],
+        ended=status["ended"],
+        config=_without_places(OmegaConf.to_container(OmegaConf.load(run.config))),
+        environment=json.loads(run.environment.read_text()),
+        metrics=metrics,
+        scored=len(rows),
+        images=tuple(_image({**row, "content_hash": hashes[row["path"]]}) for row in test),
+        features=np.array([[float(row[name]) for name in FEATURE_NAMES] for row in test]).reshape(
+            -1, len(FEATURE_NAMES)
+        ),
+        scores=np.array([float(row["score"]) for row in test]),
+        decisions=np.array([row["decision"] == "1" for row in test]),
+        directory=run.path,
+    )
+
+
+def _without_places(config: Any) -> dict[str, Any]:
+    """`config` without where things lay."""
+    for place in ("data_root", "output_root"):
+        config.pop(place, None)
+    for place in ("root", "manifest"):
+        config["dataset"].pop(place, None)
+    return dict(config)
+
+
+def write_record(folder: Path, result: Result) -> Path:
+    """Write `folder/NAME.json`, and the table of its test images where no other record has brought it; returns the record."""
+    (folder / IMAGES_FOLDER).mkdir(parents=True, exist_ok=True)
+    images = folder / IMAGES_FOLDER / f"{result.test_data}.csv"
+    if not images.exists():
+        write_text(images, _images_text(result.images))
+    content = {
+        "fingerprint": result.fingerprint,
+        "ended": result.ended,
+        "config": result.config,
+        "environment": result.environment,
+        "metrics": result.metrics,
+        "scored": result.scored,
+        "images": result.test_data,
+        "scores": _rounded(result.scores),
+        "decisions": "".join(str(int(decision)) for decision in result.decisions),
+        "features": {name: _rounded(column) for name, column in zip(FEATURE_NAMES, result.features.T, strict=True)},
+    }
+    record = folder / f"{result.name}.json"
+    write_text(record, json.dumps(content, **_ANY_ORDER) + "\n")  # type: ignore[arg-type]
+    return record
+
+
+def read_record(path: Path) -> Result:
+    """The inverse of `write_record`. Raises `RunError` where the file is no record or its table of images is missing."""
+    try:
+        content = json.loads(path.read_text())
+        images = path.parent / IMAGES_FOLDER / f"{content['images']}.csv"
+        with images.open(newline="") as file:
+            rows = tuple(_image(row) for row in csv.DictReader(file))
+        return Result(
+            name=path.stem,
+            **{key: content[key] for key in ("fingerprint", "ended", "config", "environment", "metrics", "scored")},
+            images=rows,
+            features=np.array([content["features"][name] for name in FEATURE_NAMES], dtype=np.float64).T,
+            scores=np.array(content["scores"], dtype=np.float64),
+            decisions=np.array([digit == "1" for digit in content["decisions"]]),
+            directory=None,
+        )
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise RunError(f"{path}: not a record of a run ({error}); write it with scripts/record_runs.py") from None
+
+
+def write_records(folder: Path, results: Iterable[Result]) -> list[Path]:
+    """Write a record of each result."""
+    return [write_record(folder, result) for result in results]
+
+
+def _rounded(values: Floats) -> list[float]:
+    return [float(f"{value:.{_SIGNIFICANT}g}") for value in values]
+
+
+def _images_text(images: Sequence[TestImage]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(IMAGE_COLUMNS)
+    for image in images:
+        measures = ["" if value is None else f"{value:.5g}" for value in (image.defect_area, image.defect_contrast)]
+        writer.writerow([image.path, image.content_hash, image.label, image.defect, image.group, *measures])
+    return buffer.getvalue()
+
+
+def _image(row: dict[str, str]) -> TestImage:
+    area, contrast = (float(row[name]) if row[name] else None for name in DEFECT_COLUMNS)
+    return TestImage(row["path"], row["content_hash"], int(row["label"]), row["defect"], row["group"], area, contrast)

@@ -1,0 +1,132 @@
+"""Tables as values, and their three texts: Markdown, LaTeX (booktabs) and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from radar.report.cells import MARKS, mean, spread
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one place of a table shows; `value` sorts it, `runs` are where it comes from."""
+
+    text: str
+    value: float | None = None
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows below headings; text columns stand left, `numeric` ones right."""
+
+    name: str  # of its files
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    numeric: frozenset[int]
+    notes: tuple[str, ...] = field(default=())
+
+
+def table(name: str, title: str, headings: Sequence[str], rows: Sequence[Sequence[Entry | str]], *notes: str) -> Table:
+    """A table whose strings are text, whose columns with a value anywhere are numeric, and whose marks are explained."""
+    entries = tuple(tuple(Entry(each) if isinstance(each, str) else each for each in row) for row in rows)
+    numeric = frozenset(
+        column for column in range(len(headings)) if any(row[column].value is not None for row in entries)
+    )
+    texts = "".join(entry.text for row in entries for entry in row)
+    explained = tuple(f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in texts)
+    return Table(name, title, tuple(headings), entries, numeric, (*notes, *explained))
+
+
+def number(value: float | None, digits: int = 3) -> Entry:
+    """A plain number."""
+    if value is None or not math.isfinite(value):
+        return Entry(NOTHING)
+    return Entry(f"{value:.{digits}f}", value)
+
+
+def count(value: float) -> Entry:
+    """A whole number."""
+    return Entry(f"{value:,.0f}", value)
+
+
+def over_seeds(values: Sequence[float], digits: int = 3, runs: Sequence[str] = ()) -> Entry:
+    """Mean ± standard deviation over seeds; the mean alone of one seed."""
+    if not values:
+        return Entry(NOTHING)
+    deviation = spread(values)
+    text = f"{mean(values):.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
+    return Entry(text, mean(values), tuple(runs))
+
+
+def p_value(value: float | None) -> Entry:
+    """A probability, with small ones as a bound."""
+    if value is None or not math.isfinite(value):
+        return Entry(NOTHING)
+    return Entry("< 0.001" if value < 0.001 else f"{value:.3f}", value)
+
+
+def markdown(content: Table) -> str:
+    """The table with its title and notes."""
+    rule = ["---:" if column in content.numeric else "---" for column in range(len(content.headings))]
+    lines = [list(content.headings), rule, *([entry.text for entry in row] for row in content.rows)]
+    body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    notes = "".join(f"\n- {note}" for note in content.notes)
+    return f"**{content.title}**\n\n{body}\n" + (f"{notes}\n" if notes else "")
+
+
+def csv_text(content: Table) -> str:
+    """Headings and texts, then the number behind each numeric column and the runs behind each row."""
+    numeric = sorted(content.numeric)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*content.headings, *(f"{content.headings[column]} (value)" for column in numeric), "runs"])
+    for row in content.rows:
+        values = ["" if row[column].value is None else f"{row[column].value:.6g}" for column in numeric]
+        runs = sorted({run for entry in row for run in entry.runs})
+        writer.writerow([*(entry.text for entry in row), *values, " ".join(runs)])
+    return buffer.getvalue()
+
+
+_ESCAPES = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--", "−": "$-$", "†": r"$\dagger$",
+    "‡": r"$\ddagger$", "§": r"\S{}", "¶": r"\P{}", "<": r"\textless{}", ">": r"\textgreater{}", "·": r"$\cdot$", "→": r"$\to$",
+    "α": r"$\alpha$", "σ": r"$\sigma$", "‖": r"$\Vert$", "≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "Δ": r"$\Delta$",
+    "²": r"$^2$", "\u00a0": "~", "…": r"\ldots{}", "ε": r"$\varepsilon$", "ü": r'\"u', "š": r"\v{s}", 
+    "|": r"\textbar{}", "√": r"$\surd$",
+}  # fmt: skip
+
+
+def latex_escaped(text: str) -> str:
+    """`text` with everything that TeX reads otherwise."""
+    return "".join(_ESCAPES.get(character, character) for character in text)
+
+
+def latex(content: Table) -> str:
+    """A booktabs tabular in a table environment; needs \\usepackage{booktabs} and, for wide ones, graphicx."""
+    columns = "".join("r" if column in content.numeric else "l" for column in range(len(content.headings)))
+    lines = [" & ".join(latex_escaped(entry.text) for entry in row) + r" \\" for row in content.rows]
+    notes = r"\\ ".join(rf"\footnotesize {latex_escaped(note)}" for note in content.notes)
+    return "\n".join(
+        [
+            r"\begin{table}", r"\centering", rf"\caption{{{latex_escaped(content.title)}}}", rf"\label{{tab:{content.name}}}",
+            r"\resizebox{\linewidth}{!}{%", rf"\begin{{tabular}}{{{columns}}}", r"\toprule",
+            " & ".join(latex_escaped(heading) for heading in content.headings) + r" \\", r"\midrule", *lines, r"\bottomrule",
+            r"\end{tabular}}", *([rf"\par\smallskip\parbox{{\linewidth}}{{{notes}}}"] if notes else []), r"\end{table}", "",
+        ]
+    )  # fmt: skip
+
+
+def latex_document(tables: Sequence[Table]) -> str:
+    """A document that holds all tables, to be compiled or to copy from."""
+    body = "\n\\clearpage\n".join(latex(each) for each in tables)
+    packages = "\n".join(rf"\usepackage{{{each}}}" for each in ("booktabs", "graphicx"))
+    return f"\\documentclass{{article}}\n\\usepackage[utf8]{{inputenc}}\n{packages}\n\\begin{{document}}\n{body}\\end{{document}}\n"

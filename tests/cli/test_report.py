@@ -1,0 +1,96 @@
+"""`radar report` and `radar compare` on whole, tiny runs: they read, and train nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from radar.cli.main import main
+from radar.experiment.run_directory import RunDirectory
+from radar.report.stored import read_results, read_run, write_records
+
+TINY = (
+    "dataset.validation_fraction=0.25", "dataset.synthetic.side=32", "dataset.synthetic.train=8", "dataset.synthetic.test_normal=4",
+    "dataset.synthetic.test_defective=5", "dataset.image.size=32", "patch=14x14", "unet=small", "scoring.stride=7",
+    "training.max_steps=2", "training.epoch_steps=2", "training.batch_size=2", "training.warmup_steps=1",
+    "training.validation_patches=2", "logger=csv", "trainer=cpu", "trainer.threads=1", "trainer.progress=false",
+    "method.controls=[raw_sobel]", "evaluation.figures=false", "evaluation.panels=1", "evaluation.noise.permutations=19",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("outputs")
+    assert main(["-m", *TINY, f"output_root={folder}", "seed=0,1", "timestep=t1,t10"]) == 0
+    return folder
+
+
+def test_a_report_of_runs(outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(outputs), "--out", str(tmp_path), "resamples=20", "vector=svg"]) == 0
+    assert capsys.readouterr().out.startswith("4 runs, ")
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/png;base64") > 10
+    assert (tmp_path / "tables" / "ablation_timestep_value.tex").exists()
+    assert (tmp_path / "figures" / "sensitivity_timestep_value.svg").exists()
+    assert (tmp_path / "figures" / "qualitative_printed_layers.png").exists()
+
+
+def test_records_of_runs_hold_what_the_runs_hold(outputs: Path, tmp_path: Path) -> None:
+    runs = read_results([outputs])
+    write_records(tmp_path, runs)
+    for run, record in zip(runs, read_results([tmp_path]), strict=True):
+        assert (run.name, run.metrics, run.test_data, run.data) == (
+            record.name,
+            record.metrics,
+            record.test_data,
+            record.data,
+        )
+        assert record.scores == pytest.approx(run.scores, rel=1e-6)
+        assert [image.defect_area is not None for image in run.images] == [bool(image.label) for image in run.images]
+    assert "data_root" not in runs[0].config
+
+
+def test_comparing_runs(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = sorted(status.parent for status in outputs.glob("*/status.json"))
+    assert main(["compare", *map(str, runs[:2]), "--markdown", "resamples=20"]) == 0
+    printed = capsys.readouterr().out
+    assert "**Config**" in printed
+    assert "**On the same images**" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(
+            ["report", "nowhere", "--out", "x"], "nowhere: no done run and no record is here", id="nothing there"
+        ),
+        pytest.param(["report", "nowhere", "--out", "x", "level=2"], "no done run", id="results come first"),
+        pytest.param(["compare", "nowhere"], "nowhere: no done run", id="compare nothing"),
+    ],
+)
+def test_errors_are_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_wrong_settings_and_a_single_run(outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(next(outputs.glob("*/status.json")).parent)
+    assert main(["report", run, "--out", str(tmp_path), "level=2"]) == 2
+    assert "level=2" in capsys.readouterr().err
+    assert main(["report", run, "--out", str(tmp_path), "nothing=2"]) == 2
+    assert "nothing: no such key" in capsys.readouterr().err
+    assert main(["compare", run]) == 2
+    assert "name two or more" in capsys.readouterr().err
+
+
+def test_a_run_from_before_says_so(outputs: Path, tmp_path: Path) -> None:
+    run = RunDirectory(next(outputs.glob("*/status.json")).parent)
+    old = RunDirectory(tmp_path)
+    for name in ("status", "metrics", "environment", "config", "manifest"):
+        getattr(old, name).write_bytes(getattr(run, name).read_bytes())
+    old.scores.write_text("path,split\n1,test\n")
+    with pytest.raises(Exception, match="run it again with --force"):
+        read_run(old)

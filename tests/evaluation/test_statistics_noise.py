@@ -1,0 +1,95 @@
+"""The noise hypothesis on planted noise: Gaussian where it is Gaussian, structured where structure was planted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import kstest, kurtosis, skew
+
+from radar.config import NoiseStatisticsConfig
+from radar.evaluation.statistics_noise import distance_from_gaussian, feature_statistics, noise_statistics
+
+SETTINGS = NoiseStatisticsConfig(bins=32, permutations=199, thinning=2, level=0.05)
+LABELS = np.repeat([0, 1], [12, 10])
+GROUPS = [str(index) for index in range(22)]
+
+
+def planted(strength: float) -> tuple[np.ndarray, np.ndarray]:
+    """Noise maps and images (22, 1, 32, 32); anomalous maps contain their image, `strength` times."""
+    random = np.random.default_rng(5)
+    maps = random.normal(size=(22, 1, 32, 32)).astype(np.float32)
+    images = random.choice([-1.0, 1.0], p=[0.9, 0.1], size=maps.shape).astype(np.float32)
+    maps[LABELS == 1] += strength * images[LABELS == 1]
+    return maps, images
+
+
+def measured(strength: float, **changes: Any) -> dict[str, Any]:
+    maps, images = planted(strength)
+    return noise_statistics(maps, images, changes.get("labels", LABELS), GROUPS, settings=SETTINGS, seed=0)
+
+
+def test_planted_structure_is_found() -> None:
+    found = measured(2.0)
+    assert found["images"] == found["groups"] == {"normal": 12, "anomalous": 10}
+    assert found["pixels"]["p_value"] == found["l2_norm"]["p_value"] == 1 / 200
+    assert found["normality"]["distance_from_gaussian"]["auroc"] == 1
+    assert found["normality"]["rejected_share"]["anomalous"] == 1
+    assert found["normality"]["rejected_share"]["normal"] <= 0.2
+    assert found["image_correlation"]["normal"] < 0.05
+    assert found["image_correlation"]["anomalous"] > 0.5
+    assert found["l2_norm"]["difference"] == pytest.approx(32 * (np.sqrt(1 + 4) - 1), rel=0.05)
+
+
+def test_nothing_is_found_where_nothing_is() -> None:
+    found = measured(0.0)
+    assert found["pixels"]["p_value"] > 0.05
+    assert found["normality"]["distance_from_gaussian"]["p_value"] > 0.05
+    assert found["pixels"]["overlap"] > 0.95
+
+
+def test_moments_are_scipys() -> None:
+    maps, _ = planted(2.0)
+    found = measured(2.0)["moments"]
+    flat = maps.reshape(22, -1).astype(np.float64)[LABELS == 1]
+    assert found["skewness"]["anomalous"] == pytest.approx(skew(flat, axis=1).mean())
+    assert found["excess_kurtosis"]["anomalous"] == pytest.approx(kurtosis(flat, axis=1).mean())
+    assert found["standard_deviation"]["anomalous"] == pytest.approx(flat.std(axis=1).mean())
+
+
+def test_distance_from_gaussian_is_scipys() -> None:
+    values = np.random.default_rng(0).exponential(size=500)
+    standard = (values - values.mean()) / values.std()
+    assert distance_from_gaussian(values) == pytest.approx(kstest(standard, "norm").statistic)
+    assert distance_from_gaussian(np.ones(50)) == 0.5
+
+
+def test_the_order_of_images_changes_no_distance() -> None:
+    maps, images = planted(1.0)
+    order = np.random.default_rng(0).permutation(22)
+    shuffled = noise_statistics(
+        maps[order], images[order], LABELS[order], [GROUPS[each] for each in order], settings=SETTINGS, seed=0
+    )
+    plain = measured(1.0)
+    for name in ("ks", "wasserstein", "overlap", "auroc"):
+        assert shuffled["pixels"][name] == pytest.approx(plain["pixels"][name])
+
+
+def test_normal_images_alone_are_described_not_compared() -> None:
+    found = measured(0.0, labels=np.zeros(22, dtype=int))
+    assert found["pixels"] == {}
+    assert found["moments"]["mean"]["anomalous"] is None
+    assert found["l2_norm"].keys() == {"normal", "anomalous", "difference"}
+
+
+def test_a_constant_map_is_counted_as_without_shape() -> None:
+    maps, images = planted(0.0)
+    maps[0] = 0.0
+    found = noise_statistics(maps, images, LABELS, GROUPS, settings=SETTINGS, seed=0)
+    assert np.isfinite(found["moments"]["skewness"]["normal"])
+
+
+def test_features_are_compared_by_name() -> None:
+    found = feature_statistics({"norm": LABELS + 0.0}, LABELS, GROUPS, settings=SETTINGS, seed=0)
+    assert (found["norm"]["auroc"], found["norm"]["ks"], found["norm"]["p_value"]) == (1, 1, 1 / 200)

@@ -1,0 +1,135 @@
+"""Results made up from a seed: what a run would have left, without a run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+
+from radar.config import ReportConfig
+from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
+from radar.report.stored import Result, TestImage
+
+SETTINGS = ReportConfig(seeds=None, level=0.95, alpha=0.05, resamples=100, seed=0, borderline=0.1, vector="pdf")
+NORMAL, ANOMALOUS = 12, 18
+DEFECTS = ("crack", "hole")
+
+
+def images(dataset: str = "grid") -> tuple[TestImage, ...]:
+    """Twelve normal and eighteen anomalous images, two of each sheet."""
+    normal = [
+        TestImage(f"good/{n:02}.png", f"{dataset}a{n}", 0, "good", f"g{n // 2}", None, None) for n in range(NORMAL)
+    ]
+    anomalous = [
+        TestImage(
+            f"bad/{n:02}.png", f"{dataset}b{n}", 1, DEFECTS[n % 2], f"b{n // 2}", 0.01 + 0.02 * (n % 2), 0.5 + n / 10
+        )
+        for n in range(ANOMALOUS)
+    ]
+    return (*normal, *anomalous)
+
+
+def result(
+    *, dataset: str = "grid", tags: Sequence[str] = ("paper",), seed: int = 0, gain: float = 1.5, **changes: Any
+) -> Result:
+    """One run. `gain` is how far anomalous scores lie above normal ones; `changes` are config keys, dots as `__`."""
+    config: dict[str, Any] = {
+        "name": dataset,
+        "seed": seed,
+        "tags": list(tags),
+        "method": {"name": "radar", "controls": ["raw_sobel"]},
+        "dataset": {"name": dataset, "train_images": None},
+        "timestep": {"value": 1},
+        "patch": {"size": 28},
+        "scoring": {"stride": 14},
+        "logger": {"csv": True},
+    }
+    for key, value in changes.items():
+        section, leaf = key.split("__")
+        config[section] = {**config.get(section, {}), leaf: value}
+    random = np.random.default_rng([seed, len(dataset), len(tags[0]), int(100 * gain)])
+    shown = images(dataset)
+    labels = np.array([image.label for image in shown])
+    scores = np.round(random.normal(size=labels.size) + gain * labels, 5)
+    decisions = scores > 1
+    told = repr((dataset, tuple(tags), seed, gain, sorted(changes.items())))
+    identity = hashlib.sha1(told.encode()).hexdigest()
+    return Result(
+        name=f"{dataset}-{identity[-12:]}",
+        fingerprint=identity,
+        ended=f"2026-01-01T00:00:{seed:02}Z",
+        config=config,
+        environment={
+            "git_revision": "a" * 40,
+            "git_modified": False,
+            "data_manifest_hash": f"{dataset}-manifest",
+            "device": "CPU, 1 threads",
+            "packages": {"torch": "2.6", "scikit-learn": "1.6", "numpy": "2.0"},
+        },
+        metrics=metrics(labels, scores, decisions, [image.defect for image in shown]),
+        scored=60,
+        images=shown,
+        features=np.round(np.column_stack([scores + 10, np.exp(scores / 2)]), 5),
+        scores=scores,
+        decisions=decisions,
+        directory=None,
+    )
+
+
+def metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray, defects: list[str]) -> dict[str, Any]:
+    """As in metrics.json."""
+    image = image_metrics(labels, scores, decisions).to_dict()
+    control = {**image, "auroc": 0.6, "average_precision": float(average_precision_score(labels, labels))}
+    pixel = {"auroc": 0.9, "aupro": 0.8}
+    distance = {
+        "ks": 0.5,
+        "wasserstein": 0.25,
+        "kl_anomalous_from_normal": 1.0,
+        "overlap": 0.4,
+        "auroc": 0.8,
+        "p_value": 0.01,
+    }
+    kinds = {"normal": 1.0, "anomalous": 2.0}
+    return {
+        "image": image,
+        "pixel": pixel,
+        "features": {"global_norm": {"auroc": 0.7}, "local_norm": {"auroc": 0.8}},
+        "defects": {each.defect: each.to_dict() for each in per_defect_metrics(labels, scores, decisions, defects)},
+        "controls": {"raw_sobel": {"image": control, "pixel": pixel, "defects": {}}},
+        "noise": {
+            "pixels": distance,
+            "l2_norm": {**kinds, "difference": 1.0, **distance},
+            "image_correlation": kinds,
+            "moments": dict.fromkeys(("mean", "standard_deviation", "skewness", "excess_kurtosis"), kinds),
+            "normality": {"rejected_share": kinds, "distance_from_gaussian": {**kinds, **distance}},
+            "features": dict.fromkeys(("global_norm", "local_norm", "score"), distance),
+        },
+        "data": {"spectral_flatness": 0.1},
+        "threshold": 1.0,
+        "parameters": 1000,
+        "seconds": {"training": 60.0 + scores[0], "score": 1.2, "metrics": 0.1, "validation": 0.5, "controls": 0.3},
+        "network": {"trained_by_this_run": True, "attempts": 1},
+        "peak_memory_mib": 500.0,
+    }
+
+
+def on_other_data(one: Result) -> Result:
+    """The same run on a data set whose first test image differs."""
+    changed = (replace(one.images[0], content_hash="other"), *one.images[1:])
+    environment = {**one.environment, "data_manifest_hash": "other"}
+    return replace(one, images=changed, environment=environment, name=f"{one.name}x", fingerprint=f"{one.fingerprint}x")
+
+
+def study() -> list[Result]:
+    """Two recipes, three data sets, three seeds, and a timestep ablation on one of them."""
+    results = [
+        result(dataset=dataset, tags=(tag,), seed=seed, gain=gain)
+        for dataset in ("grid", "wood", "tile")
+        for tag, gain in (("paper", 1.0), ("recommended", 2.5))
+        for seed in range(3)
+    ]
+    return results + [result(seed=seed, gain=1.2, timestep__value=50, scoring__stride=7) for seed in range(2)]

@@ -1,0 +1,75 @@
+"""Cells: what is averaged, what is marked, what is left out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from report_builders import on_other_data, result, study
+
+from radar.report.cells import FEWER, LEFT_OUT, MODIFIED, OTHER_DATA, cells, differing_settings, main_cells
+from radar.report.settings import axes, difference, method_names, settings
+
+
+def test_seeds_of_one_method_on_one_data_set_are_one_cell() -> None:
+    (cell,) = cells([result(seed=seed) for seed in (2, 0, 1)], None)
+    assert [each.seed for each in cell.results] == [0, 1, 2]
+    assert (cell.dataset, cell.method, cell.marks) == ("grid", "RADAR, paper", "")
+    expected = [result(seed=seed).metrics["image"]["auroc"] for seed in range(3)]
+    assert cell.values("image", "auroc") == expected
+    assert cell.values("image", "nothing") == []
+
+
+def test_fewer_seeds_than_asked_or_than_elsewhere_are_marked() -> None:
+    some = [result(seed=0), result(seed=1), result(dataset="wood", seed=0)]
+    assert [cell.marks for cell in cells(some, None)] == ["", FEWER]
+    assert [cell.marks for cell in cells(some, 3)] == [FEWER, FEWER]
+
+
+def test_runs_on_other_data_are_never_averaged_in() -> None:
+    some = [result(seed=0), result(seed=1), on_other_data(result(seed=2))]
+    (cell,) = cells(some, None)
+    assert [each.seed for each in cell.results] == [0, 1]
+    assert cell.marks == LEFT_OUT
+    both = cells([*some[:2], on_other_data(result(tags=("recommended",)))], 1)
+    assert {cell.method: cell.marks for cell in both} == {"RADAR, paper": "", "RADAR, recommended": OTHER_DATA}
+
+
+def test_the_latest_run_of_a_seed_counts_and_changes_without_a_revision_are_marked() -> None:
+    first = result()
+    again = replace(first, ended="2030", name="again", environment={**first.environment, "git_modified": True})
+    (cell,) = cells([again, first], None)
+    assert ([each.name for each in cell.results], cell.marks) == (["again"], MODIFIED)
+
+
+def test_settings_that_vary_name_the_method_and_what_follows_them_does_not() -> None:
+    some = [result(), result(timestep__value=50, scoring__stride=7), result(tags=("recommended",))]
+    names = method_names(some)
+    assert [names[each.name] for each in some] == [
+        "RADAR, paper, timestep.value = 1", "RADAR, paper, timestep.value = 50", "RADAR, recommended",
+    ]  # fmt: skip
+    assert axes(some[:2]) == {"timestep.value": ["timestep.value", "scoring.stride"]}
+
+
+def test_settings_that_differ_between_data_sets_alone_are_one_method_and_said() -> None:
+    some = cells([result(), result(dataset="wood", patch__size=14)], None)
+    assert {cell.method for cell in some} == {"RADAR, paper"}
+    assert differing_settings(some) == {"RADAR, paper": ["patch.size"]}
+
+
+def test_one_setting_stands_for_a_method() -> None:
+    chosen = main_cells(cells(study(), None))
+    assert [(cell.dataset, cell.method) for cell in chosen] == [
+        (dataset, method) for dataset in ("grid", "tile", "wood") for method in ("RADAR, paper", "RADAR, recommended")
+    ]
+    assert all(cell.one.config["timestep"]["value"] == 1 for cell in chosen)
+
+
+def test_difference_of_settings() -> None:
+    first, second = settings(result()), settings(result(patch__size=14, seed=5))
+    assert difference(first, second) == {"patch.size": (28, 14)}
+
+
+@pytest.mark.parametrize("key", ["seed", "logger.csv", "method.controls", "dataset.name"])
+def test_keys_that_make_no_method(key: str) -> None:
+    assert key not in settings(result())

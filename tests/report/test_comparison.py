@@ -1,0 +1,31 @@
+"""What `radar compare` says of two runs."""
+
+from __future__ import annotations
+
+import pytest
+from report_builders import SETTINGS, on_other_data, result
+
+from radar.report.comparison import comparison_tables
+
+FIRST, SECOND = result(gain=1.0), result(gain=2.5, timestep__value=50)
+
+
+def test_only_what_differs_is_listed() -> None:
+    config, origin, numbers, paired = comparison_tables([FIRST, SECOND], SETTINGS)
+    assert [[entry.text for entry in row] for row in config.rows] == [["timestep.value", "1", "50"]]
+    assert [row[0].text for row in origin.rows] == ["fingerprint"]
+    auroc = numbers.rows[0]
+    values = [each.metrics["image"]["auroc"] for each in (FIRST, SECOND)]
+    assert auroc[2].text == f"{values[1]:.3f} ({values[1] - values[0]:+.3f})"
+    assert paired.rows[0][1].value == pytest.approx(values[1] - values[0])
+
+
+def test_runs_on_other_images_are_not_paired_and_the_data_is_named() -> None:
+    tables = comparison_tables([FIRST, on_other_data(SECOND)], SETTINGS)
+    assert [each.name for each in tables] == ["config", "origin", "numbers"]
+    assert {"data_manifest_hash", "test images"} <= {row[0].text for row in tables[1].rows}
+
+
+def test_equal_runs_have_no_difference() -> None:
+    config = comparison_tables([FIRST, FIRST], SETTINGS)[0]
+    assert (config.rows, config.notes) == ((), ("no difference",))

@@ -1,0 +1,83 @@
+"""Curves against scikit-learn; the figures of a whole report hold what they should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report_builders import SETTINGS, result, study
+from sklearn.metrics import precision_recall_curve, roc_auc_score
+
+from radar.report.build import Report
+from radar.report.figures_curves import band, precision_points, roc_points
+from radar.report.html import page
+
+ONE = result(gain=1.0)
+GRID = np.linspace(0, 1, 201)
+
+
+def test_area_under_the_curve_is_the_auroc() -> None:
+    scores = np.round(ONE.scores, 1)  # with ties
+    points = roc_points(ONE.labels, scores, np.ones(scores.size))
+    assert np.trapezoid(points, GRID) == pytest.approx(roc_auc_score(ONE.labels, scores), abs=0.01)
+    assert (points[0] >= 0, points[-1]) == (True, 1)
+
+
+def test_precision_is_scikit_learns_at_each_recall() -> None:
+    precision, recall, _ = precision_recall_curve(ONE.labels, ONE.scores)
+    points = precision_points(ONE.labels, ONE.scores, np.ones(ONE.scores.size))
+    for level in (0.1, 0.5, 0.9, 1.0):
+        reached = np.flatnonzero(recall >= level - 1e-9)[-1]
+        assert points[round(200 * level)] == pytest.approx(precision[reached])
+
+
+def test_weights_count_images_as_often_as_they_say() -> None:
+    weights = np.random.default_rng(0).integers(0, 3, ONE.scores.size).astype(float)
+    index = np.repeat(np.arange(ONE.scores.size), weights.astype(int))
+    once = np.ones(index.size)
+    for points in (roc_points, precision_points):
+        np.testing.assert_allclose(
+            points(ONE.labels, ONE.scores, weights), points(ONE.labels[index], ONE.scores[index], once)
+        )
+
+
+def test_the_band_holds_the_curve() -> None:
+    low, high = band([ONE], roc_points, SETTINGS)
+    middle = roc_points(ONE.labels, ONE.scores, np.ones(ONE.scores.size))
+    assert np.mean((low <= middle + 1e-9) & (middle <= high + 1e-9)) > 0.95
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, object]:
+    return {name: figure for name, _, figure in Report(study(), SETTINGS).figures()}
+
+
+def test_every_figure_of_a_report(drawn: dict[str, object]) -> None:
+    singles = {"cost", "ranks_auroc", "ranks_f1", "sensitivity_timestep_value", "regime"}
+    assert singles <= drawn.keys()
+    assert {
+        f"{kind}_{name}" for kind in ("roc", "precision_recall") for name in ("grid", "tile", "wood")
+    } <= drawn.keys()
+
+
+def test_every_axis_is_named(drawn: dict[str, object]) -> None:
+    for name, figure in drawn.items():
+        for axes in figure.axes:  # type: ignore[attr-defined]
+            assert axes.get_xlabel() or axes.get_ylabel(), name
+
+
+def test_lines_differ_in_dashes_and_not_in_colour_alone(drawn: dict[str, object]) -> None:
+    lines = [line for line in drawn["roc_grid"].axes[0].lines if len(line.get_xdata()) == 201]  # type: ignore[attr-defined]
+    assert len({str(line.get_linestyle()) for line in lines}) == len(lines) == 2
+
+
+def test_the_page_is_self_contained_and_complete(tmp_path: Path) -> None:
+    text = page(Report(study(), SETTINGS), [])
+    for outside in ("http://", "https://", 'src="/', "@import", "url("):
+        assert outside not in text
+    assert "default-src 'none'" in text
+    for each in Report(study(), SETTINGS).tables:
+        assert f'id="{each.name}"' in text
+    assert text.count('"good/00.png"') == 6  # in the gallery of each method and data set
+    assert "timestep.value = 50" in text  # how a run differs from most

@@ -1,0 +1,48 @@
+"""Records are read back as they were, and say what is wrong with a file that is none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report_builders import result
+
+from radar.errors import RunError
+from radar.report.stored import IMAGES_FOLDER, read_record, read_results, write_record, write_records
+
+
+def test_a_record_is_read_back_as_it_was(tmp_path: Path) -> None:
+    one = result()
+    read = read_record(write_record(tmp_path, one))
+    for name in ("name", "fingerprint", "ended", "config", "environment", "metrics", "scored", "images"):
+        assert getattr(read, name) == getattr(one, name)
+    np.testing.assert_array_equal(read.scores, one.scores)
+    np.testing.assert_array_equal(read.features, one.features)
+    np.testing.assert_array_equal(read.decisions, one.decisions)
+    assert (read.test_data, read.data, read.seed, read.dataset) == (one.test_data, one.data, 0, "grid")
+
+
+def test_runs_on_the_same_test_images_share_their_table(tmp_path: Path) -> None:
+    write_records(tmp_path, [result(seed=0), result(seed=1), result(dataset="wood")])
+    assert len(list((tmp_path / IMAGES_FOLDER).iterdir())) == 2
+    assert [each.dataset for each in read_results([tmp_path])] == ["grid", "grid", "wood"]
+
+
+def test_the_latest_of_equal_fingerprints_counts(tmp_path: Path) -> None:
+    older, newer = result(), replace(result(), name="again", ended="2027-01-01T00:00:00Z")
+    write_records(tmp_path, [older, newer])
+    assert [each.name for each in read_results([tmp_path])] == ["again"]
+
+
+def test_what_is_no_result_is_said(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no done run and no record is here"):
+        read_results([tmp_path])
+    record = write_record(tmp_path, result())
+    content = json.loads(record.read_text())
+    del content["scores"]
+    record.write_text(json.dumps(content))
+    with pytest.raises(RunError, match="not a record of a run"):
+        read_record(record)

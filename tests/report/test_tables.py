@@ -1,0 +1,110 @@
+"""Tables: their texts, and that what they print is what the results hold."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report_builders import SETTINGS, result, study
+
+from radar.report.build import Report, table_files
+from radar.report.cells import cells, main_cells
+from radar.report.tables import Entry, csv_text, latex, latex_escaped, markdown, over_seeds, p_value, table
+from radar.report.tables_ablation import ablation_tables, ablations
+from radar.report.tables_results import main_table, published_table, short_table
+from radar.report.tables_statistics import pairs, rankings
+
+
+def test_mean_and_deviation_over_seeds() -> None:
+    assert over_seeds([0.5, 0.7]).text == "0.600 ± 0.141"
+    assert over_seeds([0.5]).text == "0.500"
+    assert over_seeds([]).text == "–"
+    assert (p_value(0.0001).text, p_value(0.04).text, p_value(None).text) == ("< 0.001", "0.040", "–")
+
+
+def test_the_three_texts_of_a_table() -> None:
+    content = table("t", "Title_1", ("a", "b"), [["x|y_%", Entry("2†", 2.0, ("run",))]], "100 %")
+    assert markdown(content) == (
+        "**Title_1**\n\n| a | b |\n| --- | ---: |\n| x\\|y_% | 2† |\n\n- 100 %\n- † fewer seeds than asked\n"
+    )
+    assert csv_text(content) == "a,b,b (value),runs\nx|y_%,2†,2,run\n"
+    assert r"x\textbar{}y\_\% & 2$\dagger$ \\" in latex(content)
+    assert latex_escaped(r"a_b & 5 % \ ±") == r"a\_b \& 5 \% \textbackslash{} $\pm$"
+
+
+def test_the_main_table_has_every_method_control_and_the_trivial_decision() -> None:
+    content = main_table(main_cells(cells(study(), None)))
+    rows = {(row[0].text, row[1].text): row for row in content.rows}
+    f1 = content.headings.index("F1")
+    mine = [each.metrics["image"]["f1"] for each in study()[:3]]
+    assert rows["grid", "RADAR, paper"][f1].text == f"{np.mean(mine):.3f} ± {np.std(mine, ddof=1):.3f}"
+    assert rows["grid", "·\u00a0all called anomalous"][f1].text == f"{2 * 18 / (12 + 2 * 18):.3f}"
+    assert ("grid", "·\u00a0raw_sobel (RADAR, paper)") in rows
+    assert rows["tile", "RADAR, paper"][content.headings.index("F1 in the paper")].text == "0.67"
+    assert ("tile", "RADAR, as published") in rows
+    assert any("+7 and +13" in note and "disagree" in note for note in content.notes)
+
+
+def test_the_papers_figures_are_as_quoted() -> None:
+    text = csv_text(published_table())
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [(row["data set"], row["F1"]) for row in rows] == [("prints", "0.85"), ("prints", "0.27"), ("tile", "0.67")]
+
+
+def test_the_short_table_has_the_best_control() -> None:
+    content = short_table(main_cells(cells(study(), None)))
+    assert content.rows[0][content.headings.index("best control")].text == "0.600"
+
+
+def test_an_ablation_holds_everything_else_and_names_what_follows() -> None:
+    (one,) = ablations(study(), None)
+    assert (one.dataset, one.key, one.values, one.followers) == ("grid", "timestep.value", (1, 50), ("scoring.stride",))
+    assert [len(cell.results) for cell in one.cells] == [3, 2]
+    assert [cell.marks for cell in one.cells] == ["", "†"]
+    (content,) = ablation_tables(study(), None)
+    assert any("scoring.stride" in note for note in content.notes)
+
+
+def test_two_axes_give_a_series_for_each_value_of_the_other() -> None:
+    grid = [result(timestep__value=t, patch__size=p) for t in (1, 5, 10) for p in (14, 28)]
+    found = ablations(grid, None)
+    assert {(each.key, each.fixed, each.values) for each in found} == {
+        ("timestep.value", "patch.size = 14", (1, 5, 10)), ("timestep.value", "patch.size = 28", (1, 5, 10)),
+        *(("patch.size", f"timestep.value = {t}", (14, 28)) for t in (1, 5, 10)),
+    }  # fmt: skip
+
+
+def test_pairs_compare_the_same_images_over_common_seeds() -> None:
+    found = pairs(main_cells(cells(study(), None)), SETTINGS)
+    assert [(each.dataset, each.seeds) for each in found] == [(name, (0, 1, 2)) for name in ("grid", "tile", "wood")]
+    for each in found:
+        means = [np.mean(cell.values("image", "auroc")) for cell in (each.first, each.second)]
+        assert each.auroc.difference == pytest.approx(means[1] - means[0])
+        assert each.interval[0] <= each.auroc.difference <= each.interval[1]
+        assert each.auroc.p_value < 0.05
+
+
+def test_ranks_count_data_sets_that_all_methods_have() -> None:
+    auroc, f1 = rankings(main_cells(cells(study(), None)), 0.05)
+    assert (auroc.measure, f1.measure) == ("AUROC", "F1")
+    assert auroc.datasets == ("grid", "tile", "wood")
+    assert auroc.compared.ranks.tolist() == [2, 1]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_latex_compiles(tmp_path: Path) -> None:
+    (tmp_path / "all.tex").write_text(table_files(Report(study(), SETTINGS))["tables.tex"])
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_the_same_results_give_the_same_files_in_any_order() -> None:
+    assert table_files(Report(study(), SETTINGS)) == table_files(Report(study()[::-1], SETTINGS))
