@@ -31,7 +31,7 @@ def cache(arguments: Sequence[str]) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="all stored results with size, age and what made them")
     prune = verbs.add_parser("prune", help="remove results that were not used for some days; runs keep what they have")
-    prune.add_argument("--days", type=float, required=True, help="since the last use; 0 removes everything")
+    prune.add_argument("--days", type=_days, required=True, help="since the last use; 0 removes everything")
     explain = verbs.add_parser(
         "explain", help="which stages of an experiment are there, and what differs where one is not"
     )
@@ -55,6 +55,13 @@ def cache(arguments: Sequence[str]) -> int:
     freed = sum(artefact.megabytes for artefact in removed)
     console.print(f"{len(removed)} results removed, {freed:.1f} MB", highlight=False)
     return 0
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0 <= days < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: must be a number of days, ≥ 0")
+    return days
 
 
 def _listed(store: ArtefactStore) -> Iterator[str]:

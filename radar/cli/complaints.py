@@ -75,6 +75,10 @@ def _message(error: Exception, overrides: Sequence[str]) -> str:
     missing = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
     if missing:
         return _missing_option(missing[1].removeprefix("/"), missing[2])
+    primary = re.search(r"Cannot find primary config '([^']+)'", text)
+    if primary:
+        known = ", ".join(sorted(path.stem for path in config_folder().glob("sweep_*.yaml")))
+        return f"--config-name {primary[1]}: no such config; sweeps are: {known}"
     unknown = re.search(r"Key '([^']+)' (?:is )?not in", text) or re.search(
         r"Could not override '([^']+)'.*No match", text, re.S
     )

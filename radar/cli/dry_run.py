@@ -20,17 +20,19 @@ from radar.experiment.training import resolve_device
 from radar.methods.radar import noise_mapper
 
 _TIMED_STEPS = 3
+_WIDEST_WORD = 30  # characters of an override that a table keeps on one line
 _FALLBACK_SIDE = 100  # px, where files bring their own size: the paper's
 
 
 def dry_run(plan: Plan) -> int:
     """Print one line per job and the estimated total; returns the exit code."""
-    names = [Column(name, overflow="fold") for name in ("job", "dataset")]
+    widest = max(len(word) for name in (*plan.names, "job") for word in name.split())
+    names = [Column("job", overflow="fold", min_width=min(widest, _WIDEST_WORD)), Column("dataset", overflow="fold")]
     table = Table(
         *names, "patch", "parameters", "MFLOP", "steps", "training", "ms/image", box=SIMPLE, padding=(0, 1, 0, 0)
     )
     measured: dict[str, tuple[float, float, NoisePredictor]] = {}
-    total = 0.0
+    trainings: dict[str, float] = {}  # jobs that differ after training share one
     for number, (job, name) in enumerate(zip(plan.jobs, plan.names, strict=True), start=1):
         config = job.config
         key = str([asdict(section) for section in (config.unet, config.patch, config.scoring, config.trainer)]) + str(
@@ -40,7 +42,7 @@ def dry_run(plan: Plan) -> int:
             measured[key] = _measure(config)
         step, image, unet = measured[key]
         seconds = step * config.training.max_steps
-        total += seconds
+        trainings[_training(config)] = seconds
         table.add_row(
             name if name and plan.is_sweep else str(number),
             config.dataset.name,
@@ -54,13 +56,25 @@ def dry_run(plan: Plan) -> int:
     console = Console()
     console.print(table)
     device = resolve_device(plan.jobs[0].config)
+    if plan.is_search:
+        console.print(
+            f"A search: the experiment that it starts from; {plan.settings.sweeper.n_trials} trials vary {', '.join(plan.axes)}",
+            highlight=False,
+        )
     console.print(
-        f"MFLOP: one patch, forward. {len(plan.jobs)} job(s), about {_duration(total)} of training in all on this "
+        f"MFLOP: one patch, forward. {len(plan.jobs)} job(s) with {len(trainings)} training(s), about "
+        f"{_duration(sum(trainings.values()))} of training in all on this "
         f"{device.type.upper()}, timed over {_TIMED_STEPS} steps; controls, metrics and figures come on top. "
         "Without --force, jobs that are done are not computed again.",
         highlight=False,
     )
     return 0
+
+
+def _training(config: Config) -> str:
+    """What tells one training from another."""
+    image = (config.dataset.image, config.dataset.train_images, config.dataset.split_seed, config.dataset.name)
+    return str((config.unet, config.patch, config.diffusion, config.training, config.trainer, config.seed, image))
 
 
 def _measure(config: Config) -> tuple[float, float, NoisePredictor]:

@@ -77,7 +77,7 @@ def sweep_table(rows: Sequence[tuple[str, dict[str, Any] | None, str]]) -> Table
     table.add_column("job", overflow="fold")
     for heading in ("AUROC", "F1", "pixel AUROC"):
         table.add_column(heading, justify="right")
-    table.add_column("directory", overflow="fold")
+    table.add_column("directory", no_wrap=True, min_width=max((len(directory) for *_, directory in rows), default=0))
     for name, metrics, directory in rows:
         values = [None] * 3 if metrics is None else [
             metrics["image"]["auroc"], metrics["image"]["f1"], (metrics["pixel"] or {}).get("auroc")

@@ -38,6 +38,7 @@ class Runner:
         self.total = plan.settings.sweeper.n_trials if plan.is_search else len(plan.jobs)
         self.sweep = sweep
         self.failed = False
+        self.told: set[str] = set()  # notes, each of which is printed once
         self.force = force
         self.command = uuid4().hex  # one name for all processes of this command
 
@@ -93,9 +94,12 @@ class Runner:
             group = None if self.sweep is None else self.sweep.path.name
             outcome = run_experiment(experiment, companion=RunCompanion(group))
         for note in outcome.notes:
-            print(f"radar: note: {note}", file=sys.stderr)
+            if note not in self.told:
+                print(f"radar: note: {note}", file=sys.stderr)
+        self.told.update(outcome.notes)
+        title = config.name if self.sweep is None else f"{config.name}, {name}"
         print_outcome(
-            console, config.name, config.method.name, outcome.metrics, str(outcome.directory), reused=outcome.reused
+            console, title, config.method.name, outcome.metrics, str(outcome.directory), reused=outcome.reused
         )
         loss: float | None = outcome.metrics["validation_loss"]
         return loss
@@ -105,6 +109,7 @@ class Runner:
         if self.sweep is not None:
             rows = [_row(state) for state in self.sweep.states()]
             Console().print(sweep_table(rows))
+            print(f"Sweep {self.sweep.path.name}: radar status {self.sweep.path.name}")
             if self.plan.is_search:
                 print_best(Console(), rows)
 

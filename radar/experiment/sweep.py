@@ -51,10 +51,18 @@ class Sweep:
         raise RunError(f"{name}: no such sweep below {root / SWEEPS_FOLDER}; there are: {there}")
 
     def begin(self, command: Sequence[str], jobs: Sequence[str] | None) -> None:
-        """Write down which jobs there are, in the order of this command; None for a search, which finds them as it goes."""
-        (self.path / "jobs").mkdir(parents=True, exist_ok=True)
+        """Write down which jobs there are, in the order of this command; None for a search, which finds them as it goes.
+
+        Raises `RunError` where nothing can be written.
+        """
         names = None if jobs is None else list(jobs)
-        write_json(self.path / "sweep.json", {"command": list(command), "jobs": names, "started": _now()})
+        try:
+            (self.path / "jobs").mkdir(parents=True, exist_ok=True)
+            write_json(self.path / "sweep.json", {"command": list(command), "jobs": names, "started": _now()})
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: cannot be written ({error.strerror}); set output_root to another folder"
+            ) from None
 
     def content(self) -> dict[str, Any]:
         """Command, jobs and start of the latest command that ran this sweep."""
@@ -93,7 +101,9 @@ class Sweep:
         state = status.get("state", "missing")
         if state == "running" and not run.is_held():
             state = "interrupted"
-        if error and state not in ("done", "running"):  # what another process makes of it counts for more
+        if state in ("done", "running"):  # what another process makes of it counts for more
+            error = None
+        elif error:
             state = "failed"
         return JobState(name, state, run.path, status.get("seconds"), status.get("error") or error)
 
