@@ -13,6 +13,8 @@ from radar.config import PatchConfig, TrainerConfig, TrainingConfig
 from radar.data.patches import PatchSampler
 from radar.seeds import generator
 
+_VALIDATION_BATCH = 64  # of whatever training: losses of trainings with other batches compare
+
 
 class CropStream(IterableDataset[Tensor]):
     """The training batches of steps `first`, `first` + 1, … `last` − 1; batch n is a function of (seed, n) alone.
@@ -100,8 +102,8 @@ class PatchDataModule(lightning.LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[Tensor]:
-        """The same crops of held-out normals at every validation, in batches of the training size."""
+        """The same crops of held-out normals at every validation, in batches of one size, which decide their noise."""
         stream = generator("cpu", self.seed, "validation", "crops")
         sampler = PatchSampler(self.validation_images, size=self.patch.size, flips=False, rotations=False)
         crops = sampler.draw(self.training_config.validation_patches, stream)
-        return DataLoader(list(torch.split(crops, self.training_config.batch_size)), batch_size=None)  # type: ignore[arg-type]
+        return DataLoader(list(torch.split(crops, _VALIDATION_BATCH)), batch_size=None)  # type: ignore[arg-type]

@@ -73,7 +73,7 @@ def test_a_failed_job_does_not_stop_the_others_and_the_exit_code_says_so(
 def test_a_dry_run_estimates_and_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["-m", *QUICK, f"output_root={tmp_path}", "seed=0,1", "--dry-run"]) == 0
     printed = capsys.readouterr().out
-    assert "2 job(s), about" in printed
+    assert "2 job(s) with 2 training(s), about" in printed
     assert list(tmp_path.iterdir()) == []
 
 

@@ -39,7 +39,11 @@ def test_two_processes_train_what_one_trains_with_twice_the_batch(tmp_path: Path
     alone = run(tmp_path / "alone", "trainer=cpu", "training.batch_size=8")
     ours, theirs = (torch.load(each.network, weights_only=True)["weights"] for each in (together, alone))
     assert any(value.abs().sum() > 0 for name, value in ours.items() if name.startswith("head.2"))  # it began at zero
-    # a gradient is summed in another order
-    for name, value in theirs.items():
-        torch.testing.assert_close(ours[name], value, rtol=1e-3, atol=1e-4)
+    # a gradient is summed in another order, and Adam takes the sign of those that are nearly zero
+    difference = sum(float((ours[name] - value).square().sum()) for name, value in theirs.items())
+    assert difference < 1e-6 * sum(float(value.square().sum()) for value in theirs.values())
+    losses = [
+        [float(row["validation_loss"]) for row in csv.DictReader(each.history.open())] for each in (together, alone)
+    ]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-3)
     np.testing.assert_allclose(scores(together), scores(alone), rtol=1e-2, atol=1e-2)
