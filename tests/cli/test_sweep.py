@@ -102,6 +102,8 @@ def test_the_cache_is_listed_explained_and_pruned(tmp_path: Path, capsys: pytest
 def test_every_sweep_config_is_a_sweep(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch, tmp_path: Path
 ) -> None:
+    if name == "sweep_methods_pretrained":
+        pytest.importorskip("efficientnet_lite_pytorch", reason="the extra pretrained is not installed")
     started: list[int] = []
     monkeypatch.setattr(
         "radar.cli.running.Runner._run", lambda self, config, name, number, workshop: started.append(number)

@@ -69,7 +69,14 @@ def check_run(tiny: Tiny, method: str, own: tuple[str, ...]) -> None:
     trainings = (name in NETWORK_METHODS) + OWN_TRAININGS.get(name, 0)
     assert made(workshop, config) == {
         stage: count
-        for stage, count in {"network": trainings, "noise_maps": 2, "features": 2, "pixel_metrics": 1}.items()
+        for stage, count in {
+            "network": trainings,
+            "noise_maps": 2,
+            "features": 2,
+            "pixel_metrics": 1,
+            "noise_statistics": 1,
+            "data_measures": 1,
+        }.items()
         if count
     }
     rows, metrics = scores_of(outcome), outcome.metrics
