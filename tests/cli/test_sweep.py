@@ -183,5 +183,5 @@ def test_a_cached_sweep_is_explained_job_by_job(tmp_path: Path, capsys: pytest.C
     arguments = ["-m", *QUICK, "timestep=t1,t10", f"output_root={tmp_path}"]
     assert main(["cache", "explain", *arguments]) == 0
     assert (
-        capsys.readouterr().out.count("to be made") == 2 * 8
-    )  # a network; maps and features of three splits; pixel metrics
+        capsys.readouterr().out.count("to be made") == 2 * 10
+    )  # a network; maps and features of three splits; pixels, noise statistics, data
