@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ LAUNCHERS = [
 def test_jobs_in_other_processes_share_their_training_and_are_written_down(
     name: str, launcher: list[str], tmp_path: Path
 ) -> None:
-    jobs = ["contamination=c05,c20", "seed=0,1", "training.max_steps=20"]
+    jobs = ["contamination=c05,c20", "seed=0,1", "training.max_steps=20", "trainer.threads=null"]
     command = [sys.executable, "-m", "radar", "-m", *QUICK, *jobs, *launcher, f"output_root={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -39,6 +40,9 @@ def test_jobs_in_other_processes_share_their_training_and_are_written_down(
     trained = [line for line in ArtefactStore(tmp_path / CACHE_FOLDER).journal() if line["stage"] == "network"]
     assert len(trained) == 2
     assert "All jobs" in done.stdout
+    if name == "joblib":  # two processes share the cores
+        runs = [json.loads(path.read_text()) for path in tmp_path.glob("printed_layers-*/environment.json")]
+        assert all(run["threads"] <= max(1, run["cpu_count"] // 2) for run in runs)
 
 
 @pytest.mark.slow
