@@ -56,7 +56,7 @@ class ReconstructionConfig:
     simplex: Optional[SimplexConfig] = MISSING  # noise of training and scoring; null: Gaussian
     features: str = choice("none", "unet", "efficientnet")  # whose distance is added to the pixels'
     pixel_weight: float = number(minimum=0.0)  # v, of the pixel distance beside the features'
-    calibration_images: int = number(minimum=1)  # held-out normals that put both distances on one scale
+    calibration_images: int = number(minimum=1)  # training normals that put both distances on one scale
 
 
 @dataclass

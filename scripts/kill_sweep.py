@@ -23,7 +23,7 @@ from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import sweeps
 from radar.experiment.workshop import CACHE_FOLDER
 
-_OF_THE_PROCESS = ("seconds", "peak_memory_mib", "network")
+_OF_THE_PROCESS = ("seconds", "cost", "peak_memory_mib", "network")
 
 
 def start(root: Path, sweep: list[str]) -> subprocess.Popen[bytes]:

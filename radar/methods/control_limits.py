@@ -10,6 +10,8 @@ from sklearn.decomposition import PCA
 
 from radar.scoring.forest import Floats
 
+_ZERO_POWER = 1e-3  # of Q/θ₁; nearer to zero, rounding in 1/h counts
+
 
 def t2_limit(count: int, kept: int, confidence: float) -> float:
     """Limit of T² for a new observation, from `count` Gaussian observations and `kept` components (Jackson 1991, eq. 1.4.1)."""
@@ -18,13 +20,20 @@ def t2_limit(count: int, kept: int, confidence: float) -> float:
 
 
 def q_limit(residual_variances: Floats, confidence: float) -> float:
-    """Limit of Q from the variances of the components that were left out (Jackson & Mudholkar 1979, eq. 3.4)."""
+    """Limit of Q from the variances of the components that were left out (Jackson & Mudholkar 1979, eq. 3.4).
+
+    (Q/θ₁)^h is about Gaussian. It falls with Q where h < 0, so that its lower quantile is the limit; at h = 0 the logarithm takes
+    its place.
+    """
     first, second, third = (float((residual_variances**power).sum()) for power in (1, 2, 3))
     if first == 0:
         return 0.0
     h = 1 - 2 * first * third / (3 * second**2)
-    inner = norm.ppf(confidence) * np.sqrt(2 * second * h**2) / first + 1 + second * h * (h - 1) / first**2
-    return float(first * inner ** (1 / h))
+    deviation = norm.ppf(confidence) * np.sqrt(2 * second) / first
+    if abs(h) < _ZERO_POWER:
+        return float(first * np.exp(deviation - second / first**2))
+    # |h| times the sign of h
+    return float(first * (h * deviation + 1 + second * h * (h - 1) / first**2) ** (1 / h))
 
 
 @dataclass(frozen=True)
@@ -39,16 +48,17 @@ class ControlChart:
 
     @staticmethod
     def fit(points: Floats, *, explained_variance: float, confidence: float) -> ControlChart:
-        """A chart of normal points `(N, F)`, N > 2; fewer components than points are kept."""
+        """A chart of normal points `(N, F)`, N > 2, F > 1; fewer components than points and than F are kept."""
         model = PCA(svd_solver="full").fit(points)
         share = np.cumsum(model.explained_variance_ratio_)
-        kept = min(int(np.searchsorted(share, explained_variance)) + 1, len(points) - 2, points.shape[1])
+        kept = min(int(np.searchsorted(share, explained_variance)) + 1, len(points) - 2, points.shape[1] - 1)
+        rounding = np.finfo(np.float64).eps * float(model.explained_variance_.sum())
         return ControlChart(
             model.mean_,
             model.components_[:kept],
             np.maximum(model.explained_variance_[:kept], np.finfo(np.float64).tiny),
             t2_limit(len(points), kept, confidence),
-            q_limit(model.explained_variance_[kept:], confidence),
+            max(q_limit(model.explained_variance_[kept:], confidence), rounding),
         )
 
     def t2(self, points: Floats) -> Floats:
@@ -65,5 +75,5 @@ class ControlChart:
     def score(self, points: Floats, statistic: str) -> Floats:
         """T², Q, or the larger of the two, over their limits: above 1 is out of control."""
         t2 = self.t2(points) / self.t2_limit
-        q = self.q(points) / max(self.q_limit, np.finfo(np.float64).tiny)
+        q = self.q(points) / self.q_limit
         return {"t2": t2, "q": q, "both": np.maximum(t2, q)}[statistic]

@@ -94,8 +94,13 @@ class DeepSvddMethod(PeerMethod):
         return Encoder(image_channels, self.settings.channels, self.settings.outputs, self.config.patch.size)
 
     def inputs(self, normal: Normals) -> Inputs:
-        return {**fitted_on(normal), "hypersphere": section(self.settings), "patch": section(self.config.patch)} | {
-            "training": section(self.config.training)
+        config, trainer = self.config, section(self.config.trainer)
+        return {
+            **fitted_on(normal),
+            "hypersphere": section(self.settings),
+            "patch": section(config.patch),
+            "training": section(config.training),
+            "trainer": {key: trainer[key] for key in ("devices", "strategy", "precision", "compile", "deterministic")},
         }
 
     def fit_one(self, normal: Normals, report: Report) -> MapOne:

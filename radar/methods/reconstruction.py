@@ -37,9 +37,9 @@ class ReconstructionMethod(DenoiserMethod):
         return inputs
 
     def _calibration(self, normal: Normals) -> tuple[Tensor, list[str]]:
-        """The held-out normals that put both distances on one scale."""
+        """The training normals that put both distances on one scale; held-out ones set the threshold."""
         count = self.settings.calibration_images
-        return normal.validation.images[:count], list(normal.validation.identities[:count])
+        return normal.train.images[:count], list(normal.train.identities[:count])
 
     def fit_one(self, normal: Normals, report: Report) -> MapOne:
         denoiser = self.denoiser(normal, report)
@@ -56,7 +56,7 @@ class ReconstructionMethod(DenoiserMethod):
         return combined
 
     def _ratio(self, denoiser: Denoiser, features: FeatureMaps, images: Tensor, identities: list[str]) -> float:
-        """v · max D_f / max D_p, with the maxima of held-out normals: those of the scored batch would tie its images together."""
+        """v · max D_f / max D_p, with the maxima of training normals: those of the scored batch would tie its images together."""
         largest_pixel = largest_feature = 0.0
         with torch.inference_mode():
             for index, identity in enumerate(identities):

@@ -46,7 +46,7 @@ def norm_guided(
     The heavy noise hides anomalies and blurs; the light noise keeps detail and anomalies (arXiv 2303.08730, eqs. 7–9).
     """
     light, heavy = schedule(image, noise[0], near), schedule(image, noise[1], far)
-    rough = _clean(heavy, predict(heavy, far), schedule, far)
+    rough = _clean(heavy, predict(heavy, far), schedule, far).clamp(-1, 1)  # else large steps blow up its error
     predicted = predict(light, near)
     level = schedule.noise[near - 1].view(-1, 1, 1, 1)
     guided = predicted - level * (schedule(rough, predicted, near) - light)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from radar.report.cells import Cell, cells
+from radar.report.cells import Cell, at, cells
 from radar.report.settings import axes, family, settings
 from radar.report.stored import Result
 from radar.report.tables import Entry, Table, count, over_seeds, table
@@ -103,7 +103,7 @@ def _row(ablation: Ablation, value: Any, cell: Cell) -> list[Entry | str]:
         over_seeds(cell.values("image", name), runs=runs)
         for name in ("auroc", "f1", "precision", "recall", "false_positive_rate")
     ]
-    trained = [result for result in cell.results if result.metrics["network"]["trained_by_this_run"]]
+    trained = [result for result in cell.results if at(result.metrics, "network", "trained_by_this_run")]
     shown = Entry(str(value), float(value)) if ablation.numeric else Entry(str(value))
     return [
         ablation.dataset,

@@ -168,12 +168,12 @@ def defect_table(cells: Sequence[Cell]) -> Table:
 
 
 def cost_table(cells: Sequence[Cell]) -> Table:
-    """Parameters, times and memory. Times of stages that a run took from the store say nothing and are left out."""
+    """Parameters, times and memory; the map's cost is that of the moment when it was made, whichever run reads it."""
     rows: list[Sequence[Entry | str]] = []
     for cell in cells:
-        fresh = [result for result in cell.results if result.metrics["network"]["trained_by_this_run"]]
+        fresh = [result for result in cell.results if at(result.metrics, "network", "trained_by_this_run")]
         runs = [result.name for result in fresh]
-        per_image = [1000 * result.metrics["seconds"]["score"] / result.scored for result in fresh]
+        passes = at(cell.one.metrics, "cost", "network_passes_per_image")
         rows.append(
             [
                 cell.dataset,
@@ -181,8 +181,10 @@ def cost_table(cells: Sequence[Cell]) -> Table:
                 Entry(f"{len(fresh)} of {len(cell.results)}", len(fresh)),
                 count(cell.one.metrics["parameters"]),
                 over_seeds(cell.values("seconds", "training"), 1),
+                over_seeds(cell.values("cost", "fit_seconds"), 1),
+                Entry("–" if passes is None else str(passes), passes),
+                over_seeds(cell.values("cost", "milliseconds_per_image"), 1),
                 over_seeds([result.metrics["peak_memory_mib"] for result in fresh], 0, runs),
-                over_seeds(per_image, 1, runs),
                 *(
                     over_seeds([at(result.metrics, "seconds", stage) or 0.0 for result in fresh], 2, runs)
                     for stage in ("metrics", "validation", "controls")
@@ -190,13 +192,14 @@ def cost_table(cells: Sequence[Cell]) -> Table:
                 cell.one.environment["device"],
             ]
         )
-    headings = ("data set", "method", "runs that trained", "parameters", "training, s", "peak memory, MiB", "scoring, ms per image",
-                "metrics, s", "validation, s", "controls, s", "device")  # fmt: skip
+    headings = ("data set", "method", "runs that trained", "parameters", "training, s", "own fitting, s", "passes per image",
+                "map, ms per image",
+                "peak memory, MiB", "metrics, s", "validation, s", "controls, s", "device")  # fmt: skip
     notes = (
-        "Peak memory is that of the whole process. Scoring is noise map, features and decision of all images of the "
-        "run, one after the other.",
-        "Where fewer runs trained than there are, the others took the network from the store: memory and times but "
-        "training are of those that did.",
+        "Training is that of the shared diffusion network; own fitting is what a method learns beside it. Peak memory is that "
+        "of the whole process.",
+        "Where fewer runs trained than there are, the others took the network from the store: memory and the times right of it "
+        "are of those that did.",
     )
     return table("cost", "Cost", headings, rows, *notes)
 

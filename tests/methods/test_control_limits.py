@@ -70,3 +70,25 @@ def test_points_without_a_residual_have_a_limit():
     line = np.linspace(0, 1, 30)[:, None] * np.ones((1, 3))
     chart = ControlChart.fit(line, explained_variance=0.9, confidence=0.99)
     assert np.isfinite(chart.score(line, "both")).all()
+
+
+@pytest.mark.parametrize(("first", "power"), [(11, 2.0), (6, 3.0), (40, 2.0)], ids=["steep", "steeper", "flat"])
+def test_the_q_limit_is_the_quantile_of_simulated_residuals_whatever_the_spectrum(first, power):
+    """Steep spectra give a negative power of Q, where a wrong sign would put the limit below the mean."""
+    variances = np.arange(first, 197.0) ** -power
+    q = (np.random.default_rng(0).standard_normal((20_000, len(variances))) ** 2) @ variances
+    assert q_limit(variances, 0.99) == pytest.approx(np.quantile(q, 0.99), rel=0.12)
+
+
+def test_a_power_of_zero_joins_its_neighbours():
+    """h passes through zero as one variance grows; the limit must not jump."""
+    limits = [q_limit(np.array([scale, *[0.05] * 60]), 0.99) for scale in np.linspace(0.3, 0.7, 401)]
+    assert np.abs(np.diff(limits)).max() < 0.02 * max(limits)
+
+
+def test_columns_that_are_not_correlated_do_not_blow_up():
+    points = np.random.default_rng(0).standard_normal((200, 10))
+    for share in (0.95, 0.99999):
+        chart = ControlChart.fit(points, explained_variance=share, confidence=0.99)
+        assert len(chart.components) <= 9
+        assert (chart.score(points, "both") < 10).all()

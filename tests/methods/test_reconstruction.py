@@ -144,7 +144,7 @@ def test_what_it_depends_on_is_named(composed):
     ):
         assert method_of(composed, "ddpm", changed).map_inputs(normal) != plain
     assert "calibrated_on" not in plain
-    assert method_of(composed, "ddad").map_inputs(normal)["calibrated_on"] == list(normal.validation.identities[:8])
+    assert method_of(composed, "ddad").map_inputs(normal)["calibrated_on"] == list(normal.train.identities[:8])
     assert method_of(composed, "ddpm").network_passes == 10
     assert method_of(composed, "ddad").network_passes == 12
 
