@@ -45,6 +45,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("timestep.value=1001", "timestep.value=1001: must be ≤ diffusion.timesteps=1000", id="beyond T"),
         pytest.param("patch.size=120", "patch.size=120: must be ≤ the image's side, 100 px", id="patch beyond image"),
         pytest.param("scoring.stride=29", "scoring.stride=29: must be ≤ patch.size=28", id="gaps"),
+        pytest.param("scoring.density.timesteps=[0]", "needs steps between 1 and 1000", id="density before step 1"),
+        pytest.param("scoring.density.blurs=[]", "needs at least one σ", id="density without a blur"),
         pytest.param("scoring.blur.kernel=4", "scoring.blur.kernel=4: must be odd", id="even kernel"),
         pytest.param("unet.fold=2", "only unet.kind=compact folds pixels", id="folded ddpm"),
         pytest.param("scoring.images_per_pass=65", "must be ≤ scoring.micro_batch=64", id="images beyond windows"),
