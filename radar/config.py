@@ -163,6 +163,10 @@ class DetectorConfig:
     name: str = _choice("isolation_forest", "upper_tail")
     fitted_on: str = _choice("train", "validation")  # training normals as published, or held-out normals
     threshold_on: str = _choice("train", "validation")  # whose scores set the threshold; the paper has one set for both
+    threshold: str = _choice("quantile", "shifted")  # of the scores of threshold_on; or of fitted_on, shifted to those
+    spread_prior: float = _number(
+        above=0.0
+    )  # squared deviations that the spread of fitted_on counts for; shifted alone
     trees: int = _number(minimum=1)
     max_samples: int = _number(minimum=2)  # per tree
 

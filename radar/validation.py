@@ -95,6 +95,7 @@ def _rule_problems(config: Config) -> Iterator[str]:
     yield from _unet_problems(config)
     yield from _diffusion_problems(config)
     yield from _scoring_problems(config)
+    yield from _detector_problems(config)
     yield from method_problems(config)
     yield from _trainer_problems(config)
 
@@ -181,6 +182,17 @@ def _density_problems(config: Config) -> Iterator[str]:
         yield f"scoring.density.blurs={density.blurs}: needs at least one σ in px, each ≥ 0"
     if density.name != "none" and config.scoring.edge != "none":
         yield "scoring.edge=sobel: the density is taken of the noise, not of its edges; use scoring.edge=none"
+
+
+def _detector_problems(config: Config) -> Iterator[str]:
+    detector = config.detector
+    if detector.threshold == "shifted" and detector.name != "upper_tail":
+        yield f"detector.threshold=shifted: {detector.name} takes a quantile alone; use detector=shifted_tail"
+    elif detector.threshold == "shifted" and detector.fitted_on == detector.threshold_on:
+        yield (
+            f"detector.threshold=shifted: shifts from detector.fitted_on to detector.threshold_on, both are "
+            f"{detector.fitted_on}; use detector=shifted_tail"
+        )
 
 
 def _trainer_problems(config: Config) -> Iterator[str]:

@@ -100,12 +100,14 @@ class Experiment:
     def notes(self) -> tuple[str, ...]:
         """One-line remarks on the data and on what was taken up again."""
         detector, wanted = self.config.detector, self.config.contamination.value
-        count = len(self.dataset.split(detector.threshold_on))  # type: ignore[arg-type]
+        key = "fitted_on" if detector.threshold == "shifted" else "threshold_on"
+        split: Split = getattr(detector, key)
+        count = len(self.dataset.split(split))
         remarks = list(self.dataset.notes)
         if wanted * (count + 1) < 1:
             remarks.append(
-                f"contamination.value={wanted}: {count} images set the threshold (detector.threshold_on="
-                f"{detector.threshold_on}), which cannot promise fewer false alarms than 1 in {count + 1}; add normal images"
+                f"contamination.value={wanted}: {count} images set the threshold (detector.{key}="
+                f"{split}), which cannot promise fewer false alarms than 1 in {count + 1}; add normal images"
             )
         return tuple(remarks)
 

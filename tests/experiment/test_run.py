@@ -138,8 +138,12 @@ def test_what_does_not_change_the_result_does_not_run_again(tiny: Tiny, override
 
 @pytest.mark.parametrize(
     "overrides",
-    [("detector=isolation_forest",), ("scoring=density", "scoring.field=stitched", "scoring.stride=7")],
-    ids=["forest", "density"],
+    [
+        ("detector=isolation_forest",),
+        ("scoring=density", "scoring.field=stitched", "scoring.stride=7"),
+        ("detector=shifted_tail",),
+    ],
+    ids=["forest", "density", "shifted"],
 )
 def test_the_stored_model_scores_as_the_run_did(tiny: Tiny, overrides: tuple[str, ...]) -> None:
     config = tiny(*overrides)
