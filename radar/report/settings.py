@@ -17,7 +17,8 @@ _NO_SETTING = (
 _LEADING = (
     "patch.size", "timestep.value", "contamination.value", "dataset.train_images", "unet.channels", "unet.attention_levels",
     "scoring.blur.sigma", "scoring.window", "scoring.edge", "scoring.draws", "scoring.map", "scoring.field", "scoring.density.name",
-    "diffusion.schedule", "diffusion.timestep_sampling", "detector.name", "detector.fitted_on", "detector.threshold", "training.max_steps",
+    "diffusion.schedule", "diffusion.timestep_sampling", "detector.name", "detector.fitted_on", "detector.threshold",
+    "training.max_steps",
 )  # fmt: skip
 
 Settings = dict[str, Any]

@@ -38,7 +38,10 @@ def shifted_quantile(fitting: Floats, held_out: Floats, contamination: float, *,
     `prior` is how many squared deviations the fitting spread counts for, .37 the efficiency of the median absolute
     deviation; so few held-out scores may shift the threshold at once, but widen it only as they grow in number. The root allows
     for the error of their median. Less than half of the held-out scores, however far out, move the threshold within bounds. No
-    rate of false alarms is guaranteed: one spread must do for both sets, and the shape must be shared. Where more than half of
+    rate of false alarms is guaranteed, as the shape must be shared. With N ≥ 39 Gaussian or skewed (by 1) fitting scores,
+    n from 4 to 26 and `prior` 2 it came within a factor 1.5 of contaminations .05 and .1, and 2 of .01 with N = 199, n = 26;
+    it doubles where n = 4 held-out scores are half as wide again (tests/scoring/test_threshold.py). Fewer than
+    1 / contamination − 1 fitting scores cannot promise that rate at all. Where more than half of
     the fitting scores are equal they have no shape, and it is the conformal quantile of the held-out ones.
     """
     fitting_median, held_out_median = np.median(fitting), np.median(held_out)
