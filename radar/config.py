@@ -125,8 +125,18 @@ class BlurConfig:
 
 
 @dataclass
+class DensityConfig:
+    """How unlikely a pixel's noise is among that of training normals, in place of the noise itself."""
+
+    name: str = _choice("none", "gaussian")
+    timesteps: list[int] = MISSING  # one network pass each, in place of timestep.value; name gaussian alone
+    blurs: list[float] = MISSING  # σ in px at which each map is seen; 0: as it is
+    ridge: float = _number(above=0.0)  # added to every variance, as a share of the mean variance
+
+
+@dataclass
 class ScoringConfig:
-    """From an image to two features and a pixel map, in one network pass."""
+    """From an image to two features and a pixel map, in one network pass, or one per timestep of `density`."""
 
     draws: int = _number(minimum=0)  # noise draws averaged; 1 as published, 0 scores √ᾱ_t·x₀ itself
     map: str = _choice("prediction", "residual")  # ε̂ as published, or ε̂ − ε
@@ -137,6 +147,7 @@ class ScoringConfig:
     images_per_pass: int = _number(
         minimum=1
     )  # 1: scores do not depend, to the bit, on the other images; more suit a GPU
+    density: DensityConfig = _section(DensityConfig)
     blur: BlurConfig = _section(BlurConfig)
     edge: str = _choice("sobel", "none")
     smoothing: float = _number(
@@ -152,6 +163,10 @@ class DetectorConfig:
     name: str = _choice("isolation_forest", "upper_tail")
     fitted_on: str = _choice("train", "validation")  # training normals as published, or held-out normals
     threshold_on: str = _choice("train", "validation")  # whose scores set the threshold; the paper has one set for both
+    threshold: str = _choice("quantile", "shifted")  # of the scores of threshold_on; or of fitted_on, shifted to those
+    spread_prior: float = _number(
+        above=0.0
+    )  # squared deviations that the spread of fitted_on counts for; shifted alone
     trees: int = _number(minimum=1)
     max_samples: int = _number(minimum=2)  # per tree
 

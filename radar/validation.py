@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -94,6 +95,7 @@ def _rule_problems(config: Config) -> Iterator[str]:
     yield from _unet_problems(config)
     yield from _diffusion_problems(config)
     yield from _scoring_problems(config)
+    yield from _detector_problems(config)
     yield from method_problems(config)
     yield from _trainer_problems(config)
 
@@ -161,6 +163,7 @@ def _scoring_problems(config: Config) -> Iterator[str]:
         yield f"scoring.stride={scoring.stride}: must be ≤ patch.size={config.patch.size}, or windows leave gaps"
     if scoring.field == "stitched" and scoring.images_per_pass > scoring.micro_batch:
         yield f"scoring.images_per_pass={scoring.images_per_pass}: must be ≤ scoring.micro_batch={scoring.micro_batch} windows"
+    yield from _density_problems(config)
     if scoring.blur.kernel % 2 == 0:
         yield f"scoring.blur.kernel={scoring.blur.kernel}: must be odd"
     side = config.dataset.image.size
@@ -169,6 +172,27 @@ def _scoring_problems(config: Config) -> Iterator[str]:
     for control in config.method.controls:
         if control not in CONTROLS:
             yield f"method.controls={config.method.controls}: {control} is not one of " + ", ".join(CONTROLS)
+
+
+def _density_problems(config: Config) -> Iterator[str]:
+    density, last = config.scoring.density, config.diffusion.timesteps
+    if not density.timesteps or not all(1 <= t <= last for t in density.timesteps):
+        yield f"scoring.density.timesteps={density.timesteps}: needs steps between 1 and {last}"
+    if not density.blurs or not all(0 <= sigma < math.inf for sigma in density.blurs):
+        yield f"scoring.density.blurs={density.blurs}: needs at least one σ in px, each ≥ 0"
+    if density.name != "none" and config.scoring.edge != "none":
+        yield "scoring.edge=sobel: the density is taken of the noise, not of its edges; use scoring.edge=none"
+
+
+def _detector_problems(config: Config) -> Iterator[str]:
+    detector = config.detector
+    if detector.threshold == "shifted" and detector.name != "upper_tail":
+        yield f"detector.threshold=shifted: {detector.name} takes a quantile alone; use detector=shifted_tail"
+    elif detector.threshold == "shifted" and detector.fitted_on == detector.threshold_on:
+        yield (
+            f"detector.threshold=shifted: shifts from detector.fitted_on to detector.threshold_on, both are "
+            f"{detector.fitted_on}; use detector=shifted_tail"
+        )
 
 
 def _trainer_problems(config: Config) -> Iterator[str]:

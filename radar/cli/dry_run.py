@@ -17,7 +17,7 @@ from radar.diffusion.build import NoisePredictor, build_schedule, build_unet
 from radar.diffusion.unet import forward_flops, parameter_count
 from radar.experiment.stored_model import image_channels
 from radar.experiment.training import resolve_device
-from radar.methods.radar import noise_mapper
+from radar.methods.radar import noise_mapper, residual_field
 
 _TIMED_STEPS = 3
 _WIDEST_WORD = 30  # characters of an override that a table keeps on one line
@@ -96,7 +96,7 @@ def _measure(config: Config) -> tuple[float, float, NoisePredictor]:
 
     side = config.dataset.image.size or _FALLBACK_SIDE
     image = torch.zeros(1, channels, side, side)
-    mapper = noise_mapper(config, unet)
+    mapper = noise_mapper(config, unet) if config.scoring.density.name == "none" else residual_field(config, unet)
     return _seconds(step, device), _seconds(lambda: mapper(image, ["dry run"]), device), unet
 
 

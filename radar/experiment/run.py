@@ -35,7 +35,7 @@ from radar.experiment.results import (
 )
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.stages import StoredFit, StoredNetwork, StoredRecall, network_key, stored_json
-from radar.experiment.stored_model import History, image_channels, save_detector
+from radar.experiment.stored_model import History, image_channels, save_density, save_detector
 from radar.experiment.training import Row, resolve_device
 from radar.experiment.workshop import Workshop
 from radar.files import write_csv, write_json, write_text
@@ -43,7 +43,7 @@ from radar.method_rules import NETWORK_METHODS
 from radar.methods.build import build_method
 from radar.methods.controls import build_control
 from radar.methods.interface import MapMethod, Normals
-from radar.methods.radar import Train
+from radar.methods.radar import RadarMethod, Train
 from radar.progress import Report
 
 
@@ -100,12 +100,14 @@ class Experiment:
     def notes(self) -> tuple[str, ...]:
         """One-line remarks on the data and on what was taken up again."""
         detector, wanted = self.config.detector, self.config.contamination.value
-        count = len(self.dataset.split(detector.threshold_on))  # type: ignore[arg-type]
+        key = "fitted_on" if detector.threshold == "shifted" else "threshold_on"
+        split: Split = getattr(detector, key)
+        count = len(self.dataset.split(split))
         remarks = list(self.dataset.notes)
         if wanted * (count + 1) < 1:
             remarks.append(
-                f"contamination.value={wanted}: {count} images set the threshold (detector.threshold_on="
-                f"{detector.threshold_on}), which cannot promise fewer false alarms than 1 in {count + 1}; add normal images"
+                f"contamination.value={wanted}: {count} images set the threshold (detector.{key}="
+                f"{split}), which cannot promise fewer false alarms than 1 in {count + 1}; add normal images"
             )
         return tuple(remarks)
 
@@ -152,6 +154,8 @@ class Experiment:
         # on held-out normals; what a search minimises
         metrics["validation_loss"] = history[-1].get("validation_loss") if history else None
         save_detector(self.directory.detector, detector)
+        if isinstance(method, RadarMethod) and (density := method.density(self.normals, lambda: unet)) is not None:  # type: ignore[arg-type,return-value]
+            save_density(self.directory.density, density)
         write_scores(self.directory.scores, list(scored.values()), measures["defects"])
         if config.logger.csv and history:
             _write_history(self.directory.history, history)

@@ -34,6 +34,7 @@ class RunDirectory:
     manifest = property(lambda self: self.path / "manifest.csv")
     history = property(lambda self: self.path / "history.csv")
     network = property(lambda self: self.path / "unet.pt")
+    density = property(lambda self: self.path / "density.npz")
     detector = property(lambda self: self.path / "detector.npz")
     panels = property(lambda self: self.path / "panels.npz")
     figures = property(lambda self: self.path / "figures")

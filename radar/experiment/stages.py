@@ -22,17 +22,18 @@ from radar.diffusion.module import DiffusionModule, gaussian
 from radar.diffusion.simplex import simplex_noise
 from radar.experiment.artefacts import ArtefactStore, Key
 from radar.experiment.clock import Clock
-from radar.experiment.stored_model import History, load_network, load_weights, save_network
+from radar.experiment.stored_model import History, load_density, load_network, load_weights, save_density, save_network
 from radar.experiment.training import Row, fit_network, train_network
 from radar.files import link_or_copy, write_atomically, write_json
 from radar.methods.interface import ImageSet, Inputs, Normals
 from radar.methods.peer import ModuleFactory
 from radar.progress import Report
+from radar.scoring.density import GaussianDensity
 from radar.scoring.forest import Floats
 
 # of the trainer section: what changes the bits of a training by more than how threads share the work
 _TRAINER_KEYS = ("devices", "strategy", "precision", "matmul_precision", "compile", "deterministic")
-_SECONDS = "seconds.json"
+_SECONDS, _DENSITY = "seconds.json", "density.npz"
 
 
 def image_identity(identities: Sequence[str]) -> str:
@@ -101,6 +102,13 @@ class StoredRecall:
         read = {**_edges(scoring), "smoothing": scoring.smoothing}
         maps = self.noise_maps_key(inputs, images).fingerprint
         return Key("pixel_metrics", {"noise_maps": maps, "scoring": read, "masks": masks, "aupro_limit": aupro_limit})
+
+    def density(self, inputs: Inputs, make: Callable[[], GaussianDensity]) -> GaussianDensity:
+        return self.store.take(
+            Key("density", {**inputs, **self.common}),
+            lambda part: save_density(part / _DENSITY, make()),
+            lambda folder: load_density(folder / _DENSITY),
+        )
 
     def noise_statistics_key(
         self, inputs: Inputs, images: ImageSet, *, manifest: str, settings: NoiseStatisticsConfig, seed: int

@@ -17,7 +17,8 @@ from radar.diffusion.build import NoisePredictor, build_unet
 from radar.errors import RunError
 from radar.experiment.run_directory import RunDirectory
 from radar.files import write_atomically
-from radar.methods.radar import noise_mapper
+from radar.methods.radar import build_mapper
+from radar.scoring.density import GaussianDensity
 from radar.scoring.detector import Detector, detector_from_arrays
 from radar.scoring.scorer import Scorer
 from radar.validation import parse
@@ -90,6 +91,22 @@ def load_detector(path: Path) -> Detector:
         ) from None
 
 
+def save_density(path: Path, density: GaussianDensity) -> None:
+    """Store a density's arrays."""
+    write_atomically(path, lambda file: np.savez(file, **density.arrays()))  # type: ignore[arg-type]
+
+
+def load_density(path: Path) -> GaussianDensity:
+    """The inverse of `save_density`; nothing is unpickled. Raises `RunError` where the file is not one of its own."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return GaussianDensity.from_arrays(dict(arrays))
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise RunError(
+            f"{path}: cannot be read as a density ({str(error).splitlines()[0]}); run it with --force"
+        ) from None
+
+
 def load_scorer(directory: Path, device: str = "cpu") -> tuple[Scorer, Config]:
     """The fitted scorer of a done run, and the config that it was trained with. Raises `RunError`."""
     run = RunDirectory(directory)
@@ -101,4 +118,5 @@ def load_scorer(directory: Path, device: str = "cpu") -> tuple[Scorer, Config]:
         )
     torch.set_float32_matmul_precision(config.trainer.matmul_precision)
     unet, _ = load_network(run.network, config, torch.device(device))
-    return Scorer(noise_mapper(config, unet), config.scoring, load_detector(run.detector)), config
+    density = None if config.scoring.density.name == "none" else load_density(run.density)
+    return Scorer(build_mapper(config, unet, density), config.scoring, load_detector(run.detector)), config

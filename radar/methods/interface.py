@@ -14,6 +14,7 @@ from torch import Tensor
 from radar.config import Config, ScoringConfig
 from radar.data.sample import SPLITS, Split
 from radar.progress import Report
+from radar.scoring.density import GaussianDensity
 from radar.scoring.detector import fit_detector
 from radar.scoring.forest import Floats
 from radar.scoring.scorer import (
@@ -63,6 +64,8 @@ class Method(Protocol):
 class Recall(Protocol):
     """Gives back what `make` made before from the same inputs, or lets it make that now."""
 
+    def density(self, inputs: Inputs, make: Callable[[], GaussianDensity]) -> GaussianDensity: ...
+
     def noise_maps(
         self, inputs: Inputs, images: ImageSet, fit: Callable[[], object], make: Callable[[], Tensor]
     ) -> Tensor:
@@ -76,6 +79,9 @@ class Recall(Protocol):
 
 class Forgetful:
     """Recalls nothing: everything is made when it is asked for."""
+
+    def density(self, inputs: Inputs, make: Callable[[], GaussianDensity]) -> GaussianDensity:
+        return make()
 
     def noise_maps(
         self, inputs: Inputs, images: ImageSet, fit: Callable[[], object], make: Callable[[], Tensor]

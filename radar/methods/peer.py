@@ -64,8 +64,8 @@ def image_scores(maps: Tensor, reduction: ReductionConfig) -> Floats:
 class PeerMethod(MapMethod):
     """A method whose image score is a reduction of its own pixel map.
 
-    The threshold is the conformal quantile of that score over the normals of `detector.threshold_on`; as there is one
-    score alone, no normals are needed to bring several to one scale. The two norms stand beside it as for RADAR: what
+    The threshold is the conformal quantile of that score over the normals of `detector.threshold_on`, unless shifted; as
+    there is one score alone, no normals are needed to bring several to one scale. The two norms stand beside it as for RADAR: what
     RADAR's reduction would make of this method's map.
     """
 
@@ -81,7 +81,8 @@ class PeerMethod(MapMethod):
         )
         super().__init__(replace(config, scoring=scoring), recall)
         threshold_on: Split = "train" if config.detector.threshold_on == "train" else "validation"
-        self.scored_splits = (threshold_on, "test")
+        if config.detector.threshold != "shifted":  # which needs the scores of the training normals, too
+            self.scored_splits = (threshold_on, "test")
 
     @abstractmethod
     def fit_one(self, normal: Normals, report: Report) -> MapOne:
@@ -93,7 +94,8 @@ class PeerMethod(MapMethod):
 
     @property
     def detector_sets(self) -> tuple[str, str]:
-        return self.config.detector.threshold_on, self.config.detector.threshold_on
+        detector = self.config.detector
+        return detector.fitted_on if detector.threshold == "shifted" else detector.threshold_on, detector.threshold_on
 
     def points(self, measurement: Measurement) -> Floats:
         return image_scores(measurement.anomaly_maps, self.reduction)[:, None]

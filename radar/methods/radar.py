@@ -11,6 +11,7 @@ from radar.config import Config
 from radar.diffusion.build import SCHEDULE_KEYS, NoisePredictor, build_schedule
 from radar.methods.interface import Inputs, MapMethod, Normals, Recall
 from radar.progress import Report
+from radar.scoring.density import DensityMapper, GaussianDensity, ResidualField, fit_density
 from radar.scoring.noise_map import NoiseMapper
 from radar.scoring.scorer import Mapper
 
@@ -29,11 +30,26 @@ class RadarMethod(MapMethod):
         self.identity = identity
 
     def fit_map(self, normal: Normals, report: Report) -> Mapper:
-        return noise_mapper(self.config, self.train(normal.train.images, normal.validation.images, report))
+        unet = self.train(normal.train.images, normal.validation.images, report)
+        density = self.density(normal, lambda: unet)
+        return build_mapper(self.config, unet, density)
+
+    def density(self, normal: Normals, network: Callable[[], nn.Module]) -> GaussianDensity | None:
+        """The density of the training normals' residual fields that `scoring.density` asks for."""
+        config = self.config
+        if config.scoring.density.name == "none":
+            return None
+
+        def make() -> GaussianDensity:
+            field, train = residual_field(config, network()), normal.train
+            return fit_density(field, train.images, train.identities, ridge=config.scoring.density.ridge)
+
+        return self.recall.density(self.map_inputs(normal), make)
 
     @property
     def network_passes(self) -> int:
-        return max(1, self.config.scoring.draws)
+        density, draws = self.config.scoring.density, max(1, self.config.scoring.draws)
+        return draws if density.name == "none" else draws * len(density.timesteps)
 
     def map_inputs(self, normal: Normals) -> Inputs:
         config, scoring = self.config, asdict(self.config.scoring)
@@ -41,7 +57,7 @@ class RadarMethod(MapMethod):
         if config.scoring.field == "stitched":  # from windows
             read += ["stride", "micro_batch"]
         schedule = asdict(config.diffusion)
-        return {
+        inputs = {
             "network": self.identity,
             "timestep": config.timestep.value,
             "patch_size": config.patch.size,
@@ -49,16 +65,34 @@ class RadarMethod(MapMethod):
             "schedule": {key: schedule[key] for key in SCHEDULE_KEYS},
             "seed": config.seed,
         }
+        if config.scoring.density.name != "none":  # then timestep.value is not read
+            inputs |= {
+                "timestep": None,
+                "density": scoring["density"],
+                "density_of": list(normal.train.identities),
+            }
+        return inputs
 
 
-def noise_mapper(config: Config, unet: nn.Module) -> NoiseMapper:
-    """The noise map that `config` describes, predicted by `unet`."""
+def noise_mapper(config: Config, unet: nn.Module, timestep: int | None = None) -> NoiseMapper:
+    """The noise map that `config` describes, predicted by `unet`, at `timestep` where it is not the config's own."""
     schedule = build_schedule(config.diffusion).to(next(unet.parameters()).device)
     return NoiseMapper(
         unet,
         schedule,
         scoring=config.scoring,
-        timestep=config.timestep.value,
+        timestep=config.timestep.value if timestep is None else timestep,
         patch_size=config.patch.size,
         seed=config.seed,
     )
+
+
+def residual_field(config: Config, unet: nn.Module) -> ResidualField:
+    """The noise maps at the timesteps and blurs of `scoring.density`."""
+    density = config.scoring.density
+    return ResidualField([noise_mapper(config, unet, timestep) for timestep in density.timesteps], density.blurs)
+
+
+def build_mapper(config: Config, unet: nn.Module, density: GaussianDensity | None) -> Mapper:
+    """From images to what the features are taken of: the noise map, or how unlikely it is."""
+    return noise_mapper(config, unet) if density is None else DensityMapper(residual_field(config, unet), density)

@@ -16,8 +16,9 @@ _NO_SETTING = (
 # first of keys that vary together is the one a person turned
 _LEADING = (
     "patch.size", "timestep.value", "contamination.value", "dataset.train_images", "unet.channels", "unet.attention_levels",
-    "scoring.blur.sigma", "scoring.window", "scoring.edge", "scoring.draws", "scoring.map", "scoring.field", "diffusion.schedule",
-    "diffusion.timestep_sampling", "detector.name", "detector.fitted_on", "training.max_steps",
+    "scoring.blur.sigma", "scoring.window", "scoring.edge", "scoring.draws", "scoring.map", "scoring.field", "scoring.density.name",
+    "diffusion.schedule", "diffusion.timestep_sampling", "detector.name", "detector.fitted_on", "detector.threshold",
+    "training.max_steps",
 )  # fmt: skip
 
 Settings = dict[str, Any]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from radar.config import ContaminationConfig, DetectorConfig
 from radar.errors import RunError
 from radar.scoring.forest import Floats, Forest
+from radar.scoring.threshold import GAUSSIAN_MAD, conformal_quantile, shifted_quantile
 from radar.seeds import stream_seed
 
 
@@ -40,9 +41,8 @@ class ForestDetector:
 class UpperTailDetector:
     """The largest of the features' robust z-scores of their logarithm: one-sided, and far outliers do not tie.
 
-    The threshold is the conformal quantile: the ⌈(n + 1)(1 − contamination)⌉-th of n normal scores, or the largest
-    where n is too small for it. On n ≥ 1 / contamination − 1 held-out normals the
-    expected share of false alarms is at most the contamination, with fewer it is up to 1 / (n + 1) (Vovk et al. 2005).
+    The threshold is the conformal quantile of the scores of `detector.threshold_on`, or with `detector.threshold=shifted`
+    that of `detector.fitted_on`, shifted to them.
     """
 
     def __init__(self, centre: Floats, spread: Floats, threshold: float) -> None:
@@ -70,14 +70,18 @@ def _fit_forest(
     return ForestDetector(forest, float(threshold))
 
 
-def _fit_upper_tail(points: Floats, threshold_points: Floats, contamination: float) -> UpperTailDetector:
+def _fit_upper_tail(
+    points: Floats, threshold_points: Floats, config: DetectorConfig, contamination: float
+) -> UpperTailDetector:
     logs = _log(points)
     centre = np.median(logs, axis=0)
-    # 1.4826 · median absolute deviation estimates the standard deviation of a Gaussian
-    spread = np.maximum(1.4826 * np.median(np.abs(logs - centre), axis=0), np.finfo(np.float32).eps)
-    scores = np.sort(UpperTailDetector(centre, spread, 0.0).score(threshold_points))
-    rank = min(len(scores), int(np.ceil((len(scores) + 1) * (1 - contamination))))
-    return UpperTailDetector(centre, spread, float(scores[rank - 1]))
+    spread = np.maximum(GAUSSIAN_MAD * np.median(np.abs(logs - centre), axis=0), np.finfo(np.float32).eps)
+    score = UpperTailDetector(centre, spread, 0.0).score
+    if config.threshold == "shifted":
+        threshold = shifted_quantile(score(points), score(threshold_points), contamination, prior=config.spread_prior)
+    else:
+        threshold = conformal_quantile(score(threshold_points), contamination)
+    return UpperTailDetector(centre, spread, threshold)
 
 
 def fit_detector(
@@ -99,7 +103,7 @@ def fit_detector(
                 f"got {int(np.isfinite(values).all(axis=1).sum())} of {len(values)}"
             )
     if detector.name == "upper_tail":
-        return _fit_upper_tail(points, threshold_points, contamination.value)
+        return _fit_upper_tail(points, threshold_points, detector, contamination.value)
     return _fit_forest(points, threshold_points, detector, contamination.value, seed)
 
 

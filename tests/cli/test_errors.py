@@ -45,6 +45,10 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("timestep.value=1001", "timestep.value=1001: must be ≤ diffusion.timesteps=1000", id="beyond T"),
         pytest.param("patch.size=120", "patch.size=120: must be ≤ the image's side, 100 px", id="patch beyond image"),
         pytest.param("scoring.stride=29", "scoring.stride=29: must be ≤ patch.size=28", id="gaps"),
+        pytest.param("scoring.density.timesteps=[0]", "needs steps between 1 and 1000", id="density before step 1"),
+        pytest.param("scoring.density.blurs=[]", "needs at least one σ", id="density without a blur"),
+        pytest.param("detector.threshold=largest", "must be one of quantile, shifted", id="unknown threshold"),
+        pytest.param("detector.spread_prior=0", "detector.spread_prior=0.0: must be > 0.0", id="no prior"),
         pytest.param("scoring.blur.kernel=4", "scoring.blur.kernel=4: must be odd", id="even kernel"),
         pytest.param("unet.fold=2", "only unet.kind=compact folds pixels", id="folded ddpm"),
         pytest.param("scoring.images_per_pass=65", "must be ≤ scoring.micro_batch=64", id="images beyond windows"),
@@ -64,6 +68,21 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 )
 def test_config_errors(capsys: pytest.CaptureFixture[str], override: str, expected: str) -> None:
     assert expected in refused(capsys, override)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (("detector=isolation_forest",), "isolation_forest takes a quantile alone"),
+        (("detector.fitted_on=validation",), "both are validation"),
+        (("detector.threshold_on=train",), "both are train"),
+    ],
+)
+def test_a_threshold_needs_something_to_shift(
+    capsys: pytest.CaptureFixture[str], overrides: tuple[str, ...], expected: str
+) -> None:
+    line = refused(capsys, "detector.threshold=shifted", *overrides)
+    assert expected in line and "use detector=shifted_tail" in line
 
 
 def test_a_broken_config_file_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

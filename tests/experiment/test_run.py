@@ -136,8 +136,17 @@ def test_what_does_not_change_the_result_does_not_run_again(tiny: Tiny, override
     assert run(tiny(override)).reused
 
 
-def test_the_stored_model_scores_as_the_run_did(tiny: Tiny) -> None:
-    config = tiny("detector=isolation_forest")
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("detector=isolation_forest",),
+        ("scoring=density", "scoring.field=stitched", "scoring.stride=7"),
+        ("detector=shifted_tail",),
+    ],
+    ids=["forest", "density", "shifted"],
+)
+def test_the_stored_model_scores_as_the_run_did(tiny: Tiny, overrides: tuple[str, ...]) -> None:
+    config = tiny(*overrides)
     outcome = run(config)
     scorer, stored_config = load_scorer(outcome.directory)
     assert stored_config == config

@@ -76,6 +76,23 @@ def test_a_change_makes_again_what_reads_it_and_nothing_else(tiny: Tiny, overrid
     assert made(workshop, changed) == again
 
 
+def test_a_density_is_fitted_once_for_what_it_reads(tiny: Tiny) -> None:
+    workshop, density = Workshop(afresh=None), ("scoring=density", "scoring.field=stitched", "scoring.stride=7")
+    run(tiny(), workshop)
+    made(workshop, tiny())
+    new = {"density": 1, "noise_maps": 3, "features": 3, "pixel_metrics": 1, "noise_statistics": 1}
+    for override, again in (
+        ("seed=0", new),
+        ("scoring.density.blurs=[0]", new),
+        ("scoring.density.timesteps=[3]", new),
+        ("timestep=t50", {}),
+        ("contamination=c20", {}),
+    ):
+        changed = tiny(*density, override)
+        run(changed, workshop)
+        assert {stage: count for stage, count in made(workshop, changed).items() if stage in new} == again, override
+
+
 def test_shared_stages_give_the_bits_of_stages_made_alone(tiny: Tiny, tmp_path: Path) -> None:
     workshop = Workshop(afresh=None)
     for number, override in enumerate(("seed=0", "timestep=t50", "contamination=c20")):

@@ -9,8 +9,9 @@ from method_builders import SMALL, image_set, normals
 from network_builders import random_unet
 
 from radar.methods.interface import Forgetful, ImageSet, MapMethod
-from radar.methods.radar import RadarMethod, noise_mapper
+from radar.methods.radar import RadarMethod, build_mapper, noise_mapper, residual_field
 from radar.progress import silent
+from radar.scoring.density import fit_density
 from radar.scoring.detector import fit_detector
 from radar.scoring.scorer import measure
 
@@ -119,6 +120,20 @@ def test_radar_trains_on_the_normals_and_scores_with_what_came_back(composed):
     method.fit(normal, silent)
     assert seen == [(normal.train.images, normal.validation.images, silent)]
     expected = measure(noise_mapper(config, unet)(test.images, test.identities), config.scoring)
+    np.testing.assert_array_equal(method.score(test, silent).features, expected.features)
+
+
+def test_a_density_passes_once_per_timestep_and_is_fitted_to_training_normals_alone(composed):
+    density = ("scoring=density", "scoring.field=stitched", "scoring.density.timesteps=[3,30]")
+    config, unet, normal = composed(*SMALL, *density), random_unet(), normals()
+    method = RadarMethod(config, Forgetful(), lambda *_: unet, {})
+    assert method.network_passes == 2
+    method.fit(normal, silent)
+    fitted = fit_density(
+        residual_field(config, unet), normal.train.images, normal.train.identities, ridge=config.scoring.density.ridge
+    )
+    test = image_set(4, 2)
+    expected = measure(build_mapper(config, unet, fitted)(test.images, test.identities), config.scoring)
     np.testing.assert_array_equal(method.score(test, silent).features, expected.features)
 
 

@@ -61,6 +61,8 @@ def test_the_threshold_is_the_conformal_quantile_of_held_out_scores(composed, co
 def test_training_normals_are_not_scored_unless_they_set_the_threshold(composed):
     assert method_of(composed).scored_splits == ("validation", "test")
     assert method_of(composed, "detector.threshold_on=train").scored_splits == ("train", "test")
+    shifted = method_of(composed, "detector=shifted_tail")
+    assert (shifted.scored_splits, shifted.detector_sets) == (("train", "validation", "test"), ("train", "validation"))
 
 
 def test_smoothing_spreads_a_spot(composed):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radar.config import BlurConfig, ScoringConfig
+from radar.config import BlurConfig, DensityConfig, ScoringConfig
 
 
 def scoring_config(*, kernel=3, sigma=1.0, **changes) -> ScoringConfig:
@@ -14,6 +14,7 @@ def scoring_config(*, kernel=3, sigma=1.0, **changes) -> ScoringConfig:
         "micro_batch": 4,
         "tile": 64,
         "images_per_pass": 1,
+        "density": DensityConfig(name="none", timesteps=[1], blurs=[0.0], ridge=1e-3),
         "blur": BlurConfig(kernel=kernel, sigma=sigma),
         "edge": "sobel",
         "window": 3,

@@ -21,7 +21,15 @@ def normals(count: int = 200, seed: int = 0) -> np.ndarray:
 
 
 def fit(points: np.ndarray, name: str, contamination: float = 0.05, seed: int = 1):
-    detector = DetectorConfig(name=name, fitted_on="train", threshold_on="train", trees=50, max_samples=64)
+    detector = DetectorConfig(
+        name=name,
+        fitted_on="train",
+        threshold_on="train",
+        threshold="quantile",
+        spread_prior=2.0,
+        trees=50,
+        max_samples=64,
+    )
     return fit_detector(points, points, detector=detector, contamination=ContaminationConfig(contamination), seed=seed)
 
 
@@ -192,7 +200,15 @@ def test_a_missing_array_is_refused(name, missing):
 def test_the_threshold_comes_from_its_own_points(name):
     generator = np.random.default_rng(3)
     fitting, held_out = generator.gamma(9.0, size=(200, 2)), 1.2 * generator.gamma(9.0, size=(99, 2))
-    section = DetectorConfig(name=name, fitted_on="train", threshold_on="validation", trees=50, max_samples=64)
+    section = DetectorConfig(
+        name=name,
+        fitted_on="train",
+        threshold_on="validation",
+        threshold="quantile",
+        spread_prior=2.0,
+        trees=50,
+        max_samples=64,
+    )
     own, other = (
         fit_detector(fitting, points, detector=section, contamination=ContaminationConfig(0.1), seed=0)
         for points in (fitting, held_out)

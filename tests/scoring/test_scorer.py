@@ -31,7 +31,15 @@ def scorer(*, channels: int = 1, detector: str = "upper_tail", **scoring) -> Sco
         seed=0,
     )
     normal = measure(mapper(IMAGES.expand(-1, channels, -1, -1), names(COUNT)), config)
-    section = DetectorConfig(name=detector, fitted_on="train", threshold_on="train", trees=20, max_samples=64)
+    section = DetectorConfig(
+        name=detector,
+        fitted_on="train",
+        threshold_on="train",
+        threshold="quantile",
+        spread_prior=2.0,
+        trees=20,
+        max_samples=64,
+    )
     fitted = fit_detector(
         normal.features, normal.features, detector=section, contamination=ContaminationConfig(0.3), seed=0
     )
@@ -136,7 +144,15 @@ def test_a_planted_defect_scores_highest_end_to_end():
         Identity(), build_schedule(diffusion_config()), scoring=config, timestep=1, patch_size=8, seed=0
     )
     normal = 0.1 * torch.rand(20, 1, 16, 16, generator=torch.Generator().manual_seed(0))
-    section = DetectorConfig(name="upper_tail", fitted_on="train", threshold_on="train", trees=1, max_samples=2)
+    section = DetectorConfig(
+        name="upper_tail",
+        fitted_on="train",
+        threshold_on="train",
+        threshold="quantile",
+        spread_prior=2.0,
+        trees=1,
+        max_samples=2,
+    )
     points = measure(mapper(normal, names(20)), config).features
     fitted = fit_detector(
         points,
