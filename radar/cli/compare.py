@@ -13,7 +13,7 @@ from rich.table import Table as Printed
 from radar.cli.report import report_settings
 from radar.errors import RunError
 from radar.report.comparison import comparison_tables
-from radar.report.stored import read_results
+from radar.report.stored import Result, read_results
 from radar.report.tables import Table, markdown
 
 
@@ -24,7 +24,7 @@ def compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     parsed = parser.parse_intermixed_args(arguments)
     overrides = [each for each in parsed.runs if "=" in each]
-    results = [read_results([Path(each)])[0] for each in parsed.runs if each not in overrides]
+    results = [_one_result(each) for each in parsed.runs if each not in overrides]
     if len(results) < 2:
         raise RunError("radar compare: one run has nothing to be compared with; name two or more")
     console = Console()
@@ -34,6 +34,15 @@ def compare(arguments: Sequence[str]) -> int:
         else:
             console.print(_printed(each))
     return 0
+
+
+def _one_result(path: str) -> Result:
+    results = read_results([Path(path)])
+    if len(results) > 1:
+        raise RunError(
+            f"{path}: {len(results)} runs are here; name one run directory or record for each that is compared"
+        )
+    return results[0]
 
 
 def _printed(content: Table) -> Printed:

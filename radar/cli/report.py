@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from radar.cli.config_tree import config_folder
 from radar.config import ReportConfig
-from radar.errors import ConfigError
+from radar.errors import ConfigError, RunError
 from radar.files import write_text
 from radar.report.build import Report, write_figures, write_tables
 from radar.report.html import page
@@ -23,13 +23,14 @@ PAGE = "report.html"
 def report(arguments: Sequence[str]) -> int:
     """Run `radar report`; returns the exit code."""
     parser = argparse.ArgumentParser("radar report", description="Tables, figures and one page from stored results.")
-    parser.add_argument("paths", nargs="+", help="run directories, records, folders of them; key=value of conf/report")
+    parser.add_argument("paths", nargs="*", help="run directories, records, folders of them; key=value of conf/report")
     parser.add_argument("--out", type=Path, required=True, help="folder that the report is written to")
     parsed = parser.parse_intermixed_args(arguments)
     overrides = [each for each in parsed.paths if "=" in each]
-    content = Report(
-        read_results([Path(each) for each in parsed.paths if each not in overrides]), report_settings(overrides)
-    )
+    paths = [Path(each) for each in parsed.paths if each not in overrides]
+    if not paths:
+        raise RunError("radar report: nothing to report on; name run directories, records, or folders of them")
+    content = Report(read_results(paths), report_settings(overrides))
     tables = write_tables(content, parsed.out / "tables")
     figures = write_figures(content, parsed.out / "figures")
     write_text(parsed.out / PAGE, page(content, figures))

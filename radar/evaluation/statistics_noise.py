@@ -34,8 +34,8 @@ def noise_statistics(
 ) -> dict[str, Any]:
     """Compare the noise predicted for normal and for anomalous images.
 
-    `noise_maps` and `images` (N, C, H, W), `labels` (N,) 0 / 1, `groups` (N,). Every entry under `normal` or `anomalous` is a
-    mean over that kind's images; `None` stands for a kind without images and for comparisons with it.
+    `noise_maps` and `images` (N, C, H, W), each with its own number of channels, `labels` (N,) 0 / 1, `groups` (N,). Every entry
+    under `normal` or `anomalous` is a mean over that kind's images; `None` stands for a kind without images and for comparisons with it.
     """
     compare = _Comparison(labels, groups, settings, seed)
     truth, units = compare.truth, compare.units
@@ -124,7 +124,7 @@ def _one_image(
         "distance_from_gaussian": distance_from_gaussian(values),
         "rejected": float(flat or normaltest(thinned).pvalue < settings.level),
         "l2_norm": float(np.linalg.norm(values)),
-        "image_correlation": 0.0 if flat else _correlation(values, image.ravel().astype(np.float64)),
+        "image_correlation": 0.0 if flat else _correlation(noise_map, image),
     }
 
 
@@ -136,8 +136,9 @@ def distance_from_gaussian(values: Floats) -> float:
     return float(max((steps[1:] - ordered).max(), (ordered - steps[:-1]).max()))
 
 
-def _correlation(first: Floats, second: Floats) -> float:
-    """Size of Pearson's correlation; 0 for a constant image."""
+def _correlation(noise_map: NDArray[np.float32], image: NDArray[np.float32]) -> float:
+    """Size of Pearson's correlation of the means over channels, which maps and images need not have alike; 0 for a constant one."""
+    first, second = (each.astype(np.float64).mean(axis=0).ravel() for each in (noise_map, image))
     one, other = first - first.mean(), second - second.mean()
     size = np.linalg.norm(one) * np.linalg.norm(other)
     return float(abs(one @ other) / size) if size > 0 else 0.0

@@ -13,7 +13,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class AurocComparison:
-    """Two AUROCs on the same images, `difference` = second − first with its standard error, interval and two-sided p."""
+    """Two AUROCs on the same images, `difference` = second − first with its standard error, interval and two-sided p.
+
+    Error, interval and p are NaN where the images cannot tell them.
+    """
 
     first: float
     second: float
@@ -24,26 +27,41 @@ class AurocComparison:
     p_value: float
 
 
+def two_of_each(labels: ArrayLike) -> bool:
+    """Whether `labels` (N,) 0 / 1 have two images of each kind, without which AUROCs have no error to be compared by."""
+    anomalous = np.asarray(labels).astype(np.bool_)
+    return bool(min(anomalous.sum(), (~anomalous).sum()) > 1)
+
+
 def delong(labels: ArrayLike, first: ArrayLike, second: ArrayLike, level: float) -> AurocComparison:
     """DeLong's test of two correlated AUROCs (DeLong, DeLong and Clarke-Pearson 1988), by midranks (Sun and Xu 2014).
 
-    `labels` (N,) 0 / 1 with at least two of each; scores (N,), or (S, N) for S seeds, whose mean AUROC is then compared: the
+    `labels` (N,) 0 / 1 with at least one of each; scores (N,), or (S, N) for S seeds, whose mean AUROC is then compared: the
     seeds are taken as given, and images as independent. Where groups are known, a bootstrap over groups belongs beside it.
-    Equal rankings have p = 1.
+    Equal rankings have p = 1. Fewer than two images of a kind have no variance, and a variance of 0 beside different AUROCs says
+    nothing of their error: what rests on it is NaN.
     """
     truth = np.asarray(labels).astype(np.bool_)
     parts = [_mean_placements(truth, np.atleast_2d(np.asarray(scores, dtype=np.float64))) for scores in (first, second)]
     on_anomalous, on_normal = (np.stack([part[kind] for part in parts]) for kind in (0, 1))
     aurocs = on_anomalous.mean(axis=1)
-    covariance = np.cov(on_anomalous) / truth.sum() + np.cov(on_normal) / (~truth).sum()
     difference = float(aurocs[1] - aurocs[0])
+    if not two_of_each(truth):
+        return _without_error(aurocs)
+    covariance = np.cov(on_anomalous) / truth.sum() + np.cov(on_normal) / (~truth).sum()
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     error = float(np.sqrt(max(variance, 0.0)))
+    if error <= 1e-12 < abs(difference):
+        return _without_error(aurocs)
     reach = float(norm.ppf((1 + level) / 2)) * error
-    p_value = 2 * float(norm.sf(abs(difference) / error)) if error > 1e-12 else float(abs(difference) < 1e-12)
+    p_value = 2 * float(norm.sf(abs(difference) / error)) if error > 1e-12 else 1.0
     return AurocComparison(
         float(aurocs[0]), float(aurocs[1]), difference, error, difference - reach, difference + reach, p_value
     )
+
+
+def _without_error(aurocs: Floats) -> AurocComparison:
+    return AurocComparison(float(aurocs[0]), float(aurocs[1]), float(aurocs[1] - aurocs[0]), *[float("nan")] * 4)
 
 
 def _mean_placements(truth: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
@@ -108,10 +126,13 @@ def paired_seeds(first: ArrayLike, second: ArrayLike, level: float) -> SeedCompa
 
 
 def holm(p_values: ArrayLike) -> Floats:
-    """Holm's step-down adjusted p values (M,) of M tests: reject where they are at most α, and the family keeps α."""
+    """Holm's step-down adjusted p values (M,) of M tests: reject where they are at most α, and the family keeps α.
+
+    NaN, a test that could not be made, is none of the family and stays NaN.
+    """
     values = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(values, kind="stable")
-    stepped = np.maximum.accumulate(values[order] * np.arange(values.size, 0, -1))
-    adjusted = np.empty_like(values)
+    order = np.argsort(values, kind="stable")[: int(np.isfinite(values).sum())]
+    stepped = np.maximum.accumulate(values[order] * np.arange(order.size, 0, -1))
+    adjusted = np.full_like(values, np.nan)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
+from math import factorial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import f, friedmanchisquare, rankdata, studentized_range
 
 Floats = NDArray[np.float64]
+_ENUMERATED = 200_000  # most arrangements of the ranks that are gone through one by one
 
 
 @dataclass(frozen=True, eq=False)
 class RankComparison:
     """`ranks` (K,) are mean ranks over N data sets, 1 the best; methods whose ranks differ by less than
-    `critical_difference` are not told apart at level α. `p_value` is that of Iman and Davenport's F, None for K < 3."""
+    `critical_difference` are not told apart at level α. `p_value` is Friedman's, None for K < 3: exact where the arrangements of
+    the ranks within data sets are few, else that of Iman and Davenport's F, and never below the smallest exact one."""
 
     ranks: Floats
     critical_difference: float
@@ -42,11 +46,26 @@ def _friedman_p(table: Floats) -> float | None:
         return None
     if np.all(table == table[:, :1]):
         return 1.0
+    # the first data set's ranks may stay: only relative order counts
+    arrangements = int(factorial(methods) ** (count - 1))
+    if arrangements <= _ENUMERATED:
+        return _exact_p(rankdata(table, axis=1))
     chi_squared = float(friedmanchisquare(*table.T).statistic)
     rest = count * (methods - 1) - chi_squared
     if rest <= 1e-9:  # every data set ranks the methods alike
-        return 0.0
-    return float(f.sf((count - 1) * chi_squared / rest, methods - 1, (methods - 1) * (count - 1)))
+        return 1 / arrangements
+    p_value = float(f.sf((count - 1) * chi_squared / rest, methods - 1, (methods - 1) * (count - 1)))
+    return max(p_value, 1 / arrangements)
+
+
+def _exact_p(ranks: Floats) -> float:
+    """Share of the arrangements of ranks (N, K) within data sets whose sums per method spread as far as those observed."""
+    orders = np.array(list(permutations(range(ranks.shape[1]))))
+    sums = ranks[:1]
+    for row in ranks[1:]:
+        sums = (sums[:, None, :] + row[orders][None]).reshape(-1, ranks.shape[1])
+    spreads, observed = np.square(sums).sum(axis=1), np.square(ranks.sum(axis=0)).sum()
+    return float(np.mean(spreads >= observed - 1e-9))
 
 
 def cliques(ranks: ArrayLike, critical: float) -> list[tuple[float, float]]:

@@ -21,9 +21,10 @@ from radar.report.gallery import qualitative_figure
 from radar.report.stored import Result
 from radar.report.tables import Table, csv_text, latex, latex_document, markdown
 from radar.report.tables_ablation import Ablation, ablation_tables, ablations
+from radar.report.tables_ranks import rank_table, rankings
 from radar.report.tables_regime import regime_table, regimes
 from radar.report.tables_results import cost_table, defect_table, main_table, provenance_table, published_table
-from radar.report.tables_statistics import moments_table, noise_table, pair_table, pairs, rank_table, rankings
+from radar.report.tables_statistics import moments_table, noise_table, pair_table, pairs
 
 _FEATURES = ("global L2 norm of the filtered noise map", "largest local L2 norm")
 TABLES_PAGE = "tables.md"

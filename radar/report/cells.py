@@ -14,7 +14,7 @@ from radar.report.stored import Result
 
 FEWER, OTHER_DATA, LEFT_OUT, MODIFIED = "†", "‡", "§", "¶"
 MARKS = {
-    FEWER: "fewer seeds than asked",
+    FEWER: "fewer seeds than asked, or than the rest of the row has",
     OTHER_DATA: "measured on other data than the other methods of this data set: not comparable with them",
     LEFT_OUT: "some runs of this cell read other data and are left out",
     MODIFIED: "some runs come from a working tree with changes that no revision holds",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from radar.config import ReportConfig
-from radar.evaluation.statistics_paired import delong, mcnemar_exact
+from radar.evaluation.statistics_paired import delong, mcnemar_exact, two_of_each
 from radar.evaluation.statistics_resampling import bootstrap_weights, percentile_interval, weighted_aurocs
 from radar.report.cells import at
 from radar.report.settings import flat
@@ -43,7 +43,7 @@ def comparison_tables(results: Sequence[Result], settings: ReportConfig) -> list
         _numbers(results),
     ]
     others = [result for result in results[1:] if result.test_data == first.test_data]
-    if others and 0 < first.labels.mean() < 1:
+    if others and two_of_each(first.labels):
         tables.append(_paired(first, others, settings))
     return tables
 

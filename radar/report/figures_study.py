@@ -13,8 +13,8 @@ from radar.evaluation.statistics_ranks import cliques
 from radar.report import style
 from radar.report.cells import Cell, mean, spread
 from radar.report.tables_ablation import Ablation, curve
+from radar.report.tables_ranks import Ranking
 from radar.report.tables_regime import Regime
-from radar.report.tables_statistics import Ranking
 
 _SENSITIVITY = {
     "AUROC": ("image", "auroc"),

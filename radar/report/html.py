@@ -29,7 +29,7 @@ def page(report: Report, figures: Sequence[tuple[str, Path]]) -> str:
     """The whole page. `figures` are titles and PNG files, which become part of it."""
     asset = files("radar.report").joinpath("page")
     texts = {name: asset.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")}
-    gallery = json.dumps(_gallery(report), separators=(",", ":")).replace("</", "<\\/")
+    gallery = json.dumps(_gallery(report), separators=(",", ":")).replace("<", "\\u003c")
     return Template(texts["page.html"]).substitute(
         style=texts["page.css"],
         script=texts["page.js"],

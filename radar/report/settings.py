@@ -11,7 +11,8 @@ from radar.report.stored import Result
 # not part of what a method is: where and how it was watched, and the seed, over which cells average
 _NO_SETTING = (
     "seed", "name", "tags", "logger", "dataset.name", "trainer.progress", "trainer.workers", "trainer.threads", "trainer.accelerator",
-    "evaluation", "method.controls", "dataset.near_duplicates",
+    "trainer.stack", "trainer.stack_memory_fraction", "evaluation.pixel", "evaluation.panels", "evaluation.figures",
+    "method.controls", "dataset.near_duplicates",
 )  # fmt: skip
 # first of keys that vary together is the one a person turned
 _LEADING = (

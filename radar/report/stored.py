@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,18 +89,21 @@ class Result:
 
     @cached_property
     def test_data(self) -> str:
-        """Digits that are equal for equal test images, labels and groups."""
-        return hashlib.sha256(_images_text(self.images).encode()).hexdigest()[:_DIGITS]
+        """Digits that are equal for equal test images, labels, defects and groups, however those were measured."""
+        told = [(each.path, each.content_hash, each.label, each.defect, each.group) for each in self.images]
+        return _digits(json.dumps(told))
 
 
 def read_results(paths: Sequence[Path]) -> list[Result]:
     """All done runs at `paths`: run directories, records, or folders of either. The latest of equal fingerprints counts.
 
-    Raises `RunError` where a path holds none.
+    Runs and records below a folder that cannot be read are left out, which is said on stderr. Raises `RunError` where a path
+    holds none, and for a run or a record that is named itself.
     """
     found: dict[str, Result] = {}
+    left_out: list[RunError] = []
     for path in paths:
-        some = list(_at(path))
+        some = _read(path, left_out)
         if not some:
             raise RunError(
                 f"{path}: no done run and no record is here; give run directories, records, or folders of them"
@@ -107,25 +111,46 @@ def read_results(paths: Sequence[Path]) -> list[Result]:
         for result in some:
             if result.fingerprint not in found or found[result.fingerprint].ended < result.ended:
                 found[result.fingerprint] = result
+    if left_out:
+        print(f"radar: note: {len(left_out)} runs left out: {'; '.join(map(str, left_out))}", file=sys.stderr)
     return sorted(found.values(), key=lambda result: (result.dataset, result.name))
 
 
-def _at(path: Path) -> Iterator[Result]:
+def _read(path: Path, left_out: list[RunError]) -> list[Result]:
+    """Results at `path`; why others below it are none joins `left_out`. Raises `RunError` where nothing else is there."""
     if path.suffix == ".json" and path.is_file():
-        yield read_record(path)
-    elif (path / "status.json").exists():
-        yield read_run(RunDirectory(path))
-    elif path.is_dir():
-        for status in sorted(path.glob("*/status.json")):
-            run = RunDirectory(status.parent)
-            if run.read_status().get("state") == "done":
-                yield read_run(run)
-        for record in sorted(path.glob("*.json")):
-            yield read_record(record)
+        return [read_record(path)]
+    if (path / "status.json").exists():
+        return [read_run(RunDirectory(path))]
+    results, errors = [], []
+    for each in _below(path):
+        try:
+            results.append(read_record(each) if each.is_file() else read_run(RunDirectory(each)))
+        except RunError as error:
+            errors.append(error)
+    if errors and not results:
+        raise errors[0]
+    left_out += errors
+    return results
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Directories of done runs, and records."""
+    for status in sorted(folder.glob("*/status.json")):
+        if RunDirectory(status.parent).read_status().get("state") == "done":
+            yield status.parent
+    yield from sorted(folder.glob("*.json"))
 
 
 def read_run(run: RunDirectory) -> Result:
-    """The result that a run directory holds. Raises `RunError` where the run is not done or older than this report."""
+    """The result that a run directory holds. Raises `RunError` where the run is not done, incomplete or older than this report."""
+    try:
+        return _whole_run(run)
+    except (KeyError, ValueError, IndexError, OSError) as error:
+        raise RunError(f"{run.path}: not a whole run ({error!r}); run it again with --force") from None
+
+
+def _whole_run(run: RunDirectory) -> Result:
     metrics, status = run.read_metrics(), run.read_status()
     with run.scores.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -164,9 +189,10 @@ def _without_places(config: Any) -> dict[str, Any]:
 def write_record(folder: Path, result: Result) -> Path:
     """Write `folder/NAME.json`, and the table of its test images where no other record has brought it; returns the record."""
     (folder / IMAGES_FOLDER).mkdir(parents=True, exist_ok=True)
-    images = folder / IMAGES_FOLDER / f"{result.test_data}.csv"
+    shown = _images_text(result.images)
+    images = folder / IMAGES_FOLDER / f"{_digits(shown)}.csv"
     if not images.exists():
-        write_text(images, _images_text(result.images))
+        write_text(images, shown)
     content = {
         "fingerprint": result.fingerprint,
         "ended": result.ended,
@@ -174,7 +200,7 @@ def write_record(folder: Path, result: Result) -> Path:
         "environment": result.environment,
         "metrics": result.metrics,
         "scored": result.scored,
-        "images": result.test_data,
+        "images": images.stem,
         "scores": _rounded(result.scores),
         "decisions": "".join(str(int(decision)) for decision in result.decisions),
         "features": {name: _rounded(column) for name, column in zip(FEATURE_NAMES, result.features.T, strict=True)},
@@ -207,6 +233,10 @@ def read_record(path: Path) -> Result:
 def write_records(folder: Path, results: Iterable[Result]) -> list[Path]:
     """Write a record of each result."""
     return [write_record(folder, result) for result in results]
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
 def _rounded(values: Floats) -> list[float]:

@@ -6,9 +6,9 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from radar.report.cells import MARKS, mean, spread
+from radar.report.cells import FEWER, MARKS, Cell, at, mean, spread
 
 NOTHING = "–"
 
@@ -57,6 +57,11 @@ def count(value: float) -> Entry:
     return Entry(f"{value:,.0f}", value)
 
 
+def interval(low: float, high: float) -> Entry:
+    """Both ends; nothing where there is none."""
+    return Entry(f"{low:.3f} … {high:.3f}" if math.isfinite(low + high) else NOTHING)
+
+
 def over_seeds(values: Sequence[float], digits: int = 3, runs: Sequence[str] = ()) -> Entry:
     """Mean ± standard deviation over seeds; the mean alone of one seed."""
     if not values:
@@ -64,6 +69,13 @@ def over_seeds(values: Sequence[float], digits: int = 3, runs: Sequence[str] = (
     deviation = spread(values)
     text = f"{mean(values):.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
     return Entry(text, mean(values), tuple(runs))
+
+
+def measured(cell: Cell, *path: str, digits: int = 3) -> Entry:
+    """The metric at `path` over the seeds that have it, marked where they are fewer than the cell's."""
+    having = [result for result in cell.results if at(result.metrics, *path) is not None]
+    shown = over_seeds(cell.values(*path), digits, [result.name for result in having])
+    return replace(shown, text=shown.text + FEWER) if 0 < len(having) < len(cell.results) else shown
 
 
 def p_value(value: float | None) -> Entry:

@@ -10,19 +10,21 @@ from typing import Any
 import numpy as np
 
 from radar.report.cells import Cell, at, cells
-from radar.report.settings import axes, family, settings
+from radar.report.settings import family
+from radar.report.settings_units import REFERENCE, follows, units
 from radar.report.stored import Result
-from radar.report.tables import Entry, Table, count, over_seeds, table
+from radar.report.tables import Entry, Table, count, measured, over_seeds, table
 
 
 @dataclass(frozen=True, eq=False)
 class Ablation:
-    """Cells of one family on one data set that differ in one setting (and what follows it), in the order of its values."""
+    """Cells of one family on one data set that differ in one setting or config group (and what follows it), ordered by value."""
 
     dataset: str
     family: str
     key: str
     followers: tuple[str, ...]
+    reference: str  # of a config group: what its value `reference` stands for; empty for a single setting
     fixed: str  # the other settings that vary elsewhere in the family
     values: tuple[Any, ...]
     cells: tuple[Cell, ...]
@@ -45,30 +47,32 @@ def ablations(results: Sequence[Result], seeds: int | None) -> list[Ablation]:
 
 
 def _of_family(dataset: str, name: str, members: Sequence[Result], seeds: int | None) -> list[Ablation]:
-    varying = axes(members)
+    varying = units(members)
     found = []
-    for key, together in varying.items():
-        others = [other for other in varying if other != key]
-        series: dict[tuple[str, ...], list[Result]] = defaultdict(list)
-        for result in members:
-            values = settings(result)
-            series[tuple(f"{other} = {values.get(other)}" for other in others)].append(result)
-        for fixed, group in sorted(series.items(), key=lambda item: -len(item[1])):
+    for unit in varying:
+        behind = [other for other in varying if other is not unit and follows(other, unit)]
+        others = [other for other in varying if other is not unit and other not in behind]
+        followers = tuple(key for each in (unit, *behind) for key in each.keys if key != unit.name)
+        series: dict[tuple[str, ...], list[tuple[Any, Result]]] = defaultdict(list)
+        for index, result in enumerate(members):
+            fixed = tuple(f"{other.name} = {other.values[index]}" for other in others)
+            series[fixed].append((unit.values[index], result))
+        for fixed, group in sorted(series.items(), key=lambda item: (-len(item[1]), item[0])):
             by_value: dict[Any, list[Result]] = defaultdict(list)
-            for result in group:
-                by_value[settings(result).get(key)].append(result)
+            for value, result in group:
+                by_value[value].append(result)
             if len(by_value) > 1:
                 ordered = sorted(by_value, key=_place)
                 asked = seeds or max(len({result.seed for result in each}) for each in by_value.values())
                 row = tuple(_cell(by_value[value], asked) for value in ordered)
-                followers = tuple(each for each in together if each != key)
-                found.append(Ablation(dataset, name, key, followers, ", ".join(fixed), tuple(ordered), row))
+                told = ", ".join(fixed)
+                found.append(Ablation(dataset, name, unit.name, followers, unit.reference, told, tuple(ordered), row))
     return found
 
 
 def _place(value: Any) -> tuple[int, float, str]:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return (0, float(value), "") if number else (1, 0.0, str(value))
+    return (0, float(value), "") if number else (1, float(value != REFERENCE), str(value))
 
 
 def _cell(group: Sequence[Result], seeds: int) -> Cell:
@@ -91,6 +95,9 @@ def _table(key: str, members: Sequence[Ablation]) -> Table:
         "Δ L2 norm: mean L2 norm of the noise map of anomalous minus that of normal images, the strength of the signal.",
         "Structure left: size of the correlation between a normal image and its noise map, 0 where no structure of it is left.",
         *([f"Settings that follow {key}: {', '.join(followers)}"] if followers else []),
+        *sorted(
+            {f"{each.dataset}, {each.family}: {REFERENCE} is {each.reference}" for each in members if each.reference}
+        ),
     ]
     headings = ("data set", "method", "held fixed", key, "seeds", "AUROC", "F1", "precision", "recall", "false positive rate",
                 "pixel AUROC", "Δ L2 norm", "structure left", "parameters", "training, s", "peak memory, MiB")  # fmt: skip
@@ -98,11 +105,7 @@ def _table(key: str, members: Sequence[Ablation]) -> Table:
 
 
 def _row(ablation: Ablation, value: Any, cell: Cell) -> list[Entry | str]:
-    runs = [result.name for result in cell.results]
-    image = [
-        over_seeds(cell.values("image", name), runs=runs)
-        for name in ("auroc", "f1", "precision", "recall", "false_positive_rate")
-    ]
+    image = [measured(cell, "image", name) for name in ("auroc", "f1", "precision", "recall", "false_positive_rate")]
     trained = [result for result in cell.results if at(result.metrics, "network", "trained_by_this_run")]
     shown = Entry(str(value), float(value)) if ablation.numeric else Entry(str(value))
     return [
@@ -112,12 +115,12 @@ def _row(ablation: Ablation, value: Any, cell: Cell) -> list[Entry | str]:
         shown,
         Entry(f"{len(cell.results)}{cell.marks}", len(cell.results)),
         *image,
-        over_seeds(cell.values("pixel", "auroc"), runs=runs),
-        over_seeds(cell.values("noise", "l2_norm", "difference"), runs=runs),
-        over_seeds(cell.values("noise", "image_correlation", "normal"), runs=runs),
+        measured(cell, "pixel", "auroc"),
+        measured(cell, "noise", "l2_norm", "difference"),
+        measured(cell, "noise", "image_correlation", "normal"),
         count(cell.one.metrics["parameters"]),
-        over_seeds(cell.values("seconds", "training"), 1, runs),
-        over_seeds([result.metrics["peak_memory_mib"] for result in trained], 0, runs),
+        measured(cell, "seconds", "training", digits=1),
+        over_seeds([result.metrics["peak_memory_mib"] for result in trained], 0, [result.name for result in trained]),
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radar.report.cells import Cell, at
-from radar.report.tables import Entry, Table, count, number, over_seeds, table
+from radar.report.tables import Entry, Table, count, measured, number, table
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +60,8 @@ def regime_table(found: Sequence[Regime]) -> Table:
             number(None if each.area is None else 100 * each.area, 2),
             number(each.contrast, 2),
             number(each.flatness, 4),
-            over_seeds(each.auroc),
-            over_seeds(each.recall),
+            measured(each.cell, "defects", each.defect, "auroc"),
+            measured(each.cell, "defects", each.defect, "recall"),
         ]
         for each in found
     ]

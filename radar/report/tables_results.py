@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from radar.report.cells import Cell, at, by_dataset, differing_settings, mean
-from radar.report.tables import NOTHING, Entry, Table, count, number, over_seeds, table
+import numpy as np
+
+from radar.report.cells import FEWER, Cell, at, by_dataset, differing_settings
+from radar.report.tables import NOTHING, Entry, Table, count, measured, number, over_seeds, table
 
 DECISION_MEASURES = {"accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1"}
 OTHER_MEASURES = {"auroc": "AUROC", "average_precision": "AP", "false_positive_rate": "false positive rate"}
@@ -50,7 +52,7 @@ def main_table(cells: Sequence[Cell]) -> Table:
     for dataset, members in by_dataset(cells).items():
         paper = {each.method: each for each in quoted if each.dataset == dataset}
         own = next((each.values["f1"] for each in paper.values() if each.method.startswith("RADAR")), None)
-        rows += [_method_row(cell, own if cell.method.startswith("RADAR") else None) for cell in members]
+        rows += [_method_row(cell, own if _as_published(cell) else None) for cell in members]
         rows += [_published_row(each) for each in paper.values()]
         rows += _control_rows(members)
         rows.append(_trivial_row(dataset, members[0]))
@@ -68,14 +70,17 @@ def main_table(cells: Sequence[Cell]) -> Table:
     return table("results", "Methods on data sets, test images", headings, rows, *notes)
 
 
-def _method_row(cell: Cell, paper: float | None) -> list[Entry | str]:
-    runs = [result.name for result in cell.results]
+def _as_published(cell: Cell) -> bool:
+    """Whether the cell is of the paper's method with the paper's recipe."""
+    return cell.one.config["method"]["name"] == "radar" and "paper" in cell.one.config["tags"]
 
-    def measured(level: str, names: Sequence[str]) -> list[Entry]:
-        return [over_seeds(cell.values(level, name), runs=runs) for name in names]
+
+def _method_row(cell: Cell, paper: float | None) -> list[Entry | str]:
+    def entries(level: str, names: Sequence[str]) -> list[Entry]:
+        return [measured(cell, level, name) for name in names]
 
     seeds = Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))
-    decisions, others = measured("image", list(DECISION_MEASURES)), measured("image", list(OTHER_MEASURES))
+    decisions, others = entries("image", list(DECISION_MEASURES)), entries("image", list(OTHER_MEASURES))
     return [
         cell.dataset,
         cell.method,
@@ -83,7 +88,7 @@ def _method_row(cell: Cell, paper: float | None) -> list[Entry | str]:
         *decisions,
         number(paper, 2),
         *others,
-        *measured("pixel", list(PIXEL_MEASURES)),
+        *entries("pixel", list(PIXEL_MEASURES)),
     ]
 
 
@@ -97,21 +102,26 @@ def _control_rows(members: Sequence[Cell]) -> list[list[Entry | str]]:
     """Controls depend on scoring and detector, so each method has its own; identical ones are shown once."""
     rows: list[list[Entry | str]] = []
     for cell in members:
-        for control in at(cell.one.metrics, "controls") or {}:
+        for control in _controls(cell):
             row = _control_row(cell, control, len(members) > 1)
             rows.append(row)
     return rows
 
 
+def _controls(cell: Cell) -> list[str]:
+    """The controls that any run of the cell has."""
+    return list(dict.fromkeys(name for result in cell.results for name in at(result.metrics, "controls") or {}))
+
+
 def _control_row(cell: Cell, control: str, several: bool) -> list[Entry | str]:
-    runs = [result.name for result in cell.results]
     name = f"·\u00a0{control} ({cell.method})" if several else f"·\u00a0{control}"
-    measured = [
-        [over_seeds(cell.values("controls", control, level, key), runs=runs) for key in keys]
+    entries = [
+        [measured(cell, "controls", control, level, key) for key in keys]
         for level, keys in (("image", DECISION_MEASURES), ("image", OTHER_MEASURES), ("pixel", PIXEL_MEASURES))
     ]
-    seeds = Entry(str(len(cell.results)), len(cell.results))
-    return [cell.dataset, name, seeds, *measured[0], NOTHING, *measured[1], *measured[2]]
+    having = sum(at(result.metrics, "controls", control) is not None for result in cell.results)
+    seeds = Entry(f"{having}{FEWER if having < len(cell.results) else ''}", having)
+    return [cell.dataset, name, seeds, *entries[0], NOTHING, *entries[1], *entries[2]]
 
 
 def _trivial_row(dataset: str, cell: Cell) -> list[Entry | str]:
@@ -127,16 +137,12 @@ def short_table(cells: Sequence[Cell]) -> Table:
     """One line per method and data set, with what is to be beaten: the best control and calling everything anomalous."""
     rows: list[Sequence[Entry | str]] = []
     for cell in cells:
-        runs = [result.name for result in cell.results]
-        auroc, gain = cell.values("image", "auroc"), gain_over_controls(cell)
-        control = mean(auroc) - gain if gain is not None else None
+        best = _best_control(cell)
+        control = measured(cell, "controls", best[0], "image", "auroc") if best else Entry(NOTHING)
         seeds = Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))
-        f1, trivial = cell.values("image", "f1"), cell.one.metrics["image"]["f1_all_anomalous"]
-        pixel = cell.values("pixel", "auroc")
-        rows.append(
-            [cell.dataset, cell.method, seeds, over_seeds(auroc, 3, runs), number(control), over_seeds(f1, 3, runs),
-             number(trivial), over_seeds(pixel, 3, runs)]
-        )  # fmt: skip
+        trivial = number(cell.one.metrics["image"]["f1_all_anomalous"])
+        own, f1, pixel = (measured(cell, *path) for path in (("image", "auroc"), ("image", "f1"), ("pixel", "auroc")))
+        rows.append([cell.dataset, cell.method, seeds, own, control, f1, trivial, pixel])
     headings = ("data set", "method", "seeds", "AUROC", "best control", "F1", "all anomalous", "pixel AUROC")
     return table("short", "Test images, mean ± standard deviation over seeds", headings, rows)
 
@@ -158,9 +164,8 @@ def defect_table(cells: Sequence[Cell]) -> Table:
     """Each class of defect against all normal test images."""
     rows: list[Sequence[Entry | str]] = []
     for cell in cells:
-        runs = [result.name for result in cell.results]
         for defect, first in cell.one.metrics["defects"].items():
-            values = [over_seeds(cell.values("defects", defect, measure), runs=runs) for measure in ("recall", "auroc")]
+            values = [measured(cell, "defects", defect, measure) for measure in ("recall", "auroc")]
             seeds = Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))
             rows.append([cell.dataset, cell.method, defect, count(first["count"]), seeds, *values])
     headings = ("data set", "method", "defect", "images", "seeds", "recall", "AUROC")
@@ -180,10 +185,10 @@ def cost_table(cells: Sequence[Cell]) -> Table:
                 cell.method,
                 Entry(f"{len(fresh)} of {len(cell.results)}", len(fresh)),
                 count(cell.one.metrics["parameters"]),
-                over_seeds(cell.values("seconds", "training"), 1),
-                over_seeds(cell.values("cost", "fit_seconds"), 1),
+                measured(cell, "seconds", "training", digits=1),
+                measured(cell, "cost", "fit_seconds", digits=1),
                 Entry("–" if passes is None else str(passes), passes),
-                over_seeds(cell.values("cost", "milliseconds_per_image"), 1),
+                measured(cell, "cost", "milliseconds_per_image", digits=1),
                 over_seeds([result.metrics["peak_memory_mib"] for result in fresh], 0, runs),
                 *(
                     over_seeds([at(result.metrics, "seconds", stage) or 0.0 for result in fresh], 2, runs)
@@ -230,11 +235,20 @@ def provenance_table(cells: Sequence[Cell]) -> Table:
 
 
 def gain_over_controls(cell: Cell) -> float | None:
-    """Mean AUROC above that of the best control; None without controls."""
-    controls = [
-        mean(values)
-        for name in cell.one.metrics["controls"]
-        if (values := cell.values("controls", name, "image", "auroc"))
-    ]
-    own = cell.values("image", "auroc")
-    return mean(own) - max(controls) if controls and own else None
+    """Mean AUROC above that of the best control, over the seeds that have both; None without controls."""
+    best = _best_control(cell)
+    return best[1] if best else None
+
+
+def _best_control(cell: Cell) -> tuple[str, float] | None:
+    """The control that leaves the least of the method's AUROC above it, with that gain."""
+    gains = {}
+    for name in _controls(cell):
+        pairs = [
+            (at(each.metrics, "image", "auroc"), at(each.metrics, "controls", name, "image", "auroc"))
+            for each in cell.results
+        ]
+        both = [own - control for own, control in pairs if own is not None and control is not None]
+        if both:
+            gains[name] = float(np.mean(both))
+    return min(gains.items(), key=lambda item: item[1]) if gains else None

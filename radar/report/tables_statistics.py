@@ -1,4 +1,4 @@
-"""Tables of statistics: the noise hypothesis, methods against each other on the same images and seeds, ranks over data sets."""
+"""Tables of statistics: the noise hypothesis, and methods against each other on the same images and seeds."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ from radar.evaluation.statistics_paired import (
     holm,
     mcnemar_exact,
     paired_seeds,
+    two_of_each,
 )
-from radar.evaluation.statistics_ranks import RankComparison, compare_ranks
 from radar.evaluation.statistics_resampling import bootstrap_weights, percentile_interval, weighted_aurocs
-from radar.report.cells import Cell, by_dataset, mean
+from radar.report.cells import Cell, by_dataset
 from radar.report.stored import Result
-from radar.report.tables import NOTHING, Entry, Table, count, number, over_seeds, p_value, table
+from radar.report.tables import NOTHING, Entry, Table, count, interval, measured, number, p_value, table
 
 Floats = NDArray[np.float64]
-_DISTANCES = {"ks": "KS", "wasserstein": "Wasserstein", "kl_anomalous_from_normal": "KL(a ‖ n), nats", "overlap": "overlap",
-              "p_value": "p"}  # fmt: skip
+_DISTANCES = {
+    "ks": "KS",
+    "wasserstein": "Wasserstein",
+    "kl_anomalous_from_normal": "KL(a ‖ n), nats",
+    "overlap": "overlap",
+}
 _SUBJECTS = {
     "pixels of the noise map": ("pixels",),
     "L2 norm of the noise map": ("l2_norm",),
@@ -41,20 +45,22 @@ _SUBJECTS = {
 def noise_table(cells: Sequence[Cell]) -> Table:
     """How far the noise predicted for normal and for anomalous images lies apart, by method, data set and timestep."""
     rows: list[Sequence[Entry | str]] = []
-    for cell in cells:
-        runs = [result.name for result in cell.results]
+    places = [(cell, subject, path) for cell in cells for subject, path in _SUBJECTS.items()]
+    largest = [max(cell.values("noise", *path, "p_value"), default=float("nan")) for cell, _, path in places]
+    for (cell, subject, path), p, adjusted in zip(places, largest, holm(largest), strict=True):
         step = Entry(str(cell.one.config["timestep"]["value"]), cell.one.config["timestep"]["value"])
-        for subject, path in _SUBJECTS.items():
-            values = [over_seeds(cell.values("noise", *path, name), runs=runs) for name in _DISTANCES]
-            auroc = over_seeds(cell.values("noise", *path, "auroc"), runs=runs)
-            rows.append([cell.dataset, cell.method, step, subject, *values, auroc])
+        values = [measured(cell, "noise", *path, name) for name in _DISTANCES]
+        auroc = measured(cell, "noise", *path, "auroc")
+        rows.append([cell.dataset, cell.method, step, subject, *values, p_value(p), p_value(float(adjusted)), auroc])
     notes = (
         "KL divergence: histogram of equal-probability bins of the pooled sample, half a count added to each bin. "
         "Overlap in the same bins.",
-        "Wasserstein in the unit of the values. p: permutation of groups of images between the labels, statistic KS; mean over seeds.",
+        "Wasserstein in the unit of the values. p: permutation of groups of images between the labels, statistic KS; "
+        "the largest of the seeds' p values, as a mean of them is none. Holm p: the same, corrected for the "
+        f"{int(np.isfinite(largest).sum())} rows; where these are many, p cannot come below the level with the permutations made.",
         "AUROC: probability that an anomalous value exceeds a normal one.",
     )
-    headings = ("data set", "method", "t", "of", *_DISTANCES.values(), "AUROC")
+    headings = ("data set", "method", "t", "of", *_DISTANCES.values(), "p", "Holm p", "AUROC")
     return table("noise_distances", "The noise hypothesis: normal against anomalous", headings, rows, *notes)
 
 
@@ -62,7 +68,6 @@ def moments_table(cells: Sequence[Cell]) -> Table:
     """Moments of the noise map and how Gaussian it is, for both kinds of images."""
     rows: list[Sequence[Entry | str]] = []
     for cell in cells:
-        runs = [result.name for result in cell.results]
         step = Entry(str(cell.one.config["timestep"]["value"]), cell.one.config["timestep"]["value"])
         for kind in ("normal", "anomalous"):
             paths: list[tuple[str, ...]] = [
@@ -74,7 +79,7 @@ def moments_table(cells: Sequence[Cell]) -> Table:
                 ("image_correlation",),
                 ("l2_norm",),
             ]
-            values = [over_seeds(cell.values("noise", *path, kind), runs=runs) for path in paths]
+            values = [measured(cell, "noise", *path, kind) for path in paths]
             rows.append([cell.dataset, cell.method, step, kind, *values])
     notes = (
         "Means over images. Distance from a Gaussian: Lilliefors' statistic of all pixels of an image. Rejected: "
@@ -102,13 +107,13 @@ class Pair:
 
 
 def pairs(cells: Sequence[Cell], settings: ReportConfig) -> list[Pair]:
-    """All pairs of methods on one data set that share test images with both labels and at least one seed."""
+    """All pairs of methods on one data set that share test images, two or more of each label, and at least one seed."""
     found = []
     for members in by_dataset(cells).values():
         aurocs: dict[int, Floats] = {}
         for first, second in combinations(members, 2):
             seeds = sorted({each.seed for each in first.results} & {each.seed for each in second.results})
-            if seeds and first.one.test_data == second.one.test_data and 0 < first.one.labels.mean() < 1:
+            if seeds and first.one.test_data == second.one.test_data and two_of_each(first.one.labels):
                 found.append(_pair((first, second), seeds, settings, aurocs))
     return found
 
@@ -155,8 +160,8 @@ def pair_table(found: Sequence[Pair], settings: ReportConfig) -> Table:
                 each.second.method,
                 count(len(each.seeds)),
                 number(each.auroc.difference),
-                Entry(f"{each.interval[0]:.3f} … {each.interval[1]:.3f}"),
-                Entry(f"{each.auroc.low:.3f} … {each.auroc.high:.3f}"),
+                interval(*each.interval),
+                interval(each.auroc.low, each.auroc.high),
                 p_value(float(adjusted[0][index])),
                 Entry(f"{each.decisions.only_first_right} : {each.decisions.only_second_right}"),
                 p_value(float(adjusted[1][index])),
@@ -181,59 +186,5 @@ def pair_table(found: Sequence[Pair], settings: ReportConfig) -> Table:
 def _seed_entries(compared: SeedComparison | None) -> list[Entry]:
     if compared is None:
         return [Entry(NOTHING)] * 4
-    interval = Entry(f"{compared.low:.3f} … {compared.high:.3f}")
-    return [number(compared.difference), interval, p_value(compared.p_value), number(compared.effect, 2)]
-
-
-@dataclass(frozen=True, eq=False)
-class Ranking:
-    """Mean ranks of the methods that every counted data set has."""
-
-    measure: str
-    methods: tuple[str, ...]
-    datasets: tuple[str, ...]
-    compared: RankComparison
-
-
-def rankings(cells: Sequence[Cell], alpha: float) -> list[Ranking]:
-    """By AUROC and by F1; nothing where fewer than two methods share two data sets."""
-    grouped = by_dataset(cells)
-    everywhere = [
-        method
-        for method in dict.fromkeys(cell.method for cell in cells)
-        if sum(any(cell.method == method for cell in members) for members in grouped.values()) > 1
-    ]
-    found = []
-    for key, measure in (("auroc", "AUROC"), ("f1", "F1")):
-        rows, datasets = [], []
-        for dataset, members in grouped.items():
-            values = {cell.method: mean(cell.values("image", key)) for cell in members if cell.values("image", key)}
-            if all(method in values for method in everywhere):
-                rows.append([values[method] for method in everywhere])
-                datasets.append(dataset)
-        if len(everywhere) > 1 and len(rows) > 1:
-            found.append(Ranking(measure, tuple(everywhere), tuple(datasets), compare_ranks(rows, alpha)))
-    return found
-
-
-def rank_table(found: Sequence[Ranking], alpha: float) -> Table:
-    """Mean ranks with the critical difference."""
-    rows: list[Sequence[Entry | str]] = [
-        [
-            each.measure,
-            method,
-            number(float(rank), 2),
-            count(each.compared.datasets),
-            number(each.compared.critical_difference, 2),
-            p_value(each.compared.p_value),
-        ]
-        for each in found
-        for method, rank in sorted(zip(each.methods, each.compared.ranks, strict=True), key=lambda pair: pair[1])
-    ]
-    notes = (
-        f"1 is the best. Ranks closer than the critical difference (Nemenyi, α = {alpha}) are not told apart. p: "
-        f"Friedman's test in Iman and "
-        "Davenport's form, for three methods or more. Means over seeds are ranked; data sets count alike.",
-    )
-    headings = ("measure", "method", "mean rank", "data sets", "critical difference", "Friedman p")
-    return table("ranks", "Ranks over data sets", headings, rows, *notes)
+    reach = interval(compared.low, compared.high)
+    return [number(compared.difference), reach, p_value(compared.p_value), number(compared.effect, 2)]

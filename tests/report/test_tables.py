@@ -16,8 +16,9 @@ from radar.report.build import Report, table_files
 from radar.report.cells import cells, main_cells
 from radar.report.tables import Entry, csv_text, latex, latex_escaped, markdown, over_seeds, p_value, table
 from radar.report.tables_ablation import ablation_tables, ablations
+from radar.report.tables_ranks import rankings
 from radar.report.tables_results import main_table, published_table, short_table
-from radar.report.tables_statistics import pairs, rankings
+from radar.report.tables_statistics import pairs
 
 
 def test_mean_and_deviation_over_seeds() -> None:
@@ -30,7 +31,8 @@ def test_mean_and_deviation_over_seeds() -> None:
 def test_the_three_texts_of_a_table() -> None:
     content = table("t", "Title_1", ("a", "b"), [["x|y_%", Entry("2†", 2.0, ("run",))]], "100 %")
     assert markdown(content) == (
-        "**Title_1**\n\n| a | b |\n| --- | ---: |\n| x\\|y_% | 2† |\n\n- 100 %\n- † fewer seeds than asked\n"
+        "**Title_1**\n\n| a | b |\n| --- | ---: |\n| x\\|y_% | 2† |\n\n- 100 %\n"
+        "- † fewer seeds than asked, or than the rest of the row has\n"
     )
     assert csv_text(content) == "a,b,b (value),runs\nx|y_%,2†,2,run\n"
     assert r"x\textbar{}y\_\% & 2$\dagger$ \\" in latex(content)
@@ -58,7 +60,7 @@ def test_the_papers_figures_are_as_quoted() -> None:
 
 def test_the_short_table_has_the_best_control() -> None:
     content = short_table(main_cells(cells(study(), None)))
-    assert content.rows[0][content.headings.index("best control")].text == "0.600"
+    assert content.rows[0][content.headings.index("best control")].text == "0.600 ± 0.000"
 
 
 def test_an_ablation_holds_everything_else_and_names_what_follows() -> None:

@@ -1,0 +1,95 @@
+"""Ranks of methods over data sets, on the largest block of cells that is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from radar.evaluation.statistics_ranks import RankComparison, compare_ranks
+from radar.report.cells import OTHER_DATA, Cell, by_dataset, mean
+from radar.report.tables import Entry, Table, count, number, p_value, table
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Mean ranks of `methods` over `datasets`, each of which has them all."""
+
+    measure: str
+    methods: tuple[str, ...]
+    datasets: tuple[str, ...]
+    compared: RankComparison
+
+
+def rankings(cells: Sequence[Cell], alpha: float) -> list[Ranking]:
+    """By AUROC and by F1; nothing where fewer than two methods share two data sets.
+
+    Cells on other test data are left out, and of data sets that share test images one counts.
+    """
+    grouped = _apart(by_dataset([cell for cell in cells if OTHER_DATA not in cell.marks]))
+    found = []
+    for key, measure in (("auroc", "AUROC"), ("f1", "F1")):
+        values = {
+            dataset: {cell.method: mean(cell.values("image", key)) for cell in members if cell.values("image", key)}
+            for dataset, members in grouped.items()
+        }
+        methods, datasets = _largest_block({dataset: frozenset(row) for dataset, row in values.items()})
+        if len(methods) > 1 and len(datasets) > 1:
+            rows = [[values[dataset][method] for method in methods] for dataset in datasets]
+            found.append(Ranking(measure, methods, datasets, compare_ranks(rows, alpha)))
+    return found
+
+
+def _apart(grouped: Mapping[str, Sequence[Cell]]) -> dict[str, Sequence[Cell]]:
+    """`grouped` without data sets that show images of another one: two splits of the same images are no two witnesses.
+
+    Of such data sets that with most cells stays, of equal ones the first by name.
+    """
+    kept: dict[str, Sequence[Cell]] = {}
+    seen: set[str] = set()
+    for dataset, members in sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0])):
+        shown = {image.content_hash for image in members[0].one.images}
+        if seen.isdisjoint(shown):
+            kept[dataset] = members
+        seen |= shown
+    return dict(sorted(kept.items()))
+
+
+def _largest_block(methods: Mapping[str, frozenset[str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Methods and data sets, two or more of each, that have every cell, and most cells; of equal ones that of most data sets.
+
+    `methods` are those of each data set. A largest block has all methods that its data sets share, so intersections suffice.
+    """
+    shared: set[frozenset[str]] = set()
+    for each in methods.values():
+        shared |= {each, *(each & other for other in shared)}
+    blocks = [
+        (tuple(sorted(some)), tuple(dataset for dataset, each in methods.items() if some <= each)) for some in shared
+    ]
+    blocks = [block for block in blocks if min(map(len, block)) > 1]
+    return min(blocks, key=lambda block: (-len(block[0]) * len(block[1]), -len(block[1]), block), default=((), ()))
+
+
+def rank_table(found: Sequence[Ranking], alpha: float) -> Table:
+    """Mean ranks with the critical difference."""
+    rows: list[Sequence[Entry | str]] = [
+        [
+            each.measure,
+            method,
+            number(float(rank), 2),
+            count(each.compared.datasets),
+            number(each.compared.critical_difference, 2),
+            p_value(each.compared.p_value),
+        ]
+        for each in found
+        for method, rank in sorted(zip(each.methods, each.compared.ranks, strict=True), key=lambda pair: pair[1])
+    ]
+    notes = (
+        f"1 is the best. Ranks closer than the critical difference (Nemenyi, α = {alpha}) are not told apart. p: Friedman's "
+        "test, exact for few methods and data sets, else in Iman and Davenport's form; for three methods or more. Means over "
+        "seeds are ranked; data sets count alike.",
+        "Where not every method has every data set, the largest block of cells is ranked that is whole; cells on other data are "
+        "left out, and of data sets that share test images one counts.",
+        *(f"{each.measure}: {len(each.methods)} methods on {', '.join(each.datasets)}" for each in found),
+    )
+    headings = ("measure", "method", "mean rank", "data sets", "critical difference", "Friedman p")
+    return table("ranks", "Ranks over data sets", headings, rows, *notes)
