@@ -38,7 +38,7 @@ def lines(sweep: Sweep) -> list[dict[str, Any]]:
                 **{name: metrics["image"][name] for name in _FIGURES},
                 "pixel_auroc": (metrics["pixel"] or {}).get("auroc"),
                 "aupro": (metrics["pixel"] or {}).get("aupro"),
-                "training_seconds": metrics["seconds"]["training"],
+                "training_seconds": metrics["seconds"].get("training"),
                 "device": environment["device"],
                 "git_revision": environment["git_revision"],
             }
@@ -52,7 +52,8 @@ def table(records: list[dict[str, Any]]) -> str:
     for record in records:
         values = [record[name] for name in ("auroc", "f1", "pixel_auroc", "aupro")]
         cells = ["–" if value is None else f"{value:.3f}" for value in values]
-        rows.append(f"| {record['job']} | {' | '.join(cells)} | {record['training_seconds']:.0f} |")
+        seconds = record["training_seconds"]  # none where there is no diffusion network
+        rows.append(f"| {record['job']} | {' | '.join(cells)} | {'–' if seconds is None else f'{seconds:.0f}'} |")
     return "\n".join(rows)
 
 
