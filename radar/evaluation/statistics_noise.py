@@ -35,7 +35,8 @@ def noise_statistics(
     """Compare the noise predicted for normal and for anomalous images.
 
     `noise_maps` and `images` (N, C, H, W), each with its own number of channels, `labels` (N,) 0 / 1, `groups` (N,). Every entry
-    under `normal` or `anomalous` is a mean over that kind's images; `None` stands for a kind without images and comparisons with it.
+    under `normal` or `anomalous` is a mean over that kind's images; `None` stands for a kind without images and for comparisons
+    with it.
     """
     compare = _Comparison(labels, groups, settings, seed)
     truth, units = compare.truth, compare.units

@@ -49,7 +49,9 @@ def ablations(results: Sequence[Result], seeds: int | None) -> list[Ablation]:
 def _of_family(dataset: str, name: str, members: Sequence[Result], seeds: int | None) -> list[Ablation]:
     varying = units(members)
     found = []
-    for unit in varying:
+    for place, unit in enumerate(varying):
+        if any(follows(unit, earlier) and follows(earlier, unit) for earlier in varying[:place]):
+            continue  # it has been shown as what follows that one
         behind = [other for other in varying if other is not unit and follows(other, unit)]
         others = [other for other in varying if other is not unit and other not in behind]
         followers = tuple(key for each in (unit, *behind) for key in each.keys if key != unit.name)

@@ -66,6 +66,7 @@ def test_comparing_runs(outputs: Path, capsys: pytest.CaptureFixture[str]) -> No
             ["report", "nowhere", "--out", "x"], "nowhere: no done run and no record is here", id="nothing there"
         ),
         pytest.param(["report", "nowhere", "--out", "x", "level=2"], "no done run", id="results come first"),
+        pytest.param(["report", "level=0.9", "--out", "x"], "nothing to report on", id="no path"),
         pytest.param(["compare", "nowhere"], "nowhere: no done run", id="compare nothing"),
     ],
 )
@@ -84,6 +85,8 @@ def test_wrong_settings_and_a_single_run(outputs: Path, tmp_path: Path, capsys: 
     assert "nothing: no such key" in capsys.readouterr().err
     assert main(["compare", run]) == 2
     assert "name two or more" in capsys.readouterr().err
+    assert main(["compare", str(outputs), run]) == 2
+    assert "4 runs are here; name one" in capsys.readouterr().err
 
 
 def test_a_run_from_before_says_so(outputs: Path, tmp_path: Path) -> None:

@@ -93,3 +93,12 @@ def test_a_constant_map_is_counted_as_without_shape() -> None:
 def test_features_are_compared_by_name() -> None:
     found = feature_statistics({"norm": LABELS + 0.0}, LABELS, GROUPS, settings=SETTINGS, seed=0)
     assert (found["norm"]["auroc"], found["norm"]["ks"], found["norm"]["p_value"]) == (1, 1, 1 / 200)
+
+
+def test_a_map_of_one_channel_is_compared_with_an_image_of_three() -> None:
+    maps, images = planted(2.0)
+    coloured = images * np.array([0.5, 1.0, 1.5], dtype=np.float32)[:, None, None]
+    found = noise_statistics(maps, coloured, LABELS, GROUPS, settings=SETTINGS, seed=0)["image_correlation"]
+    expected = [abs(np.corrcoef(maps[n].ravel(), coloured[n].mean(axis=0).ravel())[0, 1]) for n in range(22)]
+    assert found["normal"] == pytest.approx(np.mean(expected[:12]))
+    assert found["anomalous"] == pytest.approx(np.mean(expected[12:]))

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ttest_rel
 from sklearn.metrics import roc_auc_score
 
-from radar.evaluation.statistics_paired import delong, holm, mcnemar_exact, paired_seeds
+from radar.evaluation.statistics_paired import delong, holm, mcnemar_exact, paired_seeds, two_of_each
 
 RANDOM = np.random.default_rng(1)
 LABELS = np.repeat([0, 1], [40, 30])
@@ -112,3 +112,20 @@ def test_holm_is_that_of_statsmodels() -> None:
     np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005, 0.2]), [0.04, 0.09, 0.09, 0.025, 0.2])
     np.testing.assert_allclose(holm([0.6, 0.7]), [1, 1])
     assert holm([]).size == 0
+    adjusted = holm([0.01, np.nan, 0.04, 0.03, np.nan, 0.005, 0.2])
+    np.testing.assert_allclose(adjusted, [0.04, np.nan, 0.09, 0.09, np.nan, 0.025, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("labels", "first", "second"),
+    [
+        pytest.param([0, 0, 1], [1, 2, 3], [1, 3, 2], id="one anomalous image"),
+        pytest.param([0, 1, 1], [1, 2, 3], [2, 1, 3], id="one normal image"),
+        pytest.param([0, 0, 1, 1], [1, 2, 3, 4], [3, 4, 1, 2], id="no variance"),
+    ],
+)
+def test_what_images_cannot_tell_has_no_p_value(labels: list[int], first: list[int], second: list[int]) -> None:
+    compared = delong(labels, first, second, 0.95)
+    assert compared.difference < 0
+    assert np.isnan([compared.p_value, compared.standard_error, compared.low, compared.high]).all()
+    assert two_of_each(labels) == (len(labels) == 4)

@@ -5,8 +5,11 @@ In the row *voting* the third and the fourth figure are printed alike, but ranke
 
 from __future__ import annotations
 
+from itertools import permutations, product
+
 import numpy as np
 import pytest
+from scipy.stats import friedmanchisquare
 
 from radar.evaluation.statistics_ranks import cliques, compare_ranks, critical_difference
 
@@ -42,7 +45,20 @@ def test_the_published_quantiles(methods: int, quantile: float) -> None:
 def test_two_methods_have_no_friedman_test_and_equal_ones_no_difference() -> None:
     assert compare_ranks(EXAMPLE[:, :2], 0.05).p_value is None
     assert compare_ranks(np.ones((3, 3)), 0.05).p_value == 1
-    assert compare_ranks([[1, 2, 3]] * 5, 0.05).p_value == 0
+    assert compare_ranks([[1, 2, 3]] * 5, 0.05).p_value == pytest.approx(1 / 6**4)
+    assert compare_ranks([[1, 2, 3]] * 2, 0.05).p_value == pytest.approx(1 / 6)
+    assert compare_ranks([range(6)] * 9, 0.05).p_value == pytest.approx(1 / 720**8)
+
+
+def test_few_ranks_have_the_p_value_of_all_their_arrangements() -> None:
+    """Against SciPy's statistic of every arrangement, ties among them."""
+    table = np.array([[0.9, 0.8, 0.7], [0.8, 0.8, 0.6], [0.5, 0.9, 0.4]])
+    observed = friedmanchisquare(*table.T).statistic
+    arranged = [
+        friedmanchisquare(*np.array(rows).T).statistic for rows in product(*(list(permutations(row)) for row in table))
+    ]
+    expected = np.mean(np.array(arranged) >= observed - 1e-9)
+    assert compare_ranks(table, 0.05).p_value == pytest.approx(expected)
 
 
 def test_cliques_join_what_is_not_told_apart() -> None:

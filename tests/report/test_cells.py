@@ -70,6 +70,12 @@ def test_difference_of_settings() -> None:
     assert difference(first, second) == {"patch.size": (28, 14)}
 
 
-@pytest.mark.parametrize("key", ["seed", "logger.csv", "method.controls", "dataset.name"])
+@pytest.mark.parametrize("key", ["seed", "logger.csv", "method.controls", "dataset.name", "trainer.stack"])
 def test_keys_that_make_no_method(key: str) -> None:
-    assert key not in settings(result())
+    changed = {} if key == "seed" else {key.replace(".", "__"): "other"}
+    assert key not in settings(result(**changed))
+
+
+def test_what_is_measured_is_part_of_the_setting_and_what_is_drawn_is_not() -> None:
+    first, second = result(evaluation__aupro_limit=0.3), result(evaluation__aupro_limit=0.1, evaluation__panels=9)
+    assert difference(settings(first), settings(second)) == {"evaluation.aupro_limit": (0.3, 0.1)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,14 @@ def test_every_axis_is_named(drawn: dict[str, object]) -> None:
 def test_lines_differ_in_dashes_and_not_in_colour_alone(drawn: dict[str, object]) -> None:
     lines = [line for line in drawn["roc_grid"].axes[0].lines if len(line.get_xdata()) == 201]  # type: ignore[attr-defined]
     assert len({str(line.get_linestyle()) for line in lines}) == len(lines) == 2
+
+
+def test_names_in_the_gallery_open_no_tag() -> None:
+    one = result()
+    shown = (replace(one.images[0], path="<!--<script>.png"), *one.images[1:])
+    text = page(Report([replace(one, images=shown)], SETTINGS), [])
+    assert "<!--<script>.png" not in text
+    assert "\\u003c!--\\u003cscript>.png" in text
 
 
 def test_the_page_is_self_contained_and_complete(tmp_path: Path) -> None:

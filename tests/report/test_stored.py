@@ -46,3 +46,32 @@ def test_what_is_no_result_is_said(tmp_path: Path) -> None:
     record.write_text(json.dumps(content))
     with pytest.raises(RunError, match="not a record of a run"):
         read_record(record)
+
+
+def test_how_defects_were_measured_makes_no_other_test_data(tmp_path: Path) -> None:
+    one = result()
+    measured = tuple(replace(image, defect_area=0.5, defect_contrast=None) for image in one.images)
+    other = replace(one, images=measured, fingerprint="other", name="other")
+    assert other.test_data == one.test_data
+    assert replace(one, images=(replace(one.images[0], label=1), *one.images[1:])).test_data != one.test_data
+    write_records(tmp_path, [one, other])
+    assert {each.name: each.images for each in read_results([tmp_path])} == {one.name: one.images, "other": measured}
+
+
+def test_what_cannot_be_read_below_a_folder_is_left_out_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_records(tmp_path, [result()])
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "status.json").write_text('{"state": "done"}')
+    (tmp_path / "other.json").write_text("{}")
+    assert [each.dataset for each in read_results([tmp_path])] == ["grid"]
+    error = capsys.readouterr().err
+    assert error.startswith("radar: note: 2 runs left out: ")
+    assert str(old) in error
+    assert error.count("\n") == 1
+    with pytest.raises(RunError, match="not a whole run"):
+        read_results([old])
+    with pytest.raises(RunError, match="not a record"):
+        read_results([tmp_path / "other.json"])

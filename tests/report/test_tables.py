@@ -6,19 +6,20 @@ import csv
 import io
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from report_builders import SETTINGS, result, study
+from report_builders import SETTINGS, on_other_data, result, study
 
 from radar.report.build import Report, table_files
-from radar.report.cells import cells, main_cells
+from radar.report.cells import FEWER, cells, main_cells
 from radar.report.tables import Entry, csv_text, latex, latex_escaped, markdown, over_seeds, p_value, table
 from radar.report.tables_ablation import ablation_tables, ablations
-from radar.report.tables_ranks import rankings
-from radar.report.tables_results import main_table, published_table, short_table
-from radar.report.tables_statistics import pairs
+from radar.report.tables_ranks import rank_table, rankings
+from radar.report.tables_results import gain_over_controls, main_table, published_table, short_table
+from radar.report.tables_statistics import noise_table, pairs
 
 
 def test_mean_and_deviation_over_seeds() -> None:
@@ -110,3 +111,58 @@ def test_latex_compiles(tmp_path: Path) -> None:
 
 def test_the_same_results_give_the_same_files_in_any_order() -> None:
     assert table_files(Report(study(), SETTINGS)) == table_files(Report(study()[::-1], SETTINGS))
+
+
+def test_what_fewer_seeds_measured_is_marked_and_names_its_runs() -> None:
+    first, *rest = (result(seed=seed) for seed in range(3))
+    bare = [replace(each, metrics={**each.metrics, "controls": {}}) for each in rest]
+    (cell,) = cells([first, *bare], None)
+    content = main_table([cell])
+    own, control = (
+        next(row for row in content.rows if row[1].text == name) for name in (cell.method, "·\u00a0raw_sobel")
+    )
+    auroc = content.headings.index("AUROC")
+    assert (control[2].text, control[auroc].text, control[auroc].runs) == (f"1{FEWER}", f"0.600{FEWER}", (first.name,))
+    assert FEWER not in own[auroc].text
+    assert len(own[auroc].runs) == 3
+    assert gain_over_controls(cell) == pytest.approx(first.metrics["image"]["auroc"] - 0.6)
+
+
+def test_the_noise_table_has_the_largest_p_value_of_the_seeds() -> None:
+    some = [result(seed=seed) for seed in range(2)]
+    some[1].metrics["noise"]["pixels"] = {**some[1].metrics["noise"]["pixels"], "p_value": 0.3}
+    content = noise_table(cells(some, None))
+    row, other = content.rows[:2]
+    p, adjusted = content.headings.index("p"), content.headings.index("Holm p")
+    assert (row[p].text, row[adjusted].text) == ("0.300", "0.300")
+    assert (other[p].text, other[adjusted].text) == ("0.010", "0.060")
+
+
+def test_ranks_are_of_the_largest_whole_block_on_comparable_data() -> None:
+    tags = ("a", "b", "c", "d")
+    some = [result(dataset=name, tags=(tag,), gain=1 + n) for name in ("p", "q", "r") for n, tag in enumerate(tags[:3])]
+    some += [result(dataset="p", tags=("d",)), result(dataset="q", tags=("d",)), result(dataset="s", tags=("a",))]
+    ranking, _ = rankings(main_cells(cells(some, None)), 0.05)
+    assert (ranking.datasets, len(ranking.methods)) == (("p", "q", "r"), 3)
+    assert "p, q, r" in rank_table([ranking], 0.05).notes[-1]
+    moved = [on_other_data(each) if (each.dataset, each.config["tags"]) == ("r", ["a"]) else each for each in some]
+    ranking, _ = rankings(main_cells(cells(moved, None)), 0.05)
+    assert (ranking.datasets, len(ranking.methods)) == (("p", "q"), 4)
+
+
+def test_two_splits_of_the_same_images_count_once_in_ranks() -> None:
+    some = [each for each in study() if each.dataset in ("grid", "wood") and each.config["timestep"]["value"] == 1]
+    again = [
+        replace(each, name=f"{each.name}l", fingerprint=f"{each.fingerprint}l",
+                config={**each.config, "dataset": {"name": "grid_literature", "train_images": None}})
+        for each in some if each.dataset == "grid"
+    ]  # fmt: skip
+    ranking, _ = rankings(main_cells(cells([*some, *again], None)), 0.05)
+    assert ranking.datasets == ("grid", "wood")
+
+
+def test_the_papers_figure_stands_beside_its_recipe_alone() -> None:
+    content = main_table(main_cells(cells(study(), None)))
+    column = content.headings.index("F1 in the paper")
+    shown = {row[1].text: row[column].text for row in content.rows if row[0].text == "tile"}
+    assert (shown["RADAR, paper"], shown["RADAR, recommended"]) == ("0.67", "–")
