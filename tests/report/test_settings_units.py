@@ -33,7 +33,7 @@ def told(results: Sequence[Result]) -> dict[str, list[tuple[str, ...]]]:
 
 @pytest.mark.parametrize(
     ("sweep", "group", "options"),
-    [("sweep_detector", "detector", 3), ("sweep_unet", "unet", 6), ("sweep_noise", "scoring", 6)],
+    [("sweep_detector", "detector", 4), ("sweep_unet", "unet", 6), ("sweep_noise", "scoring", 6)],
 )
 def test_options_that_change_several_keys_are_one_series(sweep: str, group: str, options: int) -> None:
     results = of_sweep(sweep)
