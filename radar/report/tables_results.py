@@ -100,11 +100,17 @@ def _published_row(each: Published) -> list[Entry | str]:
 
 def _control_rows(members: Sequence[Cell]) -> list[list[Entry | str]]:
     """Controls depend on scoring and detector, so each method has its own; identical ones are shown once."""
-    rows: list[list[Entry | str]] = []
+    distinct: dict[str, dict[tuple[str, ...], list[Entry | str]]] = {}
     for cell in members:
         for control in _controls(cell):
-            row = _control_row(cell, control, len(members) > 1)
-            rows.append(row)
+            row = _control_row(cell, control)
+            shown = tuple(entry if isinstance(entry, str) else entry.text for entry in row[2:])
+            distinct.setdefault(control, {}).setdefault(shown, row)
+    rows = []
+    for control, found in distinct.items():
+        for row in found.values():
+            method = f" ({row[1]})" if len(found) > 1 else ""
+            rows.append([row[0], f"·\u00a0{control}{method}", *row[2:]])
     return rows
 
 
@@ -113,15 +119,14 @@ def _controls(cell: Cell) -> list[str]:
     return list(dict.fromkeys(name for result in cell.results for name in at(result.metrics, "controls") or {}))
 
 
-def _control_row(cell: Cell, control: str, several: bool) -> list[Entry | str]:
-    name = f"·\u00a0{control} ({cell.method})" if several else f"·\u00a0{control}"
+def _control_row(cell: Cell, control: str) -> list[Entry | str]:
     entries = [
         [measured(cell, "controls", control, level, key) for key in keys]
         for level, keys in (("image", DECISION_MEASURES), ("image", OTHER_MEASURES), ("pixel", PIXEL_MEASURES))
     ]
     having = sum(at(result.metrics, "controls", control) is not None for result in cell.results)
     seeds = Entry(f"{having}{FEWER if having < len(cell.results) else ''}", having)
-    return [cell.dataset, name, seeds, *entries[0], NOTHING, *entries[1], *entries[2]]
+    return [cell.dataset, cell.method, seeds, *entries[0], NOTHING, *entries[1], *entries[2]]
 
 
 def _trivial_row(dataset: str, cell: Cell) -> list[Entry | str]:

@@ -53,6 +53,15 @@ def test_the_main_table_has_every_method_control_and_the_trivial_decision() -> N
     assert any("+7 and +13" in note and "disagree" in note for note in content.notes)
 
 
+def test_controls_that_are_the_same_for_every_method_are_shown_once() -> None:
+    first = study()[:3]
+    second = [replace(each, name=f"{each.name}b", config={**each.config, "tags": ["fast"]}) for each in first]
+    content = main_table(main_cells(cells([*first, *second], None)))
+    names = [row[1].text for row in content.rows]
+    assert {"RADAR, paper", "RADAR, fast", "·\u00a0raw_sobel"} <= set(names)
+    assert sum("raw_sobel" in name for name in names) == 1
+
+
 def test_the_papers_figures_are_as_quoted() -> None:
     text = csv_text(published_table())
     rows = list(csv.DictReader(io.StringIO(text)))
