@@ -17,7 +17,9 @@ from radar.config_method import MethodConfig
 class ImageConfig:
     """How a file becomes a tensor."""
 
-    channels: str = _choice("grey", "rgb")
+    channels: str = _choice(
+        "grey", "rgb", "luma_chroma"
+    )  # luma_chroma: networks see the luma, method fused_densities colour too
     size: Optional[int] = _number(minimum=8)  # side of the square image in px; null: the files' own, one size for all
     aspect: str = _choice("stretch", "crop", "pad")  # what happens to an image that is not square
     resize: str = _choice("nearest", "bilinear", "bicubic", "lanczos", "box")
@@ -161,8 +163,12 @@ class DetectorConfig:
     """From features to a decision."""
 
     name: str = _choice("isolation_forest", "upper_tail")
-    fitted_on: str = _choice("train", "validation")  # training normals as published, or held-out normals
-    threshold_on: str = _choice("train", "validation")  # whose scores set the threshold; the paper has one set for both
+    fitted_on: str = _choice(
+        "train", "validation", "cross_fitted"
+    )  # training normals as published, or held-out normals
+    threshold_on: str = _choice(
+        "train", "validation", "cross_fitted"
+    )  # whose scores set the threshold; the paper has one set for both
     threshold: str = _choice("quantile", "shifted")  # of the scores of threshold_on; or of fitted_on, shifted to those
     spread_prior: float = _number(
         above=0.0

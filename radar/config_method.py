@@ -68,6 +68,50 @@ class ResidualFieldConfig:
 
 
 @dataclass
+class NoiseFieldConfig:
+    """The noise map at one timestep, no noise being drawn, and the square around each of its pixels."""
+
+    timestep: int = number(minimum=1)
+    contrast: float = number(minimum=0.0)  # σ in px of the mean and spread that the map is brought to; 0: none
+    blur: float = number(minimum=0.0)  # σ in px
+    side: int = number(minimum=1)  # pixels per side of the square, odd
+    spacing: int = number(minimum=1)  # px from one to the next
+
+
+@dataclass
+class AppearanceConfig:
+    """Brightness around each pixel."""
+
+    blurs: list[float] = MISSING  # σ in px, of the brightness
+    contrasts: list[float] = MISSING  # σ in px, of its local variance
+
+
+@dataclass
+class ColourConfig:
+    """Colour around each pixel; needs dataset.image.channels=luma_chroma."""
+
+    blurs: list[float] = MISSING  # σ in px
+
+
+@dataclass
+class FusedDensitiesConfig:
+    """Gaussians of noise, brightness and colour at every pixel, cross-fitted and fused. A part is left out where it is null."""
+
+    energy: Optional[NoiseFieldConfig] = MISSING
+    detail: Optional[NoiseFieldConfig] = MISSING
+    context: Optional[NoiseFieldConfig] = MISSING
+    appearance: Optional[AppearanceConfig] = MISSING
+    colour: Optional[ColourConfig] = MISSING
+    ridge: float = number(above=0.0)  # share of the mean variance added to each
+    smoothing: float = number(minimum=0.0)  # σ in px, of each part before it is fused
+    folds: int = number(minimum=2)  # most parts that the normals are split into, by group
+    calibration_quantile: float = number(
+        above=0.0, maximum=1.0
+    )  # of normal images' scores, that all parts have in common
+    power: float = number(minimum=1.0)  # of the norm over the parts: 1 sums up, a high one takes the largest
+
+
+@dataclass
 class InversionConfig:
     """Few DDIM steps towards the prior (InvAD)."""
 
@@ -117,13 +161,14 @@ class MethodConfig:
 
     name: str = choice(
         "radar", "pca", "isolation_forest", "lof", "one_class_svm", "mahalanobis", "elliptic_envelope", "deep_svdd",
-        "ddpm", "anoddpm", "ddad", "osd_irf", "invad", "diffusion_ad", "patchcore", "padim",
+        "ddpm", "anoddpm", "ddad", "osd_irf", "fused_densities", "invad", "diffusion_ad", "patchcore", "padim",
     )  # fmt: skip
     controls: list[str] = MISSING  # of mean_brightness, raw_sobel, untrained
     reduction: Optional[ReductionConfig] = MISSING
     windows: Optional[WindowsConfig] = MISSING
     reconstruction: Optional[ReconstructionConfig] = MISSING
     residual_field: Optional[ResidualFieldConfig] = MISSING
+    fused_densities: Optional[FusedDensitiesConfig] = MISSING
     inversion: Optional[InversionConfig] = MISSING
     segmentation: Optional[SegmentationConfig] = MISSING
     embedding: Optional[EmbeddingConfig] = MISSING

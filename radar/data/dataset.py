@@ -33,6 +33,9 @@ class LoadedImages:
     identities: tuple[str, ...]  # content hashes
     labels: NDArray[np.int64]  # (N,), 0 normal, 1 anomalous
     frames: tuple[Frame, ...]  # where each picture sits in its original
+    chroma: Tensor | None = (
+        None  # float32 (N, 2, H, W) in [-1, 1], 0 without colour: where `image.channels` is luma_chroma
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +62,15 @@ class Dataset:
             raise DataError(f"{self.name}: no images to load; the split asked for is empty")
         loaded = in_threads(self._decode, samples, "reading", progress)
         self._check_one_size(samples, [image for image, _ in loaded])
+        planes = torch.from_numpy(np.stack([image for image, _ in loaded]))
+        coloured = self.image.channels == "luma_chroma"
         return LoadedImages(
             samples=tuple(samples),
-            images=torch.from_numpy(np.stack([image for image, _ in loaded])),
+            images=planes[:, :1].contiguous() if coloured else planes,
             identities=tuple(sample.content_hash for sample in samples),
             labels=np.array([sample.label for sample in samples], dtype=np.int64),
             frames=tuple(frame for _, frame in loaded),
+            chroma=planes[:, 1:].contiguous() if coloured else None,
         )
 
     def mask(self, sample: Sample) -> BoolArray:

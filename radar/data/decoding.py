@@ -161,7 +161,14 @@ def _planes(pixels: Pixels, channels: str) -> FloatArray:
     if channels == "grey":
         return grey(pixels)[None]
     values = pixels.values.astype(np.float32) / np.float32(pixels.full)
-    return np.stack([values] * 3) if values.ndim == 2 else np.ascontiguousarray(np.moveaxis(values, -1, 0))
+    colours = np.stack([values] * 3) if values.ndim == 2 else np.ascontiguousarray(np.moveaxis(values, -1, 0))
+    return colours if channels == "rgb" else np.stack([grey(pixels), *_opponents(colours)])
+
+
+def _opponents(colours: FloatArray) -> FloatArray:
+    """Red less green, and yellow less blue, of RGB planes `(3, H, W)`, each in [0, 1]; ½ where there is no colour."""
+    red, green, blue = colours
+    return np.stack([(1 + red - green) / 2, (1 + (red + green) / 2 - blue) / 2])
 
 
 def _frame(height: int, width: int, aspect: str) -> Frame:

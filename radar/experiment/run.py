@@ -101,13 +101,14 @@ class Experiment:
         """One-line remarks on the data and on what was taken up again."""
         detector, wanted = self.config.detector, self.config.contamination.value
         key = "fitted_on" if detector.threshold == "shifted" else "threshold_on"
-        split: Split = getattr(detector, key)
-        count = len(self.dataset.split(split))
+        named = getattr(detector, key)
+        splits: tuple[Split, ...] = ("train", "validation") if named == "cross_fitted" else (named,)
+        count = sum(len(self.dataset.split(split)) for split in splits)
         remarks = list(self.dataset.notes)
         if wanted * (count + 1) < 1:
             remarks.append(
                 f"contamination.value={wanted}: {count} images set the threshold (detector.{key}="
-                f"{split}), which cannot promise fewer false alarms than 1 in {count + 1}; add normal images"
+                f"{named}), which cannot promise fewer false alarms than 1 in {count + 1}; add normal images"
             )
         return tuple(remarks)
 

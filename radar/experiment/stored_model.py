@@ -23,7 +23,7 @@ from radar.scoring.detector import Detector, detector_from_arrays
 from radar.scoring.scorer import Scorer
 from radar.validation import parse
 
-_IMAGE_CHANNELS = {"grey": 1, "rgb": 3}
+_IMAGE_CHANNELS = {"grey": 1, "rgb": 3, "luma_chroma": 1}
 History = list[dict[str, float]]
 
 

@@ -64,7 +64,15 @@ def _opened(config: Config, report: Report) -> OpenData:
     for sample in dataset.split("test"):
         if sample.mask is not None:
             dataset.mask(sample)
-    sets = {split: ImageSet(images.images, images.identities) for split, images in loaded.items()}
+    sets = {
+        split: ImageSet(
+            images.images,
+            images.identities,
+            groups=tuple(sample.group for sample in images.samples),
+            chroma=images.chroma,
+        )
+        for split, images in loaded.items()
+    }
     return OpenData(dataset, loaded, sets)
 
 

@@ -10,6 +10,7 @@ from radar.config import Config
 from radar.method_rules import RECONSTRUCTIONS, WINDOW_METHODS
 from radar.methods.deep_svdd import DeepSvddMethod
 from radar.methods.embedding import PadimMethod, PatchCoreMethod
+from radar.methods.fused_densities import FusedDensitiesMethod
 from radar.methods.interface import Inputs, MapMethod, Recall
 from radar.methods.inversion import InversionMethod
 from radar.methods.peer import Fit
@@ -30,7 +31,9 @@ def build_method(
     `train` gives the shared diffusion network, which depends on `identity`; `fit` trains a network of the method's own.
     """
 
-    def shared(kind: type[RadarMethod | ReconstructionMethod | ResidualFieldMethod | InversionMethod]) -> Make:
+    def shared(
+        kind: type[RadarMethod | ReconstructionMethod | ResidualFieldMethod | FusedDensitiesMethod | InversionMethod],
+    ) -> Make:
         return lambda: kind(config, recall, train, identity)
 
     make: dict[str, Make] = {
@@ -38,6 +41,7 @@ def build_method(
         **dict.fromkeys(WINDOW_METHODS, lambda: WindowMethod(config, recall)),
         **dict.fromkeys(RECONSTRUCTIONS, shared(ReconstructionMethod)),
         "osd_irf": shared(ResidualFieldMethod),
+        "fused_densities": shared(FusedDensitiesMethod),
         "invad": shared(InversionMethod),
         "diffusion_ad": lambda: SegmentationMethod(config, recall, train, identity, fit),
         "deep_svdd": lambda: DeepSvddMethod(config, recall, fit, device),

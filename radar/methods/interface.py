@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,6 +36,13 @@ class ImageSet:
 
     images: Tensor
     identities: Sequence[str]
+    groups: Sequence[str] = ()  # N names, equal where images show the same part; empty: each shows its own
+    chroma: Tensor | None = None  # (N, 2, H, W) in [−1, 1], where the data set has it
+
+    def planes(self, start: int, stop: int) -> Tensor:
+        """Images `start` to `stop`, with their chroma as further channels."""
+        images = self.images[start:stop]
+        return images if self.chroma is None else torch.cat([images, self.chroma[start:stop]], dim=1)
 
 
 @dataclass(frozen=True)
@@ -142,7 +150,7 @@ class MapMethod(ABC):
         mapper = LateMapper(lambda: self.fit_map(normal, report))
         config = self.config
         points, threshold_points = (
-            self.points(self._measure(mapper, normal.named(name), report)) for name in self.detector_sets
+            self._points_of_normals(mapper, normal, name, report) for name in self.detector_sets
         )
         detector = fit_detector(
             points,
@@ -159,6 +167,14 @@ class MapMethod(ABC):
         measurement, detector = self._measure(self.scorer.mapper, images, report), self.scorer.detector
         scores = detector.score(self.points(measurement))
         return Scores(measurement, scores, scores > detector.threshold)
+
+    def _points_of_normals(self, mapper: Mapper, normal: Normals, name: str, report: Report) -> Floats:
+        sets = (normal.train, normal.validation) if name == "cross_fitted" else (normal.named(name),)
+        return np.concatenate([self.points(self._measure(mapper, images, report)) for images in sets])
+
+    def mapper_input(self, images: ImageSet, start: int, stop: int) -> Tensor:
+        """What the mapper sees of images `start` to `stop`, `(B, C, H, W)`."""
+        return images.images[start:stop]
 
     @property
     def detector_sets(self) -> tuple[str, str]:
@@ -190,8 +206,8 @@ class MapMethod(ABC):
             total = len(images.identities)
             for start in range(0, total, _CHUNK):
                 report(start, total, f"Scoring ({self.name})")
-                chunk = slice(start, start + _CHUNK)
-                parts.append(mapper(images.images[chunk], images.identities[chunk]))
+                stop = start + _CHUNK
+                parts.append(mapper(self.mapper_input(images, start, stop), images.identities[start:stop]))
             report(total, total, f"Scoring ({self.name})")
             return torch.cat(parts)
 

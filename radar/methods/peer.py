@@ -80,8 +80,9 @@ class PeerMethod(MapMethod):
             smoothing=self.reduction.smoothing,
         )
         super().__init__(replace(config, scoring=scoring), recall)
-        threshold_on: Split = "train" if config.detector.threshold_on == "train" else "validation"
-        if config.detector.threshold != "shifted":  # which needs the scores of the training normals, too
+        detector = config.detector
+        threshold_on: Split = "train" if detector.threshold_on == "train" else "validation"
+        if detector.threshold != "shifted" and detector.threshold_on != "cross_fitted":  # which score all normals
             self.scored_splits = (threshold_on, "test")
 
     @abstractmethod

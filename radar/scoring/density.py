@@ -32,10 +32,11 @@ class ResidualField:
 
     def __call__(self, images: Tensor, identities: Sequence[str]) -> Tensor:
         maps = torch.cat([mapper(images, identities) for mapper in self.mappers], dim=1)
-        return torch.cat([_blurred(maps, sigma) for sigma in self.blurs], dim=1)
+        return torch.cat([blurred(maps, sigma) for sigma in self.blurs], dim=1)
 
 
-def _blurred(maps: Tensor, sigma: float) -> Tensor:
+def blurred(maps: Tensor, sigma: float) -> Tensor:
+    """Maps `(B, C, H, W)` after a Gaussian blur of `sigma` px; the edge pixels are repeated."""
     if sigma == 0:
         return maps
     kernel = 2 * math.ceil(3 * sigma) + 1

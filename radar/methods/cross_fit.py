@@ -1,0 +1,55 @@
+"""Densities fitted on all normal images, and for each of those one that was fitted without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from radar.errors import RunError
+from radar.scoring.density import GaussianDensity
+
+
+def fold_numbers(groups: Sequence[str], folds: int) -> list[int]:
+    """The fold of each of N images: images of one group share it, and groups are dealt out in the order of their names.
+
+    Raises `RunError` where there is one group alone, which no density can be fitted without.
+    """
+    names = sorted(set(groups))
+    if len(names) < 2:
+        raise RunError(
+            "method.fused_densities: all normal images show the same part (one group), so none can be scored by what was "
+            "fitted without it; add images of other parts, or name the groups in dataset.manifest"
+        )
+    number = {name: index % min(folds, len(names)) for index, name in enumerate(names)}
+    return [number[group] for group in groups]
+
+
+class CrossFit:
+    """A Gaussian density of pixels, and one more per fold, which leaves the fold's images out."""
+
+    def __init__(self, fields: Iterable[Tensor], folds: Sequence[int], *, ridge: float) -> None:
+        """`fields` are those of N images `(1, K, H, W)`, `folds` their N numbers from 0."""
+        counts = [0] * (max(folds) + 1)
+        totals: list[Tensor] = []
+        squares: list[Tensor] = []
+        for fold, field in zip(folds, fields, strict=True):
+            pixels = field[0].flatten(1).double()
+            if not totals:
+                channels = len(pixels)
+                totals = [torch.zeros(channels, dtype=torch.float64) for _ in counts]
+                squares = [torch.zeros(channels, channels, dtype=torch.float64) for _ in counts]
+            counts[fold] += pixels.shape[1]
+            totals[fold] += pixels.sum(dim=1)
+            squares[fold] += pixels @ pixels.T
+        count, total, square = sum(counts), torch.stack(totals).sum(dim=0), torch.stack(squares).sum(dim=0)
+        self.whole = GaussianDensity.of_moments(count, total, square, ridge=ridge)
+        self.without = [
+            GaussianDensity.of_moments(count - counts[fold], total - totals[fold], square - squares[fold], ridge=ridge)
+            for fold in range(len(counts))
+        ]
+
+    def density(self, fold: int | None) -> GaussianDensity:
+        """The one that has not seen the images of `fold`; None: of all images."""
+        return self.whole if fold is None else self.without[fold]
