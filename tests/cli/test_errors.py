@@ -85,6 +85,24 @@ def test_a_threshold_needs_something_to_shift(
     assert expected in line and "use detector=shifted_tail" in line
 
 
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (("method=radar",), "method radar fits nothing without the image it scores"),
+        (("dataset.image.channels=rgb",), "use luma_chroma or grey"),
+        (("dataset.image.channels=grey",), "grey images have none"),
+        (("method.fused_densities.detail.side=4",), "method.fused_densities.detail.side=4: must be odd"),
+        (("method.fused_densities.energy.timestep=2000",), "energy.timestep=2000: must be ≤ diffusion.timesteps"),
+        (("method.fused_densities.colour.blurs=[]",), "colour.blurs=[]: needs at least one"),
+        (("method.fused_densities.appearance.contrasts=[0.0]",), "appearance.contrasts=[0.0]: needs σ in px, each > 0"),
+        (tuple(f"method.fused_densities.{part}=null" for part in ("energy", "detail", "context", "appearance", "colour")),
+         "every part is null"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_fused(capsys: pytest.CaptureFixture[str], overrides: tuple[str, ...], expected: str) -> None:
+    assert expected in refused(capsys, "experiment=fused", *overrides)
+
+
 def test_a_broken_config_file_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "unet").mkdir()
     (tmp_path / "unet" / "mine.yaml").write_text("defaults: [small]\nchannels: [8\n")

@@ -86,6 +86,21 @@ def test_rgb_from_grey_repeats_the_plane(tmp_path):
     np.testing.assert_array_equal(image[0], image[2])
 
 
+def test_luma_and_opponent_colours_by_hand(tmp_path):
+    values = np.array([[[255, 0, 0], [0, 0, 255], [80, 80, 80]]], np.uint8)
+    image, _ = to_model(read_pixels(save(tmp_path / "a.png", values)), image_config(channels="luma_chroma"))
+    np.testing.assert_allclose((image[0, 0] + 1) / 2, [0.299, 0.114, 80 / 255], atol=1e-6)
+    np.testing.assert_allclose(image[1, 0], [1, 0, 0], atol=1e-6)  # red less green
+    np.testing.assert_allclose(image[2, 0], [0.5, -1, 0], atol=1e-6)  # yellow less blue
+
+
+def test_grey_has_luma_and_no_chroma(tmp_path):
+    path = save(tmp_path / "a.png", noise(0))
+    image, _ = to_model(read_pixels(path), image_config(channels="luma_chroma"))
+    np.testing.assert_array_equal(image[0], to_model(read_pixels(path), image_config())[0][0])
+    np.testing.assert_allclose(image[1:], 0, atol=1e-6)
+
+
 def test_resizing_averages_in_float(tmp_path):
     values = np.array([[0, 1], [2, 255]], np.uint8).repeat(4, 0).repeat(4, 1)
     values[0, 0] = 8  # the mean of its 4 x 4 block is 0.5, which eight bits would round

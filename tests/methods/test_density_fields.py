@@ -1,0 +1,62 @@
+"""Vectors of pixels: against SciPy's filters and slices by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from radar.config_method import AppearanceConfig, ColourConfig, NoiseFieldConfig
+from radar.methods.density_fields import appearance_field, colour_field, noise_field
+
+
+@pytest.fixture
+def image():
+    return torch.randn(1, 1, 30, 26, generator=torch.Generator().manual_seed(0))
+
+
+def scipy_blur(values, sigma):
+    return gaussian_filter(values, sigma, mode="nearest", radius=int(np.ceil(3 * sigma)))
+
+
+def test_a_square_has_every_neighbour_at_its_spacing(image):
+    field = noise_field(image, NoiseFieldConfig(timestep=1, contrast=0.0, blur=0.0, side=3, spacing=2))
+    assert field.shape == (1, 9, 30, 26)
+    padded = np.pad(image[0, 0].numpy(), 2, mode="edge")
+    for index, (row, column) in enumerate(np.ndindex(3, 3)):
+        np.testing.assert_array_equal(field[0, index], padded[2 * row : 2 * row + 30, 2 * column : 2 * column + 26])
+
+
+def test_a_square_of_one_pixel_is_the_blurred_map(image):
+    field = noise_field(image, NoiseFieldConfig(timestep=1, contrast=0.0, blur=1.5, side=1, spacing=1))
+    np.testing.assert_allclose(field[0, 0], scipy_blur(image[0, 0].numpy(), 1.5), atol=1e-5)
+
+
+def test_local_contrast_forgets_light_and_contrast(image):
+    settings = NoiseFieldConfig(timestep=1, contrast=3.0, blur=0.0, side=1, spacing=1)
+    values = image[0, 0].numpy().astype(np.float64)
+    deviation = values - scipy_blur(values, 3.0)
+    expected = deviation / (np.sqrt(scipy_blur(deviation**2, 3.0)) + 0.02)
+    np.testing.assert_allclose(noise_field(image, settings)[0, 0], expected, atol=1e-4)
+    np.testing.assert_allclose(noise_field(5 * image + 2, settings)[0, 0], expected, atol=0.1)
+
+
+def test_appearance_is_brightness_and_its_log_variance(image):
+    field = appearance_field(image, AppearanceConfig(blurs=[1.0, 2.0], contrasts=[2.0]))
+    values = image[0, 0].numpy().astype(np.float64)
+    mean = scipy_blur(values, 2.0)
+    expected = [scipy_blur(values, 1.0), mean, np.log(scipy_blur(values**2, 2.0) - mean**2)]
+    np.testing.assert_allclose(field[0], np.stack(expected), atol=1e-3)
+
+
+def test_a_flat_image_has_a_finite_variance():
+    field = appearance_field(torch.full((1, 1, 20, 20), 0.7), AppearanceConfig(blurs=[1.0], contrasts=[2.0]))
+    assert torch.isfinite(field).all()
+
+
+def test_colour_keeps_both_planes_apart():
+    chroma = torch.randn(1, 2, 20, 20, generator=torch.Generator().manual_seed(1))
+    field = colour_field(chroma, ColourConfig(blurs=[0.0, 2.0]))
+    torch.testing.assert_close(field[:, :2], chroma)
+    np.testing.assert_allclose(field[0, 3], scipy_blur(chroma[0, 1].numpy(), 2.0), atol=1e-5)
