@@ -40,7 +40,7 @@ from radar.progress import silent
 from radar.scoring.detector import fit_detector
 from radar.scoring.edge_map import anomaly_map, edge_map
 from radar.scoring.features import features
-from radar.scoring.scorer import Scorer
+from radar.scoring.scorer import Scorer, features_of
 from scripts.command_line import guarded, positive
 from scripts.contenders import (
     PATCH,
@@ -190,7 +190,7 @@ class Scoring:
         points = np.random.default_rng(0).random((50, 2)) + 0.1
         config = self.config
         detector = fit_detector(points, points, detector=config.detector, contamination=config.contamination, seed=0)
-        self.scorer = Scorer(self.mapper, config.scoring, detector)
+        self.scorer = Scorer(self.mapper, config.scoring, detector, features_of)
 
     def batch(self, images: Tensor) -> float:
         """Milliseconds per image when many are scored in one call."""

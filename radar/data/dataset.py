@@ -33,9 +33,12 @@ class LoadedImages:
     identities: tuple[str, ...]  # content hashes
     labels: NDArray[np.int64]  # (N,), 0 normal, 1 anomalous
     frames: tuple[Frame, ...]  # where each picture sits in its original
-    chroma: Tensor | None = (
-        None  # float32 (N, 2, H, W) in [-1, 1], 0 without colour: where `image.channels` is luma_chroma
-    )
+    chroma: Tensor | None = None  # float32 (N, 2, H, W) in [-1, 1], 0 without colour; of luma_chroma alone
+
+    @property
+    def planes(self) -> Tensor:
+        """Images with their chroma, where there is one, as further channels `(N, C, H, W)`: what a stored scorer takes."""
+        return self.images if self.chroma is None else torch.cat([self.images, self.chroma], dim=1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,13 +35,14 @@ from radar.experiment.results import (
 )
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.stages import StoredFit, StoredNetwork, StoredRecall, network_key, stored_json
-from radar.experiment.stored_model import History, image_channels, save_density, save_detector
+from radar.experiment.stored_model import History, image_channels, save_density, save_detector, save_fusion
 from radar.experiment.training import Row, resolve_device
 from radar.experiment.workshop import Workshop
 from radar.files import write_csv, write_json, write_text
 from radar.method_rules import NETWORK_METHODS
 from radar.methods.build import build_method
 from radar.methods.controls import build_control
+from radar.methods.fused_densities import FusedDensitiesMethod
 from radar.methods.interface import MapMethod, Normals
 from radar.methods.radar import RadarMethod, Train
 from radar.progress import Report
@@ -157,6 +158,8 @@ class Experiment:
         save_detector(self.directory.detector, detector)
         if isinstance(method, RadarMethod) and (density := method.density(self.normals, lambda: unet)) is not None:  # type: ignore[arg-type,return-value]
             save_density(self.directory.density, density)
+        if isinstance(method, FusedDensitiesMethod):
+            save_fusion(self.directory.fusion, method.fusion(self.normals, self.report))
         write_scores(self.directory.scores, list(scored.values()), measures["defects"])
         if config.logger.csv and history:
             _write_history(self.directory.history, history)

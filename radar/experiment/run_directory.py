@@ -35,6 +35,7 @@ class RunDirectory:
     history = property(lambda self: self.path / "history.csv")
     network = property(lambda self: self.path / "unet.pt")
     density = property(lambda self: self.path / "density.npz")
+    fusion = property(lambda self: self.path / "fusion.npz")
     detector = property(lambda self: self.path / "detector.npz")
     panels = property(lambda self: self.path / "panels.npz")
     figures = property(lambda self: self.path / "figures")

@@ -22,9 +22,19 @@ from radar.diffusion.module import DiffusionModule, gaussian
 from radar.diffusion.simplex import simplex_noise
 from radar.experiment.artefacts import ArtefactStore, Key
 from radar.experiment.clock import Clock
-from radar.experiment.stored_model import History, load_density, load_network, load_weights, save_density, save_network
+from radar.experiment.stored_model import (
+    History,
+    load_density,
+    load_fusion,
+    load_network,
+    load_weights,
+    save_density,
+    save_fusion,
+    save_network,
+)
 from radar.experiment.training import Row, fit_network, train_network
 from radar.files import link_or_copy, write_atomically, write_json
+from radar.methods.fusion import Fusion
 from radar.methods.interface import ImageSet, Inputs, Normals
 from radar.methods.peer import ModuleFactory
 from radar.progress import Report
@@ -33,7 +43,7 @@ from radar.scoring.forest import Floats
 
 # of the trainer section: what changes the bits of a training by more than how threads share the work
 _TRAINER_KEYS = ("devices", "strategy", "precision", "matmul_precision", "compile", "deterministic")
-_SECONDS, _DENSITY = "seconds.json", "density.npz"
+_SECONDS, _DENSITY, _FUSION = "seconds.json", "density.npz", "fusion.npz"
 
 
 def image_identity(identities: Sequence[str]) -> str:
@@ -108,6 +118,13 @@ class StoredRecall:
             Key("density", {**inputs, **self.common}),
             lambda part: save_density(part / _DENSITY, make()),
             lambda folder: load_density(folder / _DENSITY),
+        )
+
+    def fusion(self, inputs: Inputs, make: Callable[[], Fusion]) -> Fusion:
+        return self.store.take(
+            Key("fusion", {**inputs, **self.common}),
+            lambda part: save_fusion(part / _FUSION, make()),
+            lambda folder: load_fusion(folder / _FUSION),
         )
 
     def noise_statistics_key(

@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from torch import nn
 
@@ -17,10 +18,13 @@ from radar.diffusion.build import NoisePredictor, build_unet
 from radar.errors import RunError
 from radar.experiment.run_directory import RunDirectory
 from radar.files import write_atomically
+from radar.methods.fused_densities import fused_mapper
+from radar.methods.fusion import Fusion
+from radar.methods.peer import peer_points, peer_scoring
 from radar.methods.radar import build_mapper
 from radar.scoring.density import GaussianDensity
 from radar.scoring.detector import Detector, detector_from_arrays
-from radar.scoring.scorer import Scorer
+from radar.scoring.scorer import Scorer, features_of
 from radar.validation import parse
 
 _IMAGE_CHANNELS = {"grey": 1, "rgb": 3, "luma_chroma": 1}
@@ -82,13 +86,7 @@ def save_detector(path: Path, detector: Detector) -> None:
 
 def load_detector(path: Path) -> Detector:
     """The inverse of `save_detector`; nothing is unpickled. Raises `RunError` where the file is not one of its own."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return detector_from_arrays(dict(arrays))
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise RunError(
-            f"{path}: cannot be read as a detector ({str(error).splitlines()[0]}); run it with --force"
-        ) from None
+    return detector_from_arrays(_load_arrays(path, "a detector"))
 
 
 def save_density(path: Path, density: GaussianDensity) -> None:
@@ -98,12 +96,26 @@ def save_density(path: Path, density: GaussianDensity) -> None:
 
 def load_density(path: Path) -> GaussianDensity:
     """The inverse of `save_density`; nothing is unpickled. Raises `RunError` where the file is not one of its own."""
+    return GaussianDensity.from_arrays(_load_arrays(path, "a density"))
+
+
+def save_fusion(path: Path, fusion: Fusion) -> None:
+    """Store a fusion's arrays."""
+    write_atomically(path, lambda file: np.savez(file, **fusion.arrays()))  # type: ignore[arg-type]
+
+
+def load_fusion(path: Path) -> Fusion:
+    """The inverse of `save_fusion`; nothing is unpickled. Raises `RunError` where the file is not one of its own."""
+    return Fusion.from_arrays(_load_arrays(path, "a fusion"))
+
+
+def _load_arrays(path: Path, kind: str) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return GaussianDensity.from_arrays(dict(arrays))
+            return dict(arrays)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise RunError(
-            f"{path}: cannot be read as a density ({str(error).splitlines()[0]}); run it with --force"
+            f"{path}: cannot be read as {kind} ({str(error).splitlines()[0]}); run it with --force"
         ) from None
 
 
@@ -112,11 +124,18 @@ def load_scorer(directory: Path, device: str = "cpu") -> tuple[Scorer, Config]:
     run = RunDirectory(directory)
     run.read_metrics()
     config = parse(OmegaConf.load(run.config))  # type: ignore[arg-type]
-    if config.method.name != "radar":
+    if config.method.name not in ("radar", "fused_densities"):
         raise RunError(
-            f"{directory}: is a run of method {config.method.name}; only those of radar can be loaded as a scorer"
+            f"{directory}: is a run of method {config.method.name}; only those of radar and fused_densities can be "
+            "loaded as a scorer"
         )
     torch.set_float32_matmul_precision(config.trainer.matmul_precision)
     unet, _ = load_network(run.network, config, torch.device(device))
+    detector = load_detector(run.detector)
+    if config.method.name == "fused_densities":
+        reduction = config.method.reduction
+        assert reduction is not None
+        mapper = fused_mapper(config, unet, load_fusion(run.fusion))
+        return Scorer(mapper, peer_scoring(config.scoring, reduction), detector, peer_points(reduction)), config
     density = None if config.scoring.density.name == "none" else load_density(run.density)
-    return Scorer(build_mapper(config, unet, density), config.scoring, load_detector(run.detector)), config
+    return Scorer(build_mapper(config, unet, density), config.scoring, detector, features_of), config

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from radar.config import Config, ScoringConfig
 from radar.data.sample import SPLITS, Split
+from radar.methods.fusion import Fusion
 from radar.progress import Report
 from radar.scoring.density import GaussianDensity
 from radar.scoring.detector import fit_detector
@@ -74,6 +75,8 @@ class Recall(Protocol):
 
     def density(self, inputs: Inputs, make: Callable[[], GaussianDensity]) -> GaussianDensity: ...
 
+    def fusion(self, inputs: Inputs, make: Callable[[], Fusion]) -> Fusion: ...
+
     def noise_maps(
         self, inputs: Inputs, images: ImageSet, fit: Callable[[], object], make: Callable[[], Tensor]
     ) -> Tensor:
@@ -89,6 +92,9 @@ class Forgetful:
     """Recalls nothing: everything is made when it is asked for."""
 
     def density(self, inputs: Inputs, make: Callable[[], GaussianDensity]) -> GaussianDensity:
+        return make()
+
+    def fusion(self, inputs: Inputs, make: Callable[[], Fusion]) -> Fusion:
         return make()
 
     def noise_maps(
@@ -159,7 +165,7 @@ class MapMethod(ABC):
             contamination=config.contamination,
             seed=config.seed,
         )
-        self.scorer = Scorer(mapper, config.scoring, detector)
+        self.scorer = Scorer(mapper, config.scoring, detector, self.points)
 
     def score(self, images: ImageSet, report: Report) -> Scores:
         """Score `images`; `fit` comes first."""

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from radar.config import BlurConfig, Config, TrainingConfig
+from radar.config import BlurConfig, Config, ScoringConfig, TrainingConfig
 from radar.config_method import ReductionConfig
 from radar.data.sample import Split
 from radar.diffusion.module import DiffusionModule
@@ -61,6 +61,30 @@ def image_scores(maps: Tensor, reduction: ReductionConfig) -> Floats:
     return result
 
 
+def one_by_one(one: MapOne) -> Mapper:
+    """A mapper that takes images one by one, so that a map does not depend, to the bit, on its neighbours."""
+
+    def mapper(images: Tensor, identities: Sequence[str]) -> Tensor:
+        with torch.inference_mode():
+            return torch.cat(
+                [one(images[index : index + 1], identity).float() for index, identity in enumerate(identities)]
+            )
+
+    return mapper
+
+
+def peer_scoring(scoring: ScoringConfig, reduction: ReductionConfig) -> ScoringConfig:
+    """How a method's own map is read: no blur and no edges, and the reduction's smoothing."""
+    return replace(
+        scoring, edge="none", blur=BlurConfig(kernel=1, sigma=scoring.blur.sigma), smoothing=reduction.smoothing
+    )
+
+
+def peer_points(reduction: ReductionConfig) -> Callable[[Measurement], Floats]:
+    """What the detector judges `(N, 1)`: the score of each map."""
+    return lambda measurement: image_scores(measurement.anomaly_maps, reduction)[:, None]
+
+
 class PeerMethod(MapMethod):
     """A method whose image score is a reduction of its own pixel map.
 
@@ -73,13 +97,7 @@ class PeerMethod(MapMethod):
         assert config.method.reduction is not None
         self.reduction = config.method.reduction
         self.name = config.method.name
-        scoring = replace(
-            config.scoring,
-            edge="none",
-            blur=BlurConfig(kernel=1, sigma=config.scoring.blur.sigma),
-            smoothing=self.reduction.smoothing,
-        )
-        super().__init__(replace(config, scoring=scoring), recall)
+        super().__init__(replace(config, scoring=peer_scoring(config.scoring, self.reduction)), recall)
         detector = config.detector
         threshold_on: Split = "train" if detector.threshold_on == "train" else "validation"
         if detector.threshold != "shifted" and detector.threshold_on != "cross_fitted":  # which score all normals
@@ -99,19 +117,10 @@ class PeerMethod(MapMethod):
         return detector.fitted_on if detector.threshold == "shifted" else detector.threshold_on, detector.threshold_on
 
     def points(self, measurement: Measurement) -> Floats:
-        return image_scores(measurement.anomaly_maps, self.reduction)[:, None]
+        return peer_points(self.reduction)(measurement)
 
     def fit_map(self, normal: Normals, report: Report) -> Mapper:
-        """A mapper that takes images one by one, so that a map does not depend, to the bit, on its neighbours."""
-        one = self.fit_one(normal, report)
-
-        def mapper(images: Tensor, identities: Sequence[str]) -> Tensor:
-            with torch.inference_mode():
-                return torch.cat(
-                    [one(images[index : index + 1], identity).float() for index, identity in enumerate(identities)]
-                )
-
-        return mapper
+        return one_by_one(self.fit_one(normal, report))
 
     def map_inputs(self, normal: Normals) -> Inputs:
         return {"method": self.name, "seed": self.config.seed, **self.inputs(normal)}

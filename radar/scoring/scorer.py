@@ -76,9 +76,18 @@ def measure(noise_maps: Tensor, scoring: ScoringConfig) -> Measurement:
     return Measurement(measured_features(noise_maps, scoring), lambda: measured_maps(noise_maps, scoring))
 
 
-def decide(measurement: Measurement, detector: Detector) -> Scores:
+Points = Callable[[Measurement], Floats]
+"""What the detector judges of measured images, `(N, F)`."""
+
+
+def features_of(measurement: Measurement) -> Floats:
+    """The features `(N, 2)`, which is what RADAR's detector judges."""
+    return measurement.features
+
+
+def decide(measurement: Measurement, detector: Detector, points: Points) -> Scores:
     """Scores and decisions of measured images."""
-    scores = detector.score(measurement.features)
+    scores = detector.score(points(measurement))
     return Scores(measurement, scores, scores > detector.threshold)
 
 
@@ -89,7 +98,8 @@ class Scorer:
     mapper: Mapper
     scoring: ScoringConfig
     detector: Detector
+    points: Points
 
     def score(self, images: Tensor, identities: Sequence[str]) -> Scores:
         """Score images `(B, C, H, W)` in [−1, 1] whose content hashes are `identities`; pure, to the bit."""
-        return decide(measure(self.mapper(images, identities), self.scoring), self.detector)
+        return decide(measure(self.mapper(images, identities), self.scoring), self.detector, self.points)

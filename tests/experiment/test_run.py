@@ -142,8 +142,15 @@ def test_what_does_not_change_the_result_does_not_run_again(tiny: Tiny, override
         ("detector=isolation_forest",),
         ("scoring=density", "scoring.field=stitched", "scoring.stride=7"),
         ("detector=shifted_tail",),
+        (
+            "method=fused_densities",
+            "detector=cross_fitted",
+            "dataset.image.channels=luma_chroma",
+            "method.controls=[]",
+            "scoring.edge=none",
+        ),
     ],
-    ids=["forest", "density", "shifted"],
+    ids=["forest", "density", "shifted", "fused"],
 )
 def test_the_stored_model_scores_as_the_run_did(tiny: Tiny, overrides: tuple[str, ...]) -> None:
     config = tiny(*overrides)
@@ -152,7 +159,7 @@ def test_the_stored_model_scores_as_the_run_did(tiny: Tiny, overrides: tuple[str
     assert stored_config == config
     dataset = open_dataset(config.dataset)
     test = dataset.load(dataset.split("test"))
-    scores = scorer.score(test.images[5:6], test.identities[5:6])
+    scores = scorer.score(test.planes[5:6], test.identities[5:6])
     row = next(row for row in scores_of(outcome) if row["path"] == test.samples[5].path)
     assert float(row["score"]) == scores.scores[0]
     assert [float(row["global_norm"]), float(row["local_norm"])] == list(scores.features[0])

@@ -28,7 +28,8 @@ def test_one_group_alone_is_refused():
 def test_each_density_is_that_of_the_other_folds_pixels():
     fields = [torch.randn(1, 3, 6, 5, generator=torch.Generator().manual_seed(index)) + index for index in range(5)]
     folds, ridge = [0, 1, 0, 2, 1], 1e-3
-    fit = CrossFit(fields, folds, ridge=ridge)
+    fit = CrossFit.of(fields, folds, ridge=ridge)
+    fit = CrossFit.from_arrays(fit.arrays())
     probe = torch.randn(1, 3, 2, 2)
     for left_out in (None, 0, 1, 2):
         kept = [field[0].flatten(1).numpy() for field, fold in zip(fields, folds, strict=True) if fold != left_out]

@@ -11,7 +11,8 @@ from denoiser_builders import ORACLE, oracle_train, with_spots
 from method_builders import image_set
 
 from radar.errors import RunError
-from radar.methods.fused_densities import FusedDensitiesMethod, fuse
+from radar.methods.fused_densities import FieldReader, FusedDensitiesMethod, fused_map
+from radar.methods.fusion import Fusion, fuse
 from radar.methods.interface import Forgetful, ImageSet, Normals
 from radar.progress import silent
 
@@ -136,6 +137,18 @@ def test_what_is_fitted_is_part_of_what_a_map_depends_on(composed):
     method, normal = method_of(composed), coloured_normals()
     regrouped = Normals(replace(normal.train, groups=["a"] * 6 + ["b"] * 6), normal.validation)
     assert method.map_inputs(normal) != method.map_inputs(regrouped)
+
+
+def test_a_stored_fusion_maps_as_the_fitted_one(composed):
+    method, test = method_of(composed), coloured(image_set(2, 3), 14)
+    fusion = method.fusion(coloured_normals(), silent)
+    stored = Fusion.from_arrays(fusion.arrays())
+    assert stored.folds == fusion.folds
+    reader = FieldReader(method.denoiser(coloured_normals(), silent), method.settings)
+    for identity in ("new", "0/3"):  # a fitted one is scored by its fold's densities
+        assert torch.equal(*(fused_map(reader, each)(test.planes(0, 1), identity) for each in (fusion, stored)))
+    with pytest.raises(RunError, match="damaged"):
+        Fusion.from_arrays({name: value for name, value in fusion.arrays().items() if name != "scales"})
 
 
 def test_one_group_alone_is_refused(composed):

@@ -14,7 +14,7 @@ from radar.scoring.detector import fit_detector
 from radar.scoring.edge_map import edge_map
 from radar.scoring.features import features
 from radar.scoring.noise_map import NoiseMapper
-from radar.scoring.scorer import Measurement, Scorer, decide, measure
+from radar.scoring.scorer import Measurement, Scorer, decide, features_of, measure
 
 COUNT = 7
 IMAGES = torch.rand(COUNT, 1, 30, 30, generator=torch.Generator().manual_seed(3)) * 2 - 1
@@ -43,7 +43,7 @@ def scorer(*, channels: int = 1, detector: str = "upper_tail", **scoring) -> Sco
     fitted = fit_detector(
         normal.features, normal.features, detector=section, contamination=ContaminationConfig(0.3), seed=0
     )
-    return Scorer(mapper, config, fitted)
+    return Scorer(mapper, config, fitted, features_of)
 
 
 def joined(parts) -> dict[str, np.ndarray]:
@@ -110,7 +110,7 @@ class Sum:
 def test_a_score_above_the_threshold_is_anomalous():
     points = np.array([[1.0, 1.0], [1.0, 2.0], [1.0, np.nextafter(2.0, 3)], [5.0, 5.0]])
     maps = torch.zeros(4, 2, 2)
-    decided = decide(Measurement(points, lambda: maps), Sum())
+    decided = decide(Measurement(points, lambda: maps), Sum(), features_of)
     assert decided.decisions.tolist() == [False, False, True, True]
     assert decided.decisions.dtype == bool
     assert decided.anomaly_maps is maps and decided.features is points
@@ -163,7 +163,7 @@ def test_a_planted_defect_scores_highest_end_to_end():
     )
     defective = normal[:3].clone()
     defective[1, 0, 5:9, 7:11] = 0.8
-    scores = Scorer(mapper, config, fitted).score(defective, names(3))
+    scores = Scorer(mapper, config, fitted, features_of).score(defective, names(3))
     assert scores.decisions.tolist() == [False, True, False]
     assert scores.features[1, 1] == pytest.approx(4 * 0.8 * np.sqrt(1 - 1e-4), rel=1e-5)
     assert scores.anomaly_maps[1, 5:9, 7:11].min() > 0.7
