@@ -100,7 +100,7 @@ def test_a_threshold_needs_something_to_shift(
     ],
 )  # fmt: skip
 def test_what_cannot_be_fused(capsys: pytest.CaptureFixture[str], overrides: tuple[str, ...], expected: str) -> None:
-    assert expected in refused(capsys, "experiment=fused", *overrides)
+    assert expected in refused(capsys, "experiment=recommended", *overrides)
 
 
 def test_a_broken_config_file_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
