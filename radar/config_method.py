@@ -104,6 +104,9 @@ class FusedDensitiesConfig:
     colour: Optional[ColourConfig] = MISSING
     ridge: float = number(above=0.0)  # share of the mean variance added to each
     smoothing: float = number(minimum=0.0)  # σ in px, of each part before it is fused
+    relative: float = number(
+        minimum=0.0, maximum=1.0
+    )  # 0: how unlikely a pixel is; 1: how much more than its image is as a whole; between: a geometric mean
     folds: int = number(minimum=2)  # most parts that the normals are split into, by group
     calibration_quantile: float = number(
         above=0.0, maximum=1.0

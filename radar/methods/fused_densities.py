@@ -70,12 +70,11 @@ def timesteps(settings: FusedDensitiesConfig) -> list[int]:
 
 def fused_map(reader: FieldReader, fusion: Fusion) -> MapOne:
     """The map of one image."""
-    smoothing, power = reader.settings.smoothing, reader.settings.power
 
     def score(image: Tensor, identity: str) -> Tensor:
         noise_maps = reader.noise_maps(image)
         fields = {part: reader.field(part, image, noise_maps) for part in fusion.parts}
-        return fusion.map(fields, identity, smoothing=smoothing, power=power)
+        return fusion.map(fields, identity, reader.settings)
 
     return score
 
@@ -151,5 +150,5 @@ class FusedDensitiesMethod(DenoiserMethod):
 
     def _score(self, fit: CrossFit, field: Tensor, fold: int) -> float:
         """The image score of a part alone, fitted without the image's fold."""
-        maps = surprise(fit, field, fold, self.settings.smoothing)[:, 0]
+        maps = surprise(fit, field, fold, self.settings)[:, 0]
         return float(image_scores(maps, self.reduction)[0])

@@ -11,9 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from radar.config_method import FusedDensitiesConfig
 from radar.errors import RunError
 from radar.methods.cross_fit import CrossFit
 from radar.scoring.density import blurred
+
+_LEAST_LEVEL = 1e-2  # of an image whose pixels are normally about 1
 
 Fields = dict[str, Tensor]
 """Vectors `(1, K, H, W)` of one image's pixels, by the name of the part; K is each part's own."""
@@ -27,11 +30,11 @@ class Fusion:
     scales: dict[str, float]  # what few normal images exceed
     folds: dict[str, int]
 
-    def map(self, fields: Fields, identity: str, *, smoothing: float, power: float) -> Tensor:
-        """How unlikely each pixel is, `(1, 1, H, W)` ≥ 0: the norm of order `power` over the parts' surprises."""
+    def map(self, fields: Fields, identity: str, settings: FusedDensitiesConfig) -> Tensor:
+        """How unlikely each pixel is, `(1, 1, H, W)` ≥ 0: the norm of order `settings.power` over the parts' surprises."""
         fold = self.folds.get(identity)
-        parts = [surprise(fit, fields[name], fold, smoothing) / self.scales[name] for name, fit in self.parts.items()]
-        return fuse(torch.stack(parts), power)
+        parts = [surprise(fit, fields[name], fold, settings) / self.scales[name] for name, fit in self.parts.items()]
+        return fuse(torch.stack(parts), settings.power)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `from_arrays` reads."""
@@ -64,9 +67,14 @@ class Fusion:
         return Fusion(parts, scales, folds)
 
 
-def surprise(fit: CrossFit, field: Tensor, fold: int | None, smoothing: float) -> Tensor:
-    """The smoothed squared Mahalanobis distance per channel, `(1, 1, H, W)`; about 1 on normal texture."""
-    return blurred(fit.density(fold).distance(field).square(), smoothing)
+def surprise(fit: CrossFit, field: Tensor, fold: int | None, settings: FusedDensitiesConfig) -> Tensor:
+    """The smoothed squared Mahalanobis distance per channel, `(1, 1, H, W)`; about 1 on normal texture.
+
+    Over the image's median to the power `settings.relative`: light or focus that is slightly off raises a whole map, a defect
+    stands out of it. Below 1, an image that is off as a whole still scores high.
+    """
+    distance = blurred(fit.density(fold).distance(field).square(), settings.smoothing)
+    return distance / distance.median().clamp(min=_LEAST_LEVEL).pow(settings.relative)
 
 
 def fuse(surprises: Tensor, power: float) -> Tensor:

@@ -71,6 +71,7 @@ def check_run(tiny: Tiny, method: str, own: tuple[str, ...]) -> None:
         stage: count
         for stage, count in {
             "network": trainings,
+            "fusion": int(name == "fused_densities"),
             "noise_maps": 2,
             "features": 2,
             "pixel_metrics": 1,

@@ -22,6 +22,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("ddpm", "anoddpm", "ddad"), _SHORT),
     "osd_irf": (),
     "invad": (),
+    "fused_densities": ("method.fused_densities.colour=null",),
     "diffusion_ad": ("method.segmentation.max_steps=8", "method.segmentation.channels=[8,16]"),
     "deep_svdd": ("method.hypersphere.max_steps=8",),
 }

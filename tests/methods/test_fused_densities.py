@@ -11,10 +11,12 @@ from denoiser_builders import ORACLE, oracle_train, with_spots
 from method_builders import image_set
 
 from radar.errors import RunError
+from radar.methods.cross_fit import CrossFit
 from radar.methods.fused_densities import FieldReader, FusedDensitiesMethod, fused_map
-from radar.methods.fusion import Fusion, fuse
+from radar.methods.fusion import Fusion, fuse, surprise
 from radar.methods.interface import Forgetful, ImageSet, Normals
 from radar.progress import silent
+from radar.scoring.density import GaussianDensity
 
 FUSED = (
     *ORACLE,
@@ -50,6 +52,30 @@ def test_fusing_by_hand():
     surprises = torch.tensor([[3.0, 1.0], [4.0, 1.0]])
     torch.testing.assert_close(fuse(surprises, 1.0), torch.tensor([7.0, 2.0]))
     torch.testing.assert_close(fuse(surprises, 2.0), torch.tensor([5.0, 2.0**0.5]))
+
+
+@pytest.mark.parametrize("relative", [0.0, 0.5, 1.0])
+def test_surprise_by_hand(composed, relative):
+    settings = method_of(
+        composed, f"method.fused_densities.relative={relative}", "method.fused_densities.smoothing=0"
+    ).settings
+    density = GaussianDensity.from_arrays({"mean": np.array([1.0]), "whitening": np.array([[2.0]])})
+    field = torch.tensor([0.5, 1.0, 2.0]).view(1, 1, 1, 3)  # squared distances 1, 0 and 4: the median is 1
+    expected = torch.tensor([1.0, 0.0, 4.0]).view(1, 1, 1, 3)
+    fit = CrossFit(density, (density,))
+    torch.testing.assert_close(surprise(fit, field, None, settings), expected)
+    tripled = surprise(fit, 1 + 3 * (field - 1), 0, settings)
+    torch.testing.assert_close(tripled, expected * 9 ** (1 - relative))
+
+
+@pytest.mark.parametrize("relative", [0.5, 1.0])
+def test_an_image_that_is_off_as_a_whole_scores_high_unless_all_is_relative(composed, relative):
+    method = method_of(composed, *only("appearance"), f"method.fused_densities.relative={relative}")
+    test = coloured(image_set(6, 3), 13)
+    test.images[:3] += 0.6
+    method.fit(coloured_normals(), silent)
+    scores = method.score(test, silent).scores
+    assert bool(scores[:3].min() > scores[3:].max()) is (relative < 1)
 
 
 @pytest.mark.parametrize("part", [*PARTS[:4], "all"])
