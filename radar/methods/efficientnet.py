@@ -15,8 +15,10 @@ _MEAN, _SPREAD = 127.0 / 255, 128.0 / 255  # of grey values in [0, 1], as the we
 class EfficientNetFeatures(nn.Module):
     """Images `(B, 1 or 3, H, W)` in [−1, 1] → the outputs `(B, F, h, w)` of `blocks`, which count from 0 to 15.
 
-    Images are resized to `side` px. Reading the weights executes nothing.
+    Images are resized to `side` px, a multiple of 32, so that the maps cover them. Reading the weights executes nothing.
     """
+
+    stride = 1  # px of the image as it comes: nothing is continued
 
     def __init__(self, *, blocks: Sequence[int], side: int) -> None:
         super().__init__()

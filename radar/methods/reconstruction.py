@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from radar.config import Config
 from radar.diffusion.sampling import guided, reverse
+from radar.diffusion.unet import parameter_count
 from radar.methods.denoiser import Denoiser, DenoiserMethod
-from radar.methods.feature_maps import FeatureMaps, feature_maps
+from radar.methods.feature_maps import FeatureMaps, feature_distance, feature_maps, pretrained_maps
 from radar.methods.interface import Inputs, Normals, Recall
 from radar.methods.peer import MapOne, section
 from radar.methods.radar import Train
 from radar.progress import Report
 
 _START = 0  # number of the draw that noises the image; those on the way back follow
+_REVISION = 2  # of the feature distance; raised when it comes out otherwise
 
 
 class ReconstructionMethod(DenoiserMethod):
@@ -30,9 +31,13 @@ class ReconstructionMethod(DenoiserMethod):
     def network_passes(self) -> int:
         return self.settings.steps + (0 if self.settings.features == "none" else 2)  # features of both images
 
+    def own_parameters(self, image_channels: int) -> int:
+        return parameter_count(pretrained_maps()) if self.settings.features == "efficientnet" else 0
+
     def inputs(self, normal: Normals) -> Inputs:
         inputs = {**self.network_inputs(), "reconstruction": section(self.settings)}
         if self.settings.features != "none":
+            inputs["feature_distance"] = _REVISION
             inputs["calibrated_on"] = list(self._calibration(normal)[1])
         return inputs
 
@@ -51,7 +56,7 @@ class ReconstructionMethod(DenoiserMethod):
 
         def combined(image: Tensor, identity: str) -> Tensor:
             back = self.reconstruct(denoiser, image, identity)
-            return ratio * absolute_error(image, back) + feature_distance(features(image), features(back), image)
+            return ratio * absolute_error(image, back) + feature_distance(features, image, back)
 
         return combined
 
@@ -63,7 +68,7 @@ class ReconstructionMethod(DenoiserMethod):
                 image = images[index : index + 1]
                 back = self.reconstruct(denoiser, image, identity)
                 largest_pixel = max(largest_pixel, absolute_error(image, back).max().item())
-                distance = feature_distance(features(image), features(back), image)
+                distance = feature_distance(features, image, back)
                 largest_feature = max(largest_feature, distance.max().item())
         return self.settings.pixel_weight * largest_feature / max(largest_pixel, torch.finfo(torch.float32).tiny)
 
@@ -92,12 +97,3 @@ def squared_error(image: Tensor, reconstruction: Tensor) -> Tensor:
 def absolute_error(image: Tensor, reconstruction: Tensor) -> Tensor:
     """`(B, 1, H, W)`, mean over channels (DDAD, D_p)."""
     return (image - reconstruction).abs().mean(dim=1, keepdim=True)
-
-
-def feature_distance(first: list[Tensor], second: list[Tensor], image: Tensor) -> Tensor:
-    """D_f `(B, 1, H, W)` ≥ 0: cosine distances of feature maps `(B, F, h, w)`, summed over levels at the image's size."""
-    total = torch.zeros_like(image[:, :1])
-    for one, other in zip(first, second, strict=True):
-        distance = 1 - F.cosine_similarity(one, other, dim=1)
-        total += F.interpolate(distance[:, None], size=image.shape[-2:], mode="bilinear").to(image.device)
-    return total.clamp(min=0)
