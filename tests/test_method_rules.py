@@ -32,6 +32,17 @@ from radar.errors import ConfigError
             ["method=deep_svdd", "method.hypersphere.stride=29"],
             r"method\.hypersphere\.stride=29: must be ≤ patch\.size=28",
         ),
+        (["method=deep_svdd", "method.hypersphere.channels=[]"], r"hypersphere\.channels=\[\]: needs the width of"),
+        (
+            ["method=deep_svdd", "method.hypersphere.channels=[8,0]"],
+            r"hypersphere\.channels=\[8, 0\]: needs .* each ≥ 1",
+        ),
+        (
+            ["method=diffusion_ad", "method.segmentation.channels=[]"],
+            r"segmentation\.channels=\[\]: needs the width of",
+        ),
+        (["method=diffusion_ad", "method.segmentation.near=[]"], r"segmentation\.near=\[\]: needs a first"),
+        (["method=diffusion_ad", "method.segmentation.far=[7]"], r"segmentation\.far=\[7\]: needs a first"),
         (["method=nothing"], r"method=nothing: group method has no option nothing"),
         (["method=pca", "method.windows.nu=0"], r"method\.windows\.nu=0.*must be > 0"),
     ],
@@ -40,6 +51,21 @@ def test_a_broken_rule_is_one_line(composed, overrides, message):
     with pytest.raises(ConfigError, match=message) as caught:
         composed(*overrides)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("method.embedding.blocks=[]", r"method\.embedding\.blocks=\[\]: needs at least one block between 0 and 15"),
+        ("method.embedding.blocks=[4,16]", r"method\.embedding\.blocks=\[4, 16\]: needs at least one block"),
+        ("method.embedding.side=100", r"method\.embedding\.side=100: must be a multiple of 32 px"),
+    ],
+)
+@pytest.mark.parametrize("method", ["patchcore", "padim"])
+def test_a_broken_rule_of_pretrained_features_is_one_line(composed, monkeypatch, method, override, message):
+    monkeypatch.setattr("radar.method_rules.find_spec", lambda name: True)
+    with pytest.raises(ConfigError, match=message):
+        composed(f"method={method}", override)
 
 
 @pytest.mark.parametrize("method", ["pca", "ddpm", "anoddpm", "ddad", "osd_irf", "invad", "diffusion_ad", "deep_svdd"])

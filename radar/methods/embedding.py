@@ -12,7 +12,7 @@ from radar.config import Config
 from radar.diffusion.unet import parameter_count
 from radar.methods.efficientnet import EfficientNetFeatures
 from radar.methods.interface import Inputs, Normals, Recall
-from radar.methods.peer import MapOne, PeerMethod, fitted_on, section
+from radar.methods.peer import MapOne, PeerMethod, fitted_on, section, shares
 from radar.progress import Report
 from radar.seeds import generator
 
@@ -88,9 +88,14 @@ class PatchCoreMethod(EmbeddingMethod):
     """Distance to the nearest vector of a coreset of normal vectors."""
 
     def fit_vectors(self, vectors: list[Tensor], report: Report) -> MapOne:
-        each = max(1, self.settings.fitting_vectors // len(vectors))
+        counts = shares(self.settings.fitting_vectors, len(vectors), self.config.seed)
         stream = generator("cpu", self.config.seed, "method", "vectors")
-        drawn = torch.cat([one[torch.randperm(len(one), generator=stream)[:each]] for one in vectors])
+        drawn = torch.cat(
+            [
+                one[torch.randperm(len(one), generator=stream)[:count]]
+                for one, count in zip(vectors, counts, strict=True)
+            ]
+        )
         bank = coreset(drawn, self.settings.bank, stream)
         return lambda found, _: torch.cdist(found, bank).amin(dim=1)
 

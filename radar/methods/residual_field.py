@@ -10,7 +10,7 @@ from torch import Tensor
 
 from radar.methods.denoiser import Denoiser, DenoiserMethod
 from radar.methods.interface import Inputs, Normals
-from radar.methods.peer import MapOne, fitted_on, section
+from radar.methods.peer import MapOne, fitted_on, section, shares
 from radar.progress import Report
 from radar.seeds import generator
 
@@ -57,17 +57,20 @@ class ResidualFieldMethod(DenoiserMethod):
     def _normal_vectors(
         self, denoiser: Denoiser, normal: Normals, report: Report
     ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-        """Vectors `(M, C·k²)` at equally many positions of every training normal, drawn by the seed."""
+        """Vectors `(M, C·k²)` at positions of training normals, drawn by the seed."""
         settings, images = self.config.method.residual_field, normal.train
         assert settings is not None
-        each, total, parts = max(1, settings.fitting_positions // len(images.identities)), len(images.identities), []
+        total, parts = len(images.identities), []
+        counts = shares(settings.fitting_positions, total, self.config.seed)
         with torch.inference_mode():
-            for index, identity in enumerate(images.identities):
+            for index, (identity, count) in enumerate(zip(images.identities, counts, strict=True)):
+                if count == 0:
+                    continue
                 report(index, total, f"Fitting ({self.name})")
                 field = self.residual(denoiser, images.images[index : index + 1], identity)
                 vectors = neighbourhoods(field, settings.neighbourhood)
                 stream = generator("cpu", self.config.seed, "method", identity)
-                parts.append(vectors[torch.randperm(len(vectors), generator=stream)[:each]])
+                parts.append(vectors[torch.randperm(len(vectors), generator=stream)[:count]])
         return torch.cat(parts).numpy()
 
 

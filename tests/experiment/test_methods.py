@@ -126,7 +126,20 @@ def test_a_key_of_the_method_makes_its_maps_again(tiny: Tiny, method: str, overr
     run(tiny(*common, override), workshop)
     again = made(workshop, tiny())
     assert again["noise_maps"] == 2
-    assert again["network"] == (1 if method in ("diffusion_ad", "deep_svdd") else 0)
+    assert again["network"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "override"),
+    [("diffusion_ad", "method.segmentation.anomalous=0.3"), ("deep_svdd", "method.hypersphere.outputs=5")],
+)
+def test_a_key_of_a_methods_own_training_trains_it_again(tiny: Tiny, method: str, override: str) -> None:
+    workshop, common = Workshop(afresh=None), (f"method={method}", "method.controls=[]", *METHODS[method])
+    run(tiny(*common), workshop)
+    made(workshop, tiny())
+    run(tiny(*common, override), workshop)
+    assert made(workshop, tiny())["network"] == 1
 
 
 @pytest.mark.parametrize("key", ["smoothing=1.0", "statistic=mean"])

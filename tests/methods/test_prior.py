@@ -109,3 +109,8 @@ def test_more_positions_than_there_are_will_do(composed):
     vectors = method._normal_vectors(Denoiser(Oracle(method.config), method.config), oracle_normals(), silent)
     assert vectors.shape == (12 * 24 * 24, 25)
     assert np.isfinite(vectors).all()
+
+
+def test_fewer_positions_than_images_will_do(composed):
+    method = method_of(composed, "osd_irf", "method.residual_field.fitting_positions=5")
+    assert len(method._normal_vectors(Denoiser(Oracle(method.config), method.config), oracle_normals(), silent)) == 5
