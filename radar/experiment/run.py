@@ -92,7 +92,8 @@ class Experiment:
         self.fingerprint = fingerprint(config, self.dataset.content_hash)
         self.directory = RunDirectory.named(Path(config.output_root), config.name, self.fingerprint)
         self.store = workshop.store(config)
-        self.recall = StoredRecall(self.store, config, self.device)
+        self.fits = StoredFit(self.store, config, self.device)
+        self.recall = StoredRecall(self.store, config, self.device, self.fits)
         self.normals = Normals(self.data.sets["train"], self.data.sets["validation"])
         key = network_key(config, self.normals, self.device)
         self.network = StoredNetwork(self.store, key, config, self.device)
@@ -191,7 +192,7 @@ class Experiment:
             self.recall,
             train=train,
             identity={"fingerprint": self.network.key.fingerprint},
-            fit=StoredFit(self.store, self.config, self.device),
+            fit=self.fits,
             device=self.device,
         )
 

@@ -76,10 +76,11 @@ def _training_inputs(config: Config, normal: Normals, device: torch.device) -> d
 
 
 class StoredRecall:
-    """Noise maps and features out of the store; the `Recall` of the methods of one run."""
+    """Noise maps and features out of the store; the `Recall` of the methods of one run, whose own trainings are `fits`."""
 
-    def __init__(self, store: ArtefactStore, config: Config, device: torch.device) -> None:
+    def __init__(self, store: ArtefactStore, config: Config, device: torch.device, fits: StoredFit) -> None:
         self.store = store
+        self.fits = fits
         self.common = {
             "image": asdict(config.dataset.image),
             "device": device.type,
@@ -127,9 +128,10 @@ class StoredRecall:
         self, inputs: Inputs, images: ImageSet, fit: Callable[[], object], make: Callable[[], Tensor]
     ) -> Tensor:
         def make_timed(part: Path) -> None:
-            clock = Clock()
+            clock, before = Clock(), self.fits.seconds_elsewhere
             with clock.stage("fit"):
                 fit()
+            clock.seconds["fit"] += self.fits.seconds_elsewhere - before
             with clock.stage("score"):
                 maps = make().cpu().numpy()
             _save(part / "noise_maps.npy", maps)
@@ -226,6 +228,9 @@ class StoredFit:
         self.store = store
         self.config = config
         self.device = device
+        self.seconds_elsewhere = (
+            0.0  # that the trainings took before: interrupted attempts, and other runs' where stored
+        )
 
     def __call__(
         self,
@@ -254,8 +259,10 @@ class StoredFit:
                 save_network(part / "network.pt", average, history)
             shutil.rmtree(part / "checkpoints", ignore_errors=True)
 
-        key = Key("network", {**inputs, **_training_inputs(config, normal, self.device)})
-        self.store.take(key, make, lambda folder: load_weights(folder / "network.pt", network))
+        key, clock = Key("network", {**inputs, **_training_inputs(config, normal, self.device)}), Clock()
+        with clock.stage("here"):
+            self.store.take(key, make, lambda folder: load_weights(folder / "network.pt", network))
+        self.seconds_elsewhere += max(0.0, self.store.record(key)["seconds"] - clock.seconds["here"])
         return network.to(self.device).eval().requires_grad_(False)
 
 

@@ -203,7 +203,25 @@ def test_an_interrupted_training_of_a_methods_own_network_goes_on(
         run(tiny(*own))
     monkeypatch.undo()
     assert list(Path(tiny().output_root).rglob("last.ckpt"))
-    assert scores_of(run(tiny(*own))) == whole
+    lengthen_the_first_attempt(Path(tiny().output_root), 1000.0)
+    resumed = run(tiny(*own))
+    assert scores_of(resumed) == whole
+    assert 1000 < resumed.metrics["cost"]["fit_seconds"] < 1100
+
+
+def lengthen_the_first_attempt(outputs: Path, seconds: float) -> None:
+    (attempt,) = [file for file in outputs.rglob("attempt.json") if (file.parent / "checkpoints").exists()]
+    told = json.loads(attempt.read_text())
+    attempt.write_text(json.dumps({**told, "began": told["began"] - seconds}))
+
+
+def test_a_training_that_is_recalled_counts_for_what_it_took(tiny: Tiny) -> None:
+    workshop, own = Workshop(afresh=None), ("method=deep_svdd", "method.controls=[]", *METHODS["deep_svdd"])
+    first = run(tiny(*own), workshop)
+    other = run(tiny(*own, "method.hypersphere.stride=3"), workshop)
+    (training,) = [each for each in workshop.store(tiny()).stored() if each.stage == "network"]
+    for outcome in (first, other):
+        assert outcome.metrics["cost"]["fit_seconds"] >= training.seconds
 
 
 def test_only_radars_runs_are_loaded_as_a_scorer(tiny: Tiny) -> None:
