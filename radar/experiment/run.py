@@ -39,7 +39,7 @@ from radar.experiment.stored_model import History, image_channels, save_density,
 from radar.experiment.training import Row, resolve_device
 from radar.experiment.workshop import Workshop
 from radar.files import write_csv, write_json, write_text
-from radar.method_rules import NETWORK_METHODS
+from radar.method_rules import shares_network
 from radar.methods.build import build_method
 from radar.methods.controls import build_control
 from radar.methods.interface import MapMethod, Normals
@@ -180,7 +180,7 @@ class Experiment:
     @property
     def has_network(self) -> bool:
         """Whether the method uses the diffusion network."""
-        return self.config.method.name in NETWORK_METHODS
+        return shares_network(self.config)
 
     def _network(self, publish: Callable[[Row], None]) -> tuple[NoisePredictor, History]:
         with self.clock.stage("training"):

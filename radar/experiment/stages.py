@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from radar.config import Config, NoiseStatisticsConfig, ScoringConfig, TrainingConfig
 from radar.config_method import SimplexConfig
 from radar.diffusion.build import NoisePredictor
-from radar.diffusion.module import DiffusionModule, gaussian
+from radar.diffusion.module import DiffusionModule, Noise, gaussian
 from radar.diffusion.simplex import simplex_noise
 from radar.experiment.artefacts import ArtefactStore, Key
 from radar.experiment.clock import Clock
@@ -59,6 +59,12 @@ def simplex_of(config: Config) -> SimplexConfig | None:
     """The noise that the network learns, where it is not Gaussian."""
     reconstruction = config.method.reconstruction
     return None if reconstruction is None else reconstruction.simplex
+
+
+def training_noise(config: Config) -> Noise:
+    """The noise that the network learns."""
+    simplex = simplex_of(config)
+    return gaussian if simplex is None else partial(simplex_noise, config=simplex)
 
 
 def _training_inputs(config: Config, normal: Normals, device: torch.device) -> dict[str, Any]:
@@ -191,9 +197,6 @@ class StoredNetwork:
     ) -> tuple[NoisePredictor, History]:
         """The network on the scoring device and its history, trained now where they are not stored; `copy` becomes its file."""
 
-        simplex = simplex_of(self.config)
-        noise = gaussian if simplex is None else partial(simplex_noise, config=simplex)
-
         def make(part: Path) -> None:
             if not (part / "unet.pt").exists():  # else an attempt was killed after its end
                 self.trained = True
@@ -204,7 +207,7 @@ class StoredNetwork:
                     checkpoints=part / "checkpoints",
                     publish=publish,
                     report=report,
-                    module=partial(DiffusionModule, noise=noise),
+                    module=partial(DiffusionModule, noise=training_noise(self.config)),
                 )
                 save_network(part / "unet.pt", unet, history)
             shutil.rmtree(part / "checkpoints", ignore_errors=True)
