@@ -77,6 +77,20 @@ class InversionConfig:
 
 
 @dataclass
+class FeatureSpaceConfig:
+    """Pretrained features as the images of a method with a diffusion network (OSD-IRF, InvAD); needs the extra `pretrained`."""
+
+    side: int = number(minimum=32)  # px that images are resized to
+    blocks: list[int] = (
+        MISSING  # EfficientNet-Lite0 blocks whose outputs are concatenated, at the first one's positions
+    )
+    dimensions: int = number(minimum=1)  # channels kept, drawn by seed
+    crop: int = number(minimum=2)  # side in positions of what the network learns
+    channels: list[int] = MISSING  # width of each level of the network
+    max_steps: int = number(minimum=1)  # of its training, at most
+
+
+@dataclass
 class SegmentationConfig:
     """Norm-guided one-step denoising and a segmentation network (DiffusionAD)."""
 
@@ -86,7 +100,7 @@ class SegmentationConfig:
     score_near: int = number(minimum=1)  # timesteps at which images are scored
     score_far: int = number(minimum=1)
     anomalous: float = number(above=0.0, below=1.0)  # share of training crops with a synthetic anomaly
-    max_steps: int = number(minimum=1)  # of the segmentation network's own training
+    max_steps: int = number(minimum=1)  # of the segmentation network's own training, at most
 
 
 @dataclass
@@ -108,7 +122,7 @@ class HypersphereConfig:
     channels: list[int] = MISSING  # width of each level
     outputs: int = number(minimum=1)  # dimensions of the sphere
     stride: int = number(minimum=1)  # px between scored windows, of the training size
-    max_steps: int = number(minimum=1)
+    max_steps: int = number(minimum=1)  # of its training, at most
 
 
 @dataclass
@@ -125,6 +139,7 @@ class MethodConfig:
     reconstruction: Optional[ReconstructionConfig] = MISSING
     residual_field: Optional[ResidualFieldConfig] = MISSING
     inversion: Optional[InversionConfig] = MISSING
+    feature_space: Optional[FeatureSpaceConfig] = MISSING
     segmentation: Optional[SegmentationConfig] = MISSING
     embedding: Optional[EmbeddingConfig] = MISSING
     hypersphere: Optional[HypersphereConfig] = MISSING

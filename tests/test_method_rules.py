@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from radar.errors import ConfigError
+from radar.method_rules import method_problems
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,29 @@ def test_a_broken_rule_of_pretrained_features_is_one_line(composed, monkeypatch,
     monkeypatch.setattr("radar.method_rules.find_spec", lambda name: True)
     with pytest.raises(ConfigError, match=message):
         composed(f"method={method}", override)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("method.feature_space.blocks=[]", r"method\.feature_space\.blocks=\[\]: needs at least one block"),
+        ("method.feature_space.channels=[]", r"method\.feature_space\.channels=\[\]: needs the width of"),
+        ("method.feature_space.crop=29", r"feature_space\.crop=29: must lie between 2, .* and the grid's side, 28"),
+        ("method.feature_space.side=230", r"method\.feature_space\.side=230: must be a multiple of 32 px"),
+        ("method.inversion.window=29", r"method\.inversion\.window=29: must be ≤ the side of the grid of features, 28"),
+    ],
+)
+def test_a_broken_rule_of_the_feature_space_is_one_line(composed, monkeypatch, override, message):
+    monkeypatch.setattr("radar.method_rules.find_spec", lambda name: True)
+    with pytest.raises(ConfigError, match=message):
+        composed("method=invad_pretrained", override)
+
+
+def test_the_feature_space_is_read_by_two_methods_alone(composed, monkeypatch):
+    monkeypatch.setattr("radar.method_rules.find_spec", lambda name: True)
+    config, space = composed("method=pca"), composed("method=invad_pretrained").method.feature_space
+    config = replace(config, method=replace(config.method, feature_space=space))
+    assert list(method_problems(config)) == ["method.feature_space: pca does not read it; only osd_irf, invad do"]
 
 
 @pytest.mark.parametrize("method", ["pca", "ddpm", "anoddpm", "ddad", "osd_irf", "invad", "diffusion_ad", "deep_svdd"])

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 import torch
 from torch import nn
 
-from radar.config import Config, TrainingConfig
+from radar.config import Config, PatchConfig, TrainingConfig
 from radar.data.patches import PatchSampler
 from radar.diffusion.build import NoisePredictor, build_schedule, build_unet
 from radar.diffusion.module import DiffusionModule
@@ -65,6 +65,7 @@ class TimedFit:
         *,
         inputs: Inputs,
         training: TrainingConfig,
+        patch: PatchConfig,
         normal: Normals,
         report: Report,
     ) -> nn.Module:
@@ -78,7 +79,7 @@ class TimedFit:
             fused=False,
         ).to(self.device)
         optimizer = learner.configure_optimizers()["optimizer"]
-        sampler = PatchSampler(normal.train.images, size=config.patch.size, flips=False, rotations=False)
+        sampler = PatchSampler(normal.train.images, size=patch.size, flips=False, rotations=False)
         patches = sampler.draw(training.batch_size, generator("cpu", config.seed, "crops")).to(self.device)
 
         def step() -> None:
@@ -86,7 +87,7 @@ class TimedFit:
             learner.training_step(patches, 0).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
-        key = str((inputs, training, config.patch, config.trainer))
+        key = str((inputs, training, patch, config.trainer))
         self.trainings.append(Training(key, training.max_steps, training.max_steps * _seconds(step, self.device)))
         return network.to(self.device).eval().requires_grad_(False)
 
@@ -142,6 +143,7 @@ class Estimator:
             partial(DiffusionModule, noise=training_noise(self.config)),
             inputs=self.identity,
             training=self.config.training,
+            patch=self.config.patch,
             normal=self._normals(),
             report=silent,
         )

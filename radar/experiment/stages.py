@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from radar.config import Config, NoiseStatisticsConfig, ScoringConfig, TrainingConfig
+from radar.config import Config, NoiseStatisticsConfig, PatchConfig, ScoringConfig, TrainingConfig
 from radar.config_method import SimplexConfig
 from radar.diffusion.build import NoisePredictor
 from radar.diffusion.module import DiffusionModule, Noise, gaussian
@@ -242,10 +242,11 @@ class StoredFit:
         *,
         inputs: Inputs,
         training: TrainingConfig,
+        patch: PatchConfig,
         normal: Normals,
         report: Report,
     ) -> nn.Module:
-        config = replace(self.config, training=training)
+        config = replace(self.config, training=training, patch=patch)
 
         def make(part: Path) -> None:
             if not (part / "network.pt").exists():  # else an attempt was killed after its end

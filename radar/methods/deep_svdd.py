@@ -121,6 +121,7 @@ class DeepSvddMethod(PeerMethod):
             partial(HypersphereModule, centre=centre),
             inputs={"method": self.name, "hypersphere": section_but(settings, "stride", "max_steps")},
             training=self._training,
+            patch=config.patch,
             normal=normal,
             report=report,
         )

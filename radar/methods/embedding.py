@@ -10,18 +10,11 @@ from torch import Tensor
 
 from radar.config import Config
 from radar.diffusion.unet import parameter_count
-from radar.methods.efficientnet import EfficientNetFeatures
+from radar.methods.efficientnet import EfficientNetFeatures, locally_aware
 from radar.methods.interface import Inputs, Normals, Recall
 from radar.methods.peer import MapOne, PeerMethod, fitted_on, section, shares
 from radar.progress import Report
 from radar.seeds import generator
-
-
-def locally_aware(maps: list[Tensor]) -> Tensor:
-    """Feature maps `(1, F, h, w)` of several levels, each averaged over 3 × 3 positions, at the first one's size: `(1, ΣF, h, w)`."""
-    pooled = [F.avg_pool2d(each, 3, stride=1, padding=1, count_include_pad=False) for each in maps]
-    size = pooled[0].shape[-2:]
-    return torch.cat([F.interpolate(each, size=size, mode="bilinear") for each in pooled], dim=1)
 
 
 def coreset(vectors: Tensor, count: int, stream: torch.Generator) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from radar.config import BlurConfig, Config, TrainingConfig
+from radar.config import BlurConfig, Config, PatchConfig, TrainingConfig
 from radar.config_method import ReductionConfig
 from radar.data.sample import Split
 from radar.diffusion.module import DiffusionModule
@@ -37,10 +37,11 @@ class Fit(Protocol):
         *,
         inputs: Inputs,
         training: TrainingConfig,
+        patch: PatchConfig,
         normal: Normals,
         report: Report,
     ) -> nn.Module:
-        """`inputs` is all that the weights depend on beside `training`, the crops, the seed and the normals."""
+        """`inputs` is all that the weights depend on beside `training`, the crops `patch`, the seed and the normals."""
         ...
 
 

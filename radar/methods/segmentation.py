@@ -199,6 +199,7 @@ class SegmentationMethod(DenoiserMethod):
                 "schedule": {key: diffusion[key] for key in SCHEDULE_KEYS},
             },
             training=self._training,
+            patch=config.patch,
             normal=normal,
             report=report,
         )

