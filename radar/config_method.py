@@ -7,7 +7,7 @@ from typing import Optional
 
 from omegaconf import MISSING
 
-from radar.config_fields import choice, number
+from radar.config_fields import choice, number, section
 
 
 @dataclass
@@ -46,6 +46,18 @@ class SimplexConfig:
 
 
 @dataclass
+class AdaptationConfig:
+    """Fine-tuning of features on reconstructions of normal images (DDAD)."""
+
+    max_steps: int = number(minimum=0)  # at most; 0: features stay as they are
+    pairs: int = number(minimum=2)  # training normals that are reconstructed, each towards another one
+    guidance: float = number(minimum=0.0)  # w of those reconstructions
+    distillation: float = number(minimum=0.0)  # λ of staying near the features as they were
+    batch_size: int = number(minimum=1)  # pairs per step
+    learning_rate: float = number(above=0.0)
+
+
+@dataclass
 class ReconstructionConfig:
     """Noise to an intermediate timestep and back (DDPM, AnoDDPM, DDAD)."""
 
@@ -57,6 +69,7 @@ class ReconstructionConfig:
     features: str = choice("none", "unet", "efficientnet")  # whose distance is added to the pixels'
     pixel_weight: float = number(minimum=0.0)  # v, of the pixel distance beside the features'
     calibration_images: int = number(minimum=1)  # training normals that put both distances on one scale
+    adaptation: AdaptationConfig = section(AdaptationConfig)  # of the features
 
 
 @dataclass

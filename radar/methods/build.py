@@ -36,13 +36,13 @@ def build_method(
             return shared(kind)
         return lambda: FeatureSpaceMethod(config, recall, kind, fit, device)
 
-    def shared(kind: type[RadarMethod | ReconstructionMethod | ResidualFieldMethod | InversionMethod]) -> Make:
+    def shared(kind: type[RadarMethod | ResidualFieldMethod | InversionMethod]) -> Make:
         return lambda: kind(config, recall, train, identity)
 
     make: dict[str, Make] = {
         "radar": shared(RadarMethod),
         **dict.fromkeys(WINDOW_METHODS, lambda: WindowMethod(config, recall)),
-        **dict.fromkeys(RECONSTRUCTIONS, shared(ReconstructionMethod)),
+        **dict.fromkeys(RECONSTRUCTIONS, lambda: ReconstructionMethod(config, recall, train, identity, fit)),
         "osd_irf": on_features(ResidualFieldMethod),
         "invad": on_features(InversionMethod),
         "diffusion_ad": lambda: SegmentationMethod(config, recall, train, identity, fit),

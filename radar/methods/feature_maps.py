@@ -33,9 +33,9 @@ def pretrained_maps() -> EfficientNetFeatures:
     return EfficientNetFeatures(blocks=_BLOCKS, side=_SIDE)
 
 
-def feature_maps(name: str, denoiser: Denoiser) -> FeatureMaps:
-    """The feature maps that `method.reconstruction.features` names."""
-    return UNetFeatures(denoiser) if name == "unet" else pretrained_maps().to(denoiser.device)
+def feature_maps(name: str, denoiser: Denoiser) -> UNetFeatures | EfficientNetFeatures:
+    """The feature maps that `method.reconstruction.features` names, on the denoiser's device."""
+    return UNetFeatures(denoiser.network) if name == "unet" else pretrained_maps().to(denoiser.device)
 
 
 def feature_distance(features: FeatureMaps, first: Tensor, second: Tensor) -> Tensor:
@@ -50,24 +50,29 @@ def feature_distance(features: FeatureMaps, first: Tensor, second: Tensor) -> Te
     return total.clamp(min=0)
 
 
-class UNetFeatures:
-    """The outputs of every level of the network on the way up, for the least noisy timestep: learnt without labels."""
+class UNetFeatures(nn.Module):
+    """The outputs of every level of a noise predictor on the way up, for the least noisy timestep: learnt without labels."""
 
-    def __init__(self, denoiser: Denoiser) -> None:
-        self.denoiser = denoiser
-        network: Any = denoiser.network
-        self.stride: int = network.stride if isinstance(network, CompactUNet) else 2 ** (len(network.up) - 1)
-        self.lasts: list[nn.Module] = [blocks[-1] for blocks in network.up]
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network: Any = network
+        self.stride = _stride(network)
 
-    def __call__(self, images: Tensor) -> list[Tensor]:
+    def forward(self, images: Tensor) -> list[Tensor]:
         maps: list[Tensor] = []
-        hooks = [block.register_forward_hook(lambda _, __, output: maps.append(output)) for block in self.lasts]
+        lasts = [blocks[-1] for blocks in self.network.up]
+        hooks = [block.register_forward_hook(lambda _, __, output: maps.append(output)) for block in lasts]
         height, width = images.shape[-2:]
         margin = (0, -width % self.stride, 0, -height % self.stride)
-        clean = F.pad(images.to(self.denoiser.device), margin, mode="replicate")
+        clean = F.pad(images.to(next(self.parameters()).device), margin, mode="replicate")
         try:
-            self.denoiser.network(clean, clean.new_full((len(clean),), _LEAST_NOISY).long())
+            self.network(clean, clean.new_full((len(clean),), _LEAST_NOISY).long())
         finally:
             for hook in hooks:
                 hook.remove()
         return maps
+
+
+def _stride(network: Any) -> int:
+    """Pixels per position of the coarsest level."""
+    return int(network.stride if isinstance(network, CompactUNet) else 2 ** (len(network.up) - 1))

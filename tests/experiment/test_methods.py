@@ -25,7 +25,13 @@ from radar.progress import silent
 from radar.report.companion import RunCompanion
 
 Tiny = Callable[..., Config]
-OWN_TRAININGS = {"diffusion_ad": 1, "deep_svdd": 1, "osd_irf_pretrained": 1, "invad_pretrained": 1}  # beside RADAR's
+OWN_TRAININGS = {
+    "ddad_pretrained": 1,
+    "diffusion_ad": 1,
+    "deep_svdd": 1,
+    "osd_irf_pretrained": 1,
+    "invad_pretrained": 1,
+}  # beside RADAR's
 
 
 def run(config: Config, workshop: Workshop | None = None) -> Outcome:
@@ -104,6 +110,19 @@ def test_methods_that_add_the_same_noise_share_one_training(tiny: Tiny) -> None:
     assert made(workshop, config)["network"] == 1
     run(tiny("method=anoddpm", "method.controls=[]", *METHODS["anoddpm"]), workshop)
     assert made(workshop, config)["network"] == 1
+
+
+@pytest.mark.slow
+def test_adapting_the_networks_own_features_is_a_training_of_its_own(tiny: Tiny) -> None:
+    workshop, own = Workshop(afresh=None), ("method=ddad", "method.controls=[]", *METHODS["ddad"])
+    adaptation = "method.reconstruction.adaptation"
+    counts, costs = [], []
+    for more in ([], [f"{adaptation}.max_steps=3", f"{adaptation}.pairs=3"]):
+        costs.append(run(tiny(*own, *more), workshop).metrics["parameters"])
+        counts.append(made(workshop, tiny())["network"])
+    run(tiny(*own, *more, "method.reconstruction.guidance=2"), workshop)
+    assert [*counts, made(workshop, tiny())["network"]] == [1, 1, 0]
+    assert costs[1] == 2 * costs[0]
 
 
 @pytest.mark.slow

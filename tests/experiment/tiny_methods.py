@@ -5,6 +5,7 @@ _SHORT = (
     "method.reconstruction.steps=3",
     "method.reconstruction.calibration_images=2",
 )
+_ADAPTATION = ("method.reconstruction.adaptation.max_steps=3", "method.reconstruction.adaptation.pairs=2")
 _WINDOWS = (
     "method.windows.size=10",
     "method.windows.stride=5",
@@ -32,6 +33,6 @@ METHODS: dict[str, tuple[str, ...]] = {
 PRETRAINED: dict[str, tuple[str, ...]] = {
     "patchcore": _EMBEDDING,
     "padim": _EMBEDDING,
-    "ddad_pretrained": _SHORT,
+    "ddad_pretrained": (*_SHORT, *_ADAPTATION),
     **dict.fromkeys(("osd_irf_pretrained", "invad_pretrained"), _FEATURE_SPACE),
 }

@@ -19,9 +19,13 @@ from radar.progress import silent
 STEPS = ("method.reconstruction.start=250", "method.reconstruction.steps=10")
 
 
+def no_training(*_, **__):
+    raise AssertionError("nothing is to be trained")
+
+
 def method_of(composed, name, *overrides):
     config = composed(*ORACLE, f"method={name}", *STEPS, *overrides)
-    return ReconstructionMethod(config, Forgetful(), oracle_train(config), {})
+    return ReconstructionMethod(config, Forgetful(), oracle_train(config), {}, no_training)
 
 
 def test_errors_by_hand():
@@ -46,10 +50,10 @@ def test_the_feature_distance_is_the_cosines(composed):
 
 @pytest.mark.parametrize("kind", ["ddpm", "compact"])
 @pytest.mark.parametrize("side", [48, 51, 53])
-def test_a_defect_at_the_far_border_is_far_in_features_there(composed, kind, side):
+def test_a_defect_at_the_far_border_is_far_in_features_there(kind, side):
     """Maps of a side that their stride, 8 px, does not divide reach beyond the image, and are not to be squeezed into it."""
     network = random_unet(kind=kind, channels=[8, 8, 8, 8], attention_levels=[])
-    features = UNetFeatures(Denoiser(network, composed(*SMALL, "method=ddad")))
+    features = UNetFeatures(network)
     image = image_set(1, 5, side=side).images
     defect = image.clone()
     defect[..., side - 6 :, side - 6 :] = 0.95
@@ -110,7 +114,7 @@ def real_ddad(composed, *overrides):
     config = composed(
         *SMALL, "method=ddad", "method.reconstruction.steps=2", "method.reconstruction.calibration_images=2", *overrides
     )
-    return ReconstructionMethod(config, Forgetful(), lambda *_: random_unet(), {})
+    return ReconstructionMethod(config, Forgetful(), lambda *_: random_unet(), {}, no_training)
 
 
 def test_ddads_map_does_not_depend_on_the_batch(composed):
@@ -125,7 +129,7 @@ def test_ddads_map_does_not_depend_on_the_batch(composed):
 def test_ddad_puts_both_distances_on_one_scale_by_held_out_normals(composed):
     method, normal = real_ddad(composed, "method.reconstruction.pixel_weight=2"), normals()
     denoiser = method.denoiser(normal, silent)
-    features = UNetFeatures(denoiser)
+    features = UNetFeatures(denoiser.network)
     images, identities = normal.validation.images[:2], list(normal.validation.identities[:2])
     pixel, feature = [], []
     with torch.inference_mode():
@@ -134,14 +138,15 @@ def test_ddad_puts_both_distances_on_one_scale_by_held_out_normals(composed):
             back = method.reconstruct(denoiser, image, identity)
             pixel.append(absolute_error(image, back).max().item())
             feature.append(feature_distance(features, image, back).max().item())
-    assert method._ratio(denoiser, features, images, identities) == pytest.approx(2 * max(feature) / max(pixel))
+    assert method._ratio(denoiser, features, ImageSet(images, identities)) == pytest.approx(
+        2 * max(feature) / max(pixel)
+    )
 
 
 @pytest.mark.parametrize("kind", ["ddpm", "compact"])
-def test_unet_features_are_one_map_per_level_and_equal_for_equal_images(composed, kind):
-    config = composed(*SMALL, "method=ddad")
+def test_unet_features_are_one_map_per_level_and_equal_for_equal_images(kind):
     network = random_unet(kind=kind)
-    features = UNetFeatures(Denoiser(network, config))
+    features = UNetFeatures(network)
     image = image_set(1, 5).images
     with torch.inference_mode():
         maps, distance = features(image), feature_distance(features, image, image)
