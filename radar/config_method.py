@@ -76,6 +76,7 @@ class ReconstructionConfig:
 class ResidualFieldConfig:
     """A Gaussian density of the one-step residual field (OSD-IRF)."""
 
+    timestep: Optional[int] = number(minimum=1)  # at which residuals are taken; null: timestep.value
     neighbourhood: int = number(minimum=1)  # side in px of the square whose residuals are one vector, odd
     fitting_positions: int = number(minimum=2)  # most positions of training normals that are fitted, drawn by seed
 

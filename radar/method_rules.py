@@ -136,6 +136,8 @@ def _timestep_problems(config: Config) -> Iterator[str]:
                 f"method.reconstruction.steps={reconstruction.steps}: must be ≤ "
                 f"method.reconstruction.start={reconstruction.start}"
             )
+    if (field := method.residual_field) is not None and (field.timestep or 1) > last:
+        yield f"method.residual_field.timestep={field.timestep}: must be ≤ diffusion.timesteps={last}"
     if (inversion := method.inversion) is not None:
         visited = inversion.timesteps
         rising = all(earlier < later for earlier, later in pairwise(visited))

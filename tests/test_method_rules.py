@@ -19,6 +19,10 @@ from radar.method_rules import method_problems
         (["method=pca", "method.windows.size=200"], r"method\.windows\.size=200: must be ≤ the image's side, 100 px"),
         (["method=pca", "method.windows.stride=15"], r"method\.windows\.stride=15: must be ≤ method\.windows\.size=14"),
         (["method=osd_irf", "method.residual_field.neighbourhood=4"], r"neighbourhood=4: must be odd"),
+        (
+            ["method=osd_irf", "method.residual_field.timestep=1001"],
+            r"residual_field\.timestep=1001: must be ≤ diffusion",
+        ),
         (["method=invad", "method.inversion.window=4"], r"method\.inversion\.window=4: must be odd"),
         (["method=invad", "method.inversion.timesteps=[5,3]"], r"timesteps=\[5, 3\]: needs rising steps"),
         (["method=invad", "method.inversion.timesteps=[]"], r"needs rising steps"),

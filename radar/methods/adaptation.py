@@ -1,6 +1,6 @@
 """DDAD's domain adaptation: features are fine-tuned until they no longer see what tells a reconstruction from a normal image.
 
-Mousakhan et al. 2023 (arXiv 2305.15956), section 4.3.
+Mousakhan et al. 2023 (arXiv 2305.15956), on domain adaptation.
 """
 
 from __future__ import annotations

@@ -22,23 +22,33 @@ from radar.seeds import generator
 
 
 class FeatureGrid:
-    """Images `(1, C, H, W)` → some of the channels of their features `(1, F, h, w)`, of mean 0 and variance 1 on normal images."""
+    """Images `(1, C, H, W)` → some of the channels of their features `(1, F, h, w)`, of mean 0 and variance 1 on normal images.
 
-    def __init__(self, network: EfficientNetFeatures, channels: Tensor) -> None:
+    At every position, since those at the border see less of an image and have other features for it. Grids are mirrored beyond
+    their border by `margin` positions: there, too, a denoiser then has neighbours to tell noise by.
+    """
+
+    def __init__(self, network: EfficientNetFeatures, channels: Tensor, margin: int) -> None:
         self.network = network
         self.channels = channels
+        self.margin = margin
         self.mean, self.spread = torch.zeros(()), torch.ones(())
 
     def standardised_on(self, images: Tensor) -> Tensor:
         """Take mean and variance from `images` `(N, C, H, W)`; returns their grids `(N, F, h, w)`."""
         raw = torch.cat([self(image) for image in torch.split(images, 1)])
-        self.mean = raw.mean(dim=(0, 2, 3), keepdim=True)
-        self.spread = raw.std(dim=(0, 2, 3), keepdim=True).clamp(min=torch.finfo(raw.dtype).tiny)
+        self.mean = raw.mean(dim=0, keepdim=True)
+        self.spread = raw.std(dim=0, keepdim=True).clamp(min=torch.finfo(raw.dtype).tiny)
         return (raw - self.mean) / self.spread
+
+    def inside(self, maps: Tensor) -> Tensor:
+        """Maps `(1, 1, h, w)` of a grid, without what lies in its margin."""
+        return maps[..., self.margin : maps.shape[-2] - self.margin, self.margin : maps.shape[-1] - self.margin]
 
     @torch.no_grad()
     def __call__(self, image: Tensor) -> Tensor:
         found = locally_aware(self.network(image)).cpu()[:, self.channels]
+        found = F.pad(found, [self.margin] * 4, mode="reflect")
         return (found - self.mean) / self.spread
 
 
@@ -79,7 +89,7 @@ class FeatureSpaceMethod(PeerMethod):
 
     def fit_one(self, normal: Normals, report: Report) -> MapOne:
         pretrained = self._pretrained().to(self.device)
-        grid = FeatureGrid(pretrained, self._channels(pretrained))
+        grid = FeatureGrid(pretrained, self._channels(pretrained), self.settings.crop // 2)
         report(0, 1, f"Fitting ({self.name})")
         train = grid.standardised_on(normal.train.images)
         validation = torch.cat([grid(image) for image in torch.split(normal.validation.images, 1)])
@@ -89,7 +99,8 @@ class FeatureSpaceMethod(PeerMethod):
         self._inside = None
 
         def upsampled(image: Tensor, identity: str) -> Tensor:
-            return F.interpolate(one(grid(image), identity), size=image.shape[-2:], mode="bilinear").to(image.device)
+            coarse = grid.inside(one(grid(image), identity))
+            return F.interpolate(coarse, size=image.shape[-2:], mode="bilinear").to(image.device)
 
         return upsampled
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from radar.methods.denoiser import Denoiser, DenoiserMethod
 from radar.methods.interface import Inputs, Normals
-from radar.methods.peer import MapOne, fitted_on, section, shares
+from radar.methods.peer import MapOne, fitted_on, section_but, shares
 from radar.progress import Report
 from radar.seeds import generator
 
@@ -18,18 +18,25 @@ _DRAW = 0
 
 
 class ResidualFieldMethod(DenoiserMethod):
-    """Mahalanobis distance of every position's residuals ε̂ − ε at `timestep.value` under one Gaussian of normal positions."""
+    """Mahalanobis distance of every position's residuals ε̂ − ε at one timestep under one Gaussian of normal positions."""
 
     @property
     def network_passes(self) -> int:
         return 1
 
+    @property
+    def timestep(self) -> int:
+        """Where the residuals are taken."""
+        assert self.config.method.residual_field is not None
+        own = self.config.method.residual_field.timestep
+        return self.config.timestep.value if own is None else own
+
     def inputs(self, normal: Normals) -> Inputs:
         return {
             **self.network_inputs(),
             **fitted_on(normal),
-            "timestep": self.config.timestep.value,
-            "residual_field": section(self.config.method.residual_field),
+            "timestep": self.timestep,
+            "residual_field": section_but(self.config.method.residual_field, "timestep"),
         }
 
     def fit_one(self, normal: Normals, report: Report) -> MapOne:
@@ -49,7 +56,7 @@ class ResidualFieldMethod(DenoiserMethod):
 
     def residual(self, denoiser: Denoiser, image: Tensor, identity: str) -> Tensor:
         """ε̂ − ε `(1, C, H, W)` on the host, for the image's own draw."""
-        timestep = self.config.timestep.value
+        timestep = self.timestep
         clean = image.to(denoiser.device)
         noise = denoiser.draw(clean, identity, _DRAW)
         return (denoiser.predict(denoiser.noised(clean, noise, timestep), timestep) - noise).cpu()

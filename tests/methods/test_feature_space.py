@@ -9,6 +9,7 @@ from method_builders import SMALL, image_set, normals
 from torch import nn
 
 from radar.diffusion.unet import parameter_count
+from radar.methods.efficientnet import locally_aware
 from radar.methods.feature_space import FeatureGrid, FeatureSpaceMethod, on_the_grid
 from radar.methods.interface import Forgetful, ImageSet
 from radar.methods.inversion import InversionMethod
@@ -78,9 +79,9 @@ def test_the_network_learns_crops_of_standardised_grids_under_the_images_names(c
     method.fit(normal, silent)
     (training,) = asked
     train = training["normal"].train
-    assert train.images.shape == (40, 2, 12, 12)
-    torch.testing.assert_close(train.images.mean(dim=(0, 2, 3)), torch.zeros(2), atol=1e-5, rtol=0)
-    torch.testing.assert_close(train.images.std(dim=(0, 2, 3)), torch.ones(2))
+    assert train.images.shape == (40, 2, 16, 16)  # 12 positions, and half a crop on each side
+    torch.testing.assert_close(train.images.mean(dim=0), torch.zeros(2, 16, 16), atol=1e-5, rtol=0)
+    torch.testing.assert_close(train.images.std(dim=0), torch.ones(2, 16, 16))
     assert train.identities == normal.train.identities
     assert training["normal"].validation.identities == normal.validation.identities
     assert (training["patch"].size, training["patch"].flips) == (4, False)
@@ -91,11 +92,18 @@ def test_the_network_learns_crops_of_standardised_grids_under_the_images_names(c
 
 @pytest.mark.usefixtures("without_extra")
 def test_held_out_and_test_images_do_not_move_the_standard(composed):
-    grid = FeatureGrid(Halved(), torch.tensor([0, 1]))
+    grid = FeatureGrid(Halved(), torch.tensor([0, 1]), 2)
     grid.standardised_on(normals().train.images)
     mean, bright = grid.mean.clone(), grid(image_set(1, 7).images + 0.5)
     assert torch.equal(grid.mean, mean)
     assert bright[:, 0].mean() > 2  # in deviations of normal features
+
+
+def test_a_grid_is_mirrored_beyond_its_border_and_freed_of_that_again():
+    grid, image = FeatureGrid(Halved(), torch.tensor([0]), 2), image_set(1, 7).images
+    wide, means = grid(image)[0, 0], locally_aware(Halved()(image))[0, 0]
+    assert torch.equal(grid.inside(wide[None, None])[0, 0], means)
+    assert torch.equal(wide[2:-2, 0], means[:, 2]) and torch.equal(wide[-1, 2:-2], means[-3])
 
 
 @pytest.mark.usefixtures("without_extra")
@@ -106,10 +114,11 @@ def test_both_methods_ask_for_the_same_network_and_own_keys_do_not_train(compose
         return {key: asked[0][key] for key in ("inputs", "training", "patch")}
 
     both = [inputs(name) for name in KINDS]
-    assert both[0] == both[1] == inputs("osd_irf_pretrained", "timestep.value=9")
+    assert both[0] == both[1] == inputs("osd_irf_pretrained", "method.residual_field.timestep=9")
     assert both[0] != inputs("osd_irf_pretrained", "method.feature_space.dimensions=1")
     first, other = (
-        method_of(composed, "osd_irf_pretrained", f"timestep.value={value}").map_inputs(normals()) for value in (8, 9)
+        method_of(composed, "osd_irf_pretrained", f"method.residual_field.timestep={value}").map_inputs(normals())
+        for value in (8, 9)
     )
     assert first != other
 
