@@ -7,7 +7,7 @@ from typing import Optional
 
 from omegaconf import MISSING
 
-from radar.config_fields import choice, number
+from radar.config_fields import choice, number, section
 
 
 @dataclass
@@ -46,6 +46,18 @@ class SimplexConfig:
 
 
 @dataclass
+class AdaptationConfig:
+    """Fine-tuning of features on reconstructions of normal images (DDAD)."""
+
+    max_steps: int = number(minimum=0)  # at most; 0: features stay as they are
+    pairs: int = number(minimum=2)  # training normals that are reconstructed, each towards another one
+    guidance: float = number(minimum=0.0)  # w of those reconstructions
+    distillation: float = number(minimum=0.0)  # λ of staying near the features as they were
+    batch_size: int = number(minimum=1)  # pairs per step
+    learning_rate: float = number(above=0.0)
+
+
+@dataclass
 class ReconstructionConfig:
     """Noise to an intermediate timestep and back (DDPM, AnoDDPM, DDAD)."""
 
@@ -57,12 +69,14 @@ class ReconstructionConfig:
     features: str = choice("none", "unet", "efficientnet")  # whose distance is added to the pixels'
     pixel_weight: float = number(minimum=0.0)  # v, of the pixel distance beside the features'
     calibration_images: int = number(minimum=1)  # training normals that put both distances on one scale
+    adaptation: AdaptationConfig = section(AdaptationConfig)  # of the features
 
 
 @dataclass
 class ResidualFieldConfig:
     """A Gaussian density of the one-step residual field (OSD-IRF)."""
 
+    timestep: Optional[int] = number(minimum=1)  # at which residuals are taken; null: timestep.value
     neighbourhood: int = number(minimum=1)  # side in px of the square whose residuals are one vector, odd
     fitting_positions: int = number(minimum=2)  # most positions of training normals that are fitted, drawn by seed
 
@@ -124,6 +138,20 @@ class InversionConfig:
 
 
 @dataclass
+class FeatureSpaceConfig:
+    """Pretrained features as the images of a method with a diffusion network (OSD-IRF, InvAD); needs the extra `pretrained`."""
+
+    side: int = number(minimum=32)  # px that images are resized to
+    blocks: list[int] = (
+        MISSING  # EfficientNet-Lite0 blocks whose outputs are concatenated, at the first one's positions
+    )
+    dimensions: int = number(minimum=1)  # channels kept, drawn by seed
+    crop: int = number(minimum=2)  # side in positions of what the network learns
+    channels: list[int] = MISSING  # width of each level of the network
+    max_steps: int = number(minimum=1)  # of its training, at most
+
+
+@dataclass
 class SegmentationConfig:
     """Norm-guided one-step denoising and a segmentation network (DiffusionAD)."""
 
@@ -133,7 +161,7 @@ class SegmentationConfig:
     score_near: int = number(minimum=1)  # timesteps at which images are scored
     score_far: int = number(minimum=1)
     anomalous: float = number(above=0.0, below=1.0)  # share of training crops with a synthetic anomaly
-    max_steps: int = number(minimum=1)  # of the segmentation network's own training
+    max_steps: int = number(minimum=1)  # of the segmentation network's own training, at most
 
 
 @dataclass
@@ -155,7 +183,7 @@ class HypersphereConfig:
     channels: list[int] = MISSING  # width of each level
     outputs: int = number(minimum=1)  # dimensions of the sphere
     stride: int = number(minimum=1)  # px between scored windows, of the training size
-    max_steps: int = number(minimum=1)
+    max_steps: int = number(minimum=1)  # of its training, at most
 
 
 @dataclass
@@ -173,6 +201,7 @@ class MethodConfig:
     residual_field: Optional[ResidualFieldConfig] = MISSING
     fused_densities: Optional[FusedDensitiesConfig] = MISSING
     inversion: Optional[InversionConfig] = MISSING
+    feature_space: Optional[FeatureSpaceConfig] = MISSING
     segmentation: Optional[SegmentationConfig] = MISSING
     embedding: Optional[EmbeddingConfig] = MISSING
     hypersphere: Optional[HypersphereConfig] = MISSING

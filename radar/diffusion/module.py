@@ -74,8 +74,8 @@ class DiffusionModule(lightning.LightningModule):
 
     @property
     def world_size(self) -> int:
-        """Number of processes that train together."""
-        return int(self.trainer.world_size)
+        """Number of processes that train together; one where there is no trainer."""
+        return 1 if self._trainer is None else int(self._trainer.world_size)
 
     def loss(self, network: Predict, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
         """Mean squared error of ε̂ per image, `(B,)`."""

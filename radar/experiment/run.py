@@ -39,7 +39,7 @@ from radar.experiment.stored_model import History, image_channels, save_density,
 from radar.experiment.training import Row, resolve_device
 from radar.experiment.workshop import Workshop
 from radar.files import write_csv, write_json, write_text
-from radar.method_rules import NETWORK_METHODS
+from radar.method_rules import shares_network
 from radar.methods.build import build_method
 from radar.methods.controls import build_control
 from radar.methods.fused_densities import FusedDensitiesMethod
@@ -93,7 +93,8 @@ class Experiment:
         self.fingerprint = fingerprint(config, self.dataset.content_hash)
         self.directory = RunDirectory.named(Path(config.output_root), config.name, self.fingerprint)
         self.store = workshop.store(config)
-        self.recall = StoredRecall(self.store, config, self.device)
+        self.fits = StoredFit(self.store, config, self.device)
+        self.recall = StoredRecall(self.store, config, self.device, self.fits)
         self.normals = Normals(self.data.sets["train"], self.data.sets["validation"])
         key = network_key(config, self.normals, self.device)
         self.network = StoredNetwork(self.store, key, config, self.device)
@@ -183,7 +184,7 @@ class Experiment:
     @property
     def has_network(self) -> bool:
         """Whether the method uses the diffusion network."""
-        return self.config.method.name in NETWORK_METHODS
+        return shares_network(self.config)
 
     def _network(self, publish: Callable[[Row], None]) -> tuple[NoisePredictor, History]:
         with self.clock.stage("training"):
@@ -195,7 +196,7 @@ class Experiment:
             self.recall,
             train=train,
             identity={"fingerprint": self.network.key.fingerprint},
-            fit=StoredFit(self.store, self.config, self.device),
+            fit=self.fits,
             device=self.device,
         )
 

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from radar.config import Config, NoiseStatisticsConfig, ScoringConfig, TrainingConfig
+from radar.config import Config, NoiseStatisticsConfig, PatchConfig, ScoringConfig, TrainingConfig
 from radar.config_method import SimplexConfig
 from radar.diffusion.build import NoisePredictor
-from radar.diffusion.module import DiffusionModule, gaussian
+from radar.diffusion.module import DiffusionModule, Noise, gaussian
 from radar.diffusion.simplex import simplex_noise
 from radar.experiment.artefacts import ArtefactStore, Key
 from radar.experiment.clock import Clock
@@ -71,6 +71,12 @@ def simplex_of(config: Config) -> SimplexConfig | None:
     return None if reconstruction is None else reconstruction.simplex
 
 
+def training_noise(config: Config) -> Noise:
+    """The noise that the network learns."""
+    simplex = simplex_of(config)
+    return gaussian if simplex is None else partial(simplex_noise, config=simplex)
+
+
 def _training_inputs(config: Config, normal: Normals, device: torch.device) -> dict[str, Any]:
     trainer = asdict(config.trainer)
     return {
@@ -86,10 +92,11 @@ def _training_inputs(config: Config, normal: Normals, device: torch.device) -> d
 
 
 class StoredRecall:
-    """Noise maps and features out of the store; the `Recall` of the methods of one run."""
+    """Noise maps and features out of the store; the `Recall` of the methods of one run, whose own trainings are `fits`."""
 
-    def __init__(self, store: ArtefactStore, config: Config, device: torch.device) -> None:
+    def __init__(self, store: ArtefactStore, config: Config, device: torch.device, fits: StoredFit) -> None:
         self.store = store
+        self.fits = fits
         self.common = {
             "image": asdict(config.dataset.image),
             "device": device.type,
@@ -144,9 +151,10 @@ class StoredRecall:
         self, inputs: Inputs, images: ImageSet, fit: Callable[[], object], make: Callable[[], Tensor]
     ) -> Tensor:
         def make_timed(part: Path) -> None:
-            clock = Clock()
+            clock, before = Clock(), self.fits.seconds_elsewhere
             with clock.stage("fit"):
                 fit()
+            clock.seconds["fit"] += self.fits.seconds_elsewhere - before
             with clock.stage("score"):
                 maps = make().cpu().numpy()
             _save(part / "noise_maps.npy", maps)
@@ -206,9 +214,6 @@ class StoredNetwork:
     ) -> tuple[NoisePredictor, History]:
         """The network on the scoring device and its history, trained now where they are not stored; `copy` becomes its file."""
 
-        simplex = simplex_of(self.config)
-        noise = gaussian if simplex is None else partial(simplex_noise, config=simplex)
-
         def make(part: Path) -> None:
             if not (part / "unet.pt").exists():  # else an attempt was killed after its end
                 self.trained = True
@@ -219,7 +224,7 @@ class StoredNetwork:
                     checkpoints=part / "checkpoints",
                     publish=publish,
                     report=report,
-                    module=partial(DiffusionModule, noise=noise),
+                    module=partial(DiffusionModule, noise=training_noise(self.config)),
                 )
                 save_network(part / "unet.pt", unet, history)
             shutil.rmtree(part / "checkpoints", ignore_errors=True)
@@ -243,6 +248,9 @@ class StoredFit:
         self.store = store
         self.config = config
         self.device = device
+        self.seconds_elsewhere = (
+            0.0  # that the trainings took before: interrupted attempts, and other runs' where stored
+        )
 
     def __call__(
         self,
@@ -251,10 +259,11 @@ class StoredFit:
         *,
         inputs: Inputs,
         training: TrainingConfig,
+        patch: PatchConfig,
         normal: Normals,
         report: Report,
     ) -> nn.Module:
-        config = replace(self.config, training=training)
+        config = replace(self.config, training=training, patch=patch)
 
         def make(part: Path) -> None:
             if not (part / "network.pt").exists():  # else an attempt was killed after its end
@@ -271,8 +280,10 @@ class StoredFit:
                 save_network(part / "network.pt", average, history)
             shutil.rmtree(part / "checkpoints", ignore_errors=True)
 
-        key = Key("network", {**inputs, **_training_inputs(config, normal, self.device)})
-        self.store.take(key, make, lambda folder: load_weights(folder / "network.pt", network))
+        key, clock = Key("network", {**inputs, **_training_inputs(config, normal, self.device)}), Clock()
+        with clock.stage("here"):
+            self.store.take(key, make, lambda folder: load_weights(folder / "network.pt", network))
+        self.seconds_elsewhere += max(0.0, self.store.record(key)["seconds"] - clock.seconds["here"])
         return network.to(self.device).eval().requires_grad_(False)
 
 

@@ -10,6 +10,7 @@ from radar.config import Config
 from radar.method_rules import RECONSTRUCTIONS, WINDOW_METHODS
 from radar.methods.deep_svdd import DeepSvddMethod
 from radar.methods.embedding import PadimMethod, PatchCoreMethod
+from radar.methods.feature_space import FeatureSpaceMethod
 from radar.methods.fused_densities import FusedDensitiesMethod
 from radar.methods.interface import Inputs, MapMethod, Recall
 from radar.methods.inversion import InversionMethod
@@ -31,18 +32,21 @@ def build_method(
     `train` gives the shared diffusion network, which depends on `identity`; `fit` trains a network of the method's own.
     """
 
-    def shared(
-        kind: type[RadarMethod | ReconstructionMethod | ResidualFieldMethod | FusedDensitiesMethod | InversionMethod],
-    ) -> Make:
+    def on_features(kind: type[ResidualFieldMethod | InversionMethod]) -> Make:
+        if config.method.feature_space is None:
+            return shared(kind)
+        return lambda: FeatureSpaceMethod(config, recall, kind, fit, device)
+
+    def shared(kind: type[RadarMethod | ResidualFieldMethod | FusedDensitiesMethod | InversionMethod]) -> Make:
         return lambda: kind(config, recall, train, identity)
 
     make: dict[str, Make] = {
         "radar": shared(RadarMethod),
         **dict.fromkeys(WINDOW_METHODS, lambda: WindowMethod(config, recall)),
-        **dict.fromkeys(RECONSTRUCTIONS, shared(ReconstructionMethod)),
-        "osd_irf": shared(ResidualFieldMethod),
+        **dict.fromkeys(RECONSTRUCTIONS, lambda: ReconstructionMethod(config, recall, train, identity, fit)),
+        "osd_irf": on_features(ResidualFieldMethod),
         "fused_densities": shared(FusedDensitiesMethod),
-        "invad": shared(InversionMethod),
+        "invad": on_features(InversionMethod),
         "diffusion_ad": lambda: SegmentationMethod(config, recall, train, identity, fit),
         "deep_svdd": lambda: DeepSvddMethod(config, recall, fit, device),
         "patchcore": lambda: PatchCoreMethod(config, recall, device),

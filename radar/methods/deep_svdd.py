@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from radar.config import Config
+from radar.config import Config, TrainingConfig
 from radar.data.patches import PatchSampler
 from radar.diffusion.module import DiffusionModule
 from radar.diffusion.unet import parameter_count
 from radar.methods.interface import Inputs, Normals, Recall
-from radar.methods.peer import Fit, MapOne, PeerMethod, fitted_on, section, shortened
+from radar.methods.peer import Fit, MapOne, PeerMethod, fitted_on, section, section_but, shortened
 from radar.methods.windows import blended
 from radar.progress import Report
 from radar.scoring.tiling import Tiling
@@ -90,6 +90,10 @@ class DeepSvddMethod(PeerMethod):
     def own_parameters(self, image_channels: int) -> int:
         return parameter_count(self._network(image_channels))
 
+    @property
+    def _training(self) -> TrainingConfig:
+        return shortened(self.config.training, self.settings.max_steps)
+
     def _network(self, image_channels: int) -> Encoder:
         return Encoder(image_channels, self.settings.channels, self.settings.outputs, self.config.patch.size)
 
@@ -97,9 +101,9 @@ class DeepSvddMethod(PeerMethod):
         config, trainer = self.config, section(self.config.trainer)
         return {
             **fitted_on(normal),
-            "hypersphere": section(self.settings),
+            "hypersphere": section_but(self.settings, "max_steps"),
             "patch": section(config.patch),
-            "training": section(config.training),
+            "training": section(self._training),
             "trainer": {key: trainer[key] for key in ("devices", "strategy", "precision", "compile", "deterministic")},
         }
 
@@ -115,8 +119,9 @@ class DeepSvddMethod(PeerMethod):
         fitted = self.fit_network(
             network,
             partial(HypersphereModule, centre=centre),
-            inputs={"method": self.name, "hypersphere": section(settings)},
-            training=shortened(config.training, settings.max_steps),
+            inputs={"method": self.name, "hypersphere": section_but(settings, "stride", "max_steps")},
+            training=self._training,
+            patch=config.patch,
             normal=normal,
             report=report,
         )

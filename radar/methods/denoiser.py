@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache
 
 import torch
 from torch import Tensor, nn
 
-from radar.config import Config, TimestepConfig
+from radar.config import Config
 from radar.diffusion.build import SCHEDULE_KEYS, build_schedule
 from radar.diffusion.sampling import levels
 from radar.diffusion.schedule import NoiseSchedule
 from radar.diffusion.simplex import simplex_noise
 from radar.methods.interface import Inputs, Normals, Recall
 from radar.methods.peer import PeerMethod
-from radar.methods.radar import Train, noise_mapper
+from radar.methods.radar import Train
 from radar.progress import Report
 from radar.scoring.noise_map import NoiseMapper
 from radar.seeds import generator
@@ -32,7 +32,15 @@ class Denoiser:
         self._mapper = cache(self._at)
 
     def _at(self, timestep: int) -> NoiseMapper:
-        return noise_mapper(replace(self.config, timestep=TimestepConfig(timestep)), self.network)
+        config = self.config
+        return NoiseMapper(
+            self.network,
+            self.schedule,
+            scoring=config.scoring,
+            timestep=timestep,
+            patch_size=config.patch.size,
+            seed=config.seed,
+        )
 
     def predict(self, noisy: Tensor, timestep: int) -> Tensor:
         """ε̂ `(B, C, H, W)` of x_t."""

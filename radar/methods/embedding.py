@@ -10,18 +10,11 @@ from torch import Tensor
 
 from radar.config import Config
 from radar.diffusion.unet import parameter_count
-from radar.methods.efficientnet import EfficientNetFeatures
+from radar.methods.efficientnet import EfficientNetFeatures, locally_aware
 from radar.methods.interface import Inputs, Normals, Recall
-from radar.methods.peer import MapOne, PeerMethod, fitted_on, section
+from radar.methods.peer import MapOne, PeerMethod, fitted_on, section, shares
 from radar.progress import Report
 from radar.seeds import generator
-
-
-def locally_aware(maps: list[Tensor]) -> Tensor:
-    """Feature maps `(1, F, h, w)` of several levels, each averaged over 3 × 3 positions, at the first one's size: `(1, ΣF, h, w)`."""
-    pooled = [F.avg_pool2d(each, 3, stride=1, padding=1, count_include_pad=False) for each in maps]
-    size = pooled[0].shape[-2:]
-    return torch.cat([F.interpolate(each, size=size, mode="bilinear") for each in pooled], dim=1)
 
 
 def coreset(vectors: Tensor, count: int, stream: torch.Generator) -> Tensor:
@@ -88,9 +81,14 @@ class PatchCoreMethod(EmbeddingMethod):
     """Distance to the nearest vector of a coreset of normal vectors."""
 
     def fit_vectors(self, vectors: list[Tensor], report: Report) -> MapOne:
-        each = max(1, self.settings.fitting_vectors // len(vectors))
+        counts = shares(self.settings.fitting_vectors, len(vectors), self.config.seed)
         stream = generator("cpu", self.config.seed, "method", "vectors")
-        drawn = torch.cat([one[torch.randperm(len(one), generator=stream)[:each]] for one in vectors])
+        drawn = torch.cat(
+            [
+                one[torch.randperm(len(one), generator=stream)[:count]]
+                for one, count in zip(vectors, counts, strict=True)
+            ]
+        )
         bank = coreset(drawn, self.settings.bank, stream)
         return lambda found, _: torch.cdist(found, bank).amin(dim=1)
 

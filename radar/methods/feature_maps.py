@@ -1,44 +1,78 @@
-"""Feature maps of images: those inside RADAR's own network, or pretrained ones."""
+"""Feature maps of images, those inside RADAR's own network or pretrained ones, and how far two images are apart in them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from radar.diffusion.compact_unet import CompactUNet
 from radar.methods.denoiser import Denoiser
 from radar.methods.efficientnet import EfficientNetFeatures
 
-FeatureMaps = Callable[[Tensor], list[Tensor]]
-"""Images `(B, C, H, W)` in [−1, 1] → feature maps `(B, F, h, w)`, one per level."""
 _LEAST_NOISY = 1  # timestep at which the network reads a clean image
 _BLOCKS = (2, 4, 10)  # of EfficientNet-Lite0: strides 4, 8 and 16
 _SIDE = 224  # px, as EfficientNet-Lite0 was trained
 
 
-def feature_maps(name: str, denoiser: Denoiser) -> FeatureMaps:
-    """The feature maps that `method.reconstruction.features` names."""
-    if name == "unet":
-        return UNetFeatures(denoiser)
-    return EfficientNetFeatures(blocks=_BLOCKS, side=_SIDE).to(denoiser.device)
+class FeatureMaps(Protocol):
+    """Images `(B, C, H, W)` in [−1, 1] → feature maps `(B, F, h, w)`, one per level.
+
+    The maps cover the image as it is continued, at the right and at the bottom, to a multiple of `stride` px.
+    """
+
+    stride: int
+
+    def __call__(self, images: Tensor) -> list[Tensor]: ...
 
 
-class UNetFeatures:
-    """The outputs of every level of the network on the way up, for the least noisy timestep: learnt without labels."""
+def pretrained_maps() -> EfficientNetFeatures:
+    """The pretrained network of `method.reconstruction.features=efficientnet`."""
+    return EfficientNetFeatures(blocks=_BLOCKS, side=_SIDE)
 
-    def __init__(self, denoiser: Denoiser) -> None:
-        self.denoiser = denoiser
-        levels: Any = denoiser.network.up
-        self.lasts: list[nn.Module] = [blocks[-1] for blocks in levels]
 
-    def __call__(self, images: Tensor) -> list[Tensor]:
+def feature_maps(name: str, denoiser: Denoiser) -> UNetFeatures | EfficientNetFeatures:
+    """The feature maps that `method.reconstruction.features` names, on the denoiser's device."""
+    return UNetFeatures(denoiser.network) if name == "unet" else pretrained_maps().to(denoiser.device)
+
+
+def feature_distance(features: FeatureMaps, first: Tensor, second: Tensor) -> Tensor:
+    """D_f `(B, 1, H, W)` ≥ 0 of images `(B, C, H, W)`: cosine distances of their feature maps, summed over levels (DDAD)."""
+    height, width = first.shape[-2:]
+    covered = (height + -height % features.stride, width + -width % features.stride)
+    total = torch.zeros_like(first[:, :1])
+    for one, other in zip(features(first), features(second), strict=True):
+        distance = 1 - F.cosine_similarity(one, other, dim=1)
+        upsampled = F.interpolate(distance[:, None], size=covered, mode="bilinear")
+        total += upsampled[..., :height, :width].to(first.device)
+    return total.clamp(min=0)
+
+
+class UNetFeatures(nn.Module):
+    """The outputs of every level of a noise predictor on the way up, for the least noisy timestep: learnt without labels."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network: Any = network
+        self.stride = _stride(network)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
         maps: list[Tensor] = []
-        hooks = [block.register_forward_hook(lambda _, __, output: maps.append(output)) for block in self.lasts]
-        clean = images.to(self.denoiser.device)
+        lasts = [blocks[-1] for blocks in self.network.up]
+        hooks = [block.register_forward_hook(lambda _, __, output: maps.append(output)) for block in lasts]
+        height, width = images.shape[-2:]
+        margin = (0, -width % self.stride, 0, -height % self.stride)
+        clean = F.pad(images.to(next(self.parameters()).device), margin, mode="replicate")
         try:
-            self.denoiser.network(clean, clean.new_full((len(clean),), _LEAST_NOISY).long())
+            self.network(clean, clean.new_full((len(clean),), _LEAST_NOISY).long())
         finally:
             for hook in hooks:
                 hook.remove()
         return maps
+
+
+def _stride(network: Any) -> int:
+    """Pixels per position of the coarsest level."""
+    return int(network.stride if isinstance(network, CompactUNet) else 2 ** (len(network.up) - 1))

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from radar.config import BlurConfig, Config, ScoringConfig, TrainingConfig
+from radar.config import BlurConfig, Config, PatchConfig, ScoringConfig, TrainingConfig
 from radar.config_method import ReductionConfig
 from radar.data.sample import Split
 from radar.diffusion.module import DiffusionModule
@@ -18,6 +18,7 @@ from radar.methods.interface import Inputs, MapMethod, Normals, Recall
 from radar.progress import Report
 from radar.scoring.forest import Floats
 from radar.scoring.scorer import Mapper, Measurement
+from radar.seeds import generator
 
 MapOne = Callable[[Tensor, str], Tensor]
 """One image `(1, C, H, W)` and its content hash → its map `(1, 1, H, W)` ≥ 0."""
@@ -36,16 +37,27 @@ class Fit(Protocol):
         *,
         inputs: Inputs,
         training: TrainingConfig,
+        patch: PatchConfig,
         normal: Normals,
         report: Report,
     ) -> nn.Module:
-        """`inputs` is all that the weights depend on beside `training`, the crops, the seed and the normals."""
+        """`inputs` is all that the weights depend on beside `training`, the crops `patch`, the seed and the normals."""
         ...
 
 
 def shortened(training: TrainingConfig, max_steps: int) -> TrainingConfig:
-    """The experiment's training, but for its length."""
-    return replace(training, max_steps=max_steps, warmup_steps=min(training.warmup_steps, max_steps))
+    """The experiment's training, but of `max_steps` at most."""
+    steps = min(training.max_steps, max_steps)
+    return replace(training, max_steps=steps, warmup_steps=min(training.warmup_steps, steps))
+
+
+def shares(most: int, images: int, seed: int) -> list[int]:
+    """How many each of the images gives to a fit: equally many, `most` in all at most. Where there are more images than that,
+    as many of them as the seed draws give one."""
+    if images <= most:
+        return [most // images] * images
+    drawn = set(torch.randperm(images, generator=generator("cpu", seed, "method", "shares"))[:most].tolist())
+    return [int(index in drawn) for index in range(images)]
 
 
 def image_scores(maps: Tensor, reduction: ReductionConfig) -> Floats:
@@ -134,3 +146,8 @@ def fitted_on(normal: Normals) -> Inputs:
 def section(values: object) -> Inputs:
     """A section of the config as plain values."""
     return asdict(values)  # type: ignore[call-overload, no-any-return]
+
+
+def section_but(values: object, *left_out: str) -> Inputs:
+    """A section of the config as plain values, without the keys that are of no effect there."""
+    return {key: value for key, value in section(values).items() if key not in left_out}

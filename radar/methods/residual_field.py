@@ -10,7 +10,7 @@ from torch import Tensor
 
 from radar.methods.denoiser import Denoiser, DenoiserMethod
 from radar.methods.interface import Inputs, Normals
-from radar.methods.peer import MapOne, fitted_on, section
+from radar.methods.peer import MapOne, fitted_on, section_but, shares
 from radar.progress import Report
 from radar.seeds import generator
 
@@ -18,18 +18,25 @@ _DRAW = 0
 
 
 class ResidualFieldMethod(DenoiserMethod):
-    """Mahalanobis distance of every position's residuals ε̂ − ε at `timestep.value` under one Gaussian of normal positions."""
+    """Mahalanobis distance of every position's residuals ε̂ − ε at one timestep under one Gaussian of normal positions."""
 
     @property
     def network_passes(self) -> int:
         return 1
 
+    @property
+    def timestep(self) -> int:
+        """Where the residuals are taken."""
+        assert self.config.method.residual_field is not None
+        own = self.config.method.residual_field.timestep
+        return self.config.timestep.value if own is None else own
+
     def inputs(self, normal: Normals) -> Inputs:
         return {
             **self.network_inputs(),
             **fitted_on(normal),
-            "timestep": self.config.timestep.value,
-            "residual_field": section(self.config.method.residual_field),
+            "timestep": self.timestep,
+            "residual_field": section_but(self.config.method.residual_field, "timestep"),
         }
 
     def fit_one(self, normal: Normals, report: Report) -> MapOne:
@@ -49,7 +56,7 @@ class ResidualFieldMethod(DenoiserMethod):
 
     def residual(self, denoiser: Denoiser, image: Tensor, identity: str) -> Tensor:
         """ε̂ − ε `(1, C, H, W)` on the host, for the image's own draw."""
-        timestep = self.config.timestep.value
+        timestep = self.timestep
         clean = image.to(denoiser.device)
         noise = denoiser.draw(clean, identity, _DRAW)
         return (denoiser.predict(denoiser.noised(clean, noise, timestep), timestep) - noise).cpu()
@@ -57,17 +64,20 @@ class ResidualFieldMethod(DenoiserMethod):
     def _normal_vectors(
         self, denoiser: Denoiser, normal: Normals, report: Report
     ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-        """Vectors `(M, C·k²)` at equally many positions of every training normal, drawn by the seed."""
+        """Vectors `(M, C·k²)` at positions of training normals, drawn by the seed."""
         settings, images = self.config.method.residual_field, normal.train
         assert settings is not None
-        each, total, parts = max(1, settings.fitting_positions // len(images.identities)), len(images.identities), []
+        total, parts = len(images.identities), []
+        counts = shares(settings.fitting_positions, total, self.config.seed)
         with torch.inference_mode():
-            for index, identity in enumerate(images.identities):
+            for index, (identity, count) in enumerate(zip(images.identities, counts, strict=True)):
+                if count == 0:
+                    continue
                 report(index, total, f"Fitting ({self.name})")
                 field = self.residual(denoiser, images.images[index : index + 1], identity)
                 vectors = neighbourhoods(field, settings.neighbourhood)
                 stream = generator("cpu", self.config.seed, "method", identity)
-                parts.append(vectors[torch.randperm(len(vectors), generator=stream)[:each]])
+                parts.append(vectors[torch.randperm(len(vectors), generator=stream)[:count]])
         return torch.cat(parts).numpy()
 
 

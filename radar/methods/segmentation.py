@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from radar.config import Config
+from radar.config import Config, TrainingConfig
 from radar.config_method import SegmentationConfig
 from radar.diffusion.build import SCHEDULE_KEYS
 from radar.diffusion.compact_unet import PositionNorm
@@ -20,7 +20,7 @@ from radar.diffusion.schedule import NoiseSchedule
 from radar.diffusion.unet import parameter_count
 from radar.methods.denoiser import Denoiser, DenoiserMethod
 from radar.methods.interface import Inputs, Normals, Recall
-from radar.methods.peer import Fit, MapOne, fitted_on, section, shortened
+from radar.methods.peer import Fit, MapOne, fitted_on, section, section_but, shortened
 from radar.methods.radar import Train
 from radar.methods.synthetic_anomalies import plant
 from radar.progress import Report
@@ -153,10 +153,18 @@ class SegmentationMethod(DenoiserMethod):
         return SegmentationNetwork(2 * image_channels, self.settings.channels)
 
     def inputs(self, normal: Normals) -> Inputs:
-        return {**self.network_inputs(), **fitted_on(normal), "segmentation": section(self.settings)} | {
+        return {
+            **self.network_inputs(),
+            **fitted_on(normal),
+            "segmentation": section_but(self.settings, "max_steps"),
+        } | {
             "patch": section(self.config.patch),
-            "training": section(self.config.training),
+            "training": section(self._training),
         }
+
+    @property
+    def _training(self) -> TrainingConfig:
+        return shortened(self.config.training, self.settings.max_steps)
 
     def fit_one(self, normal: Normals, report: Report) -> MapOne:
         denoiser = self.denoiser(normal, report)
@@ -186,11 +194,12 @@ class SegmentationMethod(DenoiserMethod):
             partial(SegmentationModule, denoiser=denoiser.network, settings=settings),
             inputs={
                 "method": self.name,
-                "segmentation": section(settings),
+                "segmentation": section_but(settings, "score_near", "score_far", "max_steps"),
                 "denoiser": self.identity,
                 "schedule": {key: diffusion[key] for key in SCHEDULE_KEYS},
             },
-            training=shortened(config.training, settings.max_steps),
+            training=self._training,
+            patch=config.patch,
             normal=normal,
             report=report,
         )

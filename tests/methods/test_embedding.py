@@ -8,7 +8,8 @@ import torch
 from method_builders import SMALL, image_set, normals
 
 from radar.errors import ConfigError
-from radar.methods.embedding import PadimMethod, PatchCoreMethod, coreset, locally_aware, position_precisions
+from radar.methods.efficientnet import locally_aware
+from radar.methods.embedding import PadimMethod, PatchCoreMethod, coreset, position_precisions
 from radar.methods.interface import Forgetful
 from radar.progress import silent
 
@@ -49,7 +50,7 @@ def test_levels_are_joined_at_the_finest_size():
 
 def test_without_the_extra_the_config_is_refused_in_one_line(composed, monkeypatch):
     monkeypatch.setattr("radar.method_rules.find_spec", lambda name: None)
-    for name in ("patchcore", "padim", "ddad_pretrained"):
+    for name in ("patchcore", "padim", "ddad_pretrained", "osd_irf_pretrained", "invad_pretrained"):
         with pytest.raises(ConfigError, match=r"pip install '\.\[pretrained\]'"):
             composed(f"method={name}")
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from method_builders import SMALL, image_set, normals
+from network_builders import training_config
 
 from radar.config_method import ReductionConfig
 from radar.methods.interface import Forgetful
-from radar.methods.peer import PeerMethod, image_scores
+from radar.methods.peer import PeerMethod, image_scores, shares, shortened
 from radar.progress import silent
 
 
@@ -77,3 +78,18 @@ def test_smoothing_spreads_a_spot(composed):
 
 def test_what_a_map_depends_on_names_the_method_and_the_seed(composed):
     assert method_of(composed, "seed=4").map_inputs(normals()) == {"method": "pca", "seed": 4, "a": 1}
+
+
+def test_images_give_equally_many_and_never_more_in_all_than_asked():
+    assert shares(10, 3, 0) == [3, 3, 3]
+    assert shares(4, 4, 0) == [1, 1, 1, 1]
+    for most, images in ((5, 40), (39, 40)):
+        drawn = shares(most, images, 0)
+        assert len(drawn) == images and sum(drawn) == most and set(drawn) == {0, 1}
+        assert drawn == shares(most, images, 0) != shares(most, images, 1)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(40, (40, 9)), (5, (5, 5)), (1000, (100, 9))])
+def test_a_methods_own_training_is_never_longer_than_the_experiments(asked, expected):
+    training = shortened(training_config(max_steps=100, warmup_steps=9), asked)
+    assert (training.max_steps, training.warmup_steps) == expected

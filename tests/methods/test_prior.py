@@ -104,8 +104,22 @@ def test_passes_are_counted(composed):
     assert method_of(composed, "osd_irf").network_passes == 1
 
 
+def test_a_timestep_of_its_own_stands_in_for_the_experiments(composed):
+    own, other = (
+        method_of(composed, "osd_irf", f"method.residual_field.timestep={value}", "timestep.value=7")
+        for value in (50, "null")
+    )
+    assert (own.timestep, other.timestep) == (50, 7)
+    assert own.map_inputs(oracle_normals()) == method_of(composed, "osd_irf").map_inputs(oracle_normals())
+
+
 def test_more_positions_than_there_are_will_do(composed):
     method = method_of(composed, "osd_irf", "method.residual_field.fitting_positions=1000000")
     vectors = method._normal_vectors(Denoiser(Oracle(method.config), method.config), oracle_normals(), silent)
     assert vectors.shape == (12 * 24 * 24, 25)
     assert np.isfinite(vectors).all()
+
+
+def test_fewer_positions_than_images_will_do(composed):
+    method = method_of(composed, "osd_irf", "method.residual_field.fitting_positions=5")
+    assert len(method._normal_vectors(Denoiser(Oracle(method.config), method.config), oracle_normals(), silent)) == 5

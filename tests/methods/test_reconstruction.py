@@ -11,17 +11,21 @@ from network_builders import random_unet
 
 from radar.diffusion.sampling import reverse
 from radar.methods.denoiser import Denoiser
-from radar.methods.feature_maps import UNetFeatures
+from radar.methods.feature_maps import UNetFeatures, feature_distance
 from radar.methods.interface import Forgetful, ImageSet
-from radar.methods.reconstruction import ReconstructionMethod, absolute_error, feature_distance, squared_error
+from radar.methods.reconstruction import ReconstructionMethod, absolute_error, squared_error
 from radar.progress import silent
 
 STEPS = ("method.reconstruction.start=250", "method.reconstruction.steps=10")
 
 
+def no_training(*_, **__):
+    raise AssertionError("nothing is to be trained")
+
+
 def method_of(composed, name, *overrides):
     config = composed(*ORACLE, f"method={name}", *STEPS, *overrides)
-    return ReconstructionMethod(config, Forgetful(), oracle_train(config), {})
+    return ReconstructionMethod(config, Forgetful(), oracle_train(config), {}, no_training)
 
 
 def test_errors_by_hand():
@@ -31,10 +35,37 @@ def test_errors_by_hand():
 
 
 def test_the_feature_distance_is_the_cosines(composed):
-    image = torch.zeros(1, 1, 4, 4)
-    one, other = torch.tensor([1.0, 0.0]).view(1, 2, 1, 1), torch.tensor([1.0, 1.0]).view(1, 2, 1, 1)
-    distance = feature_distance([one, one], [other, one], image)
+    class Rays:
+        """Directions 0° and 0° of the first image, 45° and 0° of the second."""
+
+        stride = 1
+
+        def __call__(self, images):
+            first = torch.tensor([1.0, images.mean().item()])
+            return [first.view(1, 2, 1, 1), torch.ones(1, 2, 1, 1)]
+
+    distance = feature_distance(Rays(), torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
     torch.testing.assert_close(distance, torch.full((1, 1, 4, 4), 1 - 0.5**0.5))
+
+
+@pytest.mark.parametrize("kind", ["ddpm", "compact"])
+@pytest.mark.parametrize("side", [48, 51, 53])
+def test_a_defect_at_the_far_border_is_far_in_features_there(kind, side):
+    """Maps of a side that their stride, 8 px, does not divide reach beyond the image, and are not to be squeezed into it."""
+    network = random_unet(kind=kind, channels=[8, 8, 8, 8], attention_levels=[])
+    features = UNetFeatures(network)
+    image = image_set(1, 5, side=side).images
+    defect = image.clone()
+    defect[..., side - 6 :, side - 6 :] = 0.95
+    continued = [
+        torch.from_numpy(np.pad(each, [(0, 0), (0, 0), (0, -side % 8), (0, -side % 8)], "edge"))
+        for each in (image, defect)
+    ]
+    with torch.inference_mode():
+        distance = feature_distance(features, image, defect)[0, 0]
+        expected = feature_distance(features, *continued)[0, 0, :side, :side]
+    torch.testing.assert_close(distance, expected)
+    assert min(divmod(int(distance.argmax()), side)) >= side - 8
 
 
 @pytest.mark.parametrize("name", ["ddpm", "anoddpm"])
@@ -83,7 +114,7 @@ def real_ddad(composed, *overrides):
     config = composed(
         *SMALL, "method=ddad", "method.reconstruction.steps=2", "method.reconstruction.calibration_images=2", *overrides
     )
-    return ReconstructionMethod(config, Forgetful(), lambda *_: random_unet(), {})
+    return ReconstructionMethod(config, Forgetful(), lambda *_: random_unet(), {}, no_training)
 
 
 def test_ddads_map_does_not_depend_on_the_batch(composed):
@@ -98,7 +129,7 @@ def test_ddads_map_does_not_depend_on_the_batch(composed):
 def test_ddad_puts_both_distances_on_one_scale_by_held_out_normals(composed):
     method, normal = real_ddad(composed, "method.reconstruction.pixel_weight=2"), normals()
     denoiser = method.denoiser(normal, silent)
-    features = UNetFeatures(denoiser)
+    features = UNetFeatures(denoiser.network)
     images, identities = normal.validation.images[:2], list(normal.validation.identities[:2])
     pixel, feature = [], []
     with torch.inference_mode():
@@ -106,20 +137,21 @@ def test_ddad_puts_both_distances_on_one_scale_by_held_out_normals(composed):
             image = images[index : index + 1]
             back = method.reconstruct(denoiser, image, identity)
             pixel.append(absolute_error(image, back).max().item())
-            feature.append(feature_distance(features(image), features(back), image).max().item())
-    assert method._ratio(denoiser, features, images, identities) == pytest.approx(2 * max(feature) / max(pixel))
+            feature.append(feature_distance(features, image, back).max().item())
+    assert method._ratio(denoiser, features, ImageSet(images, identities)) == pytest.approx(
+        2 * max(feature) / max(pixel)
+    )
 
 
 @pytest.mark.parametrize("kind", ["ddpm", "compact"])
-def test_unet_features_are_one_map_per_level_and_equal_for_equal_images(composed, kind):
-    config = composed(*SMALL, "method=ddad")
+def test_unet_features_are_one_map_per_level_and_equal_for_equal_images(kind):
     network = random_unet(kind=kind)
-    features = UNetFeatures(Denoiser(network, config))
+    features = UNetFeatures(network)
     image = image_set(1, 5).images
     with torch.inference_mode():
-        one, again = features(image), features(image)
-    assert [len(each.shape) for each in one] == [4, 4]
-    assert feature_distance(one, again, image).max() < 1e-5
+        maps, distance = features(image), feature_distance(features, image, image)
+    assert [len(each.shape) for each in maps] == [4, 4]
+    assert distance.max() < 1e-5
     assert not any(module._forward_hooks for module in network.modules())
 
 
@@ -153,3 +185,21 @@ def test_scores_are_finite_with_a_network_that_knows_nothing(composed):
     method = real_ddad(composed)
     method.fit(normals(), silent)
     assert np.isfinite(method.score(image_set(2, 4), silent).scores).all()
+
+
+def test_pretrained_weights_are_counted(composed, monkeypatch):
+    monkeypatch.setattr("radar.method_rules.find_spec", lambda name: True)
+    monkeypatch.setattr("radar.methods.reconstruction.pretrained_maps", lambda: torch.nn.Linear(3, 4))
+    assert method_of(composed, "ddad_pretrained").own_parameters(1) == 16
+    assert method_of(composed, "ddad").own_parameters(1) == 0
+
+
+def test_the_schedule_is_built_once(composed, monkeypatch):
+    config, built = composed(*ORACLE, "method=ddpm"), []
+    denoiser = Denoiser(Oracle(config), config)
+    monkeypatch.setattr("radar.methods.radar.build_schedule", built.append)
+    monkeypatch.setattr("radar.methods.denoiser.build_schedule", built.append)
+    for timestep in (1, 2, 3):
+        mapper = denoiser._mapper(timestep)
+        assert (mapper.timestep, mapper.schedule) == (timestep, denoiser.schedule)
+    assert not built

@@ -122,7 +122,7 @@ def test_the_denoiser_is_neither_trained_nor_stored(composed):
 def learnt(config, steps):
     """A `Fit` that trains without Lightning, quickly."""
 
-    def fit(network, module, *, inputs, training, normal, report):
+    def fit(network, module, *, inputs, training, patch, normal, report):
         learner = module(network, SCHEDULE, diffusion=config.diffusion, training=training, seed=0, fused=True)
         optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
         average = ExponentialAverage(network, decay=0.9)

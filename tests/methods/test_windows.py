@@ -126,3 +126,9 @@ def test_the_seed_draws_the_windows(composed):
 
     np.testing.assert_array_equal(scored(0), scored(0))
     assert (scored(0) != scored(1)).all()
+
+
+def test_more_images_than_windows_give_no_more_windows_than_asked(composed):
+    method = method_of(composed, "lof", "method.windows.fitting_windows=7")
+    points = method._normal_points(normals(), Tiling.overlapping(24, 24, window=8, stride=4))
+    assert points.shape == (7, 64)
