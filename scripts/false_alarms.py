@@ -69,6 +69,22 @@ def read_run(path: Path) -> Iterator[Count]:
     yield from counts_of(config.dataset.name, config.seed, fitted, test)
 
 
+def read_counts(path: Path) -> list[Count]:
+    """What `--out` wrote."""
+    with path.open(newline="") as file:
+        return [
+            Count(
+                row["dataset"],
+                int(row["seed"]),
+                float(row["contamination"]),
+                row["of"],
+                int(row["normals"]),
+                int(row["flagged"]),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
 def table(counts: list[Count]) -> str:
     """Markdown: per set, of the lowest seed, with exact 95 % intervals; pooled over sets; and the mean over all seeds."""
     head = [f"{of}, {value:g}" for of in ("left_out", "test") for value in CONTAMINATIONS]

@@ -2,8 +2,8 @@
 
     python -m scripts.quality_page
 
-Reads the records below study/ (three seeds of the recommended recipe on every set) and, from sweeps.jsonl, the sweeps whose
-command is tagged `ablation`.
+Reads the records below study/ (three seeds of the recommended recipe on every set), the counts that `scripts.false_alarms` left
+and, from sweeps.jsonl, the sweeps whose command is tagged `ablation`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from typing import Any
 from radar.files import write_text
 from radar.report.stored import Result, read_results
 from scripts.command_line import guarded
+from scripts.false_alarms import read_counts, table
 from scripts.record_runs import DOCS
 from scripts.record_sweep import RECORD
 
 PAGE = DOCS / "quality.md"
+COUNTS = DOCS / "results" / "false_alarms.csv"
 METHOD = "fused_densities"
 SHORT = {"grid": "grid", "wood_quads": "wood", "piped_PA_BRG03_TL": "BRG03", "magnetic_tile": "magnetic tile"}
 FIGURES = ("auroc", "f1", "false_positive_rate")
@@ -156,6 +158,7 @@ def sections() -> Sections:
     return {
         "results": results_table(results),
         "missed": missed_table(results),
+        "false alarms": table(read_counts(COUNTS)).strip(),
         "ablation": ablation_table(json.loads(line) for line in RECORD.read_text().splitlines()),
     }
 

@@ -1,0 +1,56 @@
+"""docs/quality.md: its tables are what the stored records give, and how a variant is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.quality_page import PAGE, WHOLE, ablation_table, page_with, sections, spread, variant
+
+COMMAND = "radar experiment=recommended tags=[ablation] method.controls=[] dataset=wood_quads,grid seed=0,1"
+
+
+def record(extra="", job="dataset=grid seed=0", **figures):
+    base = {"auroc": 0.5, "f1": 0.5, "pixel_auroc": 0.5, "aupro": 0.5}
+    return {"command": f"{COMMAND} {extra}".strip(), "job": job, "run": "grid-0123", **base, **figures}
+
+
+def test_the_committed_tables_are_what_the_committed_records_give():
+    page = PAGE.read_text()
+    assert page_with(page, sections()) == page
+
+
+@pytest.mark.parametrize(
+    ("extra", "job", "name"),
+    [
+        ("", "dataset=grid seed=0", WHOLE),
+        ("method.fused_densities.colour=null", "dataset=grid seed=0", "without colour"),
+        (
+            " ".join(f"method.fused_densities.{part}=null" for part in ("energy", "context", "appearance", "colour")),
+            "seed=0",
+            "detail alone",
+        ),
+        ("method.fused_densities.power=1,2", "seed=0 method.fused_densities.power=2", "`fused_densities.power=2`"),
+        ("detector=upper_tail", "seed=1", "`detector=upper_tail`"),
+    ],
+)
+def test_a_variant_is_named_by_what_it_changes(extra, job, name):
+    assert variant(record(extra, job)) == name
+
+
+def test_cells_are_means_over_seeds_and_untagged_sweeps_are_left_out():
+    records = [
+        record(auroc=0.9, f1=0.8),
+        record(auroc=0.7, f1=0.6, job="dataset=grid seed=1"),
+        {**record(auroc=0.0), "command": "radar experiment=recommended dataset=grid"},
+    ]
+    assert ablation_table(records).splitlines()[-1].startswith(f"| {WHOLE} | 0.800 / 0.700 | 0.500 / 0.500 | – | – |")
+
+
+def test_a_range_is_given_where_it_is_seen():
+    assert spread([0.5, 0.5001]) == "0.500"
+    assert spread([0.25, 0.75]) == "0.500 (0.250–0.750)"
+
+
+def test_missing_markers_are_named():
+    with pytest.raises(ValueError, match="markers of missed"):
+        page_with("nothing", {"missed": ""})
