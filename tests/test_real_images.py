@@ -22,6 +22,6 @@ def test_a_short_training_on_mvtec_grid_beats_the_controls(composed: Callable[..
     )  # fmt: skip
     metrics = run_experiment(Experiment(config, silent, Workshop(afresh=None)), companion=RunCompanion(None)).metrics
     controls = [control["image"]["auroc"] for control in metrics["controls"].values()]
-    assert metrics["image"]["auroc"] > max(controls) + 0.1
+    assert metrics["image"]["auroc"] > max(controls) + 0.05
     assert metrics["pixel"]["auroc"] > 0.95
     assert metrics["image"]["false_positive_rate"] < 0.4
