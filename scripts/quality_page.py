@@ -21,19 +21,18 @@ from radar.files import write_text
 from radar.report.stored import Result, read_results
 from scripts.command_line import guarded
 from scripts.false_alarms import read_counts, table
+from scripts.page_sections import page_with
 from scripts.record_runs import DOCS
 from scripts.record_sweep import RECORD
 
 PAGE = DOCS / "quality.md"
+WRITER = "scripts/quality_page.py"
 COUNTS = DOCS / "results" / "false_alarms.csv"
 METHOD = "fused_densities"
 SHORT = {"grid": "grid", "wood_quads": "wood", "piped_PA_BRG03_TL": "BRG03", "magnetic_tile": "magnetic tile"}
 FIGURES = ("auroc", "f1", "false_positive_rate")
 PIXELS = ("auroc", "aupro")
 WHOLE = "(the recipe)"
-
-Sections = dict[str, str]
-"""Markdown by the name of its place in the page."""
 
 
 def results_table(results: Iterable[Result]) -> str:
@@ -140,20 +139,8 @@ def variant(record: Mapping[str, Any]) -> str:
     return ", ".join(others) or WHOLE
 
 
-def page_with(page: str, sections: Sections) -> str:
-    """`page` with what stands between each section's markers written anew. Raises `ValueError` where one is missing."""
-    for name, text in sections.items():
-        begin, end = f"<!-- {name}: written by scripts/quality_page.py -->", f"<!-- end of {name} -->"
-        head, found, rest = page.partition(begin)
-        _, ended, tail = rest.partition(end)
-        if not (found and ended):
-            raise ValueError(f"{PAGE}: the markers of {name} are missing")
-        page = f"{head}{begin}\n\n{text}\n\n{end}{tail}"
-    return page
-
-
-def sections() -> Sections:
-    """The tables from what is stored."""
+def sections() -> dict[str, str]:
+    """The tables from what is stored, by the name of their place in the page."""
     results = read_results([DOCS / "results" / "study"])
     return {
         "results": results_table(results),
@@ -166,7 +153,7 @@ def sections() -> Sections:
 def main() -> int:
     """Write the page."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    write_text(PAGE, page_with(PAGE.read_text(), sections()))
+    write_text(PAGE, page_with(PAGE.read_text(), WRITER, sections()))
     return 0
 
 

@@ -25,11 +25,12 @@ from radar.experiment.run_directory import RunDirectory
 from radar.files import write_text
 from radar.report.stored import read_results, write_records
 from scripts.command_line import guarded
+from scripts.page_sections import page_with
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 RECORDS = DOCS / "results" / "runs.jsonl"
 PAGE = DOCS / "results.md"
-BEGIN, END = "<!-- table: written by scripts/record_runs.py -->", "<!-- end of table -->"
+WRITER = "scripts/record_runs.py"
 
 Record = dict[str, Any]
 
@@ -89,9 +90,7 @@ def table(records: list[Record]) -> str:
 
 def page_with_table(page: str, records: list[Record]) -> str:
     """`page` with the part between the markers written anew."""
-    head, _, rest = page.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n\n{table(records)}\n\n{END}{tail}"
+    return page_with(page, WRITER, {"table": table(records)})
 
 
 def _study(folder: Path, runs: list[Path]) -> int:

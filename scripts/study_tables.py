@@ -17,12 +17,13 @@ from radar.report.stored import read_results
 from radar.report.tables import markdown
 from radar.report.tables_results import short_table
 from scripts.command_line import guarded
+from scripts.page_sections import page_with
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STUDY = REPOSITORY / "docs" / "results" / "study"
 TABLES = REPOSITORY / "docs" / "results" / "tables"
 PAGE = REPOSITORY / "README.md"
-BEGIN, END = "<!-- study: written by make tables -->", "<!-- end of study -->"
+WRITER = "make tables"
 
 
 def study() -> Report:
@@ -32,9 +33,7 @@ def study() -> Report:
 
 def page_with_table(page: str, report: Report) -> str:
     """`page` with the part between the markers written anew."""
-    head, _, rest = page.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n\n{markdown(short_table(report.cells))}\n{END}{tail}"
+    return page_with(page, WRITER, {"study": markdown(short_table(report.cells)).strip()})
 
 
 def main() -> int:

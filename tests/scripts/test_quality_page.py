@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.quality_page import PAGE, WHOLE, ablation_table, page_with, sections, spread, variant
+from scripts.page_sections import page_with
+from scripts.quality_page import PAGE, WHOLE, WRITER, ablation_table, sections, spread, variant
 
 COMMAND = "radar experiment=recommended tags=[ablation] method.controls=[] dataset=wood_quads,grid seed=0,1"
 
@@ -16,7 +17,7 @@ def record(extra="", job="dataset=grid seed=0", **figures):
 
 def test_the_committed_tables_are_what_the_committed_records_give():
     page = PAGE.read_text()
-    assert page_with(page, sections()) == page
+    assert page_with(page, WRITER, sections()) == page
 
 
 @pytest.mark.parametrize(
@@ -52,5 +53,5 @@ def test_a_range_is_given_where_it_is_seen():
 
 
 def test_missing_markers_are_named():
-    with pytest.raises(ValueError, match="markers of missed"):
-        page_with("nothing", {"missed": ""})
+    with pytest.raises(ValueError, match="lacks <!-- missed: written by quality"):
+        page_with("nothing", "quality", {"missed": ""})
