@@ -1,0 +1,55 @@
+"""docs/methods.md: its tables are what the stored records give, and how rows are named, ordered and filled."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from scripts.methods_page import PAGE, WRITER, mean_and_deviation, method_label, quality_table, ranked, sections
+from scripts.page_sections import page_with
+
+SWEPT = sorted(path.stem for path in Path("conf/method").glob("*.yaml") if not path.stem.startswith("_"))
+
+
+def test_the_committed_tables_are_what_the_committed_records_give():
+    page = PAGE.read_text()
+    assert page_with(page, WRITER, sections()) == page
+
+
+def run(auroc, pixel=0.5, **controls):
+    image = {"auroc": auroc, "f1": 0.5, "false_positive_rate": 0.0, "f1_all_anomalous": 0.8}
+    told = {name: {"image": {"auroc": value}, "pixel": {"auroc": value}} for name, value in controls.items()}
+    return SimpleNamespace(metrics={"image": image, "pixel": {"auroc": pixel}, "controls": told})
+
+
+def test_rows_are_ordered_by_rank_on_the_sets_that_all_methods_share():
+    methods = {
+        "radar": {"grid": [run(0.9), run(0.7)], "wood_quads": [run(0.6)]},
+        "pca": {"grid": [run(0.81)], "wood_quads": [run(0.7)], "magnetic_tile": [run(0.0)]},
+        "lof": {"grid": [run(0.1)], "wood_quads": [run(0.2)], "piped_PA_BRG03_TL": [run(1.0)]},
+    }
+    assert [name for name, _ in ranked(methods, lambda metrics: metrics["image"]["auroc"])] == ["pca", "radar", "lof"]
+
+
+def test_cells_are_means_over_seeds_and_controls_stand_below():
+    methods = {"radar": {"grid": [run(0.5, dark=0.25), run(0.7, dark=0.25)]}}
+    rows = quality_table(methods).splitlines()[2:]
+    assert rows[0].startswith("| `radar` | 0.600 ± 0.141 | – | – | – | 0.500 | – ")
+    assert rows[1].startswith("| · dark | 0.250 | – ")
+
+
+@pytest.mark.parametrize(
+    ("values", "cell"),
+    [((), "–"), ((0.25,), "0.250"), ((0.5, 0.5), "0.500"), ((0.5, 0.5001), "0.500"), ((0.5, 0.6), "0.550 ± 0.071")],
+)
+def test_a_deviation_is_given_where_it_is_seen(values, cell):
+    assert mean_and_deviation(values) == cell
+
+
+@pytest.mark.parametrize("name", SWEPT)
+def test_every_method_is_named_as_the_command_line_names_it(name, composed):
+    config = dataclasses.asdict(composed(f"method={name}").method)
+    assert method_label(config) == name
