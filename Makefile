@@ -50,6 +50,8 @@ bench: $(READY)  ## speed of this machine beside diffusers and MONAI, into outpu
 
 tables: $(READY)  ## tables of docs/results and README, figures and outputs/report/report.html, from the committed records
 	$(BIN)/python -m scripts.study_tables
+	$(BIN)/python -m scripts.quality_page
+	$(BIN)/python -m scripts.methods_page
 	$(BIN)/radar report docs/results/study --out outputs/report
 
 wheel: $(READY)  ## build the wheel into dist/

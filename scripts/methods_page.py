@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from radar.files import write_text
+from radar.report.settings import method_label
 from radar.report.stored import Result, read_results
 from scripts.command_line import guarded
 from scripts.page_sections import page_with
@@ -31,16 +32,6 @@ COST_OF = "grid"  # 100 px grey; the other sets of that size cost the same
 Figure = Callable[[Mapping[str, Any]], float]
 """One number of what `metrics.json` holds of a method or a control."""
 BySet = dict[str, list[Result]]
-
-
-def method_label(method: Mapping[str, Any]) -> str:
-    """What to give to `method=` for this resolved section of a config; records older than a method lack its section."""
-    name = str(method["name"])
-    if method.get("feature_space") or (method["reconstruction"] or {}).get("features") == "efficientnet":
-        return f"{name}_pretrained"
-    # the elliptic envelope is for texture alone, so its name does not say it
-    textures = (method["windows"] or {}).get("descriptor") == "texture" and name != "elliptic_envelope"
-    return f"{name}_texture" if textures else name
 
 
 def by_method(results: Iterable[Result]) -> dict[str, BySet]:

@@ -45,10 +45,21 @@ def _ignored(key: str) -> bool:
     return any(key == name or key.startswith(f"{name}.") for name in _NO_SETTING)
 
 
+def method_label(method: Mapping[str, Any]) -> str:
+    """What to give to `method=` for this resolved section of a config; records older than a method lack its section."""
+    name = str(method["name"])
+    if method.get("feature_space") or (method.get("reconstruction") or {}).get("features") == "efficientnet":
+        return f"{name}_pretrained"
+    # the elliptic envelope is for texture alone, so its name does not say it
+    textures = (method.get("windows") or {}).get("descriptor") == "texture" and name != "elliptic_envelope"
+    return f"{name}_texture" if textures else name
+
+
 def family(result: Result) -> str:
     """The method's name with the recipe that its tags tell."""
     config = result.config
-    name = "RADAR" if config["method"]["name"] == "radar" else str(config["method"]["name"])
+    label = method_label(config["method"])
+    name = "RADAR" if label == "radar" else label
     return f"{name}, {', '.join(config['tags'])}" if config["tags"] else name
 
 

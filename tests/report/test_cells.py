@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from report_builders import on_other_data, result, study
 
+from radar.config import Config
 from radar.report.cells import FEWER, LEFT_OUT, MODIFIED, OTHER_DATA, cells, differing_settings, main_cells
-from radar.report.settings import axes, difference, method_names, settings
+from radar.report.settings import axes, difference, method_label, method_names, settings
+
+METHODS = Path(__file__).resolve().parents[2] / "conf" / "method"
 
 
 def test_seeds_of_one_method_on_one_data_set_are_one_cell() -> None:
@@ -79,3 +85,15 @@ def test_keys_that_make_no_method(key: str) -> None:
 def test_what_is_measured_is_part_of_the_setting_and_what_is_drawn_is_not() -> None:
     first, second = result(evaluation__aupro_limit=0.3), result(evaluation__aupro_limit=0.1, evaluation__panels=9)
     assert difference(settings(first), settings(second)) == {"evaluation.aupro_limit": (0.3, 0.1)}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in METHODS.glob("[!_]*.yaml")))
+def test_a_method_is_labelled_as_the_command_line_names_it(name: str, composed: Callable[..., Config]) -> None:
+    config = composed(f"method={name}", "dataset.image.channels=luma_chroma")
+    assert method_label(dataclasses.asdict(config.method)) == name
+
+
+def test_variants_of_a_method_with_names_of_their_own_are_methods_of_their_own() -> None:
+    raw, textures = (result(method__name="pca", method__windows={"descriptor": each}) for each in ("raw", "texture"))
+    some = main_cells(cells([raw, textures], None))
+    assert [cell.method for cell in some] == ["pca, paper", "pca_texture, paper"]

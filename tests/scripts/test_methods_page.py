@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from scripts.methods_page import PAGE, WRITER, mean_and_deviation, method_label, quality_table, ranked, sections
+from scripts.methods_page import PAGE, WRITER, mean_and_deviation, quality_table, ranked, sections
 from scripts.page_sections import page_with
-
-SWEPT = sorted(path.stem for path in Path("conf/method").glob("*.yaml") if not path.stem.startswith("_"))
 
 
 def test_the_committed_tables_are_what_the_committed_records_give():
@@ -47,9 +43,3 @@ def test_cells_are_means_over_seeds_and_controls_stand_below():
 )
 def test_a_deviation_is_given_where_it_is_seen(values, cell):
     assert mean_and_deviation(values) == cell
-
-
-@pytest.mark.parametrize("name", SWEPT)
-def test_every_method_is_named_as_the_command_line_names_it(name, composed):
-    config = dataclasses.asdict(composed(f"method={name}").method)
-    assert method_label(config) == name
