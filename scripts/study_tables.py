@@ -16,6 +16,7 @@ from radar.report.build import Report, table_files, write_tables
 from radar.report.stored import read_results
 from radar.report.tables import markdown
 from radar.report.tables_results import short_table
+from radar.report.tables_transfer import transfers_at
 from scripts.command_line import guarded
 from scripts.page_sections import page_with
 
@@ -28,7 +29,7 @@ WRITER = "make tables"
 
 def study() -> Report:
     """The report of the committed records. Raises `RunError` where there are none."""
-    return Report(read_results([STUDY]), report_settings([]))
+    return Report(read_results([STUDY]), report_settings([]), transfers_at([STUDY]))
 
 
 def page_with_table(page: str, report: Report) -> str:

@@ -28,7 +28,14 @@ from radar.errors import ConfigError, Interrupted, RadarError
 if TYPE_CHECKING:
     from radar.experiment.sweep import Sweep
 
-_VERBS = ("data", "status", "cache", "report", "compare")  # each a module of this room with a function of its name
+_VERBS = (
+    "data",
+    "status",
+    "cache",
+    "report",
+    "compare",
+    "transfer",
+)  # each a module of this room with a function of its name
 _OWN_FLAGS = ("--dry-run", "--force")
 
 

@@ -15,6 +15,7 @@ from radar.files import write_text
 from radar.report.build import Report, write_figures, write_tables
 from radar.report.html import page
 from radar.report.stored import read_results
+from radar.report.tables_transfer import transfers_at
 from radar.validation import parse_as
 
 PAGE = "report.html"
@@ -30,7 +31,7 @@ def report(arguments: Sequence[str]) -> int:
     paths = [Path(each) for each in parsed.paths if each not in overrides]
     if not paths:
         raise RunError("radar report: nothing to report on; name run directories, records, or folders of them")
-    content = Report(read_results(paths), report_settings(overrides))
+    content = Report(read_results(paths), report_settings(overrides), transfers_at(paths))
     tables = write_tables(content, parsed.out / "tables")
     figures = write_figures(content, parsed.out / "figures")
     write_text(parsed.out / PAGE, page(content, figures))

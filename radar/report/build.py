@@ -17,6 +17,7 @@ from radar.report.figures import save_figure
 from radar.report.figures_curves import precision_recall_figure, roc_figure
 from radar.report.figures_features import feature_histograms, feature_scatter
 from radar.report.figures_study import cost_figure, critical_difference_figure, regime_figure, sensitivity_figure
+from radar.report.figures_transfer import transfer_figure
 from radar.report.gallery import qualitative_figure
 from radar.report.stored import Result
 from radar.report.tables import Table, csv_text, latex, latex_document, markdown
@@ -25,6 +26,7 @@ from radar.report.tables_ranks import rank_table, rankings
 from radar.report.tables_regime import regime_table, regimes
 from radar.report.tables_results import cost_table, defect_table, main_table, provenance_table, published_table
 from radar.report.tables_statistics import moments_table, noise_table, pair_table, pairs
+from radar.report.tables_transfer import Transfers, transfer_tables
 
 _FEATURES = ("global L2 norm of the filtered noise map", "largest local L2 norm")
 TABLES_PAGE = "tables.md"
@@ -36,6 +38,7 @@ class Report:
 
     results: Sequence[Result]
     settings: ReportConfig
+    transfers: Transfers
 
     @cached_property
     def all_cells(self) -> list[Cell]:
@@ -60,6 +63,7 @@ class Report:
             *ablation_tables(self.results, settings.seeds),
             defect_table(chosen),
             regime_table(regimes(chosen)),
+            *transfer_tables(chosen, self.transfers),
             noise_table(self.all_cells),
             moments_table(self.all_cells),
             cost_table(self.all_cells),
@@ -79,6 +83,8 @@ class Report:
         for key, series in by_key.items():
             yield f"sensitivity_{key.replace('.', '_')}", f"Sensitivity to {key}", sensitivity_figure(key, series)
         yield "regime", "Regime map", regime_figure(regimes(self.cells))
+        for content in transfer_tables(self.cells, self.transfers)[:1]:
+            yield "transfer", "Models on other data sets", transfer_figure(content)
         for dataset, members in by_dataset(self.cells).items():
             yield from self._of_dataset(dataset, members)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from radar.report.tables_ablation import Ablation, curve
 from radar.report.tables_ranks import Ranking
 from radar.report.tables_regime import Regime
 
+_PANELS_PER_ROW = 4
 _SENSITIVITY = {
     "AUROC": ("image", "auroc"),
     "F1": ("image", "f1"),
@@ -116,12 +118,16 @@ def critical_difference_figure(ranking: Ranking, alpha: float) -> Figure:
 
 
 def regime_figure(found: Sequence[Regime]) -> Figure:
-    """Recall of each class of defects (number and shade) over contrast and area; a marker per data set. One panel per method."""
+    """Recall of each class of defects (number and shade) over contrast and area; a marker per data set, a panel per method."""
     known = [each for each in found if each.area and each.contrast and each.recall]
     methods = list(dict.fromkeys(each.cell.method for each in known))
     datasets = list(dict.fromkeys(each.cell.dataset for each in known))
-    figure = style.new_figure(style.HISTOGRAM_WIDTH * 1.25 * max(len(methods), 1), style.HISTOGRAM_WIDTH * 1.1)
-    grid = figure.subplots(1, max(len(methods), 1), squeeze=False)[0]
+    columns = min(max(len(methods), 1), _PANELS_PER_ROW)
+    rows = max(math.ceil(len(methods) / columns), 1)
+    figure = style.new_figure(style.HISTOGRAM_WIDTH * 1.25 * columns, style.HISTOGRAM_WIDTH * 1.1 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for spare in grid[len(methods) :]:
+        spare.set_visible(False)
     shown = None
     for axes, method in zip(grid, methods, strict=False):
         style.dress(

@@ -51,7 +51,7 @@ def test_the_band_holds_the_curve() -> None:
 
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, object]:
-    return {name: figure for name, _, figure in Report(study(), SETTINGS).figures()}
+    return {name: figure for name, _, figure in Report(study(), SETTINGS, []).figures()}
 
 
 def test_every_figure_of_a_report(drawn: dict[str, object]) -> None:
@@ -76,17 +76,17 @@ def test_lines_differ_in_dashes_and_not_in_colour_alone(drawn: dict[str, object]
 def test_names_in_the_gallery_open_no_tag() -> None:
     one = result()
     shown = (replace(one.images[0], path="<!--<script>.png"), *one.images[1:])
-    text = page(Report([replace(one, images=shown)], SETTINGS), [])
+    text = page(Report([replace(one, images=shown)], SETTINGS, []), [])
     assert "<!--<script>.png" not in text
     assert "\\u003c!--\\u003cscript>.png" in text
 
 
 def test_the_page_is_self_contained_and_complete(tmp_path: Path) -> None:
-    text = page(Report(study(), SETTINGS), [])
+    text = page(Report(study(), SETTINGS, []), [])
     for outside in ("http://", "https://", 'src="/', "@import", "url("):
         assert outside not in text
     assert "default-src 'none'" in text
-    for each in Report(study(), SETTINGS).tables:
+    for each in Report(study(), SETTINGS, []).tables:
         assert f'id="{each.name}"' in text
     assert text.count('"good/00.png"') == 6  # in the gallery of each method and data set
     assert "timestep.value = 50" in text  # how a run differs from most

@@ -110,7 +110,7 @@ def test_ranks_count_data_sets_that_all_methods_have() -> None:
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
 def test_latex_compiles(tmp_path: Path) -> None:
-    (tmp_path / "all.tex").write_text(table_files(Report(study(), SETTINGS))["tables.tex"])
+    (tmp_path / "all.tex").write_text(table_files(Report(study(), SETTINGS, []))["tables.tex"])
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120, check=False
@@ -119,7 +119,7 @@ def test_latex_compiles(tmp_path: Path) -> None:
 
 
 def test_the_same_results_give_the_same_files_in_any_order() -> None:
-    assert table_files(Report(study(), SETTINGS)) == table_files(Report(study()[::-1], SETTINGS))
+    assert table_files(Report(study(), SETTINGS, [])) == table_files(Report(study()[::-1], SETTINGS, []))
 
 
 def test_what_fewer_seeds_measured_is_marked_and_names_its_runs() -> None:

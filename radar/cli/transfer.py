@@ -1,0 +1,43 @@
+"""`radar transfer`: models of done runs, scored on the test images of each other's data sets."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from radar.errors import RunError
+from radar.experiment.transfer import RECORDS_NAME, DoneRun, read_transfers, transfers, write_transfers
+from radar.progress import silent
+
+
+def transfer(arguments: Sequence[str]) -> int:
+    """Run `radar transfer`; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        "radar transfer", description="Score each run's model on the test images of the other runs' data sets."
+    )
+    parser.add_argument(
+        "runs", nargs="+", type=Path, help="run directories of radar or fused_densities, on two data sets or more"
+    )
+    parser.add_argument("--out", type=Path, required=True, help=f"folder whose {RECORDS_NAME} the results are added to")
+    parser.add_argument(
+        "--device", type=torch.device, required=False, default="cpu", help="cpu (default), cuda or cuda:N"
+    )
+    parsed = parser.parse_args(arguments)
+    runs = [DoneRun.at(path) for path in parsed.runs]
+    if len({run.data for run in runs}) < 2:
+        raise RunError("radar transfer: all runs are on one data set; name runs on two or more")
+    parsed.out.mkdir(parents=True, exist_ok=True)
+    path = parsed.out / RECORDS_NAME
+    records = read_transfers(path)
+    known = {(each["source"], each["target_data"]) for each in records}
+    for record in transfers(runs, known, parsed.device, silent):
+        records.append(record)
+        write_transfers(path, records)
+        auroc = record["image"]["auroc"]
+        shown = "no anomalous images" if auroc is None else f"AUROC {auroc:.3f}"
+        print(f"{record['source_run']} on {record['target_dataset']}: {shown}", flush=True)
+    print(f"{len(records)} transfers: {path}")
+    return 0

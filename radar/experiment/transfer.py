@@ -1,0 +1,110 @@
+"""Models that were trained on one data set, scored on the test images of another. Nothing is trained or fitted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from radar.config import Config, DatasetConfig
+from radar.data.dataset import open_dataset
+from radar.data.manifest import read_manifest
+from radar.errors import DataError
+from radar.experiment.environment import origin
+from radar.experiment.results import Scored, pixel_metrics, test_metrics
+from radar.experiment.run_directory import RunDirectory
+from radar.experiment.stored_model import load_scorer
+from radar.files import write_text
+from radar.progress import Report
+from radar.validation import parse
+
+RECORDS_NAME = "transfers.jsonl"  # in the folder of the runs, or of their records
+
+Pair = tuple[str, str]
+"""Fingerprint of the run whose model is asked, hash of the manifest of the data it is asked about."""
+
+
+@dataclass(frozen=True, eq=False)
+class DoneRun:
+    """What a transfer needs to know of a run before its model is loaded."""
+
+    directory: RunDirectory
+    fingerprint: str
+    config: Config
+    data: str  # hash of the manifest of the data that the run read
+
+    @staticmethod
+    def at(path: Path) -> DoneRun:
+        """The done run at `path`. Raises `RunError`."""
+        run = RunDirectory(path)
+        run.read_metrics()
+        environment = json.loads(run.environment.read_text())
+        config = parse(OmegaConf.load(run.config))  # type: ignore[arg-type]
+        return DoneRun(run, str(run.read_status()["fingerprint"]), config, str(environment["data_manifest_hash"]))
+
+    def fitted_images(self) -> set[str]:
+        """Content hashes of the images that its network, densities and threshold come from."""
+        return {row.content_hash for row in read_manifest(self.directory.manifest) if row.split != "test"}
+
+
+def pairs(runs: Sequence[DoneRun], known: Collection[Pair]) -> Iterator[tuple[DatasetConfig, str, list[DoneRun]]]:
+    """Each data set of `runs`, opened as models want it, with the runs on other sets that are to be asked about it.
+
+    Models that want their images alike share an opened data set. What is `known` is left out.
+    """
+    targets = {run.data: run.config.dataset for run in reversed(runs)}
+    images = {repr(run.config.dataset.image): run.config.dataset.image for run in runs}
+    for wanted in images.values():
+        sources = [run for run in runs if run.config.dataset.image == wanted]
+        for data, dataset in targets.items():
+            asked = [run for run in sources if run.data != data and (run.fingerprint, data) not in known]
+            if asked:
+                yield replace(dataset, image=wanted), data, asked
+
+
+@torch.inference_mode()
+def transfers(
+    runs: Sequence[DoneRun], known: Collection[Pair], device: torch.device, report: Report
+) -> Iterator[dict[str, Any]]:
+    """One record for each run and each data set of another: metrics of that set's test images at the run's own threshold.
+
+    A model is not asked about images that it was fitted on: data sets with some of them in their test split are left out.
+    Raises `DataError` where the images are no longer those that the other run read, and `RunError` for models that cannot be loaded.
+    """
+    for target, data, sources in pairs(runs, known):
+        dataset = open_dataset(target, report)
+        if dataset.manifest_hash != data:
+            raise DataError(
+                f"{target.name}: the images are no longer those that its run read; run it again and transfer from that run"
+            )
+        loaded = dataset.load(dataset.split("test"), report)
+        asked = set(loaded.identities)
+        for source in (each for each in sources if not asked & each.fitted_images()):
+            scorer, config = load_scorer(source.directory.path, str(device))
+            test = Scored(loaded, scorer.score(loaded.planes.to(device), loaded.identities))
+            metrics = test_metrics(test)
+            pixel = pixel_metrics(dataset, test, config.evaluation.aupro_limit) if config.evaluation.pixel else None
+            yield {
+                "source": source.fingerprint,
+                "source_run": source.directory.path.name,
+                "target_dataset": dataset.name,
+                "target_data": data,
+                **metrics,
+                "pixel": pixel,
+                "origin": origin(),
+            }
+
+
+def read_transfers(path: Path) -> list[dict[str, Any]]:
+    """The records in `path`; none where it is absent."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def write_transfers(path: Path, records: Sequence[dict[str, Any]]) -> None:
+    """Write `records` a line each, whole or not at all."""
+    write_text(path, "".join(json.dumps(each, sort_keys=True, allow_nan=False) + "\n" for each in records))

@@ -1,0 +1,80 @@
+"""Transfers: models trained on one data set, scored on another, beside the models of that set's own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from radar.experiment.transfer import RECORDS_NAME, read_transfers
+from radar.report.cells import Cell, at, by_dataset
+from radar.report.tables import Entry, Table, measured, over_seeds, table
+
+Transfers = Sequence[Mapping[str, Any]]
+_MEASURES = {
+    "auroc": "image AUROC",
+    "false_positive_rate": "false positive rate at the threshold of the training set",
+}
+
+
+def transfers_at(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """All records that lie in folders of `paths`, each once."""
+    found = {}
+    for path in paths:
+        for record in read_transfers(path / RECORDS_NAME) if path.is_dir() else ():
+            found[record["source"], record["target_data"]] = record
+    return list(found.values())
+
+
+def transfer_values(cell: Cell, target: Cell, transfers: Transfers, measure: str) -> tuple[list[float], list[str]]:
+    """`measure` of the cell's models on the data that `target` was measured on, and the runs, for the seeds that have it."""
+    names = {result.fingerprint: result.name for result in cell.results}
+    values, runs = [], []
+    for record in transfers:
+        value = at(record, "image", measure)
+        if record["source"] in names and record["target_data"] == target.one.data and value is not None:
+            values.append(float(value))
+            runs.append(names[record["source"]])
+    return values, runs
+
+
+def transfer_tables(cells: Sequence[Cell], transfers: Transfers) -> list[Table]:
+    """A row per method and training set, a column per set that is scored; none without transfers between `cells`."""
+    by_method: dict[str, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        by_method[cell.method].append(cell)
+    datasets = sorted(by_dataset(cells))
+    return [
+        each
+        for measure, title in _MEASURES.items()
+        if (each := _table(by_method, datasets, transfers, measure, title)) is not None
+    ]
+
+
+def _table(
+    by_method: Mapping[str, Sequence[Cell]], datasets: Sequence[str], transfers: Transfers, measure: str, title: str
+) -> Table | None:
+    rows: list[list[Entry | str]] = []
+    for method, members in by_method.items():
+        targets = {cell.dataset: cell for cell in members}
+        for cell in members:
+            entries = [_entry(cell, targets.get(name), transfers, measure) for name in datasets]
+            if any(
+                entry.value is not None for entry, name in zip(entries, datasets, strict=True) if name != cell.dataset
+            ):
+                rows.append([method, cell.dataset, *entries])
+    if not rows:
+        return None
+    note = "Columns are the sets that are scored; on the diagonal, models score the set they were trained on. Nothing is fitted anew."
+    headings = ("method", "trained on", *datasets)
+    return table(f"transfer_{measure}", f"Models on other data sets: {title}", headings, rows, note)
+
+
+def _entry(cell: Cell, target: Cell | None, transfers: Transfers, measure: str) -> Entry:
+    if target is None:
+        return over_seeds([])
+    if cell is target:
+        return measured(cell, "image", measure)
+    values, runs = transfer_values(cell, target, transfers, measure)
+    return over_seeds(values, runs=runs)
