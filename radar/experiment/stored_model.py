@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, get_args, get_type_hints
 from zipfile import BadZipFile
 
 import numpy as np
@@ -14,6 +15,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from radar.config import Config
+from radar.config_method import MethodConfig
 from radar.diffusion.build import NoisePredictor, build_unet
 from radar.errors import RunError
 from radar.experiment.run_directory import RunDirectory
@@ -119,11 +121,20 @@ def _load_arrays(path: Path, kind: str) -> dict[str, NDArray[Any]]:
         ) from None
 
 
+def stored_config(run: RunDirectory) -> Config:
+    """The config of a run; sections of methods that came after it are null, as that run would have had them. Raises `ConfigError`."""
+    stored = OmegaConf.load(run.config)
+    for each in fields(MethodConfig):
+        if type(None) in get_args(get_type_hints(MethodConfig)[each.name]) and each.name not in stored.method:
+            stored.method[each.name] = None
+    return parse(stored)  # type: ignore[arg-type]
+
+
 def load_scorer(directory: Path, device: str = "cpu") -> tuple[Scorer, Config]:
     """The fitted scorer of a done run, and the config that it was trained with. Raises `RunError`."""
     run = RunDirectory(directory)
     run.read_metrics()
-    config = parse(OmegaConf.load(run.config))  # type: ignore[arg-type]
+    config = stored_config(run)
     if config.method.name not in ("radar", "fused_densities"):
         raise RunError(
             f"{directory}: is a run of method {config.method.name}; only those of radar and fused_densities can be "

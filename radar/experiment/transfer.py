@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 
 from radar.config import Config, DatasetConfig
 from radar.data.dataset import open_dataset
@@ -18,10 +17,9 @@ from radar.errors import DataError
 from radar.experiment.environment import origin
 from radar.experiment.results import Scored, pixel_metrics, test_metrics
 from radar.experiment.run_directory import RunDirectory
-from radar.experiment.stored_model import load_scorer
+from radar.experiment.stored_model import load_scorer, stored_config
 from radar.files import write_text
 from radar.progress import Report
-from radar.validation import parse
 
 RECORDS_NAME = "transfers.jsonl"  # in the folder of the runs, or of their records
 
@@ -44,8 +42,9 @@ class DoneRun:
         run = RunDirectory(path)
         run.read_metrics()
         environment = json.loads(run.environment.read_text())
-        config = parse(OmegaConf.load(run.config))  # type: ignore[arg-type]
-        return DoneRun(run, str(run.read_status()["fingerprint"]), config, str(environment["data_manifest_hash"]))
+        return DoneRun(
+            run, str(run.read_status()["fingerprint"]), stored_config(run), str(environment["data_manifest_hash"])
+        )
 
     def fitted_images(self) -> set[str]:
         """Content hashes of the images that its network, densities and threshold come from."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -54,11 +55,20 @@ def _draw_curve(axes: Axes, ablation: Ablation, path: tuple[str, ...], index: in
         label=f"{ablation.dataset}, {ablation.family}{held}",
     )  # fmt: skip
     if not ablation.numeric:
-        axes.set_xticks(places, [str(value) for value in values], rotation=20)
+        texts = [_lines(str(value)) for value in values]
+        upright = any("\n" in text for text in texts)  # a line per setting, beside each other below the tick
+        axes.set_xticks(places, texts, rotation=90 if upright else 20)
+        if upright:
+            axes.tick_params(axis="x", labelsize=style.FONT_SMALL * 0.75)
     elif style.spans_decades(places):
         axes.set_xscale("log")
         axes.set_xticks(places, [f"{value:g}" for value in places])
         axes.minorticks_off()
+
+
+def _lines(value: str) -> str:
+    """One line for each setting that `value` tells; lists stay whole."""
+    return re.sub(r", (?=[a-z_.]+ = )", "\n", value)
 
 
 def cost_figure(cells: Sequence[Cell]) -> Figure:

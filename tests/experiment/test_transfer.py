@@ -1,0 +1,96 @@
+"""Transfers: a model's figures on another data set, computed by hand; what is left out, refused and taken up again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from sklearn.metrics import roc_auc_score
+
+from radar.cli.main import main
+from radar.config import Config
+from radar.data.dataset import open_dataset
+from radar.errors import DataError
+from radar.experiment.run import Experiment, run_experiment
+from radar.experiment.run_directory import RunDirectory
+from radar.experiment.stored_model import load_scorer, stored_config
+from radar.experiment.transfer import RECORDS_NAME, DoneRun, read_transfers, transfers
+from radar.experiment.workshop import Workshop
+from radar.progress import silent
+from radar.report.companion import RunCompanion
+
+Tiny = Callable[..., Config]
+CPU = torch.device("cpu")
+
+
+def done(config: Config) -> Path:
+    return run_experiment(Experiment(config, silent, Workshop(afresh=None)), companion=RunCompanion(None)).directory
+
+
+@pytest.fixture
+def runs(tiny: Tiny) -> list[Path]:
+    """One model of stochastic tiles, one of printed layers."""
+    return [done(tiny(f"dataset={name}")) for name in ("stochastic_tile", "printed_layers")]
+
+
+def found(runs: list[Path]) -> list[dict]:
+    return list(transfers([DoneRun.at(path) for path in runs], (), CPU, silent))
+
+
+def test_the_figures_are_those_of_the_stored_model_on_the_other_images(runs: list[Path]) -> None:
+    first, second = (DoneRun.at(path) for path in runs)
+    records = {record["source"]: record for record in found(runs)}
+    assert set(records) == {first.fingerprint, second.fingerprint}
+    record = records[first.fingerprint]
+    assert (record["target_dataset"], record["target_data"]) == (second.config.dataset.name, second.data)
+    dataset = open_dataset(second.config.dataset)
+    loaded = dataset.load(dataset.split("test"))
+    scores = load_scorer(runs[0])[0].score(loaded.images, loaded.identities)
+    assert record["image"]["auroc"] == pytest.approx(roc_auc_score(loaded.labels, scores.scores))
+    wrong = np.mean(scores.decisions[loaded.labels == 0])
+    assert record["image"]["false_positive_rate"] == pytest.approx(wrong)
+    assert 0 <= record["pixel"]["auroc"] <= 1
+
+
+def test_no_model_is_asked_about_images_that_it_was_fitted_on(tiny: Tiny) -> None:
+    runs = [done(tiny(f"dataset.split_seed={seed}", "dataset.split=random")) for seed in (0, 1)]
+    kept = [DoneRun.at(path) for path in runs]
+    assert kept[0].data != kept[1].data
+    assert found(runs) == []
+
+
+def test_changed_images_are_refused(runs: list[Path], tiny: Tiny) -> None:
+    first, second = (DoneRun.at(path) for path in runs)
+    second.config.dataset.synthetic.contrast = 3.0  # type: ignore[union-attr]
+    with pytest.raises(DataError, match="no longer those that its run read"):
+        list(transfers([first, second], (), CPU, silent))
+
+
+def test_the_command_adds_what_is_missing_and_nothing_twice(
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["transfer", *map(str, runs), "--out", str(tmp_path)]
+    assert main(command) == 0
+    path = tmp_path / RECORDS_NAME
+    whole = path.read_text()
+    assert len(read_transfers(path)) == 2
+    path.write_text(whole.splitlines(keepends=True)[0])
+    capsys.readouterr()
+    assert main(command) == 0
+    assert sorted(path.read_text().splitlines()) == sorted(whole.splitlines())
+    assert capsys.readouterr().out.count("AUROC") == 1
+    assert main(["transfer", str(runs[0]), str(runs[0]), "--out", str(tmp_path)]) == 2
+    assert "all runs are on one data set" in capsys.readouterr().err
+
+
+def test_a_config_older_than_a_method_is_read_as_without_it(tiny: Tiny) -> None:
+    run = RunDirectory(done(tiny()))
+    known = stored_config(run)
+    older = OmegaConf.load(run.config)
+    del older["method"]["feature_space"]
+    run.config.write_text(OmegaConf.to_yaml(older))
+    assert stored_config(run) == known

@@ -1,0 +1,59 @@
+"""Tables and figure of transfers: which records count, and where they stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from report_builders import SETTINGS, result
+
+from radar.experiment.transfer import RECORDS_NAME, write_transfers
+from radar.report.build import Report
+from radar.report.cells import cells
+from radar.report.figures_transfer import transfer_figure
+from radar.report.stored import Result
+from radar.report.tables_transfer import transfer_tables, transfers_at
+
+
+def some() -> list[Result]:
+    return [result(dataset=name, seed=seed) for name in ("grid", "wood") for seed in (0, 1)]
+
+
+def record(source: Result, target: Result, auroc: float) -> dict:
+    image = {"auroc": auroc, "false_positive_rate": 1 - auroc}
+    return {"source": source.fingerprint, "target_data": target.data, "image": image}
+
+
+def test_rows_are_trained_columns_are_scored_and_the_diagonal_is_their_own() -> None:
+    results = some()
+    grid, wood = results[:2], results[2:]
+    known = [record(grid[0], wood[0], 0.5), record(grid[1], wood[0], 0.7), record(wood[0], grid[0], 0.25)]
+    strangers = [{**known[0], "source": "gone"}, {**known[0], "target_data": "other"}]
+    auroc, false_alarms = transfer_tables(cells(results, None), [*known, *strangers])
+    rows = {row[1].text: row for row in auroc.rows}
+    assert auroc.headings == ("method", "trained on", "grid", "wood")
+    assert rows["grid"][3].text == "0.600 ± 0.141"
+    assert rows["grid"][3].runs == (grid[0].name, grid[1].name)
+    assert rows["wood"][2].text == "0.250"
+    assert rows["grid"][2].value == np.mean([each.metrics["image"]["auroc"] for each in grid])
+    assert {row[1].text: row[2].text for row in false_alarms.rows}["wood"] == "0.750"
+
+
+def test_without_records_there_is_no_table_and_no_figure() -> None:
+    assert transfer_tables(cells(some(), None), []) == []
+    assert "transfer" not in {name for name, _, _ in Report(some(), SETTINGS, []).figures()}
+
+
+def test_the_matrix_prints_what_the_table_says() -> None:
+    results = some()
+    known = [record(results[0], results[2], 0.25)]
+    (content, _) = transfer_tables(cells(results, None), known)
+    figure = transfer_figure(content)
+    assert ".25" in {text.get_text() for text in figure.axes[0].texts}
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["grid", "wood"]
+
+
+def test_records_are_read_once_from_the_folders_of_the_results(tmp_path: Path) -> None:
+    results = some()
+    write_transfers(tmp_path / RECORDS_NAME, [record(results[0], results[2], 0.25)])
+    assert len(transfers_at([tmp_path, tmp_path, tmp_path / "nothing.json"])) == 1
