@@ -29,23 +29,25 @@ METHODS = DOCS / "results" / "methods"
 STUDY = DOCS / "results" / "study"
 COST_OF = "grid"  # 100 px grey; the other sets of that size cost the same
 
+UNIFORM, FINE_TUNED = "uniform", "fine_tuning"  # tags of the variants
+
 Figure = Callable[[Mapping[str, Any]], float]
 """One number of what `metrics.json` holds of a method or a control."""
 BySet = dict[str, list[Result]]
 
 
 def by_method(results: Iterable[Result]) -> dict[str, BySet]:
-    """Results of the four sets, by method and set."""
+    """Results of the four sets, by method and set, without the variants."""
     found: dict[str, BySet] = defaultdict(lambda: defaultdict(list))
     for result in results:
-        if result.dataset in SHORT:
+        if result.dataset in SHORT and result.config["tags"] != [UNIFORM] and result.config["tags"] != [FINE_TUNED]:
             found[method_label(result.config["method"])][result.dataset].append(result)
     return found
 
 
 def quality_table(methods: Mapping[str, BySet]) -> str:
     """Image AUROC and pixel AUROC: a row per method, best mean rank first, and one per control of RADAR's runs."""
-    figures: tuple[Figure, ...] = (lambda metrics: metrics["image"]["auroc"], _pixel_auroc)
+    figures: tuple[Figure, ...] = (_image_auroc, _pixel_auroc)
     rows = [_row(f"`{name}`", by_set, figures) for name, by_set in ranked(methods, figures[0])]
     rows += [_row(f"· {name}", methods["radar"], figures, name) for name in _controls(methods["radar"])]
     return _table(("image AUROC", "pixel AUROC"), rows)
@@ -57,7 +59,7 @@ def decision_table(methods: Mapping[str, BySet]) -> str:
         lambda metrics: metrics["image"]["f1"],
         lambda metrics: metrics["image"]["false_positive_rate"],
     )
-    order = ranked(methods, lambda metrics: metrics["image"]["auroc"])
+    order = ranked(methods, _image_auroc)
     rows = [_row(f"`{name}`", by_set, figures) for name, by_set in order]
     rows += [_row(f"· {name}", methods["radar"], figures, name) for name in _controls(methods["radar"])]
     trivial: tuple[Figure, ...] = (lambda metrics: metrics["image"]["f1_all_anomalous"], lambda _: 1.0)
@@ -88,6 +90,47 @@ def cost_table(methods: Mapping[str, BySet]) -> str:
     return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(row for _, row in sorted(rows))])
 
 
+def timestep_table(results: Sequence[Result]) -> str:
+    """The same seeds with timesteps drawn log-uniformly → uniformly in training."""
+    uniform = [each for each in results if each.config["tags"] == [UNIFORM]]
+    return _change_table([each for each in results if each.config["tags"] == ["fast"]], uniform)
+
+
+def fine_tuning_table(results: Sequence[Result]) -> str:
+    """DDAD without → with fine-tuned features."""
+    by_steps: dict[bool, list[Result]] = defaultdict(list)
+    for result in results:
+        if result.config["tags"] == [FINE_TUNED]:
+            adaptation = result.config["method"]["reconstruction"]["adaptation"]
+            by_steps[adaptation["max_steps"] > 0].append(result)
+    return _change_table(by_steps[False], by_steps[True])
+
+
+def _change_table(before: Iterable[Result], after: Iterable[Result]) -> str:
+    """A row per method: image AUROC and pixel AUROC of each set, `before` → `after`; means over the seeds that both have."""
+    known = {_identity(each): each for each in before}
+    pairs: dict[str, BySet] = defaultdict(lambda: defaultdict(list))
+    others: dict[str, BySet] = defaultdict(lambda: defaultdict(list))
+    for each in after:
+        if _identity(each) in known:
+            label = method_label(each.config["method"])
+            pairs[label][each.dataset].append(known[_identity(each)])
+            others[label][each.dataset].append(each)
+    rows = []
+    for label in sorted(pairs):
+        cells = [f"`{label}`"]
+        for figure in (_image_auroc, _pixel_auroc):
+            for dataset in SHORT:
+                first, second = pairs[label].get(dataset, []), others[label].get(dataset, [])
+                cells.append(f"{_mean(first, figure):.3f} → {_mean(second, figure):.3f}" if first else "–")
+        rows.append(f"| {' | '.join(cells)} |")
+    return _table(("image AUROC", "pixel AUROC"), rows)
+
+
+def _identity(result: Result) -> tuple[str, str, int]:
+    return method_label(result.config["method"]), result.dataset, result.seed
+
+
 def ranked(methods: Mapping[str, BySet], figure: Figure) -> list[tuple[str, BySet]]:
     """Methods by their mean rank over the sets on which all of them ran."""
     shared = [name for name in SHORT if all(by_set.get(name) for by_set in methods.values())]
@@ -101,6 +144,10 @@ def ranked(methods: Mapping[str, BySet], figure: Figure) -> list[tuple[str, BySe
 
 def _mean(runs: Sequence[Result], figure: Figure) -> float:
     return statistics.fmean(figure(run.metrics) for run in runs)
+
+
+def _image_auroc(metrics: Mapping[str, Any]) -> float:
+    return float(metrics["image"]["auroc"])
 
 
 def _pixel_auroc(metrics: Mapping[str, Any]) -> float:
@@ -139,8 +186,15 @@ def _table(figures: Sequence[str], rows: Iterable[str]) -> str:
 def sections() -> dict[str, str]:
     """The tables from what is stored, by the name of their place in the page."""
     recommended = [each for each in read_results([STUDY]) if each.config["method"]["name"] == RECOMMENDED]
-    methods = by_method([*read_results([METHODS]), *recommended])
-    return {"quality": quality_table(methods), "decisions": decision_table(methods), "cost": cost_table(methods)}
+    results = read_results([METHODS])
+    methods = by_method([*results, *recommended])
+    return {
+        "quality": quality_table(methods),
+        "decisions": decision_table(methods),
+        "cost": cost_table(methods),
+        "timesteps": timestep_table(results),
+        "fine-tuning": fine_tuning_table(results),
+    }
 
 
 def main() -> int:

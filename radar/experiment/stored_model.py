@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
-from torch import nn
+from torch import Tensor, nn
 
 from radar.config import Config
 from radar.config_method import MethodConfig
+from radar.data.dataset import LoadedImages
 from radar.diffusion.build import NoisePredictor, build_unet
 from radar.errors import RunError
 from radar.experiment.run_directory import RunDirectory
@@ -128,6 +129,11 @@ def stored_config(run: RunDirectory) -> Config:
         if type(None) in get_args(get_type_hints(MethodConfig)[each.name]) and each.name not in stored.method:
             stored.method[each.name] = None
     return parse(stored)  # type: ignore[arg-type]
+
+
+def scorer_input(loaded: LoadedImages, config: Config) -> Tensor:
+    """What the scorer of a run with `config` takes of `loaded` images: `fused_densities` reads colour beside them."""
+    return loaded.planes if config.method.name == "fused_densities" else loaded.images
 
 
 def load_scorer(directory: Path, device: str = "cpu") -> tuple[Scorer, Config]:

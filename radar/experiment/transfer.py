@@ -17,7 +17,7 @@ from radar.errors import DataError
 from radar.experiment.environment import origin
 from radar.experiment.results import Scored, pixel_metrics, test_metrics
 from radar.experiment.run_directory import RunDirectory
-from radar.experiment.stored_model import load_scorer, stored_config
+from radar.experiment.stored_model import load_scorer, scorer_input, stored_config
 from radar.files import write_text
 from radar.progress import Report
 
@@ -85,7 +85,7 @@ def transfers(
         asked = set(loaded.identities)
         for source in (each for each in sources if not asked & each.fitted_images()):
             scorer, config = load_scorer(source.directory.path, str(device))
-            test = Scored(loaded, scorer.score(loaded.planes.to(device), loaded.identities))
+            test = Scored(loaded, scorer.score(scorer_input(loaded, config).to(device), loaded.identities))
             metrics = test_metrics(test)
             pixel = pixel_metrics(dataset, test, config.evaluation.aupro_limit) if config.evaluation.pixel else None
             yield {
