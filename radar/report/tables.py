@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from radar.report.cells import FEWER, MARKS, Cell, at, mean, spread
 
 NOTHING = "–"
+_ROWS_PER_PAGE = 45  # of a LaTeX table
 
 
 @dataclass(frozen=True)
@@ -123,16 +124,31 @@ def latex_escaped(text: str) -> str:
 
 
 def latex(content: Table) -> str:
-    """A booktabs tabular in a table environment; needs \\usepackage{booktabs} and, for wide ones, graphicx."""
+    """A booktabs tabular in a table environment; needs \\usepackage{booktabs} and, for wide ones, graphicx.
+
+    A table that is longer than a page goes on in further ones, with the notes below the last.
+    """
+    parts = [content.rows[start : start + _ROWS_PER_PAGE] for start in range(0, len(content.rows), _ROWS_PER_PAGE)]
+    pages = []
+    for index, rows in enumerate(parts or [()]):
+        caption = latex_escaped(content.title) + (" (continued)" if index else "")
+        label = "" if index else rf"\label{{tab:{content.name}}}"
+        pages.append(
+            _latex_page(content, rows, caption + label, content.notes if index == max(len(parts) - 1, 0) else ())
+        )
+    return "\n".join(pages)
+
+
+def _latex_page(content: Table, rows: Sequence[Sequence[Entry]], caption: str, notes: Sequence[str]) -> str:
     columns = "".join("r" if column in content.numeric else "l" for column in range(len(content.headings)))
-    lines = [" & ".join(latex_escaped(entry.text) for entry in row) + r" \\" for row in content.rows]
-    notes = r"\\ ".join(rf"\footnotesize {latex_escaped(note)}" for note in content.notes)
+    lines = [" & ".join(latex_escaped(entry.text) for entry in row) + r" \\" for row in rows]
+    shown = r"\\ ".join(rf"\footnotesize {latex_escaped(note)}" for note in notes)
     return "\n".join(
         [
-            r"\begin{table}", r"\centering", rf"\caption{{{latex_escaped(content.title)}}}", rf"\label{{tab:{content.name}}}",
+            r"\begin{table}", r"\centering", rf"\caption{{{caption}}}",
             r"\resizebox{\linewidth}{!}{%", rf"\begin{{tabular}}{{{columns}}}", r"\toprule",
             " & ".join(latex_escaped(heading) for heading in content.headings) + r" \\", r"\midrule", *lines, r"\bottomrule",
-            r"\end{tabular}}", *([rf"\par\smallskip\parbox{{\linewidth}}{{{notes}}}"] if notes else []), r"\end{table}", "",
+            r"\end{tabular}}", *([rf"\par\smallskip\parbox{{\linewidth}}{{{shown}}}"] if notes else []), r"\end{table}", "",
         ]
     )  # fmt: skip
 
