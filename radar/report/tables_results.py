@@ -204,7 +204,7 @@ def cost_table(cells: Sequence[Cell]) -> Table:
         )
     headings = ("data set", "method", "runs that trained", "parameters", "training, s", "own fitting, s", "passes per image",
                 "map, ms per image",
-                "peak memory, MiB", "metrics, s", "validation, s", "controls, s", "device")  # fmt: skip
+                "peak memory of the process, MiB", "metrics, s", "validation, s", "controls, s", "device")  # fmt: skip
     notes = (
         "Training is that of the shared diffusion network; own fitting is what a method learns beside it. Peak memory is that "
         "of the whole process.",

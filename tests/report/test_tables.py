@@ -179,9 +179,9 @@ def test_the_papers_figure_stands_beside_its_recipe_alone() -> None:
 
 def test_a_latex_table_longer_than_a_page_goes_on_in_the_next() -> None:
     rows = [[f"row {number}", Entry(f"{number}", number)] for number in range(100)]
-    text = latex(table("long", "Many", ("a", "b"), rows, "note"))
+    text = latex(table("long", "Many", ("a", "b"), rows, "remark"))
     assert text.count(r"\begin{table}") == text.count(r"\toprule") == 3
-    assert text.count(r"\label{tab:long}") == text.count("note") == 1
+    assert text.count(r"\label{tab:long}") == text.count("remark") == 1
     assert text.count("Many (continued)") == 2
     assert [f"row {number} &" in text for number in range(100)] == [True] * 100
-    assert text.rindex("note") > text.index("row 99")
+    assert text.rindex("remark") > text.index("row 99")
