@@ -30,7 +30,7 @@ _MEASURES = {
     "KS of the noise's pixels": ("noise", "pixels", "ks"),
     "Δ L2 norm of the noise": ("noise", "l2_norm", "difference"),
     "training, s": ("seconds", "training"),
-    "peak memory, MiB": ("peak_memory_mib",),
+    "peak memory of the process, MiB": ("peak_memory_mib",),
 }
 
 

@@ -102,7 +102,8 @@ def _table(key: str, members: Sequence[Ablation]) -> Table:
         ),
     ]
     headings = ("data set", "method", "held fixed", key, "seeds", "AUROC", "F1", "precision", "recall", "false positive rate",
-                "pixel AUROC", "Δ L2 norm", "structure left", "parameters", "training, s", "peak memory of the process, MiB")  # fmt: skip
+                "pixel AUROC", "Δ L2 norm", "structure left", "parameters", "training, s",
+                "peak memory of the process, MiB")  # fmt: skip
     return table(f"ablation_{key.replace('.', '_')}", f"Ablation: {key}", headings, rows, *notes)
 
 
