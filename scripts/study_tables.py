@@ -1,4 +1,5 @@
-"""Write the tables of docs/results/tables and the short one of README.md from the records in docs/results/study.
+"""Write the tables of docs/results/tables and the short one of README.md from the records in docs/results/study,
+and the ablation tables from those in docs/results/ablations.
 
     python -m scripts.study_tables
 
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from radar.cli.report import report_settings
 from radar.files import write_text
-from radar.report.build import Report, table_files, write_tables
+from radar.report.build import Report, table_files
 from radar.report.stored import read_results
 from radar.report.tables import markdown
 from radar.report.tables_results import short_table
@@ -22,6 +23,7 @@ from scripts.page_sections import page_with
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STUDY = REPOSITORY / "docs" / "results" / "study"
+ABLATIONS = REPOSITORY / "docs" / "results" / "ablations"
 TABLES = REPOSITORY / "docs" / "results" / "tables"
 PAGE = REPOSITORY / "README.md"
 WRITER = "make tables"
@@ -37,16 +39,29 @@ def page_with_table(page: str, report: Report) -> str:
     return page_with(page, WRITER, {"study": markdown(short_table(report.cells)).strip()})
 
 
+def ablations() -> Report:
+    """The report of the committed ablations: one setting after the other, changed while the rest stays."""
+    return Report(read_results([ABLATIONS]), report_settings([]), [])
+
+
+def generated(report: Report) -> dict[str, str]:
+    """All table files by name: those of the study, and the ablation tables of the ablations' own records."""
+    files = table_files(ablations())
+    return table_files(report) | {name: text for name, text in files.items() if name.startswith("ablation_")}
+
+
 def main() -> int:
     """Write everything; returns the exit code."""
     report = study()
-    wanted = set(table_files(report))
+    files = generated(report)
+    TABLES.mkdir(exist_ok=True)
     for stale in TABLES.glob("*"):
-        if stale.name not in wanted:
+        if stale.name not in files:
             stale.unlink()
-    write_tables(report, TABLES)
+    for name, text in files.items():
+        write_text(TABLES / name, text)
     write_text(PAGE, page_with_table(PAGE.read_text(), report))
-    print(f"{len(report.results)} records, {len(wanted)} table files in {TABLES}")
+    print(f"{len(report.results)} records, {len(files)} table files in {TABLES}")
     return 0
 
 

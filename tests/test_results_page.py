@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from radar.report.build import table_files
 from scripts import performance_page, study_tables
 from scripts.record_runs import PAGE, page_with_table, read_records
 
@@ -29,7 +28,7 @@ def test_the_committed_tables_equal_what_the_committed_records_generate() -> Non
         assert not study_tables.TABLES.exists()
         pytest.skip("no record of the study is committed yet")
     report = study_tables.study()
-    wanted = table_files(report)
+    wanted = study_tables.generated(report)
     assert {path.name for path in study_tables.TABLES.iterdir()} == wanted.keys()
     for name, text in wanted.items():
         assert (study_tables.TABLES / name).read_text() == text, name
