@@ -40,7 +40,7 @@ def by_method(results: Iterable[Result]) -> dict[str, BySet]:
     """Results of the four sets, by method and set, without the variants."""
     found: dict[str, BySet] = defaultdict(lambda: defaultdict(list))
     for result in results:
-        if result.dataset in SHORT and result.config["tags"] != [UNIFORM] and result.config["tags"] != [FINE_TUNED]:
+        if result.dataset in SHORT and result.config["tags"] not in ([UNIFORM], [FINE_TUNED]):
             found[method_label(result.config["method"])][result.dataset].append(result)
     return found
 
@@ -71,7 +71,9 @@ def cost_table(methods: Mapping[str, BySet]) -> str:
     """A row per method: means over the seeds on one set of 100 px, cheapest image first."""
     rows = []
     for name, by_set in methods.items():
-        metrics = [run.metrics for run in by_set[COST_OF]]
+        metrics = [run.metrics for run in by_set.get(COST_OF, [])]
+        if not metrics:
+            continue
         cost = {key: statistics.fmean(each["cost"][key] for each in metrics) for key in metrics[0]["cost"]}
         training = [each["seconds"].get("training", 0.0) for each in metrics]
         parameters = metrics[0]["parameters"]
@@ -132,14 +134,14 @@ def _identity(result: Result) -> tuple[str, str, int]:
 
 
 def ranked(methods: Mapping[str, BySet], figure: Figure) -> list[tuple[str, BySet]]:
-    """Methods by their mean rank over the sets on which all of them ran."""
+    """Methods by their mean rank over the sets on which all of them ran; by name where there is none."""
     shared = [name for name in SHORT if all(by_set.get(name) for by_set in methods.values())]
     ranks: dict[str, list[int]] = defaultdict(list)
     for dataset in shared:
         means = {name: _mean(by_set[dataset], figure) for name, by_set in methods.items()}
         for name, mean in means.items():
             ranks[name].append(sum(other > mean for other in means.values()))
-    return sorted(methods.items(), key=lambda item: (statistics.fmean(ranks[item[0]]), item[0]))
+    return sorted(methods.items(), key=lambda item: (statistics.fmean(ranks[item[0]] or [0]), item[0]))
 
 
 def _mean(runs: Sequence[Result], figure: Figure) -> float:

@@ -11,7 +11,7 @@ from radar.config import Config
 
 # of an experiment and of each of its stages; raised when the same config and data would give another result
 VERSIONS = {
-    "experiment": 1, "network": 2, "density": 1, "noise_maps": 2, "features": 1, "pixel_metrics": 1, "noise_statistics": 1,
+    "experiment": 1, "network": 2, "density": 1, "noise_maps": 3, "features": 1, "pixel_metrics": 1, "noise_statistics": 1,
     "data_measures": 1, "fusion": 2,
 }  # fmt: skip
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import f, norm
+from scipy.stats import chi2, f
 from sklearn.decomposition import PCA
 
 from radar.scoring.forest import Floats
-
-_ZERO_POWER = 1e-3  # of Q/θ₁; nearer to zero, rounding in 1/h counts
 
 
 def t2_limit(count: int, kept: int, confidence: float) -> float:
@@ -20,20 +18,16 @@ def t2_limit(count: int, kept: int, confidence: float) -> float:
 
 
 def q_limit(residual_variances: Floats, confidence: float) -> float:
-    """Limit of Q from the variances of the components that were left out (Jackson & Mudholkar 1979, eq. 3.4).
+    """Limit of Q from the variances of the components that were left out.
 
-    (Q/θ₁)^h is about Gaussian. It falls with Q where h < 0, so that its lower quantile is the limit; at h = 0 the logarithm takes
-    its place.
+    Q is a sum of squared Gaussians; it is taken for a shifted χ² of its mean, variance and skewness (Buckley & Eagleson 1988). The
+    usual power transform (Jackson & Mudholkar 1979) has no real limit where one variance stands far above many small ones.
     """
     first, second, third = (float((residual_variances**power).sum()) for power in (1, 2, 3))
     if first == 0:
         return 0.0
-    h = 1 - 2 * first * third / (3 * second**2)
-    deviation = norm.ppf(confidence) * np.sqrt(2 * second) / first
-    if abs(h) < _ZERO_POWER:
-        return float(first * np.exp(deviation - second / first**2))
-    # |h| times the sign of h
-    return float(first * (h * deviation + 1 + second * h * (h - 1) / first**2) ** (1 / h))
+    freedom = second**3 / third**2
+    return float(first + np.sqrt(second / freedom) * (chi2.ppf(confidence, freedom) - freedom))
 
 
 @dataclass(frozen=True)

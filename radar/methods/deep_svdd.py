@@ -15,7 +15,7 @@ from radar.data.patches import PatchSampler
 from radar.diffusion.module import DiffusionModule
 from radar.diffusion.unet import parameter_count
 from radar.methods.interface import Inputs, Normals, Recall
-from radar.methods.peer import Fit, MapOne, PeerMethod, fitted_on, section, section_but, shortened
+from radar.methods.peer import Fit, MapOne, PeerMethod, fitted_on, section, section_but, shortened, trainer_section
 from radar.methods.windows import blended
 from radar.progress import Report
 from radar.scoring.tiling import Tiling
@@ -98,13 +98,13 @@ class DeepSvddMethod(PeerMethod):
         return Encoder(image_channels, self.settings.channels, self.settings.outputs, self.config.patch.size)
 
     def inputs(self, normal: Normals) -> Inputs:
-        config, trainer = self.config, section(self.config.trainer)
+        config = self.config
         return {
             **fitted_on(normal),
             "hypersphere": section_but(self.settings, "max_steps"),
             "patch": section(config.patch),
             "training": section(self._training),
-            "trainer": {key: trainer[key] for key in ("devices", "strategy", "precision", "compile", "deterministic")},
+            "trainer": trainer_section(config.trainer),
         }
 
     def fit_one(self, normal: Normals, report: Report) -> MapOne:

@@ -15,7 +15,7 @@ from radar.diffusion.unet import parameter_count
 from radar.methods.efficientnet import EfficientNetFeatures, locally_aware
 from radar.methods.interface import ImageSet, Inputs, Normals, Recall
 from radar.methods.inversion import InversionMethod
-from radar.methods.peer import Fit, MapOne, PeerMethod, fitted_on, section, section_but, shortened
+from radar.methods.peer import Fit, MapOne, PeerMethod, fitted_on, section, section_but, shortened, trainer_section
 from radar.methods.residual_field import ResidualFieldMethod
 from radar.progress import Report
 from radar.seeds import generator
@@ -69,7 +69,14 @@ class FeatureSpaceMethod(PeerMethod):
         self.fit_network = fit
         self.device = device
         self.inner = kind(on_the_grid(config), recall, self._trained, {})
+        if isinstance(self.inner, ResidualFieldMethod):
+            self.inner.margin = self.margin
         self._inside: Normals | None = None  # the normals as grids, while the inner method is fitted
+
+    @property
+    def margin(self) -> int:
+        """Positions by which grids are mirrored beyond their border."""
+        return self.settings.crop // 2
 
     @property
     def network_passes(self) -> int:
@@ -84,12 +91,13 @@ class FeatureSpaceMethod(PeerMethod):
             **fitted_on(normal),
             **self._learnt(),
             "training": section(self._training),
+            "trainer": trainer_section(self.config.trainer),
             "on_grid": self.inner.inputs(normal),
         }
 
     def fit_one(self, normal: Normals, report: Report) -> MapOne:
         pretrained = self._pretrained().to(self.device)
-        grid = FeatureGrid(pretrained, self._channels(pretrained), self.settings.crop // 2)
+        grid = FeatureGrid(pretrained, self._channels(pretrained), self.margin)
         report(0, 1, f"Fitting ({self.name})")
         train = grid.standardised_on(normal.train.images)
         validation = torch.cat([grid(image) for image in torch.split(normal.validation.images, 1)])

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from radar.config import BlurConfig, Config, PatchConfig, ScoringConfig, TrainingConfig
+from radar.config import BlurConfig, Config, PatchConfig, ScoringConfig, TrainerConfig, TrainingConfig
 from radar.config_method import ReductionConfig
 from radar.data.sample import Split
 from radar.diffusion.module import DiffusionModule
@@ -151,3 +151,8 @@ def section(values: object) -> Inputs:
 def section_but(values: object, *left_out: str) -> Inputs:
     """A section of the config as plain values, without the keys that are of no effect there."""
     return {key: value for key, value in section(values).items() if key not in left_out}
+
+
+def trainer_section(trainer: TrainerConfig) -> Inputs:
+    """The trainer's keys that a trained network depends on."""
+    return {key: getattr(trainer, key) for key in ("devices", "strategy", "precision", "compile", "deterministic")}

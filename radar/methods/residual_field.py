@@ -20,6 +20,8 @@ _DRAW = 0
 class ResidualFieldMethod(DenoiserMethod):
     """Mahalanobis distance of every position's residuals ε̂ − ε at one timestep under one Gaussian of normal positions."""
 
+    margin = 0  # positions this near the border lie outside the image; no vector of theirs is learnt
+
     @property
     def network_passes(self) -> int:
         return 1
@@ -75,10 +77,16 @@ class ResidualFieldMethod(DenoiserMethod):
                     continue
                 report(index, total, f"Fitting ({self.name})")
                 field = self.residual(denoiser, images.images[index : index + 1], identity)
-                vectors = neighbourhoods(field, settings.neighbourhood)
+                vectors = self._inside(neighbourhoods(field, settings.neighbourhood), *field.shape[-2:])
                 stream = generator("cpu", self.config.seed, "method", identity)
                 parts.append(vectors[torch.randperm(len(vectors), generator=stream)[:count]])
         return torch.cat(parts).numpy()
+
+    def _inside(self, vectors: Tensor, height: int, width: int) -> Tensor:
+        """Vectors `(height·width, F)` without those of the margin."""
+        margin = self.margin
+        grid = vectors.reshape(height, width, -1)[margin : height - margin, margin : width - margin]
+        return grid.flatten(0, 1)
 
 
 def neighbourhoods(field: Tensor, side: int) -> Tensor:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from denoiser_builders import Oracle, with_spots
 from method_builders import SMALL, image_set, normals
+from sklearn.covariance import LedoitWolf
 from torch import nn
 
 from radar.diffusion.unet import parameter_count
@@ -128,3 +129,22 @@ def test_the_grid_is_seen_in_one_pass_by_a_network_without_folds(composed):
     config = on_the_grid(composed(*SMALL, "method=invad_pretrained", "scoring.field=stitched"))
     assert (config.unet.kind, config.unet.fold, config.unet.channels) == ("compact", 1, [64, 64])
     assert (config.scoring.field, config.patch.size) == ("whole", 8)
+
+
+@pytest.mark.usefixtures("without_extra")
+def test_the_density_of_residuals_learns_nothing_of_the_margin(composed, monkeypatch):
+    learnt = []
+    fitted = LedoitWolf.fit
+    monkeypatch.setattr(LedoitWolf, "fit", lambda model, vectors: learnt.append(vectors) or fitted(model, vectors))
+    method = method_of(composed, "osd_irf_pretrained", "method.residual_field.fitting_positions=100000")
+    method.fit(normals(), silent)
+    assert len(learnt[0]) == 40 * 12 * 12
+
+
+@pytest.mark.usefixtures("without_extra")
+def test_the_map_depends_on_how_its_network_is_trained(composed):
+    keys = [
+        method_of(composed, "invad_pretrained", f"trainer.precision={precision}").map_inputs(normals())
+        for precision in ("32-true", "bf16-mixed")
+    ]
+    assert keys[0] != keys[1]
