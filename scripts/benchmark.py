@@ -28,19 +28,19 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from radar.cli.composing import jobs, parse_arguments
-from radar.config import Config
-from radar.diffusion.build import build_unet
-from radar.diffusion.unet import forward_flops, parameter_count
+from radar.compose.plan import jobs, parse_arguments
+from radar.config.schema import Config
 from radar.experiment.environment import environment
-from radar.experiment.training import fit_network
 from radar.files import write_json
 from radar.methods.radar import noise_mapper
+from radar.networks.build import build_unet
+from radar.networks.unet import forward_flops, parameter_count
 from radar.progress import silent
 from radar.scoring.detector import fit_detector
 from radar.scoring.edge_map import anomaly_map, edge_map
 from radar.scoring.features import features
 from radar.scoring.scorer import Scorer, features_of
+from radar.training.fit import fit_network
 from scripts.command_line import guarded, positive
 from scripts.contenders import (
     PATCH,

@@ -14,9 +14,9 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from radar.config import Config
-from radar.diffusion.build import build_schedule, build_unet
+from radar.config.schema import Config
 from radar.diffusion.schedule import NoiseSchedule
+from radar.networks.build import build_schedule, build_unet
 
 PATCH = 28
 _GROUPS, _HEADS = 4, 4  # of the peers' norms and attention; their widths are multiples

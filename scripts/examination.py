@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sklearn.metrics import roc_auc_score
 
-from radar.config import Config
+from radar.config.schema import Config
 from radar.data.dataset import Dataset, open_dataset
 from radar.data.sample import Split
 from radar.methods.interface import ImageSet

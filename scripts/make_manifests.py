@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from radar.config import DatasetConfig
-from radar.data.committed import MANIFESTS, Committed, committed_index
+from radar.config.schema import DatasetConfig
 from radar.data.manifest import write_manifest
 from radar.data.sample import Sample
 from radar.data.sources import Vectors, content_hashes, open_source
+from radar.data.split_manifests import MANIFESTS, Committed, committed_index
 from radar.data.splits import split_entries
 
 

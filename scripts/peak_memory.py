@@ -13,14 +13,14 @@ from pathlib import Path
 
 import torch
 
-from radar.cli.composing import jobs, parse_arguments
-from radar.config import Config
-from radar.diffusion.build import build_unet
+from radar.compose.plan import jobs, parse_arguments
+from radar.config.schema import Config
 from radar.experiment.environment import peak_memory_mib
-from radar.experiment.training import train_network
 from radar.methods.radar import noise_mapper
+from radar.networks.build import build_unet
 from radar.progress import silent
 from radar.scoring.scorer import measure
+from radar.training.fit import train_network
 from scripts.command_line import guarded, positive
 
 

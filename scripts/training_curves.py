@@ -24,13 +24,13 @@ import pytorch_lightning as lightning
 import torch
 from torch import nn
 
-from radar.cli.composing import jobs, parse_arguments
-from radar.config import Config
-from radar.diffusion.module import DiffusionModule
+from radar.compose.plan import jobs, parse_arguments
+from radar.config.schema import Config
 from radar.experiment.environment import environment
-from radar.experiment.training import fit_network
 from radar.methods.radar import noise_mapper
 from radar.progress import silent
+from radar.training.fit import fit_network
+from radar.training.module import DiffusionModule
 from scripts.command_line import guarded, positive
 from scripts.contenders import AtSteps, Network, build_contender, train_plainly
 from scripts.examination import Examination, examination

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from radar.cli.composing import jobs, parse_arguments
-from radar.config import Config
+from radar.compose.plan import jobs, parse_arguments
+from radar.config.schema import Config
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 THREADS = 1  # two do not pay for the small tensors of tests

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from radar.config import DiffusionConfig, TrainingConfig, UNetConfig
-from radar.diffusion.build import NoisePredictor, build_unet
+from radar.config.schema import DiffusionConfig, TrainingConfig, UNetConfig
+from radar.networks.build import NoisePredictor, build_unet
 
 
 def unet_config(**changes) -> UNetConfig:

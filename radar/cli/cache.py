@@ -12,9 +12,9 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from radar.cli.composing import jobs, parse_arguments
 from radar.cli.status import output_root
-from radar.config import Config
+from radar.compose.plan import jobs, parse_arguments
+from radar.config.schema import Config
 from radar.errors import ConfigError
 from radar.experiment.artefacts import Artefact, ArtefactStore, Key
 from radar.experiment.fingerprint import VERSIONS

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from radar.cli.composing import Job, jobs, parse_arguments
-from radar.cli.config_tree import config_folder
+from radar.compose.config_tree import config_folder
+from radar.compose.plan import Job, jobs, parse_arguments
 from radar.data.dataset import Dataset, open_dataset
 from radar.data.download import SOURCES, fetch_public
 from radar.data.listing import check_images, count_rows, leak_rows, size_rows, write_mvtec

@@ -8,10 +8,10 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
-from radar.cli.composing import Plan
 from radar.cli.estimate import TIMED_STEPS, Estimate, Estimator
-from radar.config import Config
-from radar.experiment.training import resolve_device
+from radar.compose.plan import Plan
+from radar.config.schema import Config
+from radar.training.fit import resolve_device
 
 _WIDEST_WORD = 30  # characters of an override that a table keeps on one line
 _NOTHING = "–"

@@ -10,21 +10,21 @@ from functools import cached_property, partial
 import torch
 from torch import nn
 
-from radar.config import Config, PatchConfig, TrainingConfig
-from radar.data.patches import PatchSampler
-from radar.diffusion.build import NoisePredictor, build_schedule, build_unet
-from radar.diffusion.module import DiffusionModule
-from radar.diffusion.unet import forward_flops, parameter_count
+from radar.compose.method_rules import EMBEDDINGS, RECONSTRUCTIONS, WINDOW_METHODS, shares_network
+from radar.config.schema import Config, PatchConfig, TrainingConfig
 from radar.experiment.stages import simplex_of, training_noise
 from radar.experiment.stored_model import image_channels
-from radar.experiment.training import resolve_device
-from radar.method_rules import EMBEDDINGS, RECONSTRUCTIONS, WINDOW_METHODS, shares_network
 from radar.methods.build import build_method
 from radar.methods.interface import Forgetful, ImageSet, Inputs, MapMethod, Normals
 from radar.methods.peer import ModuleFactory
 from radar.methods.radar import noise_mapper, residual_field
+from radar.networks.build import NoisePredictor, build_schedule, build_unet
+from radar.networks.unet import forward_flops, parameter_count
 from radar.progress import Report, silent
 from radar.seeds import generator
+from radar.training.crops import PatchSampler
+from radar.training.fit import resolve_device
+from radar.training.module import DiffusionModule
 
 TIMED_STEPS = 3
 _FALLBACK_SIDE = 100  # px, where files bring their own size: the paper's

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 import radar
-from radar.cli.complaints import one_line
-from radar.cli.composing import (
+from radar.compose.config_tree import config_folder
+from radar.compose.messages import one_line
+from radar.compose.plan import (
     CONFIG_NAME,
     VERSION_BASE,
     Plan,
@@ -22,7 +23,6 @@ from radar.cli.composing import (
     plan,
     register_schema,
 )
-from radar.cli.config_tree import config_folder
 from radar.errors import ConfigError, Interrupted, RadarError
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _launch(
     if sweep is not None:
         more.append(f"hydra.sweep.dir='{sweep.path / 'hydra'}'")
     if sweep is not None and planned.is_search:
-        from radar.cli.searching import study_overrides  # noqa: PLC0415
+        from radar.compose.search import study_overrides  # noqa: PLC0415
 
         study = study_overrides(planned.settings, sweep.path)
         if study is None:

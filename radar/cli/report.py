@@ -8,15 +8,15 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from radar.cli.config_tree import config_folder
-from radar.config import ReportConfig
+from radar.compose.config_tree import config_folder
+from radar.compose.parsing import parse_as
+from radar.config.schema import ReportConfig
 from radar.errors import ConfigError, RunError
 from radar.files import write_text
 from radar.report.build import Report, write_figures, write_tables
 from radar.report.html import page
 from radar.report.stored import read_results
 from radar.report.tables_transfer import transfers_at
-from radar.validation import parse_as
 
 PAGE = "report.html"
 

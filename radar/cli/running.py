@@ -13,9 +13,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
-from radar.cli.composing import Plan
 from radar.cli.printing import print_best, print_outcome, sweep_table
-from radar.config import Config
+from radar.compose.parsing import parse
+from radar.compose.plan import Plan
+from radar.config.schema import Config
 from radar.errors import RadarError
 from radar.experiment.devices import claim_device
 from radar.experiment.run import Experiment, run_experiment
@@ -24,7 +25,6 @@ from radar.experiment.sweep import JobState, Sweep
 from radar.experiment.workshop import Workshop
 from radar.progress import ProgressBar, ProgressLines, Report, silent
 from radar.report.companion import RunCompanion
-from radar.validation import parse
 
 
 class Runner:

@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from radar.cli.composing import jobs, parse_arguments
+from radar.compose.plan import jobs, parse_arguments
 from radar.errors import RunError
 from radar.experiment.sweep import JobState, Sweep, seconds_left, sweeps
 

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from radar.config import DatasetConfig, ImageConfig
-from radar.data.committed import committed_split
+from radar.config.schema import DatasetConfig, ImageConfig
 from radar.data.decoding import BoolArray, FloatArray, Frame, frame_of, to_model, visible_mask
 from radar.data.leaks import LeakReport, find_leaks
 from radar.data.manifest import check_files, check_hashes, manifest_hash, read_manifest
 from radar.data.sample import Sample, Split
 from radar.data.sources import FolderSource, Source, Vectors, content_hashes, in_threads, open_source
+from radar.data.split_manifests import committed_split
 from radar.data.splits import limit_train, split_entries
 from radar.errors import ConfigError, DataError
 from radar.progress import Report

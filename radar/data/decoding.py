@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from radar.config import ImageConfig
+from radar.config.schema import ImageConfig
 from radar.errors import DataError
 
 FloatArray = NDArray[np.float32]

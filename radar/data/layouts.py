@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from radar.config import DatasetConfig, FolderConfig
+from radar.config.schema import DatasetConfig, FolderConfig
 from radar.data.decoding import EXTENSIONS
 from radar.data.manifest import ANOMALOUS_DEFECT
 from radar.data.sample import NORMAL_DEFECT, Split

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from radar.config import DatasetConfig
+from radar.config.schema import DatasetConfig
 from radar.data.decoding import BoolArray, FloatArray, Pixels, image_shape, read_mask, read_pixels, thumbnail
 from radar.data.layouts import Entry, dataset_folder, read_layout
 from radar.data.leaks import THUMBNAIL_SIDE, unit_vectors

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from scipy.cluster.hierarchy import DisjointSet
 
-from radar.config import DatasetConfig
+from radar.config.schema import DatasetConfig
 from radar.data.layouts import Entry
 from radar.data.leaks import FloatArray, near_pairs
 from radar.data.sample import Sample, Split

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from radar.config import SyntheticConfig
-from radar.data.defects import DEFECTS, LENS, FloatArray, Scene, plant, smooth_noise
+from radar.config.schema import SyntheticConfig
+from radar.data.synthetic_defects import DEFECTS, LENS, FloatArray, Scene, plant, smooth_noise
 
 Part = Literal["train", "normal", "defective"]  # a set of images with its own numbering
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 from scipy.stats import kurtosis, normaltest, skew
 
-from radar.config import NoiseStatisticsConfig
+from radar.config.schema import NoiseStatisticsConfig
 from radar.evaluation.statistics_distributions import KL_ESTIMATOR, binned, pooled_edges, separation
 from radar.evaluation.statistics_resampling import Units, ks_permutation_p, one_hot_ranks
 

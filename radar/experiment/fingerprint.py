@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from radar.config import Config
+from radar.config.schema import Config
 
 # of an experiment and of each of its stages; raised when the same config and data would give another result
 VERSIONS = {

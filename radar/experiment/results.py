@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from radar.config import NoiseStatisticsConfig
+from radar.config.schema import NoiseStatisticsConfig
 from radar.data.dataset import Dataset, LoadedImages
 from radar.data.decoding import place_map
 from radar.data.sample import Sample, Split

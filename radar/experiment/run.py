@@ -12,12 +12,11 @@ from typing import Any, Protocol
 import torch
 from omegaconf import OmegaConf
 
-from radar.config import Config
+from radar.compose.method_rules import shares_network
+from radar.config.schema import Config
 from radar.data.dataset import LoadedImages
 from radar.data.manifest import manifest_text
 from radar.data.sample import Split
-from radar.diffusion.build import NoisePredictor
-from radar.diffusion.unet import parameter_count
 from radar.errors import ConfigError, DataError
 from radar.experiment.artefacts import Key
 from radar.experiment.clock import Clock
@@ -36,16 +35,17 @@ from radar.experiment.results import (
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.stages import StoredFit, StoredNetwork, StoredRecall, network_key, stored_json
 from radar.experiment.stored_model import History, image_channels, save_density, save_detector, save_fusion
-from radar.experiment.training import Row, resolve_device
 from radar.experiment.workshop import Workshop
 from radar.files import write_csv, write_json, write_text
-from radar.method_rules import shares_network
 from radar.methods.build import build_method
 from radar.methods.controls import build_control
 from radar.methods.fused_densities import FusedDensitiesMethod
 from radar.methods.interface import MapMethod, Normals
 from radar.methods.radar import RadarMethod, Train
+from radar.networks.build import NoisePredictor
+from radar.networks.unet import parameter_count
 from radar.progress import Report
+from radar.training.fit import Row, resolve_device
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from radar.config import Config, NoiseStatisticsConfig, PatchConfig, ScoringConfig, TrainingConfig
-from radar.config_method import SimplexConfig
-from radar.diffusion.build import NoisePredictor
-from radar.diffusion.module import DiffusionModule, Noise, gaussian
+from radar.config.method_sections import SimplexConfig
+from radar.config.schema import Config, NoiseStatisticsConfig, PatchConfig, ScoringConfig, TrainingConfig
 from radar.diffusion.simplex import simplex_noise
 from radar.experiment.artefacts import ArtefactStore, Key
 from radar.experiment.clock import Clock
@@ -32,14 +30,16 @@ from radar.experiment.stored_model import (
     save_fusion,
     save_network,
 )
-from radar.experiment.training import Row, fit_network, train_network
 from radar.files import link_or_copy, write_atomically, write_json
 from radar.methods.fusion import Fusion
 from radar.methods.interface import ImageSet, Inputs, Normals
 from radar.methods.peer import ModuleFactory
+from radar.networks.build import NoisePredictor
 from radar.progress import Report
 from radar.scoring.density import GaussianDensity
 from radar.scoring.forest import Floats
+from radar.training.fit import Row, fit_network, train_network
+from radar.training.module import DiffusionModule, Noise, gaussian
 
 # of the trainer section: what changes the bits of a training by more than how threads share the work
 _TRAINER_KEYS = ("devices", "strategy", "precision", "matmul_precision", "compile", "deterministic")

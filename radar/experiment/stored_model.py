@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from radar.config import Config
-from radar.config_method import MethodConfig
+from radar.compose.parsing import parse
+from radar.config.method_sections import MethodConfig
+from radar.config.schema import Config
 from radar.data.dataset import LoadedImages
-from radar.diffusion.build import NoisePredictor, build_unet
 from radar.errors import RunError
 from radar.experiment.run_directory import RunDirectory
 from radar.files import write_atomically
@@ -25,10 +25,10 @@ from radar.methods.fused_densities import fused_mapper
 from radar.methods.fusion import Fusion
 from radar.methods.peer import peer_points, peer_scoring
 from radar.methods.radar import build_mapper
+from radar.networks.build import NoisePredictor, build_unet
 from radar.scoring.density import GaussianDensity
 from radar.scoring.detector import Detector, detector_from_arrays
 from radar.scoring.scorer import Scorer, features_of
-from radar.validation import parse
 
 _IMAGE_CHANNELS = {"grey": 1, "rgb": 3, "luma_chroma": 1}
 History = list[dict[str, float]]

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from radar.config import Config, DatasetConfig
+from radar.config.schema import Config, DatasetConfig
 from radar.data.dataset import open_dataset
 from radar.data.manifest import read_manifest
 from radar.errors import DataError

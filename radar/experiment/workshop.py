@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from radar.config import Config
+from radar.config.schema import Config
 from radar.data.dataset import Dataset, LoadedImages, open_dataset
 from radar.data.sample import SPLITS, Split
 from radar.errors import DataError

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from radar.diffusion.module import DiffusionModule
+from radar.training.module import DiffusionModule
 
 
 def level_distance(first: list[Tensor], second: list[Tensor]) -> Tensor:

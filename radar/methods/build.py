@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import torch
 
-from radar.config import Config
-from radar.method_rules import RECONSTRUCTIONS, WINDOW_METHODS
+from radar.compose.method_rules import RECONSTRUCTIONS, WINDOW_METHODS
+from radar.config.schema import Config
 from radar.methods.deep_svdd import DeepSvddMethod
 from radar.methods.embedding import PadimMethod, PatchCoreMethod
 from radar.methods.feature_space import FeatureSpaceMethod

@@ -11,10 +11,10 @@ from dataclasses import asdict, replace
 import torch
 from torch import Tensor, nn
 
-from radar.config import Config
-from radar.diffusion.build import NoisePredictor, build_unet
+from radar.config.schema import Config
 from radar.methods.interface import Inputs, MapMethod, Normals, Recall
 from radar.methods.radar import RadarMethod
+from radar.networks.build import NoisePredictor, build_unet
 from radar.progress import Report
 from radar.scoring.scorer import Mapper
 from radar.seeds import stream_seed

@@ -10,16 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from radar.config import Config, TrainingConfig
-from radar.data.patches import PatchSampler
-from radar.diffusion.module import DiffusionModule
-from radar.diffusion.unet import parameter_count
+from radar.config.schema import Config, TrainingConfig
 from radar.methods.interface import Inputs, Normals, Recall
 from radar.methods.peer import Fit, MapOne, PeerMethod, fitted_on, section, section_but, shortened, trainer_section
 from radar.methods.windows import blended
+from radar.networks.unet import parameter_count
 from radar.progress import Report
 from radar.scoring.tiling import Tiling
 from radar.seeds import generator, stream_seed
+from radar.training.crops import PatchSampler
+from radar.training.module import DiffusionModule
 
 _CENTRE_CROPS = 1024  # whose mean output before training is the centre
 _LEAST = 0.1  # |coordinate| of the centre: one at 0 could be met by weights that are 0

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from radar.config_method import AppearanceConfig, ColourConfig, NoiseFieldConfig
+from radar.config.method_sections import AppearanceConfig, ColourConfig, NoiseFieldConfig
 from radar.scoring.density import blurred
 
 _LEAST_SPREAD = 0.02  # local standard deviation below which a noise map counts as flat; noise is of order 1

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from radar.config import Config
-from radar.diffusion.unet import parameter_count
-from radar.methods.efficientnet import EfficientNetFeatures, locally_aware
+from radar.config.schema import Config
 from radar.methods.interface import Inputs, Normals, Recall
 from radar.methods.peer import MapOne, PeerMethod, fitted_on, section, shares
+from radar.networks.efficientnet import EfficientNetFeatures, locally_aware
+from radar.networks.unet import parameter_count
 from radar.progress import Report
 from radar.seeds import generator
 

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from radar.diffusion.compact_unet import CompactUNet
 from radar.methods.denoiser import Denoiser
-from radar.methods.efficientnet import EfficientNetFeatures
+from radar.networks.compact_unet import CompactUNet
+from radar.networks.efficientnet import EfficientNetFeatures
 
 _LEAST_NOISY = 1  # timestep at which the network reads a clean image
 _BLOCKS = (2, 4, 10)  # of EfficientNet-Lite0: strides 4, 8 and 16

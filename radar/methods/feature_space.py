@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from radar.config import Config, TrainingConfig
-from radar.diffusion.build import NoisePredictor, build_unet
-from radar.diffusion.module import DiffusionModule
-from radar.diffusion.unet import parameter_count
-from radar.methods.efficientnet import EfficientNetFeatures, locally_aware
+from radar.config.schema import Config, TrainingConfig
 from radar.methods.interface import ImageSet, Inputs, Normals, Recall
 from radar.methods.inversion import InversionMethod
 from radar.methods.peer import Fit, MapOne, PeerMethod, fitted_on, section, section_but, shortened, trainer_section
 from radar.methods.residual_field import ResidualFieldMethod
+from radar.networks.build import NoisePredictor, build_unet
+from radar.networks.efficientnet import EfficientNetFeatures, locally_aware
+from radar.networks.unet import parameter_count
 from radar.progress import Report
 from radar.seeds import generator
+from radar.training.module import DiffusionModule
 
 
 class FeatureGrid:

@@ -8,8 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from radar.config import Config
-from radar.config_method import FusedDensitiesConfig, NoiseFieldConfig
+from radar.config.method_sections import FusedDensitiesConfig, NoiseFieldConfig
+from radar.config.schema import Config
 from radar.diffusion.sampling import levels
 from radar.methods.cross_fit import CrossFit, fold_numbers
 from radar.methods.denoiser import Denoiser, DenoiserMethod

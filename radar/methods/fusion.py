@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from radar.config_method import FusedDensitiesConfig
+from radar.config.method_sections import FusedDensitiesConfig
 from radar.errors import RunError
 from radar.methods.cross_fit import CrossFit
 from radar.scoring.density import blurred

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radar.config import Config, ScoringConfig
+from radar.config.schema import Config, ScoringConfig
 from radar.data.sample import SPLITS, Split
 from radar.methods.fusion import Fusion
 from radar.progress import Report

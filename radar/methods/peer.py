@@ -10,15 +10,15 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from radar.config import BlurConfig, Config, PatchConfig, ScoringConfig, TrainerConfig, TrainingConfig
-from radar.config_method import ReductionConfig
+from radar.config.method_sections import ReductionConfig
+from radar.config.schema import BlurConfig, Config, PatchConfig, ScoringConfig, TrainerConfig, TrainingConfig
 from radar.data.sample import Split
-from radar.diffusion.module import DiffusionModule
 from radar.methods.interface import Inputs, MapMethod, Normals, Recall
 from radar.progress import Report
 from radar.scoring.forest import Floats
 from radar.scoring.scorer import Mapper, Measurement
 from radar.seeds import generator
+from radar.training.module import DiffusionModule
 
 MapOne = Callable[[Tensor, str], Tensor]
 """One image `(1, C, H, W)` and its content hash → its map `(1, 1, H, W)` ≥ 0."""

@@ -10,16 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from radar.config import Config, PatchConfig, TrainingConfig
-from radar.diffusion.build import build_unet
+from radar.config.schema import Config, PatchConfig, TrainingConfig
 from radar.diffusion.sampling import guided, reverse
-from radar.diffusion.unet import parameter_count
 from radar.methods.adaptation import AdaptationModule
 from radar.methods.denoiser import Denoiser, DenoiserMethod
 from radar.methods.feature_maps import FeatureMaps, feature_distance, feature_maps, pretrained_maps
 from radar.methods.interface import ImageSet, Inputs, Normals, Recall
 from radar.methods.peer import Fit, MapOne, section, section_but, shortened
 from radar.methods.radar import Train
+from radar.networks.build import build_unet
+from radar.networks.unet import parameter_count
 from radar.progress import Report
 
 _START = 0  # number of the draw that noises the image; those on the way back follow

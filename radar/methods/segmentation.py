@@ -11,20 +11,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from radar.config import Config, TrainingConfig
-from radar.config_method import SegmentationConfig
-from radar.diffusion.build import SCHEDULE_KEYS
-from radar.diffusion.compact_unet import PositionNorm
-from radar.diffusion.module import DiffusionModule
+from radar.config.method_sections import SegmentationConfig
+from radar.config.schema import Config, TrainingConfig
 from radar.diffusion.schedule import NoiseSchedule
-from radar.diffusion.unet import parameter_count
 from radar.methods.denoiser import Denoiser, DenoiserMethod
 from radar.methods.interface import Inputs, Normals, Recall
 from radar.methods.peer import Fit, MapOne, fitted_on, section, section_but, shortened
 from radar.methods.radar import Train
 from radar.methods.synthetic_anomalies import plant
+from radar.networks.build import SCHEDULE_KEYS
+from radar.networks.compact_unet import PositionNorm
+from radar.networks.unet import parameter_count
 from radar.progress import Report
 from radar.seeds import generator, stream_seed
+from radar.training.module import DiffusionModule
 
 PredictAt = Callable[[Tensor, Tensor], Tensor]
 """x_t `(B, C, H, W)` and timesteps `(B,)` → predicted noise."""

@@ -10,7 +10,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
-from radar.config_method import WindowsConfig
+from radar.config.method_sections import WindowsConfig
 from radar.methods.control_limits import ControlChart
 from radar.scoring.forest import Floats
 

@@ -7,10 +7,10 @@ import json
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 
-from radar.config import Config
+from radar.config.schema import Config
 from radar.experiment.run_directory import RunDirectory
 from radar.report.run_figures import draw_run
-from radar.tracking import Tracker, tracking
+from radar.report.wandb_tracker import Tracker, tracking
 
 _TEXT = ("path", "split", "defect", "group")  # columns of scores.csv that hold no numbers
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from radar.config import ReportConfig
+from radar.config.schema import ReportConfig
 from radar.evaluation.statistics_paired import delong, mcnemar_exact, two_of_each
 from radar.evaluation.statistics_resampling import bootstrap_weights, percentile_interval, weighted_aurocs
 from radar.report.cells import at

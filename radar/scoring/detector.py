@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from radar.config import ContaminationConfig, DetectorConfig
+from radar.config.schema import ContaminationConfig, DetectorConfig
 from radar.errors import RunError
 from radar.scoring.forest import Floats, Forest
 from radar.scoring.threshold import GAUSSIAN_MAD, conformal_quantile, shifted_quantile

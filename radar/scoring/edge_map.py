@@ -7,7 +7,7 @@ import math
 from kornia.filters import gaussian_blur2d, sobel
 from torch import Tensor
 
-from radar.config import ScoringConfig
+from radar.config.schema import ScoringConfig
 
 
 def edge_map(noise_map: Tensor, scoring: ScoringConfig) -> Tensor:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from radar.config import ScoringConfig
-from radar.diffusion.compact_unet import CompactUNet
+from radar.config.schema import ScoringConfig
 from radar.diffusion.schedule import NoiseSchedule
+from radar.networks.compact_unet import CompactUNet
 from radar.scoring.tiling import Tiling, tiles
 from radar.seeds import generator
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from radar.config import ScoringConfig
+from radar.config.schema import ScoringConfig
 from radar.scoring.detector import Detector
 from radar.scoring.edge_map import anomaly_map, edge_map
 from radar.scoring.features import features

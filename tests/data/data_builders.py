@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from radar.config import DatasetConfig, FolderConfig, ImageConfig
+from radar.config.schema import DatasetConfig, FolderConfig, ImageConfig
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REAL = Path(os.environ.get("RADAR_DATA", REPOSITORY.parent / "shared" / "data"))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from data_builders import dataset_config, folder_config, image_config, mvtec_folder, noise, normal_and_anomalous, save
 
-from radar.config import SyntheticConfig
+from radar.config.schema import SyntheticConfig
 from radar.data.dataset import open_dataset
 from radar.data.decoding import place_map
 from radar.errors import ConfigError, DataError

@@ -7,8 +7,8 @@ from data_builders import REPOSITORY
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from radar.config import DatasetConfig, FolderConfig, ImageConfig, SyntheticConfig
-from radar.data.committed import committed_index
+from radar.config.schema import DatasetConfig, FolderConfig, ImageConfig, SyntheticConfig
+from radar.data.split_manifests import committed_index
 
 CONF = REPOSITORY / "conf/dataset"
 OPEN = {"mvtec": ["category=carpet"], "folder": ["root=/images"]}  # what such a preset leaves to the user

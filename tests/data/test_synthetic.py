@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
-from radar.config import SyntheticConfig
-from radar.data.defects import DEFECTS
+from radar.config.schema import SyntheticConfig
 from radar.data.synthetic import DrawnImage, draw_flawless, draw_image, draw_synthetic
+from radar.data.synthetic_defects import DEFECTS
 
 Control = Callable[[NDArray[np.float64], float], float]
 TEXTURES = ("printed_layers", "stochastic_tile")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from radar.config_method import SimplexConfig
+from radar.config.method_sections import SimplexConfig
 from radar.diffusion.simplex import simplex_noise
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, kurtosis, skew
 
-from radar.config import NoiseStatisticsConfig
+from radar.config.schema import NoiseStatisticsConfig
 from radar.evaluation.statistics_noise import distance_from_gaussian, feature_statistics, noise_statistics
 
 SETTINGS = NoiseStatisticsConfig(bins=32, permutations=199, thinning=2, level=0.05)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from tests_tiny import TINY
 
-from radar.config import Config
+from radar.config.schema import Config
 
 
 @pytest.fixture

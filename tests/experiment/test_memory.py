@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from radar.config import Config
+from radar.config.schema import Config
 from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.workshop import Workshop
 from radar.progress import silent

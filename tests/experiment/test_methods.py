@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from tiny_methods import METHODS, PRETRAINED
 
-from radar.cli.composing import config_folder
-from radar.config import Config
+from radar.compose.method_rules import shares_network
+from radar.compose.plan import config_folder
+from radar.config.schema import Config
 from radar.errors import RunError
 from radar.experiment.run import Experiment, Outcome, run_experiment
 from radar.experiment.stages import StoredFit
 from radar.experiment.stored_model import load_scorer
 from radar.experiment.workshop import Workshop
-from radar.method_rules import shares_network
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 
@@ -228,7 +228,7 @@ def test_an_interrupted_training_of_a_methods_own_network_goes_on(
 
         return original(self, network, module, **{**keys, "report": report})
 
-    monkeypatch.setattr("radar.experiment.training._PROGRESS_STEPS", 5)  # after the checkpoint of step 4
+    monkeypatch.setattr("radar.training.fit._PROGRESS_STEPS", 5)  # after the checkpoint of step 4
     monkeypatch.setattr(StoredFit, "__call__", interrupted)
     with pytest.raises(InterruptionError):
         run(tiny(*own))

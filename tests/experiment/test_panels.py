@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from radar.config import Config
+from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.experiment.panels import Panel, read_panels, write_panels
 from radar.experiment.run import Experiment, run_experiment

@@ -10,14 +10,14 @@ import torch
 from tests_tiny import TINY
 
 from radar.data.dataset import open_dataset
-from radar.diffusion.module import DiffusionModule
 from radar.experiment.run import Experiment, run_experiment
-from radar.experiment.training import train_network
 from radar.experiment.workshop import Workshop
 from radar.methods.radar import noise_mapper
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 from radar.scoring.noise_map import NoiseMapper
+from radar.training.fit import train_network
+from radar.training.module import DiffusionModule
 
 COMPACT = (*TINY, "unet=compact", "unet.channels=[16,32]", "scoring=whole", "training.learning_rate=3e-3")
 

@@ -17,7 +17,8 @@ from PIL import Image
 from sklearn.metrics import f1_score, roc_auc_score
 from tests_tiny import TINY
 
-from radar.config import Config
+from radar.compose.parsing import parse
+from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.errors import ConfigError, DataError, RunError
 from radar.experiment.results import SCORE_COLUMNS
@@ -27,7 +28,6 @@ from radar.experiment.stored_model import load_scorer
 from radar.experiment.workshop import CACHE_FOLDER, Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
-from radar.validation import parse
 
 Tiny = Callable[..., Config]
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from tests_tiny import TINY
 
-from radar.config import Config
+from radar.config.schema import Config
 from radar.experiment import fingerprint
 from radar.experiment.run import Experiment, Outcome, run_experiment
 from radar.experiment.workshop import Workshop

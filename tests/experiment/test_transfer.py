@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from sklearn.metrics import roc_auc_score
 
 from radar.cli.main import main
-from radar.config import Config
+from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.errors import DataError
 from radar.experiment.run import Experiment, run_experiment

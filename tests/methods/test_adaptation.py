@@ -9,15 +9,15 @@ from method_builders import SMALL, image_set, normals
 from network_builders import diffusion_config, random_unet, training_config
 from torch import nn
 
-from radar.diffusion.build import build_unet
-from radar.diffusion.ema import ExponentialAverage
 from radar.diffusion.schedule import NoiseSchedule, linear_betas
-from radar.diffusion.unet import parameter_count
 from radar.methods.adaptation import AdaptationModule, adaptation_loss, level_distance
 from radar.methods.feature_maps import UNetFeatures, feature_distance
 from radar.methods.interface import Forgetful
 from radar.methods.reconstruction import ReconstructionMethod
+from radar.networks.build import build_unet
+from radar.networks.unet import parameter_count
 from radar.progress import silent
+from radar.training.ema import ExponentialAverage
 
 ADAPTED = (
     "method=ddad", "method.reconstruction.steps=2", "method.reconstruction.calibration_images=2",

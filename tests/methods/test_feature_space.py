@@ -9,12 +9,12 @@ from method_builders import SMALL, image_set, normals
 from sklearn.covariance import LedoitWolf
 from torch import nn
 
-from radar.diffusion.unet import parameter_count
-from radar.methods.efficientnet import locally_aware
 from radar.methods.feature_space import FeatureGrid, FeatureSpaceMethod, on_the_grid
 from radar.methods.interface import Forgetful, ImageSet
 from radar.methods.inversion import InversionMethod
 from radar.methods.residual_field import ResidualFieldMethod
+from radar.networks.efficientnet import locally_aware
+from radar.networks.unet import parameter_count
 from radar.progress import silent
 
 KINDS = {"osd_irf_pretrained": ResidualFieldMethod, "invad_pretrained": InversionMethod}
@@ -32,7 +32,7 @@ class Halved(nn.Module):
 
 @pytest.fixture
 def without_extra(monkeypatch):
-    monkeypatch.setattr("radar.method_rules.find_spec", lambda name: True)
+    monkeypatch.setattr("radar.compose.method_rules.find_spec", lambda name: True)
     monkeypatch.setattr("radar.methods.feature_space.EfficientNetFeatures", lambda **_: Halved())
 
 

@@ -188,7 +188,7 @@ def test_scores_are_finite_with_a_network_that_knows_nothing(composed):
 
 
 def test_pretrained_weights_are_counted(composed, monkeypatch):
-    monkeypatch.setattr("radar.method_rules.find_spec", lambda name: True)
+    monkeypatch.setattr("radar.compose.method_rules.find_spec", lambda name: True)
     monkeypatch.setattr("radar.methods.reconstruction.pretrained_maps", lambda: torch.nn.Linear(3, 4))
     assert method_of(composed, "ddad_pretrained").own_parameters(1) == 16
     assert method_of(composed, "ddad").own_parameters(1) == 0

@@ -9,7 +9,6 @@ from denoiser_builders import ORACLE, Oracle, oracle_normals, oracle_train, with
 from method_builders import image_set
 from network_builders import training_config
 
-from radar.diffusion.ema import ExponentialAverage
 from radar.diffusion.schedule import NoiseSchedule, linear_betas
 from radar.methods.interface import Forgetful
 from radar.methods.segmentation import (
@@ -21,6 +20,7 @@ from radar.methods.segmentation import (
 )
 from radar.methods.synthetic_anomalies import plant
 from radar.progress import silent
+from radar.training.ema import ExponentialAverage
 
 BETAS = linear_betas(1000, first=1e-4, last=0.02)
 SCHEDULE = NoiseSchedule(BETAS)

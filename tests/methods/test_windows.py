@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.covariance import LedoitWolf
 from sklearn.neighbors import LocalOutlierFactor
 
-from radar.method_rules import WINDOW_METHODS
+from radar.compose.method_rules import WINDOW_METHODS
 from radar.methods.descriptors import raw, texture
 from radar.methods.interface import Forgetful, ImageSet
 from radar.methods.window_models import fit_window_model

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from report_builders import on_other_data, result, study
 
-from radar.config import Config
+from radar.config.schema import Config
 from radar.report.cells import FEWER, LEFT_OUT, MODIFIED, OTHER_DATA, cells, differing_settings, main_cells
 from radar.report.settings import axes, difference, method_label, method_names, settings
 
@@ -91,7 +91,9 @@ def test_what_is_measured_is_part_of_the_setting_and_what_is_drawn_is_not() -> N
 def test_a_method_is_labelled_as_the_command_line_names_it(
     name: str, composed: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("radar.method_rules.find_spec", lambda name: True)  # composing needs no pretrained features
+    monkeypatch.setattr(
+        "radar.compose.method_rules.find_spec", lambda name: True
+    )  # composing needs no pretrained features
     config = composed(f"method={name}", "dataset.image.channels=luma_chroma")
     assert method_label(dataclasses.asdict(config.method)) == name
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import pytest
 from report_builders import result
 
-from radar.cli.composing import parse_arguments, plan
+from radar.compose.plan import parse_arguments, plan
 from radar.report.settings_units import REFERENCE
 from radar.report.stored import Result
 from radar.report.tables_ablation import ablation_tables, ablations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radar.config import BlurConfig, DensityConfig, ScoringConfig
+from radar.config.schema import BlurConfig, DensityConfig, ScoringConfig
 
 
 def scoring_config(*, kernel=3, sigma=1.0, **changes) -> ScoringConfig:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import IsolationForest
 
-from radar.config import ContaminationConfig, DetectorConfig
+from radar.config.schema import ContaminationConfig, DetectorConfig
 from radar.errors import RunError
 from radar.scoring.detector import ForestDetector, UpperTailDetector, detector_from_arrays, fit_detector
 from radar.seeds import stream_seed

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import median_abs_deviation
 
-from radar.config import ContaminationConfig, DetectorConfig
+from radar.config.schema import ContaminationConfig, DetectorConfig
 from radar.scoring.detector import detector_from_arrays, fit_detector
 from radar.scoring.threshold import conformal_quantile, robust_spread, shifted_quantile
 

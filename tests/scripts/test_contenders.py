@@ -8,9 +8,9 @@ import statistics
 import pytest
 import torch
 
-from radar.diffusion.unet import forward_flops
-from radar.experiment.training import fit_network
+from radar.networks.unet import forward_flops
 from radar.progress import silent
+from radar.training.fit import fit_network
 from scripts.benchmark import Scoring, training_ratios
 from scripts.contenders import (
     SIZES,

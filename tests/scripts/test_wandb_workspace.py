@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from radar.config import Config
+from radar.config.schema import Config
 from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.workshop import Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 from radar.report.settings import flat
-from radar.tracking import flatten
+from radar.report.wandb_tracker import flatten
 from scripts import wandb_workspace
 from scripts.wandb_workspace import AXES, LOSSES, workspace
 

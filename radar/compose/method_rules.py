@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from itertools import pairwise
 from math import inf
 
-from radar.config import Config
+from radar.config.schema import Config
 
 WINDOW_METHODS = ("pca", "isolation_forest", "lof", "one_class_svm", "mahalanobis", "elliptic_envelope")
 RECONSTRUCTIONS = ("ddpm", "anoddpm", "ddad")

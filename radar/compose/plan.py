@@ -18,11 +18,11 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from radar.cli.complaints import one_line, refuse_numbers_for_groups, refuse_sweeps
-from radar.cli.config_tree import config_folder, parse_overrides
-from radar.config import Config
+from radar.compose.config_tree import config_folder, parse_overrides
+from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps
+from radar.compose.parsing import parse
+from radar.config.schema import Config
 from radar.errors import ConfigError
-from radar.validation import parse
 
 VERSION_BASE = "1.3"
 CONFIG_NAME = "config"

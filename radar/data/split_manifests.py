@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from radar.config import DatasetConfig
+from radar.config.schema import DatasetConfig
 from radar.data.layouts import Entry
 from radar.data.manifest import read_manifest
 from radar.data.sample import Sample

@@ -7,7 +7,7 @@ from typing import Optional
 
 from omegaconf import MISSING
 
-from radar.config_fields import choice, number, section
+from radar.config.fields import choice, number, section
 
 
 @dataclass

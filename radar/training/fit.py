@@ -17,13 +17,13 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
-from radar.config import Config
-from radar.data.datamodule import PatchDataModule
-from radar.diffusion.build import NoisePredictor, build_schedule, build_unet
-from radar.diffusion.module import DiffusionModule
+from radar.config.schema import Config
 from radar.errors import ConfigError, Interrupted, RunError
 from radar.files import write_atomically
+from radar.networks.build import NoisePredictor, build_schedule, build_unet
 from radar.progress import Report
+from radar.training.datamodule import PatchDataModule
+from radar.training.module import DiffusionModule
 
 Row = dict[str, float]
 _PROGRESS_STEPS = 10  # a report per step would cost more than it tells

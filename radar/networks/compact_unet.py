@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from radar.diffusion.unet import timestep_embedding, zero
+from radar.networks.unet import timestep_embedding, zero
 
 
 class PositionNorm(nn.Module):

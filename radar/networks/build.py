@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from radar.config import DiffusionConfig, UNetConfig
-from radar.diffusion.compact_unet import CompactUNet
+from radar.config.schema import DiffusionConfig, UNetConfig
 from radar.diffusion.schedule import NoiseSchedule, cosine_betas, linear_betas
-from radar.diffusion.unet import UNet
+from radar.networks.compact_unet import CompactUNet
+from radar.networks.unet import UNet
 from radar.seeds import Stream, stream_seed
 
 

@@ -10,9 +10,9 @@ import torch
 from network_builders import diffusion_config, training_config, unet_config
 from scipy import stats
 
-from radar.diffusion.build import build_schedule, build_unet
-from radar.diffusion.module import DiffusionModule
 from radar.errors import RunError
+from radar.networks.build import build_schedule, build_unet
+from radar.training.module import DiffusionModule
 
 
 class SteppedModule(DiffusionModule):

@@ -13,8 +13,8 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from radar.cli.config_tree import config_folder, parse_overrides
-from radar.config import Config
+from radar.compose.config_tree import config_folder, parse_overrides
+from radar.config.schema import Config
 from radar.errors import ConfigError
 
 _NUMBERS = {"timestep": "value", "contamination": "value", "patch": "size"}  # the number behind a group's options

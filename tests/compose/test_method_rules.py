@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from radar.compose.method_rules import method_problems
 from radar.errors import ConfigError
-from radar.method_rules import method_problems
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_broken_rule_is_one_line(composed, overrides, message):
 )
 @pytest.mark.parametrize("method", ["patchcore", "padim"])
 def test_a_broken_rule_of_pretrained_features_is_one_line(composed, monkeypatch, method, override, message):
-    monkeypatch.setattr("radar.method_rules.find_spec", lambda name: True)
+    monkeypatch.setattr("radar.compose.method_rules.find_spec", lambda name: True)
     with pytest.raises(ConfigError, match=message):
         composed(f"method={method}", override)
 
@@ -86,13 +86,13 @@ def test_a_broken_rule_of_pretrained_features_is_one_line(composed, monkeypatch,
     ],
 )
 def test_a_broken_rule_of_the_feature_space_is_one_line(composed, monkeypatch, override, message):
-    monkeypatch.setattr("radar.method_rules.find_spec", lambda name: True)
+    monkeypatch.setattr("radar.compose.method_rules.find_spec", lambda name: True)
     with pytest.raises(ConfigError, match=message):
         composed("method=invad_pretrained", override)
 
 
 def test_the_feature_space_is_read_by_two_methods_alone(composed, monkeypatch):
-    monkeypatch.setattr("radar.method_rules.find_spec", lambda name: True)
+    monkeypatch.setattr("radar.compose.method_rules.find_spec", lambda name: True)
     config, space = composed("method=pca"), composed("method=invad_pretrained").method.feature_space
     config = replace(config, method=replace(config.method, feature_space=space))
     assert list(method_problems(config)) == ["method.feature_space: pca does not read it; only osd_irf, invad do"]

@@ -9,10 +9,10 @@ import torch
 from network_builders import training_config
 from torch.utils.data import DataLoader
 
-from radar.config import PatchConfig, TrainerConfig
-from radar.data.datamodule import CropStream, PatchDataModule
-from radar.data.patches import PatchSampler
+from radar.config.schema import PatchConfig, TrainerConfig
 from radar.seeds import generator
+from radar.training.crops import PatchSampler
+from radar.training.datamodule import CropStream, PatchDataModule
 
 IMAGES = torch.rand(5, 1, 12, 12, generator=torch.Generator().manual_seed(0))
 HELD_OUT = torch.rand(3, 1, 12, 12, generator=torch.Generator().manual_seed(1))

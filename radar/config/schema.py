@@ -7,10 +7,10 @@ from typing import Optional
 
 from omegaconf import MISSING
 
-from radar.config_fields import choice as _choice
-from radar.config_fields import number as _number
-from radar.config_fields import section as _section
-from radar.config_method import MethodConfig
+from radar.config.fields import choice as _choice
+from radar.config.fields import number as _number
+from radar.config.fields import section as _section
+from radar.config.method_sections import MethodConfig
 
 
 @dataclass

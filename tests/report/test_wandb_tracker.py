@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from wandb.proto import wandb_internal_pb2
 
-from radar.config import Config, WandbConfig
+from radar.config.schema import Config, WandbConfig
 from radar.errors import RadarError
 from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.workshop import Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
-from radar.tracking import flatten, tracking
+from radar.report.wandb_tracker import flatten, tracking
 
 
 def records(path: Path) -> Iterator[Any]:

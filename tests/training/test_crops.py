@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from radar.data.patches import PatchSampler
+from radar.training.crops import PatchSampler
 
 
 def unique_stack(count: int, height: int, width: int, channels: int = 1) -> torch.Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from radar.diffusion.ema import ExponentialAverage
+from radar.training.ema import ExponentialAverage
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3, 0.995], ids=["none", "after-warm-up", "in-warm-up"])

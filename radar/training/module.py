@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from radar.config import DiffusionConfig, TrainingConfig
-from radar.diffusion.ema import ExponentialAverage
+from radar.config.schema import DiffusionConfig, TrainingConfig
 from radar.diffusion.schedule import NoiseSchedule
 from radar.errors import RunError
 from radar.seeds import generator, stream_seed
+from radar.training.ema import ExponentialAverage
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 """Noisy patches `(B, C, p, p)` and timesteps `(B,)` → predicted noise."""

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from radar.config import PatchConfig, TrainerConfig, TrainingConfig
-from radar.data.patches import PatchSampler
+from radar.config.schema import PatchConfig, TrainerConfig, TrainingConfig
 from radar.seeds import generator
+from radar.training.crops import PatchSampler
 
 _VALIDATION_BATCH = 64  # of whatever training: losses of trainings with other batches compare
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from radar.config import WandbConfig
+from radar.config.schema import WandbConfig
 from radar.errors import ConfigError
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from network_builders import random_unet, unet_config
 
-from radar.diffusion.build import build_unet
-from radar.diffusion.unet import SelfAttention, UNet, parameter_count, timestep_embedding
+from radar.networks.build import build_unet
+from radar.networks.unet import SelfAttention, UNet, parameter_count, timestep_embedding
 
 SIZES = [(14, 14), (28, 28), (56, 56), (25, 25), (17, 17), (31, 19)]
 

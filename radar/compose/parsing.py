@@ -16,9 +16,9 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from radar.config import Config
+from radar.compose.method_rules import method_problems
+from radar.config.schema import Config
 from radar.errors import ConfigError
-from radar.method_rules import method_problems
 
 CONTROLS = ("mean_brightness", "raw_sobel", "untrained")
 

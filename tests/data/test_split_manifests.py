@@ -10,12 +10,12 @@ import pytest
 from data_builders import NO_REAL, REAL, REPOSITORY, dataset_config, save
 from PIL import Image
 
-from radar.data.committed import MANIFESTS, committed_index
 from radar.data.dataset import open_dataset
 from radar.data.decoding import read_pixels
 from radar.data.leaks import find_leaks
 from radar.data.manifest import manifest_text, read_manifest
 from radar.data.sources import Vectors, open_source
+from radar.data.split_manifests import MANIFESTS, committed_index
 
 INDEX = {committed.name: committed for committed in committed_index()}
 needs_real = pytest.mark.skipif(not (REAL / "mvtec_ad").is_dir(), reason=NO_REAL)

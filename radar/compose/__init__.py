@@ -1,0 +1,1 @@
+"""From a command line to checked configs, errors in one line."""

@@ -1,0 +1,1 @@
+"""U-Nets and EfficientNet; tensors only, no files but the pretrained weights."""

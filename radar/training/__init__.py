@@ -1,0 +1,1 @@
+"""Training: crops of normals, one Lightning module with an objective, averaging, checkpoints."""
