@@ -29,7 +29,7 @@ class Examination:
         """All images of `dataset`."""
         loaded = {split: dataset.load(dataset.split(split)) for split in _SPLITS}
         sets: dict[str, ImageSet] = {
-            split: ImageSet(images.images, images.identities) for split, images in loaded.items()
+            split: ImageSet(images.network_planes, images.identities) for split, images in loaded.items()
         }
         return Examination(sets, [sample.label for sample in dataset.split("test")])
 

@@ -8,37 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from radar.config.schema import DatasetConfig, ImageConfig
-from radar.data.decoding import BoolArray, FloatArray, Frame, frame_of, to_model, visible_mask
+from radar.data.decoding import BoolArray, frame_of, visible_mask
+from radar.data.images import Images, decode
 from radar.data.leaks import LeakReport, find_leaks
 from radar.data.manifest import check_files, check_hashes, manifest_hash, read_manifest
 from radar.data.sample import Sample, Split
-from radar.data.sources import FolderSource, Source, Vectors, content_hashes, in_threads, open_source
+from radar.data.sources import FolderSource, Source, Vectors, content_hashes, open_source
 from radar.data.split_manifests import committed_split
 from radar.data.splits import limit_train, split_entries
 from radar.errors import ConfigError, DataError
 from radar.progress import Report
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedImages:
-    """Images of `samples`, in their order, N of them."""
-
-    samples: tuple[Sample, ...]
-    images: Tensor  # float32 (N, C, H, W) in [-1, 1]
-    identities: tuple[str, ...]  # content hashes
-    labels: NDArray[np.int64]  # (N,), 0 normal, 1 anomalous
-    frames: tuple[Frame, ...]  # where each picture sits in its original
-    chroma: Tensor | None = None  # float32 (N, 2, H, W) in [-1, 1], 0 without colour; of luma_chroma alone
-
-    @property
-    def planes(self) -> Tensor:
-        """Images with their chroma, where there is one, as further channels `(N, C, H, W)`: what a stored scorer takes."""
-        return self.images if self.chroma is None else torch.cat([self.images, self.chroma], dim=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,22 +40,11 @@ class Dataset:
         """The samples of one split."""
         return tuple(sample for sample in self.samples if sample.split == name)
 
-    def load(self, samples: Sequence[Sample], progress: Report | None = None) -> LoadedImages:
+    def load(self, samples: Sequence[Sample], progress: Report | None = None) -> Images:
         """Decode `samples`. Raises DataError for a broken file, or if `image.size` is null and sizes differ."""
         if not samples:
             raise DataError(f"{self.name}: no images to load; the split asked for is empty")
-        loaded = in_threads(self._decode, samples, "reading", progress)
-        self._check_one_size(samples, [image for image, _ in loaded])
-        planes = torch.from_numpy(np.stack([image for image, _ in loaded]))
-        coloured = self.image.channels == "luma_chroma"
-        return LoadedImages(
-            samples=tuple(samples),
-            images=planes[:, :1].contiguous() if coloured else planes,
-            identities=tuple(sample.content_hash for sample in samples),
-            labels=np.array([sample.label for sample in samples], dtype=np.int64),
-            frames=tuple(frame for _, frame in loaded),
-            chroma=planes[:, 1:].contiguous() if coloured else None,
-        )
+        return decode(samples, lambda sample: self.source.pixels(sample.path), self.image, progress)
 
     def mask(self, sample: Sample) -> BoolArray:
         """The mask, bool (H, W), at its own size, cut to what the model saw; all False for a normal image.
@@ -87,18 +57,6 @@ class Dataset:
             raise DataError(f"{self.name}: {sample.path} is anomalous and has no mask; leave it out of pixel metrics")
         mask = self.source.mask(sample)
         return visible_mask(mask, frame_of(mask.shape[0], mask.shape[1], self.image))
-
-    def _decode(self, sample: Sample) -> tuple[FloatArray, Frame]:
-        return to_model(self.source.pixels(sample.path), self.image)
-
-    def _check_one_size(self, samples: Sequence[Sample], images: Sequence[FloatArray]) -> None:
-        for sample, image in zip(samples, images, strict=True):
-            if image.shape != images[0].shape:
-                raise DataError(
-                    f"{self.name}: {sample.path} is {image.shape[2]} x {image.shape[1]} px and "
-                    f"{samples[0].path} {images[0].shape[2]} x {images[0].shape[1]} px; "
-                    "set dataset.image.size to bring them to one size"
-                )
 
 
 def open_dataset(config: DatasetConfig, progress: Report | None = None) -> Dataset:

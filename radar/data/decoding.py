@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from dataclasses import dataclass
@@ -81,6 +82,15 @@ class Frame:
         """Height and width, in original pixels, of the visible part: the shape of its mask and placed map."""
         rows, columns = self.visible
         return rows.stop - rows.start, columns.stop - columns.start
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of the file's bytes: the identity of an image. Raises DataError naming the file."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check the file") from error
 
 
 def read_pixels(path: Path) -> Pixels:

@@ -15,7 +15,8 @@ from PIL import Image
 from radar.data.dataset import Dataset
 from radar.data.manifest import write_manifest
 from radar.data.sample import SPLITS, Sample
-from radar.data.sources import in_threads, mask_path
+from radar.data.sources import mask_path
+from radar.data.threads import in_threads
 from radar.errors import DataError
 from radar.progress import Report
 

@@ -8,6 +8,7 @@ from typing import Literal
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 NORMAL_DEFECT = "good"
+UNKNOWN_LABEL, UNKNOWN_DEFECT = -1, "unknown"  # of an image that belongs to no data set
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,8 @@ class Sample:
     """One row of a split manifest.
 
     `path` and `mask` are POSIX paths relative to the data set's root; `content_hash` is the SHA-256 of the
-    file's bytes (of shape, dtype and pixels for a drawn image); `label` is 0 for normal and 1 for anomalous;
+    file's bytes (of shape, dtype and pixels for a drawn image); `label` is 0 for normal, 1 for anomalous and −1 where
+    nobody said, which no split holds;
     `defect` is "good" for normals; `group` joins images that must stay in one split (same tile, same sheet).
     """
 

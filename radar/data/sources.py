@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radar.config.schema import DatasetConfig
-from radar.data.decoding import BoolArray, FloatArray, Pixels, image_shape, read_mask, read_pixels, thumbnail
+from radar.data.decoding import (
+    BoolArray,
+    FloatArray,
+    Pixels,
+    file_hash,
+    image_shape,
+    read_mask,
+    read_pixels,
+    thumbnail,
+)
 from radar.data.layouts import Entry, dataset_folder, read_layout
 from radar.data.leaks import THUMBNAIL_SIDE, unit_vectors
 from radar.data.sample import Sample
 from radar.data.synthetic import DrawnImage, draw_synthetic
-from radar.errors import ConfigError, DataError
+from radar.data.threads import in_threads
+from radar.errors import ConfigError
 from radar.progress import Report
-
-_Given = TypeVar("_Given")
-_Got = TypeVar("_Got")
 
 
 class Source(Protocol):
@@ -60,11 +65,7 @@ class FolderSource:
 
     def content_hash(self, path: str) -> str:
         """SHA-256 of the file's bytes."""
-        try:
-            with (self.folder / path).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise DataError(f"{self.folder / path}: cannot be read ({error.strerror}); check the file") from error
+        return file_hash(self.folder / path)
 
     def pixels(self, path: str) -> Pixels:
         """Decode the file."""
@@ -164,18 +165,3 @@ class Vectors:
 
     def _thumbnail(self, path: str) -> FloatArray:
         return thumbnail(self._source.pixels(path), THUMBNAIL_SIDE)
-
-
-def in_threads(
-    work: Callable[[_Given], _Got], given: Sequence[_Given], what: str, progress: Report | None
-) -> list[_Got]:
-    """`work` of each, in order; Pillow and hashlib let go of the interpreter, so threads suffice."""
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return list(_reported(pool.map(work, given), len(given), what, progress))
-
-
-def _reported(results: Iterable[_Got], total: int, what: str, progress: Report | None) -> Iterator[_Got]:
-    for done, result in enumerate(results, start=1):
-        if progress is not None:
-            progress(done, total, what)
-        yield result

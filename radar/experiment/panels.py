@@ -40,7 +40,7 @@ def _panel(dataset: Dataset, noise_map: Tensor, test: Scored, index: int, captio
     return Panel(
         sample.path,
         caption,
-        _picture(test.loaded.images[index]),
+        _picture(test.loaded.network_planes[index]),
         noise_map.mean(dim=0).cpu().numpy(),
         test.scores.anomaly_maps[index].cpu().numpy(),
         dataset.mask(sample) if sample.mask or not sample.label else None,

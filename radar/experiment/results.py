@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from radar.config.schema import NoiseStatisticsConfig
-from radar.data.dataset import Dataset, LoadedImages
+from radar.data.dataset import Dataset
 from radar.data.decoding import place_map
+from radar.data.images import Images
 from radar.data.sample import Sample, Split
 from radar.evaluation.data_measures import defect_measures, spectral_flatness
 from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
@@ -31,21 +32,21 @@ SCORE_COLUMNS = ("path", "split", "label", "defect", "group", *FEATURE_NAMES, "s
 class Scored:
     """A split's samples with their scores, in the same order."""
 
-    loaded: LoadedImages
+    loaded: Images
     scores: Scores
 
 
 def test_metrics(test: Scored) -> dict[str, Any]:
     """Image, feature and per-defect metrics of the test images, at the detector's own threshold."""
     labels, scores = test.loaded.labels, test.scores
-    defects = [sample.defect for sample in test.loaded.samples]
     return {
         "image": image_metrics(labels, scores.scores, scores.decisions).to_dict(),
         "features": {
             name: {"auroc": _auroc(labels, scores.features[:, column])} for column, name in enumerate(FEATURE_NAMES)
         },
         "defects": {
-            each.defect: each.to_dict() for each in per_defect_metrics(labels, scores.scores, scores.decisions, defects)
+            each.defect: each.to_dict()
+            for each in per_defect_metrics(labels, scores.scores, scores.decisions, test.loaded.defects)
         },
     }
 
@@ -56,19 +57,19 @@ def pixel_metrics(dataset: Dataset, test: Scored, aupro_limit: float) -> dict[st
 
 
 def noise_hypothesis(
-    noise_maps: NDArray[np.float32], test: LoadedImages, settings: NoiseStatisticsConfig, seed: int
+    noise_maps: NDArray[np.float32], test: Images, settings: NoiseStatisticsConfig, seed: int
 ) -> dict[str, Any]:
     """Statistics of the test images' noise maps `(N, C, H, W)`, normal against anomalous."""
-    groups = [sample.group for sample in test.samples]
-    return noise_statistics(noise_maps, test.images.cpu().numpy(), test.labels, groups, settings=settings, seed=seed)
+    return noise_statistics(
+        noise_maps, test.network_planes.cpu().numpy(), test.labels, test.groups, settings=settings, seed=seed
+    )
 
 
 def feature_hypothesis(test: Scored, settings: NoiseStatisticsConfig, seed: int) -> dict[str, Any]:
     """The same distances for the features and the score."""
-    groups = [sample.group for sample in test.loaded.samples]
     columns = {name: test.scores.features[:, column] for column, name in enumerate(FEATURE_NAMES)}
     return feature_statistics(
-        {**columns, "score": test.scores.scores}, test.loaded.labels, groups, settings=settings, seed=seed
+        {**columns, "score": test.scores.scores}, test.loaded.labels, test.loaded.groups, settings=settings, seed=seed
     )
 
 
@@ -85,16 +86,16 @@ def _placed(dataset: Dataset, test: Scored) -> Iterator[tuple[NDArray[np.float32
         yield anomaly_map, dataset.mask(sample) if sample.mask or not sample.label else None, sample.label
 
 
-def data_measures(dataset: Dataset, loaded: Mapping[Split, LoadedImages]) -> dict[str, Any]:
+def data_measures(dataset: Dataset, loaded: Mapping[Split, Images]) -> dict[str, Any]:
     """Spectral flatness of the training images, and area and contrast of each masked defect in the test set, by path."""
     test, defects = loaded["test"], {}
     for index, sample in enumerate(test.samples):
         if sample.label and sample.mask:
-            picture = place_map(test.images[index].mean(dim=0).cpu().numpy(), test.frames[index])
+            picture = place_map(test.network_planes[index].mean(dim=0).cpu().numpy(), test.frames[index])
             measured = defect_measures(picture, dataset.mask(sample))
             if measured is not None:
                 defects[sample.path] = asdict(measured)
-    flatness = spectral_flatness(loaded["train"].images.mean(dim=1).cpu().numpy())
+    flatness = spectral_flatness(loaded["train"].network_planes.mean(dim=1).cpu().numpy())
     return {"spectral_flatness": flatness, "defects": defects}
 
 

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from radar.compose.method_rules import shares_network
 from radar.config.schema import Config
-from radar.data.dataset import LoadedImages
+from radar.data.images import Images
 from radar.data.manifest import manifest_text
 from radar.data.sample import Split
 from radar.errors import ConfigError, DataError
@@ -271,9 +271,9 @@ def _untrained(*_: object) -> NoisePredictor:
     raise AssertionError("a method that only names its stages does not train")
 
 
-def _check_size(config: Config, loaded: dict[Split, LoadedImages]) -> None:
+def _check_size(config: Config, loaded: dict[Split, Images]) -> None:
     """Sizes that only the files tell: `dataset.image.size` may be null."""
-    sizes = {split: tuple(images.images.shape[-2:]) for split, images in loaded.items()}
+    sizes = {split: tuple(images.planes.shape[-2:]) for split, images in loaded.items()}
     if len(set(sizes.values())) > 1:
         raise DataError(f"{config.dataset.name}: sizes differ between splits, {sizes}; set dataset.image.size")
     height, width = sizes["train"]

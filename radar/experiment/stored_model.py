@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from radar.compose.parsing import parse
 from radar.config.method_sections import MethodConfig
 from radar.config.schema import Config
-from radar.data.dataset import LoadedImages
+from radar.data.images import Images, network_plane_names, plane_names
 from radar.errors import RunError
 from radar.experiment.run_directory import RunDirectory
 from radar.files import write_atomically
@@ -30,13 +30,12 @@ from radar.scoring.density import GaussianDensity
 from radar.scoring.detector import Detector, detector_from_arrays
 from radar.scoring.scorer import Scorer, features_of
 
-_IMAGE_CHANNELS = {"grey": 1, "rgb": 3, "luma_chroma": 1}
 History = list[dict[str, float]]
 
 
 def image_channels(config: Config) -> int:
-    """Channels of the tensors that `dataset.image.channels` asks for."""
-    return _IMAGE_CHANNELS[config.dataset.image.channels]
+    """Planes that networks see, of those that `dataset.image.channels` asks for."""
+    return len(network_plane_names(plane_names(config.dataset.image)))
 
 
 def save_network(path: Path, unet: nn.Module, history: History) -> None:
@@ -131,9 +130,9 @@ def stored_config(run: RunDirectory) -> Config:
     return parse(stored)  # type: ignore[arg-type]
 
 
-def scorer_input(loaded: LoadedImages, config: Config) -> Tensor:
+def scorer_input(loaded: Images, config: Config) -> Tensor:
     """What the scorer of a run with `config` takes of `loaded` images: `fused_densities` reads colour beside them."""
-    return loaded.planes if config.method.name == "fused_densities" else loaded.images
+    return loaded.planes if config.method.name == "fused_densities" else loaded.network_planes
 
 
 def load_scorer(directory: Path, device: str = "cpu") -> tuple[Scorer, Config]:

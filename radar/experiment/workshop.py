@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from radar.config.schema import Config
-from radar.data.dataset import Dataset, LoadedImages, open_dataset
+from radar.data.dataset import Dataset, open_dataset
+from radar.data.images import Images
 from radar.data.sample import SPLITS, Split
 from radar.errors import DataError
 from radar.experiment.artefacts import ArtefactStore
@@ -25,7 +26,7 @@ class OpenData:
     """A checked dataset with all its images in memory."""
 
     dataset: Dataset
-    loaded: dict[Split, LoadedImages]
+    loaded: dict[Split, Images]
     sets: dict[Split, ImageSet]
 
 
@@ -66,10 +67,10 @@ def _opened(config: Config, report: Report) -> OpenData:
             dataset.mask(sample)
     sets = {
         split: ImageSet(
-            images.images,
+            images.network_planes,
             images.identities,
-            groups=tuple(sample.group for sample in images.samples),
-            chroma=images.chroma,
+            groups=images.groups,
+            chroma=images.planes[:, 1:].contiguous() if images.plane_names[0] == "luma" else None,
         )
         for split, images in loaded.items()
     }

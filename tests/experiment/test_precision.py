@@ -29,14 +29,14 @@ def noise_maps(composed, folder: Path, *overrides: str) -> torch.Tensor:
     train, test = (dataset.load(dataset.split(split)) for split in ("train", "test"))
     unet, rows = train_network(
         config,
-        train.images,
-        train.images[:3],
+        train.network_planes,
+        train.network_planes[:3],
         checkpoints=folder / str(len(list(folder.iterdir()))),
         publish=lambda row: None,
         report=silent,
     )
     assert rows[-1]["train_loss"] < 1.5
-    return noise_mapper(config, unet)(test.images[:4], test.identities[:4])
+    return noise_mapper(config, unet)(test.network_planes[:4], test.identities[:4])
 
 
 def assert_close(found: torch.Tensor, plain: torch.Tensor, tolerance: float) -> None:

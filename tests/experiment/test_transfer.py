@@ -49,7 +49,7 @@ def test_the_figures_are_those_of_the_stored_model_on_the_other_images(runs: lis
     assert (record["target_dataset"], record["target_data"]) == (second.config.dataset.name, second.data)
     dataset = open_dataset(second.config.dataset)
     loaded = dataset.load(dataset.split("test"))
-    scores = load_scorer(runs[0])[0].score(loaded.images, loaded.identities)
+    scores = load_scorer(runs[0])[0].score(loaded.network_planes, loaded.identities)
     assert record["image"]["auroc"] == pytest.approx(roc_auc_score(loaded.labels, scores.scores))
     wrong = np.mean(scores.decisions[loaded.labels == 0])
     assert record["image"]["false_positive_rate"] == pytest.approx(wrong)

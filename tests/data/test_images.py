@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from data_builders import dataset_config, folder_config, image_config, mvtec_folder, noise, normal_and_anomalous, save
+
+from radar.data.dataset import open_dataset
+from radar.data.images import read_images
+from radar.errors import DataError
+
+COLOUR = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+NETWORKS_SEE = {"grey": 1, "rgb": 3, "luma_chroma": 1}
+
+
+def opened(root, **image):
+    return open_dataset(
+        dataset_config(
+            "folder", normal_and_anomalous(root), folder=folder_config(), image=image_config(size=16, **image)
+        )
+    )
+
+
+@pytest.mark.parametrize("channels", NETWORKS_SEE)
+def test_planes_are_named_and_networks_see_the_luma_alone(tmp_path, channels):
+    dataset = opened(tmp_path, channels=channels)
+    save(tmp_path / "normal/00.png", COLOUR)
+    images = dataset.load(dataset.samples)
+    assert images.planes.shape == (15, len(images.plane_names), 16, 16)
+    seen = images.network_planes
+    assert torch.equal(seen, images.planes[:, : NETWORKS_SEE[channels]])
+    assert seen.is_contiguous()
+    grey = opened(tmp_path / "again", channels="grey")
+    if channels == "luma_chroma":
+        save(tmp_path / "again/normal/00.png", COLOUR)
+        assert torch.equal(seen, grey.load(grey.samples).planes)
+
+
+def test_a_part_keeps_everything_that_belongs_to_its_images(tmp_path):
+    dataset = open_dataset(dataset_config("mvtec", mvtec_folder(tmp_path), split="official"))
+    images = dataset.load(dataset.samples)
+    for part, places in ((images[2:5], [2, 3, 4]), (images[[7, 0]], [7, 0]), (images[10:99], [10, 11])):
+        assert len(part) == len(places)
+        assert torch.equal(part.planes, images.planes[places])
+        for name in ("samples", "frames", "identities", "groups", "defects"):
+            assert getattr(part, name) == tuple(getattr(images, name)[place] for place in places)
+        assert part.labels.tolist() == images.labels[places].tolist()
+    assert images.defects[:3] == ("dent", "dent", "good")
+    assert images.labels[:3].tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize("channels", NETWORKS_SEE)
+@pytest.mark.parametrize("aspect", ["stretch", "crop", "pad"])
+def test_files_of_no_data_set_are_read_as_one_would_read_them(tmp_path, channels, aspect):
+    dataset = opened(tmp_path, channels=channels, aspect=aspect)
+    save(tmp_path / "normal/00.png", COLOUR[:20])
+    paths = [tmp_path / sample.path for sample in dataset.samples]
+    files, images = read_images(paths, dataset.image), dataset.load(dataset.samples)
+    assert torch.equal(files.planes, images.planes)
+    assert (files.plane_names, files.frames) == (images.plane_names, images.frames)
+    assert files.identities == tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
+    assert set(files.labels) == {-1}
+    assert set(files.defects) == {"unknown"}
+    assert files.groups == tuple(map(str, paths))
+
+
+def test_files_without_a_size_must_share_one(tmp_path):
+    paths = [save(tmp_path / "a.png", noise(0)), save(tmp_path / "b.png", noise(1, 20, 24))]
+    with pytest.raises(DataError, match=r"b\.png is 24 x 20 px and .*a\.png 32 x 32 px; set dataset\.image\.size"):
+        read_images(paths, image_config(size=None))
+    assert read_images(paths, image_config(size=8)).planes.shape == (2, 1, 8, 8)
+
+
+def test_a_file_that_is_not_there_and_no_file_are_one_line(tmp_path):
+    with pytest.raises(DataError, match=r"none\.png: cannot be read"):
+        read_images([tmp_path / "none.png"], image_config())
+    with pytest.raises(DataError, match="name at least one file"):
+        read_images([], image_config())
