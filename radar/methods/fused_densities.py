@@ -2,65 +2,196 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Optional
 
+import numpy as np
 import torch
+from omegaconf import MISSING
 from torch import Tensor, nn
 
-from radar.config.method_sections import FusedDensitiesConfig, NoiseFieldConfig
+from radar.config.fields import number, section
+from radar.config.method_settings import ReductionConfig
 from radar.config.schema import Config
-from radar.diffusion.sampling import levels
-from radar.methods.cross_fit import CrossFit, fold_numbers
-from radar.methods.denoiser import Denoiser, DenoiserMethod
-from radar.methods.density_fields import appearance_field, colour_field, noise_field
-from radar.methods.fusion import Fusion, scale_of, surprise
-from radar.methods.interface import ImageSet, Inputs, Normals
-from radar.methods.peer import MapOne, image_scores, one_by_one, section
+from radar.errors import RunError
+from radar.files import Plain
+from radar.methods.method import FittedMethod, Networks, Normals, Structure, Training, channels_of
+from radar.methods.parts.blurring import blurred
+from radar.methods.parts.cross_fitting import cross_fitted, fold_numbers
+from radar.methods.parts.denoising import DENOISER, denoiser, denoiser_keys, denoiser_training, untrained_network
+from radar.methods.parts.gaussian import Gaussian
+from radar.methods.parts.pixel_fields import (
+    AppearanceConfig,
+    ColourConfig,
+    NoiseFieldConfig,
+    appearance_field,
+    blur_problems,
+    colour_field,
+    noise_field,
+    noise_field_problems,
+)
+from radar.methods.parts.reduced import ReducedMethod
 from radar.progress import Report
-from radar.scoring.scorer import Mapper
+from radar.scoring.denoiser import Denoiser
+from radar.scoring.reading import MapReading, map_statistic
 
 NOISE_PARTS = ("energy", "detail", "context")
 PARTS = (*NOISE_PARTS, "appearance", "colour")
 LEAST_CHROMA = 1e-3  # below it, a plane in [−1, 1] holds rounding errors of grey
+_LEAST_LEVEL = 1e-2  # of an image whose pixels are normally about 1
 
 
-@dataclass(frozen=True, eq=False)
-class FieldReader:
-    """Images with their chroma as further channels `(1, C, H, W)` → the fields of the parts that are asked for."""
+@dataclass
+class FusedDensitiesConfig:
+    """Gaussians of noise, brightness and colour at every pixel, cross-fitted and fused. A part is left out where it is null."""
 
-    denoiser: Denoiser
-    settings: FusedDensitiesConfig
+    energy: Optional[NoiseFieldConfig] = MISSING
+    detail: Optional[NoiseFieldConfig] = MISSING
+    context: Optional[NoiseFieldConfig] = MISSING
+    appearance: Optional[AppearanceConfig] = MISSING
+    colour: Optional[ColourConfig] = MISSING
+    ridge: float = number(above=0.0)  # share of the mean variance added to each
+    smoothing: float = number(minimum=0.0)  # σ in px, of each part before it is fused
+    relative: float = number(minimum=0.0, maximum=1.0)
+    # 0: how unlikely a pixel is; 1: how much more than its image is as a whole; between: a geometric mean
+    folds: int = number(minimum=2)  # most parts that the normals are split into, by group
+    calibration_quantile: float = number(above=0.0, maximum=1.0)  # of normal scores, that all parts have in common
+    power: float = number(minimum=1.0)  # of the norm over the parts: 1 sums up, a high one takes the largest
 
-    def noise_maps(self, planes: Tensor) -> dict[int, Tensor]:
-        """ε̂ of the scaled brightness, on the host, by timestep: no noise is drawn."""
-        image = planes[:, :1].to(self.denoiser.device)
-        return {
-            timestep: self.denoiser.predict(levels(self.denoiser.schedule, timestep)[0] * image, timestep).float().cpu()
-            for timestep in timesteps(self.settings)
-        }
 
-    def field(self, part: str, planes: Tensor, noise_maps: dict[int, Tensor]) -> Tensor:
-        """The vectors `(1, K, H, W)` of one part."""
+@dataclass
+class FusedDensitiesSettings:
+    """Keys of `method=fused_densities`."""
+
+    reduction: ReductionConfig = section(ReductionConfig)
+    fused_densities: FusedDensitiesConfig = section(FusedDensitiesConfig)
+
+
+class FittedFusedDensities(FittedMethod):
+    """How unlikely each pixel is under Gaussians of its noise, brightness and colour, on one scale and fused.
+
+    The densities' first axis: of all normals, then without each fold.
+    """
+
+    scales: Tensor
+
+    def __init__(
+        self, settings: FusedDensitiesConfig, reading: MapReading, network: Denoiser, parts: Sequence[str], folds: Mapping[str, int]
+    ) -> None:
+        super().__init__(reading)
+        self.settings = settings
+        self.denoiser = network
+        self.parts = tuple(parts)
+        self.densities = nn.ModuleDict({name: Gaussian.empty() for name in parts})
+        self.register_buffer("scales", torch.ones(len(parts), dtype=torch.float64))  # what few normal images exceed
+        self.folds = folds
+        self.network_passes = len(timesteps(settings))
+        self._index = 0  # of the densities that are asked
+
+    def structure(self) -> dict[str, Plain]:
+        return {"channels": 1, "parts": list(self.parts), "folds": dict(self.folds)}
+
+    def without(self, fold: int) -> FittedFusedDensities:
+        other = copy.copy(self)
+        other._index = fold + 1
+        return other
+
+    def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
+        noise_maps = self.noise_maps(images)
+        surprises = [self.surprise(name, self.field(name, images, noise_maps)) for name in self.parts]
+        return fuse(torch.stack([each / float(scale) for each, scale in zip(surprises, self.scales, strict=True)]), self.settings.power)
+
+    def noise_maps(self, images: Tensor) -> dict[int, Tensor]:
+        """ε̂ `(N, 1, H, W)` of the scaled brightness, by timestep: no noise is drawn."""
+        brightness = images[:, :1]
+        return {t: self.denoiser(self.denoiser.scaled(brightness, t), t).float() for t in timesteps(self.settings)}
+
+    def field(self, part: str, images: Tensor, noise_maps: dict[int, Tensor]) -> Tensor:
+        """The vectors `(N, K, H, W)` of one part."""
         settings = self.settings
-        if part == "appearance":
-            assert settings.appearance is not None
-            return appearance_field(planes[:, :1].cpu(), settings.appearance)
-        if part == "colour":
-            assert settings.colour is not None
-            return colour_field(planes[:, 1:].cpu(), settings.colour)
+        if part == "appearance" and settings.appearance is not None:
+            return appearance_field(images[:, :1], settings.appearance)
+        if part == "colour" and settings.colour is not None:
+            return colour_field(images[:, 1:], settings.colour)
         noise = noise_parts(settings)[part]
         return noise_field(noise_maps[noise.timestep], noise)
 
+    def surprise(self, part: str, field: Tensor) -> Tensor:
+        """The smoothed squared Mahalanobis distance per channel, `(N, 1, H, W)`; about 1 on normal texture.
 
-def part_names(settings: FusedDensitiesConfig) -> list[str]:
-    """The parts that are asked for."""
-    return [name for name in PARTS if getattr(settings, name) is not None]
+        Over the image's median to the power `settings.relative`: light or focus that is slightly off raises a whole map, a
+        defect stands out of it. Below 1, an image that is off as a whole still scores high.
+        """
+        density: Gaussian = self.densities[part]  # type: ignore[assignment]  # a ModuleDict forgets what it holds
+        distance = blurred(density[self._index].distance(field).square(), self.settings.smoothing)
+        level = distance.flatten(1).median(dim=1).values.clamp(min=_LEAST_LEVEL).pow(self.settings.relative)
+        return distance / level[:, None, None, None]
+
+
+class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
+    """What we recommend: three noise-free passes, five Gaussians, a threshold from left-out normals."""
+
+    name = "fused_densities"
+    Settings = FusedDensitiesSettings
+    cross_fits = True
+
+    @property
+    def fitting_keys(self) -> tuple[str, ...]:
+        return (*denoiser_keys(self.config), "method.reduction")  # which calibrates the parts
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        yield from _problems(self.config, self.settings.fused_densities)
+
+    def trainings(self, normals: Normals) -> tuple[Training, ...]:
+        return (denoiser_training(self.config, normals),)
+
+    def empty(self, structure: Structure) -> FittedMethod:
+        network = denoiser(self.config, untrained_network(self.config, channels_of(structure)))
+        parts, folds = structure["parts"], structure["folds"]
+        if not isinstance(parts, list) or not isinstance(folds, dict):
+            raise RunError("fused_densities: the stored structure is damaged; run the experiment again")
+        return self._empty(network, [str(name) for name in parts], {name: int(str(fold)) for name, fold in folds.items()})
+
+    def _empty(self, network: Denoiser, parts: Sequence[str], folds: Mapping[str, int]) -> FittedFusedDensities:
+        return FittedFusedDensities(self.settings.fused_densities, self.reading, network, parts, folds)
+
+    @torch.inference_mode()
+    def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
+        settings, network = self.settings.fused_densities, denoiser(self.config, networks[DENOISER])
+        groups = [group for images in normals.sets for group in images.groups]
+        folds = fold_numbers(groups, settings.folds)
+        planes = [images.planes[index : index + 1] for images in normals.sets for index in range(len(images))]
+        identities = [identity for images in normals.sets for identity in images.identities]
+        fitted = self._empty(network, _parts(settings, planes), dict(zip(identities, folds, strict=True)))
+        fitted.to(network.schedule.signal.device)
+        noise_maps = []
+        for index, image in enumerate(planes):
+            report(index, len(planes), f"Fitting ({self.name})")
+            noise_maps.append(fitted.noise_maps(image.to(fitted.device)))
+        for number, part in enumerate(fitted.parts):
+
+            def fields(part: str = part) -> Iterator[Tensor]:
+                pairs = zip(planes, noise_maps, strict=True)
+                return (fitted.field(part, image.to(fitted.device), maps) for image, maps in pairs)
+
+            fitted.densities[part] = cross_fitted(fields(), folds, ridge=settings.ridge).to(fitted.device)
+            scores = [self._score(fitted.without(fold), part, field) for fold, field in zip(folds, fields(), strict=True)]
+            fitted.scales[number] = scale_of(scores, settings.calibration_quantile)
+        return fitted
+
+    def _score(self, fitted: FittedFusedDensities, part: str, field: Tensor) -> float:
+        """The image score of a part alone, fitted without the image's fold."""
+        statistic = self.settings.reduction
+        maps = fitted.surprise(part, field)[:, 0]
+        return float(map_statistic(maps, statistic.statistic, statistic.pixels)[0])
 
 
 def noise_parts(settings: FusedDensitiesConfig) -> dict[str, NoiseFieldConfig]:
     """The parts that read the noise, by name."""
-    return {name: getattr(settings, name) for name in part_names(settings) if name in NOISE_PARTS}
+    return {name: part for name in NOISE_PARTS if (part := getattr(settings, name)) is not None}
 
 
 def timesteps(settings: FusedDensitiesConfig) -> list[int]:
@@ -68,87 +199,38 @@ def timesteps(settings: FusedDensitiesConfig) -> list[int]:
     return sorted({part.timestep for part in noise_parts(settings).values()})
 
 
-def fused_map(reader: FieldReader, fusion: Fusion) -> MapOne:
-    """The map of one image."""
-
-    def score(image: Tensor, identity: str) -> Tensor:
-        noise_maps = reader.noise_maps(image)
-        fields = {part: reader.field(part, image, noise_maps) for part in fusion.parts}
-        return fusion.map(fields, identity, reader.settings)
-
-    return score
+def fuse(surprises: Tensor, power: float) -> Tensor:
+    """The norm of order `power` over the first of the axes `(E, …)`: 1 sums up, a high one takes the largest."""
+    return surprises.pow(power).sum(dim=0).pow(1 / power)
 
 
-def fused_mapper(config: Config, network: nn.Module, fusion: Fusion) -> Mapper:
-    """What a stored network and a stored fusion make of images whose chroma are further channels."""
-    assert config.method.fused_densities is not None
-    return one_by_one(fused_map(FieldReader(Denoiser(network, config), config.method.fused_densities), fusion))
+def scale_of(scores: Sequence[float], quantile: float) -> float:
+    """The quantile of normal images' scores. Raises `RunError` where it is not above 0."""
+    scale = float(np.quantile(scores, quantile))
+    if not 0 < scale < np.inf:
+        raise RunError("method.fused_densities: a part does not vary on the normal images; leave it out, or train longer")
+    return scale
 
 
-class FusedDensitiesMethod(DenoiserMethod):
-    """How unlikely each pixel is under a Gaussian of its noise (energy, detail, context), brightness and colour.
+def _parts(settings: FusedDensitiesConfig, planes: Sequence[Tensor]) -> list[str]:
+    """The parts that are asked for and can be fitted: normals without any colour tell no density of it."""
+    asked = [name for name in PARTS if getattr(settings, name) is not None]
+    coloured = any(image[:, 1:].abs().max() > LEAST_CHROMA for image in planes if image.shape[1] > 1)
+    return [name for name in asked if name != "colour" or coloured]
 
-    Every part is brought to one scale: that which the given share of normal images does not exceed. Normal images that were fitted
-    are recognised by their content and scored without their group.
-    """
 
-    @property
-    def settings(self) -> FusedDensitiesConfig:
-        """The method's section."""
-        settings = self.config.method.fused_densities
-        assert settings is not None
-        return settings
-
-    @property
-    def network_passes(self) -> int:
-        return len(timesteps(self.settings))
-
-    def inputs(self, normal: Normals) -> Inputs:
-        return {
-            **self.network_inputs(),
-            "fused_densities": section(self.settings),
-            "calibration": section(self.reduction),
-            "fitted": [*normal.train.identities, *normal.validation.identities],
-            "groups": [*normal.train.groups, *normal.validation.groups],
-        }
-
-    def mapper_input(self, images: ImageSet, start: int, stop: int) -> Tensor:
-        return images.planes(start, stop)
-
-    def fit_one(self, normal: Normals, report: Report) -> MapOne:
-        reader = FieldReader(self.denoiser(normal, report), self.settings)
-        return fused_map(reader, self.fusion(normal, report, reader))
-
-    def fusion(self, normal: Normals, report: Report, reader: FieldReader | None = None) -> Fusion:
-        """What is learnt from all normals, or was before."""
-
-        def make() -> Fusion:
-            with torch.inference_mode():
-                return self._fitted(reader or FieldReader(self.denoiser(normal, report), self.settings), normal, report)
-
-        return self.recall.fusion(self.map_inputs(normal), make)
-
-    def _fitted(self, reader: FieldReader, normal: Normals, report: Report) -> Fusion:
-        sets = (normal.train, normal.validation)
-        planes = [each.planes(index, index + 1) for each in sets for index in range(len(each.identities))]
-        groups = [group for each in sets for group in each.groups or each.identities]
-        folds = fold_numbers(groups, self.settings.folds)
-        noise_maps = []
-        for index, image in enumerate(planes):
-            report(index, len(planes), f"Fitting ({self.name})")
-            noise_maps.append(reader.noise_maps(image))
-        parts, scales = {}, {}
-        for name in part_names(self.settings):
-            if name == "colour" and all(image[:, 1:].abs().max() <= LEAST_CHROMA for image in planes):
-                continue  # normals without any colour tell no density of it
-            read = partial(reader.field, name)
-            parts[name] = CrossFit.of(map(read, planes, noise_maps), folds, ridge=self.settings.ridge)
-            scores = map(partial(self._score, parts[name]), map(read, planes, noise_maps), folds)
-            scales[name] = scale_of(list(scores), self.settings.calibration_quantile)
-        identities = [identity for each in sets for identity in each.identities]
-        return Fusion(parts, scales, dict(zip(identities, folds, strict=True)))
-
-    def _score(self, fit: CrossFit, field: Tensor, fold: int) -> float:
-        """The image score of a part alone, fitted without the image's fold."""
-        maps = surprise(fit, field, fold, self.settings)[:, 0]
-        return float(image_scores(maps, self.reduction)[0])
+def _problems(config: Config, settings: FusedDensitiesConfig) -> Iterator[str]:
+    key, image = "method.fused_densities", config.dataset.image
+    if image.channels == "rgb":
+        yield "dataset.image.channels=rgb: fused_densities reads brightness and colour apart; use luma_chroma or grey"
+    if settings.colour is not None and image.channels == "grey":
+        yield f"{key}.colour: grey images have none; use dataset.image.channels=luma_chroma or {key}.colour=null"
+    if all(getattr(settings, name) is None for name in PARTS):
+        yield f"{key}: every part is null; keep at least one"
+    for name, part in noise_parts(settings).items():
+        yield from noise_field_problems(f"{key}.{name}", part, config.diffusion.timesteps)
+    if settings.appearance is not None:
+        yield from blur_problems(f"{key}.appearance.blurs", settings.appearance.blurs)
+        yield from blur_problems(f"{key}.appearance.contrasts", settings.appearance.contrasts, above_zero=True)
+    if settings.colour is not None:
+        yield from blur_problems(f"{key}.colour.blurs", settings.colour.blurs)

@@ -1,98 +1,121 @@
-"""RADAR itself: a U-Net trained on normal patches, scored in one step (arXiv 2508.04818)."""
+"""RADAR itself: a U-Net trained on normal patches, asked in one forward step and one pass (arXiv 2508.04818)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
 from radar.config.schema import Config
-from radar.methods.interface import Inputs, MapMethod, Normals, Recall
-from radar.networks.build import SCHEDULE_KEYS, NoisePredictor, build_schedule
+from radar.files import Plain
+from radar.methods.method import FittedMethod, Method, Networks, Normals, Structure, Training, channels_of
+from radar.methods.parts.blurring import blurred
+from radar.methods.parts.cross_fitting import Moments
+from radar.methods.parts.denoising import DENOISER, denoiser, denoiser_keys, denoiser_training, untrained_network
+from radar.methods.parts.gaussian import Gaussian
 from radar.progress import Report
-from radar.scoring.density import DensityMapper, GaussianDensity, ResidualField, fit_density
-from radar.scoring.noise_map import NoiseMapper
-from radar.scoring.scorer import Mapper
-
-Train = Callable[[Tensor, Tensor, Report], NoisePredictor]
-"""Training and held-out normals `(N, C, H, W)` → the trained network, on the device that scores."""
+from radar.scoring.denoiser import Denoiser
+from radar.scoring.noise_draws import NoiseDraws
+from radar.scoring.reading import NormReading
 
 
-class RadarMethod(MapMethod):
-    """RADAR with the network that `train` returns; `identity` names all that it depends on."""
+@dataclass
+class RadarSettings:
+    """RADAR's keys stand in the sections `timestep` and `scoring`."""
+
+
+class FittedRadar(FittedMethod):
+    """The noise map, or with a density how unlikely it is at several timesteps and blurs.
+
+    The density is after that of the residual field of arXiv 2604.18393, fitted to timesteps and blurs jointly: the network
+    leaves a residual on normal texture, too, and how much of it depends on the timestep and on the frequency.
+    """
+
+    def __init__(self, config: Config, network: Denoiser, channels: int) -> None:
+        super().__init__(NormReading.of(config.scoring))
+        scoring = config.scoring
+        self.denoiser = network
+        self.channels = channels
+        self.residual = scoring.map == "residual"
+        with_density = scoring.density.name != "none"
+        self.timesteps: Sequence[int] = scoring.density.timesteps if with_density else [config.timestep.value]
+        self.blurs: Sequence[float] = scoring.density.blurs if with_density else [0]
+        self.density = Gaussian.empty() if with_density else None
+        self.draws = NoiseDraws(scoring.draws)
+        self.predicts_noise = not with_density
+        self.network_passes = max(1, scoring.draws) * len(self.timesteps)
+
+    def noise_shape(self, planes: int, height: int, width: int) -> tuple[int, int, int]:
+        return self.channels, height, width
+
+    def structure(self) -> dict[str, Plain]:
+        return {"channels": self.channels}
+
+    def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
+        field = self.field(images, noise)
+        return field if self.density is None else self.density.distance(field)
+
+    def field(self, images: Tensor, noise: Tensor | None) -> Tensor:
+        """Noise maps at every timestep, each at every blur, `(N, C · timesteps · blurs, H, W)`."""
+        maps = torch.cat([self._noise_map(images[:, : self.channels], noise, each) for each in self.timesteps], dim=1)
+        return torch.cat([blurred(maps, sigma) for sigma in self.blurs], dim=1)
+
+    def _noise_map(self, clean: Tensor, noise: Tensor | None, timestep: int) -> Tensor:
+        """ε̂ `(N, C, H, W)`, less ε with `scoring.map=residual`, averaged over the draws."""
+        if noise is None:
+            return self.denoiser(self.denoiser.scaled(clean, timestep), timestep)
+        total = torch.zeros_like(clean)
+        for draw in noise.unbind(dim=1):
+            total += self.denoiser(self.denoiser.noised(clean, draw, timestep), timestep)
+            if self.residual:
+                total -= draw
+        return total / noise.shape[1]
+
+
+class RadarMethod(Method[RadarSettings]):
+    """RADAR with the sections `timestep`, `scoring` and the shared network."""
 
     name = "radar"
-
-    def __init__(self, config: Config, recall: Recall, train: Train, identity: Inputs) -> None:
-        super().__init__(config, recall)
-        self.train = train
-        self.identity = identity
-
-    def fit_map(self, normal: Normals, report: Report) -> Mapper:
-        unet = self.train(normal.train.images, normal.validation.images, report)
-        density = self.density(normal, lambda: unet)
-        return build_mapper(self.config, unet, density)
-
-    def density(self, normal: Normals, network: Callable[[], nn.Module]) -> GaussianDensity | None:
-        """The density of the training normals' residual fields that `scoring.density` asks for."""
-        config = self.config
-        if config.scoring.density.name == "none":
-            return None
-
-        def make() -> GaussianDensity:
-            field, train = residual_field(config, network()), normal.train
-            return fit_density(field, train.images, train.identities, ridge=config.scoring.density.ridge)
-
-        return self.recall.density(self.map_inputs(normal), make)
+    Settings = RadarSettings
+    one_score = False
 
     @property
-    def network_passes(self) -> int:
-        density, draws = self.config.scoring.density, max(1, self.config.scoring.draws)
-        return draws if density.name == "none" else draws * len(density.timesteps)
+    def fitting_keys(self) -> tuple[str, ...]:
+        density = self.config.scoring.density.name != "none"  # then timestep.value is not read
+        at = ("scoring.density",) if density else ("timestep", "scoring.density.name")
+        return (*denoiser_keys(self.config), *at, "scoring.draws", "scoring.map", "scoring.images_per_pass")
 
-    def map_inputs(self, normal: Normals) -> Inputs:
-        config, scoring = self.config, asdict(self.config.scoring)
-        read = ["draws", "map", "field", "tile", "images_per_pass"]
-        if config.scoring.field == "stitched":  # from windows
-            read += ["stride", "micro_batch"]
-        schedule = asdict(config.diffusion)
-        inputs = {
-            "network": self.identity,
-            "timestep": config.timestep.value,
-            "patch_size": config.patch.size,
-            "scoring": {key: scoring[key] for key in read},
-            "schedule": {key: schedule[key] for key in SCHEDULE_KEYS},
-            "seed": config.seed,
-        }
-        if config.scoring.density.name != "none":  # then timestep.value is not read
-            inputs |= {
-                "timestep": None,
-                "density": scoring["density"],
-                "density_of": list(normal.train.identities),
-            }
-        return inputs
+    @property
+    def reading_keys(self) -> tuple[str, ...]:
+        return ("scoring.blur", "scoring.edge", "scoring.window", "scoring.smoothing")
 
+    def problems(self) -> Iterator[str]:
+        if self.config.scoring.density.name != "none" and self.config.scoring.edge != "none":
+            yield "scoring.edge=sobel: the density is taken of the noise, not of its edges; use scoring.edge=none"
 
-def noise_mapper(config: Config, unet: nn.Module, timestep: int | None = None) -> NoiseMapper:
-    """The noise map that `config` describes, predicted by `unet`, at `timestep` where it is not the config's own."""
-    schedule = build_schedule(config.diffusion).to(next(unet.parameters()).device)
-    return NoiseMapper(
-        unet,
-        schedule,
-        scoring=config.scoring,
-        timestep=config.timestep.value if timestep is None else timestep,
-        patch_size=config.patch.size,
-        seed=config.seed,
-    )
+    def trainings(self, normals: Normals) -> tuple[Training, ...]:
+        return (denoiser_training(self.config, normals),)
 
+    def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
+        images = normals.train
+        network = denoiser(self.config, networks[DENOISER])
+        fitted = FittedRadar(self.config, network, images.network_planes.shape[1]).to(network.schedule.signal.device)
+        if fitted.density is None:
+            return fitted
 
-def residual_field(config: Config, unet: nn.Module) -> ResidualField:
-    """The noise maps at the timesteps and blurs of `scoring.density`."""
-    density = config.scoring.density
-    return ResidualField([noise_mapper(config, unet, timestep) for timestep in density.timesteps], density.blurs)
+        def field(index: int) -> Tensor:
+            report(index, len(images), f"Fitting ({self.name})")
+            planes, identity = images.planes[index : index + 1], images.identities[index]
+            noise = fitted.draws.of([identity], fitted.noise_shape(*planes.shape[1:]), self.config.seed)
+            return fitted.field(planes.to(fitted.device), None if noise is None else noise.to(fitted.device))
 
+        with torch.inference_mode():
+            moments = Moments.of(field(index) for index in range(len(images)))
+        fitted.density = moments.gaussian(self.config.scoring.density.ridge).to(fitted.device)
+        return fitted
 
-def build_mapper(config: Config, unet: nn.Module, density: GaussianDensity | None) -> Mapper:
-    """From images to what the features are taken of: the noise map, or how unlikely it is."""
-    return noise_mapper(config, unet) if density is None else DensityMapper(residual_field(config, unet), density)
+    def empty(self, structure: Structure) -> FittedMethod:
+        channels = channels_of(structure)
+        return FittedRadar(self.config, denoiser(self.config, untrained_network(self.config, channels)), channels)

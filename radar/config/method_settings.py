@@ -1,0 +1,25 @@
+"""Sections of settings that several methods have in common; what one method alone reads stands in its own file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from radar.config.fields import choice, number
+
+
+@dataclass
+class ReductionConfig:
+    """From a method's map `(H, W)` to its pixel map and its image score; RADAR has features instead."""
+
+    smoothing: float = number(minimum=0.0)  # σ in px of the map's smoothing
+    statistic: str = choice("max", "mean", "top")  # of the smoothed map
+    pixels: int = number(minimum=1)  # whose mean the statistic top is
+
+
+@dataclass
+class SimplexConfig:
+    """Octaves of simplex noise (AnoDDPM)."""
+
+    wavelength: float = number(above=0.0)  # px per lattice cell of the first octave; each further one halves it
+    octaves: int = number(minimum=1)
+    persistence: float = number(above=0.0)  # amplitude of an octave over that of the one before

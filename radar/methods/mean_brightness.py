@@ -1,0 +1,49 @@
+"""Control: deviation of every pixel from the mean brightness of the training normals, blurred, without edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from radar.config.schema import Config
+from radar.methods.method import FittedMethod, Method, Networks, Normals, Structure
+from radar.progress import Report
+from radar.scoring.reading import NormReading
+
+
+@dataclass
+class MeanBrightnessSettings:
+    """It has no keys of its own."""
+
+
+class FittedMeanBrightness(FittedMethod):
+    """The mean brightness of every plane that networks see."""
+
+    mean: Tensor
+
+    def __init__(self, config: Config, mean: Tensor) -> None:
+        super().__init__(NormReading.of(config.scoring, edge="none"))
+        self.register_buffer("mean", mean)  # (1, C, 1, 1)
+
+    def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
+        return images[:, : self.mean.shape[1]] - self.mean
+
+
+class MeanBrightnessMethod(Method[MeanBrightnessSettings]):
+    """What brightness alone tells."""
+
+    name = "mean_brightness"
+    Settings = MeanBrightnessSettings
+    one_score = False
+
+    @property
+    def reading_keys(self) -> tuple[str, ...]:
+        return ("scoring.blur", "scoring.window", "scoring.smoothing")
+
+    def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
+        return FittedMeanBrightness(self.config, normals.train.network_planes.mean(dim=(0, 2, 3), keepdim=True))
+
+    def empty(self, structure: Structure) -> FittedMethod:
+        return FittedMeanBrightness(self.config, torch.zeros(1))

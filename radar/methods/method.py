@@ -1,0 +1,176 @@
+"""What a method is: fitted on normal images; what it has learnt is one module that answers for any image."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from radar.config.schema import Config, PatchConfig, TrainingConfig
+from radar.data.images import Images
+from radar.errors import RunError
+from radar.files import Plain
+from radar.progress import Report
+from radar.scoring.noise_draws import NoiseDraws
+from radar.scoring.reading import Reading
+from radar.training.objective import Objective
+
+Networks = Mapping[str, nn.Module]
+"""Trained networks by the name of their training."""
+Structure = Mapping[str, Plain]
+"""What a fitted method's shape depends on beside the config, as values that JSON can hold."""
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """What a fitted method says of N images."""
+
+    anomaly: Tensor  # (N, H, W) ≥ 0, the pixel map
+    points: Tensor  # (N, F) float64, what the detector judges
+    noise: Tensor | None  # (N, C, H, W), where the method predicts noise
+
+
+@dataclass(frozen=True, eq=False)
+class Normals:
+    """All that a method may learn from."""
+
+    train: Images
+    validation: Images  # held out from training
+
+    @property
+    def sets(self) -> tuple[Images, Images]:
+        """Both."""
+        return self.train, self.validation
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a network is trained on: images whose crops it sees `(N, C, H, W)`, held-out ones, and what it learns of them."""
+
+    train: Tensor
+    validation: Tensor
+    objective: Objective
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A network that a method wants trained: a stage of its own, shared by all who ask for an equal one."""
+
+    name: str
+    build: Callable[[Networks], nn.Module]  # with its initial weights; takes the networks of `parents`
+    material: Callable[[Networks], Material]  # asked for only where nothing is stored
+    inputs: Mapping[str, Plain]  # what these depend on beside patch, training, trainer, seed, images and parents
+    patch: PatchConfig
+    training: TrainingConfig
+    parents: tuple[str, ...] = ()
+
+
+def channels_of(structure: Structure) -> int:
+    """Its entry `channels`. Raises `RunError` where there is none."""
+    channels = structure.get("channels")
+    if not isinstance(channels, int):
+        raise RunError("model: the stored structure names no number of channels; run the experiment again")
+    return channels
+
+
+class FittedMethod(nn.Module, ABC):
+    """What a method has learnt, and nothing else: `state_dict` is all of it. No config, no file, no random number.
+
+    `forward` is `respond`, which asks networks and densities, and `read`, which filters and reduces; runs that differ in the
+    second alone share the first.
+    """
+
+    draws = NoiseDraws(0)
+    predicts_noise = False
+    network_passes = 0  # over each image; windows that together cover it are one pass
+    folds: Mapping[str, int] = {}  # content hash of a normal that was fitted → its fold, where the method cross-fits
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__()
+        self.reading = reading
+        self.register_buffer("_place", torch.empty(0), persistent=False)  # tells where the module lies
+
+    @property
+    def device(self) -> torch.device:
+        """Where it lies, and its images must."""
+        return self.get_buffer("_place").device
+
+    @property
+    def point_names(self) -> tuple[str, ...]:
+        """Names of the F columns of `points`."""
+        return self.reading.point_names
+
+    def noise_shape(self, planes: int, height: int, width: int) -> tuple[int, int, int]:
+        """Shape `(C, h, w)` of one draw for an image `(P, H, W)`; asked where `draws` are taken."""
+        return planes, height, width
+
+    @abstractmethod
+    def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
+        """Images `(N, P, H, W)` in [−1, 1] and their noise `(N, K, C, h, w)` → responses `(N, R, H, W)`."""
+
+    def read(self, response: Tensor) -> Maps:
+        """Responses `(N, R, H, W)` → maps and points."""
+        anomaly, points = self.reading(response)
+        return Maps(anomaly, points, response if self.predicts_noise else None)
+
+    def forward(self, images: Tensor, noise: Tensor | None = None) -> Maps:
+        """Images `(N, P, H, W)` in [−1, 1] and their noise `(N, K, C, h, w)` → what is said of them."""
+        return self.read(self.respond(images, noise))
+
+    def structure(self) -> dict[str, Plain]:
+        """What `Method.empty` needs."""
+        return {}
+
+    def without(self, fold: int) -> FittedMethod:
+        """The same, of what was fitted without the images of `fold`."""
+        raise NotImplementedError(f"{type(self).__name__} does not cross-fit; fold {fold} is none of its own")
+
+
+class Method(ABC, Generic[Settings]):
+    """One way to score images, configured and not fitted yet. Its file holds its settings, checks, fit and fitted module."""
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1  # raised when the same config and images would give another result
+    Settings: ClassVar[type]  # dataclass of the keys below `method`
+    one_score: ClassVar[bool] = True  # the detector judges one number, of which only more is anomalous
+    cross_fits: ClassVar[bool] = False  # scores normals by what was fitted without them
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @property
+    def settings(self) -> Settings:
+        """The method's own keys."""
+        settings: Settings = self.config.method.settings  # type: ignore[assignment]  # parsed as `Settings` of this class
+        return settings
+
+    @property
+    def fitting_keys(self) -> tuple[str, ...]:
+        """Prefixes of the config keys that weights, densities and responses depend on, beside data, seed, device and `method`."""
+        return ()
+
+    @property
+    def reading_keys(self) -> tuple[str, ...]:
+        """Prefixes of the config keys that only `FittedMethod.read` depends on."""
+        return ()
+
+    def problems(self) -> Iterator[str]:
+        """One line per rule between keys that the config breaks."""
+        yield from ()
+
+    def trainings(self, normals: Normals) -> tuple[Training, ...]:
+        """The networks that `fit` is handed, each after its parents."""
+        return ()
+
+    @abstractmethod
+    def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
+        """Learn from normal images."""
+
+    @abstractmethod
+    def empty(self, structure: Structure) -> FittedMethod:
+        """A module of the shape that `structure` tells, into which a stored `state_dict` is loaded."""

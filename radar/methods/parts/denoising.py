@@ -1,0 +1,52 @@
+"""The diffusion network that methods share: its training, and the trained network asked over whole images."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from torch import nn
+
+from radar.config.method_settings import SimplexConfig
+from radar.config.schema import Config
+from radar.diffusion.objective import DiffusionObjective
+from radar.diffusion.schedule import build_schedule
+from radar.methods.method import Material, Networks, Normals, Training
+from radar.networks.build import build_unet
+from radar.scoring.denoiser import Denoiser, Windows
+
+DENOISER = "denoiser"  # the name of its training
+_NETWORK_KEYS = ("patch", "unet", "diffusion", "training")
+
+
+def denoiser_keys(config: Config) -> tuple[str, ...]:
+    """Prefixes of the config keys that ε̂ of a whole image depends on."""
+    return (*_NETWORK_KEYS, *Windows.keys(config.scoring.field))
+
+
+def denoiser_training(config: Config, normals: Normals, simplex: SimplexConfig | None = None) -> Training:
+    """The training of the shared network; methods that add the same noise share one."""
+    inputs = {"unet": asdict(config.unet), "diffusion": asdict(config.diffusion)}
+
+    def material(_: Networks) -> Material:
+        objective = DiffusionObjective.of(config.diffusion, simplex)
+        return Material(normals.train.network_planes, normals.validation.network_planes, objective)
+
+    return Training(
+        DENOISER,
+        lambda _: untrained_network(config, normals.train.network_planes.shape[1]),
+        material,
+        inputs if simplex is None else {**inputs, "simplex": asdict(simplex)},
+        config.patch,
+        config.training,
+    )
+
+
+def untrained_network(config: Config, channels: int) -> nn.Module:
+    """The U-Net with its initial weights."""
+    return build_unet(config.unet, patch_size=config.patch.size, image_channels=channels, seed=config.seed)
+
+
+def denoiser(config: Config, network: nn.Module) -> Denoiser:
+    """`network` over whole images, as `scoring` lays its windows; on the network's device."""
+    windows = Windows.of(config.scoring, config.patch.size)
+    return Denoiser(network, build_schedule(config.diffusion).to(next(network.parameters()).device), windows)

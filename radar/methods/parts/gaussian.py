@@ -1,0 +1,73 @@
+"""Gaussian densities of vectors, and how far vectors lie from them: the one Mahalanobis distance of all methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from radar.errors import RunError
+
+
+class Gaussian(nn.Module):
+    """Mean `(…, K)` and whitening matrix `(…, K, K)` of vectors, float64; leading axes are densities of their own.
+
+    The whitening matrix is the inverse of the covariance's lower Cholesky factor.
+    """
+
+    mean: Tensor
+    whitening: Tensor
+
+    def __init__(self, mean: Tensor, whitening: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean.double())
+        self.register_buffer("whitening", whitening.double())
+
+    @staticmethod
+    def empty() -> Gaussian:
+        """One that a stored density is loaded into."""
+        return Gaussian(torch.zeros(0), torch.zeros(0, 0))
+
+    @staticmethod
+    def of_covariance(mean: Tensor, covariance: Tensor) -> Gaussian:
+        """From mean `(…, K)` and covariance `(…, K, K)`. Raises `RunError` where that is not positive definite."""
+        covariance = covariance.double()
+        factor, failed = torch.linalg.cholesky_ex(covariance)
+        if failed.any() or not torch.isfinite(factor).all():
+            raise RunError("a density cannot be fitted: what it describes does not vary on normal images; train longer")
+        identity = torch.eye(covariance.shape[-1], dtype=torch.float64, device=covariance.device).expand_as(covariance)
+        return Gaussian(mean, torch.linalg.solve_triangular(factor, identity, upper=False))
+
+    @staticmethod
+    def of_moments(count: int, total: Tensor, squares: Tensor, *, ridge: float) -> Gaussian:
+        """From `count` vectors, their sum `(K,)` and the sum of their outer products `(K, K)`, float64.
+
+        `ridge`, a share of the mean variance, is added to every variance: channels may be almost multiples of each other.
+        """
+        mean = total / count
+        covariance = squares / count - torch.outer(mean, mean)
+        covariance += ridge * covariance.diagonal().mean() * torch.eye(len(mean), dtype=torch.float64)
+        return Gaussian.of_covariance(mean, covariance)
+
+    @staticmethod
+    def stacked(densities: Sequence[Gaussian]) -> Gaussian:
+        """Several densities along a new first axis."""
+        pairs = [(each.mean, each.whitening) for each in densities]
+        return Gaussian(*(torch.stack(part) for part in zip(*pairs, strict=True)))
+
+    def __getitem__(self, index: int) -> Gaussian:
+        """One of the densities along the first axis."""
+        return Gaussian(self.mean[index], self.whitening[index])
+
+    def squared(self, vectors: Tensor) -> Tensor:
+        """Squared Mahalanobis distances of vectors `(…, K, M)`: `(…, M)`, in the vectors' own precision."""
+        mean, whitening = self.mean.to(vectors), self.whitening.to(vectors)
+        return (whitening @ (vectors - mean[..., None])).square().sum(dim=-2)
+
+    def distance(self, field: Tensor) -> Tensor:
+        """Fields `(B, K, H, W)` → Mahalanobis distances `(B, 1, H, W)`, over √K: about 1 where all is normal."""
+        mean, whitening = self.mean.to(field), self.whitening.to(field)
+        batch, channels, height, width = field.shape
+        whitened = whitening @ (field.reshape(batch, channels, -1) - mean[:, None])
+        return whitened.square().mean(dim=1).sqrt().reshape(batch, 1, height, width)

@@ -1,0 +1,90 @@
+"""What is known of every pixel of an image: vectors of its noise, of its brightness and of its colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf
+
+import torch
+from omegaconf import MISSING
+from torch import Tensor
+
+from radar.config.fields import number
+from radar.methods.parts.blurring import blurred
+from radar.methods.parts.neighbourhoods import neighbourhoods
+
+_LEAST_SPREAD = 0.02  # local standard deviation below which a noise map counts as flat; noise is of order 1
+_LEAST_VARIANCE = 1e-6  # of brightness in [−1, 1]: a tenth of a grey level of 8 bits, squared
+
+
+@dataclass
+class NoiseFieldConfig:
+    """The noise map at one timestep, no noise being drawn, and the square around each of its pixels."""
+
+    timestep: int = number(minimum=1)
+    contrast: float = number(minimum=0.0)  # σ in px of the mean and spread that the map is brought to; 0: none
+    blur: float = number(minimum=0.0)  # σ in px
+    side: int = number(minimum=1)  # pixels per side of the square, odd
+    spacing: int = number(minimum=1)  # px from one to the next
+
+
+@dataclass
+class AppearanceConfig:
+    """Brightness around each pixel."""
+
+    blurs: list[float] = MISSING  # σ in px, of the brightness
+    contrasts: list[float] = MISSING  # σ in px, of its local variance
+
+
+@dataclass
+class ColourConfig:
+    """Colour around each pixel; needs dataset.image.channels=luma_chroma."""
+
+    blurs: list[float] = MISSING  # σ in px
+
+
+def noise_field_problems(key: str, part: NoiseFieldConfig, last: int) -> Iterator[str]:
+    """What is wrong with the part whose section is `key`; `last` is T."""
+    if part.timestep > last:
+        yield f"{key}.timestep={part.timestep}: must be ≤ diffusion.timesteps={last}"
+    if part.side % 2 == 0:
+        yield f"{key}.side={part.side}: must be odd"
+
+
+def blur_problems(key: str, values: list[float], *, above_zero: bool = False) -> Iterator[str]:
+    """What is wrong with the σ in px below `key`."""
+    if not all(0 <= value < inf for value in values) or (above_zero and 0 in values):
+        yield f"{key}={values}: needs σ in px, each {'>' if above_zero else '≥'} 0"
+    if not values and not above_zero:
+        yield f"{key}=[]: needs at least one σ in px"
+
+
+def noise_field(noise_map: Tensor, settings: NoiseFieldConfig) -> Tensor:
+    """A noise map `(B, C, H, W)` → the square around every pixel, `(B, C · side², H, W)`.
+
+    With `contrast`, less its local mean and over its local spread, as weak structure counts as much in a dim corner.
+    """
+    field = noise_map if settings.contrast == 0 else _local_contrast(noise_map, settings.contrast)
+    return neighbourhoods(blurred(field, settings.blur), settings.side, spacing=settings.spacing, border="replicate")
+
+
+def appearance_field(images: Tensor, settings: AppearanceConfig) -> Tensor:
+    """Images `(B, 1, H, W)` → brightness at several blurs, and the logarithm of its variance around the pixel at others."""
+    brightness = [blurred(images, sigma) for sigma in settings.blurs]
+    return torch.cat([*brightness, *(_log_variance(images, sigma) for sigma in settings.contrasts)], dim=1)
+
+
+def colour_field(chroma: Tensor, settings: ColourConfig) -> Tensor:
+    """Chroma `(B, 2, H, W)` → itself at several blurs, `(B, 2 · blurs, H, W)`."""
+    return torch.cat([blurred(chroma, sigma) for sigma in settings.blurs], dim=1)
+
+
+def _local_contrast(maps: Tensor, sigma: float) -> Tensor:
+    deviation = maps - blurred(maps, sigma)
+    return deviation / (blurred(deviation.square(), sigma).sqrt() + _LEAST_SPREAD)
+
+
+def _log_variance(images: Tensor, sigma: float) -> Tensor:
+    variance = blurred(images.square(), sigma) - blurred(images, sigma).square()
+    return variance.clamp(min=_LEAST_VARIANCE).log()

@@ -1,0 +1,50 @@
+"""Control: blur and Sobel on the image itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from radar.config.schema import Config
+from radar.files import Plain
+from radar.methods.method import FittedMethod, Method, Networks, Normals, Structure, channels_of
+from radar.progress import Report
+from radar.scoring.reading import NormReading
+
+
+@dataclass
+class RawSobelSettings:
+    """It has no keys of its own."""
+
+
+class FittedRawSobel(FittedMethod):
+    """Nothing is learnt."""
+
+    def __init__(self, config: Config, channels: int) -> None:
+        super().__init__(NormReading.of(config.scoring, edge="sobel"))
+        self.channels = channels
+
+    def structure(self) -> dict[str, Plain]:
+        return {"channels": self.channels}
+
+    def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
+        return images[:, : self.channels]
+
+
+class RawSobelMethod(Method[RawSobelSettings]):
+    """What edges alone tell."""
+
+    name = "raw_sobel"
+    Settings = RawSobelSettings
+    one_score = False
+
+    @property
+    def reading_keys(self) -> tuple[str, ...]:
+        return ("scoring.blur", "scoring.window", "scoring.smoothing")
+
+    def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
+        return FittedRawSobel(self.config, normals.train.network_planes.shape[1])
+
+    def empty(self, structure: Structure) -> FittedMethod:
+        return FittedRawSobel(self.config, channels_of(structure))

@@ -1,0 +1,62 @@
+"""Asking a fitted method about many images: in batches, with each image's own noise, to the same bits whatever the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from radar.methods.method import FittedMethod, Maps
+from radar.progress import Report
+
+_CHUNK = 32  # images between two progress reports; a response does not depend on it
+
+
+@torch.inference_mode()
+def responses(
+    fitted: FittedMethod,
+    planes: Tensor,
+    identities: Sequence[str],
+    *,
+    seed: int,
+    images_per_pass: int,
+    report: Report,
+    held_out: bool = False,
+) -> Tensor:
+    """Responses `(N, R, H, W)` on the host to images `(N, P, H, W)` whose content hashes are `identities`.
+
+    With `held_out`, images that the method was fitted on are answered by what was fitted without them, where it cross-fits.
+    """
+    parts = []
+    for start in range(0, len(planes), images_per_pass):
+        if start % _CHUNK < images_per_pass:
+            report(start, len(planes), "Scoring")
+        batch = slice(start, start + images_per_pass)
+        names = identities[batch]
+        asked = fitted
+        if held_out and fitted.folds:
+            (fold,) = {fitted.folds[name] for name in names}
+            asked = fitted.without(fold)
+        parts.append(_respond(asked, planes[batch], names, seed))
+    report(len(planes), len(planes), "Scoring")
+    return torch.cat(parts)
+
+
+def _respond(fitted: FittedMethod, planes: Tensor, identities: Sequence[str], seed: int) -> Tensor:
+    noise = fitted.draws.of(identities, fitted.noise_shape(*planes.shape[1:]), seed)
+    device = fitted.device
+    return fitted.respond(planes.to(device), None if noise is None else noise.to(device)).float().cpu()
+
+
+@torch.inference_mode()
+def read(fitted: FittedMethod, response: Tensor, *, images_per_pass: int) -> Maps:
+    """Maps and points of responses `(N, R, H, W)`.
+
+    As many at a time as share a network pass: sums over a batch are split among threads according to its size, and the
+    bits follow.
+    """
+    parts = [fitted.read(part) for part in torch.split(response, images_per_pass)]
+    noise = [part.noise for part in parts if part.noise is not None]
+    anomaly, points = (torch.cat([getattr(part, name) for part in parts]) for name in ("anomaly", "points"))
+    return Maps(anomaly, points, torch.cat(noise) if noise else None)
