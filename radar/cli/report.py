@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from radar.compose.config_tree import config_folder
-from radar.compose.parsing import parse_as
+from radar.config.typed import typed
 from radar.config.schema import ReportConfig
 from radar.errors import ConfigError, RunError
 from radar.files import write_text
@@ -48,4 +48,4 @@ def report_settings(overrides: Sequence[str]) -> ReportConfig:
         raise ConfigError(f"{' '.join(overrides)}: {error}") from None
     merged = OmegaConf.merge(composed, given)
     assert isinstance(merged, DictConfig)
-    return parse_as(ReportConfig, merged)
+    return typed(ReportConfig, OmegaConf.to_container(merged))

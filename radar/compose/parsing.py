@@ -5,87 +5,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import (
-    ConfigKeyError,
-    InterpolationToMissingValueError,
-    MissingMandatoryValue,
-    OmegaConfBaseException,
-)
 
-from radar.compose.method_rules import method_problems
 from radar.config.schema import Config
 from radar.errors import ConfigError
+from radar.methods.registry import method_of, typed_config
 
 CONTROLS = ("mean_brightness", "raw_sobel", "untrained")
 
 
-Schema = TypeVar("Schema")
-
 
 def parse(composed: DictConfig) -> Config:
     """A typed, checked `Config`. Raises `ConfigError`, one line that names the key and the fix."""
-    config = parse_as(Config, composed)
+    config = typed_config(OmegaConf.to_container(composed, resolve=False))
     for problem in _rule_problems(config):
         raise ConfigError(problem)
     return config
-
-
-def parse_as(schema: type[Schema], composed: DictConfig) -> Schema:
-    """A typed `schema` whose values are all set and in range, without rules between keys. Raises `ConfigError`."""
-    try:
-        # through plain values: a typed tree lets Hydra's +key=value add what the schema does not know
-        plain = OmegaConf.to_container(composed, resolve=False)
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(plain)))
-    except MissingMandatoryValue as error:
-        raise ConfigError(f"{error.full_key}: no value is set; give one with {error.full_key}=…") from None
-    except InterpolationToMissingValueError as error:
-        key = str(error).splitlines()[0].rpartition(": ")[2]
-        raise ConfigError(f"{key}: no value is set; give one with {key}=…") from None
-    except ConfigKeyError as error:
-        raise ConfigError(f"{error.full_key}: no such key; radar --cfg job lists all keys") from None
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
-    assert isinstance(config, schema)
-    for problem in _range_problems(config, ""):
-        raise ConfigError(problem)
-    return config
-
-
-def _range_problems(section: Any, prefix: str) -> Iterator[str]:
-    for item in fields(section):
-        key, value = prefix + item.name, getattr(section, item.name)
-        if is_dataclass(value):
-            yield from _range_problems(value, key + ".")
-        elif value is not None:
-            expected = _expected(value, **item.metadata)
-            if expected:
-                yield f"{key}={value}: must be {expected}"
-
-
-def _expected(
-    value: Any,
-    *,
-    choices: tuple[str, ...] | None = None,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-) -> str:
-    """What `value` must be, or nothing where it already is."""
-    if choices is not None:
-        return "" if value in choices else "one of " + ", ".join(choices)
-    holds = {
-        f"≥ {minimum}": minimum is None or value >= minimum,
-        f"≤ {maximum}": maximum is None or value <= maximum,
-        f"> {above}": above is None or value > above,
-        f"< {below}": below is None or value < below,
-    }
-    # a number that is none fails every comparison, so it is never let through
-    return " and ".join(bound for bound, fulfilled in holds.items() if not fulfilled)
 
 
 def _rule_problems(config: Config) -> Iterator[str]:
@@ -96,7 +32,7 @@ def _rule_problems(config: Config) -> Iterator[str]:
     yield from _diffusion_problems(config)
     yield from _scoring_problems(config)
     yield from _detector_problems(config)
-    yield from method_problems(config)
+    yield from method_of(config).problems()
     yield from _trainer_problems(config)
 
 

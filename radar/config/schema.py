@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 from omegaconf import MISSING
 
 from radar.config.fields import choice as _choice
 from radar.config.fields import number as _number
 from radar.config.fields import section as _section
-from radar.config.method_sections import MethodConfig
 
 
 @dataclass
@@ -250,6 +249,15 @@ class EvaluationConfig:
     noise: NoiseStatisticsConfig = _section(NoiseStatisticsConfig)
     panels: int = _number(minimum=0)  # images per kind in the panel figure
     figures: bool = MISSING
+
+
+@dataclass
+class MethodConfig:
+    """Which method scores, and its own keys; the controls run beside it on the same images."""
+
+    name: str = MISSING  # of a registered method
+    controls: list[str] = MISSING  # of mean_brightness, raw_sobel, untrained
+    settings: Any = MISSING  # the dataclass that the method declares; its keys stand directly below `method`
 
 
 @dataclass
