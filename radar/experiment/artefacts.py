@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from radar.errors import RunError
-from radar.experiment.fingerprint import VERSIONS
 from radar.files import remove_unfinished, write_json
 
 _DIGITS = 20  # of a fingerprint, in names
@@ -28,15 +27,16 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Key:
-    """A stage and all that its result depends on, as plain values; other stages are named by their own inputs."""
+    """A stage, its version and all that its result depends on, as plain values; other stages are named by their fingerprints."""
 
     stage: str
+    version: int  # raised when the same inputs would give another result
     inputs: dict[str, Any]
 
     @cached_property
     def fingerprint(self) -> str:
         """Hexadecimal digits: equal for equal stage, version and inputs."""
-        content = {"stage": self.stage, "version": VERSIONS[self.stage], "inputs": self.inputs}
+        content = {"stage": self.stage, "version": self.version, "inputs": self.inputs}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:_DIGITS]
 
 
@@ -85,8 +85,12 @@ class ArtefactStore:
             return read(folder)
 
     def holds(self, key: Key) -> bool:
-        """Whether a complete result of `key` is there."""
-        return (self.folder(key) / _MADE).is_file()
+        """Whether a complete result of `key` is there, and may be used."""
+        if self.afresh is None:
+            return (self.folder(key) / _MADE).is_file()
+        with suppress(*_UNREADABLE):
+            return bool(self.record(key)["command"] == self.afresh)
+        return False
 
     def record(self, key: Key) -> dict[str, Any]:
         """What is written beside the result of `key`: inputs, origin, when it was made, in how many seconds and attempts."""
@@ -114,7 +118,7 @@ class ArtefactStore:
         make(part)
         record = {
             "stage": key.stage,
-            "version": VERSIONS[key.stage],
+            "version": key.version,
             "inputs": key.inputs,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(earlier + time.time() - began, 3),

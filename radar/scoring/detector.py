@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -15,9 +16,7 @@ from radar.seeds import stream_seed
 
 
 class Detector(Protocol):
-    """`score` is higher for more anomalous points `(N, F)`; above `threshold` the decision is anomalous."""
-
-    threshold: float
+    """`score` is higher for more anomalous points `(N, F)`; above a threshold the decision is anomalous."""
 
     def score(self, points: Floats) -> Floats: ...
 
@@ -25,105 +24,89 @@ class Detector(Protocol):
 
 
 class ForestDetector:
-    """Isolation Forest with the contamination quantile of normal scores as threshold (RADAR, arXiv 2508.04818)."""
+    """Isolation Forest (RADAR, arXiv 2508.04818)."""
 
-    def __init__(self, forest: Forest, threshold: float) -> None:
+    def __init__(self, forest: Forest) -> None:
         self.forest = forest
-        self.threshold = threshold
 
     def score(self, points: Floats) -> Floats:
         return self.forest.anomaly_score(points)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        return {**self.forest.arrays(), "detector_threshold": np.array(self.threshold)}
+        return self.forest.arrays()
 
 
 class UpperTailDetector:
-    """The largest of the features' robust z-scores of their logarithm: one-sided, and far outliers do not tie.
+    """The largest of the features' robust z-scores of their logarithm: one-sided, and far outliers do not tie."""
 
-    The threshold is the conformal quantile of the scores of `detector.threshold_on`, or with `detector.threshold=shifted`
-    that of `detector.fitted_on`, shifted to them.
-    """
-
-    def __init__(self, centre: Floats, spread: Floats, threshold: float) -> None:
+    def __init__(self, centre: Floats, spread: Floats) -> None:
         self.centre = centre
         self.spread = spread
-        self.threshold = threshold
 
     def score(self, points: Floats) -> Floats:
         return np.asarray(((_log(points) - self.centre) / self.spread).max(axis=1))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        return {"centre": self.centre, "spread": self.spread, "detector_threshold": np.array(self.threshold)}
+        return {"centre": self.centre, "spread": self.spread}
 
 
 def _log(points: Floats) -> Floats:
     return np.log(np.maximum(points, np.finfo(np.float64).tiny))
 
 
-def _fit_forest(
-    points: Floats, threshold_points: Floats, config: DetectorConfig, contamination: float, seed: int
-) -> ForestDetector:
-    forest = Forest.fit(points, trees=config.trees, max_samples=config.max_samples, seed=stream_seed(seed, "detector"))
-    # scikit-learn's offset_: the percentile of the points' own scores
-    threshold = -np.percentile(-forest.anomaly_score(threshold_points), 100 * contamination)
-    return ForestDetector(forest, float(threshold))
+def _fit_forest(points: Floats, config: DetectorConfig, seed: int) -> ForestDetector:
+    return ForestDetector(
+        Forest.fit(points, trees=config.trees, max_samples=config.max_samples, seed=stream_seed(seed, "detector"))
+    )
 
 
-def _fit_upper_tail(
-    points: Floats, threshold_points: Floats, config: DetectorConfig, contamination: float
-) -> UpperTailDetector:
+def _fit_upper_tail(points: Floats) -> UpperTailDetector:
     logs = _log(points)
     centre = np.median(logs, axis=0)
     spread = np.maximum(GAUSSIAN_MAD * np.median(np.abs(logs - centre), axis=0), np.finfo(np.float32).eps)
-    score = UpperTailDetector(centre, spread, 0.0).score
-    if config.threshold == "shifted":
-        threshold = shifted_quantile(score(points), score(threshold_points), contamination, prior=config.spread_prior)
-    else:
-        threshold = conformal_quantile(score(threshold_points), contamination)
-    return UpperTailDetector(centre, spread, threshold)
+    return UpperTailDetector(centre, spread)
 
 
 def fit_detector(
-    points: Floats,
-    threshold_points: Floats,
-    *,
-    detector: DetectorConfig,
-    contamination: ContaminationConfig,
-    seed: int,
-) -> Detector:
-    """A detector fitted on features `(N, F)` of normal images, with a threshold from features `(M, F)` of normal images.
+    points: Floats, threshold_points: Floats, *, config: DetectorConfig, contamination: ContaminationConfig, seed: int
+) -> tuple[Detector, float]:
+    """A detector fitted on points `(N, F)` of normal images, and its threshold from points `(M, F)` of normal images.
 
-    Raises `RunError` where they are too few or not finite.
+    The threshold is the contamination quantile of the forest's scores, as published; the conformal quantile of upper tails; or
+    with `detector.threshold=shifted` that of the fitting scores, shifted to the others. Raises `RunError` where they are too few
+    or not finite.
     """
     for key, values in (("fitted_on", points), ("threshold_on", threshold_points)):
         if len(values) < 2 or not np.isfinite(values).all():
             raise RunError(
-                f"detector.{key}={getattr(detector, key)}: needs at least two normal images with finite features, "
+                f"detector.{key}={getattr(config, key)}: needs at least two normal images with finite features, "
                 f"got {int(np.isfinite(values).all(axis=1).sum())} of {len(values)}"
             )
-    if detector.name == "upper_tail":
-        return _fit_upper_tail(points, threshold_points, detector, contamination.value)
-    return _fit_forest(points, threshold_points, detector, contamination.value, seed)
+    rate = contamination.value
+    if config.name != "upper_tail":
+        forest = _fit_forest(points, config, seed)
+        # scikit-learn's offset_: the percentile of the points' own scores
+        return forest, float(-np.percentile(-forest.score(threshold_points), 100 * rate))
+    detector = _fit_upper_tail(points)
+    held_out = detector.score(threshold_points)
+    if config.threshold == "shifted":
+        return detector, shifted_quantile(detector.score(points), held_out, rate, prior=config.spread_prior)
+    return detector, conformal_quantile(held_out, rate)
 
 
-def detector_from_arrays(arrays: dict[str, NDArray[np.generic]]) -> Detector:
+def detector_from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> Detector:
     """The inverse of a detector's `arrays`. Raises `RunError` where they do not describe one."""
+    if "centre" not in arrays:
+        return ForestDetector(Forest.from_arrays(arrays))
     try:
-        threshold = float(arrays["detector_threshold"])
-        upper_tail = [np.asarray(arrays[name], float) for name in ("centre", "spread") if "centre" in arrays]
+        centre, spread = (np.asarray(arrays[name], float) for name in ("centre", "spread"))
     except (KeyError, TypeError, ValueError):
         raise _damaged() from None
-    if not np.isfinite(threshold):
-        raise _damaged()
-    if not upper_tail:
-        return ForestDetector(Forest.from_arrays(arrays), threshold)
-    centre, spread = upper_tail
     if centre.ndim != 1 or centre.shape != spread.shape:
         raise _damaged()
     if not (np.isfinite(centre).all() and np.isfinite(spread).all() and (spread > 0).all()):
         raise _damaged()
-    return UpperTailDetector(centre, spread, threshold)
+    return UpperTailDetector(centre, spread)
 
 
 def _damaged() -> RunError:

@@ -7,17 +7,17 @@ import math
 from kornia.filters import gaussian_blur2d, sobel
 from torch import Tensor
 
-from radar.config.schema import ScoringConfig
+from radar.config.schema import BlurConfig
 
 
-def edge_map(noise_map: Tensor, scoring: ScoringConfig) -> Tensor:
-    """Noise maps `(B, C, H, W)` → edge maps `(B, H, W)` ≥ 0, the L2 norm over channels of the filtered noise.
+def edge_map(response: Tensor, blur: BlurConfig, edge: str) -> Tensor:
+    """Responses `(B, C, H, W)`, as published noise maps → edge maps `(B, H, W)` ≥ 0, the L2 norm over channels.
 
-    With `edge: none` the blurred noise itself is measured, which stochastic texture needs.
+    With `edge` none the blurred response itself is measured, which stochastic texture needs.
     """
-    kernel, sigma = scoring.blur.kernel, scoring.blur.sigma
-    blurred = gaussian_blur2d(noise_map, (kernel, kernel), (sigma, sigma)) if kernel > 1 else noise_map
-    filtered = sobel(blurred) if scoring.edge == "sobel" else blurred
+    kernel, sigma = blur.kernel, blur.sigma
+    blurred = gaussian_blur2d(response, (kernel, kernel), (sigma, sigma)) if kernel > 1 else response
+    filtered = sobel(blurred) if edge == "sobel" else blurred
     return filtered.square().sum(dim=1).sqrt()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -92,7 +93,7 @@ class Forest:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @staticmethod
-    def from_arrays(arrays: dict[str, NDArray[np.generic]]) -> Forest:
+    def from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> Forest:
         """The inverse of `arrays`. Raises `RunError` where they do not describe trees."""
         try:
             forest = Forest(**{item.name: arrays[item.name] for item in fields(Forest)})  # type: ignore[arg-type]

@@ -1,0 +1,105 @@
+"""A stage: one result under the fingerprint of what it depends on, made when it is first asked for and kept in the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radar.experiment.artefacts import ArtefactStore, Key
+from radar.files import Plain, write_atomically, write_json
+
+Result = TypeVar("Result")
+
+
+class Stage(Generic[Result]):
+    """`make` fills a folder of the store, `load` reads it back; parents' values are there before `make` is called.
+
+    Its key is its name, its version, `inputs` (plain values) and its parents' keys, so that whoever depends on the same finds
+    the same result.
+    """
+
+    def __init__(
+        self,
+        store: ArtefactStore,
+        name: str,
+        inputs: Mapping[str, Any],
+        parents: Mapping[str, Stage[Any]],
+        *,
+        version: int,
+        make: Callable[[Path], None],
+        load: Callable[[Path], Result],
+    ) -> None:
+        self.store = store
+        self.parents = dict(parents)
+        above = {label: parent.key.fingerprint for label, parent in parents.items()}
+        self.key = Key(name, version, {**inputs, **above})
+        self._make = make
+        self._load = load
+
+    @cached_property
+    def value(self) -> Result:
+        """The result, made now where it is not stored."""
+        if not self.store.holds(self.key):
+            for parent in self.parents.values():
+                _ = parent.value  # so that its time is not counted here, and its lock not taken under this one's
+        return self.store.take(self.key, self._make, self._load)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the result is there."""
+        return self.store.holds(self.key)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took when it was made, interrupted attempts included; None where it is not stored."""
+        record = self.store.record(self.key) if self.is_stored else None
+        return None if record is None else float(record["seconds"])
+
+
+def json_stage(
+    store: ArtefactStore,
+    name: str,
+    inputs: Mapping[str, Any],
+    parents: Mapping[str, Stage[Any]],
+    make: Callable[[], dict[str, Any]],
+    *,
+    version: int,
+) -> Stage[dict[str, Any]]:
+    """A stage whose result is plain values."""
+
+    def load(folder: Path) -> dict[str, Any]:
+        values: dict[str, Any] = json.loads((folder / "result.json").read_text())
+        return values
+
+    def save(part: Path) -> None:
+        write_json(part / "result.json", make())
+
+    return Stage(store, name, inputs, parents, version=version, make=save, load=load)
+
+
+def array_stage(
+    store: ArtefactStore,
+    name: str,
+    inputs: Mapping[str, Plain],
+    parents: Mapping[str, Stage[Any]],
+    make: Callable[[], NDArray[Any]],
+    *,
+    version: int,
+) -> Stage[NDArray[Any]]:
+    """A stage whose result is one array."""
+
+    def save(part: Path) -> None:
+        values = make()
+        write_atomically(part / "values.npy", lambda file: np.save(file, values, allow_pickle=False))
+
+    def load(folder: Path) -> NDArray[Any]:
+        values: NDArray[Any] = np.load(folder / "values.npy", allow_pickle=False)
+        return values
+
+    return Stage(store, name, inputs, parents, version=version, make=save, load=load)
