@@ -150,6 +150,11 @@ class Method(ABC, Generic[Settings]):
         return settings
 
     @property
+    def predicts_noise(self) -> bool:
+        """Whether its responses are predicted noise, whose statistics a run then reports."""
+        return False
+
+    @property
     def fitting_keys(self) -> tuple[str, ...]:
         """Prefixes of the config keys that weights, densities and responses depend on, beside data, seed, device and `method`."""
         return ()

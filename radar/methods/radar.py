@@ -91,6 +91,10 @@ class RadarMethod(Method[RadarSettings]):
     def reading_keys(self) -> tuple[str, ...]:
         return ("scoring.blur", "scoring.edge", "scoring.window", "scoring.smoothing")
 
+    @property
+    def predicts_noise(self) -> bool:
+        return self.config.scoring.density.name == "none"
+
     def problems(self) -> Iterator[str]:
         if self.config.scoring.density.name != "none" and self.config.scoring.edge != "none":
             yield "scoring.edge=sobel: the density is taken of the noise, not of its edges; use scoring.edge=none"

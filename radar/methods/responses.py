@@ -28,16 +28,15 @@ def responses(
 
     With `held_out`, images that the method was fitted on are answered by what was fitted without them, where it cross-fits.
     """
+    cross_fitted = held_out and bool(fitted.folds)
+    size = 1 if cross_fitted else images_per_pass
     parts = []
-    for start in range(0, len(planes), images_per_pass):
-        if start % _CHUNK < images_per_pass:
+    for start in range(0, len(planes), size):
+        if start % _CHUNK < size:
             report(start, len(planes), "Scoring")
-        batch = slice(start, start + images_per_pass)
+        batch = slice(start, start + size)
         names = identities[batch]
-        asked = fitted
-        if held_out and fitted.folds:
-            (fold,) = {fitted.folds[name] for name in names}
-            asked = fitted.without(fold)
+        asked = fitted.without(fitted.folds[names[0]]) if cross_fitted else fitted
         parts.append(_respond(asked, planes[batch], names, seed))
     report(len(planes), len(planes), "Scoring")
     return torch.cat(parts)

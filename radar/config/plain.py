@@ -1,0 +1,41 @@
+"""A typed config as plain values, as a user writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+from radar.config.schema import Config
+from radar.files import Plain
+
+
+def plain(config: Config) -> dict[str, Plain]:
+    """All keys, those of the method directly below `method`: the inverse of `typed_config`."""
+    values = asdict(config)
+    values["method"] |= values["method"].pop("settings")
+    return values
+
+
+def selected(values: Mapping[str, Plain], prefixes: Iterable[str]) -> dict[str, Plain]:
+    """The keys below `prefixes` (`scoring.blur`, `unet`), nested as they were; a prefix that names nothing selects nothing."""
+    found: dict[str, Plain] = {}
+    for prefix in prefixes:
+        first, _, rest = prefix.partition(".")
+        if first not in values:
+            continue
+        below = values[first]
+        if not rest:
+            found[first] = below
+        elif isinstance(below, dict):
+            already = found.get(first)
+            inner = selected(below, [rest])
+            found[first] = _merged(already, inner) if isinstance(already, dict) else inner
+    return found
+
+
+def _merged(first: Mapping[str, Plain], second: Mapping[str, Plain]) -> dict[str, Plain]:
+    result = dict(first)
+    for key, value in second.items():
+        before = result.get(key)
+        result[key] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return result

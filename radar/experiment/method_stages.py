@@ -1,0 +1,290 @@
+"""The stages of one method on one data set: trainings → fitted method → responses → points → detector."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from radar.config.plain import plain, selected
+from radar.config.schema import Config
+from radar.data.images import Images
+from radar.data.sample import SPLITS, Split
+from radar.experiment.artefacts import ArtefactStore
+from radar.experiment.session import OpenData
+from radar.experiment.stage import Stage, array_stage
+from radar.files import Plain, write_json
+from radar.methods.method import FittedMethod, Maps, Method, Networks, Training
+from radar.methods.parts.denoising import DENOISER
+from radar.methods.responses import read, responses
+from radar.model import Calibration, Scores, fill
+from radar.progress import Report
+from radar.scoring.detector import Detector, fit_detector
+from radar.scoring.forest import Floats
+from radar.training.fit import fit_network
+from radar.training.history import Row
+
+_WEIGHTS, _HISTORY, _STRUCTURE = "network.safetensors", "history.json", "structure.json"
+# of the trainer section: what changes the bits of a training by more than how threads share the work
+_TRAINER_KEYS = ("devices", "strategy", "precision", "matmul_precision", "compile", "deterministic")
+_VERSIONS = {"network": 3, "fitted": 1, "responses": 1, "points": 1}  # raised when equal inputs would give another result
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where the stages of an experiment are made, and from what."""
+
+    store: ArtefactStore
+    data: OpenData
+    device: torch.device
+    report: Report
+    publish: Callable[[Row], None]  # the training curve of the shared network
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """Averaged weights, and how the training went: a row per epoch."""
+
+    network: nn.Module
+    history: list[Row]
+
+
+class MethodStages:
+    """One method's stages; nothing is made before it is asked for."""
+
+    def __init__(self, method: Method, context: Context) -> None:
+        self.method = method
+        self.config: Config = method.config
+        self.context = context
+        self.trainings: dict[str, Stage[TrainedNetwork]] = {}
+        for training in method.trainings(context.data.normals):
+            self.trainings[training.name] = self._training(training)
+        self.fitted = self._fitted()
+        self.responses = {split: self._responses(split) for split in SPLITS}
+        self.points = {split: self._points(split) for split in SPLITS}
+        self._maps: dict[Split, Maps] = {}
+
+    def stages(self) -> Iterator[tuple[str, Stage[object]]]:
+        """All of them that a run asks for, parents first, each with what to call it."""
+        for name, training in self.trainings.items():
+            yield f"network, {name}", training
+        yield "fitted", self.fitted
+        for split in self.scored_splits:
+            yield f"responses, {split}", self.responses[split]
+            yield f"points, {split}", self.points[split]
+
+    @property
+    def scored_splits(self) -> tuple[Split, ...]:
+        """What a run scores: of methods with one score, only what sets the threshold, and the test images."""
+        fitted_on, threshold_on = self.detector_sets
+        needed = {"test", *(split for name in (fitted_on, threshold_on) for split in splits_named(name))}
+        return tuple(split for split in SPLITS if split in needed or not self.method.one_score)
+
+    @property
+    def detector_sets(self) -> tuple[str, str]:
+        """Which normals fit the detector, and which set its threshold: one score alone needs none to be brought to one scale."""
+        detector = self.config.detector
+        alone = self.method.one_score and detector.threshold != "shifted"
+        return detector.threshold_on if alone else detector.fitted_on, detector.threshold_on
+
+    def response_keys(self) -> dict[str, Plain]:
+        """The values of the config keys that reading a response depends on."""
+        return selected(plain(self.config), (*self.method.reading_keys, "scoring.images_per_pass"))
+
+    def maps(self, split: Split) -> Maps:
+        """Anomaly maps and points of a split, computed from its responses."""
+        if split not in self._maps:
+            response = torch.from_numpy(self.responses[split].value)
+            self._maps[split] = read(self.fitted.value, response, images_per_pass=self.config.scoring.images_per_pass)
+        return self._maps[split]
+
+    @cached_property
+    def detector(self) -> tuple[Detector, float]:
+        """The detector, and its threshold."""
+        fitted_on, threshold_on = (self._normal_points(name) for name in self.detector_sets)
+        config = self.config
+        return fit_detector(
+            fitted_on, threshold_on, config=config.detector, contamination=config.contamination, seed=config.seed
+        )
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """The scores that the threshold comes from, and what they can promise."""
+        name = self.detector_sets[1]
+        scores = self.detector[0].score(self._normal_points(name))
+        unseen = {"train": (), "validation": ("network", "densities", "detector"), "cross_fitted": ("densities",)}[name]
+        rate = self.config.contamination.value
+        detector = self.config.detector
+        kept = bool(unseen) and detector.name == "upper_tail" and detector.threshold == "quantile"
+        return Calibration(scores, unseen, rate if kept and rate * (len(scores) + 1) >= 1 else None)
+
+    def scores(self, split: Split) -> Scores:
+        """What is known of the images of a split."""
+        detector, threshold = self.detector
+        points: Floats = self.points[split].value
+        scores, maps = detector.score(points), self.maps(split)
+        return Scores(scores, scores > threshold, points, self.fitted.value.point_names, maps.anomaly, maps.noise)
+
+    def _normal_points(self, name: str) -> Floats:
+        return np.concatenate([self.points[split].value for split in splits_named(name)])
+
+    def _common(self) -> dict[str, Plain]:
+        trainer = asdict(self.config.trainer)
+        return {
+            "seed": self.config.seed,
+            "image": asdict(self.config.dataset.image),
+            "device": self.context.device.type,
+            "matmul_precision": trainer["matmul_precision"],
+        }
+
+    def _training(self, training: Training) -> Stage[TrainedNetwork]:
+        normals, trainer = self.context.data.normals, asdict(self.config.trainer)
+        inputs = {
+            **self._common(),
+            "network": dict(training.inputs),
+            "patch": asdict(training.patch),
+            "training": asdict(training.training),
+            "trainer": {key: trainer[key] for key in _TRAINER_KEYS},
+            "train": _identity(normals.train),
+            "validation": _identity(normals.validation),
+        }
+        parents = {name: self.trainings[name] for name in training.parents}
+        return Stage(
+            self.context.store,
+            "network",
+            inputs,
+            parents,
+            version=_VERSIONS["network"],
+            make=lambda part: self._train(training, _Trained(parents), part),
+            load=lambda folder: self._load_network(training, _Trained(parents), folder),
+        )
+
+    def _train(self, training: Training, networks: Networks, part: Path) -> None:
+        context, shared = self.context, training.name == DENOISER
+        if not (part / _HISTORY).exists():  # else an attempt was killed after its end
+            material = training.material(networks)
+            network, history = fit_network(
+                training.build(networks),
+                material.objective,
+                train=material.train,
+                validation=material.validation,
+                patch=training.patch,
+                training=training.training,
+                trainer=self.config.trainer,
+                seed=self.config.seed,
+                checkpoints=part / "checkpoints",
+                publish=context.publish if shared else _unpublished,
+                report=context.report,
+            )
+            _save_tensors(part / _WEIGHTS, network.state_dict())
+            write_json(part / _HISTORY, history)
+        shutil.rmtree(part / "checkpoints", ignore_errors=True)
+
+    def _load_network(self, training: Training, networks: Networks, folder: Path) -> TrainedNetwork:
+        network = training.build(networks)
+        network.load_state_dict(load_file(folder / _WEIGHTS))
+        history = json.loads((folder / _HISTORY).read_text())
+        return TrainedNetwork(network.to(self.context.device).eval().requires_grad_(False), history)
+
+    def _fitted(self) -> Stage[FittedMethod]:
+        method, normals = self.method, self.context.data.normals
+        own = {key: value for key, value in plain(self.config)["method"].items() if key != "controls"}  # type: ignore[union-attr]
+        read_later = {key.partition(".")[2] for key in method.reading_keys if key not in method.fitting_keys}
+        inputs = {
+            **self._common(),
+            "method": {key: value for key, value in own.items() if key not in read_later},
+            "method_version": method.version,
+            "keys": selected(plain(self.config), method.fitting_keys),
+            "normals": [_identity(images) for images in normals.sets],
+            "groups": _digest([group for images in normals.sets for group in images.groups]),
+        }
+
+        def make(part: Path) -> None:
+            fitted = method.fit(normals, _Trained(self.trainings), self.context.report)
+            _save_tensors(part / _WEIGHTS, fitted.state_dict())
+            write_json(part / _STRUCTURE, fitted.structure())
+
+        def load(folder: Path) -> FittedMethod:
+            fitted = method.empty(json.loads((folder / _STRUCTURE).read_text()))
+            fill(fitted, load_file(folder / _WEIGHTS))
+            return fitted.to(self.context.device).eval().requires_grad_(False)
+
+        store, version = self.context.store, _VERSIONS["fitted"]
+        return Stage(store, "fitted", inputs, self.trainings, version=version, make=make, load=load)
+
+    def _responses(self, split: Split) -> Stage[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+        images, config = self.context.data.images[split], self.config
+
+        def make() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+            return responses(
+                self.fitted.value,
+                images.planes,
+                images.identities,
+                seed=config.seed,
+                images_per_pass=config.scoring.images_per_pass,
+                report=self.context.report,
+                held_out=split != "test",
+            ).numpy()
+
+        inputs: dict[str, Plain] = {"images": _identity(images), "images_per_pass": config.scoring.images_per_pass}
+        version = _VERSIONS["responses"]
+        return array_stage(self.context.store, "responses", inputs, {"fitted": self.fitted}, make, version=version)
+
+    def _points(self, split: Split) -> Stage[Floats]:
+        def make() -> Floats:
+            return self.maps(split).points.cpu().numpy()
+
+        parents = {"responses": self.responses[split], "fitted": self.fitted}
+        keys, version = self.response_keys(), _VERSIONS["points"]
+        return array_stage(self.context.store, "points", {"keys": keys}, parents, make, version=version)
+
+
+class _Trained(Mapping[str, nn.Module]):
+    """Networks by the name of their training, each loaded when it is asked for."""
+
+    def __init__(self, stages: Mapping[str, Stage[TrainedNetwork]]) -> None:
+        self._stages = stages
+
+    def __getitem__(self, name: str) -> nn.Module:
+        return self._stages[name].value.network
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stages)
+
+    def __len__(self) -> int:
+        return len(self._stages)
+
+
+def splits_named(name: str) -> tuple[Split, ...]:
+    """The splits that `detector.fitted_on` or `detector.threshold_on` names; `cross_fitted` is all normals."""
+    splits: dict[str, tuple[Split, ...]] = {"train": ("train",), "validation": ("validation",)}
+    return splits.get(name, ("train", "validation"))
+
+
+def _save_tensors(path: Path, state: Mapping[str, Tensor]) -> None:
+    tensors = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in state.items()}
+    temporary = path.with_name(f".{path.name}.tmp")
+    save_file(tensors, temporary)
+    temporary.replace(path)
+
+
+def _identity(images: Images) -> str:
+    """One hash for many content hashes in their order."""
+    return _digest(images.identities)
+
+
+def _digest(names: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def _unpublished(row: Row) -> None:
+    """The curves of a run are those of the shared network."""

@@ -1,0 +1,231 @@
+"""A fitted model: one thing that can be saved, loaded and asked, complete without the images that it was fitted on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+import radar
+from radar.config.plain import plain
+from radar.config.schema import Config
+from radar.data.images import Images, read_images
+from radar.errors import ConfigError, DataError, RunError
+from radar.files import Plain, write_atomically, write_json, write_text
+from radar.methods.method import FittedMethod, Maps
+from radar.methods.registry import method_of, typed_config
+from radar.methods.responses import read, responses
+from radar.model_card import card
+from radar.progress import silent
+from radar.scoring.detector import Detector, detector_from_arrays
+from radar.scoring.forest import Floats
+
+FORMAT = 1  # of the model folder; raised when an older reader could not read it
+FOLDER = "model"  # below a run directory
+_TENSORS, _FACTS, _CARD = "model.safetensors", "model.json", "README.md"
+_PLACES = ("data_root", "output_root")  # where things lay when it was fitted
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Scores of normal images, and what they can promise.
+
+    `unseen_by` names what had not learnt from an image when it scored it: `network`, `densities`. Where that is nothing,
+    no rate of false alarms is promised.
+    """
+
+    scores: Floats  # (M,)
+    unseen_by: tuple[str, ...]
+    false_alarms: float | None  # expected share of normal images above the threshold, at most; None: no promise
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a model says of N images."""
+
+    scores: Floats  # (N,), higher is more anomalous
+    decisions: NDArray[np.bool_]  # (N,), True is anomalous
+    points: Floats  # (N, F), what the detector judged
+    point_names: tuple[str, ...]  # F
+    anomaly_maps: Tensor  # (N, H, W) ≥ 0, at the size that the model sees
+    noise: Tensor | None  # (N, C, H, W), of a method that predicts noise
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """How images are read, the fitted method, the detector, its calibration and the threshold."""
+
+    config: Config  # that it was fitted with
+    method: FittedMethod
+    detector: Detector
+    calibration: Calibration
+    threshold: float
+    fingerprint: str  # of the config and the data
+
+    def score(self, images: Images | Tensor | Sequence[str | Path]) -> Scores:
+        """Scores of image files, of loaded images, or of a tensor `(N, P, H, W)` in [−1, 1]; the same bits in any batch.
+
+        Files are read as those that the model was fitted on. An image's noise is a function of the model's seed and of the
+        image's content: a tensor's is that of its own values. Raises `DataError` for an image that cannot be read.
+        """
+        parts = list(self._maps(images))
+        points = np.concatenate([part.points.cpu().numpy() for part in parts])
+        noise = [part.noise for part in parts if part.noise is not None]
+        return self.judged(
+            Maps(
+                torch.cat([part.anomaly for part in parts]),
+                torch.from_numpy(points),
+                torch.cat(noise) if noise else None,
+            )
+        )
+
+    def judged(self, maps: Maps) -> Scores:
+        """Scores and decisions of measured images."""
+        points: Floats = maps.points.cpu().numpy()
+        scores = self.detector.score(points)
+        return Scores(scores, scores > self.threshold, points, self.method.point_names, maps.anomaly, maps.noise)
+
+    def _maps(self, images: Images | Tensor | Sequence[str | Path]) -> Iterator[Maps]:
+        if isinstance(images, Images):
+            yield self._measured(images.planes, images.identities)
+        elif isinstance(images, Tensor):
+            yield self._measured(images, [_tensor_hash(image) for image in images])
+        else:
+            if not images:
+                raise DataError("no images to score; name at least one file")
+            for path in images:  # one at a time, whatever their number
+                one = read_images([Path(path)], self.config.dataset.image)
+                yield self._measured(one.planes, one.identities)
+
+    def _measured(self, planes: Tensor, identities: Sequence[str]) -> Maps:
+        size = self.config.scoring.images_per_pass
+        response = responses(
+            self.method, planes, identities, seed=self.config.seed, images_per_pass=size, report=silent
+        )
+        return read(self.method, response, images_per_pass=size)
+
+    def save(self, folder: Path) -> None:
+        """Write the model's folder; its JSON, which names the tensors' checksum, last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {f"detector.{name}": torch.from_numpy(np.array(value)) for name, value in self.detector.arrays().items()}
+        learnt = {f"method.{name}": value.contiguous().cpu() for name, value in self.method.state_dict().items()}
+        content = save_tensors({**learnt, **arrays, "calibration.scores": torch.from_numpy(self.calibration.scores)})
+        facts: dict[str, Plain] = {
+            "format": FORMAT,
+            "radar": radar.__version__,
+            "fingerprint": self.fingerprint,
+            "config": {key: value for key, value in plain(self.config).items() if key not in _PLACES},
+            "structure": self.method.structure(),
+            "point_names": list(self.method.point_names),
+            "threshold": self.threshold,
+            "calibration": {
+                "images": len(self.calibration.scores),
+                "unseen_by": list(self.calibration.unseen_by),
+                "false_alarms": self.calibration.false_alarms,
+            },
+            "tensors_sha256": hashlib.sha256(content).hexdigest(),
+        }
+        write_atomically(folder / _TENSORS, lambda file: file.write(content))
+        write_text(folder / _CARD, card(self.config, facts))
+        write_json(folder / _FACTS, facts)
+
+
+def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
+    """The model of a run directory, or of a model's folder, on `device`; reading it executes nothing. Raises `RunError`."""
+    folder = _folder(Path(run_or_folder))
+    facts = _facts(folder)
+    content = _content(folder, str(facts.get("tensors_sha256")))
+    try:
+        stored = load_tensors(content)
+        config = typed_config({**_mapping(facts, "config"), **dict.fromkeys(_PLACES, "")})
+        fitted = method_of(config).empty(_mapping(facts, "structure"))
+        fill(fitted, {name[7:]: value for name, value in stored.items() if name.startswith("method.")})
+        arrays = {name[9:]: value.numpy() for name, value in stored.items() if name.startswith("detector.")}
+        calibration = _calibration(_mapping(facts, "calibration"), stored["calibration.scores"])
+        threshold = float(str(facts["threshold"]))
+    except ConfigError as error:
+        raise RunError(f"{folder}: {error}") from None
+    except (KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
+        raise _unreadable(folder, error) from None
+    torch.set_float32_matmul_precision(config.trainer.matmul_precision)
+    fitted = fitted.to(device).eval().requires_grad_(False)
+    return Model(config, fitted, detector_from_arrays(arrays), calibration, threshold, str(facts["fingerprint"]))
+
+
+def fill(module: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load `state` into a module whose buffers may have any shape yet. Raises `RuntimeError` where names or weights differ."""
+    for name, value in state.items():
+        owner, _, leaf = name.rpartition(".")
+        holder = module.get_submodule(owner)
+        if leaf in dict(holder.named_buffers(recurse=False)):
+            holder.register_buffer(leaf, torch.empty_like(value))
+    module.load_state_dict(dict(state))
+
+
+def _folder(path: Path) -> Path:
+    for folder in (path / FOLDER, path):
+        if (folder / _FACTS).is_file():
+            return folder
+    if not path.is_dir():
+        raise RunError(f"{path}: no such folder; name a run directory or a model's folder")
+    raise RunError(f"{path}: holds no model ({FOLDER}/{_FACTS}); finish the run, or run it again where an older radar made it")
+
+
+def _facts(folder: Path) -> Mapping[str, Plain]:
+    try:
+        facts: object = json.loads((folder / _FACTS).read_text())
+    except (OSError, ValueError) as error:
+        raise _unreadable(folder, error) from None
+    if not isinstance(facts, dict) or not isinstance(facts.get("format"), int):
+        raise RunError(f"{folder / _FACTS}: is not the description of a model; run the experiment again")
+    if facts["format"] != FORMAT:
+        newer = "update radar" if facts["format"] > FORMAT else "run the experiment again with this radar"
+        raise RunError(f"{folder}: a model of format {facts['format']}, and this radar reads format {FORMAT}; {newer}")
+    return facts
+
+
+def _content(folder: Path, checksum: str) -> bytes:
+    try:
+        content = (folder / _TENSORS).read_bytes()
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+    if hashlib.sha256(content).hexdigest() != checksum:
+        raise RunError(f"{folder / _TENSORS}: is damaged (its checksum differs); copy it again, or run the experiment again")
+    return content
+
+
+def _mapping(facts: Mapping[str, Plain], key: str) -> dict[str, Plain]:
+    value = facts[key]
+    if not isinstance(value, dict):
+        raise ValueError(f"{key} is not a mapping")
+    return value
+
+
+def _calibration(facts: Mapping[str, Plain], scores: Tensor) -> Calibration:
+    unseen_by, false_alarms = facts["unseen_by"], facts["false_alarms"]
+    if not isinstance(unseen_by, list):
+        raise ValueError("calibration.unseen_by is not a list")
+    promised = None if false_alarms is None else float(str(false_alarms))
+    return Calibration(scores.numpy(), tuple(str(each) for each in unseen_by), promised)
+
+
+def _unreadable(folder: Path, error: Exception) -> RunError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return RunError(f"{folder}: cannot be read as a model ({reason}); run the experiment again")
+
+
+def _tensor_hash(image: Tensor) -> str:
+    return hashlib.sha256(f"{tuple(image.shape)}".encode() + image.contiguous().cpu().numpy().tobytes()).hexdigest()

@@ -1,0 +1,55 @@
+"""The page that lies beside a model, for whoever takes it over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from radar.config.schema import Config
+from radar.files import Plain
+
+
+def card(config: Config, facts: Mapping[str, Plain]) -> str:
+    """Markdown: what the model was fitted on, how images are read, what its threshold promises, how to ask it."""
+    image, calibration = config.dataset.image, facts["calibration"]
+    size = "their own size" if image.size is None else f"{image.size} × {image.size} px ({image.aspect}, {image.resize})"
+    return f"""# Model `{config.name}`
+
+Made by radar {facts["radar"]}; fingerprint `{facts["fingerprint"]}` of its config and its data.
+
+| | |
+| --- | --- |
+| method | `{config.method.name}` |
+| data set | {config.dataset.name} |
+| preset | {config.preset or "none"} |
+| images are read as | {image.channels}, {size} |
+| detector | `{config.detector.name}` |
+| threshold | {facts["threshold"]} |
+| seed | {config.seed} |
+
+{_promise(calibration if isinstance(calibration, dict) else {})}
+
+`model.safetensors` holds all that was learnt, `model.json` the rest; no image is stored, and reading executes nothing.
+
+```python
+import radar
+
+model = radar.load("this/folder")
+scores = model.score(["photo.png"])
+print(scores.scores, scores.decisions)
+```
+"""
+
+
+def _promise(calibration: Mapping[str, Plain]) -> str:
+    """What the threshold promises of new normal images, in a sentence."""
+    count, rate, unseen_by = calibration["images"], calibration["false_alarms"], calibration["unseen_by"]
+    unseen = " and ".join(map(str, unseen_by)) if isinstance(unseen_by, list) else ""
+    if rate is None:
+        return (
+            f"The threshold comes from {count} normal images that everything had been fitted on, or that are too few: no rate of "
+            "false alarms is promised."
+        )
+    return (
+        f"The threshold comes from {count} normal images, scored by {unseen} that had not seen them. Of new normal images taken in "
+        f"the same way, at most {float(str(rate)):.1%} are expected to be called anomalous."
+    )
