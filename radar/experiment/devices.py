@@ -1,4 +1,4 @@
-"""Sharing out the GPUs of one machine between the processes of a sweep."""
+"""The devices of a process: how torch uses them, and which GPU it has among the processes of a sweep."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ from tempfile import gettempdir
 
 import torch
 
+from radar.config.schema import TrainerConfig
+
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def configure_torch(trainer: TrainerConfig, threads: int) -> None:
+    """Torch's settings of this process, as the trainer's section has them; `threads` where it leaves them open."""
+    torch.set_num_threads(trainer.threads or threads)
+    torch.set_float32_matmul_precision(trainer.matmul_precision)
+    if trainer.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
+    torch.use_deterministic_algorithms(trainer.deterministic)
 
 
 def claim_device() -> None:

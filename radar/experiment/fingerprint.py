@@ -1,38 +1,37 @@
-"""Fingerprints: the hash of exactly what a result depends on."""
+"""The fingerprint of an experiment: the hash of exactly what its results depend on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
-from typing import Any
 
 from radar.config.schema import Config
+from radar.files import Plain
+from radar.methods.registry import method_of
+from radar.methods.relevance import effective
 
-# of an experiment and of each of its stages; raised when the same config and data would give another result
-VERSIONS = {
-    "experiment": 1, "network": 2, "density": 1, "noise_maps": 3, "features": 1, "pixel_metrics": 1, "noise_statistics": 1,
-    "data_measures": 1, "fusion": 2,
-}  # fmt: skip
+_VERSION = 2  # raised when the same config and data would give other results
 
 # Keys that say where things lie, how they are called and what is drawn, but not what is computed.
 _WITHOUT_EFFECT = (
-    "name", "output_root", "data_root", "tags", "logger", "dataset.name", "dataset.root", "dataset.manifest", "trainer.progress",
-    "trainer.workers", "trainer.stack", "trainer.stack_memory_fraction",
+    "name", "preset", "output_root", "data_root", "tags", "logger", "dataset.name", "dataset.root", "dataset.manifest",
+    "trainer.progress", "trainer.workers", "trainer.stack", "trainer.stack_memory_fraction",
 )  # fmt: skip
 
 
-def _without_effect_removed(tree: dict[str, Any]) -> dict[str, Any]:
-    for key in _WITHOUT_EFFECT:
-        *parents, leaf = key.split(".")
-        branch = tree
-        for parent in parents:
-            branch = branch[parent]
-        del branch[leaf]
-    return tree
-
-
 def fingerprint(config: Config, content_hash: str) -> str:
-    """40 hexadecimal digits for an experiment on the data of `content_hash`."""
-    content = {"versions": VERSIONS, "config": _without_effect_removed(asdict(config)), "data": content_hash}
+    """40 hexadecimal digits for an experiment on the data of `content_hash`; keys that its method does not read do not count."""
+    tree = effective(config)
+    for key in _WITHOUT_EFFECT:
+        _remove(tree, key)
+    content = {"version": [_VERSION, method_of(config).version], "config": tree, "data": content_hash}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]
+
+
+def _remove(tree: dict[str, Plain], key: str) -> None:
+    first, _, rest = key.partition(".")
+    below = tree.get(first)
+    if rest and isinstance(below, dict):
+        _remove(below, rest)
+    elif not rest:
+        tree.pop(first, None)

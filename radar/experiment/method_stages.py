@@ -96,7 +96,7 @@ class MethodStages:
         alone = self.method.one_score and detector.threshold != "shifted"
         return detector.threshold_on if alone else detector.fitted_on, detector.threshold_on
 
-    def response_keys(self) -> dict[str, Plain]:
+    def reading_keys(self) -> dict[str, Plain]:
         """The values of the config keys that reading a response depends on."""
         return selected(plain(self.config), (*self.method.reading_keys, "scoring.images_per_pass"))
 
@@ -244,7 +244,7 @@ class MethodStages:
             return self.maps(split).points.cpu().numpy()
 
         parents = {"responses": self.responses[split], "fitted": self.fitted}
-        keys, version = self.response_keys(), _VERSIONS["points"]
+        keys, version = self.reading_keys(), _VERSIONS["points"]
         return array_stage(self.context.store, "points", {"keys": keys}, parents, make, version=version)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from radar.data.dataset import Dataset
 from radar.evaluation.selection import select_panels
-from radar.experiment.results import Scored
+from radar.experiment.measures import Scored
 from radar.files import write_atomically
 
 
@@ -23,25 +23,25 @@ class Panel:
     path: str  # of the image, as in scores.csv
     caption: str  # why it is shown
     image: NDArray[np.float32]  # (H, W) or (H, W, 3) in [0, 1]
-    noise_map: NDArray[np.float32]  # (H, W), mean over channels
+    noise_map: NDArray[np.float32] | None  # (H, W), mean over channels; of methods that predict noise
     anomaly_map: NDArray[np.float32]  # (H, W)
     mask: NDArray[np.bool_] | None  # at its own size
 
 
-def chosen_panels(dataset: Dataset, noise_maps: Tensor, threshold: float, test: Scored, count: int) -> list[Panel]:
-    """Up to `count` right, wrong and borderline test images each, with their `noise_maps` `(N, C, H, W)`."""
+def chosen_panels(dataset: Dataset, test: Scored, threshold: float, count: int) -> list[Panel]:
+    """Up to `count` right, wrong and borderline test images each."""
     scores = test.scores
-    choices = select_panels(test.loaded.labels, scores.scores, scores.decisions, threshold, count)
-    return [_panel(dataset, noise_maps[each.index], test, each.index, each.caption) for each in choices]
+    choices = select_panels(test.images.labels, scores.scores, scores.decisions, threshold, count)
+    return [_panel(dataset, test, each.index, each.caption) for each in choices]
 
 
-def _panel(dataset: Dataset, noise_map: Tensor, test: Scored, index: int, caption: str) -> Panel:
-    sample = test.loaded.samples[index]
+def _panel(dataset: Dataset, test: Scored, index: int, caption: str) -> Panel:
+    sample, noise = test.images.samples[index], test.scores.noise
     return Panel(
         sample.path,
         caption,
-        _picture(test.loaded.network_planes[index]),
-        noise_map.mean(dim=0).cpu().numpy(),
+        _picture(test.images.network_planes[index]),
+        None if noise is None else noise[index].mean(dim=0).cpu().numpy(),
         test.scores.anomaly_maps[index].cpu().numpy(),
         dataset.mask(sample) if sample.mask or not sample.label else None,
     )
@@ -60,7 +60,8 @@ def write_panels(path: Path, panels: list[Panel]) -> None:
         "caption": np.array([panel.caption for panel in panels], dtype=np.str_),
     }
     for name in ("image", "noise_map", "anomaly_map"):
-        arrays[name] = np.array([getattr(panel, name) for panel in panels], dtype=np.float32)
+        if panels and getattr(panels[0], name) is not None:
+            arrays[name] = np.array([getattr(panel, name) for panel in panels], dtype=np.float32)
     arrays |= {f"mask_{index}": panel.mask for index, panel in enumerate(panels) if panel.mask is not None}
     write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
 
@@ -75,7 +76,7 @@ def read_panels(path: Path) -> list[Panel]:
                 path=str(arrays["path"][index]),
                 caption=str(arrays["caption"][index]),
                 image=arrays["image"][index],
-                noise_map=arrays["noise_map"][index],
+                noise_map=arrays["noise_map"][index] if "noise_map" in arrays else None,
                 anomaly_map=arrays["anomaly_map"][index],
                 mask=arrays.get(f"mask_{index}"),
             )

@@ -16,6 +16,7 @@ from typing import Any
 
 from radar.errors import Interrupted, RunError
 from radar.files import remove_unfinished, write_json
+from radar.model import FOLDER
 
 DIRECTORY_DIGITS = 12  # of the fingerprint, in the directory's name
 
@@ -33,10 +34,7 @@ class RunDirectory:
     environment = property(lambda self: self.path / "environment.json")
     manifest = property(lambda self: self.path / "manifest.csv")
     history = property(lambda self: self.path / "history.csv")
-    network = property(lambda self: self.path / "unet.pt")
-    density = property(lambda self: self.path / "density.npz")
-    fusion = property(lambda self: self.path / "fusion.npz")
-    detector = property(lambda self: self.path / "detector.npz")
+    model = property(lambda self: self.path / FOLDER)
     panels = property(lambda self: self.path / "panels.npz")
     figures = property(lambda self: self.path / "figures")
 

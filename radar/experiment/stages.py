@@ -1,291 +1,119 @@
-"""Which stage depends on what: the keys of the artefact store, and the stages that a run takes from it."""
+"""The stage graph of one experiment: its method's stages, those of its controls, and what is measured of them."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, replace
-from functools import partial
-from pathlib import Path
-from typing import Any
+from functools import cached_property
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from radar.config.schema import Config, MethodConfig
+from radar.errors import ConfigError
+from radar.evaluation.metrics import NoiseMetrics, Quality
+from radar.evaluation.pixel_metrics import PixelMetrics
+from radar.evaluation.typed_sections import read_section
+from radar.experiment.measures import Scored, data_measures, noise_hypothesis, pixel_metrics, quality
+from radar.experiment.method_stages import Context, MethodStages
+from radar.experiment.stage import Stage, json_stage
+from radar.files import Plain
+from radar.methods.registry import METHODS, method_of
+from radar.methods.relevance import controls
 
-from radar.config.method_sections import SimplexConfig
-from radar.config.schema import Config, NoiseStatisticsConfig, PatchConfig, ScoringConfig, TrainingConfig
-from radar.diffusion.simplex import simplex_noise
-from radar.experiment.artefacts import ArtefactStore, Key
-from radar.experiment.clock import Clock
-from radar.experiment.stored_model import (
-    History,
-    load_density,
-    load_fusion,
-    load_network,
-    load_weights,
-    save_density,
-    save_fusion,
-    save_network,
-)
-from radar.files import link_or_copy, write_atomically, write_json
-from radar.methods.fusion import Fusion
-from radar.methods.interface import ImageSet, Inputs, Normals
-from radar.methods.peer import ModuleFactory
-from radar.networks.build import NoisePredictor
-from radar.progress import Report
-from radar.scoring.density import GaussianDensity
-from radar.scoring.forest import Floats
-from radar.training.fit import Row, fit_network, train_network
-from radar.training.module import DiffusionModule, Noise, gaussian
-
-# of the trainer section: what changes the bits of a training by more than how threads share the work
-_TRAINER_KEYS = ("devices", "strategy", "precision", "matmul_precision", "compile", "deterministic")
-_SECONDS, _DENSITY, _FUSION = "seconds.json", "density.npz", "fusion.npz"
+_VERSIONS = {"pixel_metrics": 2, "noise_statistics": 2, "data_measures": 1}
 
 
-def image_identity(identities: Sequence[str]) -> str:
-    """One hash for many content hashes in their order."""
-    return hashlib.sha256("\n".join(identities).encode()).hexdigest()
+class ExperimentStages:
+    """Everything that an experiment computes; nothing is made before it is asked for."""
 
+    def __init__(self, config: Config, context: Context) -> None:
+        self.config = config
+        self.context = context
+        self.method = MethodStages(method_of(config), context)
+        self.controls = {name: MethodStages(METHODS.get(name)(as_control(config, name)), context) for name in controls(config)}
 
-def network_key(config: Config, normal: Normals, device: torch.device) -> Key:
-    """What a training depends on. Methods that add the same noise share one network."""
-    simplex = simplex_of(config)
-    return Key(
-        "network",
-        {
-            "unet": asdict(config.unet),
-            "diffusion": asdict(config.diffusion),
-            **_training_inputs(config, normal, device),
-            **({} if simplex is None else {"simplex": asdict(simplex)}),
-        },
-    )
+    def stages(self) -> Iterator[tuple[str, Stage[object]]]:
+        """All of them, parents first, each with what to call it."""
+        yield from self.method.stages()
+        if self.config.evaluation.pixel:
+            yield "pixel_metrics", self.pixel_metrics(self.method)
+        if self.method.method.predicts_noise:
+            yield "noise_statistics", self.noise_statistics
+        yield "data_measures", self.data_measures
+        for name, control in self.controls.items():
+            for label, stage in control.stages():
+                yield f"{name}: {label}", stage
 
+    def quality(self, stages: MethodStages) -> Quality:
+        """What the scores of a method or control are worth on the test images."""
+        pixel = None
+        if self.config.evaluation.pixel:
+            pixel = read_section(PixelMetrics, self.pixel_metrics(stages).value, "pixel_metrics")
+        return quality(self.scored(stages), pixel)
 
-def simplex_of(config: Config) -> SimplexConfig | None:
-    """The noise that the network learns, where it is not Gaussian."""
-    reconstruction = config.method.reconstruction
-    return None if reconstruction is None else reconstruction.simplex
+    def scored(self, stages: MethodStages) -> Scored:
+        """The test images and what is known of them."""
+        return Scored(self.context.data.images["test"], stages.scores("test"))
 
+    def pixel_metrics(self, stages: MethodStages) -> Stage[dict[str, Plain]]:
+        """They do not depend on the detector."""
+        dataset, limit = self.context.data.dataset, self.config.evaluation.aupro_limit
+        inputs: dict[str, Plain] = {
+            "keys": stages.reading_keys(),
+            "masks": {"hash": dataset.masks_hash, "layout": self.config.dataset.layout},
+            "aupro_limit": limit,
+        }
+        parents = {"responses": stages.responses["test"], "fitted": stages.fitted}
+        images, version = self.context.data.images["test"], _VERSIONS["pixel_metrics"]
 
-def training_noise(config: Config) -> Noise:
-    """The noise that the network learns."""
-    simplex = simplex_of(config)
-    return gaussian if simplex is None else partial(simplex_noise, config=simplex)
+        def make() -> dict[str, Plain]:
+            return asdict(pixel_metrics(dataset, images, stages.maps("test").anomaly, limit))
 
+        return json_stage(self.context.store, "pixel_metrics", inputs, parents, make, version=version)
 
-def _training_inputs(config: Config, normal: Normals, device: torch.device) -> dict[str, Any]:
-    trainer = asdict(config.trainer)
-    return {
-        "patch": asdict(config.patch),
-        "training": asdict(config.training),
-        "trainer": {key: trainer[key] for key in _TRAINER_KEYS},
-        "device": device.type,
-        "image": asdict(config.dataset.image),
-        "seed": config.seed,
-        "train": image_identity(normal.train.identities),
-        "validation": image_identity(normal.validation.identities),
-    }
-
-
-class StoredRecall:
-    """Noise maps and features out of the store; the `Recall` of the methods of one run, whose own trainings are `fits`."""
-
-    def __init__(self, store: ArtefactStore, config: Config, device: torch.device, fits: StoredFit) -> None:
-        self.store = store
-        self.fits = fits
-        self.common = {
-            "image": asdict(config.dataset.image),
-            "device": device.type,
-            "matmul_precision": config.trainer.matmul_precision,
+    @cached_property
+    def noise_statistics(self) -> Stage[dict[str, Plain]]:
+        """The noise hypothesis on predicted noise, normal against anomalous test images."""
+        settings, seed, images = self.config.evaluation.noise, self.config.seed, self.context.data.images["test"]
+        inputs: dict[str, Plain] = {
+            "manifest": self.context.data.dataset.manifest_hash,
+            "settings": asdict(settings),
+            "seed": seed,
         }
 
-    def noise_maps_key(self, inputs: Inputs, images: ImageSet) -> Key:
-        """What the noise maps of a set of images depend on."""
-        return Key("noise_maps", {**inputs, **self.common, "images": image_identity(images.identities)})
+        def make() -> dict[str, Plain]:
+            return asdict(noise_hypothesis(self.method.responses["test"].value, images, settings, seed))
 
-    def features_key(self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet) -> Key:
-        """What the features of a set of images depend on."""
-        read = {**_edges(scoring), "window": scoring.window}
-        return Key("features", {"noise_maps": self.noise_maps_key(inputs, images).fingerprint, "scoring": read})
+        parents, version = {"responses": self.method.responses["test"]}, _VERSIONS["noise_statistics"]
+        return json_stage(self.context.store, "noise_statistics", inputs, parents, make, version=version)
 
-    def pixel_metrics_key(
-        self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, *, masks: Inputs, aupro_limit: float
-    ) -> Key:
-        """What the pixel metrics depend on: maps, masks, and neither features nor detector."""
-        read = {**_edges(scoring), "smoothing": scoring.smoothing}
-        maps = self.noise_maps_key(inputs, images).fingerprint
-        return Key("pixel_metrics", {"noise_maps": maps, "scoring": read, "masks": masks, "aupro_limit": aupro_limit})
+    def noise(self) -> NoiseMetrics | None:
+        """None where the method predicts no noise."""
+        if not self.method.method.predicts_noise:
+            return None
+        return read_section(NoiseMetrics, self.noise_statistics.value, "noise_statistics")
 
-    def density(self, inputs: Inputs, make: Callable[[], GaussianDensity]) -> GaussianDensity:
-        return self.store.take(
-            Key("density", {**inputs, **self.common}),
-            lambda part: save_density(part / _DENSITY, make()),
-            lambda folder: load_density(folder / _DENSITY),
+    @cached_property
+    def data_measures(self) -> Stage[dict[str, Plain]]:
+        """Of the data set itself: its content, masks included, and how images are read."""
+        data = self.context.data
+        inputs: dict[str, Plain] = {"content": data.dataset.content_hash, "image": asdict(self.config.dataset.image)}
+        version = _VERSIONS["data_measures"]
+        return json_stage(
+            self.context.store, "data_measures", inputs, {}, lambda: data_measures(data.dataset, data.images), version=version
         )
 
-    def fusion(self, inputs: Inputs, make: Callable[[], Fusion]) -> Fusion:
-        return self.store.take(
-            Key("fusion", {**inputs, **self.common}),
-            lambda part: save_fusion(part / _FUSION, make()),
-            lambda folder: load_fusion(folder / _FUSION),
-        )
 
-    def noise_statistics_key(
-        self, inputs: Inputs, images: ImageSet, *, manifest: str, settings: NoiseStatisticsConfig, seed: int
-    ) -> Key:
-        """What the statistics of the noise maps depend on: maps, images, their labels and groups."""
-        maps = self.noise_maps_key(inputs, images).fingerprint
-        return Key(
-            "noise_statistics", {"noise_maps": maps, "manifest": manifest, "settings": asdict(settings), "seed": seed}
-        )
-
-    def data_measures_key(self, content_hash: str) -> Key:
-        """What the measures of the data set itself depend on: its content, masks included, and how images are read."""
-        return Key("data_measures", {"content": content_hash, "image": self.common["image"]})
-
-    def noise_maps(
-        self, inputs: Inputs, images: ImageSet, fit: Callable[[], object], make: Callable[[], Tensor]
-    ) -> Tensor:
-        def make_timed(part: Path) -> None:
-            clock, before = Clock(), self.fits.seconds_elsewhere
-            with clock.stage("fit"):
-                fit()
-            clock.seconds["fit"] += self.fits.seconds_elsewhere - before
-            with clock.stage("score"):
-                maps = make().cpu().numpy()
-            _save(part / "noise_maps.npy", maps)
-            write_json(part / _SECONDS, clock.seconds)
-
-        return self.store.take(
-            self.noise_maps_key(inputs, images),
-            make_timed,
-            lambda folder: torch.from_numpy(np.load(folder / "noise_maps.npy", allow_pickle=False)),
-        )
-
-    def seconds(self, inputs: Inputs, images: ImageSet) -> dict[str, float] | None:
-        """How long fitting and scoring took when the noise maps of a set of images were made; None where they are pruned."""
-        file = self.store.folder(self.noise_maps_key(inputs, images)) / _SECONDS
-        seconds: dict[str, float] | None = json.loads(file.read_text()) if file.exists() else None
-        return seconds
-
-    def features(self, inputs: Inputs, scoring: ScoringConfig, images: ImageSet, make: Callable[[], Floats]) -> Floats:
-        points: Floats = self.store.take(
-            self.features_key(inputs, scoring, images),
-            lambda part: _save(part / "features.npy", make()),
-            lambda folder: np.load(folder / "features.npy", allow_pickle=False),
-        )
-        return points
+def as_control(config: Config, name: str) -> Config:
+    """The experiment with the control `name` in its method's place."""
+    return replace(config, method=MethodConfig(name, [], METHODS.get(name).Settings()))
 
 
-def _edges(scoring: ScoringConfig) -> dict[str, Any]:
-    """Of the scoring section: what turns a noise map into an edge map; the last bits depend on how many maps pass at once."""
-    return {"blur": asdict(scoring.blur), "edge": scoring.edge, "images_per_pass": scoring.images_per_pass}
-
-
-def stored_json(store: ArtefactStore, key: Key, make: Callable[[], Any]) -> Any:
-    """A stage whose result is plain values."""
-    return store.take(
-        key,
-        lambda part: write_json(part / "result.json", make()),
-        lambda folder: json.loads((folder / "result.json").read_text()),
-    )
-
-
-def _save(path: Path, values: np.ndarray[Any, Any]) -> None:
-    write_atomically(path, lambda file: np.save(file, values, allow_pickle=False))
-
-
-class StoredNetwork:
-    """The training stage of one run. `publish` is told the history row by row, as it comes or as it was."""
-
-    def __init__(self, store: ArtefactStore, key: Key, config: Config, device: torch.device) -> None:
-        self.store = store
-        self.key = key
-        self.config = config
-        self.device = device
-        self.trained = False  # by this run, now
-
-    def fit(
-        self, normal: Normals, publish: Callable[[Row], None], report: Report, *, copy: Path
-    ) -> tuple[NoisePredictor, History]:
-        """The network on the scoring device and its history, trained now where they are not stored; `copy` becomes its file."""
-
-        def make(part: Path) -> None:
-            if not (part / "unet.pt").exists():  # else an attempt was killed after its end
-                self.trained = True
-                unet, history = train_network(
-                    self.config,
-                    normal.train.images,
-                    normal.validation.images,
-                    checkpoints=part / "checkpoints",
-                    publish=publish,
-                    report=report,
-                    module=partial(DiffusionModule, noise=training_noise(self.config)),
-                )
-                save_network(part / "unet.pt", unet, history)
-            shutil.rmtree(part / "checkpoints", ignore_errors=True)
-
-        def read(folder: Path) -> tuple[NoisePredictor, History]:
-            network = load_network(folder / "unet.pt", self.config, self.device)
-            link_or_copy(folder / "unet.pt", copy)
-            return network
-
-        unet, history = self.store.take(self.key, make, read)
-        if not self.trained:
-            for row in history:
-                publish(row)
-        return unet, history
-
-
-class StoredFit:
-    """Trainings of the networks that a method has beside the shared one; the `Fit` of the methods of one run."""
-
-    def __init__(self, store: ArtefactStore, config: Config, device: torch.device) -> None:
-        self.store = store
-        self.config = config
-        self.device = device
-        self.seconds_elsewhere = (
-            0.0  # that the trainings took before: interrupted attempts, and other runs' where stored
-        )
-
-    def __call__(
-        self,
-        network: nn.Module,
-        module: ModuleFactory,
-        *,
-        inputs: Inputs,
-        training: TrainingConfig,
-        patch: PatchConfig,
-        normal: Normals,
-        report: Report,
-    ) -> nn.Module:
-        config = replace(self.config, training=training, patch=patch)
-
-        def make(part: Path) -> None:
-            if not (part / "network.pt").exists():  # else an attempt was killed after its end
-                average, history = fit_network(
-                    network,
-                    config,
-                    normal.train.images,
-                    normal.validation.images,
-                    checkpoints=part / "checkpoints",
-                    publish=_unpublished,
-                    report=report,
-                    module=module,
-                )
-                save_network(part / "network.pt", average, history)
-            shutil.rmtree(part / "checkpoints", ignore_errors=True)
-
-        key, clock = Key("network", {**inputs, **_training_inputs(config, normal, self.device)}), Clock()
-        with clock.stage("here"):
-            self.store.take(key, make, lambda folder: load_weights(folder / "network.pt", network))
-        self.seconds_elsewhere += max(0.0, self.store.record(key)["seconds"] - clock.seconds["here"])
-        return network.to(self.device).eval().requires_grad_(False)
-
-
-def _unpublished(row: Row) -> None:
-    """The curves of a run are those of the shared network."""
+def check_size(config: Config, height: int, width: int) -> None:
+    """Sizes that only the files tell: `dataset.image.size` may be null. Raises `ConfigError`."""
+    keys = {
+        "patch.size": config.patch.size,
+        "scoring.window": config.scoring.window,
+        "scoring.blur.kernel": config.scoring.blur.kernel,
+    }
+    for key, side in keys.items():
+        if side > min(height, width):
+            raise ConfigError(f"{key}={side}: must be ≤ the images' sides, {width} × {height} px")

@@ -150,6 +150,11 @@ class Method(ABC, Generic[Settings]):
         return settings
 
     @property
+    def uses_denoiser(self) -> bool:
+        """Whether it asks the diffusion network that methods share."""
+        return {"patch", "unet"} <= set(self.fitting_keys)
+
+    @property
     def predicts_noise(self) -> bool:
         """Whether its responses are predicted noise, whose statistics a run then reports."""
         return False

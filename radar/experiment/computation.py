@@ -1,0 +1,102 @@
+"""What a run computes and stores, stage by stage: metrics, scores, the model, and what figures are drawn from."""
+
+from __future__ import annotations
+
+from radar.config.schema import Config
+from radar.evaluation.metrics import CostMetrics, DataMetrics, Metrics, NetworkMetrics, Origin
+from radar.evaluation.typed_sections import read_section
+from radar.experiment.clock import Clock
+from radar.experiment.environment import peak_memory_mib
+from radar.experiment.measures import Scored, separation, write_scores
+from radar.experiment.method_stages import MethodStages
+from radar.experiment.panels import chosen_panels, write_panels
+from radar.experiment.run_directory import RunDirectory
+from radar.experiment.stages import ExperimentStages
+from radar.files import write_csv
+from radar.methods.parts.denoising import DENOISER
+from radar.model import Model
+from radar.networks.unet import parameter_count
+from radar.training.history import Row
+
+
+def compute(
+    config: Config, stages: ExperimentStages, clock: Clock, run: RunDirectory, fingerprint: str
+) -> Metrics:
+    """All stages after the data; returns the metrics and leaves every other file in the run's directory."""
+    method = stages.method
+    with clock.stage("training"):
+        trained_now, history = _trained(method)
+    with clock.stage("score"):
+        scored = [Scored(stages.context.data.images[split], method.scores(split)) for split in method.scored_splits]
+    test = stages.scored(method)
+    with clock.stage("metrics"):
+        measured = stages.quality(method)
+    with clock.stage("validation"):
+        noise = stages.noise()
+        distances = separation(test, config.evaluation.noise, config.seed)
+        measures = stages.data_measures.value
+    with clock.stage("controls"):
+        controls = {name: stages.quality(control) for name, control in stages.controls.items()}
+    detector, threshold = method.detector
+    model = Model(config, method.fitted.value, detector, method.calibration, threshold, fingerprint)
+    model.save(run.model)
+    defects, flatness = measures["defects"], measures["spectral_flatness"]
+    write_scores(run.scores, scored, defects if isinstance(defects, dict) else {})
+    if config.logger.csv and history:
+        columns = list(history[0])
+        write_csv(run.history, columns, [[row[column] for column in columns] for row in history])
+    if config.evaluation.panels:
+        panels = chosen_panels(stages.context.data.dataset, test, threshold, config.evaluation.panels)
+        write_panels(run.panels, panels)
+    network, seconds = _network(method, trained_now)
+    times = {**clock.seconds, **({} if network is None else {"training": seconds})}
+    return Metrics(
+        **vars(measured),
+        noise=noise,
+        separation=distances,
+        data=DataMetrics(float(str(flatness))),
+        controls=controls,
+        threshold=threshold,
+        parameters=parameter_count(model.method),
+        cost=_cost(method, len(test.images)),
+        # on held-out normals; what a search minimises
+        validation_loss=history[-1].get("validation_loss") if history else None,
+        seconds={name: round(value, 3) for name, value in times.items()},
+        network=network,
+        peak_memory_mib=round(peak_memory_mib(), 1),
+    )
+
+
+def _trained(method: MethodStages) -> tuple[bool, list[Row]]:
+    """Train what the method wants trained; whether the shared network was trained now, and its history, published."""
+    stage = method.trainings.get(DENOISER)
+    if stage is None:
+        return False, []
+    now = not stage.is_stored
+    history = stage.value.history
+    if not now:  # else it was told as it came
+        for row in history:
+            method.context.publish(row)
+    return now, history
+
+
+def _network(method: MethodStages, trained_now: bool) -> tuple[NetworkMetrics | None, float]:
+    """Where the shared network comes from, and how long its training took."""
+    stage = method.trainings.get(DENOISER)
+    if stage is None:
+        return None, 0.0
+    record = stage.store.record(stage.key)
+    origin = read_section(Origin, record["origin"], "origin")
+    return NetworkMetrics(trained_now, int(record["attempts"]), origin), float(record["seconds"])
+
+
+def _cost(method: MethodStages, images: int) -> CostMetrics:
+    """What the method's maps cost when they were made; `training` in the seconds is the shared network's."""
+    own = [stage.seconds for name, stage in method.trainings.items() if name != DENOISER]
+    fits = [seconds for seconds in (*own, method.fitted.seconds) if seconds is not None]
+    scoring = method.responses["test"].seconds
+    return CostMetrics(
+        fit_seconds=round(sum(fits), 3) if fits else None,
+        milliseconds_per_image=None if scoring is None else round(1000 * scoring / images, 3),
+        network_passes_per_image=method.fitted.value.network_passes,
+    )

@@ -1,0 +1,113 @@
+"""From scores to what `metrics.json` and `scores.csv` hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from radar.config.schema import NoiseStatisticsConfig
+from radar.data.dataset import Dataset
+from radar.data.decoding import place_map
+from radar.data.images import Images
+from radar.data.sample import Split
+from radar.evaluation.data_measures import defect_measures, spectral_flatness
+from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
+from radar.evaluation.metrics import Distances, FeatureMetrics, NoiseMetrics, Quality
+from radar.evaluation.pixel_metrics import PixelMetrics, pixel_metrics_of
+from radar.evaluation.statistics_noise import feature_statistics, noise_statistics
+from radar.files import Plain, write_csv
+from radar.model import Scores
+
+SAMPLE_COLUMNS = ("path", "split", "label", "defect", "group")
+DEFECT_COLUMNS = ("defect_area", "defect_contrast")
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Images with their scores, in the same order."""
+
+    images: Images
+    scores: Scores
+
+
+def quality(test: Scored, pixel: PixelMetrics | None) -> Quality:
+    """What the test images' scores and decisions are worth, at the model's own threshold, beside their `pixel` metrics."""
+    labels, scores = test.images.labels, test.scores
+    found = per_defect_metrics(labels, scores.scores, scores.decisions, test.images.defects)
+    return Quality(
+        image_metrics(labels, scores.scores, scores.decisions),
+        {name: FeatureMetrics(_auroc(labels, scores.points[:, column])) for column, name in enumerate(scores.point_names)},
+        {each.defect: each for each in found},
+        pixel,
+    )
+
+
+def pixel_metrics(dataset: Dataset, images: Images, maps: Tensor, aupro_limit: float) -> PixelMetrics:
+    """Pixel metrics of the test images' anomaly maps `(N, H, W)`, at the size of the masks."""
+    return pixel_metrics_of(_placed(dataset, images, maps), aupro_limit)
+
+
+def noise_hypothesis(
+    noise: NDArray[np.float32], test: Images, settings: NoiseStatisticsConfig, seed: int
+) -> NoiseMetrics:
+    """Statistics of the noise `(N, C, H, W)` predicted for the test images, normal against anomalous."""
+    planes = test.network_planes.cpu().numpy()
+    return noise_statistics(noise, planes, test.labels, test.groups, settings=settings, seed=seed)
+
+
+def separation(test: Scored, settings: NoiseStatisticsConfig, seed: int) -> dict[str, Distances]:
+    """How far the features and the score of normal and of anomalous test images lie apart."""
+    columns = {name: test.scores.points[:, column] for column, name in enumerate(test.scores.point_names)}
+    labels, groups = test.images.labels, test.images.groups
+    return feature_statistics({**columns, "score": test.scores.scores}, labels, groups, settings=settings, seed=seed)
+
+
+def _auroc(labels: NDArray[np.int64], values: NDArray[np.float64]) -> float | None:
+    return float(roc_auc_score(labels, values)) if len(np.unique(labels)) == 2 else None
+
+
+def _placed(
+    dataset: Dataset, images: Images, maps: Tensor
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_] | None, int]]:
+    """Each test image's map at its mask's own size, one at a time. A set without any mask yields nothing."""
+    if not any(sample.mask for sample in images.samples):
+        return
+    for index, sample in enumerate(images.samples):
+        anomaly_map = place_map(maps[index].cpu().numpy(), images.frames[index])
+        yield anomaly_map, dataset.mask(sample) if sample.mask or not sample.label else None, sample.label
+
+
+def data_measures(dataset: Dataset, images: Mapping[Split, Images]) -> dict[str, Plain]:
+    """Spectral flatness of the training images, and area and contrast of each masked defect in the test set, by path."""
+    test, defects = images["test"], dict[str, Plain]()
+    for index, sample in enumerate(test.samples):
+        if sample.label and sample.mask:
+            picture = place_map(test.network_planes[index].mean(dim=0).cpu().numpy(), test.frames[index])
+            measured = defect_measures(picture, dataset.mask(sample))
+            if measured is not None:
+                defects[sample.path] = asdict(measured)
+    flatness = spectral_flatness(images["train"].network_planes.mean(dim=1).cpu().numpy())
+    return {"spectral_flatness": flatness, "defects": defects}
+
+
+def write_scores(path: Path, splits: Sequence[Scored], defects: Mapping[str, Plain]) -> None:
+    """`scores.csv`: one line per image of every split; the measures of `defects` by path, empty where there are none."""
+    names = splits[0].scores.point_names
+    columns = (*SAMPLE_COLUMNS, *names, "score", "decision", *DEFECT_COLUMNS)
+    write_csv(path, columns, [row for each in splits for row in _rows(each, defects)])
+
+
+def _rows(scored: Scored, defects: Mapping[str, Plain]) -> Iterator[list[Plain]]:
+    for index, sample in enumerate(scored.images.samples):
+        told: Mapping[str, Plain] = {name: getattr(sample, name) for name in SAMPLE_COLUMNS}
+        points = [float(value) for value in scored.scores.points[index]]
+        decided = [float(scored.scores.scores[index]), int(scored.scores.decisions[index])]
+        measured = defects.get(sample.path)
+        found = measured if isinstance(measured, dict) else {}
+        yield [*told.values(), *points, *decided, *(found.get(name.removeprefix("defect_")) for name in DEFECT_COLUMNS)]

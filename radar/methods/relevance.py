@@ -1,0 +1,78 @@
+"""Which config keys a run depends on: those that its method and its controls read, and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from radar.config.plain import plain
+from radar.config.schema import Config
+from radar.files import Plain
+from radar.methods.registry import METHODS, method_of
+
+_METHODS_OWN = ("patch", "unet", "diffusion", "timestep", "scoring", "training")  # sections that only some methods read
+_ALWAYS = ("scoring.images_per_pass",)
+_ONLY_WITH = {  # keys that are read where another one has this value
+    "detector.trees": ("detector", "name", "isolation_forest"),
+    "detector.max_samples": ("detector", "name", "isolation_forest"),
+    "detector.spread_prior": ("detector", "threshold", "shifted"),
+    "diffusion.first_beta": ("diffusion", "schedule", "linear"),
+    "diffusion.last_beta": ("diffusion", "schedule", "linear"),
+    "diffusion.cosine_offset": ("diffusion", "schedule", "cosine"),
+}
+_UNTRAINED = "untrained"  # a control with the shared network, which only methods that share it are compared with
+
+
+def controls(config: Config) -> list[str]:
+    """The controls that run beside the method."""
+    shares = method_of(config).uses_denoiser
+    return [name for name in config.method.controls if name != _UNTRAINED or shares]
+
+
+def reads(config: Config) -> tuple[str, ...]:
+    """Prefixes of the keys that the method and its controls read, in the sections that not every method reads."""
+    found = dict.fromkeys((*_method_reads(config, config.method.name), *_ALWAYS))
+    for control in controls(config):
+        found |= dict.fromkeys(_method_reads(config, control))
+    return tuple(found)
+
+
+def _method_reads(config: Config, name: str) -> tuple[str, ...]:
+    method = METHODS.get(name)(config)
+    return (*method.fitting_keys, *method.reading_keys)
+
+
+def unread_by(config: Config, key: str) -> str | None:
+    """What does not read `key` or any key below it, in words; None where it has an effect."""
+    return _unread_by(config, reads(config), key)
+
+
+def _unread_by(config: Config, read: tuple[str, ...], key: str) -> str | None:
+    if key.partition(".")[0] in _METHODS_OWN and not any(_overlap(key, prefix) for prefix in read):
+        return f"method {config.method.name}"
+    if key in _ONLY_WITH:
+        section, name, needed = _ONLY_WITH[key]
+        value = getattr(getattr(config, section), name)
+        return None if value == needed else f"{section}.{name}={value}"
+    return None
+
+
+def _overlap(key: str, prefix: str) -> bool:
+    return f"{key}.".startswith(f"{prefix}.") or f"{prefix}.".startswith(f"{key}.")
+
+
+def effective(config: Config) -> dict[str, Plain]:
+    """The config as plain values without what is not read; the method's own keys stand directly below `method`."""
+    tree = plain(config)
+    method = tree["method"]
+    if isinstance(method, dict):
+        method["controls"] = list[Plain](controls(config))
+    return _pruned(config, reads(config), tree, "")
+
+
+def _pruned(config: Config, read: tuple[str, ...], tree: Mapping[str, Plain], prefix: str) -> dict[str, Plain]:
+    kept: dict[str, Plain] = {}
+    for name, value in tree.items():
+        key = f"{prefix}{name}"
+        if _unread_by(config, read, key) is None:
+            kept[name] = _pruned(config, read, value, f"{key}.") if isinstance(value, dict) else value
+    return kept
