@@ -150,7 +150,7 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
     content = _content(folder, str(facts.get("tensors_sha256")))
     try:
         stored = load_tensors(content)
-        config = typed_config({**_mapping(facts, "config"), **dict.fromkeys(_PLACES, "")})
+        config = _config(facts)
         fitted = method_of(config).empty(_mapping(facts, "structure"))
         fill(fitted, {name[7:]: value for name, value in stored.items() if name.startswith("method.")})
         arrays = {name[9:]: value.numpy() for name, value in stored.items() if name.startswith("detector.")}
@@ -163,6 +163,19 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
     torch.set_float32_matmul_precision(config.trainer.matmul_precision)
     fitted = fitted.to(device).eval().requires_grad_(False)
     return Model(config, fitted, detector_from_arrays(arrays), calibration, threshold, str(facts["fingerprint"]))
+
+
+def stored_config(run_or_folder: str | Path) -> Config:
+    """The config that a stored model was fitted with; its tensors are not read. Raises `RunError`."""
+    folder = _folder(Path(run_or_folder))
+    try:
+        return _config(_facts(folder))
+    except (ConfigError, KeyError, ValueError) as error:
+        raise _unreadable(folder, error) from None
+
+
+def _config(facts: Mapping[str, Plain]) -> Config:
+    return typed_config({**_mapping(facts, "config"), **dict.fromkeys(_PLACES, "")})
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor]) -> None:

@@ -17,9 +17,8 @@ from radar.compose.plan import jobs, parse_arguments
 from radar.config.schema import Config
 from radar.errors import ConfigError
 from radar.experiment.artefacts import Artefact, ArtefactStore, Key
-from radar.experiment.fingerprint import VERSIONS
 from radar.experiment.run import Experiment
-from radar.experiment.workshop import CACHE_FOLDER, Workshop
+from radar.experiment.session import CACHE_FOLDER, Session
 from radar.progress import silent
 
 _DAY = 86_400.0
@@ -79,8 +78,8 @@ def _listed(store: ArtefactStore) -> Iterator[str]:
 
 
 _TELLING = (
-    "control", "network.fingerprint", "noise_maps", "unet.kind", "unet.channels", "patch.size", "patch_size", "training.max_steps",
-    "timestep", "scoring.draws", "scoring.field", "scoring.blur.kernel", "scoring.window", "seed",
+    "method.name", "network.unet.kind", "network.unet.channels", "patch.size", "training.max_steps", "keys.timestep.value",
+    "keys.scoring.draws", "keys.scoring.field", "keys.scoring.blur.kernel", "keys.scoring.window", "denoiser", "fitted", "responses", "seed",
 )  # fmt: skip
 
 
@@ -101,16 +100,15 @@ def _leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _explained(config: Config) -> Table:
     """One row per stage: there, or what differs from the stored result that is nearest to it."""
-    workshop = Workshop(afresh=None)
-    experiment = Experiment(config, silent, workshop)
-    store = experiment.store
-    stored = list(store.stored())
+    session = Session(afresh=None)
+    experiment = Experiment(config, silent, session)
+    stored = list(session.store(config).stored())
     table = Table(title=experiment.directory.path.name, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     for heading in ("stage", "result", "state"):
         table.add_column(heading)
     table.add_column("why", overflow="fold")
-    for label, key in experiment.stage_keys():
-        there = store.holds(key)
+    for label, stage in experiment.stages.stages():
+        key, there = stage.key, stage.is_stored
         why = (
             "same inputs, same version"
             if there
@@ -128,11 +126,11 @@ def _difference(key: Key, stored: Sequence[Artefact]) -> str:
     def differing(artefact: Artefact) -> list[str]:
         found = dict(_leaves(artefact.inputs))
         keys = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
-        return keys + (["version"] if artefact.version != VERSIONS[key.stage] else [])
+        return keys + (["version"] if artefact.version != key.version else [])
 
     nearest = min(stored, key=lambda artefact: len(differing(artefact)))
     found = {**dict(_leaves(nearest.inputs)), "version": nearest.version}
-    now = {**wanted, "version": VERSIONS[key.stage]}
+    now = {**wanted, "version": key.version}
     parts = [f"{name}: {_short(found.get(name))} → {_short(now.get(name))}" for name in differing(nearest)]
     return f"nearest is {Path(nearest.path).name[:12]}; " + ", ".join(parts)
 

@@ -8,10 +8,10 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
-from radar.cli.estimate import TIMED_STEPS, Estimate, Estimator
+from radar.cli.estimate import TIMED_STEPS, Estimate, estimate
 from radar.compose.plan import Plan
 from radar.config.schema import Config
-from radar.training.fit import resolve_device
+from radar.training.device import resolve_device
 
 _WIDEST_WORD = 30  # characters of an override that a table keeps on one line
 _NOTHING = "–"
@@ -28,9 +28,9 @@ def dry_run(plan: Plan) -> int:
     measured: dict[str, Estimate] = {}
     trainings: dict[str, float] = {}  # jobs that differ after training share one
     for job, title in zip(plan.jobs, titles, strict=True):
-        estimate = _measured(job.config, measured)
-        trainings |= {training.key + _data_and_seed(job.config): training.seconds for training in estimate.trainings}
-        table.add_row(title, job.config.dataset.name, str(job.config.patch.size), *_cells(estimate))
+        found = _measured(job.config, measured)
+        trainings |= {training.key + _data_and_seed(job.config): training.seconds for training in found.trainings}
+        table.add_row(title, job.config.dataset.name, str(job.config.patch.size), *_cells(found))
     console = Console()
     console.print(table)
     if plan.is_search:
@@ -47,7 +47,7 @@ def _measured(config: Config, measured: dict[str, Estimate]) -> Estimate:
     timed = (config.unet, config.patch, config.scoring, config.trainer, config.method, config.training)
     key = str([asdict(section) for section in (*timed, config.dataset.image)])
     if key not in measured:
-        measured[key] = Estimator(config).estimate()
+        measured[key] = estimate(config)
     return measured[key]
 
 
@@ -57,18 +57,18 @@ def _data_and_seed(config: Config) -> str:
     return str((config.seed, dataset.image, dataset.train_images, dataset.split_seed, dataset.name))
 
 
-def _cells(estimate: Estimate) -> list[str]:
+def _cells(found: Estimate) -> list[str]:
     return [
-        f"{estimate.parameters:,}",
-        _NOTHING if estimate.flops is None else f"{estimate.flops / 1e6:.1f}",
-        " + ".join(str(training.steps) for training in estimate.trainings) or _NOTHING,
-        _duration(sum(training.seconds for training in estimate.trainings)) if estimate.trainings else "nothing",
-        _NOTHING if estimate.image_seconds is None else f"{1000 * estimate.image_seconds:.1f}",
+        f"{found.parameters:,}",
+        _NOTHING if found.flops is None else f"{found.flops / 1e6:.1f}",
+        " + ".join(str(training.steps) for training in found.trainings) or _NOTHING,
+        _duration(sum(training.seconds for training in found.trainings)) if found.trainings else "nothing",
+        f"{1000 * found.image_seconds:.1f}",
     ]
 
 
 def _summary(plan: Plan, trainings: dict[str, float]) -> str:
-    jobs, device = f"{len(plan.jobs)} job(s)", resolve_device(plan.jobs[0].config).type.upper()
+    jobs, device = f"{len(plan.jobs)} job(s)", resolve_device(plan.jobs[0].config.trainer).type.upper()
     if not trainings:
         return f"{jobs}; nothing is trained: normal images are fitted when they are scored. Metrics and figures come on top."
     return (

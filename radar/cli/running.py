@@ -22,7 +22,7 @@ from radar.experiment.devices import claim_device
 from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import JobState, Sweep
-from radar.experiment.workshop import Workshop
+from radar.experiment.session import Session
 from radar.progress import ProgressBar, ProgressLines, Report, silent
 from radar.report.companion import RunCompanion
 
@@ -54,19 +54,19 @@ class Runner:
         hydra = HydraConfig.get()
         number = 0 if self.sweep is None else int(hydra.job.num)
         return self.run(
-            parse(composed), self.plan.name(hydra.overrides.task), number, _workshop(self.command, self.force)
+            parse(composed), self.plan.name(hydra.overrides.task), number, _session(self.command, self.force)
         )
 
     def run_all(self) -> None:
         """All planned jobs, in this process."""
-        workshop = Workshop(afresh=self.command if self.force else None)
+        session = Session(afresh=self.command if self.force else None)
         for number, (job, name) in enumerate(zip(self.plan.jobs, self.plan.names, strict=True)):
-            self.run(job.config, name, number, workshop)
+            self.run(job.config, name, number, session)
 
-    def run(self, config: Config, name: str, number: int, workshop: Workshop) -> float | None:
+    def run(self, config: Config, name: str, number: int, session: Session) -> float | None:
         """Job `number`, from 0; returns what a search minimises, None where the job failed."""
         try:
-            return self._run(config, name, number, workshop)
+            return self._run(config, name, number, session)
         except RadarError as error:
             print(f"radar: {error}", file=sys.stderr)
             self._fail(name, str(error))
@@ -82,17 +82,17 @@ class Runner:
             with suppress(OSError):  # a full disk may be why it failed; a job without a record is missing
                 self.sweep.fail_job(name, error)
 
-    def _run(self, config: Config, name: str, number: int, workshop: Workshop) -> float | None:
+    def _run(self, config: Config, name: str, number: int, session: Session) -> float | None:
         console = Console()
         if self.sweep is not None:
             title = f"[{number + 1}/{self.total}] {name}"
             console.print(title, highlight=False, markup=False, soft_wrap=True)
         with _report(config, console) as report:
-            experiment = Experiment(config, report, workshop)
+            experiment = Experiment(config, report, session)
             if self.sweep is not None:
                 self.sweep.begin_job(name, experiment.directory.path)
             group = None if self.sweep is None else self.sweep.path.name
-            outcome = run_experiment(experiment, companion=RunCompanion(group))
+            outcome = run_experiment(experiment, observer=RunCompanion(group))
         for note in outcome.notes:
             if note not in self.told:
                 print(f"radar: note: {note}", file=sys.stderr)
@@ -115,10 +115,10 @@ class Runner:
 
 
 @lru_cache(maxsize=1)
-def _workshop(command: str, force: bool) -> Workshop:
+def _session(command: str, force: bool) -> Session:
     """A launcher's process serves many jobs of a command, and hands each a copy of the runner: what they share is the process's."""
     claim_device()
-    return Workshop(afresh=command if force else None)
+    return Session(afresh=command if force else None)
 
 
 def _row(state: JobState) -> tuple[str, dict[str, Any] | None, str]:

@@ -15,9 +15,9 @@ from radar.data.dataset import open_dataset
 from radar.data.manifest import read_manifest
 from radar.errors import DataError
 from radar.experiment.environment import origin
-from radar.experiment.results import Scored, pixel_metrics, test_metrics
+from radar.experiment.measures import Scored, pixel_metrics, quality
 from radar.experiment.run_directory import RunDirectory
-from radar.experiment.stored_model import load_scorer, scorer_input, stored_config
+from radar.model import load, stored_config
 from radar.files import write_text
 from radar.progress import Report
 

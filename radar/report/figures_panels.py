@@ -16,18 +16,19 @@ from numpy.typing import NDArray
 from radar.report import style
 
 COLUMNS = ("input, defect outlined", "noise map", "anomaly map", "mask")
+_NOISE = 1  # column that only methods have which predict noise
 
 
 @dataclass(frozen=True, slots=True)
 class PanelRow:
     """One test image of a panel; maps and mask may differ in size from the image and are drawn over the same field.
 
-    `image` (H, W) or (H, W, 3) in [0, 1]; `noise_map` and `anomaly_map` (h, w); `mask` (h, w) bool, `None` where there
-    is none; `title` may hold line breaks.
+    `image` (H, W) or (H, W, 3) in [0, 1]; `noise_map` (h, w), `None` where the method predicts no noise; `anomaly_map` (h, w);
+    `mask` (h, w) bool, `None` where there is none; `title` may hold line breaks.
     """
 
     image: NDArray[np.floating]
-    noise_map: NDArray[np.floating]
+    noise_map: NDArray[np.floating] | None
     anomaly_map: NDArray[np.floating]
     mask: NDArray[np.bool_] | None
     title: str
@@ -45,27 +46,32 @@ def panel_figure(rows: Sequence[PanelRow]) -> Figure:
 
     A scale ends where `style.CLIPPED_SHARE` of the values lie beyond it; the arrows of its colour bar say so.
     """
-    figure, grid, bars = _layout([row.image.shape[0] / row.image.shape[1] for row in rows])
-    noise = _scale([row.noise_map for row in rows], style.NOISE_COLOUR_MAP, signed=True)
+    noise_maps = [row.noise_map for row in rows if row.noise_map is not None]
+    headings = [heading for column, heading in enumerate(COLUMNS) if column != _NOISE or noise_maps]
+    figure, grid, bars = _layout([row.image.shape[0] / row.image.shape[1] for row in rows], len(headings))
+    noise = _scale(noise_maps, style.NOISE_COLOUR_MAP, signed=True)
     anomaly = _scale([row.anomaly_map for row in rows], style.ANOMALY_COLOUR_MAP, signed=False)
-    for row, (text, picture, noise_axes, anomaly_axes, mask_axes) in zip(rows, grid, strict=True):
+    for row, (text, picture, *between, anomaly_axes, mask_axes) in zip(rows, grid, strict=True):
         _write(text, row.title)
         _show_input(picture, row)
-        _show_map(noise_axes, row.noise_map, row, noise)
+        for axes in between:
+            _show_map(axes, row.noise_map if row.noise_map is not None else np.zeros((1, 1)), row, noise)
         _show_map(anomaly_axes, row.anomaly_map, row, anomaly)
         _show_mask(mask_axes, row)
-    for axes, heading in zip(grid[0][1:], COLUMNS, strict=True):
+    for axes, heading in zip(grid[0][1:], headings, strict=True):
         axes.set_title(heading, fontsize=style.FONT_TITLE, color=style.INK)
-    _colour_bar(figure, bars[0], noise, "predicted noise")
-    _colour_bar(figure, bars[1], anomaly, "anomaly score")
+    *between, last = bars
+    for axes in between:
+        _colour_bar(figure, axes, noise, "predicted noise")
+    _colour_bar(figure, last, anomaly, "anomaly score")
     return figure
 
 
-def _layout(ratios: Sequence[float]) -> tuple[Figure, list[list[Axes]], tuple[Axes, Axes]]:
-    """A figure for rows of these heights over width: per row its text and four pictures, and two colour bars below."""
+def _layout(ratios: Sequence[float], pictures: int) -> tuple[Figure, list[list[Axes]], list[Axes]]:
+    """A figure for rows of these heights over width: per row its text and so many pictures; a colour bar below each of its maps."""
     heights = [style.PICTURE_WIDTH * float(np.clip(ratio, *style.ROW_RATIOS)) for ratio in ratios]
     pitch, first = style.PICTURE_WIDTH + style.PICTURE_GAP, style.TEXT_WIDTH + 2 * style.PICTURE_GAP
-    lefts = [first + column * pitch for column in range(4)]
+    lefts = [first + column * pitch for column in range(pictures)]
     width = lefts[-1] + pitch
     foot = style.FOOT_HEIGHT + style.COLOUR_BAR_HEIGHT
     height = style.HEADING_HEIGHT + sum(heights) + style.PICTURE_GAP * len(heights) + foot
@@ -81,13 +87,13 @@ def _layout(ratios: Sequence[float]) -> tuple[Figure, list[list[Axes]], tuple[Ax
         text = place(style.PICTURE_GAP, bottom, style.TEXT_WIDTH, high)
         grid.append([text, *(place(left, bottom, style.PICTURE_WIDTH, high) for left in lefts)])
         bottom -= style.PICTURE_GAP
-    bars = [place(left, style.FOOT_HEIGHT, style.PICTURE_WIDTH, style.COLOUR_BAR_HEIGHT) for left in lefts[1:3]]
-    return figure, grid, (bars[0], bars[1])
+    bars = [place(left, style.FOOT_HEIGHT, style.PICTURE_WIDTH, style.COLOUR_BAR_HEIGHT) for left in lefts[1:-1]]
+    return figure, grid, bars
 
 
 def _scale(maps: Sequence[NDArray[np.floating]], colour_map: str, *, signed: bool) -> ScalarMappable:
     """The colour scale of all maps together; a signed one with negative values is symmetric about 0."""
-    values = np.concatenate([np.ravel(values) for values in maps]).astype(np.float64)
+    values = np.concatenate([np.zeros(0), *(np.ravel(values) for values in maps)])
     values = values[np.isfinite(values)]
     low, high = np.quantile(values, (style.CLIPPED_SHARE, 1 - style.CLIPPED_SHARE)) if values.size else (0.0, 1.0)
     if signed and low < 0:

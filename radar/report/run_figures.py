@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from radar.experiment.panels import read_panels
 from radar.experiment.run_directory import RunDirectory
-from radar.experiment.stored_model import load_detector, load_history
+from radar.model import Model, load
 from radar.report.figures import (
     Boundary,
     PanelRow,
@@ -22,49 +22,52 @@ from radar.report.figures import (
     save_figure,
     timestep_loss_curve,
 )
-from radar.scoring.detector import UpperTailDetector
-from radar.scoring.features import FEATURE_NAMES
 
-_AXIS_LABELS = ("global L2 norm of the filtered noise map", "largest local L2 norm")
+_AXIS_LABELS = {
+    "global_norm": "global L2 norm of the filtered noise map",
+    "local_norm": "largest local L2 norm",
+    "map_statistic": "statistic of the anomaly map",
+}
 _VALIDATION_PREFIX = "validation_loss/t"
 Row = dict[str, str]
 
 
 def draw_run(run: RunDirectory) -> dict[str, Path]:
     """Draw every figure of a run, as PNG, from what the run has stored; returns their paths by name."""
-    with run.scores.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    figures = {**_feature_figures(run, rows), **_panel_figures(run, rows)}
-    if run.network.exists():  # not every method has one
-        figures |= _loss_figures(run)
+    rows, model = _rows(run.scores), load(run.path)
+    figures = {**_feature_figures(model, rows), **_panel_figures(run, model.threshold, rows)}
+    if run.history.exists():  # not every method trains the shared network
+        figures |= _loss_figures([{key: float(value) for key, value in row.items()} for row in _rows(run.history)])
     paths = {name: run.figures / f"{name}.png" for name in figures}
     for name, figure in figures.items():
         save_figure(figure, paths[name])
     return paths
 
 
-def _feature_figures(run: RunDirectory, rows: list[Row]) -> dict[str, Figure]:
-    features = np.array([[float(row[name]) for name in FEATURE_NAMES] for row in rows])
-    labels = np.array([int(row["label"]) for row in rows])
-    tested = np.array([row["split"] == "test" for row in rows])
-    detector = load_detector(run.detector)
-    # of a method with a score of its own, the detector judges that one: there is no boundary between the two norms
-    judges_score = isinstance(detector, UpperTailDetector) and len(detector.centre) == 1
-    return {
-        "feature_scatter": feature_scatter(
-            features,
+def _rows(path: Path) -> list[Row]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _feature_figures(model: Model, rows: list[Row]) -> dict[str, Figure]:
+    names = model.method.point_names
+    points = np.array([[float(row[name]) for name in names] for row in rows])
+    labels, tested = np.array([int(row["label"]) for row in rows]), np.array([row["split"] == "test" for row in rows])
+    axis_labels = tuple(_AXIS_LABELS.get(name, name) for name in names)
+    figures = {"feature_histograms": feature_histograms(points[tested], labels[tested], axis_labels)}
+    if len(names) == 2:
+        figures["feature_scatter"] = feature_scatter(
+            points,
             labels=labels,
             defects=[row["defect"] for row in rows],
             splits=[row["split"] for row in rows],
-            axis_labels=_AXIS_LABELS,
-            boundary=None if judges_score else Boundary(detector.score, detector.threshold),
-        ),
-        "feature_histograms": feature_histograms(features[tested], labels[tested], _AXIS_LABELS),
-    }
+            axis_labels=(axis_labels[0], axis_labels[1]),
+            boundary=Boundary(model.detector.score, model.threshold),
+        )
+    return figures
 
 
-def _panel_figures(run: RunDirectory, rows: list[Row]) -> dict[str, Figure]:
-    threshold = load_detector(run.detector).threshold
+def _panel_figures(run: RunDirectory, threshold: float, rows: list[Row]) -> dict[str, Figure]:
     of_path = {row["path"]: row for row in rows}
     panels = []
     for panel in read_panels(run.panels):
@@ -83,8 +86,7 @@ def _panel_figures(run: RunDirectory, rows: list[Row]) -> dict[str, Figure]:
     return {"panels": panel_figure(panels)} if panels else {}
 
 
-def _loss_figures(run: RunDirectory) -> dict[str, Figure]:
-    history = load_history(run.network)
+def _loss_figures(history: list[dict[str, float]]) -> dict[str, Figure]:
     last = history[-1]
     timesteps = sorted(int(key.removeprefix(_VALIDATION_PREFIX)) for key in last if key.startswith(_VALIDATION_PREFIX))
     losses = [last[f"{_VALIDATION_PREFIX}{timestep}"] for timestep in timesteps]
