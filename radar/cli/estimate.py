@@ -17,7 +17,7 @@ from radar.methods.method import Normals, Training
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.registry import method_of
 from radar.methods.responses import read, responses
-from radar.networks.unet import forward_flops, parameter_count
+from radar.networks.cost import forward_flops, parameter_count
 from radar.progress import silent
 from radar.seeds import generator
 from radar.training.crops import PatchSampler

@@ -15,7 +15,7 @@ from radar.experiment.stages import ExperimentStages
 from radar.files import write_csv
 from radar.methods.parts.denoising import DENOISER
 from radar.model import Model
-from radar.networks.unet import parameter_count
+from radar.networks.cost import parameter_count
 from radar.training.history import Row
 
 

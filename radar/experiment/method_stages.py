@@ -175,8 +175,8 @@ class MethodStages:
             network, history = fit_network(
                 training.build(networks),
                 material.objective,
-                train=material.train,
-                validation=material.validation,
+                material.train,
+                material.validation,
                 patch=training.patch,
                 training=training.training,
                 trainer=self.config.trainer,

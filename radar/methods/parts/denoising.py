@@ -28,7 +28,7 @@ def denoiser_training(config: Config, normals: Normals, simplex: SimplexConfig |
     inputs = {"unet": asdict(config.unet), "diffusion": asdict(config.diffusion)}
 
     def material(_: Networks) -> Material:
-        objective = DiffusionObjective.of(config.diffusion, simplex)
+        objective = DiffusionObjective(config.diffusion, simplex=simplex)
         return Material(normals.train.network_planes, normals.validation.network_planes, objective)
 
     return Training(
