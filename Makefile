@@ -3,12 +3,16 @@
 # PIP_ARGS adds arguments to every pip install, e.g. for a CPU-only torch:
 #   make demo PIP_ARGS="--extra-index-url <index of CPU builds>"
 # PYTHON chooses the interpreter (≥ 3.11) that makes .venv.
+# TEST_PROCESSES: how many processes share the tests, `auto`: one per core, at most eight; 0: none beside pytest's own.
 
 PYTHON ?= python3
 PIP_ARGS ?=
+TEST_PROCESSES ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+INSTALL := $(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable
+PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow test-all lint format bench tables wheel clean
@@ -18,7 +22,7 @@ help:  ## this list
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable '.[dev]'
+	$(INSTALL) '.[dev]'
 	touch $@
 
 install: $(READY)  ## make .venv with everything, pinned by constraints.txt
@@ -26,14 +30,18 @@ install: $(READY)  ## make .venv with everything, pinned by constraints.txt
 demo: $(READY)  ## train, score, draw and tabulate on the embedded synthetic set (about two minutes)
 	$(BIN)/radar experiment=demo
 
+# several processes share the cores; threads of their own would wait for each other
+test test-slow test-all: export OMP_NUM_THREADS := 1
+test test-slow test-all: export OMP_WAIT_POLICY := passive
+
 test: $(READY)  ## the tests, without the slow ones
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: $(READY)  ## the slow tests: whole runs, signals, two processes, the wheel, real images where they are present
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 test-all: $(READY)  ## all tests
-	$(BIN)/python -m pytest -m 'slow or not slow'
+	$(PYTEST) -m 'slow or not slow'
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -45,7 +53,7 @@ format: $(READY)  ## let ruff format and mend
 	$(BIN)/ruff format .
 
 bench: $(READY)  ## speed of this machine beside diffusers and MONAI, into outputs/benchmark.json (about five minutes)
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable ".[bench]"
+	$(INSTALL) '.[bench]'
 	$(BIN)/python -m scripts.benchmark
 
 tables: $(READY)  ## tables of docs/results and README, figures and outputs/report/report.html, from the committed records

@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from radar import install_command
 from radar.compose.plan import jobs, parse_arguments
 from radar.config.schema import Config
 from radar.experiment.environment import environment
@@ -282,8 +283,8 @@ def peak_memory(*arguments: str) -> float:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the peers."""
-    return {name: importlib.metadata.version(name) for name in ("diffusers", "monai")}
+    """Versions of the peers, and of what MONAI's attention needs."""
+    return {name: importlib.metadata.version(name) for name in ("diffusers", "monai", "einops")}
 
 
 def show(figures: dict[str, Any]) -> None:
@@ -331,7 +332,7 @@ def main() -> int:
     try:
         peers = versions()
     except importlib.metadata.PackageNotFoundError as missing:
-        print(f"benchmark: {missing.name} is not installed; pip install '.[bench]'", file=sys.stderr)
+        print(f"benchmark: {missing.name} is not installed; {install_command('bench')}", file=sys.stderr)
         return 2
     images = torch.rand(64, 1, _SIDE, _SIDE, generator=torch.Generator().manual_seed(0)) * 2 - 1
     figures = {

@@ -13,12 +13,15 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from radar import install_command
 from radar.compose.config_tree import config_folder, parse_overrides
 from radar.config.schema import Config
 from radar.errors import ConfigError
 
 _NUMBERS = {"timestep": "value", "contamination": "value", "patch": "size"}  # the number behind a group's options
-_EXTRAS = {"hydra/launcher": "launchers", "hydra/sweeper": "search", "hydra/sweeper/sampler": "search"}
+_EXTRAS = {  # of a group, or of one option that needs more than its group
+    "hydra/launcher": "launchers", "hydra/launcher/ray": "ray", "hydra/sweeper": "search", "hydra/sweeper/sampler": "search",
+}  # fmt: skip
 
 
 def refuse_numbers_for_groups(overrides: Sequence[str]) -> None:
@@ -92,8 +95,9 @@ def _message(error: Exception, overrides: Sequence[str]) -> str:
 
 
 def _missing_option(group: str, option: str) -> str:
-    if group in _EXTRAS:
-        return f"{group}={option}: is not installed, or there is none; see pip install 'radar[{_EXTRAS[group]}]'"
+    extra = _EXTRAS.get(f"{group}/{option}", _EXTRAS.get(group))
+    if extra:
+        return f"{group}={option}: is not installed, or there is none; see {install_command(extra)}"
     options = sorted(
         (file.stem for file in (config_folder() / group).glob("*.yaml") if not file.stem.startswith("_")), key=_natural
     )

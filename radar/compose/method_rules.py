@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from itertools import pairwise
 from math import inf
 
+from radar import install_command
 from radar.config.schema import Config
 
 WINDOW_METHODS = ("pca", "isolation_forest", "lof", "one_class_svm", "mahalanobis", "elliptic_envelope")
@@ -65,7 +66,7 @@ def method_problems(config: Config) -> Iterator[str]:
     yield from _window_problems(config)
     yield from _timestep_problems(config)
     if _needs_pretrained(config) and not all(find_spec(name) for name in _PRETRAINED):
-        yield f"method.name={method.name}: needs pretrained features; install them with pip install '.[pretrained]'"
+        yield f"method.name={method.name}: needs pretrained features; install them with {install_command('pretrained')}"
 
 
 def _cross_fit_problems(config: Config) -> Iterator[str]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from hydra.errors import HydraException
 
+from radar import install_command
 from radar.cli.main import main
+from radar.compose.messages import one_line
+from radar.errors import ConfigError
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -63,6 +68,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("seed=[1", "seed=[1: cannot be read", id="unreadable"),
         pytest.param("list", "list: is neither a command", id="unknown command"),
         pytest.param("patch=40x40", "use one of 14x14, 28x28, 56x56", id="size that is no option"),
+        pytest.param("hydra/launcher=slurm", install_command("launchers"), id="launcher of an extra"),
         pytest.param("--bogus", "--bogus: unknown option", id="unknown flag"),
     ],
 )
@@ -133,3 +139,8 @@ def test_an_empty_folder_is_named(capsys: pytest.CaptureFixture[str], tmp_path: 
 @pytest.mark.skipif("__import__('torch').cuda.is_available()")
 def test_a_gpu_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "use trainer=cpu" in refused(capsys, "trainer=gpu", f"output_root={tmp_path}")
+
+
+def test_a_launcher_that_is_not_installed_names_its_own_extra() -> None:
+    with pytest.raises(ConfigError, match=re.escape(install_command("ray"))), one_line([]):
+        raise HydraException("Could not find 'hydra/launcher/ray'")

@@ -11,19 +11,28 @@ from pathlib import Path
 import pytest
 from test_main import QUICK
 
+from radar import install_command
 from radar.experiment.artefacts import ArtefactStore
 from radar.experiment.sweep import sweeps
 from radar.experiment.workshop import CACHE_FOLDER
 
 LAUNCHERS = [
     pytest.param(name, [f"hydra/launcher={name}", *settings], marks=pytest.mark.skipif(
-        not importlib.util.find_spec(f"hydra_plugins.{package}"), reason=f"{package} is not installed; pip install '.[launchers]'"
+        not importlib.util.find_spec(f"hydra_plugins.{package}"), reason=f"{package} is not installed; {install_command(extra)}"
     ))
-    for name, package, settings in (
-        ("joblib", "hydra_joblib_launcher", ["hydra.launcher.n_jobs=2"]),
-        ("submitit_local", "hydra_submitit_launcher", ["hydra.launcher.timeout_min=10"]),
+    for name, package, extra, settings in (
+        ("joblib", "hydra_joblib_launcher", "launchers", ["hydra.launcher.n_jobs=2"]),
+        ("submitit_local", "hydra_submitit_launcher", "launchers", ["hydra.launcher.timeout_min=10"]),
+        ("ray", "hydra_ray_launcher", "ray", ["+hydra.launcher.ray.init={num_cpus: 2, include_dashboard: false}"]),
     )
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _quiet_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # else it writes a token into the home folder
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)  # never a cluster that is there already
 
 
 @pytest.mark.slow

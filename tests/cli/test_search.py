@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from test_main import QUICK
 
-optuna = pytest.importorskip("optuna", reason="optuna is not installed; pip install '.[search]'")
+from radar import install_command
+
+optuna = pytest.importorskip("optuna", reason=f"optuna is not installed; {install_command('search')}")
 
 from radar.cli.main import main  # noqa: E402
 from radar.experiment.sweep import Sweep, sweeps  # noqa: E402

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import radar
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -20,6 +22,7 @@ def test_the_installed_wheel_runs_from_another_folder(tmp_path: Path) -> None:
         check=True, capture_output=True,
     )  # fmt: skip
     (wheel,) = (tmp_path / "dist").glob("*.whl")
+    assert wheel.name.startswith(radar.DISTRIBUTION.replace("-", "_"))
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     assert (site / "radar" / "conf" / "config.yaml").exists()

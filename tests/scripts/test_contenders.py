@@ -8,6 +8,7 @@ import statistics
 import pytest
 import torch
 
+from radar import install_command
 from radar.networks.unet import forward_flops
 from radar.progress import silent
 from radar.training.fit import fit_network
@@ -23,8 +24,8 @@ from scripts.contenders import (
 from scripts.growth import kept_for_backward
 
 PEERS = pytest.mark.skipif(
-    not all(importlib.util.find_spec(name) for name in ("diffusers", "monai")),
-    reason="diffusers or MONAI is not installed; pip install '.[bench]'",
+    not all(importlib.util.find_spec(name) for name in ("diffusers", "monai", "einops")),
+    reason=f"diffusers, MONAI or its einops is not installed; {install_command('bench')}",
 )
 
 
