@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from radar.cli.estimate import TIMED_STEPS, Estimate, Estimator
 from radar.compose.plan import Plan
 from radar.config.schema import Config
-from radar.training.fit import resolve_device
+from radar.training.device import resolve_device
 
 _WIDEST_WORD = 30  # characters of an override that a table keeps on one line
 _NOTHING = "–"
@@ -68,7 +68,7 @@ def _cells(estimate: Estimate) -> list[str]:
 
 
 def _summary(plan: Plan, trainings: dict[str, float]) -> str:
-    jobs, device = f"{len(plan.jobs)} job(s)", resolve_device(plan.jobs[0].config).type.upper()
+    jobs, device = f"{len(plan.jobs)} job(s)", resolve_device(plan.jobs[0].config.trainer).type.upper()
     if not trainings:
         return f"{jobs}; nothing is trained: normal images are fitted when they are scored. Metrics and figures come on top."
     return (

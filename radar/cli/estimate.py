@@ -5,26 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import torch
 from torch import nn
 
 from radar.compose.method_rules import EMBEDDINGS, RECONSTRUCTIONS, WINDOW_METHODS, shares_network
 from radar.config.schema import Config, PatchConfig, TrainingConfig
-from radar.experiment.stages import simplex_of, training_noise
+from radar.experiment.stages import diffusion_objective, simplex_of
 from radar.experiment.stored_model import image_channels
 from radar.methods.build import build_method
 from radar.methods.interface import Forgetful, ImageSet, Inputs, MapMethod, Normals
-from radar.methods.peer import ModuleFactory
 from radar.methods.radar import noise_mapper, residual_field
-from radar.networks.build import NoisePredictor, build_schedule, build_unet
-from radar.networks.unet import forward_flops, parameter_count
+from radar.networks.build import NoisePredictor, build_unet
+from radar.networks.cost import forward_flops, parameter_count
 from radar.progress import Report, silent
 from radar.seeds import generator
 from radar.training.crops import PatchSampler
-from radar.training.fit import resolve_device
-from radar.training.module import DiffusionModule
+from radar.training.device import resolve_device
+from radar.training.module import TrainingModule
+from radar.training.objective import Objective
 
 TIMED_STEPS = 3
 _FALLBACK_SIDE = 100  # px, where files bring their own size: the paper's
@@ -61,7 +61,7 @@ class TimedFit:
     def __call__(
         self,
         network: nn.Module,
-        module: ModuleFactory,
+        objective: Objective,
         *,
         inputs: Inputs,
         training: TrainingConfig,
@@ -70,14 +70,8 @@ class TimedFit:
         report: Report,
     ) -> nn.Module:
         config = self.config
-        learner = module(
-            network,
-            build_schedule(config.diffusion),
-            diffusion=config.diffusion,
-            training=training,
-            seed=config.seed,
-            fused=False,
-        ).to(self.device)
+        learner = TrainingModule(network, objective, training=training, trainer=config.trainer, seed=config.seed)
+        learner.to(self.device).on_fit_start()
         optimizer = learner.configure_optimizers()["optimizer"]
         sampler = PatchSampler(normal.train.images, size=patch.size, flips=False, rotations=False)
         patches = sampler.draw(training.batch_size, generator("cpu", config.seed, "crops")).to(self.device)
@@ -99,7 +93,7 @@ class Estimator:
         if config.trainer.threads is not None:
             torch.set_num_threads(config.trainer.threads)
         self.config = config
-        self.device = resolve_device(config)
+        self.device = resolve_device(config.trainer)
         self.channels = image_channels(config)
         self.side = config.dataset.image.size or _FALLBACK_SIDE
         self.fit = TimedFit(config, self.device)
@@ -140,7 +134,7 @@ class Estimator:
     def _time_shared_training(self) -> None:
         self.fit(
             self.unet,
-            partial(DiffusionModule, noise=training_noise(self.config)),
+            diffusion_objective(self.config),
             inputs=self.identity,
             training=self.config.training,
             patch=self.config.patch,

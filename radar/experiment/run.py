@@ -43,9 +43,10 @@ from radar.methods.fused_densities import FusedDensitiesMethod
 from radar.methods.interface import MapMethod, Normals
 from radar.methods.radar import RadarMethod, Train
 from radar.networks.build import NoisePredictor
-from radar.networks.unet import parameter_count
+from radar.networks.cost import parameter_count
 from radar.progress import Report
-from radar.training.fit import Row, resolve_device
+from radar.training.device import resolve_device
+from radar.training.history import Row
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Experiment:
         self.force = workshop.afresh is not None
         self.report = report
         self.clock = Clock()
-        self.device = resolve_device(config)
+        self.device = resolve_device(config.trainer)
         with self.clock.stage("data"):
             self.data = workshop.open(config, report)
         _check_size(config, self.data.loaded)

@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from radar.config.method_sections import SimplexConfig
 from radar.config.schema import Config, NoiseStatisticsConfig, PatchConfig, ScoringConfig, TrainingConfig
-from radar.diffusion.simplex import simplex_noise
+from radar.diffusion.objective import DiffusionObjective
 from radar.experiment.artefacts import ArtefactStore, Key
 from radar.experiment.clock import Clock
 from radar.experiment.stored_model import (
@@ -33,13 +32,13 @@ from radar.experiment.stored_model import (
 from radar.files import link_or_copy, write_atomically, write_json
 from radar.methods.fusion import Fusion
 from radar.methods.interface import ImageSet, Inputs, Normals
-from radar.methods.peer import ModuleFactory
-from radar.networks.build import NoisePredictor
+from radar.networks.build import NoisePredictor, build_unet
 from radar.progress import Report
 from radar.scoring.density import GaussianDensity
 from radar.scoring.forest import Floats
-from radar.training.fit import Row, fit_network, train_network
-from radar.training.module import DiffusionModule, Noise, gaussian
+from radar.training.fit import fit_network
+from radar.training.history import Row
+from radar.training.objective import Objective
 
 # of the trainer section: what changes the bits of a training by more than how threads share the work
 _TRAINER_KEYS = ("devices", "strategy", "precision", "matmul_precision", "compile", "deterministic")
@@ -71,10 +70,9 @@ def simplex_of(config: Config) -> SimplexConfig | None:
     return None if reconstruction is None else reconstruction.simplex
 
 
-def training_noise(config: Config) -> Noise:
-    """The noise that the network learns."""
-    simplex = simplex_of(config)
-    return gaussian if simplex is None else partial(simplex_noise, config=simplex)
+def diffusion_objective(config: Config) -> DiffusionObjective:
+    """What the shared network is taught."""
+    return DiffusionObjective(config.diffusion, simplex=simplex_of(config))
 
 
 def _training_inputs(config: Config, normal: Normals, device: torch.device) -> dict[str, Any]:
@@ -217,14 +215,21 @@ class StoredNetwork:
         def make(part: Path) -> None:
             if not (part / "unet.pt").exists():  # else an attempt was killed after its end
                 self.trained = True
-                unet, history = train_network(
-                    self.config,
-                    normal.train.images,
+                config, train = self.config, normal.train.images
+                unet, history = fit_network(
+                    build_unet(
+                        config.unet, patch_size=config.patch.size, image_channels=train.shape[1], seed=config.seed
+                    ),
+                    diffusion_objective(config),
+                    train,
                     normal.validation.images,
+                    patch=config.patch,
+                    training=config.training,
+                    trainer=config.trainer,
+                    seed=config.seed,
                     checkpoints=part / "checkpoints",
                     publish=publish,
                     report=report,
-                    module=partial(DiffusionModule, noise=training_noise(self.config)),
                 )
                 save_network(part / "unet.pt", unet, history)
             shutil.rmtree(part / "checkpoints", ignore_errors=True)
@@ -255,7 +260,7 @@ class StoredFit:
     def __call__(
         self,
         network: nn.Module,
-        module: ModuleFactory,
+        objective: Objective,
         *,
         inputs: Inputs,
         training: TrainingConfig,
@@ -269,13 +274,16 @@ class StoredFit:
             if not (part / "network.pt").exists():  # else an attempt was killed after its end
                 average, history = fit_network(
                     network,
-                    config,
+                    objective,
                     normal.train.images,
                     normal.validation.images,
+                    patch=patch,
+                    training=training,
+                    trainer=config.trainer,
+                    seed=config.seed,
                     checkpoints=part / "checkpoints",
                     publish=_unpublished,
                     report=report,
-                    module=module,
                 )
                 save_network(part / "network.pt", average, history)
             shutil.rmtree(part / "checkpoints", ignore_errors=True)

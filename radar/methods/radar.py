@@ -8,8 +8,9 @@ from dataclasses import asdict
 from torch import Tensor, nn
 
 from radar.config.schema import Config
+from radar.diffusion.schedule import SCHEDULE_KEYS, build_schedule
 from radar.methods.interface import Inputs, MapMethod, Normals, Recall
-from radar.networks.build import SCHEDULE_KEYS, NoisePredictor, build_schedule
+from radar.networks.build import NoisePredictor
 from radar.progress import Report
 from radar.scoring.density import DensityMapper, GaussianDensity, ResidualField, fit_density
 from radar.scoring.noise_map import NoiseMapper
