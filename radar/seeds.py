@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -23,3 +24,23 @@ def stream_seed(seed: int, stream: Stream, *position: int | str) -> int:
 def generator(device: torch.device | str, seed: int, stream: Stream, *position: int | str) -> torch.Generator:
     """A torch generator on `device`, seeded for one position of one stream."""
     return torch.Generator(device).manual_seed(stream_seed(seed, stream, *position))
+
+
+@dataclass(frozen=True)
+class StepClock:
+    """Where a training stands, which is all that its random draws may depend on."""
+
+    seed: int
+    step: int  # optimiser steps done
+    batch: int  # number of the batch since training or validation began to loop
+    rank: int  # of this process among `world_size` that train together
+    world_size: int
+    device: torch.device
+
+    def stream(self, name: Stream, *position: int | str) -> torch.Generator:
+        """A generator on the training device for one position of a stream."""
+        return generator(self.device, self.seed, name, *position)
+
+    def share(self, count: int) -> slice:
+        """This process's `count` of what is drawn for all processes: together they then compute what one would."""
+        return slice(self.rank * count, (self.rank + 1) * count)

@@ -31,11 +31,12 @@ from torch import Tensor
 from radar import install_command
 from radar.compose.plan import jobs, parse_arguments
 from radar.config.schema import Config
+from radar.diffusion.objective import DiffusionObjective
 from radar.experiment.environment import environment
 from radar.files import write_json
 from radar.methods.radar import noise_mapper
 from radar.networks.build import build_unet
-from radar.networks.unet import forward_flops, parameter_count
+from radar.networks.cost import forward_flops, parameter_count
 from radar.progress import silent
 from radar.scoring.detector import fit_detector
 from radar.scoring.edge_map import anomaly_map, edge_map
@@ -111,9 +112,13 @@ def training_rate(network: Network, images: Tensor, config: Config, *, loop: str
         with tempfile.TemporaryDirectory() as folder:
             fit_network(
                 network,
-                replace(config, training=training),
+                DiffusionObjective(config.diffusion, simplex=None),
                 images,
                 images[:2],
+                patch=config.patch,
+                training=training,
+                trainer=config.trainer,
+                seed=config.seed,
                 checkpoints=Path(folder),
                 publish=lambda row: None,
                 report=silent,

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from radar.config.schema import Config
-from radar.diffusion.schedule import NoiseSchedule
-from radar.networks.build import build_schedule, build_unet
+from radar.diffusion.schedule import NoiseSchedule, build_schedule
+from radar.networks.build import build_unet
 
 PATCH = 28
 _GROUPS, _HEADS = 4, 4  # of the peers' norms and attention; their widths are multiples

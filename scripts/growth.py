@@ -20,10 +20,11 @@ import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
+from radar.diffusion.schedule import build_schedule
 from radar.experiment.environment import environment
 from radar.files import write_atomically, write_json
 from radar.methods.radar import noise_mapper
-from radar.networks.build import build_schedule, build_unet
+from radar.networks.build import build_unet
 from radar.scoring.scorer import measure
 from scripts.benchmark import compose, peak_memory
 from scripts.command_line import guarded, positive

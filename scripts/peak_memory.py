@@ -15,12 +15,13 @@ import torch
 
 from radar.compose.plan import jobs, parse_arguments
 from radar.config.schema import Config
+from radar.diffusion.objective import DiffusionObjective
 from radar.experiment.environment import peak_memory_mib
 from radar.methods.radar import noise_mapper
 from radar.networks.build import build_unet
 from radar.progress import silent
 from radar.scoring.scorer import measure
-from radar.training.fit import train_network
+from radar.training.fit import fit_network
 from scripts.command_line import guarded, positive
 
 
@@ -29,10 +30,15 @@ def work(stage: str, config: Config, images: torch.Tensor, steps: int) -> None:
     if stage == "training":
         training = replace(config.training, max_steps=steps, epoch_steps=steps, warmup_steps=0)
         with tempfile.TemporaryDirectory() as folder:
-            train_network(
-                replace(config, training=training),
+            fit_network(
+                build_unet(config.unet, patch_size=config.patch.size, image_channels=1, seed=config.seed),
+                DiffusionObjective(config.diffusion, simplex=None),
                 images,
                 images[:2],
+                patch=config.patch,
+                training=training,
+                trainer=config.trainer,
+                seed=config.seed,
                 checkpoints=Path(folder),
                 publish=lambda row: None,
                 report=silent,

@@ -26,11 +26,12 @@ from torch import nn
 
 from radar.compose.plan import jobs, parse_arguments
 from radar.config.schema import Config
+from radar.diffusion.objective import DiffusionObjective
 from radar.experiment.environment import environment
 from radar.methods.radar import noise_mapper
 from radar.progress import silent
 from radar.training.fit import fit_network
-from radar.training.module import DiffusionModule
+from radar.training.module import TrainingModule
 from scripts.command_line import guarded, positive
 from scripts.contenders import AtSteps, Network, build_contender, train_plainly
 from scripts.examination import Examination, examination
@@ -78,7 +79,7 @@ def curve(
             began = time.perf_counter()
             return
         paused = time.perf_counter()
-        trained = module.average if isinstance(module, DiffusionModule) else network
+        trained = module.average if isinstance(module, TrainingModule) else network
         assert isinstance(trained, nn.Module)
         rows.append({"step": step, "seconds": paused - began, **examiner.examine(trained)})
         began += time.perf_counter() - paused
@@ -93,9 +94,13 @@ def curve(
     with tempfile.TemporaryDirectory() as folder:
         fit_network(
             network,
-            replace(config, training=training),
+            DiffusionObjective(config.diffusion, simplex=None),
             train,
             held_out,
+            patch=config.patch,
+            training=training,
+            trainer=config.trainer,
+            seed=config.seed,
             checkpoints=Path(folder),
             publish=lambda row: None,
             report=silent,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from radar.config.schema import DiffusionConfig, TrainingConfig, UNetConfig
+from radar.config.schema import DiffusionConfig, TrainerConfig, TrainingConfig, UNetConfig
 from radar.networks.build import NoisePredictor, build_unet
 
 
@@ -50,6 +50,24 @@ def training_config(**changes) -> TrainingConfig:
         "validation_patches": 6,
     }
     return TrainingConfig(**(values | changes))
+
+
+def trainer_config(**changes) -> TrainerConfig:
+    values = {
+        "accelerator": "cpu",
+        "devices": 1,
+        "strategy": "auto",
+        "precision": "32-true",
+        "matmul_precision": "highest",
+        "compile": "none",
+        "threads": 2,
+        "deterministic": False,
+        "stack": "auto",
+        "stack_memory_fraction": 0.5,
+        "workers": 0,
+        "progress": False,
+    }
+    return TrainerConfig(**(values | changes))
 
 
 def random_unet(seed: int = 0, *, image_channels: int = 1, patch_size: int = 28, **changes) -> NoisePredictor:

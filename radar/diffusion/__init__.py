@@ -1,1 +1,1 @@
-"""The noise schedule, the U-Net and its training module; tensors only, no files."""
+"""The noise schedule, noise, sampling and the objective of ε-prediction; tensors only, no files."""

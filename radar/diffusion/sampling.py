@@ -1,4 +1,7 @@
-"""The way back: DDIM steps between any two timesteps, ancestral sampling among them, and DDIM inversion (Song et al. 2021)."""
+"""The way back: DDIM steps between any two timesteps, ancestral sampling among them, and DDIM inversion (Song et al. 2021).
+
+Signals are `(B, …)` with any axes.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ from torch import Tensor
 from radar.diffusion.schedule import NoiseSchedule
 
 Predict = Callable[[Tensor, int], Tensor]
-"""x_t `(B, C, H, W)` and t in 1…T → predicted noise."""
+"""x_t `(B, …)` and t in 1…T → predicted noise."""
 Draw = Callable[[int], Tensor]
-"""Step number → noise of the images' shape."""
+"""Step number → noise of the signals' shape."""
 
 
 def levels(schedule: NoiseSchedule, timestep: int) -> tuple[float, float]:
@@ -23,9 +26,9 @@ def levels(schedule: NoiseSchedule, timestep: int) -> tuple[float, float]:
     return float(schedule.signal[timestep - 1]), float(schedule.noise[timestep - 1])
 
 
-def clean_estimate(noisy: Tensor, predicted: Tensor, schedule: NoiseSchedule, timestep: int) -> Tensor:
-    """x̂₀ of x_t and ε̂ (Song et al. 2021, eq. 9)."""
-    signal, noise = levels(schedule, timestep)
+def clean_estimate(noisy: Tensor, predicted: Tensor, schedule: NoiseSchedule, timestep: int | Tensor) -> Tensor:
+    """x̂₀ of x_t and ε̂ (Song et al. 2021, eq. 9); `timestep` is one for all, or `(B,)`."""
+    signal, noise = levels(schedule, timestep) if isinstance(timestep, int) else schedule.levels(timestep, noisy)
     return (noisy - noise * predicted) / signal
 
 
@@ -52,7 +55,7 @@ def spaced(start: int, steps: int) -> list[int]:
 def reverse(
     noisy: Tensor, predict: Predict, draw: Draw, *, schedule: NoiseSchedule, start: int, steps: int, eta: float
 ) -> Tensor:
-    """x̂₀ `(B, C, H, W)` of x at timestep `start`, in `steps` network passes."""
+    """x̂₀ `(B, …)` of x at timestep `start`, in `steps` network passes."""
     for number, (timestep, earlier) in enumerate(pairwise(spaced(start, steps))):
         sigma = step_noise(schedule, timestep, earlier, eta)
         noisy = move(noisy, predict(noisy, timestep), schedule=schedule, timestep=timestep, other=earlier, sigma=sigma)

@@ -7,6 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from radar.config.schema import DiffusionConfig
+
+SCHEDULE_KEYS = ("timesteps", "schedule", "first_beta", "last_beta", "cosine_offset")  # what `build_schedule` reads
 _LARGEST_BETA = 0.999  # Nichol & Dhariwal 2021, section 3.2: keeps the last cosine steps from dividing by zero
 
 
@@ -27,6 +30,11 @@ def alpha_bars(betas: Tensor) -> Tensor:
     return torch.cumprod(1 - betas, dim=0)
 
 
+def append_axes(values: Tensor, like: Tensor) -> Tensor:
+    """`(B,)` → `(B, 1, …)`, with as many axes as `like` `(B, …)` has."""
+    return values.reshape(-1, *[1] * (like.ndim - 1))
+
+
 class NoiseSchedule(nn.Module):
     """The two coefficients of the forward step, as float32 buffers of length T computed in float64."""
 
@@ -44,9 +52,19 @@ class NoiseSchedule(nn.Module):
         """T, the number of forward steps."""
         return self.signal.numel()
 
-    def forward(self, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
-        """x_t for images `(B, C, H, W)`, noise of the same shape and timesteps `(B,)` in 1…T."""
+    def levels(self, timestep: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """√ᾱ_t and √(1−ᾱ_t) at timesteps `(B,)` in 1…T, each with as many axes as `like` `(B, …)` has."""
         index = timestep - 1
-        signal = self.signal[index].view(-1, 1, 1, 1)
-        level = self.noise[index].view(-1, 1, 1, 1)
+        return append_axes(self.signal[index], like), append_axes(self.noise[index], like)
+
+    def forward(self, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
+        """x_t for signals `(B, …)` with any axes, noise of the same shape and timesteps `(B,)` in 1…T."""
+        signal, level = self.levels(timestep, clean)
         return signal * clean + level * noise
+
+
+def build_schedule(config: DiffusionConfig) -> NoiseSchedule:
+    """The noise schedule that `diffusion.schedule` names."""
+    if config.schedule == "cosine":
+        return NoiseSchedule(cosine_betas(config.timesteps, offset=config.cosine_offset))
+    return NoiseSchedule(linear_betas(config.timesteps, first=config.first_beta, last=config.last_beta))

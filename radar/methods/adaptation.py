@@ -5,13 +5,12 @@ Mousakhan et al. 2023 (arXiv 2305.15956), on domain adaptation.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from radar.training.module import DiffusionModule
+from radar.seeds import StepClock
+from radar.training.objective import Forward, Objective
 
 
 def level_distance(first: list[Tensor], second: list[Tensor]) -> Tensor:
@@ -22,7 +21,7 @@ def level_distance(first: list[Tensor], second: list[Tensor]) -> Tensor:
 
 
 def adaptation_loss(
-    features: nn.Module, frozen: nn.Module, pair: tuple[Tensor, Tensor], distillation: float
+    features: Forward, frozen: nn.Module, pair: tuple[Tensor, Tensor], distillation: float
 ) -> tuple[Tensor, Tensor]:
     """L_similarity + λ · L_distillation of reconstructions and their targets `(B, C, H, W)`, and L_similarity alone.
 
@@ -36,32 +35,22 @@ def adaptation_loss(
     return similarity + distillation * moved, similarity
 
 
-class AdaptationModule(DiffusionModule):
+class AdaptationObjective(Objective):
     """Fine-tunes feature maps on pairs: reconstructions and targets as the channels `(B, 2C, H, W)` of one image."""
 
-    def __init__(
-        self, network: nn.Module, *arguments: Any, frozen: nn.Module, distillation: float, **keys: Any
-    ) -> None:
-        super().__init__(network, *arguments, **keys)
-        self._frozen = (frozen,)  # hidden from the module's parameters: it is not trained, and not stored here
+    training_mode = False  # statistics of batches stay those that the features were trained with
+
+    def __init__(self, frozen: nn.Module, *, distillation: float) -> None:
+        self.frozen = (frozen,)
         self.distillation = distillation
 
-    def train(self, mode: bool = True) -> AdaptationModule:
-        """Leave the network as it scores: statistics of batches stay those that it was trained with."""
-        super().train(mode)
-        self.unet.eval()
-        return self
-
-    def _losses(self, network: nn.Module, pairs: Tensor) -> tuple[Tensor, Tensor]:
+    def _losses(self, network: Forward, pairs: Tensor) -> tuple[Tensor, Tensor]:
         back, target = pairs.chunk(2, dim=1)
-        return adaptation_loss(network, self._frozen[0].to(pairs.device), (back, target), self.distillation)
+        return adaptation_loss(network, self.frozen[0], (back, target), self.distillation)
 
-    def training_step(self, patches: Tensor, batch_index: int) -> Tensor:
-        loss, _ = self._losses(self.unet, patches)
-        self._loss_sum += loss.detach()
-        return loss
+    def training_loss(self, network: Forward, crops: Tensor, clock: StepClock) -> Tensor:
+        return self._losses(network, crops)[0]
 
-    def validation_step(self, patches: Tensor, batch_index: int) -> None:
-        loss, similarity = self._losses(self.average, patches)
-        for name, value in (("validation_loss", loss), ("validation_similarity", similarity)):
-            self.log(name, value, batch_size=len(patches), sync_dist=True)
+    def validation_losses(self, network: Forward, crops: Tensor, clock: StepClock) -> dict[str, Tensor]:
+        loss, similarity = self._losses(network, crops)
+        return {"validation_loss": loss, "validation_similarity": similarity}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +12,12 @@ from radar.config.schema import Config, TrainingConfig
 from radar.methods.interface import Inputs, Normals, Recall
 from radar.methods.peer import Fit, MapOne, PeerMethod, fitted_on, section, section_but, shortened, trainer_section
 from radar.methods.windows import blended
-from radar.networks.unet import parameter_count
+from radar.networks.cost import parameter_count
 from radar.progress import Report
 from radar.scoring.tiling import Tiling
-from radar.seeds import generator, stream_seed
+from radar.seeds import StepClock, generator, stream_seed
 from radar.training.crops import PatchSampler
-from radar.training.module import DiffusionModule
+from radar.training.objective import Forward, Objective
 
 _CENTRE_CROPS = 1024  # whose mean output before training is the centre
 _LEAST = 0.1  # |coordinate| of the centre: one at 0 could be met by weights that are 0
@@ -45,21 +43,18 @@ class Encoder(nn.Module):
         return points
 
 
-class HypersphereModule(DiffusionModule):
-    """Teaches an encoder to bring crops close to `centre` `(outputs,)`; nothing is diffused."""
+class HypersphereObjective(Objective):
+    """An encoder brings crops close to `centre` `(outputs,)`: the loss is the mean squared distance (Ruff et al. 2018, eq. 4)."""
 
-    def __init__(self, network: nn.Module, *arguments: Any, centre: Tensor, **keys: Any) -> None:
-        super().__init__(network, *arguments, **keys)
-        self.register_buffer("centre", centre)
+    def __init__(self, centre: Tensor) -> None:
+        self.centre = centre
 
-    def training_step(self, patches: Tensor, batch_index: int) -> Tensor:
-        loss = squared_distance(self.unet(patches), self.centre).mean()  # type: ignore[arg-type]
-        self._loss_sum += loss.detach()
-        return loss
+    def training_loss(self, network: Forward, crops: Tensor, clock: StepClock) -> Tensor:
+        points: Tensor = network(crops)
+        return squared_distance(points, self.centre.to(points.device)).mean()
 
-    def validation_step(self, patches: Tensor, batch_index: int) -> None:
-        loss = squared_distance(self.average(patches), self.centre).mean()  # type: ignore[arg-type]
-        self.log("validation_loss", loss, batch_size=len(patches), sync_dist=True)
+    def validation_losses(self, network: Forward, crops: Tensor, clock: StepClock) -> dict[str, Tensor]:
+        return {"validation_loss": self.training_loss(network, crops, clock)}
 
 
 def squared_distance(points: Tensor, centre: Tensor) -> Tensor:
@@ -118,7 +113,7 @@ class DeepSvddMethod(PeerMethod):
             centre = centre_of(network(crops))
         fitted = self.fit_network(
             network,
-            partial(HypersphereModule, centre=centre),
+            HypersphereObjective(centre),
             inputs={"method": self.name, "hypersphere": section_but(settings, "stride", "max_steps")},
             training=self._training,
             patch=config.patch,

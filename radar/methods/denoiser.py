@@ -10,12 +10,11 @@ from torch import Tensor, nn
 
 from radar.config.schema import Config
 from radar.diffusion.sampling import levels
-from radar.diffusion.schedule import NoiseSchedule
+from radar.diffusion.schedule import SCHEDULE_KEYS, NoiseSchedule, build_schedule
 from radar.diffusion.simplex import simplex_noise
 from radar.methods.interface import Inputs, Normals, Recall
 from radar.methods.peer import PeerMethod
 from radar.methods.radar import Train
-from radar.networks.build import SCHEDULE_KEYS, build_schedule
 from radar.progress import Report
 from radar.scoring.noise_map import NoiseMapper
 from radar.seeds import generator

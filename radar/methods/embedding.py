@@ -11,8 +11,8 @@ from torch import Tensor
 from radar.config.schema import Config
 from radar.methods.interface import Inputs, Normals, Recall
 from radar.methods.peer import MapOne, PeerMethod, fitted_on, section, shares
+from radar.networks.cost import parameter_count
 from radar.networks.efficientnet import EfficientNetFeatures, locally_aware
-from radar.networks.unet import parameter_count
 from radar.progress import Report
 from radar.seeds import generator
 

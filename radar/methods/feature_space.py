@@ -9,16 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from radar.config.schema import Config, TrainingConfig
+from radar.diffusion.objective import DiffusionObjective
 from radar.methods.interface import ImageSet, Inputs, Normals, Recall
 from radar.methods.inversion import InversionMethod
 from radar.methods.peer import Fit, MapOne, PeerMethod, fitted_on, section, section_but, shortened, trainer_section
 from radar.methods.residual_field import ResidualFieldMethod
 from radar.networks.build import NoisePredictor, build_unet
+from radar.networks.cost import parameter_count
 from radar.networks.efficientnet import EfficientNetFeatures, locally_aware
-from radar.networks.unet import parameter_count
 from radar.progress import Report
 from radar.seeds import generator
-from radar.training.module import DiffusionModule
 
 
 class FeatureGrid:
@@ -139,7 +139,7 @@ class FeatureSpaceMethod(PeerMethod):
         assert self._inside is not None
         return self.fit_network(  # type: ignore[return-value]
             self._unet(train.shape[1]),
-            DiffusionModule,
+            DiffusionObjective(self.config.diffusion, simplex=None),
             inputs=self._learnt(),
             training=self._training,
             patch=self.inner.config.patch,

@@ -18,13 +18,10 @@ from radar.progress import Report
 from radar.scoring.forest import Floats
 from radar.scoring.scorer import Mapper, Measurement
 from radar.seeds import generator
-from radar.training.module import DiffusionModule
+from radar.training.objective import Objective
 
 MapOne = Callable[[Tensor, str], Tensor]
 """One image `(1, C, H, W)` and its content hash → its map `(1, 1, H, W)` ≥ 0."""
-
-ModuleFactory = Callable[..., DiffusionModule]
-"""Takes what `DiffusionModule` takes."""
 
 
 class Fit(Protocol):
@@ -33,7 +30,7 @@ class Fit(Protocol):
     def __call__(
         self,
         network: nn.Module,
-        module: ModuleFactory,
+        objective: Objective,
         *,
         inputs: Inputs,
         training: TrainingConfig,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -12,14 +11,14 @@ from torch import Tensor
 
 from radar.config.schema import Config, PatchConfig, TrainingConfig
 from radar.diffusion.sampling import guided, reverse
-from radar.methods.adaptation import AdaptationModule
+from radar.methods.adaptation import AdaptationObjective
 from radar.methods.denoiser import Denoiser, DenoiserMethod
 from radar.methods.feature_maps import FeatureMaps, feature_distance, feature_maps, pretrained_maps
 from radar.methods.interface import ImageSet, Inputs, Normals, Recall
 from radar.methods.peer import Fit, MapOne, section, section_but, shortened
 from radar.methods.radar import Train
 from radar.networks.build import build_unet
-from radar.networks.unet import parameter_count
+from radar.networks.cost import parameter_count
 from radar.progress import Report
 
 _START = 0  # number of the draw that noises the image; those on the way back follow
@@ -138,7 +137,7 @@ class ReconstructionMethod(DenoiserMethod):
         )
         adapted: Any = self.fit_network(
             copy.deepcopy(frozen).requires_grad_(True),
-            partial(AdaptationModule, frozen=frozen, distillation=self.settings.adaptation.distillation),
+            AdaptationObjective(frozen, distillation=self.settings.adaptation.distillation),
             inputs={
                 "adapted": {**self.network_inputs(), "seed": self.config.seed},
                 "reconstruction": section_but(

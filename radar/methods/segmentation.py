@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,18 +11,18 @@ from torch import Tensor, nn
 
 from radar.config.method_sections import SegmentationConfig
 from radar.config.schema import Config, TrainingConfig
-from radar.diffusion.schedule import NoiseSchedule
+from radar.diffusion.sampling import clean_estimate
+from radar.diffusion.schedule import SCHEDULE_KEYS, NoiseSchedule
 from radar.methods.denoiser import Denoiser, DenoiserMethod
 from radar.methods.interface import Inputs, Normals, Recall
 from radar.methods.peer import Fit, MapOne, fitted_on, section, section_but, shortened
 from radar.methods.radar import Train
 from radar.methods.synthetic_anomalies import plant
-from radar.networks.build import SCHEDULE_KEYS
-from radar.networks.compact_unet import PositionNorm
-from radar.networks.unet import parameter_count
+from radar.networks.cost import parameter_count
+from radar.networks.layers import PositionNorm
 from radar.progress import Report
-from radar.seeds import generator, stream_seed
-from radar.training.module import DiffusionModule
+from radar.seeds import StepClock, stream_seed
+from radar.training.objective import Forward, Objective
 
 PredictAt = Callable[[Tensor, Tensor], Tensor]
 """x_t `(B, C, H, W)` and timesteps `(B,)` → predicted noise."""
@@ -46,16 +44,11 @@ def norm_guided(
     The heavy noise hides anomalies and blurs; the light noise keeps detail and anomalies (arXiv 2303.08730, eqs. 7–9).
     """
     light, heavy = schedule(image, noise[0], near), schedule(image, noise[1], far)
-    rough = _clean(heavy, predict(heavy, far), schedule, far).clamp(-1, 1)  # else large steps blow up its error
+    rough = clean_estimate(heavy, predict(heavy, far), schedule, far).clamp(-1, 1)  # else large steps blow up its error
     predicted = predict(light, near)
-    level = schedule.noise[near - 1].view(-1, 1, 1, 1)
+    _, level = schedule.levels(near, light)
     guided = predicted - level * (schedule(rough, predicted, near) - light)
-    return _clean(light, guided, schedule, near).clamp(-1, 1)
-
-
-def _clean(noisy: Tensor, predicted: Tensor, schedule: NoiseSchedule, timestep: Tensor) -> Tensor:
-    signal, level = (values[timestep - 1].view(-1, 1, 1, 1) for values in (schedule.signal, schedule.noise))
-    return (noisy - level * predicted) / signal
+    return clean_estimate(light, guided, schedule, near).clamp(-1, 1)
 
 
 class SegmentationNetwork(nn.Module):
@@ -95,15 +88,14 @@ def segmentation_loss(logits: Tensor, mask: Tensor) -> Tensor:
     return _FOCAL_WEIGHT * focal.mean() + F.smooth_l1_loss(logits.sigmoid(), mask)
 
 
-class SegmentationModule(DiffusionModule):
+class SegmentationObjective(Objective):
     """Teaches the segmentation network on crops with synthetic anomalies; the denoiser stays as it is."""
 
-    def __init__(
-        self, network: nn.Module, *arguments: Any, denoiser: nn.Module, settings: SegmentationConfig, **keys: Any
-    ) -> None:
-        super().__init__(network, *arguments, **keys)
+    def __init__(self, settings: SegmentationConfig, *, schedule: NoiseSchedule, denoiser: nn.Module) -> None:
         self.settings = settings
-        self._denoiser = (denoiser,)  # hidden from the module's parameters: it is not trained, and not stored here
+        self.schedule = schedule
+        self.denoiser = denoiser
+        self.frozen = (schedule, denoiser)
 
     def pair(self, crops: Tensor, stream: torch.Generator) -> tuple[Tensor, Tensor]:
         """Images beside their reconstructions `(B, 2C, p, p)`, and masks; some of the images have an anomaly."""
@@ -111,26 +103,21 @@ class SegmentationModule(DiffusionModule):
         noise = (torch.empty_like(images).normal_(generator=stream), torch.empty_like(images).normal_(generator=stream))
         near, far = (self._steps(span, len(images), stream) for span in (self.settings.near, self.settings.far))
         with torch.no_grad():
-            denoiser = self._denoiser[0].to(images.device)
-            back = norm_guided(denoiser, self.schedule, images, noise=noise, near=near, far=far)
+            back = norm_guided(self.denoiser, self.schedule, images, noise=noise, near=near, far=far)
         return torch.cat([images, back], dim=1), mask
 
     def _steps(self, span: list[int], count: int, stream: torch.Generator) -> Tensor:
         return torch.randint(span[0], span[1] + 1, (count,), generator=stream, device=stream.device)
 
-    def training_step(self, patches: Tensor, batch_index: int) -> Tensor:
-        pair, mask = self.pair(
-            patches, generator(self.device, self.seed, "training", self.global_rank, self.global_step)
-        )
-        loss = segmentation_loss(self.unet(pair), mask)
-        self._loss_sum += loss.detach()
-        return loss
+    def training_loss(self, network: Forward, crops: Tensor, clock: StepClock) -> Tensor:
+        return self._loss(network, crops, clock.stream("training", clock.rank, clock.step))
 
-    def validation_step(self, patches: Tensor, batch_index: int) -> None:
-        pair, mask = self.pair(patches, generator(self.device, self.seed, "validation", batch_index))
-        self.log(
-            "validation_loss", segmentation_loss(self.average(pair), mask), batch_size=len(patches), sync_dist=True
-        )
+    def validation_losses(self, network: Forward, crops: Tensor, clock: StepClock) -> dict[str, Tensor]:
+        return {"validation_loss": self._loss(network, crops, clock.stream("validation", clock.batch))}
+
+    def _loss(self, network: Forward, crops: Tensor, stream: torch.Generator) -> Tensor:
+        pair, mask = self.pair(crops, stream)
+        return segmentation_loss(network(pair), mask)
 
 
 class SegmentationMethod(DenoiserMethod):
@@ -191,7 +178,7 @@ class SegmentationMethod(DenoiserMethod):
         diffusion = section(config.diffusion)
         return self.fit_network(
             network,
-            partial(SegmentationModule, denoiser=denoiser.network, settings=settings),
+            SegmentationObjective(settings, schedule=denoiser.schedule, denoiser=denoiser.network),
             inputs={
                 "method": self.name,
                 "segmentation": section_but(settings, "score_near", "score_far", "max_steps"),

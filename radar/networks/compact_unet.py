@@ -14,14 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from radar.networks.unet import timestep_embedding, zero
-
-
-class PositionNorm(nn.Module):
-    """Layer norm over the channels of each position (Ba et al. 2016), without weights. `(B, C, H, W)` → same shape."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],)).permute(0, 3, 1, 2)
+from radar.networks.layers import PositionNorm, timestep_embedding, zero
 
 
 class CompactBlock(nn.Module):
@@ -196,6 +189,6 @@ def _multiple(length: int, of: int) -> int:
 
 
 def _through(stack: nn.Module, x: Tensor, embedding: Tensor) -> Tensor:
-    for block in stack:  # type: ignore[attr-defined]
+    for block in stack.children():
         x = block(x, embedding)
     return x

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
@@ -10,30 +9,12 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
-_LONGEST_PERIOD = 10_000.0  # Vaswani et al. 2017, section 3.5
-
-
-def timestep_embedding(timestep: Tensor, width: int) -> Tensor:
-    """Sinusoids of the timesteps `(B,)` → `(B, width)` float32; `width` is even (Ho et al. 2020, appendix B)."""
-    half = width // 2
-    exponent = torch.arange(half, dtype=torch.float32, device=timestep.device) / half
-    angle = timestep.float()[:, None] * torch.exp(-math.log(_LONGEST_PERIOD) * exponent)[None]
-    return torch.cat([angle.sin(), angle.cos()], dim=1)
+from radar.networks.layers import timestep_embedding, zero
 
 
 def _norm(channels: int, groups: int) -> nn.GroupNorm:
     return nn.GroupNorm(groups, channels)
-
-
-def zero(layer: nn.Conv2d) -> nn.Conv2d:
-    """A layer that starts as zero, so that its residual branch starts as the identity."""
-    nn.init.zeros_(layer.weight)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return layer
 
 
 class ResidualBlock(nn.Module):
@@ -151,29 +132,15 @@ class UNet(nn.Module):
         for level, stages in enumerate(self.down):
             if level:
                 x = self.shrink[level - 1](x)
-            for block in stages:  # type: ignore[attr-defined]
+            for block in stages.children():
                 x = block(x, embedding)
                 skips.append(x)
         x = self.middle(x, embedding)
         for index, stages in enumerate(self.up):
-            for block in stages:  # type: ignore[attr-defined]
+            for block in stages.children():
                 x = block(torch.cat([x, skips.pop()], dim=1), embedding)
             if index < len(self.grow):
                 # to the size of the skip it meets, so that an odd side comes back as it was
                 x = self.grow[index](F.interpolate(x, size=skips[-1].shape[-2:], mode="nearest"))
         result: Tensor = self.head(x)
         return result
-
-
-def forward_flops(network: nn.Module, image: Tensor) -> int:
-    """Floating-point operations of one pass over `image` `(B, C, H, W)`, products and sums of attention included."""
-    timestep = torch.ones(len(image), dtype=torch.long, device=image.device)
-    # the fused attention of a CPU is not counted by torch; the plain one does the same products
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH), torch.no_grad():
-        network(image, timestep)
-    return int(counter.get_total_flops())
-
-
-def parameter_count(model: nn.Module) -> int:
-    """Number of weights of `model`."""
-    return sum(parameter.numel() for parameter in model.parameters())

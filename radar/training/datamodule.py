@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 from radar.config.schema import PatchConfig, TrainerConfig, TrainingConfig
 from radar.seeds import generator
@@ -81,20 +82,23 @@ class PatchDataModule(lightning.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """One epoch from the trainer's current step on; Lightning asks again before every epoch."""
-        assert self.trainer is not None
-        device = self.trainer.strategy.root_device
+        trainer = self.trainer
+        if trainer is None:
+            raise RuntimeError("training batches depend on the step of a trainer, and this module has none")
+        device = trainer.strategy.root_device
         on_device = self._fits(device)
-        if on_device and self._on_device is None:
-            self._on_device = self.train_images.to(device)
-        first = self.trainer.global_step
+        images = self.train_images
+        if on_device:
+            self._on_device = images = images.to(device) if self._on_device is None else self._on_device
+        first = trainer.global_step
         stream = CropStream(
-            self._sampler(self._on_device if on_device and self._on_device is not None else self.train_images),
+            self._sampler(images),
             batch=self.training_config.batch_size,
             first=first,
             last=min(first + self.training_config.epoch_steps, self.training_config.max_steps),
             seed=self.seed,
-            rank=self.trainer.global_rank,
-            world_size=self.trainer.world_size,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
         )
         workers = 0 if on_device else self.trainer_config.workers
         return DataLoader(
@@ -106,4 +110,5 @@ class PatchDataModule(lightning.LightningDataModule):
         stream = generator("cpu", self.seed, "validation", "crops")
         sampler = PatchSampler(self.validation_images, size=self.patch.size, flips=False, rotations=False)
         crops = sampler.draw(self.training_config.validation_patches, stream)
-        return DataLoader(list(torch.split(crops, _VALIDATION_BATCH)), batch_size=None)  # type: ignore[arg-type]
+        batches = cast(Dataset[Tensor], torch.split(crops, _VALIDATION_BATCH))  # a sequence is all that a loader needs
+        return DataLoader(batches, batch_size=None)

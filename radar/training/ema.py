@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+Network = TypeVar("Network", bound=nn.Module)
 
-class ExponentialAverage:
+
+class ExponentialAverage(Generic[Network]):
     """Keeps `average`, a frozen copy of `model`, as the running mean of its weights.
 
     The decay grows as (1 + n) / (10 + n) up to `decay`, so that the random initial weights are forgotten.
     """
 
-    def __init__(self, model: nn.Module, *, decay: float) -> None:
-        self.average = copy.deepcopy(model).requires_grad_(False).eval()
+    def __init__(self, model: Network, *, decay: float) -> None:
+        self.average: Network = copy.deepcopy(model).requires_grad_(False).eval()
         self.decay = decay
         self._source = list(model.parameters())
         self._target = list(self.average.parameters())

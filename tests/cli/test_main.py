@@ -52,14 +52,14 @@ def test_a_failed_job_does_not_stop_the_others_and_the_exit_code_says_so(
 ) -> None:
     from radar.experiment import stages  # noqa: PLC0415
 
-    train = stages.train_network
+    train = stages.fit_network
 
-    def fails_for_seed_one(config, *arguments, **named):
-        if config.seed == 1:
+    def fails_for_seed_one(*arguments, **named):
+        if named["seed"] == 1:
             raise ArithmeticError("planted")
-        return train(config, *arguments, **named)
+        return train(*arguments, **named)
 
-    monkeypatch.setattr(stages, "train_network", fails_for_seed_one)
+    monkeypatch.setattr(stages, "fit_network", fails_for_seed_one)
     assert main(["-m", *QUICK, f"output_root={tmp_path}", "seed=0,1,2"]) == 1
     assert sorted(statuses(tmp_path)) == ["done", "done", "failed"]
     assert "planted" in capsys.readouterr().err

@@ -9,8 +9,7 @@ import pytest
 import torch
 from network_builders import diffusion_config
 
-from radar.diffusion.schedule import NoiseSchedule, alpha_bars, cosine_betas, linear_betas
-from radar.networks.build import build_schedule
+from radar.diffusion.schedule import NoiseSchedule, alpha_bars, build_schedule, cosine_betas, linear_betas
 
 
 def linear_reference(steps: int, first: float, last: float) -> np.ndarray:

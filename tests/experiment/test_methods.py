@@ -228,7 +228,7 @@ def test_an_interrupted_training_of_a_methods_own_network_goes_on(
 
         return original(self, network, module, **{**keys, "report": report})
 
-    monkeypatch.setattr("radar.training.fit._PROGRESS_STEPS", 5)  # after the checkpoint of step 4
+    monkeypatch.setattr("radar.training.history._PROGRESS_STEPS", 5)  # after the checkpoint of step 4
     monkeypatch.setattr(StoredFit, "__call__", interrupted)
     with pytest.raises(InterruptionError):
         run(tiny(*own))

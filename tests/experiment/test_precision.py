@@ -10,14 +10,15 @@ import torch
 from tests_tiny import TINY
 
 from radar.data.dataset import open_dataset
+from radar.diffusion.objective import DiffusionObjective
 from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.workshop import Workshop
 from radar.methods.radar import noise_mapper
+from radar.networks.build import build_unet
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 from radar.scoring.noise_map import NoiseMapper
-from radar.training.fit import train_network
-from radar.training.module import DiffusionModule
+from radar.training.fit import fit_network
 
 COMPACT = (*TINY, "unet=compact", "unet.channels=[16,32]", "scoring=whole", "training.learning_rate=3e-3")
 
@@ -27,10 +28,15 @@ def noise_maps(composed, folder: Path, *overrides: str) -> torch.Tensor:
     config = composed(*COMPACT, *overrides)
     dataset = open_dataset(config.dataset, silent)
     train, test = (dataset.load(dataset.split(split)) for split in ("train", "test"))
-    unet, rows = train_network(
-        config,
+    unet, rows = fit_network(
+        build_unet(config.unet, patch_size=config.patch.size, image_channels=1, seed=config.seed),
+        DiffusionObjective(config.diffusion, simplex=None),
         train.network_planes,
         train.network_planes[:3],
+        patch=config.patch,
+        training=config.training,
+        trainer=config.trainer,
+        seed=config.seed,
         checkpoints=folder / str(len(list(folder.iterdir()))),
         publish=lambda row: None,
         report=silent,
@@ -55,7 +61,7 @@ def test_bfloat16_training_ends_near_the_plain_one(composed, tmp_path):
 def test_training_and_scoring_run_at_the_matrix_precision_that_was_asked_for(composed, monkeypatch):
     """What it does to the numbers only a GPU shows; that it is set where it counts shows here."""
     seen: list[str] = []
-    loss, mapped = DiffusionModule.loss, NoiseMapper.__call__
+    loss, mapped = DiffusionObjective.loss, NoiseMapper.__call__
 
     def noting(function):
         def call(*arguments, **named):
@@ -64,7 +70,7 @@ def test_training_and_scoring_run_at_the_matrix_precision_that_was_asked_for(com
 
         return call
 
-    monkeypatch.setattr(DiffusionModule, "loss", noting(loss))
+    monkeypatch.setattr(DiffusionObjective, "loss", noting(loss))
     monkeypatch.setattr(NoiseMapper, "__call__", noting(mapped))
     try:
         for precision in ("high", "highest"):

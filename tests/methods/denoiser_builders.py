@@ -6,8 +6,8 @@ import torch
 from method_builders import SMALL, image_set
 from torch import nn
 
+from radar.diffusion.schedule import build_schedule
 from radar.methods.interface import ImageSet, Normals
-from radar.networks.build import build_schedule
 
 SPREAD = 0.2  # of the pixels of `image_set`
 ORACLE = (*SMALL, "scoring.field=whole", "unet=compact", "unet.channels=[8,8]", "patch.size=12")

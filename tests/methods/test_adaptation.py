@@ -6,18 +6,18 @@ import pytest
 import torch
 from denoiser_builders import with_spots
 from method_builders import SMALL, image_set, normals
-from network_builders import diffusion_config, random_unet, training_config
+from network_builders import random_unet, trainer_config, training_config
 from torch import nn
 
-from radar.diffusion.schedule import NoiseSchedule, linear_betas
-from radar.methods.adaptation import AdaptationModule, adaptation_loss, level_distance
+from radar.methods.adaptation import AdaptationObjective, adaptation_loss, level_distance
 from radar.methods.feature_maps import UNetFeatures, feature_distance
 from radar.methods.interface import Forgetful
 from radar.methods.reconstruction import ReconstructionMethod
 from radar.networks.build import build_unet
-from radar.networks.unet import parameter_count
+from radar.networks.cost import parameter_count
 from radar.progress import silent
 from radar.training.ema import ExponentialAverage
+from radar.training.module import TrainingModule
 
 ADAPTED = (
     "method=ddad", "method.reconstruction.steps=2", "method.reconstruction.calibration_images=2",
@@ -51,18 +51,16 @@ def test_levels_are_summed_and_positions_averaged():
     assert level_distance([one, half], [other, one.expand(1, 2, 1, 2)]).item() == pytest.approx(1.5)
 
 
-def quickly(config, trained):
+def quickly(trained):
     """A `Fit` that trains without Lightning."""
 
-    def fit(network, module, *, inputs, training, patch, normal, report):
-        learner = module(network, NoiseSchedule(linear_betas(1000, first=1e-4, last=0.02)),
-                         diffusion=config.diffusion, training=training, seed=0, fused=True)  # fmt: skip
+    def fit(network, objective, *, inputs, training, patch, normal, report):
         optimizer = torch.optim.AdamW(network.parameters(), lr=training.learning_rate)
         average = ExponentialAverage(network, decay=0.9)
         for step in range(1, training.max_steps + 1):
             start = step * training.batch_size % len(normal.train.images)
             optimizer.zero_grad()
-            learner.training_step(normal.train.images[start : start + training.batch_size], 0).backward()
+            objective.training_loss(network, normal.train.images[start : start + training.batch_size], None).backward()
             optimizer.step()
             average.update(step)
         trained.append({"normal": normal, "training": training, "patch": patch, "inputs": inputs})
@@ -74,7 +72,7 @@ def quickly(config, trained):
 def test_a_reconstruction_comes_near_its_normal_target_and_a_defect_stays_away(composed):
     trained, normal, network = [], normals(), random_unet()
     config = composed(*SMALL, *ADAPTED)
-    method = ReconstructionMethod(config, Forgetful(), lambda *_: network, {}, quickly(config, trained))
+    method = ReconstructionMethod(config, Forgetful(), lambda *_: network, {}, quickly(trained))
     denoiser = method.denoiser(normal, silent)
     adapted, frozen = method._features(denoiser, normal, silent), UNetFeatures(network)
     fresh, spotted = method._pairs(denoiser, image_set(6, 9)).images, with_spots().images
@@ -90,7 +88,7 @@ def test_a_reconstruction_comes_near_its_normal_target_and_a_defect_stays_away(c
 def test_pairs_are_training_normals_towards_another_one(composed):
     trained, normal = [], normals()
     config = composed(*SMALL, *ADAPTED)
-    method = ReconstructionMethod(config, Forgetful(), lambda *_: random_unet(), {}, quickly(config, trained))
+    method = ReconstructionMethod(config, Forgetful(), lambda *_: random_unet(), {}, quickly(trained))
     method.fit(normal, silent)
     (told,) = trained
     pairs = told["normal"].train
@@ -106,21 +104,17 @@ def test_pairs_are_training_normals_towards_another_one(composed):
 def test_the_network_of_the_reconstruction_is_not_fine_tuned_with_its_copy(composed):
     network, config = random_unet(), composed(*SMALL, *ADAPTED)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    method = ReconstructionMethod(config, Forgetful(), lambda *_: network, {}, quickly(config, []))
+    method = ReconstructionMethod(config, Forgetful(), lambda *_: network, {}, quickly([]))
     method.fit(normals(), silent)
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
 def test_the_features_stay_in_the_mode_in_which_they_score():
     features = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
-    schedule = NoiseSchedule(linear_betas(10, first=1e-4, last=0.02))
-    module = AdaptationModule(
-        features, schedule, diffusion=diffusion_config(), training=training_config(), seed=0, fused=True,
-        frozen=nn.Identity(), distillation=0.1,
-    )  # fmt: skip
+    objective = AdaptationObjective(nn.Identity(), distillation=0.1)
+    module = TrainingModule(features, objective, training=training_config(), trainer=trainer_config(), seed=0)
     module.train()
     assert module.training and not features.training and not features[1].training
-    assert not [name for name in module.state_dict() if "frozen" in name]
 
 
 def test_without_steps_or_features_nothing_depends_on_the_adaptation(composed):

@@ -13,8 +13,8 @@ from radar.methods.feature_space import FeatureGrid, FeatureSpaceMethod, on_the_
 from radar.methods.interface import Forgetful, ImageSet
 from radar.methods.inversion import InversionMethod
 from radar.methods.residual_field import ResidualFieldMethod
+from radar.networks.cost import parameter_count
 from radar.networks.efficientnet import locally_aware
-from radar.networks.unet import parameter_count
 from radar.progress import silent
 
 KINDS = {"osd_irf_pretrained": ResidualFieldMethod, "invad_pretrained": InversionMethod}

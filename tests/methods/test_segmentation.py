@@ -7,20 +7,21 @@ import pytest
 import torch
 from denoiser_builders import ORACLE, Oracle, oracle_normals, oracle_train, with_spots
 from method_builders import image_set
-from network_builders import training_config
+from network_builders import trainer_config, training_config
 
 from radar.diffusion.schedule import NoiseSchedule, linear_betas
 from radar.methods.interface import Forgetful
 from radar.methods.segmentation import (
     SegmentationMethod,
-    SegmentationModule,
     SegmentationNetwork,
+    SegmentationObjective,
     norm_guided,
     segmentation_loss,
 )
 from radar.methods.synthetic_anomalies import plant
 from radar.progress import silent
 from radar.training.ema import ExponentialAverage
+from radar.training.module import TrainingModule
 
 BETAS = linear_betas(1000, first=1e-4, last=0.02)
 SCHEDULE = NoiseSchedule(BETAS)
@@ -93,42 +94,27 @@ def test_the_network_maps_every_size_to_itself(side):
     assert network(torch.zeros(3, 2, side, side)).shape == (3, 1, side, side)
 
 
-def module_of(config, **changes):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = SegmentationNetwork(2, [8, 16])
-    return SegmentationModule(
-        network,
-        SCHEDULE,
-        diffusion=config.diffusion,
-        training=training_config(**changes),
-        seed=0,
-        fused=True,
-        denoiser=Oracle(config),
-        settings=config.method.segmentation,
-    )
-
-
 def test_the_denoiser_is_neither_trained_nor_stored(composed):
-    module = module_of(composed(*ORACLE, "method=diffusion_ad"))
-    assert not [name for name in module.state_dict() if "denoiser" in name]
-    assert {
-        id(parameter)
-        for group in module.configure_optimizers()["optimizer"].param_groups
-        for parameter in group["params"]
-    } == {id(parameter) for parameter in module.unet.parameters()}
+    config = composed(*ORACLE, "method=diffusion_ad")
+    objective = SegmentationObjective(config.method.segmentation, schedule=SCHEDULE, denoiser=Oracle(config))
+    module = TrainingModule(
+        SegmentationNetwork(2, [4, 8]), objective, training=training_config(), trainer=trainer_config(), seed=0
+    )
+    assert not [name for name in module.state_dict() if not name.startswith(("network.", "average."))]
+    assert {id(weight) for weight in module.parameters() if weight.requires_grad} == {
+        id(weight) for weight in module.network.parameters()
+    }
 
 
-def learnt(config, steps):
+def learnt(steps):
     """A `Fit` that trains without Lightning, quickly."""
 
-    def fit(network, module, *, inputs, training, patch, normal, report):
-        learner = module(network, SCHEDULE, diffusion=config.diffusion, training=training, seed=0, fused=True)
+    def fit(network, objective, *, inputs, training, patch, normal, report):
         optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
         average = ExponentialAverage(network, decay=0.9)
         for step in range(1, steps + 1):
             windows = normal.train.images.unfold(2, 12, 12).unfold(3, 12, 12).flatten(2, 3).flatten(0, 2)[:, None]
-            pair, mask = learner.pair(windows, stream(step))
+            pair, mask = objective.pair(windows, stream(step))
             optimizer.zero_grad()
             segmentation_loss(network(pair), mask).backward()
             optimizer.step()
@@ -140,7 +126,7 @@ def learnt(config, steps):
 
 def test_a_planted_defect_is_found_where_it_lies(composed):
     config = composed(*ORACLE, "method=diffusion_ad", "method.segmentation.channels=[8,16]")
-    method = SegmentationMethod(config, Forgetful(), oracle_train(config), {}, learnt(config, 200))
+    method = SegmentationMethod(config, Forgetful(), oracle_train(config), {}, learnt(200))
     method.fit(oracle_normals(), silent)
     scores = method.score(with_spots(), silent)
     assert scores.scores[:3].min() > scores.scores[3:].max()

@@ -10,7 +10,8 @@ import torch
 from network_builders import random_unet
 
 from radar.networks.build import build_unet
-from radar.networks.compact_unet import CompactUNet, PositionNorm, WindowAttention
+from radar.networks.compact_unet import CompactUNet, WindowAttention
+from radar.networks.layers import PositionNorm
 
 COMPACT = {"kind": "compact", "channels": [8, 16], "attention_levels": [1], "fold": 2}
 DEEP = {"kind": "compact", "channels": [4, 8, 8], "attention_levels": [1, 2], "fold": 2, "blocks": 2}

@@ -10,7 +10,9 @@ import torch
 from network_builders import random_unet, unet_config
 
 from radar.networks.build import build_unet
-from radar.networks.unet import SelfAttention, UNet, parameter_count, timestep_embedding
+from radar.networks.cost import parameter_count
+from radar.networks.layers import timestep_embedding
+from radar.networks.unet import SelfAttention, UNet
 
 SIZES = [(14, 14), (28, 28), (56, 56), (25, 25), (17, 17), (31, 19)]
 

@@ -10,7 +10,7 @@ import torch
 from network_builders import diffusion_config, random_unet
 from scoring_builders import names, scoring_config
 
-from radar.networks.build import build_schedule
+from radar.diffusion.schedule import build_schedule
 from radar.scoring.noise_map import NoiseMapper
 from radar.seeds import generator
 

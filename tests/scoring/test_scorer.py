@@ -9,7 +9,7 @@ from network_builders import diffusion_config, random_unet
 from scoring_builders import names, scoring_config
 
 from radar.config.schema import ContaminationConfig, DetectorConfig
-from radar.networks.build import build_schedule
+from radar.diffusion.schedule import build_schedule
 from radar.scoring.detector import fit_detector
 from radar.scoring.edge_map import edge_map
 from radar.scoring.features import features

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from radar import install_command
-from radar.networks.unet import forward_flops
+from radar.diffusion.objective import DiffusionObjective
+from radar.networks.cost import forward_flops
 from radar.progress import silent
 from radar.training.fit import fit_network
 from scripts.benchmark import Scoring, training_ratios
@@ -88,9 +89,13 @@ def test_both_loops_train(composed, tmp_path, loop):
     else:
         fit_network(
             network,
-            config,
+            DiffusionObjective(config.diffusion, simplex=None),
             images,
             images,
+            patch=config.patch,
+            training=config.training,
+            trainer=config.trainer,
+            seed=config.seed,
             checkpoints=tmp_path,
             publish=lambda row: None,
             report=silent,

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from network_builders import training_config
+from network_builders import trainer_config, training_config
 from torch.utils.data import DataLoader
 
-from radar.config.schema import PatchConfig, TrainerConfig
+from radar.config.schema import PatchConfig
 from radar.seeds import generator
 from radar.training.crops import PatchSampler
 from radar.training.datamodule import CropStream, PatchDataModule
@@ -57,18 +57,7 @@ def test_workers_keep_batches_and_order(workers, last):
 
 
 def data_module(*, step: int = 0, rank: int = 0, stack: str = "auto", workers: int = 0, **training) -> PatchDataModule:
-    trainer = TrainerConfig(
-        accelerator="cpu",
-        devices=1,
-        strategy="auto",
-        precision="32-true",
-        threads=2,
-        deterministic=False,
-        stack=stack,
-        stack_memory_fraction=0.5,
-        workers=workers,
-        progress=False,
-    )
+    trainer = trainer_config(stack=stack, workers=workers)
     patch = PatchConfig(size=5, flips=True, rotations=False)
     module = PatchDataModule(
         IMAGES, HELD_OUT, patch=patch, training=training_config(**training), trainer=trainer, seed=0
