@@ -9,16 +9,19 @@ from collections.abc import Iterator
 from omegaconf import DictConfig, OmegaConf
 
 from radar.config.schema import Config
+from radar.config.typed import one_line
+from radar.data.layouts import layout_of
 from radar.errors import ConfigError
 from radar.methods.registry import method_of, typed_config
 
 CONTROLS = ("mean_brightness", "raw_sobel", "untrained")
 
 
-
 def parse(composed: DictConfig) -> Config:
     """A typed, checked `Config`. Raises `ConfigError`, one line that names the key and the fix."""
-    config = typed_config(OmegaConf.to_container(composed, resolve=False))
+    with one_line({}):
+        values = OmegaConf.to_container(composed, resolve=True)
+    config = typed_config(values)
     for problem in _rule_problems(config):
         raise ConfigError(problem)
     return config
@@ -37,22 +40,9 @@ def _rule_problems(config: Config) -> Iterator[str]:
 
 
 def _dataset_problems(config: Config) -> Iterator[str]:
-    dataset = config.dataset
-    if dataset.layout == "synthetic":
-        if dataset.synthetic is None:
-            yield "dataset.synthetic=null: layout synthetic needs it; use dataset=printed_layers or dataset=stochastic_tile"
-        elif config.patch.size > (dataset.image.size or dataset.synthetic.side):
-            yield _patch_too_large(config, dataset.image.size or dataset.synthetic.side)
-    elif dataset.root is None:
-        yield "dataset.root=null: give the folder of the images with dataset.root=FOLDER"
-    if dataset.layout == "folder" and dataset.folder is None:
-        yield "dataset.folder=null: layout folder needs dataset.folder.normal; use dataset=folder"
-    if dataset.image.size is not None and config.patch.size > dataset.image.size:
-        yield _patch_too_large(config, dataset.image.size)
-
-
-def _patch_too_large(config: Config, side: int) -> str:
-    return f"patch.size={config.patch.size}: must be ≤ the image's side, {side} px (dataset.image.size)"
+    side = config.dataset.image.size or layout_of(config.dataset).side
+    if side is not None and config.patch.size > side:
+        yield f"patch.size={config.patch.size}: must be ≤ the image's side, {side} px (dataset.image.size)"
 
 
 def _unet_problems(config: Config) -> Iterator[str]:

@@ -10,10 +10,11 @@ from radar.files import Plain
 
 
 def plain(config: Config) -> dict[str, Plain]:
-    """All keys, those of the method directly below `method`: the inverse of `typed_config`."""
+    """All keys, those of the method directly below `method`, those of the layout below its name: the inverse of `typed_config`."""
     values = asdict(config)
     values["method"] |= values["method"].pop("settings")
-    return values
+    layout = values["dataset"].pop("settings")
+    return values if layout is None else {**values, "dataset": {**values["dataset"], config.dataset.layout: layout}}
 
 
 def selected(values: Mapping[str, Plain], prefixes: Iterable[str]) -> dict[str, Plain]:

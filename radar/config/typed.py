@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from omegaconf import OmegaConf
 from omegaconf.errors import (
@@ -19,50 +20,67 @@ from radar.errors import ConfigError
 Schema = TypeVar("Schema")
 
 
-def typed(schema: type[Schema], plain: Mapping[str, Any], settings: type | None = None) -> Schema:
+class Settings(NamedTuple):
+    """A node of the schema whose type depends on what was chosen."""
+
+    written: str  # below which key a user writes it
+    kind: type | None  # its dataclass; None: there is nothing
+
+
+def typed(schema: type[Schema], plain: Mapping[str, Any], settings: Mapping[str, Settings] | None = None) -> Schema:
     """A typed `schema` of plain values, all set and in range, without rules between keys. Raises `ConfigError`.
 
-    `settings` is the dataclass of the keys below `method.settings`, where there is such a node.
+    `settings` are the nodes of the schema that are typed here.
     """
-    structured = OmegaConf.structured(schema)
-    if settings is not None:
-        structured.method.settings = OmegaConf.structured(settings)
-    try:
+    structured, nodes = OmegaConf.structured(schema), settings or {}
+    for node, (_, kind) in nodes.items():
+        OmegaConf.update(structured, node, None if kind is None else OmegaConf.structured(kind))
+    with one_line(nodes):
         # made anew of plain values: a typed tree lets Hydra's +key=value add what the schema does not know
         config = OmegaConf.to_object(OmegaConf.merge(structured, OmegaConf.create(dict(plain))))
-    except MissingMandatoryValue as error:
-        raise _unset(str(error.full_key)) from None
-    except InterpolationToMissingValueError as error:
-        raise _unset(str(error).splitlines()[0].rpartition(": ")[2]) from None
-    except ConfigKeyError as error:
-        raise ConfigError(f"{_written(error.full_key)}: no such key; radar --cfg job lists all keys") from None
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{_written(error.full_key)}: {str(error).splitlines()[0]}") from None
     if not isinstance(config, schema):
         raise ConfigError(f"{schema.__name__}: needs keys and values, not {plain!r}")
-    for problem in _range_problems(config, ""):
+    for problem in _range_problems(config, "", nodes):
         raise ConfigError(problem)
     return config
 
 
+@contextmanager
+def one_line(settings: Mapping[str, Settings]) -> Iterator[None]:
+    """Turn what OmegaConf raises into a `ConfigError` that names the key, as a user writes it, and the fix."""
+    try:
+        yield
+    except MissingMandatoryValue as error:
+        raise _unset(_written(error.full_key, settings)) from None
+    except InterpolationToMissingValueError as error:
+        raise _unset(str(error).splitlines()[0].rpartition(": ")[2]) from None
+    except ConfigKeyError as error:
+        raise ConfigError(f"{_written(error.full_key, settings)}: no such key; radar --cfg job lists all keys") from None
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{_written(error.full_key, settings)}: {str(error).splitlines()[0]}") from None
+
+
 def _unset(key: str) -> ConfigError:
-    return ConfigError(f"{_written(key)}: no value is set; give one with {_written(key)}=…")
+    return ConfigError(f"{key}: no value is set; give one with {key}=…")
 
 
-def _written(key: object) -> str:
-    """A key as a user writes it: a method's settings stand directly below `method`."""
-    return str(key).replace("method.settings.", "method.")
+def _written(key: object, settings: Mapping[str, Settings]) -> str:
+    text = str(key)
+    for node, (written, _) in settings.items():
+        if f"{text}.".startswith(f"{node}."):
+            return written + text[len(node) :]
+    return text
 
 
-def _range_problems(section: Any, prefix: str) -> Iterator[str]:
-    for item in fields(section):
-        key, value = _written(prefix + item.name), getattr(section, item.name)
+def _range_problems(section: object, prefix: str, settings: Mapping[str, Settings]) -> Iterator[str]:
+    for item in fields(section):  # type: ignore[arg-type]  # a dataclass, as `typed` made it
+        key, value = prefix + item.name, getattr(section, item.name)
         if is_dataclass(value):
-            yield from _range_problems(value, f"{prefix}{item.name}.")
+            yield from _range_problems(value, f"{key}.", settings)
         elif value is not None:
             expected = _expected(value, **item.metadata)
             if expected:
-                yield f"{key}={value}: must be {expected}"
+                yield f"{_written(key, settings)}={value}: must be {expected}"
 
 
 def _expected(

@@ -6,7 +6,8 @@ from dataclasses import is_dataclass
 from typing import Any, get_args, get_type_hints
 
 from radar.config.schema import Config
-from radar.config.typed import typed
+from radar.config.typed import Settings, typed
+from radar.data.layouts import settings_gathered
 from radar.errors import ConfigError
 from radar.methods.method import Method
 from radar.plugins import Registry
@@ -33,7 +34,12 @@ def typed_config(plain: Any) -> Config:
     common = {key: method[key] for key in ("name", "controls") if key in method}
     settings = METHODS.get(method["name"]).Settings
     own = _without_others({key: value for key, value in method.items() if key not in common}, settings, ())
-    return typed(Config, {**plain, "method": {**common, "settings": own}}, settings)
+    dataset, layout_settings = settings_gathered(plain.get("dataset", {}))
+    nodes = {
+        "method.settings": Settings("method", settings),
+        "dataset.settings": Settings(f"dataset.{dataset['layout']}", layout_settings),
+    }
+    return typed(Config, {**plain, "dataset": dataset, "method": {**common, "settings": own}}, nodes)
 
 
 def _without_others(values: dict[str, Any], settings: Any, path: tuple[str, ...]) -> dict[str, Any]:
