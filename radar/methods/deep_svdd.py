@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
+from omegaconf import MISSING
 from torch import Tensor, nn
 
-from radar.config.schema import Config, TrainingConfig
-from radar.methods.interface import Inputs, Normals, Recall
-from radar.methods.peer import Fit, MapOne, PeerMethod, fitted_on, section, section_but, shortened, trainer_section
-from radar.methods.windows import blended
-from radar.networks.cost import parameter_count
+from radar.config.fields import number, section
+from radar.config.method_settings import ReductionConfig
+from radar.methods.method import FittedMethod, Material, Networks, Normals, Structure, Training, channels_of
+from radar.methods.parts.reduced import ReducedMethod, shortened
+from radar.methods.parts.windows import FittedWindows
 from radar.progress import Report
-from radar.scoring.tiling import Tiling
+from radar.scoring.reading import MapReading
 from radar.seeds import StepClock, generator, stream_seed
 from radar.training.crops import PatchSampler
 from radar.training.objective import Forward, Objective
 
+HYPERSPHERE = "hypersphere"  # the name of its training
 _CENTRE_CROPS = 1024  # whose mean output before training is the centre
 _LEAST = 0.1  # |coordinate| of the centre: one at 0 could be met by weights that are 0
+
+
+@dataclass
+class HypersphereConfig:
+    """The encoder of square windows, and which are scored."""
+
+    channels: list[int] = MISSING  # width of each level
+    outputs: int = number(minimum=1)  # dimensions of the sphere
+    stride: int = number(minimum=1)  # px between scored windows, of the training size
+    max_steps: int = number(minimum=1)  # of its training, at most
+
+
+@dataclass
+class DeepSvddSettings:
+    """Keys of `method=deep_svdd`."""
+
+    reduction: ReductionConfig = section(ReductionConfig)
+    hypersphere: HypersphereConfig = section(HypersphereConfig)
 
 
 class Encoder(nn.Module):
@@ -43,23 +64,30 @@ class Encoder(nn.Module):
         return points
 
 
-class HypersphereObjective(Objective):
-    """An encoder brings crops close to `centre` `(outputs,)`: the loss is the mean squared distance (Ruff et al. 2018, eq. 4)."""
+class Hypersphere(nn.Module):
+    """Crops `(B, C, p, p)` → squared distances `(B,)` of their points from the centre, mean over dimensions."""
 
-    def __init__(self, centre: Tensor) -> None:
-        self.centre = centre
+    centre: Tensor  # (outputs,), fixed before training
+
+    def __init__(self, encoder: Encoder, outputs: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.register_buffer("centre", torch.zeros(outputs))
+
+    def forward(self, crops: Tensor) -> Tensor:
+        points: Tensor = self.encoder(crops)
+        return (points - self.centre).square().mean(dim=1)
+
+
+class HypersphereObjective(Objective):
+    """Crops come close to the centre: the loss is the mean squared distance (Ruff et al. 2018, eq. 4)."""
 
     def training_loss(self, network: Forward, crops: Tensor, clock: StepClock) -> Tensor:
-        points: Tensor = network(crops)
-        return squared_distance(points, self.centre.to(points.device)).mean()
+        distances: Tensor = network(crops)
+        return distances.mean()
 
     def validation_losses(self, network: Forward, crops: Tensor, clock: StepClock) -> dict[str, Tensor]:
         return {"validation_loss": self.training_loss(network, crops, clock)}
-
-
-def squared_distance(points: Tensor, centre: Tensor) -> Tensor:
-    """`(B,)`, mean over dimensions."""
-    return (points - centre).square().mean(dim=1)
 
 
 def centre_of(points: Tensor) -> Tensor:
@@ -68,63 +96,75 @@ def centre_of(points: Tensor) -> Tensor:
     return torch.where(mean.abs() < _LEAST, torch.where(mean < 0, -_LEAST, _LEAST), mean)
 
 
-class DeepSvddMethod(PeerMethod):
-    """Squared distance of windows of the training size from the centre, blended into a map."""
+class FittedDeepSvdd(FittedWindows):
+    """Squared distance of windows of the training size from the centre."""
 
-    def __init__(self, config: Config, recall: Recall, fit: Fit, device: torch.device) -> None:
-        super().__init__(config, recall)
-        assert config.method.hypersphere is not None
-        self.settings = config.method.hypersphere
-        self.fit_network = fit
-        self.device = device
+    network_passes = 1
+
+    def __init__(self, network: nn.Module, reading: MapReading, *, channels: int, size: int, stride: int) -> None:
+        super().__init__(reading, channels=channels, size=size, stride=stride)
+        self.network = network.eval()
+
+    def scores(self, windows: Tensor) -> Tensor:
+        distances: Tensor = self.network(windows)
+        return distances
+
+
+class DeepSvddMethod(ReducedMethod[DeepSvddSettings]):
+    """A sphere around what normal windows are mapped to."""
+
+    name = "deep_svdd"
+    Settings = DeepSvddSettings
 
     @property
-    def network_passes(self) -> int:
-        return 1
+    def fitting_keys(self) -> tuple[str, ...]:
+        return ("patch", "training")
 
-    def own_parameters(self, image_channels: int) -> int:
-        return parameter_count(self._network(image_channels))
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        sphere, size = self.settings.hypersphere, self.config.patch.size
+        if not sphere.channels or min(sphere.channels) < 1:
+            yield f"method.hypersphere.channels={sphere.channels}: needs the width of at least one level, each ≥ 1"
+        if sphere.stride > size:
+            yield f"method.hypersphere.stride={sphere.stride}: must be ≤ patch.size={size}, or windows leave gaps"
 
-    @property
-    def _training(self) -> TrainingConfig:
-        return shortened(self.config.training, self.settings.max_steps)
-
-    def _network(self, image_channels: int) -> Encoder:
-        return Encoder(image_channels, self.settings.channels, self.settings.outputs, self.config.patch.size)
-
-    def inputs(self, normal: Normals) -> Inputs:
-        config = self.config
-        return {
-            **fitted_on(normal),
-            "hypersphere": section_but(self.settings, "max_steps"),
-            "patch": section(config.patch),
-            "training": section(self._training),
-            "trainer": trainer_section(config.trainer),
-        }
-
-    def fit_one(self, normal: Normals, report: Report) -> MapOne:
-        config, settings, images = self.config, self.settings, normal.train.images
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(stream_seed(config.seed, "method", "hypersphere"))
-            network = self._network(images.shape[1])
-        sampler = PatchSampler(images, size=config.patch.size, flips=False, rotations=False)
-        with torch.no_grad():
-            crops = sampler.draw(_CENTRE_CROPS, generator("cpu", config.seed, "method", "centre"))
-            centre = centre_of(network(crops))
-        fitted = self.fit_network(
-            network,
-            HypersphereObjective(centre),
-            inputs={"method": self.name, "hypersphere": section_but(settings, "stride", "max_steps")},
-            training=self._training,
-            patch=config.patch,
-            normal=normal,
-            report=report,
+    def trainings(self, normals: Normals) -> tuple[Training, ...]:
+        sphere, images = self.settings.hypersphere, normals.train.network_planes
+        return (
+            Training(
+                HYPERSPHERE,
+                lambda _: self._centred(images),
+                lambda _: Material(images, normals.validation.network_planes, HypersphereObjective()),
+                {"channels": list(sphere.channels), "outputs": sphere.outputs},
+                self.config.patch,
+                shortened(self.config.training, sphere.max_steps),
+            ),
         )
-        height, width = images.shape[-2:]
-        tiling = Tiling.overlapping(height, width, window=config.patch.size, stride=settings.stride)
 
-        def distance(image: Tensor, identity: str) -> Tensor:
-            points = fitted(tiling.cut(image).to(self.device)).cpu()
-            return blended(squared_distance(points, centre), tiling, height, width)
+    def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
+        return self._fitted(networks[HYPERSPHERE], normals.train.network_planes.shape[1])
 
-        return distance
+    def empty(self, structure: Structure) -> FittedMethod:
+        channels = channels_of(structure)
+        return self._fitted(self._network(channels), channels)
+
+    def _fitted(self, network: nn.Module, channels: int) -> FittedMethod:
+        size, stride = self.config.patch.size, self.settings.hypersphere.stride
+        fitted = FittedDeepSvdd(network, self.reading, channels=channels, size=size, stride=stride)
+        return fitted.to(next(network.parameters()).device)
+
+    def _network(self, channels: int) -> Hypersphere:
+        sphere = self.settings.hypersphere
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stream_seed(self.config.seed, "method", "hypersphere"))
+            encoder = Encoder(channels, sphere.channels, sphere.outputs, self.config.patch.size)
+        return Hypersphere(encoder, sphere.outputs)
+
+    def _centred(self, images: Tensor) -> Hypersphere:
+        """The network before training, its centre among the points of training crops."""
+        network = self._network(images.shape[1])
+        sampler = PatchSampler(images, size=self.config.patch.size, flips=False, rotations=False)
+        with torch.no_grad():
+            crops = sampler.draw(_CENTRE_CROPS, generator("cpu", self.config.seed, "method", "centre"))
+            network.centre = centre_of(network.encoder(crops))
+        return network

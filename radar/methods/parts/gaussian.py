@@ -13,7 +13,7 @@ from radar.errors import RunError
 class Gaussian(nn.Module):
     """Mean `(…, K)` and whitening matrix `(…, K, K)` of vectors, float64; leading axes are densities of their own.
 
-    The whitening matrix is the inverse of the covariance's lower Cholesky factor.
+    The whitening matrix W is a root of the inverse covariance, WᵀW: mostly the inverse of the covariance's Cholesky factor.
     """
 
     mean: Tensor
@@ -40,6 +40,12 @@ class Gaussian(nn.Module):
         return Gaussian(mean, torch.linalg.solve_triangular(factor, identity, upper=False))
 
     @staticmethod
+    def of_precision(mean: Tensor, precision: Tensor) -> Gaussian:
+        """From mean `(K,)` and the inverse or pseudo-inverse `(K, K)` of a covariance, which may be singular."""
+        values, vectors = torch.linalg.eigh(precision.double())
+        return Gaussian(mean, values.clamp(min=0).sqrt()[:, None] * vectors.T)
+
+    @staticmethod
     def of_moments(count: int, total: Tensor, squares: Tensor, *, ridge: float) -> Gaussian:
         """From `count` vectors, their sum `(K,)` and the sum of their outer products `(K, K)`, float64.
 
@@ -64,6 +70,10 @@ class Gaussian(nn.Module):
         """Squared Mahalanobis distances of vectors `(…, K, M)`: `(…, M)`, in the vectors' own precision."""
         mean, whitening = self.mean.to(vectors), self.whitening.to(vectors)
         return (whitening @ (vectors - mean[..., None])).square().sum(dim=-2)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Points `(M, K)` → Mahalanobis distances `(M,)`."""
+        return self.squared(points.T).sqrt()
 
     def distance(self, field: Tensor) -> Tensor:
         """Fields `(B, K, H, W)` → Mahalanobis distances `(B, 1, H, W)`, over √K: about 1 where all is normal."""
