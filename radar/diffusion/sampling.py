@@ -5,25 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
+from typing import TypeVar, overload
 
 from torch import Tensor
 
 from radar.diffusion.schedule import NoiseSchedule
 
-Predict = Callable[[Tensor, int], Tensor]
+Step = TypeVar("Step", int, Tensor)
+"""One timestep for a whole batch, or timesteps `(B,)`, one for each image of it."""
+Predict = Callable[[Tensor, Step], Tensor]
 """x_t `(B, C, H, W)` and t in 1…T → predicted noise."""
 Draw = Callable[[int], Tensor]
 """Step number → noise of the images' shape."""
 
 
-def levels(schedule: NoiseSchedule, timestep: int) -> tuple[float, float]:
-    """√ᾱ_t and √(1−ᾱ_t); 1 and 0 at t = 0."""
+@overload
+def levels(schedule: NoiseSchedule, timestep: int) -> tuple[float, float]: ...
+@overload
+def levels(schedule: NoiseSchedule, timestep: Tensor) -> tuple[Tensor, Tensor]: ...
+def levels(schedule: NoiseSchedule, timestep: int | Tensor) -> tuple[float | Tensor, float | Tensor]:
+    """√ᾱ_t and √(1−ᾱ_t), 1 and 0 at t = 0; of timesteps `(B,)` in 1…T as two `(B, 1, 1, 1)`."""
+    if isinstance(timestep, Tensor):
+        return schedule.signal[timestep - 1].view(-1, 1, 1, 1), schedule.noise[timestep - 1].view(-1, 1, 1, 1)
     if timestep == 0:
         return 1.0, 0.0
     return float(schedule.signal[timestep - 1]), float(schedule.noise[timestep - 1])
 
 
-def clean_estimate(noisy: Tensor, predicted: Tensor, schedule: NoiseSchedule, timestep: int) -> Tensor:
+def clean_estimate(noisy: Tensor, predicted: Tensor, schedule: NoiseSchedule, timestep: Step) -> Tensor:
     """x̂₀ of x_t and ε̂ (Song et al. 2021, eq. 9)."""
     signal, noise = levels(schedule, timestep)
     return (noisy - noise * predicted) / signal
@@ -49,8 +58,14 @@ def spaced(start: int, steps: int) -> list[int]:
     return [round(start * (steps - index) / steps) for index in range(steps + 1)]
 
 
+def draw_count(schedule: NoiseSchedule, *, start: int, steps: int, eta: float) -> int:
+    """One more than the last step number for which `reverse` asks for noise; 0 where it asks for none."""
+    sigmas = [step_noise(schedule, timestep, earlier, eta) for timestep, earlier in pairwise(spaced(start, steps))]
+    return max((number + 1 for number, sigma in enumerate(sigmas) if sigma > 0), default=0)
+
+
 def reverse(
-    noisy: Tensor, predict: Predict, draw: Draw, *, schedule: NoiseSchedule, start: int, steps: int, eta: float
+    noisy: Tensor, predict: Predict[int], draw: Draw, *, schedule: NoiseSchedule, start: int, steps: int, eta: float
 ) -> Tensor:
     """x̂₀ `(B, C, H, W)` of x at timestep `start`, in `steps` network passes."""
     for number, (timestep, earlier) in enumerate(pairwise(spaced(start, steps))):
@@ -61,10 +76,10 @@ def reverse(
     return noisy
 
 
-def guided(predict: Predict, target: Tensor, *, schedule: NoiseSchedule, weight: float) -> Predict:
+def guided(predict: Predict[Step], target: Tensor, *, schedule: NoiseSchedule, weight: float) -> Predict[Step]:
     """ε̂ that pulls x_t towards `target` at the same noise (DDAD, arXiv 2305.15956, section 4.1); weight 0 leaves ε̂ as it is."""
 
-    def conditioned(noisy: Tensor, timestep: int) -> Tensor:
+    def conditioned(noisy: Tensor, timestep: Step) -> Tensor:
         predicted = predict(noisy, timestep)
         if weight == 0:
             return predicted
@@ -74,7 +89,7 @@ def guided(predict: Predict, target: Tensor, *, schedule: NoiseSchedule, weight:
     return conditioned
 
 
-def invert(clean: Tensor, predict: Predict, *, schedule: NoiseSchedule, timesteps: list[int]) -> Tensor:
+def invert(clean: Tensor, predict: Predict[int], *, schedule: NoiseSchedule, timesteps: list[int]) -> Tensor:
     """The latent at the last of the rising `timesteps`: Euler steps of the probability flow from the image, one pass each."""
     latent, now = clean, 0
     for later in timesteps:
