@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
+from typing import TypeVar, overload
 
 from torch import Tensor
 
 from radar.diffusion.schedule import NoiseSchedule
 
-Predict = Callable[[Tensor, int], Tensor]
+Step = TypeVar("Step", int, Tensor)
+"""One timestep for a whole batch, or timesteps `(B,)`, one for each signal of it."""
+Predict = Callable[[Tensor, Step], Tensor]
 """x_t `(B, …)` and t in 1…T → predicted noise."""
 Draw = Callable[[int], Tensor]
 """Step number → noise of the signals' shape."""
@@ -26,9 +29,14 @@ def levels(schedule: NoiseSchedule, timestep: int) -> tuple[float, float]:
     return float(schedule.signal[timestep - 1]), float(schedule.noise[timestep - 1])
 
 
+def levels_of(schedule: NoiseSchedule, timestep: int | Tensor, like: Tensor) -> tuple[float, float] | tuple[Tensor, Tensor]:
+    """`levels` of one timestep for all, or of timesteps `(B,)` with as many axes as `like` `(B, …)` has."""
+    return levels(schedule, timestep) if isinstance(timestep, int) else schedule.levels(timestep, like)
+
+
 def clean_estimate(noisy: Tensor, predicted: Tensor, schedule: NoiseSchedule, timestep: int | Tensor) -> Tensor:
     """x̂₀ of x_t and ε̂ (Song et al. 2021, eq. 9); `timestep` is one for all, or `(B,)`."""
-    signal, noise = levels(schedule, timestep) if isinstance(timestep, int) else schedule.levels(timestep, noisy)
+    signal, noise = levels_of(schedule, timestep, noisy)
     return (noisy - noise * predicted) / signal
 
 
@@ -52,8 +60,14 @@ def spaced(start: int, steps: int) -> list[int]:
     return [round(start * (steps - index) / steps) for index in range(steps + 1)]
 
 
+def draw_count(schedule: NoiseSchedule, *, start: int, steps: int, eta: float) -> int:
+    """One more than the last step number for which `reverse` asks for noise; 0 where it asks for none."""
+    sigmas = [step_noise(schedule, timestep, earlier, eta) for timestep, earlier in pairwise(spaced(start, steps))]
+    return max((number + 1 for number, sigma in enumerate(sigmas) if sigma > 0), default=0)
+
+
 def reverse(
-    noisy: Tensor, predict: Predict, draw: Draw, *, schedule: NoiseSchedule, start: int, steps: int, eta: float
+    noisy: Tensor, predict: Predict[int], draw: Draw, *, schedule: NoiseSchedule, start: int, steps: int, eta: float
 ) -> Tensor:
     """x̂₀ `(B, …)` of x at timestep `start`, in `steps` network passes."""
     for number, (timestep, earlier) in enumerate(pairwise(spaced(start, steps))):
@@ -64,20 +78,20 @@ def reverse(
     return noisy
 
 
-def guided(predict: Predict, target: Tensor, *, schedule: NoiseSchedule, weight: float) -> Predict:
+def guided(predict: Predict[Step], target: Tensor, *, schedule: NoiseSchedule, weight: float) -> Predict[Step]:
     """ε̂ that pulls x_t towards `target` at the same noise (DDAD, arXiv 2305.15956, section 4.1); weight 0 leaves ε̂ as it is."""
 
-    def conditioned(noisy: Tensor, timestep: int) -> Tensor:
+    def conditioned(noisy: Tensor, timestep: Step) -> Tensor:
         predicted = predict(noisy, timestep)
         if weight == 0:
             return predicted
-        signal, noise = levels(schedule, timestep)
+        signal, noise = levels_of(schedule, timestep, noisy)
         return predicted - noise * weight * (signal * target + noise * predicted - noisy)
 
     return conditioned
 
 
-def invert(clean: Tensor, predict: Predict, *, schedule: NoiseSchedule, timesteps: list[int]) -> Tensor:
+def invert(clean: Tensor, predict: Predict[int], *, schedule: NoiseSchedule, timesteps: list[int]) -> Tensor:
     """The latent at the last of the rising `timesteps`: Euler steps of the probability flow from the image, one pass each."""
     latent, now = clean, 0
     for later in timesteps:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from radar.config.method_sections import SimplexConfig
+from radar.config.method_settings import SimplexConfig
 
 _SKEW, _UNSKEW = (math.sqrt(3) - 1) / 2, (3 - math.sqrt(3)) / 6
 _REACH = 0.5  # squared radius of a corner's bump, which ends at the opposite side of its triangles

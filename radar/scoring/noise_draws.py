@@ -24,7 +24,9 @@ class NoiseDraws:
         """Noise `(N, K, C, h, w)` for the images whose content hashes are `identities`; None where none is taken."""
         if self.count == 0:
             return None
-        images = [torch.stack([self._draw(each, number, shape, seed) for number in range(self.count)]) for each in identities]
+        images = [
+            torch.stack([self._draw(each, number, shape, seed) for number in range(self.count)]) for each in identities
+        ]
         return torch.stack(images)
 
     def _draw(self, identity: str, number: int, shape: tuple[int, int, int], seed: int) -> Tensor:
@@ -32,3 +34,10 @@ class NoiseDraws:
         if self.simplex is None:
             return torch.randn(shape, generator=stream)
         return simplex_noise(torch.Size((1, *shape)), stream, self.simplex)[0]
+
+
+def drawn(noise: Tensor | None) -> Tensor:
+    """The noise of a method that takes some. Raises `ValueError` where none was handed in."""
+    if noise is None:
+        raise ValueError("this method scores with noise, and none was handed in; draw it with its `draws`")
+    return noise

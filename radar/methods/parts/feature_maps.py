@@ -1,14 +1,12 @@
-"""Feature maps of images, those inside RADAR's own network or pretrained ones, and how far two images are apart in them."""
+"""Feature maps of images, those inside a noise predictor or pretrained ones, and how far two images are apart in them."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from radar.methods.denoiser import Denoiser
 from radar.networks.compact_unet import CompactUNet
 from radar.networks.efficientnet import EfficientNetFeatures
 
@@ -28,26 +26,20 @@ class FeatureMaps(Protocol):
     def __call__(self, images: Tensor) -> list[Tensor]: ...
 
 
-def pretrained_maps() -> EfficientNetFeatures:
-    """The pretrained network of `method.reconstruction.features=efficientnet`."""
-    return EfficientNetFeatures(blocks=_BLOCKS, side=_SIDE)
-
-
-def feature_maps(name: str, denoiser: Denoiser) -> UNetFeatures | EfficientNetFeatures:
-    """The feature maps that `method.reconstruction.features` names, on the denoiser's device."""
-    return UNetFeatures(denoiser.network) if name == "unet" else pretrained_maps().to(denoiser.device)
-
-
 def feature_distance(features: FeatureMaps, first: Tensor, second: Tensor) -> Tensor:
     """D_f `(B, 1, H, W)` ≥ 0 of images `(B, C, H, W)`: cosine distances of their feature maps, summed over levels (DDAD)."""
     height, width = first.shape[-2:]
     covered = (height + -height % features.stride, width + -width % features.stride)
-    total = torch.zeros_like(first[:, :1])
+    total = first.new_zeros(len(first), 1, height, width)
     for one, other in zip(features(first), features(second), strict=True):
         distance = 1 - F.cosine_similarity(one, other, dim=1)
-        upsampled = F.interpolate(distance[:, None], size=covered, mode="bilinear")
-        total += upsampled[..., :height, :width].to(first.device)
+        total += F.interpolate(distance[:, None], size=covered, mode="bilinear")[..., :height, :width]
     return total.clamp(min=0)
+
+
+def pretrained_maps(*, empty: bool) -> EfficientNetFeatures:
+    """Those of EfficientNet-Lite0; `empty`: without its weights, for stored ones to be loaded into."""
+    return EfficientNetFeatures(blocks=_BLOCKS, side=_SIDE, pretrained=not empty)
 
 
 class UNetFeatures(nn.Module):
@@ -63,8 +55,7 @@ class UNetFeatures(nn.Module):
         lasts = [blocks[-1] for blocks in self.network.up]
         hooks = [block.register_forward_hook(lambda _, __, output: maps.append(output)) for block in lasts]
         height, width = images.shape[-2:]
-        margin = (0, -width % self.stride, 0, -height % self.stride)
-        clean = F.pad(images.to(next(self.parameters()).device), margin, mode="replicate")
+        clean = F.pad(images, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
         try:
             self.network(clean, clean.new_full((len(clean),), _LEAST_NOISY).long())
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from radar.config.method_sections import SimplexConfig
+from radar.config.method_settings import SimplexConfig
 from radar.diffusion.simplex import simplex_noise
 
 _BLOB = 0.5  # px of a blob mask's coarsest structure, per px of the crop
