@@ -69,7 +69,7 @@ class InvadMethod(FieldMethod[InvadSettings, FittedInvad]):
         if not visited or not rising or visited[0] < 1 or visited[-1] > last:
             yield f"method.inversion.timesteps={visited}: needs rising steps between 1 and {last}"
 
-    def of(self, space: PixelSpace, network: Denoiser) -> FittedInvad:
+    def module(self, space: PixelSpace, network: Denoiser) -> FittedInvad:
         return FittedInvad(self.reading, space, network, self.settings.inversion)
 
 

@@ -98,7 +98,7 @@ class OsdIrfMethod(FieldMethod[OsdIrfSettings, FittedOsdIrf]):
         if (own := self.settings.residual_field.timestep) is not None:
             yield from step_problems({"method.residual_field.timestep": [own]}, self.config.diffusion.timesteps)
 
-    def of(self, space: PixelSpace, network: Denoiser) -> FittedOsdIrf:
+    def module(self, space: PixelSpace, network: Denoiser) -> FittedOsdIrf:
         return FittedOsdIrf(self.reading, space, network, self.timestep, self.settings.residual_field.neighbourhood)
 
     @torch.inference_mode()

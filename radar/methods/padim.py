@@ -55,7 +55,7 @@ class PadimMethod(EmbeddingMethod[PadimSettings, FittedPadim]):
     name = "padim"
     Settings = PadimSettings
 
-    def of(self, network: EfficientNetFeatures, channels: int) -> FittedPadim:
+    def module(self, network: EfficientNetFeatures, channels: int) -> FittedPadim:
         return FittedPadim(self.reading, network, channels)
 
     def learn(self, fitted: FittedPadim, features: Iterator[Tensor], count: int) -> None:

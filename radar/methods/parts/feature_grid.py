@@ -19,7 +19,7 @@ class FeatureSpaceConfig:
     """Pretrained features as the images of a method with a diffusion network (OSD-IRF, InvAD); needs the extra `pretrained`."""
 
     side: int = number(minimum=32)  # px that images are resized to
-    blocks: list[int] = MISSING  # EfficientNet-Lite0 blocks whose outputs are concatenated, at the first one's positions
+    blocks: list[int] = MISSING  # EfficientNet-Lite0 blocks, concatenated at the first one's positions
     dimensions: int = number(minimum=1)  # channels kept, drawn by seed
     crop: int = number(minimum=2)  # side in positions of what the network learns
     channels: list[int] = MISSING  # width of each level of the network
@@ -38,9 +38,14 @@ class PixelSpace(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         return images[:, : self.channels]
 
+    @property
+    def dimensions(self) -> int:
+        """F, channels of the field."""
+        return self.channels
+
     def shape(self, height: int, width: int) -> tuple[int, int, int]:
         """`(F, h, w)` of the field of an image of `height` × `width` px."""
-        return self.channels, height, width
+        return self.dimensions, height, width
 
     def inside(self, maps: Tensor) -> Tensor:
         """Maps `(…, h, w)` of a field, without what lies beyond the image."""
@@ -77,7 +82,8 @@ class FeatureGrid(PixelSpace):
         self.kept = torch.randperm(self.network.channels, generator=stream)[: len(self.kept)].to(self.kept.device)
         self.mean, self.spread = torch.zeros_like(self.mean), torch.ones_like(self.spread)
         raw = self.grids(images)
-        mean, spread = raw.mean(dim=0, keepdim=True), raw.std(dim=0, keepdim=True).clamp(min=torch.finfo(raw.dtype).tiny)
+        mean = raw.mean(dim=0, keepdim=True)
+        spread = raw.std(dim=0, keepdim=True).clamp(min=torch.finfo(raw.dtype).tiny)
         self.mean, self.spread = mean.to(self.kept.device), spread.to(self.kept.device)
         return (raw - mean) / spread
 
@@ -89,9 +95,13 @@ class FeatureGrid(PixelSpace):
         found = locally_aware(self.network(images[:, : self.channels]))[:, self.kept]
         return (F.pad(found, [self.margin] * 4, mode="reflect") - self.mean) / self.spread
 
+    @property
+    def dimensions(self) -> int:
+        return len(self.kept)
+
     def shape(self, height: int, width: int) -> tuple[int, int, int]:
         side = self.network.positions + 2 * self.margin
-        return len(self.kept), side, side
+        return self.dimensions, side, side
 
     def inside(self, maps: Tensor) -> Tensor:
         return maps[..., self.margin : maps.shape[-2] - self.margin, self.margin : maps.shape[-1] - self.margin]

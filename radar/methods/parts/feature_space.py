@@ -35,7 +35,7 @@ class HasFeatureSpace(HasReduction, Protocol):
     feature_space: FeatureSpaceConfig | None
 
 
-Settings = TypeVar("Settings", bound=HasFeatureSpace)
+FieldSettings = TypeVar("FieldSettings", bound=HasFeatureSpace)
 
 
 class FittedOnField(FittedMethod):
@@ -65,11 +65,11 @@ class FittedOnField(FittedMethod):
 Fitted = TypeVar("Fitted", bound=FittedOnField)
 
 
-class FieldMethod(ReducedMethod[Settings], Generic[Settings, Fitted]):
+class FieldMethod(ReducedMethod[FieldSettings], Generic[FieldSettings, Fitted]):
     """A method whose network is RADAR's own, or one that has learnt grids of features."""
 
     @abstractmethod
-    def of(self, space: PixelSpace, network: Denoiser) -> Fitted:
+    def module(self, space: PixelSpace, network: Denoiser) -> Fitted:
         """The fitted method's module, of what it sees and asks."""
 
     @property
@@ -92,7 +92,9 @@ class FieldMethod(ReducedMethod[Settings], Generic[Settings, Fitted]):
 
     def trainings(self, normals: Normals) -> tuple[Training, ...]:
         settings = self.settings.feature_space
-        return (denoiser_training(self.config, normals) if settings is None else self._grid_training(settings, normals),)
+        if settings is None:
+            return (denoiser_training(self.config, normals),)
+        return (self._grid_training(settings, normals),)
 
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
         return self.unfitted(normals, networks, report)
@@ -106,12 +108,12 @@ class FieldMethod(ReducedMethod[Settings], Generic[Settings, Fitted]):
         if isinstance(space, FeatureGrid):
             report(0, 1, f"Fitting ({self.name})")
             space.fit(normals.train.planes, self.config.seed)
-        return self.of(space, network).to(device)
+        return self.module(space, network).to(device)
 
     def empty(self, structure: Structure) -> FittedMethod:
         space = self._space(channels_of(structure), pretrained=False)
-        width = space.shape(0, 0)[0]
-        return self.of(space, denoiser(self._field_config, untrained_network(self._field_config, width)))
+        config = self._field_config
+        return self.module(space, denoiser(config, untrained_network(config, space.dimensions)))
 
     @property
     def _field_config(self) -> Config:
@@ -137,8 +139,7 @@ class FieldMethod(ReducedMethod[Settings], Generic[Settings, Fitted]):
             return Material(train, validation, DiffusionObjective(config.diffusion, simplex=None))
 
         def build(_: Networks) -> torch.nn.Module:
-            width = FeatureGrid(settings, _channels(normals), pretrained=False).shape(0, 0)[0]
-            return untrained_network(config, width)
+            return untrained_network(config, FeatureGrid(settings, _channels(normals), pretrained=False).dimensions)
 
         return Training(
             GRID_DENOISER,
