@@ -101,7 +101,7 @@ class Runner:
         print_outcome(
             console, title, config.method.name, outcome.metrics, str(outcome.directory), reused=outcome.reused
         )
-        loss: float | None = outcome.metrics["validation_loss"]
+        loss = outcome.metrics.validation_loss
         return loss
 
     def summarise(self) -> None:

@@ -246,6 +246,7 @@ class Config:
     data_root: str = MISSING  # folder above the public data sets
     output_root: str = MISSING  # folder of the run directories
     tags: list[str] = MISSING
+    preset: Optional[str] = MISSING  # the experiment file that bundles these choices; names the method in tables
     dataset: DatasetConfig = _section(DatasetConfig)
     patch: PatchConfig = _section(PatchConfig)
     unet: UNetConfig = _section(UNetConfig)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from radar.config.method_sections import SimplexConfig
+from radar.config.method_settings import SimplexConfig
 from radar.config.schema import DiffusionConfig
 from radar.diffusion.schedule import build_schedule
 from radar.diffusion.simplex import simplex_noise

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from radar.experiment.artefacts import ArtefactStore, Key
 from radar.files import Plain, write_atomically, write_json
 
-Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
 
 
-class Stage(Generic[Result]):
+class Stage(Generic[Result_co]):
     """`make` fills a folder of the store, `load` reads it back; parents' values are there before `make` is called.
 
     Its key is its name, its version, `inputs` (plain values) and its parents' keys, so that whoever depends on the same finds
@@ -33,7 +33,7 @@ class Stage(Generic[Result]):
         *,
         version: int,
         make: Callable[[Path], None],
-        load: Callable[[Path], Result],
+        load: Callable[[Path], Result_co],
     ) -> None:
         self.store = store
         self.parents = dict(parents)
@@ -43,7 +43,7 @@ class Stage(Generic[Result]):
         self._load = load
 
     @cached_property
-    def value(self) -> Result:
+    def value(self) -> Result_co:
         """The result, made now where it is not stored."""
         if not self.store.holds(self.key):
             for parent in self.parents.values():

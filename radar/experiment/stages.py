@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import cached_property
+from typing import Any
 
 from radar.config.schema import Config, MethodConfig
 from radar.errors import ConfigError
@@ -53,7 +54,7 @@ class ExperimentStages:
         """The test images and what is known of them."""
         return Scored(self.context.data.images["test"], stages.scores("test"))
 
-    def pixel_metrics(self, stages: MethodStages) -> Stage[dict[str, Plain]]:
+    def pixel_metrics(self, stages: MethodStages) -> Stage[dict[str, Any]]:
         """They do not depend on the detector."""
         dataset, limit = self.context.data.dataset, self.config.evaluation.aupro_limit
         inputs: dict[str, Plain] = {
@@ -61,16 +62,16 @@ class ExperimentStages:
             "masks": {"hash": dataset.masks_hash, "layout": self.config.dataset.layout},
             "aupro_limit": limit,
         }
-        parents = {"responses": stages.responses["test"], "fitted": stages.fitted}
+        parents: dict[str, Stage[object]] = {"responses": stages.responses["test"], "fitted": stages.fitted}
         images, version = self.context.data.images["test"], _VERSIONS["pixel_metrics"]
 
-        def make() -> dict[str, Plain]:
+        def make() -> dict[str, Any]:
             return asdict(pixel_metrics(dataset, images, stages.maps("test").anomaly, limit))
 
         return json_stage(self.context.store, "pixel_metrics", inputs, parents, make, version=version)
 
     @cached_property
-    def noise_statistics(self) -> Stage[dict[str, Plain]]:
+    def noise_statistics(self) -> Stage[dict[str, Any]]:
         """The noise hypothesis on predicted noise, normal against anomalous test images."""
         settings, seed, images = self.config.evaluation.noise, self.config.seed, self.context.data.images["test"]
         inputs: dict[str, Plain] = {
@@ -79,7 +80,7 @@ class ExperimentStages:
             "seed": seed,
         }
 
-        def make() -> dict[str, Plain]:
+        def make() -> dict[str, Any]:
             return asdict(noise_hypothesis(self.method.responses["test"].value, images, settings, seed))
 
         parents, version = {"responses": self.method.responses["test"]}, _VERSIONS["noise_statistics"]
@@ -92,7 +93,7 @@ class ExperimentStages:
         return read_section(NoiseMetrics, self.noise_statistics.value, "noise_statistics")
 
     @cached_property
-    def data_measures(self) -> Stage[dict[str, Plain]]:
+    def data_measures(self) -> Stage[dict[str, Any]]:
         """Of the data set itself: its content, masks included, and how images are read."""
         data = self.context.data
         inputs: dict[str, Plain] = {"content": data.dataset.content_hash, "image": asdict(self.config.dataset.image)}

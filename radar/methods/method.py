@@ -23,7 +23,7 @@ Networks = Mapping[str, nn.Module]
 """Trained networks by the name of their training."""
 Structure = Mapping[str, Plain]
 """What a fitted method's shape depends on beside the config, as values that JSON can hold."""
-Settings = TypeVar("Settings")
+Own = TypeVar("Own")  # the dataclass of a method's settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +131,7 @@ class FittedMethod(nn.Module, ABC):
         raise NotImplementedError(f"{type(self).__name__} does not cross-fit; fold {fold} is none of its own")
 
 
-class Method(ABC, Generic[Settings]):
+class Method(ABC, Generic[Own]):
     """One way to score images, configured and not fitted yet. Its file holds its settings, checks, fit and fitted module."""
 
     name: ClassVar[str]
@@ -144,9 +144,9 @@ class Method(ABC, Generic[Settings]):
         self.config = config
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> Own:
         """The method's own keys."""
-        settings: Settings = self.config.method.settings  # type: ignore[assignment]  # parsed as `Settings` of this class
+        settings: Own = self.config.method.settings  # parsed as `Settings` of this class
         return settings
 
     @property
