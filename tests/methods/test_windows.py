@@ -5,29 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from method_builders import SMALL, image_set, normals
+from method_builders import SMALL, answers, fitted, image_set, images_of, normals
 from scipy import stats
-from sklearn.covariance import LedoitWolf
+from sklearn.covariance import EllipticEnvelope, LedoitWolf
+from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor
+from sklearn.svm import OneClassSVM
 
-from radar.compose.method_rules import WINDOW_METHODS
-from radar.methods.descriptors import raw, texture
-from radar.methods.interface import Forgetful, ImageSet
-from radar.methods.window_models import fit_window_model
-from radar.methods.windows import WindowMethod, blended
-from radar.progress import silent
+from radar.errors import RunError
+from radar.methods.lof import LocalDensities
+from radar.methods.method import Normals
+from radar.methods.parts.descriptors import raw, texture
+from radar.methods.parts.windows import blended, normal_points
+from radar.methods.registry import method_of
 from radar.scoring.tiling import Tiling
 
-OWN = (
-    "method.windows.size=8",
-    "method.windows.stride=4",
-    "method.windows.fitting_windows=400",
-    "method.windows.trees=20",
-)
-
-
-def method_of(composed, name, *overrides):
-    return WindowMethod(composed(*SMALL, f"method={name}", *OWN, *overrides), Forgetful())
+METHODS = ("pca", "isolation_forest", "lof", "one_class_svm", "mahalanobis", "elliptic_envelope")
+OWN = ("method.windows.size=8", "method.windows.stride=4", "method.windows.fitting_windows=400")
 
 
 def test_texture_equals_scipys_moments():
@@ -55,7 +50,7 @@ def test_texture_does_not_see_where_structure_lies_and_pixels_do():
 
 
 def test_flat_windows_are_finite():
-    assert np.isfinite(texture(torch.zeros(2, 3, 8, 8))).all()
+    assert texture(torch.zeros(2, 3, 8, 8)).isfinite().all()
 
 
 def test_equal_scores_blend_into_themselves_and_one_high_score_stays_local():
@@ -68,67 +63,108 @@ def test_equal_scores_blend_into_themselves_and_one_high_score_stays_local():
     assert mapped[:8].abs().max() == 0 and mapped[:, 16:].abs().max() == 0
 
 
-@pytest.mark.parametrize("name", ["lof", "mahalanobis"])
-def test_models_are_scikit_learns_on_standardised_points(composed, name):
-    points = np.random.default_rng(0).standard_normal((300, 4)) * [1, 2, 3, 0] + 5
-    new = np.random.default_rng(1).standard_normal((7, 4)) * 4 + 5
-    settings = composed(f"method={name}").method.windows
-    spread = np.where(points.std(axis=0) > 0, points.std(axis=0), 1)
-    standard, other = (points - points.mean(axis=0)) / spread, (new - points.mean(axis=0)) / spread
-    expected = {
-        "lof": lambda: -LocalOutlierFactor(n_neighbors=20, novelty=True).fit(standard).score_samples(other),
-        "mahalanobis": lambda: np.sqrt(LedoitWolf().fit(standard).mahalanobis(other)),
-    }[name]()
-    np.testing.assert_allclose(fit_window_model(name, points, settings, 0)(new), expected)
+def reference(name, points, new, settings, seed):
+    """What scikit-learn's own estimator says of the points `new`."""
+    if name == "pca":
+        kept = int(np.searchsorted(np.cumsum(PCA().fit(points).explained_variance_ratio_), 0.95)) + 1
+        model = PCA(kept).fit(points)
+        t2 = (model.transform(new) ** 2 / model.explained_variance_).sum(axis=1)
+        q = ((new - model.inverse_transform(model.transform(new))) ** 2).sum(axis=1)
+        return np.stack([t2, q])
+    if name == "one_class_svm":
+        model = OneClassSVM(nu=settings.nu, gamma="scale").fit(points)
+        return model.dual_coef_.sum() - model.score_samples(new)
+    if name in ("mahalanobis", "elliptic_envelope"):
+        model = LedoitWolf() if name == "mahalanobis" else EllipticEnvelope(random_state=seed)
+        return np.sqrt(model.fit(points).mahalanobis(new))
+    if name == "lof":
+        return -LocalOutlierFactor(n_neighbors=settings.neighbours, novelty=True).fit(points).score_samples(new)
+    return -IsolationForest(n_estimators=settings.trees, random_state=seed).fit(points).score_samples(new)
 
 
-@pytest.mark.parametrize("name", WINDOW_METHODS)
+@pytest.mark.filterwarnings("ignore:The covariance matrix associated to your dataset is not full rank")
+@pytest.mark.parametrize("varying", [4, 3], ids=["", "a column that never varies"])
+@pytest.mark.parametrize("name", METHODS)
+def test_a_model_scores_as_scikit_learns(composed, name, varying):
+    method = method_of(composed(f"method={name}"))
+    scale = np.array([1, 2, 0.5, 3]) * (np.arange(4) < varying)
+    points = np.random.default_rng(0).standard_normal((300, 4)) * scale
+    new = np.random.default_rng(1).standard_normal((50, 4)) * 4 * scale
+    model = method.fit_model(points)
+    expected = reference(name, points, new, method.settings.windows, method.model_seed)
+    found = model(torch.from_numpy(new))
+    if name == "pca":
+        t2, q = model.t2(torch.from_numpy(new)), model.q(torch.from_numpy(new))
+        torch.testing.assert_close(found, torch.maximum(t2 / model.t2_limit, q / model.q_limit))
+        found = torch.stack([t2, q])
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_copies_of_a_normal_point_are_as_dense_as_it_is():
+    """Distances by matrix products would make noise of the 0 between copies, and the factors arbitrary."""
+    points = np.random.default_rng(0).standard_normal((300, 60))
+    points[:30] = points[0]
+    model = LocalDensities.fit(points, 20)
+    assert model(torch.from_numpy(points[:2])).tolist() == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_scores_are_not_negative_and_far_points_score_higher(composed, name):
     points = np.random.default_rng(0).standard_normal((400, 5))
-    score = fit_window_model(name, points, composed(f"method={name}").method.windows, 0)
-    near, far = score(np.random.default_rng(1).standard_normal((50, 5))), score(np.full((1, 5), 6.0))
+    model = method_of(composed(f"method={name}")).fit_model(points)
+    near, far = (
+        model(torch.from_numpy(np.random.default_rng(1).standard_normal((50, 5)))),
+        model(torch.full((1, 5), 6.0).double()),
+    )
     assert (near >= 0).all()
     assert far[0] > near.max()
 
 
 @pytest.mark.parametrize("descriptor", ["raw", "texture"])
-@pytest.mark.parametrize("name", WINDOW_METHODS)
-def test_a_planted_defect_is_found_where_it_lies(composed, name, descriptor):
-    method = method_of(composed, name, f"method.windows.descriptor={descriptor}")
-    method.fit(normals(), silent)
+@pytest.mark.parametrize("name", METHODS)
+def test_a_planted_defect_is_found_where_it_lies_whatever_is_scored_beside_it(composed, name, descriptor):
+    method = fitted(composed(*SMALL, f"method={name}", *OWN, f"method.windows.descriptor={descriptor}"))
     test = image_set(6, 2)
-    images = test.images.clone()
-    images[:3, :, 8:16, 8:16] = 0.9
-    scores = method.score(ImageSet(images, test.identities), silent)
-    assert scores.scores[:3].min() > scores.scores[3:].max()
-    assert scores.decisions[:3].all()
-    maps = scores.anomaly_maps[:3]
+    test.planes[:3, :, 8:16, 8:16] = 0.9
+    response = answers(method, test, images_per_pass=4)
+    points = method.read(response).points[:, 0]
+    assert points[:3].min() > points[3:].max()
+    maps = response[:3, 0]
     assert (maps[:, 8:16, 8:16].mean(dim=(1, 2)) > maps.mean(dim=(1, 2))).all()
+    assert torch.equal(answers(method, test[[5, 0]]), response[[5, 0]])
 
 
-@pytest.mark.parametrize("name", ["pca", "isolation_forest", "one_class_svm"])
-def test_an_image_scores_the_same_alone_and_among_others(composed, name):
-    method, test = method_of(composed, name), image_set(7, 2)
-    method.fit(normals(), silent)
-    together = method.score(test, silent).scores
-    order = [3, 0, 6]
-    apart = method.score(ImageSet(test.images[order], [test.identities[index] for index in order]), silent).scores
-    np.testing.assert_array_equal(apart, together[order])
+def test_chroma_is_not_seen(composed):
+    config = composed(*SMALL, "method=mahalanobis", *OWN, "dataset.image.channels=luma_chroma")
+    names = ("luma", "red_green", "yellow_blue")
+    normal = Normals(*(images_of(each.planes, "a", plane_names=names) for each in normals(channels=3).sets))
+    method, test = fitted(config, normal), image_set(2, 3, channels=3)
+    recoloured = images_of(test.planes * torch.tensor([1, -1, 0])[:, None, None], "b", plane_names=names)
+    assert torch.equal(answers(method, recoloured), answers(method, test))
 
 
-def test_the_seed_draws_the_windows(composed):
-    test = image_set(3, 2)
-
-    def scored(seed):
-        method = method_of(composed, "pca", f"seed={seed}")
-        method.fit(normals(), silent)
-        return method.score(test, silent).scores
-
-    np.testing.assert_array_equal(scored(0), scored(0))
-    assert (scored(0) != scored(1)).all()
+def test_the_seed_draws_the_windows_and_no_more_than_asked(composed):
+    settings, images = composed("method=lof", *OWN).method.settings.windows, normals().train
+    zero, again, one = (normal_points(images, settings, seed) for seed in (0, 0, 1))
+    assert zero.shape == (400, 64)
+    np.testing.assert_array_equal(zero, again)
+    assert (zero != one).any(axis=1).mean() > 0.9
+    settings.fitting_windows = 7  # of 40 images
+    assert normal_points(images, settings, 0).shape == (7, 64)
 
 
-def test_more_images_than_windows_give_no_more_windows_than_asked(composed):
-    method = method_of(composed, "lof", "method.windows.fitting_windows=7")
-    points = method._normal_points(normals(), Tiling.overlapping(24, 24, window=8, stride=4))
-    assert points.shape == (7, 64)
+def test_images_that_are_smaller_than_a_window_are_refused(composed):
+    method = fitted(composed(*SMALL, "method=pca", *OWN))
+    with pytest.raises(RunError, match=r"images of 7 × 7 px are smaller than a window of 8 px"):
+        answers(method, image_set(1, 2, side=7))
+
+
+def test_a_broken_rule_is_one_line(composed):
+    config = composed("method=pca", "dataset.image.size=100")
+    assert not list(method_of(config).problems())
+    config.method.settings.windows.size, config.method.settings.windows.stride = 200, 201
+    config.detector.name = "isolation_forest"
+    detector, size, stride = method_of(config).problems()
+    assert detector.startswith("detector.name=isolation_forest: pca gives one score per image")
+    assert size == "method.windows.size=200: must be ≤ the image's side, 100 px"
+    assert stride == "method.windows.stride=201: must be ≤ method.windows.size=200, or windows leave gaps"

@@ -54,7 +54,9 @@ def tiling_of(images: Tensor, *, size: int, stride: int) -> Tiling:
     """Windows of `size` px that cover images `(…, H, W)`. Raises `RunError` where those are smaller."""
     height, width = images.shape[-2:]
     if min(height, width) < size:
-        raise RunError(f"images of {width} × {height} px are smaller than a window of {size} px; set dataset.image.size")
+        raise RunError(
+            f"images of {width} × {height} px are smaller than a window of {size} px; set dataset.image.size"
+        )
     return Tiling.overlapping(height, width, window=size, stride=stride)
 
 
@@ -101,7 +103,13 @@ class FittedWindowModel(FittedWindows):
     spread: Tensor  # (F,), 1 where a descriptor never varies
 
     def __init__(
-        self, settings: WindowsConfig, reading: MapReading, channels: int, centre: Tensor, spread: Tensor, model: nn.Module
+        self,
+        settings: WindowsConfig,
+        reading: MapReading,
+        channels: int,
+        centre: Tensor,
+        spread: Tensor,
+        model: nn.Module,
     ) -> None:
         super().__init__(reading, channels=channels, size=settings.size, stride=settings.stride)
         self.describe = DESCRIPTORS[settings.descriptor]

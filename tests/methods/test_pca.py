@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
-from radar.methods.control_limits import ControlChart, q_limit, t2_limit
+from radar.methods.parts.control_limits import q_limit, t2_limit
+from radar.methods.pca import ControlChart
 
 RNG = np.random.default_rng(0)
 MIXING = RNG.standard_normal((10, 10)) * np.linspace(2, 0.2, 10)
+
+
+def chart_of(
+    points: np.ndarray, *, explained: float = 0.8, confidence: float = 0.99, statistic: str = "both"
+) -> ControlChart:
+    return ControlChart.fit(points, explained_variance=explained, confidence=confidence, statistic=statistic)
 
 
 def observations(count: int, seed: int) -> np.ndarray:
@@ -32,40 +40,37 @@ def test_equal_variances_give_the_quantile_of_a_multiple_of_chi_squared(count):
 
 def test_statistics_equal_those_of_an_eigendecomposition():
     points, new = observations(200, 1), observations(5, 2)
-    chart = ControlChart.fit(points, explained_variance=0.8, confidence=0.99)
+    chart = chart_of(points)
     variances, vectors = np.linalg.eigh(np.cov(points.T))
     kept = int(np.searchsorted(np.cumsum(variances[::-1]) / variances.sum(), 0.8)) + 1
     assert len(chart.components) == kept
     projected = (new - points.mean(axis=0)) @ vectors[:, ::-1]
-    np.testing.assert_allclose(chart.t2(new), (projected[:, :kept] ** 2 / variances[::-1][:kept]).sum(axis=1))
-    np.testing.assert_allclose(chart.q(new), (projected[:, kept:] ** 2).sum(axis=1), rtol=1e-6)
+    t2, q = chart.t2(torch.from_numpy(new)), chart.q(torch.from_numpy(new))
+    np.testing.assert_allclose(t2, (projected[:, :kept] ** 2 / variances[::-1][:kept]).sum(axis=1))
+    np.testing.assert_allclose(q, (projected[:, kept:] ** 2).sum(axis=1), rtol=1e-6)
 
 
 @pytest.mark.parametrize("confidence", [0.95, 0.99])
-def test_new_normal_observations_exceed_the_limits_as_often_as_asked(confidence):
-    chart = ControlChart.fit(observations(500, 3), explained_variance=0.8, confidence=confidence)
-    new = observations(20_000, 4)
-    assert (chart.t2(new) > chart.t2_limit).mean() == pytest.approx(1 - confidence, rel=0.35)
-    assert (chart.q(new) > chart.q_limit).mean() == pytest.approx(1 - confidence, rel=0.35)
+@pytest.mark.parametrize("statistic", ["t2", "q"])
+def test_new_normal_observations_exceed_the_limits_as_often_as_asked(statistic, confidence):
+    chart = chart_of(observations(500, 3), confidence=confidence, statistic=statistic)
+    exceeds = chart(torch.from_numpy(observations(20_000, 4))) > 1
+    assert exceeds.double().mean() == pytest.approx(1 - confidence, rel=0.35)
 
 
-def test_a_fault_inside_the_model_is_seen_by_t2_and_one_outside_by_q():
-    points = observations(500, 5)
-    chart = ControlChart.fit(points, explained_variance=0.8, confidence=0.99)
-    inside = chart.mean + 10 * np.sqrt(chart.variances[0]) * chart.components[0]
-    direction = RNG.standard_normal(10)
+@pytest.mark.parametrize(("statistic", "expected"), [("t2", [1, 0, 0]), ("q", [0, 1, 0]), ("both", [1, 1, 0])])
+def test_a_fault_inside_the_model_is_seen_by_t2_and_one_outside_by_q(statistic, expected):
+    chart = chart_of(observations(500, 5), statistic=statistic)
+    inside = chart.mean + 10 * chart.variances[0].sqrt() * chart.components[0]
+    direction = torch.from_numpy(RNG.standard_normal(10))
     direction -= direction @ chart.components.T @ chart.components
-    outside = chart.mean + 5 * np.sqrt(chart.q_limit) * direction / np.linalg.norm(direction)
-    new = np.stack([inside, outside, chart.mean])
-    np.testing.assert_array_equal(chart.score(new, "t2") > 1, [True, False, False])
-    np.testing.assert_array_equal(chart.score(new, "q") > 1, [False, True, False])
-    np.testing.assert_array_equal(chart.score(new, "both") > 1, [True, True, False])
+    outside = chart.mean + 5 * chart.q_limit.sqrt() * direction / direction.norm()
+    assert (chart(torch.stack([inside, outside, chart.mean])) > 1).tolist() == [bool(each) for each in expected]
 
 
 def test_points_without_a_residual_have_a_limit():
     line = np.linspace(0, 1, 30)[:, None] * np.ones((1, 3))
-    chart = ControlChart.fit(line, explained_variance=0.9, confidence=0.99)
-    assert np.isfinite(chart.score(line, "both")).all()
+    assert chart_of(line, explained=0.9)(torch.from_numpy(line)).isfinite().all()
 
 
 SPECTRA = {
@@ -85,9 +90,9 @@ def test_the_q_limit_is_the_quantile_of_simulated_residuals_whatever_the_spectru
         assert q_limit(variances, confidence) == pytest.approx(np.quantile(q, confidence), rel=0.03)
 
 
-def test_columns_that_are_not_correlated_do_not_blow_up():
+@pytest.mark.parametrize("explained", [0.95, 0.99999])
+def test_columns_that_are_not_correlated_do_not_blow_up(explained):
     points = np.random.default_rng(0).standard_normal((200, 10))
-    for share in (0.95, 0.99999):
-        chart = ControlChart.fit(points, explained_variance=share, confidence=0.99)
-        assert len(chart.components) <= 9
-        assert (chart.score(points, "both") < 10).all()
+    chart = chart_of(points, explained=explained)
+    assert len(chart.components) <= 9
+    assert (chart(torch.from_numpy(points)) < 10).all()
