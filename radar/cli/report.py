@@ -47,5 +47,5 @@ def report_settings(overrides: Sequence[str]) -> ReportConfig:
     except ValueError as error:
         raise ConfigError(f"{' '.join(overrides)}: {error}") from None
     merged = OmegaConf.merge(composed, given)
-    assert isinstance(merged, DictConfig)
-    return typed(ReportConfig, OmegaConf.to_container(merged))
+    values = OmegaConf.to_container(merged)
+    return typed(ReportConfig, {str(key): value for key, value in values.items()} if isinstance(values, dict) else {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,6 +26,12 @@ from radar.model import Scores
 
 SAMPLE_COLUMNS = ("path", "split", "label", "defect", "group")
 DEFECT_COLUMNS = ("defect_area", "defect_contrast")
+
+
+def feature_columns(columns: Iterable[str]) -> tuple[str, ...]:
+    """Those of `scores.csv` that hold what the detector judged: they stand between the sample's and the score."""
+    known = {*SAMPLE_COLUMNS, "score", "decision", *DEFECT_COLUMNS}
+    return tuple(name for name in columns if name not in known)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ class TrainedNetwork:
 class MethodStages:
     """One method's stages; nothing is made before it is asked for."""
 
-    def __init__(self, method: Method, context: Context) -> None:
+    def __init__(self, method: Method[Any], context: Context) -> None:
         self.method = method
         self.config: Config = method.config
         self.context = context

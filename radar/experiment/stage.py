@@ -38,7 +38,7 @@ class Stage(Generic[Result_co]):
         self.store = store
         self.parents = dict(parents)
         above = {label: parent.key.fingerprint for label, parent in parents.items()}
-        self.key = Key(name, version, {**inputs, **above})
+        self.key: Key = Key(name, version, {**inputs, **above})
         self._make = make
         self._load = load
 

@@ -56,7 +56,7 @@ class LocalDensities(nn.Module):
         """Of normal points `(N, F)`, each compared with `neighbours` others, or with all there are."""
         nearest = NearestNeighbors(n_neighbors=min(neighbours, len(points) - 1)).fit(points).kneighbors()[1]
         normal, indices = torch.from_numpy(points), torch.from_numpy(nearest)
-        parts = zip(normal.split(_AT_ONCE), indices.split(_AT_ONCE), strict=True)
+        parts = zip(torch.split(normal, _AT_ONCE), torch.split(indices, _AT_ONCE), strict=True)
         distances = torch.cat([_distances(part, normal, own) for part, own in parts])
         reach = distances[:, -1].clone()
         return LocalDensities(neighbours, normal, reach, _density(distances, reach[indices]))
@@ -66,7 +66,8 @@ class LocalDensities(nn.Module):
         count = min(self.neighbours, len(self.points) - 1)
         indices = torch.cdist(points, self.points).topk(count, largest=False).indices
         density = _density(_distances(points, self.points, indices), self.reach[indices])
-        return (self.density[indices] / density[:, None]).mean(dim=1)
+        factors: Tensor = (self.density[indices] / density[:, None]).mean(dim=1)
+        return factors
 
 
 def _distances(points: Tensor, others: Tensor, indices: Tensor) -> Tensor:

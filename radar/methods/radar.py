@@ -65,7 +65,8 @@ class FittedRadar(FittedMethod):
     def _noise_map(self, clean: Tensor, noise: Tensor | None, timestep: int) -> Tensor:
         """ε̂ `(N, C, H, W)`, less ε with `scoring.map=residual`, averaged over the draws."""
         if noise is None:
-            return self.denoiser(self.denoiser.scaled(clean, timestep), timestep)
+            predicted: Tensor = self.denoiser(self.denoiser.scaled(clean, timestep), timestep)
+            return predicted
         total = torch.zeros_like(clean)
         for draw in noise.unbind(dim=1):
             total += self.denoiser(self.denoiser.noised(clean, draw, timestep), timestep)

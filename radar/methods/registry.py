@@ -12,13 +12,13 @@ from radar.errors import ConfigError
 from radar.methods.method import Method
 from radar.plugins import Registry
 
-METHODS: Registry[Method] = Registry(
+METHODS: Registry[Method[Any]] = Registry(
     kind="method", group="radar.methods", package="radar.methods", besides=("method", "registry", "responses")
 )
 register_method = METHODS.register
 
 
-def method_of(config: Config) -> Method:
+def method_of(config: Config) -> Method[Any]:
     """The method that `config.method` names, with its settings. Raises `ConfigError` for an unknown name."""
     return METHODS.get(config.method.name)(config)
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from radar.errors import RunError
-from radar.experiment.results import DEFECT_COLUMNS
+from radar.evaluation.metrics import Metrics
+from radar.experiment.measures import DEFECT_COLUMNS, feature_columns
 from radar.experiment.run_directory import RunDirectory
 from radar.files import write_text
-from radar.scoring.features import FEATURE_NAMES
 
 Floats = NDArray[np.float64]
 IMAGES_FOLDER = "images"  # below the folder of the records: what runs on the same test images share
@@ -54,10 +54,11 @@ class Result:
     ended: str
     config: dict[str, Any]
     environment: dict[str, Any]
-    metrics: dict[str, Any]
+    metrics: Metrics
     scored: int  # images of all splits
     images: tuple[TestImage, ...]
-    features: Floats  # (N, 2)
+    feature_names: tuple[str, ...]  # F
+    features: Floats  # (N, F)
     scores: Floats  # (N,)
     decisions: NDArray[np.bool_]  # (N,)
     directory: Path | None  # None for a record
@@ -156,9 +157,9 @@ def _whole_run(run: RunDirectory) -> Result:
         rows = list(csv.DictReader(file))
     with run.manifest.open(newline="") as file:
         hashes = {row["path"]: row["content_hash"][:_DIGITS] for row in csv.DictReader(file)}
-    if "noise" not in metrics or not set(DEFECT_COLUMNS) <= rows[0].keys():
+    if not set(DEFECT_COLUMNS) <= rows[0].keys():
         raise RunError(f"{run.path}: made before runs kept what reports read; run it again with --force")
-    test = [row for row in rows if row["split"] == "test"]
+    test, names = [row for row in rows if row["split"] == "test"], feature_columns(rows[0])
     return Result(
         name=run.path.name,
         fingerprint=status["fingerprint"],
@@ -168,9 +169,8 @@ def _whole_run(run: RunDirectory) -> Result:
         metrics=metrics,
         scored=len(rows),
         images=tuple(_image({**row, "content_hash": hashes[row["path"]]}) for row in test),
-        features=np.array([[float(row[name]) for name in FEATURE_NAMES] for row in test]).reshape(
-            -1, len(FEATURE_NAMES)
-        ),
+        feature_names=names,
+        features=np.array([[float(row[name]) for name in names] for row in test]).reshape(-1, len(names)),
         scores=np.array([float(row["score"]) for row in test]),
         decisions=np.array([row["decision"] == "1" for row in test]),
         directory=run.path,
@@ -198,12 +198,12 @@ def write_record(folder: Path, result: Result) -> Path:
         "ended": result.ended,
         "config": result.config,
         "environment": result.environment,
-        "metrics": result.metrics,
+        "metrics": result.metrics.to_dict(),
         "scored": result.scored,
         "images": images.stem,
         "scores": _rounded(result.scores),
         "decisions": "".join(str(int(decision)) for decision in result.decisions),
-        "features": {name: _rounded(column) for name, column in zip(FEATURE_NAMES, result.features.T, strict=True)},
+        "features": {name: _rounded(column) for name, column in zip(result.feature_names, result.features.T, strict=True)},
     }
     record = folder / f"{result.name}.json"
     write_text(record, json.dumps(content, **_ANY_ORDER) + "\n")  # type: ignore[arg-type]
@@ -219,15 +219,25 @@ def read_record(path: Path) -> Result:
             rows = tuple(_image(row) for row in csv.DictReader(file))
         return Result(
             name=path.stem,
-            **{key: content[key] for key in ("fingerprint", "ended", "config", "environment", "metrics", "scored")},
+            **{key: content[key] for key in ("fingerprint", "ended", "config", "environment", "scored")},
+            metrics=Metrics.from_dict(_today(content["metrics"])),
             images=rows,
-            features=np.array([content["features"][name] for name in FEATURE_NAMES], dtype=np.float64).T,
+            feature_names=tuple(content["features"]),
+            features=np.array(list(content["features"].values()), dtype=np.float64).T,
             scores=np.array(content["scores"], dtype=np.float64),
             decisions=np.array([digit == "1" for digit in content["decisions"]]),
             directory=None,
         )
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise RunError(f"{path}: not a record of a run ({error}); write it with scripts/record_runs.py") from None
+
+
+def _today(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Metrics of committed records as they are laid out now."""
+    if "separation" in metrics:
+        return metrics
+    noise = dict(metrics["noise"])
+    return {**metrics, "separation": noise.pop("features"), "noise": noise}
 
 
 def write_records(folder: Path, results: Iterable[Result]) -> list[Path]:

@@ -89,7 +89,7 @@ class FittedWindows(FittedMethod):
         return torch.cat([self._map(image[None], tiling) for image in images[:, : self.channels]])
 
     def _map(self, image: Tensor, tiling: Tiling) -> Tensor:
-        scores = [self.scores(part) for part in tiling.cut(image).split(_MOST)]
+        scores = [self.scores(part) for part in torch.split(tiling.cut(image), _MOST)]
         return blended(torch.cat(scores), tiling, *image.shape[-2:])
 
 
