@@ -7,11 +7,11 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, Union
+from typing import Any, BinaryIO, TypeAlias
 
-Plain: TypeAlias = Union[None, bool, int, float, str, list["Plain"], dict[str, "Plain"]]
+Plain: TypeAlias = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 """A value that JSON can hold."""
 
 

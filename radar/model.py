@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +120,9 @@ class Model:
     def save(self, folder: Path) -> None:
         """Write the model's folder; its JSON, which names the tensors' checksum, last."""
         folder.mkdir(parents=True, exist_ok=True)
-        arrays = {f"detector.{name}": torch.from_numpy(np.array(value)) for name, value in self.detector.arrays().items()}
+        arrays = {
+            f"detector.{name}": torch.from_numpy(np.array(value)) for name, value in self.detector.arrays().items()
+        }
         learnt = {f"method.{name}": value.contiguous().cpu() for name, value in self.method.state_dict().items()}
         content = save_tensors({**learnt, **arrays, "calibration.scores": torch.from_numpy(self.calibration.scores)})
         facts: dict[str, Plain] = {
@@ -194,7 +196,9 @@ def _folder(path: Path) -> Path:
             return folder
     if not path.is_dir():
         raise RunError(f"{path}: no such folder; name a run directory or a model's folder")
-    raise RunError(f"{path}: holds no model ({FOLDER}/{_FACTS}); finish the run, or run it again where an older radar made it")
+    raise RunError(
+        f"{path}: holds no model ({FOLDER}/{_FACTS}); finish the run, or run it again where an older radar made it"
+    )
 
 
 def _facts(folder: Path) -> Mapping[str, Plain]:
@@ -216,7 +220,9 @@ def _content(folder: Path, checksum: str) -> bytes:
     except OSError as error:
         raise _unreadable(folder, error) from None
     if hashlib.sha256(content).hexdigest() != checksum:
-        raise RunError(f"{folder / _TENSORS}: is damaged (its checksum differs); copy it again, or run the experiment again")
+        raise RunError(
+            f"{folder / _TENSORS}: is damaged (its checksum differs); copy it again, or run the experiment again"
+        )
     return content
 
 

@@ -11,7 +11,9 @@ from radar.files import Plain
 def card(config: Config, facts: Mapping[str, Plain]) -> str:
     """Markdown: what the model was fitted on, how images are read, what its threshold promises, how to ask it."""
     image, calibration = config.dataset.image, facts["calibration"]
-    size = "their own size" if image.size is None else f"{image.size} × {image.size} px ({image.aspect}, {image.resize})"
+    size = (
+        "their own size" if image.size is None else f"{image.size} × {image.size} px ({image.aspect}, {image.resize})"
+    )
     return f"""# Model `{config.name}`
 
 Made by radar {facts["radar"]}; fingerprint `{facts["fingerprint"]}` of its config and its data.

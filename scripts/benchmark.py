@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from radar.scoring.scorer import Scorer, features_of
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -41,7 +42,6 @@ from radar.progress import silent
 from radar.scoring.detector import fit_detector
 from radar.scoring.edge_map import anomaly_map, edge_map
 from radar.scoring.features import features
-from radar.scoring.scorer import Scorer, features_of
 from radar.training.fit import fit_network
 from scripts.command_line import guarded, positive
 from scripts.contenders import (

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from radar.methods.interface import ImageSet
+from radar.scoring.scorer import Mapper, measure
 from sklearn.metrics import roc_auc_score
 
 from radar.config.schema import Config
 from radar.data.dataset import Dataset, open_dataset
 from radar.data.sample import Split
-from radar.methods.interface import ImageSet
 from radar.progress import silent
 from radar.scoring.detector import fit_detector
-from radar.scoring.scorer import Mapper, measure
 
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
+from radar.scoring.scorer import measure
 from torch import Tensor
 
 from radar.diffusion.schedule import build_schedule
@@ -25,7 +26,6 @@ from radar.experiment.environment import environment
 from radar.files import write_atomically, write_json
 from radar.methods.radar import noise_mapper
 from radar.networks.build import build_unet
-from radar.scoring.scorer import measure
 from scripts.benchmark import compose, peak_memory
 from scripts.command_line import guarded, positive
 

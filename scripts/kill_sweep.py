@@ -18,10 +18,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from radar.experiment.workshop import CACHE_FOLDER
+
 from radar.experiment.artefacts import ArtefactStore
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import sweeps
-from radar.experiment.workshop import CACHE_FOLDER
 
 _OF_THE_PROCESS = ("seconds", "cost", "peak_memory_mib", "network")
 

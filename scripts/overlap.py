@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from radar.experiment.stored_model import load_scorer
+from radar.scoring.scorer import measure
 
 from radar.experiment.environment import environment
-from radar.experiment.stored_model import load_scorer
 from radar.methods.radar import noise_mapper
-from radar.scoring.scorer import measure
 from scripts.command_line import guarded, positive
 from scripts.examination import examination
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from radar.scoring.scorer import measure
 
 from radar.compose.plan import jobs, parse_arguments
 from radar.config.schema import Config
@@ -20,7 +21,6 @@ from radar.experiment.environment import peak_memory_mib
 from radar.methods.radar import noise_mapper
 from radar.networks.build import build_unet
 from radar.progress import silent
-from radar.scoring.scorer import measure
 from radar.training.fit import fit_network
 from scripts.command_line import guarded, positive
 

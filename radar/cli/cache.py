@@ -79,7 +79,8 @@ def _listed(store: ArtefactStore) -> Iterator[str]:
 
 _TELLING = (
     "method.name", "network.unet.kind", "network.unet.channels", "patch.size", "training.max_steps", "keys.timestep.value",
-    "keys.scoring.draws", "keys.scoring.field", "keys.scoring.blur.kernel", "keys.scoring.window", "denoiser", "fitted", "responses", "seed",
+    "keys.scoring.draws", "keys.scoring.field", "keys.scoring.blur.kernel", "keys.scoring.window", "denoiser", "fitted",
+    "responses", "seed",
 )  # fmt: skip
 
 

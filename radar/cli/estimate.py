@@ -81,7 +81,9 @@ def estimate(config: Config) -> Estimate:
 def _random_images(config: Config, split: Split) -> Images:
     """White noise in place of a set of normals, each image a group of its own."""
     side, names = config.dataset.image.size or _FALLBACK_SIDE, plane_names(config.dataset.image)
-    planes = 2 * torch.rand(_IMAGES, len(names), side, side, generator=generator("cpu", config.seed, "crops", split)) - 1
+    planes = (
+        2 * torch.rand(_IMAGES, len(names), side, side, generator=generator("cpu", config.seed, "crops", split)) - 1
+    )
     identities = [f"{split}/{index}" for index in range(_IMAGES)]
     samples = tuple(Sample(each, each, split, 0, NORMAL_DEFECT, None, each) for each in identities)
     return Images(planes, names, samples, (Frame(side, side, 0, 0, side, side),) * _IMAGES)
@@ -92,7 +94,9 @@ def _timed_training(
 ) -> TrainingEstimate:
     """Take a few steps, which leaves the network nearly as it was."""
     settings, network, material = training.training, networks[training.name], training.material(networks)
-    learner = TrainingModule(network, material.objective, training=settings, trainer=config.trainer, seed=config.seed).to(device)
+    learner = TrainingModule(
+        network, material.objective, training=settings, trainer=config.trainer, seed=config.seed
+    ).to(device)
     learner.on_fit_start()
     optimizer = learner.configure_optimizers()["optimizer"]
     sampler = PatchSampler(material.train, size=training.patch.size, flips=False, rotations=False)

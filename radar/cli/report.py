@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from radar.compose.config_tree import config_folder
-from radar.config.typed import typed
 from radar.config.schema import ReportConfig
+from radar.config.typed import typed
 from radar.errors import ConfigError, RunError
 from radar.files import write_text
 from radar.report.build import Report, write_figures, write_tables

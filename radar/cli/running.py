@@ -21,8 +21,8 @@ from radar.evaluation.metrics import Metrics
 from radar.experiment.devices import claim_device
 from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.run_directory import RunDirectory
-from radar.experiment.sweep import JobState, Sweep
 from radar.experiment.session import Session
+from radar.experiment.sweep import JobState, Sweep
 from radar.progress import ProgressBar, ProgressLines, Report, silent
 from radar.report.companion import RunCompanion
 

@@ -55,7 +55,9 @@ def one_line(settings: Mapping[str, Settings]) -> Iterator[None]:
     except InterpolationToMissingValueError as error:
         raise _unset(str(error).splitlines()[0].rpartition(": ")[2]) from None
     except ConfigKeyError as error:
-        raise ConfigError(f"{_written(error.full_key, settings)}: no such key; radar --cfg job lists all keys") from None
+        raise ConfigError(
+            f"{_written(error.full_key, settings)}: no such key; radar --cfg job lists all keys"
+        ) from None
     except OmegaConfBaseException as error:
         raise ConfigError(f"{_written(error.full_key, settings)}: {str(error).splitlines()[0]}") from None
 

@@ -29,7 +29,9 @@ def levels(schedule: NoiseSchedule, timestep: int) -> tuple[float, float]:
     return float(schedule.signal[timestep - 1]), float(schedule.noise[timestep - 1])
 
 
-def levels_of(schedule: NoiseSchedule, timestep: int | Tensor, like: Tensor) -> tuple[float, float] | tuple[Tensor, Tensor]:
+def levels_of(
+    schedule: NoiseSchedule, timestep: int | Tensor, like: Tensor
+) -> tuple[float, float] | tuple[Tensor, Tensor]:
     """`levels` of one timestep for all, or of timesteps `(B,)` with as many axes as `like` `(B, …)` has."""
     return levels(schedule, timestep) if isinstance(timestep, int) else schedule.levels(timestep, like)
 

@@ -19,9 +19,7 @@ from radar.networks.cost import parameter_count
 from radar.training.history import Row
 
 
-def compute(
-    config: Config, stages: ExperimentStages, clock: Clock, run: RunDirectory, fingerprint: str
-) -> Metrics:
+def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDirectory, fingerprint: str) -> Metrics:
     """All stages after the data; returns the metrics and leaves every other file in the run's directory."""
     method = stages.method
     with clock.stage("training"):

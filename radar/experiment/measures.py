@@ -48,7 +48,10 @@ def quality(test: Scored, pixel: PixelMetrics | None) -> Quality:
     found = per_defect_metrics(labels, scores.scores, scores.decisions, test.images.defects)
     return Quality(
         image_metrics(labels, scores.scores, scores.decisions),
-        {name: FeatureMetrics(_auroc(labels, scores.points[:, column])) for column, name in enumerate(scores.point_names)},
+        {
+            name: FeatureMetrics(_auroc(labels, scores.points[:, column]))
+            for column, name in enumerate(scores.point_names)
+        },
         {each.defect: each for each in found},
         pixel,
     )

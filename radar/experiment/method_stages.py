@@ -37,7 +37,12 @@ from radar.training.history import Row
 _WEIGHTS, _HISTORY, _STRUCTURE = "network.safetensors", "history.json", "structure.json"
 # of the trainer section: what changes the bits of a training by more than how threads share the work
 _TRAINER_KEYS = ("devices", "strategy", "precision", "matmul_precision", "compile", "deterministic")
-_VERSIONS = {"network": 3, "fitted": 1, "responses": 1, "points": 1}  # raised when equal inputs would give another result
+_VERSIONS = {
+    "network": 3,
+    "fitted": 1,
+    "responses": 1,
+    "points": 1,
+}  # raised when equal inputs would give another result
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,11 @@ class Experiment:
         self.fingerprint = fingerprint(config, self.data.dataset.content_hash)
         self.directory = RunDirectory.named(Path(config.output_root), config.name, self.fingerprint)
         self.publish: Callable[[Row], None] = _unpublished
-        context = Context(session.store(config), self.data, self.device, report, lambda row: self.publish(row))
+        context = Context(session.store(config), self.data, self.device, report, self._publish)
         self.stages = ExperimentStages(config, context)
+
+    def _publish(self, row: Row) -> None:
+        self.publish(row)
 
     def notes(self) -> tuple[str, ...]:
         """One-line remarks on the data and on what the threshold can promise."""

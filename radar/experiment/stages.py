@@ -29,7 +29,9 @@ class ExperimentStages:
         self.config = config
         self.context = context
         self.method = MethodStages(method_of(config), context)
-        self.controls = {name: MethodStages(METHODS.get(name)(as_control(config, name)), context) for name in controls(config)}
+        self.controls = {
+            name: MethodStages(METHODS.get(name)(as_control(config, name)), context) for name in controls(config)
+        }
 
     def stages(self) -> Iterator[tuple[str, Stage[object]]]:
         """All of them, parents first, each with what to call it."""
@@ -99,7 +101,12 @@ class ExperimentStages:
         inputs: dict[str, Plain] = {"content": data.dataset.content_hash, "image": asdict(self.config.dataset.image)}
         version = _VERSIONS["data_measures"]
         return json_stage(
-            self.context.store, "data_measures", inputs, {}, lambda: data_measures(data.dataset, data.images), version=version
+            self.context.store,
+            "data_measures",
+            inputs,
+            {},
+            lambda: data_measures(data.dataset, data.images),
+            version=version,
         )
 
 

@@ -189,7 +189,10 @@ def norm_guided(
 
     The heavy noise hides anomalies and blurs; the light noise keeps detail and anomalies (arXiv 2303.08730, eqs. 7–9).
     """
-    (near_signal, near_level), (far_signal, far_level) = levels_of(schedule, near, image), levels_of(schedule, far, image)
+    (near_signal, near_level), (far_signal, far_level) = (
+        levels_of(schedule, near, image),
+        levels_of(schedule, far, image),
+    )
     light, heavy = near_signal * image + near_level * noise[0], far_signal * image + far_level * noise[1]
     rough = clean_estimate(heavy, predict(heavy, far), schedule, far).clamp(-1, 1)  # else large steps blow up its error
     predicted = guided(predict, rough, schedule=schedule, weight=1.0)(light, near)

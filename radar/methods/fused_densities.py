@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Optional
 
 import numpy as np
 import torch
@@ -47,11 +46,11 @@ _LEAST_LEVEL = 1e-2  # of an image whose pixels are normally about 1
 class FusedDensitiesConfig:
     """Gaussians of noise, brightness and colour at every pixel, cross-fitted and fused. A part is left out where it is null."""
 
-    energy: Optional[NoiseFieldConfig] = MISSING
-    detail: Optional[NoiseFieldConfig] = MISSING
-    context: Optional[NoiseFieldConfig] = MISSING
-    appearance: Optional[AppearanceConfig] = MISSING
-    colour: Optional[ColourConfig] = MISSING
+    energy: NoiseFieldConfig | None = MISSING
+    detail: NoiseFieldConfig | None = MISSING
+    context: NoiseFieldConfig | None = MISSING
+    appearance: AppearanceConfig | None = MISSING
+    colour: ColourConfig | None = MISSING
     ridge: float = number(above=0.0)  # share of the mean variance added to each
     smoothing: float = number(minimum=0.0)  # σ in px, of each part before it is fused
     relative: float = number(minimum=0.0, maximum=1.0)
@@ -78,7 +77,12 @@ class FittedFusedDensities(FittedMethod):
     scales: Tensor
 
     def __init__(
-        self, settings: FusedDensitiesConfig, reading: MapReading, network: Denoiser, parts: Sequence[str], folds: Mapping[str, int]
+        self,
+        settings: FusedDensitiesConfig,
+        reading: MapReading,
+        network: Denoiser,
+        parts: Sequence[str],
+        folds: Mapping[str, int],
     ) -> None:
         super().__init__(reading)
         self.settings = settings
@@ -101,7 +105,10 @@ class FittedFusedDensities(FittedMethod):
     def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
         noise_maps = self.noise_maps(images)
         surprises = [self.surprise(name, self.field(name, images, noise_maps)) for name in self.parts]
-        return fuse(torch.stack([each / float(scale) for each, scale in zip(surprises, self.scales, strict=True)]), self.settings.power)
+        return fuse(
+            torch.stack([each / float(scale) for each, scale in zip(surprises, self.scales, strict=True)]),
+            self.settings.power,
+        )
 
     def noise_maps(self, images: Tensor) -> dict[int, Tensor]:
         """ε̂ `(N, 1, H, W)` of the scaled brightness, by timestep: no noise is drawn."""
@@ -153,7 +160,9 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
         parts, folds = structure["parts"], structure["folds"]
         if not isinstance(parts, list) or not isinstance(folds, dict):
             raise RunError("fused_densities: the stored structure is damaged; run the experiment again")
-        return self._empty(network, [str(name) for name in parts], {name: int(str(fold)) for name, fold in folds.items()})
+        return self._empty(
+            network, [str(name) for name in parts], {name: int(str(fold)) for name, fold in folds.items()}
+        )
 
     def _empty(self, network: Denoiser, parts: Sequence[str], folds: Mapping[str, int]) -> FittedFusedDensities:
         return FittedFusedDensities(self.settings.fused_densities, self.reading, network, parts, folds)
@@ -178,7 +187,9 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
                 return (fitted.field(part, image.to(fitted.device), maps) for image, maps in pairs)
 
             fitted.densities[part] = cross_fitted(fields(), folds, ridge=settings.ridge).to(fitted.device)
-            scores = [self._score(fitted.without(fold), part, field) for fold, field in zip(folds, fields(), strict=True)]
+            scores = [
+                self._score(fitted.without(fold), part, field) for fold, field in zip(folds, fields(), strict=True)
+            ]
             fitted.scales[number] = scale_of(scores, settings.calibration_quantile)
         return fitted
 
@@ -208,7 +219,9 @@ def scale_of(scores: Sequence[float], quantile: float) -> float:
     """The quantile of normal images' scores. Raises `RunError` where it is not above 0."""
     scale = float(np.quantile(scores, quantile))
     if not 0 < scale < np.inf:
-        raise RunError("method.fused_densities: a part does not vary on the normal images; leave it out, or train longer")
+        raise RunError(
+            "method.fused_densities: a part does not vary on the normal images; leave it out, or train longer"
+        )
     return scale
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Optional
 
 import torch.nn.functional as F
 from omegaconf import MISSING
@@ -35,7 +34,7 @@ class InvadSettings:
 
     reduction: ReductionConfig = section(ReductionConfig)
     inversion: InversionConfig = section(InversionConfig)
-    feature_space: Optional[FeatureSpaceConfig] = MISSING  # null: pixels are inverted
+    feature_space: FeatureSpaceConfig | None = MISSING  # null: pixels are inverted
 
 
 class FittedInvad(FittedOnField):

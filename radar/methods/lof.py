@@ -78,7 +78,8 @@ def _distances(points: Tensor, others: Tensor, indices: Tensor) -> Tensor:
 def _density(distances: Tensor, reach: Tensor) -> Tensor:
     """Local reachability density `(M,)`: one over the mean distance to the neighbours `(M, K)`, none less than the neighbour's
     own `reach`."""
-    return 1 / (torch.maximum(distances, reach).mean(dim=1) + _LEAST)
+    density: Tensor = 1 / (torch.maximum(distances, reach).mean(dim=1) + _LEAST)
+    return density
 
 
 class LofMethod(WindowMethod[LofSettings]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Optional
 
 import numpy as np
 import torch
@@ -33,7 +32,7 @@ from radar.seeds import generator
 class ResidualFieldConfig:
     """A Gaussian density of the one-step residual field."""
 
-    timestep: Optional[int] = number(minimum=1)  # at which residuals are taken; null: timestep.value
+    timestep: int | None = number(minimum=1)  # at which residuals are taken; null: timestep.value
     neighbourhood: int = number(minimum=1)  # side in px of the square whose residuals are one vector, odd
     fitting_positions: int = number(minimum=2)  # most positions of training normals that are fitted, drawn by seed
 
@@ -44,7 +43,7 @@ class OsdIrfSettings:
 
     reduction: ReductionConfig = section(ReductionConfig)
     residual_field: ResidualFieldConfig = section(ResidualFieldConfig)
-    feature_space: Optional[FeatureSpaceConfig] = MISSING  # null: residuals of pixels
+    feature_space: FeatureSpaceConfig | None = MISSING  # null: residuals of pixels
 
 
 class FittedOsdIrf(FittedOnField):

@@ -49,7 +49,9 @@ def _without_others(values: dict[str, Any], settings: Any, path: tuple[str, ...]
         kind = _section(settings, key)
         if kind is None and any(_has(METHODS.get(name).Settings, (*path, key)) for name in METHODS.names()):
             continue
-        kept[key] = _without_others(value, kind, (*path, key)) if isinstance(value, dict) and is_dataclass(kind) else value
+        kept[key] = (
+            _without_others(value, kind, (*path, key)) if isinstance(value, dict) and is_dataclass(kind) else value
+        )
     return kept
 
 

@@ -6,9 +6,9 @@ import csv
 import json
 from contextlib import AbstractContextManager
 
-from radar.compose.parsing import as_written
 from radar.config.schema import Config
 from radar.experiment.run_directory import RunDirectory
+from radar.methods.relevance import effective
 from radar.report.run_figures import draw_run
 from radar.report.wandb_tracker import Tracker, tracking
 
@@ -31,7 +31,7 @@ class RunCompanion:
             group=self.sweep,
             identity=fingerprint[:16],
             tags=config.tags,
-            config={**as_written(config), "environment": environment},
+            config={**effective(config), "environment": environment},
         )
 
     def draw(self, run: RunDirectory, tracker: Tracker) -> None:

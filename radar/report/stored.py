@@ -203,7 +203,9 @@ def write_record(folder: Path, result: Result) -> Path:
         "images": images.stem,
         "scores": _rounded(result.scores),
         "decisions": "".join(str(int(decision)) for decision in result.decisions),
-        "features": {name: _rounded(column) for name, column in zip(result.feature_names, result.features.T, strict=True)},
+        "features": {
+            name: _rounded(column) for name, column in zip(result.feature_names, result.features.T, strict=True)
+        },
     }
     record = folder / f"{result.name}.json"
     write_text(record, json.dumps(content, **_ANY_ORDER) + "\n")  # type: ignore[arg-type]

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from radar.experiment.workshop import CACHE_FOLDER
 from test_main import QUICK
 
 from radar import install_command
 from radar.experiment.artefacts import ArtefactStore
 from radar.experiment.sweep import sweeps
-from radar.experiment.workshop import CACHE_FOLDER
 
 LAUNCHERS = [
     pytest.param(name, [f"hydra/launcher={name}", *settings], marks=pytest.mark.skipif(

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from radar.experiment.workshop import CACHE_FOLDER
 from test_main import QUICK
 
 from radar.cli.main import main
 from radar.experiment.artefacts import ArtefactStore
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import Sweep, sweeps
-from radar.experiment.workshop import CACHE_FOLDER
 
 
 def sweep(root: Path, *arguments: str) -> int:

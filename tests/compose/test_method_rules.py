@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
 from radar.compose.method_rules import method_problems
+
 from radar.errors import ConfigError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-
 from radar.config.method_sections import SimplexConfig
+
 from radar.diffusion.simplex import simplex_noise
 
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from radar.compose.method_rules import shares_network
+from radar.experiment.stored_model import load_scorer
+from radar.experiment.workshop import Workshop
 from tiny_methods import METHODS, PRETRAINED
 
-from radar.compose.method_rules import shares_network
 from radar.compose.plan import config_folder
 from radar.config.schema import Config
 from radar.errors import RunError
 from radar.experiment.run import Experiment, Outcome, run_experiment
 from radar.experiment.stages import StoredFit
-from radar.experiment.stored_model import load_scorer
-from radar.experiment.workshop import Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 

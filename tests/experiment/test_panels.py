@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from radar.experiment.workshop import Workshop
 
 from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.experiment.panels import Panel, read_panels, write_panels
 from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.run_directory import RunDirectory
-from radar.experiment.workshop import Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 from radar.report.run_figures import draw_run

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from radar.experiment.workshop import Workshop
+from radar.scoring.noise_map import NoiseMapper
 from tests_tiny import TINY
 
 from radar.data.dataset import open_dataset
 from radar.diffusion.objective import DiffusionObjective
 from radar.experiment.run import Experiment, run_experiment
-from radar.experiment.workshop import Workshop
 from radar.methods.radar import noise_mapper
 from radar.networks.build import build_unet
 from radar.progress import silent
 from radar.report.companion import RunCompanion
-from radar.scoring.noise_map import NoiseMapper
 from radar.training.fit import fit_network
 
 COMPACT = (*TINY, "unet=compact", "unet.channels=[16,32]", "scoring=whole", "training.learning_rate=3e-3")

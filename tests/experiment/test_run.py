@@ -14,6 +14,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from PIL import Image
+from radar.experiment.results import SCORE_COLUMNS
+from radar.experiment.stored_model import load_scorer
+from radar.experiment.workshop import CACHE_FOLDER, Workshop
 from sklearn.metrics import f1_score, roc_auc_score
 from tests_tiny import TINY
 
@@ -21,11 +24,8 @@ from radar.compose.parsing import parse
 from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.errors import ConfigError, DataError, RunError
-from radar.experiment.results import SCORE_COLUMNS
 from radar.experiment.run import Experiment, Outcome, run_experiment
 from radar.experiment.run_directory import RunDirectory
-from radar.experiment.stored_model import load_scorer
-from radar.experiment.workshop import CACHE_FOLDER, Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from radar.experiment.workshop import Workshop
 from tests_tiny import TINY
 
 from radar.config.schema import Config
 from radar.experiment import fingerprint
 from radar.experiment.run import Experiment, Outcome, run_experiment
-from radar.experiment.workshop import Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 

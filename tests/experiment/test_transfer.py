@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
+from radar.experiment.stored_model import load_scorer, stored_config
+from radar.experiment.workshop import Workshop
 from sklearn.metrics import roc_auc_score
 
 from radar.cli.main import main
@@ -17,9 +19,7 @@ from radar.data.dataset import open_dataset
 from radar.errors import DataError
 from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.run_directory import RunDirectory
-from radar.experiment.stored_model import load_scorer, stored_config
 from radar.experiment.transfer import RECORDS_NAME, DoneRun, read_transfers, transfers
-from radar.experiment.workshop import Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from method_builders import SMALL, image_set
+from radar.methods.interface import ImageSet, Normals
 from torch import nn
 
 from radar.diffusion.schedule import build_schedule
-from radar.methods.interface import ImageSet, Normals
 
 SPREAD = 0.2  # of the pixels of `image_set`
 ORACLE = (*SMALL, "scoring.field=whole", "unet=compact", "unet.channels=[8,8]", "patch.size=12")

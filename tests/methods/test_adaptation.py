@@ -7,12 +7,12 @@ import torch
 from denoiser_builders import with_spots
 from method_builders import SMALL, image_set, normals
 from network_builders import random_unet, trainer_config, training_config
-from torch import nn
-
 from radar.methods.adaptation import AdaptationObjective, adaptation_loss, level_distance
 from radar.methods.feature_maps import UNetFeatures, feature_distance
 from radar.methods.interface import Forgetful
 from radar.methods.reconstruction import ReconstructionMethod
+from torch import nn
+
 from radar.networks.build import build_unet
 from radar.networks.cost import parameter_count
 from radar.progress import silent

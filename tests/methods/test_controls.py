@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from method_builders import SMALL, image_set, normals
-
-from radar.compose.parsing import CONTROLS
 from radar.methods.controls import MeanBrightness, RawSobel, Untrained, build_control, untrained_unet
 from radar.methods.interface import Forgetful, ImageSet
+from radar.scoring.scorer import measure
+
+from radar.compose.parsing import CONTROLS
 from radar.networks.build import build_unet
 from radar.progress import silent
-from radar.scoring.scorer import measure
 
 CPU = torch.device("cpu")
 

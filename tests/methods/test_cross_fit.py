@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from radar.methods.cross_fit import CrossFit, fold_numbers
 
 from radar.errors import RunError
-from radar.methods.cross_fit import CrossFit, fold_numbers
 
 
 def test_groups_stay_together_and_fill_the_folds_evenly():

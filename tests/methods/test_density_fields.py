@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
-
 from radar.config.method_sections import AppearanceConfig, ColourConfig, NoiseFieldConfig
 from radar.methods.density_fields import appearance_field, colour_field, noise_field
+from scipy.ndimage import gaussian_filter
 
 
 @pytest.fixture

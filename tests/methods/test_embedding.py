@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from method_builders import SMALL, image_set, normals
+from radar.methods.embedding import PadimMethod, PatchCoreMethod, coreset, position_precisions
+from radar.methods.interface import Forgetful
 
 from radar import install_command
 from radar.errors import ConfigError
-from radar.methods.embedding import PadimMethod, PatchCoreMethod, coreset, position_precisions
-from radar.methods.interface import Forgetful
 from radar.networks.efficientnet import locally_aware
 from radar.progress import silent
 

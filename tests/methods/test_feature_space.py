@@ -6,13 +6,13 @@ import pytest
 import torch
 from denoiser_builders import Oracle, with_spots
 from method_builders import SMALL, image_set, normals
-from sklearn.covariance import LedoitWolf
-from torch import nn
-
 from radar.methods.feature_space import FeatureGrid, FeatureSpaceMethod, on_the_grid
 from radar.methods.interface import Forgetful, ImageSet
 from radar.methods.inversion import InversionMethod
 from radar.methods.residual_field import ResidualFieldMethod
+from sklearn.covariance import LedoitWolf
+from torch import nn
+
 from radar.networks.cost import parameter_count
 from radar.networks.efficientnet import locally_aware
 from radar.progress import silent

@@ -9,14 +9,14 @@ import pytest
 import torch
 from denoiser_builders import ORACLE, oracle_train, with_spots
 from method_builders import image_set
-
-from radar.errors import RunError
 from radar.methods.cross_fit import CrossFit
-from radar.methods.fused_densities import FieldReader, FusedDensitiesMethod, fused_map
 from radar.methods.fusion import Fusion, fuse, surprise
 from radar.methods.interface import Forgetful, ImageSet, Normals
-from radar.progress import silent
 from radar.scoring.density import GaussianDensity
+
+from radar.errors import RunError
+from radar.methods.fused_densities import FieldReader, FusedDensitiesMethod, fused_map
+from radar.progress import silent
 
 FUSED = (
     *ORACLE,

@@ -7,13 +7,13 @@ import pytest
 import torch
 from method_builders import SMALL, image_set, normals
 from network_builders import random_unet
-
 from radar.methods.interface import Forgetful, ImageSet, MapMethod
+from radar.scoring.density import fit_density
+from radar.scoring.scorer import measure
+
 from radar.methods.radar import RadarMethod, build_mapper, noise_mapper, residual_field
 from radar.progress import silent
-from radar.scoring.density import fit_density
 from radar.scoring.detector import fit_detector
-from radar.scoring.scorer import measure
 
 
 class Counted(MapMethod):

@@ -7,10 +7,10 @@ import pytest
 import torch
 from method_builders import SMALL, image_set, normals
 from network_builders import training_config
-
 from radar.config.method_sections import ReductionConfig
 from radar.methods.interface import Forgetful
 from radar.methods.peer import PeerMethod, image_scores, shares, shortened
+
 from radar.progress import silent
 
 

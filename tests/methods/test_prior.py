@@ -7,13 +7,13 @@ import pytest
 import torch
 from denoiser_builders import ORACLE, Oracle, oracle_normals, oracle_train, with_spots
 from method_builders import image_set
-from scipy.spatial.distance import mahalanobis
-from sklearn.covariance import LedoitWolf
-
 from radar.methods.denoiser import Denoiser
 from radar.methods.interface import Forgetful, ImageSet
 from radar.methods.inversion import InversionMethod, latent_energy
 from radar.methods.residual_field import ResidualFieldMethod, neighbourhoods
+from scipy.spatial.distance import mahalanobis
+from sklearn.covariance import LedoitWolf
+
 from radar.progress import silent
 
 KINDS = {"osd_irf": ResidualFieldMethod, "invad": InversionMethod}

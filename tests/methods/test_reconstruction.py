@@ -8,12 +8,12 @@ import torch
 from denoiser_builders import ORACLE, SPREAD, Oracle, oracle_normals, oracle_train, with_spots
 from method_builders import SMALL, image_set, normals
 from network_builders import random_unet
-
-from radar.diffusion.sampling import reverse
 from radar.methods.denoiser import Denoiser
 from radar.methods.feature_maps import UNetFeatures, feature_distance
 from radar.methods.interface import Forgetful, ImageSet
 from radar.methods.reconstruction import ReconstructionMethod, absolute_error, squared_error
+
+from radar.diffusion.sampling import reverse
 from radar.progress import silent
 
 STEPS = ("method.reconstruction.start=250", "method.reconstruction.steps=10")

@@ -8,8 +8,6 @@ import torch
 from denoiser_builders import ORACLE, Oracle, oracle_normals, oracle_train, with_spots
 from method_builders import image_set
 from network_builders import trainer_config, training_config
-
-from radar.diffusion.schedule import NoiseSchedule, linear_betas
 from radar.methods.interface import Forgetful
 from radar.methods.segmentation import (
     SegmentationMethod,
@@ -19,6 +17,8 @@ from radar.methods.segmentation import (
     segmentation_loss,
 )
 from radar.methods.synthetic_anomalies import plant
+
+from radar.diffusion.schedule import NoiseSchedule, linear_betas
 from radar.progress import silent
 from radar.training.ema import ExponentialAverage
 from radar.training.module import TrainingModule

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from radar.experiment.workshop import Workshop
 from wandb.proto import wandb_internal_pb2
 
 from radar.config.schema import Config, WandbConfig
 from radar.errors import RadarError
 from radar.experiment.run import Experiment, run_experiment
-from radar.experiment.workshop import Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 from radar.report.wandb_tracker import tracking

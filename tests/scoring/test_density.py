@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from network_builders import random_unet
+from radar.scoring.density import DensityMapper, GaussianDensity, ResidualField, fit_density
+from radar.scoring.noise_map import NoiseMapper
 from scipy.spatial.distance import mahalanobis
 from scoring_builders import names, scoring_config
 
 from radar.diffusion.schedule import NoiseSchedule, linear_betas
 from radar.errors import RunError
-from radar.scoring.density import DensityMapper, GaussianDensity, ResidualField, fit_density
-from radar.scoring.noise_map import NoiseMapper
 
 SCHEDULE = NoiseSchedule(linear_betas(100, first=1e-4, last=0.02))
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 import torch
 from network_builders import diffusion_config, random_unet
+from radar.scoring.noise_map import NoiseMapper
 from scoring_builders import names, scoring_config
 
 from radar.diffusion.schedule import build_schedule
-from radar.scoring.noise_map import NoiseMapper
 from radar.seeds import generator
 
 SEED = 11

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 from network_builders import diffusion_config, random_unet
+from radar.scoring.noise_map import NoiseMapper
+from radar.scoring.scorer import Measurement, Scorer, decide, features_of, measure
 from scoring_builders import names, scoring_config
 
 from radar.config.schema import ContaminationConfig, DetectorConfig
@@ -13,8 +15,6 @@ from radar.diffusion.schedule import build_schedule
 from radar.scoring.detector import fit_detector
 from radar.scoring.edge_map import edge_map
 from radar.scoring.features import features
-from radar.scoring.noise_map import NoiseMapper
-from radar.scoring.scorer import Measurement, Scorer, decide, features_of, measure
 
 COUNT = 7
 IMAGES = torch.rand(COUNT, 1, 30, 30, generator=torch.Generator().manual_seed(3)) * 2 - 1

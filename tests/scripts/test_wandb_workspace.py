@@ -9,10 +9,10 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+from radar.experiment.workshop import Workshop
 
 from radar.config.schema import Config
 from radar.experiment.run import Experiment, run_experiment
-from radar.experiment.workshop import Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 from radar.report.settings import flat

@@ -76,6 +76,8 @@ def cross_fitted(fields: Iterable[Tensor], folds: Sequence[int], *, ridge: float
         else:
             parts[fold] = Moments.of([field])
     ordered = [parts[fold] for fold in sorted(parts)]
-    totals, squares = (torch.stack([getattr(each, name) for each in ordered]).sum(dim=0) for name in ("total", "squares"))
+    totals, squares = (
+        torch.stack([getattr(each, name) for each in ordered]).sum(dim=0) for name in ("total", "squares")
+    )
     whole = Moments(sum(each.count for each in ordered), totals, squares)
     return Gaussian.stacked([whole.gaussian(ridge), *(whole.less(each).gaussian(ridge) for each in ordered)])
