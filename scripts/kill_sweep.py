@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from radar.experiment.workshop import CACHE_FOLDER
+from radar.experiment.session import CACHE_FOLDER
 
 from radar.experiment.artefacts import ArtefactStore
 from radar.experiment.run_directory import RunDirectory

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from radar.experiment.workshop import CACHE_FOLDER
+from radar.experiment.session import CACHE_FOLDER
 from test_main import QUICK
 
 from radar import install_command

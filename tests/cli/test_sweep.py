@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from radar.experiment.workshop import CACHE_FOLDER
+from radar.experiment.session import CACHE_FOLDER
 from test_main import QUICK
 
 from radar.cli.main import main
@@ -106,7 +106,7 @@ def test_every_sweep_config_is_a_sweep(
         pytest.importorskip("efficientnet_lite_pytorch", reason="the extra pretrained is not installed")
     started: list[int] = []
     monkeypatch.setattr(
-        "radar.cli.running.Runner._run", lambda self, config, name, number, workshop: started.append(number)
+        "radar.cli.running.Runner._run", lambda self, config, name, number, session: started.append(number)
     )
     main(["--config-name", name, "seed=0,1", *SHORTENED.get(name, []), f"output_root={tmp_path}"])
     (only,) = sweeps(tmp_path)

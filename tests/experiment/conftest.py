@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests_tiny import TINY
+from tiny_experiment import TINY
 
 from radar.config.schema import Config
 

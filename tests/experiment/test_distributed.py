@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests_tiny import TINY
+from tiny_experiment import TINY
 
 from radar.experiment.run_directory import RunDirectory
 

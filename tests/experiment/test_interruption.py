@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests_tiny import TINY
+from tiny_experiment import TINY
 
 from radar.experiment.run_directory import RunDirectory
 

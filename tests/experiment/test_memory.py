@@ -6,12 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from radar.experiment.workshop import Workshop
+from radar.experiment.session import Session
+from tiny_experiment import run
 
 from radar.config.schema import Config
-from radar.experiment.run import Experiment, run_experiment
-from radar.progress import silent
-from radar.report.companion import RunCompanion
 
 
 def resident_mib() -> float:
@@ -22,10 +20,10 @@ def resident_mib() -> float:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads resident memory from /proc")
 def test_fifty_jobs_do_not_grow_the_process(tiny: Callable[..., Config]) -> None:
-    workshop = Workshop(afresh=None)
+    session = Session(afresh=None)
     after: list[float] = []
     for number in range(50):
         config = tiny(f"seed={number}", "training.max_steps=4", "method.controls=[]")
-        run_experiment(Experiment(config, silent, workshop), companion=RunCompanion(None))
+        run(config, session)
         after.append(resident_mib())
     assert after[-1] <= 1.1 * after[4]  # the first jobs load what all of them use

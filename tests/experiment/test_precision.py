@@ -7,17 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from radar.experiment.workshop import Workshop
-from radar.scoring.noise_map import NoiseMapper
-from tests_tiny import TINY
+from tiny_experiment import TINY, run
 
 from radar.data.dataset import open_dataset
 from radar.diffusion.objective import DiffusionObjective
-from radar.experiment.run import Experiment, run_experiment
-from radar.methods.radar import noise_mapper
+from radar.methods.parts.denoising import denoiser
 from radar.networks.build import build_unet
 from radar.progress import silent
-from radar.report.companion import RunCompanion
+from radar.scoring.denoiser import Denoiser
 from radar.training.fit import fit_network
 
 COMPACT = (*TINY, "unet=compact", "unet.channels=[16,32]", "scoring=whole", "training.learning_rate=3e-3")
@@ -42,7 +39,11 @@ def noise_maps(composed, folder: Path, *overrides: str) -> torch.Tensor:
         report=silent,
     )
     assert rows[-1]["train_loss"] < 1.5
-    return noise_mapper(config, unet)(test.network_planes[:4], test.identities[:4])
+    asked, timestep = denoiser(config, unet), config.timestep.value
+    images = test.network_planes[:4].to(asked.schedule.signal.device)
+    with torch.inference_mode():
+        predicted: torch.Tensor = asked(asked.scaled(images, timestep), timestep)
+    return predicted.cpu()
 
 
 def assert_close(found: torch.Tensor, plain: torch.Tensor, tolerance: float) -> None:
@@ -61,7 +62,7 @@ def test_bfloat16_training_ends_near_the_plain_one(composed, tmp_path):
 def test_training_and_scoring_run_at_the_matrix_precision_that_was_asked_for(composed, monkeypatch):
     """What it does to the numbers only a GPU shows; that it is set where it counts shows here."""
     seen: list[str] = []
-    loss, mapped = DiffusionObjective.loss, NoiseMapper.__call__
+    loss, mapped = DiffusionObjective.loss, Denoiser.forward
 
     def noting(function):
         def call(*arguments, **named):
@@ -71,11 +72,11 @@ def test_training_and_scoring_run_at_the_matrix_precision_that_was_asked_for(com
         return call
 
     monkeypatch.setattr(DiffusionObjective, "loss", noting(loss))
-    monkeypatch.setattr(NoiseMapper, "__call__", noting(mapped))
+    monkeypatch.setattr(Denoiser, "forward", noting(mapped))
     try:
         for precision in ("high", "highest"):
             config = composed(*COMPACT, f"trainer.matmul_precision={precision}")
-            run_experiment(Experiment(config, silent, Workshop(afresh=None)), companion=RunCompanion(None))
+            run(config)
             assert len(seen) > 12 and set(seen) == {precision}
             seen.clear()
     finally:
@@ -114,5 +115,5 @@ def test_a_gpu_ends_near_the_cpu(composed, tmp_path, trainer):
 @NEEDS_GPU
 def test_a_whole_run_on_a_gpu(composed):
     config = composed(*COMPACT, "trainer=gpu", "scoring.images_per_pass=8")
-    outcome = run_experiment(Experiment(config, silent, Workshop(afresh=None)), companion=RunCompanion(None))
+    outcome = run(config)
     assert 0 <= outcome.metrics.image.auroc <= 1

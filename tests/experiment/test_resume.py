@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests_tiny import TINY
+from tiny_experiment import TINY
 
 from radar.experiment.run_directory import RunDirectory
 

@@ -5,42 +5,33 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
+import yaml
 from PIL import Image
-from radar.experiment.results import SCORE_COLUMNS
-from radar.experiment.stored_model import load_scorer
-from radar.experiment.workshop import CACHE_FOLDER, Workshop
+from radar.experiment.session import CACHE_FOLDER, Session
 from sklearn.metrics import f1_score, roc_auc_score
-from tests_tiny import TINY
+from tiny_experiment import TINY, run, scores_of
 
-from radar.compose.parsing import parse
 from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.errors import ConfigError, DataError, RunError
-from radar.experiment.run import Experiment, Outcome, run_experiment
 from radar.experiment.run_directory import RunDirectory
-from radar.progress import silent
+from radar.methods.relevance import effective
 from radar.report.companion import RunCompanion
+from radar.report.wandb_tracker import NoTracker
 
 Tiny = Callable[..., Config]
 
 
-def run(config: Config, *, force: bool = False) -> Outcome:
-    return run_experiment(
-        Experiment(config, silent, Workshop(afresh=uuid4().hex if force else None)), companion=RunCompanion(None)
-    )
-
-
-def scores_of(outcome: Outcome) -> list[dict[str, str]]:
-    with (outcome.directory / "scores.csv").open() as file:
-        return list(csv.DictReader(file))
+def forced() -> Session:
+    return Session(afresh=uuid4().hex)
 
 
 def test_the_run_directory_is_complete_and_agrees_with_itself(tiny: Tiny) -> None:
@@ -48,12 +39,13 @@ def test_the_run_directory_is_complete_and_agrees_with_itself(tiny: Tiny) -> Non
     outcome = run(config)
     run_directory = RunDirectory(outcome.directory)
     assert run_directory.read_status()["state"] == "done"
-    assert parse(OmegaConf.load(run_directory.config)) == config
+    assert yaml.safe_load(run_directory.config.read_text()) == effective(config)
     environment = json.loads(run_directory.environment.read_text())
     assert environment["data_manifest_hash"] == open_dataset(config.dataset).manifest_hash
     assert environment["packages"]["torch"] == torch.__version__
     rows = scores_of(outcome)
-    assert tuple(rows[0]) == SCORE_COLUMNS
+    columns = "path split label defect group global_norm local_norm score decision defect_area defect_contrast"
+    assert list(rows[0]) == columns.split()
     assert [row["split"] for row in rows].count("test") == 16
     assert len(rows) == 12 + 16
     history = list(csv.DictReader(run_directory.history.open()))
@@ -105,14 +97,14 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tiny: Tiny,
 def test_a_done_run_is_reused_and_force_starts_over(tiny: Tiny) -> None:
     config = tiny()
     first = run(config)
-    modified = (first.directory / "unet.pt").stat().st_mtime_ns
+    modified = (first.directory / "model" / "model.safetensors").stat().st_mtime_ns
     reused = run(config)
     assert reused.reused
     assert reused.metrics.to_dict() == json.loads((first.directory / "metrics.json").read_text())
-    assert (first.directory / "unet.pt").stat().st_mtime_ns == modified
-    forced = run(config, force=True)
+    assert (first.directory / "model" / "model.safetensors").stat().st_mtime_ns == modified
+    forced = run(config, forced())
     assert not forced.reused
-    assert (first.directory / "unet.pt").stat().st_mtime_ns > modified
+    assert (first.directory / "model" / "model.safetensors").stat().st_mtime_ns > modified
 
 
 @pytest.mark.parametrize(
@@ -136,42 +128,13 @@ def test_what_does_not_change_the_result_does_not_run_again(tiny: Tiny, override
     assert run(tiny(override)).reused
 
 
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        ("detector=isolation_forest",),
-        ("scoring=density", "scoring.field=stitched", "scoring.stride=7"),
-        ("detector=shifted_tail",),
-        (
-            "method=fused_densities",
-            "detector=cross_fitted",
-            "dataset.image.channels=luma_chroma",
-            "method.controls=[]",
-            "scoring.edge=none",
-        ),
-    ],
-    ids=["forest", "density", "shifted", "fused"],
-)
-def test_the_stored_model_scores_as_the_run_did(tiny: Tiny, overrides: tuple[str, ...]) -> None:
-    config = tiny(*overrides)
-    outcome = run(config)
-    scorer, stored_config = load_scorer(outcome.directory)
-    assert stored_config == config
-    dataset = open_dataset(config.dataset)
-    test = dataset.load(dataset.split("test"))
-    scores = scorer.score(test.planes[5:6], test.identities[5:6])
-    row = next(row for row in scores_of(outcome) if row["path"] == test.samples[5].path)
-    assert float(row["score"]) == scores.scores[0]
-    assert [float(row["global_norm"]), float(row["local_norm"])] == list(scores.features[0])
-
-
 def test_a_failed_run_is_recorded_and_not_read_as_done(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tiny()
 
     def break_down(*_: object, **__: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("radar.experiment.run.write_scores", break_down)
+    monkeypatch.setattr("radar.experiment.computation.write_scores", break_down)
     with pytest.raises(OSError, match="no space"):
         run(config)
     directory = next(Path(config.output_root).glob("printed_layers-*"))
@@ -227,7 +190,7 @@ def test_a_damaged_checkpoint_is_named_and_force_starts_over(tiny: Tiny) -> None
     (checkpoints / "last.ckpt").write_bytes(b"PK half")
     with pytest.raises(RunError, match=r"last\.ckpt: cannot be read .*--force"):
         run(config)
-    assert run(config, force=True).metrics.image.anomalous == 10
+    assert run(config, forced()).metrics.image.anomalous == 10
 
 
 def folder_of_parts(root: Path) -> Path:
@@ -304,11 +267,35 @@ def test_a_network_that_an_earlier_attempt_trained_is_used(tiny: Tiny) -> None:
     expected = scores_of(first)
     directory = RunDirectory(first.directory)
     directory.status.unlink()
-    trained = directory.network.stat().st_mtime_ns
     again = run(config)
     assert not again.reused
     assert first.metrics.network.trained_by_this_run
     assert not again.metrics.network.trained_by_this_run
     assert again.metrics.seconds["training"] == first.metrics.seconds["training"]
-    assert directory.network.stat().st_mtime_ns == trained
     assert scores_of(again) == expected
+
+
+@pytest.mark.parametrize("part", ["draw", "log", "summarise", "close"])
+def test_a_figure_or_a_dashboard_that_fails_is_told_and_fails_nothing(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    class Breaking(RunCompanion):
+        @contextmanager
+        def tracking(self, *_: object) -> Iterator[NoTracker]:
+            tracker = NoTracker()
+            if part in ("log", "summarise"):
+                monkeypatch.setattr(tracker, part, fail)
+            yield tracker
+            if part == "close":
+                fail()
+
+    if part == "draw":
+        monkeypatch.setattr("radar.report.companion.draw_run", fail)
+    outcome = run(tiny("evaluation.figures=true"), observer=Breaking(None))
+    assert RunDirectory(outcome.directory).read_status()["state"] == "done"
+    told = [note for note in outcome.notes if "no space left" in note]
+    assert len(told) == 1
+    assert told[0].startswith("figures" if part == "draw" else "logger")

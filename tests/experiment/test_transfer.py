@@ -8,27 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
-from radar.experiment.stored_model import load_scorer, stored_config
-from radar.experiment.workshop import Workshop
 from sklearn.metrics import roc_auc_score
+from tiny_experiment import run
 
 from radar.cli.main import main
 from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.errors import DataError
-from radar.experiment.run import Experiment, run_experiment
-from radar.experiment.run_directory import RunDirectory
-from radar.experiment.transfer import RECORDS_NAME, DoneRun, read_transfers, transfers
+from radar.experiment.transfer import RECORDS_NAME, DoneRun, Transfer, read_transfers, transfers
+from radar.model import load
 from radar.progress import silent
-from radar.report.companion import RunCompanion
 
 Tiny = Callable[..., Config]
 CPU = torch.device("cpu")
 
 
 def done(config: Config) -> Path:
-    return run_experiment(Experiment(config, silent, Workshop(afresh=None)), companion=RunCompanion(None)).directory
+    return run(config).directory
 
 
 @pytest.fixture
@@ -37,23 +33,23 @@ def runs(tiny: Tiny) -> list[Path]:
     return [done(tiny(f"dataset={name}")) for name in ("stochastic_tile", "printed_layers")]
 
 
-def found(runs: list[Path]) -> list[dict]:
+def found(runs: list[Path]) -> list[Transfer]:
     return list(transfers([DoneRun.at(path) for path in runs], (), CPU, silent))
 
 
 def test_the_figures_are_those_of_the_stored_model_on_the_other_images(runs: list[Path]) -> None:
     first, second = (DoneRun.at(path) for path in runs)
-    records = {record["source"]: record for record in found(runs)}
+    records = {record.source: record for record in found(runs)}
     assert set(records) == {first.fingerprint, second.fingerprint}
     record = records[first.fingerprint]
-    assert (record["target_dataset"], record["target_data"]) == (second.config.dataset.name, second.data)
+    assert (record.target_dataset, record.target_data) == (second.config.dataset.name, second.data)
     dataset = open_dataset(second.config.dataset)
     loaded = dataset.load(dataset.split("test"))
-    scores = load_scorer(runs[0])[0].score(loaded.network_planes, loaded.identities)
-    assert record["image"]["auroc"] == pytest.approx(roc_auc_score(loaded.labels, scores.scores))
+    scores = load(runs[0]).score(loaded)
+    assert record.image.auroc == pytest.approx(roc_auc_score(loaded.labels, scores.scores))
     wrong = np.mean(scores.decisions[loaded.labels == 0])
-    assert record["image"]["false_positive_rate"] == pytest.approx(wrong)
-    assert 0 <= record["pixel"]["auroc"] <= 1
+    assert record.image.false_positive_rate == pytest.approx(wrong)
+    assert 0 <= record.pixel.auroc <= 1
 
 
 def test_no_model_is_asked_about_images_that_it_was_fitted_on(tiny: Tiny) -> None:
@@ -85,12 +81,3 @@ def test_the_command_adds_what_is_missing_and_nothing_twice(
     assert capsys.readouterr().out.count("AUROC") == 1
     assert main(["transfer", str(runs[0]), str(runs[0]), "--out", str(tmp_path)]) == 2
     assert "all runs are on one data set" in capsys.readouterr().err
-
-
-def test_a_config_older_than_a_method_is_read_as_without_it(tiny: Tiny) -> None:
-    run = RunDirectory(done(tiny()))
-    known = stored_config(run)
-    older = OmegaConf.load(run.config)
-    del older["method"]["feature_space"]
-    run.config.write_text(OmegaConf.to_yaml(older))
-    assert stored_config(run) == known

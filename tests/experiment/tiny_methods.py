@@ -27,7 +27,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("ddpm", "anoddpm", "ddad"), _SHORT),
     "osd_irf": (),
     "invad": (),
-    "fused_densities": ("method.fused_densities.colour=null",),
+    "fused_densities": ("detector=cross_fitted", "dataset.image.channels=luma_chroma"),
     "diffusion_ad": ("method.segmentation.max_steps=8", "method.segmentation.channels=[8,16]"),
     "deep_svdd": ("method.hypersphere.max_steps=8",),
 }
@@ -36,4 +36,17 @@ PRETRAINED: dict[str, tuple[str, ...]] = {
     "padim": _EMBEDDING,
     "ddad_pretrained": (*_SHORT, *_ADAPTATION),
     **dict.fromkeys(("osd_irf_pretrained", "invad_pretrained"), _FEATURE_SPACE),
+}
+
+# RADAR in every scoring and with every detector
+SCORINGS: dict[str, tuple[str, ...]] = {
+    "recommended": (),
+    "forest": ("detector=isolation_forest", "scoring=paper", "scoring.stride=7"),
+    "averaged": ("scoring=averaged", "scoring.draws=2", "scoring.stride=7"),
+    "residual": ("scoring=residual", "scoring.stride=7"),
+    "whole": ("scoring=whole", "unet=compact"),
+    "density": ("scoring=density", "scoring.field=stitched", "scoring.stride=7"),
+    "density_of_draws": ("scoring=density", "scoring.draws=1", "scoring.field=stitched", "scoring.stride=7"),
+    "shifted": ("detector=shifted_tail",),
+    "held_out_forest": ("detector=isolation_forest_held_out",),
 }

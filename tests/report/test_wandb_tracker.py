@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from radar.experiment.workshop import Workshop
+from radar.experiment.session import Session
 from wandb.proto import wandb_internal_pb2
 
 from radar.config.schema import Config, WandbConfig
@@ -74,7 +74,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
 ) -> None:
     good = tiny("logger=csv_wandb", "seed=1", "name=good", "tags=[one,two]", "evaluation.figures=true")
     bad = tiny("logger=csv_wandb", "seed=2", "name=bad")
-    outcome = run_experiment(Experiment(good, silent, Workshop(afresh=None)), companion=RunCompanion("0123456789ab"))
+    outcome = run_experiment(Experiment(good, silent, Session(afresh=None)), observer=RunCompanion("0123456789ab"))
 
     def fail(*_: object) -> None:
         raise RadarError("planted")
@@ -82,7 +82,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
     with monkeypatch.context() as patch:
         patch.setattr("radar.experiment.run.write_scores", fail)
         with pytest.raises(RadarError, match="planted"):
-            run_experiment(Experiment(bad, silent, Workshop(afresh=None)), companion=RunCompanion(None))
+            run_experiment(Experiment(bad, silent, Session(afresh=None)), observer=RunCompanion(None))
     root = Path(good.output_root)
     runs = {name: OfflineRun(next(root.glob(f"{name}-*"))) for name in ("good", "bad")}
     assert runs["good"].run.run_id != runs["bad"].run.run_id
@@ -108,7 +108,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
 
 def test_without_wandb_nothing_is_tracked_and_the_directory_is_complete(tiny: Callable[..., Config]) -> None:
     outcome = run_experiment(
-        Experiment(tiny("logger=csv"), silent, Workshop(afresh=None)), companion=RunCompanion(None)
+        Experiment(tiny("logger=csv"), silent, Session(afresh=None)), observer=RunCompanion(None)
     )
     assert not list(outcome.directory.rglob("*.wandb"))
     assert (outcome.directory / "history.csv").exists()
