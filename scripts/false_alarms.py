@@ -19,8 +19,10 @@ from scipy.stats import binomtest
 
 from radar.errors import RadarError, RunError
 from radar.experiment.run_directory import RunDirectory
+from radar.report.tables import Entry, Table, markdown
 from radar.scoring.forest import Floats
 from radar.scoring.threshold import conformal_quantile
+from scripts.page_sections import untitled
 
 CONTAMINATIONS = (0.01, 0.05, 0.1)
 FIELDS = ("dataset", "seed", "contamination", "of", "normals", "flagged")
@@ -85,23 +87,18 @@ def read_counts(path: Path) -> list[Count]:
         ]
 
 
-def table(counts: list[Count]) -> str:
-    """Markdown: per set, of the lowest seed, with exact 95 % intervals; pooled over sets; and the mean over all seeds."""
-    head = [f"{of}, {value:g}" for of in ("left_out", "test") for value in CONTAMINATIONS]
-    lines = ["| set | " + " | ".join(head) + " |", "|---|" + "---|" * len(head)]
+def false_alarm_table(counts: list[Count]) -> Table:
+    """Per set, of the lowest seed, with exact 95 % intervals; pooled over sets; and the mean over all seeds."""
+    columns = [(of, value) for of in ("left_out", "test") for value in CONTAMINATIONS]
     first = min(count.seed for count in counts)
+    rows: list[list[Entry | str]] = []
     for name in [*sorted({count.dataset for count in counts}), None]:
-        cells = []
-        for of in ("left_out", "test"):
-            for contamination in CONTAMINATIONS:
-                some = [
-                    count
-                    for count in counts
-                    if count.of == of and count.contamination == contamination and name in (None, count.dataset)
-                ]
-                cells.append(_cell([count for count in some if count.seed == first], some))
-        lines.append(f"| {name or '**all**'} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        row: list[Entry | str] = [name or "**all**"]
+        for column in columns:
+            some = [each for each in counts if (each.of, each.contamination) == column and name in (None, each.dataset)]
+            row.append(_cell([count for count in some if count.seed == first], some))
+        rows.append(row)
+    return untitled(["set", *(f"{of}, {value:g}" for of, value in columns)], rows)
 
 
 def _cell(first: list[Count], some: list[Count]) -> str:
@@ -127,7 +124,7 @@ def main() -> int:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(FIELDS)
             writer.writerows([getattr(count, field) for field in FIELDS] for count in counts)
-    print(table(counts))
+    print(markdown(false_alarm_table(counts)))
     return 0
 
 

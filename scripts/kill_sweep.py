@@ -79,7 +79,9 @@ def cells(root: Path) -> dict[str, tuple[bytes, str]]:
     for state in sweeps(root)[0].states():
         if state.state == "done" and state.directory is not None:
             run = RunDirectory(state.directory)
-            metrics = {name: value for name, value in run.read_metrics().items() if name not in _OF_THE_PROCESS}
+            metrics = {
+                name: value for name, value in run.read_metrics().to_dict().items() if name not in _OF_THE_PROCESS
+            }
             found[state.name] = (run.scores.read_bytes(), json.dumps(metrics, sort_keys=True))
     return found
 

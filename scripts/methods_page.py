@@ -11,14 +11,15 @@ import argparse
 import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
+from radar.evaluation.metrics import value_at
 from radar.files import write_text
 from radar.report.settings import method_label
 from radar.report.stored import Result, read_results
+from radar.report.tables import NOTHING, Entry, Table, count, number
 from scripts.command_line import guarded
-from scripts.page_sections import page_with
+from scripts.page_sections import page_with, untitled
 from scripts.quality_page import METHOD as RECOMMENDED
 from scripts.quality_page import SHORT
 from scripts.record_runs import DOCS
@@ -31,9 +32,11 @@ COST_OF = "grid"  # 100 px grey; the other sets of that size cost the same
 
 UNIFORM, FINE_TUNED = "uniform", "fine_tuning"  # tags of the variants
 
-Figure = Callable[[Mapping[str, Any]], float]
-"""One number of what `metrics.json` holds of a method or a control."""
+Path = tuple[str, ...]
+"""Of a metric, of a method or of a control."""
 BySet = dict[str, list[Result]]
+Row = list[Entry | str]
+IMAGE_AUROC, PIXEL_AUROC = ("image", "auroc"), ("pixel", "auroc")
 
 
 def by_method(results: Iterable[Result]) -> dict[str, BySet]:
@@ -45,60 +48,46 @@ def by_method(results: Iterable[Result]) -> dict[str, BySet]:
     return found
 
 
-def quality_table(methods: Mapping[str, BySet]) -> str:
+def quality_table(methods: Mapping[str, BySet]) -> Table:
     """Image AUROC and pixel AUROC: a row per method, best mean rank first, and one per control of RADAR's runs."""
-    figures: tuple[Figure, ...] = (_image_auroc, _pixel_auroc)
-    rows = [_row(f"`{name}`", by_set, figures) for name, by_set in ranked(methods, figures[0])]
-    rows += [_row(f"· {name}", methods["radar"], figures, name) for name in _controls(methods["radar"])]
-    return _table(("image AUROC", "pixel AUROC"), rows)
+    return _table(("image AUROC", "pixel AUROC"), _rows(methods, (IMAGE_AUROC, PIXEL_AUROC)))
 
 
-def decision_table(methods: Mapping[str, BySet]) -> str:
+def decision_table(methods: Mapping[str, BySet]) -> Table:
     """F1 and false positive rate at the threshold that normal images gave, in the order of the other table."""
-    figures: tuple[Figure, ...] = (
-        lambda metrics: metrics["image"]["f1"],
-        lambda metrics: metrics["image"]["false_positive_rate"],
-    )
-    order = ranked(methods, _image_auroc)
-    rows = [_row(f"`{name}`", by_set, figures) for name, by_set in order]
-    rows += [_row(f"· {name}", methods["radar"], figures, name) for name in _controls(methods["radar"])]
-    trivial: tuple[Figure, ...] = (lambda metrics: metrics["image"]["f1_all_anomalous"], lambda _: 1.0)
-    rows.append(_row("· all called anomalous", methods["radar"], trivial))
-    return _table(("F1", "false positive rate"), rows)
+    rows = _rows(methods, (("image", "f1"), ("image", "false_positive_rate")))
+    trivial: Row = ["· all called anomalous"]
+    by_set = [methods["radar"].get(name, []) for name in SHORT]
+    trivial += [mean_and_deviation(_values(runs, ("image", "f1_all_anomalous"))) for runs in by_set]
+    trivial += [mean_and_deviation([1.0] * len(runs)) for runs in by_set]
+    return _table(("F1", "false positive rate"), [*rows, trivial])
 
 
-def cost_table(methods: Mapping[str, BySet]) -> str:
+def cost_table(methods: Mapping[str, BySet]) -> Table:
     """A row per method: means over the seeds on one set of 100 px, cheapest image first."""
-    rows = []
+    rows: list[tuple[float, Row]] = []
     for name, by_set in methods.items():
-        metrics = [run.metrics for run in by_set.get(COST_OF, [])]
-        if not metrics:
+        runs = by_set.get(COST_OF, [])
+        if not runs:
             continue
-        cost = {key: statistics.fmean(each["cost"][key] for each in metrics) for key in metrics[0]["cost"]}
-        training = [each["seconds"].get("training", 0.0) for each in metrics]
-        parameters = metrics[0]["parameters"]
-        passes = f"{cost['network_passes_per_image']:.0f}"
-        milliseconds = cost["milliseconds_per_image"]
-        cells = (
-            f"`{name}`",
-            f"{statistics.fmean(training):.0f}",
-            f"{cost['fit_seconds']:.1f}",
-            f"{milliseconds:.1f}",
-            f"{parameters:,}",
-            passes,
+        fitting, milliseconds, passes = (
+            statistics.fmean(_values(runs, ("cost", key)))
+            for key in ("fit_seconds", "milliseconds_per_image", "network_passes_per_image")
         )
-        rows.append((milliseconds, f"| {' | '.join(cells)} |"))
-    head = ("method", "training, s", "fitting, s", "ms per image", "parameters", "network passes per image")
-    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(row for _, row in sorted(rows))])
+        training = statistics.fmean(run.metrics.seconds.get("training", 0.0) for run in runs)
+        entries = [number(training, 0), number(fitting, 1), number(milliseconds, 1)]
+        rows.append((milliseconds, [f"`{name}`", *entries, count(runs[0].metrics.parameters), number(passes, 0)]))
+    headings = ("method", "training, s", "fitting, s", "ms per image", "parameters", "network passes per image")
+    return untitled(headings, [row for _, row in sorted(rows, key=lambda item: item[0])])
 
 
-def timestep_table(results: Sequence[Result]) -> str:
+def timestep_table(results: Sequence[Result]) -> Table:
     """The same seeds with timesteps drawn log-uniformly → uniformly in training."""
     uniform = [each for each in results if each.config["tags"] == [UNIFORM]]
     return _change_table([each for each in results if each.config["tags"] == ["fast"]], uniform)
 
 
-def fine_tuning_table(results: Sequence[Result]) -> str:
+def fine_tuning_table(results: Sequence[Result]) -> Table:
     """DDAD without → with fine-tuned features."""
     by_steps: dict[bool, list[Result]] = defaultdict(list)
     for result in results:
@@ -108,84 +97,73 @@ def fine_tuning_table(results: Sequence[Result]) -> str:
     return _change_table(by_steps[False], by_steps[True])
 
 
-def _change_table(before: Iterable[Result], after: Iterable[Result]) -> str:
+def _change_table(before: Iterable[Result], after: Iterable[Result]) -> Table:
     """A row per method: image AUROC and pixel AUROC of each set, `before` → `after`; means over the seeds that both have."""
     known = {_identity(each): each for each in before}
-    pairs: dict[str, BySet] = defaultdict(lambda: defaultdict(list))
-    others: dict[str, BySet] = defaultdict(lambda: defaultdict(list))
+    pairs: dict[str, dict[str, list[tuple[Result, Result]]]] = defaultdict(lambda: defaultdict(list))
     for each in after:
         if _identity(each) in known:
-            label = method_label(each.config["method"])
-            pairs[label][each.dataset].append(known[_identity(each)])
-            others[label][each.dataset].append(each)
-    rows = []
-    for label in sorted(pairs):
-        cells = [f"`{label}`"]
-        for figure in (_image_auroc, _pixel_auroc):
-            for dataset in SHORT:
-                first, second = pairs[label].get(dataset, []), others[label].get(dataset, [])
-                cells.append(f"{_mean(first, figure):.3f} → {_mean(second, figure):.3f}" if first else "–")
-        rows.append(f"| {' | '.join(cells)} |")
+            pairs[method_label(each.config["method"])][each.dataset].append((known[_identity(each)], each))
+    rows: list[Row] = []
+    for label, by_set in sorted(pairs.items()):
+        changes = [_change(by_set[name], path) for path in (IMAGE_AUROC, PIXEL_AUROC) for name in SHORT]
+        rows.append([f"`{label}`", *changes])
     return _table(("image AUROC", "pixel AUROC"), rows)
+
+
+def _change(pairs: Sequence[tuple[Result, Result]], path: Path) -> str:
+    sides = zip(*pairs, strict=True)
+    return " → ".join(f"{statistics.fmean(_values(side, path)):.3f}" for side in sides) or NOTHING
 
 
 def _identity(result: Result) -> tuple[str, str, int]:
     return method_label(result.config["method"]), result.dataset, result.seed
 
 
-def ranked(methods: Mapping[str, BySet], figure: Figure) -> list[tuple[str, BySet]]:
+def ranked(methods: Mapping[str, BySet], path: Path) -> list[tuple[str, BySet]]:
     """Methods by their mean rank over the sets on which all of them ran; by name where there is none."""
     shared = [name for name in SHORT if all(by_set.get(name) for by_set in methods.values())]
     ranks: dict[str, list[int]] = defaultdict(list)
     for dataset in shared:
-        means = {name: _mean(by_set[dataset], figure) for name, by_set in methods.items()}
+        means = {name: statistics.fmean(_values(by_set[dataset], path)) for name, by_set in methods.items()}
         for name, mean in means.items():
             ranks[name].append(sum(other > mean for other in means.values()))
     return sorted(methods.items(), key=lambda item: (statistics.fmean(ranks[item[0]] or [0]), item[0]))
 
 
-def _mean(runs: Sequence[Result], figure: Figure) -> float:
-    return statistics.fmean(figure(run.metrics) for run in runs)
+def _rows(methods: Mapping[str, BySet], paths: Sequence[Path]) -> list[Row]:
+    """Methods, best mean rank first, then the controls of RADAR's runs: a cell per metric and set."""
+    radar = methods["radar"]
+    rows = [_row(f"`{name}`", by_set, paths) for name, by_set in ranked(methods, IMAGE_AUROC)]
+    controls = next(iter(radar.values()))[0].metrics.controls
+    return [*rows, *(_row(f"· {name}", radar, paths, name) for name in controls)]
 
 
-def _image_auroc(metrics: Mapping[str, Any]) -> float:
-    return float(metrics["image"]["auroc"])
+def _row(label: str, by_set: BySet, paths: Iterable[Path], control: str | None = None) -> Row:
+    cells = [_values(by_set.get(name, []), path, control) for path in paths for name in SHORT]
+    return [label, *map(mean_and_deviation, cells)]
 
 
-def _pixel_auroc(metrics: Mapping[str, Any]) -> float:
-    return float(metrics["pixel"]["auroc"])
+def _values(runs: Iterable[Result], path: Path, control: str | None = None) -> list[float]:
+    """The metric in each run that has it; that of a control in the same runs where one is named."""
+    metrics = [run.metrics if control is None else run.metrics.controls[control] for run in runs]
+    return [value for each in metrics if (value := value_at(each, *path)) is not None]
 
 
-def _controls(by_set: BySet) -> list[str]:
-    return list(next(iter(by_set.values()))[0].metrics["controls"])
-
-
-def _row(label: str, by_set: BySet, figures: Iterable[Figure], control: str | None = None) -> str:
-    """Mean ± standard deviation over the seeds for every figure and set; of a control in the same runs where one is named."""
-    cells = [label]
-    for figure in figures:
-        for dataset in SHORT:
-            metrics = [run.metrics for run in by_set.get(dataset, [])]
-            told = [each["controls"][control] for each in metrics] if control else metrics
-            cells.append(mean_and_deviation([figure(each) for each in told]))
-    return f"| {' | '.join(cells)} |"
-
-
-def mean_and_deviation(values: Sequence[float]) -> str:
+def mean_and_deviation(values: Sequence[float]) -> Entry:
     """Three digits; the standard deviation (n − 1) where there are several values and it is seen, a dash where there is none."""
     if not values:
-        return "–"
+        return Entry(NOTHING)
     deviation = f"{statistics.stdev(values):.3f}" if len(values) > 1 else "0.000"
-    mean = f"{statistics.fmean(values):.3f}"
-    return mean if deviation == "0.000" else f"{mean} ± {deviation}"
+    mean = statistics.fmean(values)
+    return Entry(f"{mean:.3f}" if deviation == "0.000" else f"{mean:.3f} ± {deviation}", mean)
 
 
-def _table(figures: Sequence[str], rows: Iterable[str]) -> str:
-    columns = [f"{name}: {figure}" for figure in figures for name in SHORT.values()]
-    return "\n".join([f"| method | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|", *rows])
+def _table(measures: Sequence[str], rows: Sequence[Row]) -> Table:
+    return untitled(["method", *(f"{name}: {measure}" for measure in measures for name in SHORT.values())], rows)
 
 
-def sections() -> dict[str, str]:
+def sections() -> dict[str, Table]:
     """The tables from what is stored, by the name of their place in the page."""
     recommended = [each for each in read_results([STUDY]) if each.config["method"]["name"] == RECOMMENDED]
     results = read_results([METHODS])

@@ -17,11 +17,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from radar.evaluation.metrics import best_control
 from radar.files import write_text
 from radar.report.stored import Result, read_results
+from radar.report.tables import NOTHING, Entry, Table, count, number
 from scripts.command_line import guarded
-from scripts.false_alarms import read_counts, table
-from scripts.page_sections import page_with
+from scripts.false_alarms import false_alarm_table, read_counts
+from scripts.page_sections import page_with, untitled
 from scripts.record_runs import DOCS
 from scripts.record_sweep import RECORD
 
@@ -30,89 +32,88 @@ WRITER = "scripts/quality_page.py"
 COUNTS = DOCS / "results" / "false_alarms.csv"
 METHOD = "fused_densities"
 SHORT = {"grid": "grid", "wood_quads": "wood", "piped_PA_BRG03_TL": "BRG03", "magnetic_tile": "magnetic tile"}
-FIGURES = ("auroc", "f1", "false_positive_rate")
-PIXELS = ("auroc", "aupro")
+MEASURES = (
+    ("image", "auroc"),
+    ("image", "f1"),
+    ("image", "false_positive_rate"),
+    ("pixel", "auroc"),
+    ("pixel", "aupro"),
+)
 WHOLE = "(the recipe)"
 
 
-def results_table(results: Iterable[Result]) -> str:
+def results_table(results: Iterable[Result]) -> Table:
     """A row per set: mean and range over the seeds, the best control and the cost beside them."""
     by_set: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         if result.config["method"]["name"] == METHOD:
             by_set[result.dataset].append(result)
-    lines = [
-        "| set | seeds | image AUROC | F1 | false positive rate | pixel AUROC | AUPRO | best control, AUROC | "
-        "all anomalous, F1 | ms per image |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    rows: list[list[Entry | str]] = []
     for name, runs in sorted(by_set.items()):
-        metrics = [run.metrics for run in runs]
-        milliseconds = statistics.fmean(each["cost"]["milliseconds_per_image"] for each in metrics)
-        cells = [spread([each["image"][figure] for each in metrics]) for figure in FIGURES]
-        cells += [spread([each["pixel"][figure] for each in metrics]) for figure in PIXELS]
-        control, auroc = best_control(metrics)
-        trivial = metrics[0]["image"]["f1_all_anomalous"]
-        row = [name, str(len(runs)), *cells, f"{auroc:.3f} `{control}`", f"{trivial:.3f}", f"{milliseconds:.0f}"]
-        lines.append(f"| {' | '.join(row)} |")
-    return "\n".join(lines)
+        best = best_control([run.metrics for run in runs])
+        milliseconds = statistics.fmean(_values(runs, "cost", "milliseconds_per_image"))
+        rows.append(
+            [
+                name,
+                count(len(runs)),
+                *(spread(_values(runs, *path)) for path in MEASURES),
+                NOTHING if best is None else Entry(f"{best.auroc:.3f} `{best.name}`", best.auroc),
+                number(runs[0].metrics.image.f1_all_anomalous),
+                number(milliseconds, 0),
+            ]
+        )
+    headings = ("set", "seeds", "image AUROC", "F1", "false positive rate", "pixel AUROC", "AUPRO", "best control, AUROC",
+                "all anomalous, F1", "ms per image")  # fmt: skip
+    return untitled(headings, rows)
 
 
-def missed_table(results: Iterable[Result]) -> str:
+def missed_table(results: Iterable[Result]) -> Table:
     """A row per defect class of which an image was called normal: means over the seeds, medians over the class's images."""
     by_class: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
-        for defect in result.metrics["defects"] if result.config["method"]["name"] == METHOD else ():
+        for defect in result.metrics.defects if result.config["method"]["name"] == METHOD else ():
             by_class[result.dataset, defect].append(result)
-    lines = [
-        "| set | defect | images | image AUROC | recall | area, % of the image | contrast |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    rows: list[list[Entry | str]] = []
     for (name, defect), runs in sorted(by_class.items()):
-        figures = [run.metrics["defects"][defect] for run in runs]
-        recall = statistics.fmean(each["recall"] for each in figures)
+        recall, auroc = (statistics.fmean(_values(runs, "defects", defect, key)) for key in ("recall", "auroc"))
         if recall < 1:
             images = [image for image in runs[0].images if image.defect == defect]
-            measures = [_median([image.defect_area for image in images], 100)]
-            measures.append(_median([image.defect_contrast for image in images], 1))
-            auroc = statistics.fmean(each["auroc"] for each in figures)
-            lines.append(f"| {name} | {defect} | {len(images)} | {auroc:.3f} | {recall:.3f} | {' | '.join(measures)} |")
-    return "\n".join(lines)
+            area = _median(image.defect_area for image in images)
+            contrast = _median(image.defect_contrast for image in images)
+            shown = [number(auroc), number(recall), number(area and 100 * area, 2), number(contrast, 2)]
+            rows.append([name, defect, count(len(images)), *shown])
+    headings = ("set", "defect", "images", "image AUROC", "recall", "area, % of the image", "contrast")
+    return untitled(headings, rows)
 
 
-def _median(values: Iterable[float | None], unit: float) -> str:
+def _values(runs: Iterable[Result], *path: str) -> list[float]:
+    """The metric in each run that has it."""
+    return [value for run in runs if (value := run.metrics.value(*path)) is not None]
+
+
+def _median(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return f"{unit * statistics.median(known):.2f}" if known else "–"
+    return statistics.median(known) if known else None
 
 
-def best_control(metrics: Sequence[Mapping[str, Any]]) -> tuple[str, float]:
-    """The control with the highest mean image AUROC over the runs."""
-    means = {
-        name: statistics.fmean(each["controls"][name]["image"]["auroc"] for each in metrics)
-        for name in metrics[0]["controls"]
-    }
-    best = max(means, key=lambda name: means[name])
-    return best, means[best]
-
-
-def spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float]) -> Entry:
     """Mean, and the range where it is seen in three digits."""
     mean, low, high = statistics.fmean(values), f"{min(values):.3f}", f"{max(values):.3f}"
-    return f"{mean:.3f}" if low == high else f"{mean:.3f} ({low}–{high})"
+    return Entry(f"{mean:.3f}" if low == high else f"{mean:.3f} ({low}–{high})", mean)
 
 
-def ablation_table(records: Iterable[Mapping[str, Any]]) -> str:
+def ablation_table(records: Iterable[Mapping[str, Any]]) -> Table:
     """A row per variant, two columns per development set: image AUROC and F1, pixel AUROC and AUPRO; means over the seeds."""
     cells: dict[str, dict[str, list[Mapping[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         if "tags=[ablation]" in record["command"]:
             cells[variant(record)][record["run"].rpartition("-")[0]].append(record)
-    head = " | ".join(f"{name}: AUROC / F1 | pixel / AUPRO" for name in SHORT.values())
-    lines = [f"| changed | {head} |", "|---|" + "---|" * 2 * len(SHORT)]
-    for name, by_set in sorted(cells.items(), key=lambda item: (item[0] != WHOLE, item[0])):
-        row = [pair(by_set[each], keys) for each in SHORT for keys in (("auroc", "f1"), ("pixel_auroc", "aupro"))]
-        lines.append(f"| {name} | {' | '.join(row)} |")
-    return "\n".join(lines)
+    rows: list[list[Entry | str]] = [
+        [name, *(pair(by_set[each], keys) for each in SHORT for keys in (("auroc", "f1"), ("pixel_auroc", "aupro")))]
+        for name, by_set in sorted(cells.items(), key=lambda item: (item[0] != WHOLE, item[0]))
+    ]
+    headings = [text for name in SHORT.values() for text in (f"{name}: AUROC / F1", "pixel / AUPRO")]
+    return untitled(["changed", *headings], rows)
 
 
 def pair(records: Sequence[Mapping[str, Any]], keys: tuple[str, str]) -> str:
@@ -139,13 +140,13 @@ def variant(record: Mapping[str, Any]) -> str:
     return ", ".join(others) or WHOLE
 
 
-def sections() -> dict[str, str]:
+def sections() -> dict[str, Table]:
     """The tables from what is stored, by the name of their place in the page."""
     results = read_results([DOCS / "results" / "study"])
     return {
         "results": results_table(results),
         "missed": missed_table(results),
-        "false alarms": table(read_counts(COUNTS)).strip(),
+        "false alarms": false_alarm_table(read_counts(COUNTS)),
         "ablation": ablation_table(json.loads(line) for line in RECORD.read_text().splitlines()),
     }
 

@@ -21,7 +21,7 @@ def test_a_short_training_on_mvtec_grid_beats_the_controls(composed: Callable[..
         "trainer.threads=2", "logger=csv",
     )  # fmt: skip
     metrics = run_experiment(Experiment(config, silent, Workshop(afresh=None)), companion=RunCompanion(None)).metrics
-    controls = [control["image"]["auroc"] for control in metrics["controls"].values()]
-    assert metrics["image"]["auroc"] > max(controls) + 0.05
-    assert metrics["pixel"]["auroc"] > 0.95
-    assert metrics["image"]["false_positive_rate"] < 0.4
+    controls = [control.image.auroc for control in metrics.controls.values()]
+    assert metrics.image.auroc > max(controls) + 0.05
+    assert metrics.pixel.auroc > 0.95
+    assert metrics.image.false_positive_rate < 0.4

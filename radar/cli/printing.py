@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
+
+from radar.evaluation.metrics import Metrics, Quality, best_control, value_at
 
 # what fits a terminal of 80 columns; metrics.json has the rest
 _IMAGE = {"auroc": "AUROC", "f1": "F1", "precision": "precision", "recall": "recall", "average_precision": "AP"}
@@ -18,16 +19,16 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _row(name: str, metrics: dict[str, Any], pixel: bool) -> list[str]:
-    cells = [name, *(_number(metrics["image"][measure]) for measure in _IMAGE)]
+def _row(name: str, metrics: Quality, pixel: bool) -> list[str]:
+    cells = [name, *(_number(value_at(metrics, "image", measure)) for measure in _IMAGE)]
     if pixel:
-        cells += [_number(metrics["pixel"][measure]) for measure in _PIXEL]
+        cells += [_number(value_at(metrics, "pixel", measure)) for measure in _PIXEL]
     return cells
 
 
-def results_table(name: str, method: str, metrics: dict[str, Any]) -> Table:
+def results_table(name: str, method: str, metrics: Metrics) -> Table:
     """The run's test metrics, with the controls and the trivial decision below."""
-    pixel = metrics["pixel"] is not None and metrics["pixel"]["auroc"] is not None
+    pixel = metrics.value("pixel", "auroc") is not None
     table = Table(
         title=f"{name}: test images", title_justify="left", caption_justify="left", box=SIMPLE, padding=(0, 1, 0, 0)
     )
@@ -35,43 +36,32 @@ def results_table(name: str, method: str, metrics: dict[str, Any]) -> Table:
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="right" if index else "left", no_wrap=not index)
     table.add_row(*_row(method, metrics, pixel), style="bold")
-    for control, values in metrics["controls"].items():
+    for control, values in metrics.controls.items():
         table.add_row(*_row(f"· {control}", values, pixel))
     blank = [""] * (len(headings) - 3)
-    table.add_row("· all anomalous", "", _number(metrics["image"]["f1_all_anomalous"]), *blank)
+    table.add_row("· all anomalous", "", _number(metrics.image.f1_all_anomalous), *blank)
     return table
 
 
-def print_outcome(
-    console: Console, name: str, method: str, metrics: dict[str, Any], directory: str, *, reused: bool
-) -> None:
+def print_outcome(console: Console, name: str, method: str, metrics: Metrics, directory: str, *, reused: bool) -> None:
     """The table, what it cost, and where everything else lies."""
-    features = ", ".join(f"{feature} {_number(values['auroc'])}" for feature, values in metrics["features"].items())
-    times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in metrics["seconds"].items())
+    features = ", ".join(f"{feature} {_number(values.auroc)}" for feature, values in metrics.features.items())
+    times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in metrics.seconds.items())
     console.print(results_table(name, "RADAR" if method == "radar" else method, metrics))
-    image = metrics["image"]
-    alarms = (
-        ""
-        if image["false_positive_rate"] is None
-        else (
-            f"False alarms: {round(image['false_positive_rate'] * image['normal'])} of {image['normal']} normal test images; "
-        )
-    )
-    gain = ""
-    if metrics["controls"] and image["auroc"] is not None:
-        best = max(metrics["controls"], key=lambda name: metrics["controls"][name]["image"]["auroc"])
-        difference = image["auroc"] - metrics["controls"][best]["image"]["auroc"]
-        gain = f"AUROC over the best control ({best}): {difference:+.3f}; "
+    alarms, normal, best = metrics.image.false_positive_rate, metrics.image.normal, best_control([metrics])
+    told = "" if best is None else f"AUROC over the best control ({best.name}): {best.gain:+.3f}; "
+    if alarms is not None:
+        told += f"False alarms: {round(alarms * normal)} of {normal} normal test images; "
     for line in (
-        f"{gain}{alarms}".removesuffix("; "),
+        told.removesuffix("; "),
         f"AUROC of the features alone: {features}",
-        f"{metrics['parameters']:,} parameters; {times}",
+        f"{metrics.parameters:,} parameters; {times}",
         f"{'Done before, reused (--force runs it again)' if reused else 'Results'}: {directory}",
     ):
         console.print(line, soft_wrap=True, highlight=False)
 
 
-def sweep_table(rows: Sequence[tuple[str, dict[str, Any] | None, str]]) -> Table:
+def sweep_table(rows: Sequence[tuple[str, Metrics | None, str]]) -> Table:
     """One row per job: what tells it from the others, its main metrics, the name of its directory."""
     table = Table(title="All jobs", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("job", overflow="fold")
@@ -79,16 +69,21 @@ def sweep_table(rows: Sequence[tuple[str, dict[str, Any] | None, str]]) -> Table
         table.add_column(heading, justify="right")
     table.add_column("directory", no_wrap=True, min_width=max((len(directory) for *_, directory in rows), default=0))
     for name, metrics, directory in rows:
-        values = [None] * 3 if metrics is None else [
-            metrics["image"]["auroc"], metrics["image"]["f1"], (metrics["pixel"] or {}).get("auroc")
-        ]  # fmt: skip
+        values = [
+            None if metrics is None else metrics.value(*path)
+            for path in (("image", "auroc"), ("image", "f1"), ("pixel", "auroc"))
+        ]
         table.add_row(name, *map(_number, values), directory)
     return table
 
 
-def print_best(console: Console, rows: Sequence[tuple[str, dict[str, Any] | None, str]]) -> None:
+def print_best(console: Console, rows: Sequence[tuple[str, Metrics | None, str]]) -> None:
     """The job of a search with the smallest loss on held-out normals."""
-    losses = [(metrics["validation_loss"], name, directory) for name, metrics, directory in rows if metrics]
+    losses = [
+        (metrics.validation_loss, name, directory)
+        for name, metrics, directory in rows
+        if metrics is not None and metrics.validation_loss is not None
+    ]
     if losses:
         loss, name, directory = min(losses)
         console.print(f"Smallest validation_loss {loss:.4f}: {name}", soft_wrap=True, highlight=False)

@@ -6,7 +6,6 @@ import sys
 import traceback
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import lru_cache
-from typing import Any
 from uuid import uuid4
 
 from hydra.core.hydra_config import HydraConfig
@@ -18,6 +17,7 @@ from radar.compose.parsing import parse
 from radar.compose.plan import Plan
 from radar.config.schema import Config
 from radar.errors import RadarError
+from radar.evaluation.metrics import Metrics
 from radar.experiment.devices import claim_device
 from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.run_directory import RunDirectory
@@ -101,8 +101,7 @@ class Runner:
         print_outcome(
             console, title, config.method.name, outcome.metrics, str(outcome.directory), reused=outcome.reused
         )
-        loss: float | None = outcome.metrics["validation_loss"]
-        return loss
+        return outcome.metrics.validation_loss
 
     def summarise(self) -> None:
         """One line per job of a sweep."""
@@ -121,7 +120,7 @@ def _workshop(command: str, force: bool) -> Workshop:
     return Workshop(afresh=command if force else None)
 
 
-def _row(state: JobState) -> tuple[str, dict[str, Any] | None, str]:
+def _row(state: JobState) -> tuple[str, Metrics | None, str]:
     if state.state != "done" or state.directory is None:
         return state.name, None, state.state
     return state.name, RunDirectory(state.directory).read_metrics(), state.directory.name

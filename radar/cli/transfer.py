@@ -32,12 +32,12 @@ def transfer(arguments: Sequence[str]) -> int:
     parsed.out.mkdir(parents=True, exist_ok=True)
     path = parsed.out / RECORDS_NAME
     records = read_transfers(path)
-    known = {(each["source"], each["target_data"]) for each in records}
+    known = {(each.source, each.target_data) for each in records}
     for record in transfers(runs, known, parsed.device, silent):
         records.append(record)
         write_transfers(path, records)
-        auroc = record["image"]["auroc"]
+        auroc = record.image.auroc
         shown = "no anomalous images" if auroc is None else f"AUROC {auroc:.3f}"
-        print(f"{record['source_run']} on {record['target_dataset']}: {shown}", flush=True)
+        print(f"{record.source_run} on {record.target_dataset}: {shown}", flush=True)
     print(f"{len(records)} transfers: {path}")
     return 0

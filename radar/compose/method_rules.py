@@ -41,6 +41,11 @@ def shares_network(config: Config) -> bool:
     return config.method.name in NETWORK_METHODS and not _on_features(config)
 
 
+def predicts_noise(config: Config) -> bool:
+    """Whether the method's map is the noise that a network predicts, so that the noise hypothesis can be asked of it."""
+    return config.method.name == "radar" and config.scoring.density.name == "none"
+
+
 def _on_features(config: Config) -> bool:
     return config.method.name in FEATURE_SPACE_METHODS and config.method.feature_space is not None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,10 +35,6 @@ class ImageMetrics:
     f1_max_oracle: float | None
     f1_all_anomalous: float | None
 
-    def to_dict(self) -> dict[str, float | None]:
-        """Every measure under its name, as `metrics.json` holds it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class DefectMetrics:
@@ -48,10 +44,6 @@ class DefectMetrics:
     count: int
     recall: float
     auroc: float | None
-
-    def to_dict(self) -> dict[str, str | float | None]:
-        """Every measure under its name, as `metrics.json` holds it."""
-        return asdict(self)
 
 
 def image_metrics(labels: ArrayLike, scores: ArrayLike, decisions: ArrayLike) -> ImageMetrics:

@@ -8,7 +8,7 @@ index and no second copy: 4 bytes a pixel.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +39,6 @@ class PixelMetrics:
     regions: int
     defective_pixels: int
     normal_pixels: int
-
-    def to_dict(self) -> dict[str, float | None]:
-        """Every measure under its name, as `metrics.json` holds it."""
-        return asdict(self)
 
 
 @dataclass(slots=True)

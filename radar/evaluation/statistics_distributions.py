@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import isqrt
 
 import numpy as np
@@ -31,10 +31,6 @@ class Separation:
     overlap: float
     auroc: float
     bins: int
-
-    def to_dict(self) -> dict[str, float]:
-        """Every measure under its name, as `metrics.json` holds it."""
-        return asdict(self)
 
 
 def separation(normal: ArrayLike, anomalous: ArrayLike, most_bins: int) -> Separation:

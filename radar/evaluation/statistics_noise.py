@@ -6,8 +6,9 @@ images between the two labels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,10 +16,12 @@ from scipy.special import ndtr
 from scipy.stats import kurtosis, normaltest, skew
 
 from radar.config.schema import NoiseStatisticsConfig
+from radar.evaluation.metrics import Compared, Counts, Distances, Kinds, Moments, NoiseMetrics, Normality
 from radar.evaluation.statistics_distributions import KL_ESTIMATOR, binned, pooled_edges, separation
 from radar.evaluation.statistics_resampling import Units, ks_permutation_p, one_hot_ranks
 
 Floats = NDArray[np.float64]
+Number = TypeVar("Number")
 MOMENTS = ("mean", "standard_deviation", "skewness", "excess_kurtosis")
 _PERMUTED_BINS = 500  # of pooled pixels, for the permutation test alone: KS to within 1 / 500
 
@@ -31,48 +34,46 @@ def noise_statistics(
     *,
     settings: NoiseStatisticsConfig,
     seed: int,
-) -> dict[str, Any]:
+) -> NoiseMetrics:
     """Compare the noise predicted for normal and for anomalous images.
 
-    `noise_maps` and `images` (N, C, H, W), each with its own number of channels, `labels` (N,) 0 / 1, `groups` (N,). Every entry
-    under `normal` or `anomalous` is a mean over that kind's images; `None` stands for a kind without images and for comparisons
-    with it.
+    `noise_maps` and `images` (N, C, H, W), each with its own number of channels, `labels` (N,) 0 / 1, `groups` (N,). Every number
+    of one kind is a mean over that kind's images.
     """
     compare = _Comparison(labels, groups, settings, seed)
     truth, units = compare.truth, compare.units
     per_image = _per_image(noise_maps, images, settings)
 
-    def compared(name: str) -> dict[str, Any]:
+    def compared(name: str) -> Compared:
         values = per_image[name]
-        return {**_means(values, truth), "difference": _difference(values, truth), **compare.values(values)}
+        means, distances = asdict(_means(values, truth)), asdict(compare.values(values))
+        return Compared(**means, difference=_difference(values, truth), **distances)
 
-    return {
-        "images": _both(lambda kind: int(kind.sum()), truth),
-        "groups": _both(lambda kind: int(np.unique(units.of_image[kind]).size), truth),
-        "kl_estimator": KL_ESTIMATOR,
-        "permutations": settings.permutations,
-        "pixels": compare.pixels(noise_maps),
-        "moments": {name: _means(per_image[name], truth) for name in MOMENTS},
-        "normality": {
-            "thinning_px": settings.thinning,
-            "rejected_share": _means(per_image["rejected"], truth),
-            "distance_from_gaussian": compared("distance_from_gaussian"),
-        },
-        "l2_norm": compared("l2_norm"),
-        "image_correlation": compared("image_correlation"),
-    }
+    pixels = compare.pixels(noise_maps)  # first: all comparisons draw from one stream
+    normality = Normality(settings.thinning, _means(per_image["rejected"], truth), compared("distance_from_gaussian"))
+    return NoiseMetrics(
+        images=Counts(*_both(lambda kind: int(kind.sum()), truth)),
+        groups=Counts(*_both(lambda kind: int(np.unique(units.of_image[kind]).size), truth)),
+        kl_estimator=KL_ESTIMATOR,
+        permutations=settings.permutations,
+        pixels=pixels,
+        moments=Moments(**{name: _means(per_image[name], truth) for name in MOMENTS}),
+        normality=normality,
+        l2_norm=compared("l2_norm"),
+        image_correlation=compared("image_correlation"),
+    )
 
 
 def feature_statistics(
     columns: dict[str, Floats], labels: ArrayLike, groups: Sequence[str], *, settings: NoiseStatisticsConfig, seed: int
-) -> dict[str, Any]:
+) -> dict[str, Distances]:
     """The same comparison for numbers of one per image, by name, each (N,)."""
     compare = _Comparison(labels, groups, settings, seed)
     return {name: compare.values(values) for name, values in columns.items()}
 
 
 class _Comparison:
-    """Normal against anomalous: distances, each with a p value by permutation of groups. Empty where one kind is absent."""
+    """Normal against anomalous: distances, each with a p value by permutation of groups. None where one kind is absent."""
 
     def __init__(self, labels: ArrayLike, groups: Sequence[str], settings: NoiseStatisticsConfig, seed: int) -> None:
         self.truth = np.asarray(labels).astype(np.bool_)
@@ -80,14 +81,14 @@ class _Comparison:
         self._settings = settings
         self._random = np.random.default_rng(seed)
 
-    def values(self, values: Floats) -> dict[str, float]:
+    def values(self, values: Floats) -> Distances:
         """Compare one number per image (N,)."""
-        return self._measured(values, one_hot_ranks(values)) if self._both_kinds() else {}
+        return self._measured(values, one_hot_ranks(values)) if self._both_kinds() else Distances()
 
-    def pixels(self, noise_maps: NDArray[np.float32]) -> dict[str, float]:
+    def pixels(self, noise_maps: NDArray[np.float32]) -> Distances:
         """Compare all pixels of maps (N, C, H, W)."""
         if not self._both_kinds():
-            return {}
+            return Distances()
         values = noise_maps.reshape(len(noise_maps), -1).astype(np.float64)
         edges = pooled_edges(values.ravel(), _PERMUTED_BINS)
         return self._measured(values, np.stack([binned(each, edges) for each in values]))
@@ -95,10 +96,10 @@ class _Comparison:
     def _both_kinds(self) -> bool:
         return bool(self.truth.any() and not self.truth.all())
 
-    def _measured(self, values: Floats, counts: Floats) -> dict[str, float]:
+    def _measured(self, values: Floats, counts: Floats) -> Distances:
         measured = separation(values[~self.truth], values[self.truth], self._settings.bins)
         p_value = ks_permutation_p(counts, self.units, self._settings.permutations, self._random)
-        return {**measured.to_dict(), "p_value": p_value}
+        return Distances(**asdict(measured), p_value=p_value)
 
 
 def _per_image(
@@ -145,12 +146,13 @@ def _correlation(noise_map: NDArray[np.float32], image: NDArray[np.float32]) -> 
     return float(abs(one @ other) / size) if size > 0 else 0.0
 
 
-def _both(measure: Any, truth: NDArray[np.bool_]) -> dict[str, Any]:
-    return {"normal": measure(~truth), "anomalous": measure(truth)}
+def _both(measure: Callable[[NDArray[np.bool_]], Number], truth: NDArray[np.bool_]) -> tuple[Number, Number]:
+    """Of the normal and of the anomalous images."""
+    return measure(~truth), measure(truth)
 
 
-def _means(values: Floats, truth: NDArray[np.bool_]) -> dict[str, float | None]:
-    return _both(lambda kind: float(values[kind].mean()) if kind.any() else None, truth)
+def _means(values: Floats, truth: NDArray[np.bool_]) -> Kinds:
+    return Kinds(*_both(lambda kind: float(values[kind].mean()) if kind.any() else None, truth))
 
 
 def _difference(values: Floats, truth: NDArray[np.bool_]) -> float | None:

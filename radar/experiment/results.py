@@ -18,7 +18,8 @@ from radar.data.images import Images
 from radar.data.sample import Sample, Split
 from radar.evaluation.data_measures import defect_measures, spectral_flatness
 from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
-from radar.evaluation.pixel_metrics import pixel_metrics_of
+from radar.evaluation.metrics import Distances, FeatureMetrics, NoiseMetrics, Quality
+from radar.evaluation.pixel_metrics import PixelMetrics, pixel_metrics_of
 from radar.evaluation.statistics_noise import feature_statistics, noise_statistics
 from radar.files import write_csv
 from radar.scoring.features import FEATURE_NAMES
@@ -36,37 +37,34 @@ class Scored:
     scores: Scores
 
 
-def test_metrics(test: Scored) -> dict[str, Any]:
-    """Image, feature and per-defect metrics of the test images, at the detector's own threshold."""
+def quality(test: Scored, pixel: PixelMetrics | None) -> Quality:
+    """What the test images' scores and decisions are worth, at the detector's own threshold, beside their `pixel` metrics."""
     labels, scores = test.loaded.labels, test.scores
-    return {
-        "image": image_metrics(labels, scores.scores, scores.decisions).to_dict(),
-        "features": {
-            name: {"auroc": _auroc(labels, scores.features[:, column])} for column, name in enumerate(FEATURE_NAMES)
-        },
-        "defects": {
-            each.defect: each.to_dict()
-            for each in per_defect_metrics(labels, scores.scores, scores.decisions, test.loaded.defects)
-        },
-    }
+    found = per_defect_metrics(labels, scores.scores, scores.decisions, test.loaded.defects)
+    return Quality(
+        image_metrics(labels, scores.scores, scores.decisions),
+        {name: FeatureMetrics(_auroc(labels, scores.features[:, column])) for column, name in enumerate(FEATURE_NAMES)},
+        {each.defect: each for each in found},
+        pixel,
+    )
 
 
-def pixel_metrics(dataset: Dataset, test: Scored, aupro_limit: float) -> dict[str, Any]:
+def pixel_metrics(dataset: Dataset, test: Scored, aupro_limit: float) -> PixelMetrics:
     """Pixel metrics of the test images' anomaly maps, at the size of the masks."""
-    return pixel_metrics_of(_placed(dataset, test), aupro_limit).to_dict()
+    return pixel_metrics_of(_placed(dataset, test), aupro_limit)
 
 
 def noise_hypothesis(
     noise_maps: NDArray[np.float32], test: Images, settings: NoiseStatisticsConfig, seed: int
-) -> dict[str, Any]:
+) -> NoiseMetrics:
     """Statistics of the test images' noise maps `(N, C, H, W)`, normal against anomalous."""
     return noise_statistics(
         noise_maps, test.network_planes.cpu().numpy(), test.labels, test.groups, settings=settings, seed=seed
     )
 
 
-def feature_hypothesis(test: Scored, settings: NoiseStatisticsConfig, seed: int) -> dict[str, Any]:
-    """The same distances for the features and the score."""
+def separation(test: Scored, settings: NoiseStatisticsConfig, seed: int) -> dict[str, Distances]:
+    """How far the features and the score of normal and of anomalous test images lie apart."""
     columns = {name: test.scores.features[:, column] for column, name in enumerate(FEATURE_NAMES)}
     return feature_statistics(
         {**columns, "score": test.scores.scores}, test.loaded.labels, test.loaded.groups, settings=settings, seed=seed

@@ -5,19 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from omegaconf import OmegaConf
 
-from radar.compose.method_rules import shares_network
+from radar.compose.method_rules import predicts_noise, shares_network
 from radar.config.schema import Config
 from radar.data.images import Images
 from radar.data.manifest import manifest_text
 from radar.data.sample import Split
 from radar.errors import ConfigError, DataError
+from radar.evaluation.metrics import (
+    CostMetrics,
+    DataMetrics,
+    Metrics,
+    NetworkMetrics,
+    NoiseMetrics,
+    Origin,
+    Quality,
+)
+from radar.evaluation.pixel_metrics import PixelMetrics
+from radar.evaluation.typed_sections import read_section
 from radar.experiment.artefacts import Key
 from radar.experiment.clock import Clock
 from radar.experiment.environment import environment, peak_memory_mib
@@ -26,10 +38,10 @@ from radar.experiment.panels import chosen_panels, write_panels
 from radar.experiment.results import (
     Scored,
     data_measures,
-    feature_hypothesis,
     noise_hypothesis,
     pixel_metrics,
-    test_metrics,
+    quality,
+    separation,
     write_scores,
 )
 from radar.experiment.run_directory import RunDirectory
@@ -54,7 +66,7 @@ class Outcome:
     """Where a run's results lie, and what they are."""
 
     directory: Path
-    metrics: dict[str, Any]
+    metrics: Metrics
     notes: tuple[str, ...]  # one-line remarks for the user
     reused: bool  # the run was done before
 
@@ -64,7 +76,7 @@ class Tracker(Protocol):
 
     def log(self, row: Row) -> None: ...
 
-    def summarise(self, metrics: dict[str, Any]) -> None: ...
+    def summarise(self, metrics: Metrics) -> None: ...
 
 
 class Companion(Protocol):
@@ -127,10 +139,11 @@ class Experiment:
             yield f"features, {split}", self.recall.features_key(inputs, scoring, images)
         if self.config.evaluation.pixel:
             yield "pixel_metrics", self._pixel_key(method)
-        yield "noise_statistics", self._noise_key(method)
+        if predicts_noise(self.config):
+            yield "noise_statistics", self._noise_key(method)
         yield "data_measures", self.recall.data_measures_key(self.dataset.content_hash)
 
-    def compute(self, publish: Callable[[Row], None]) -> dict[str, Any]:
+    def compute(self, publish: Callable[[Row], None]) -> Metrics:
         """All stages after the data; returns the metrics and leaves every other file."""
         config, sets = self.config, self.data.sets
         unet, history = self._network(publish) if self.has_network else (None, [])
@@ -142,21 +155,16 @@ class Experiment:
                 for split in method.scored_splits
             }
         with self.clock.stage("metrics"):
-            metrics = self._metrics(method, scored["test"])
+            measured = self._quality(method, scored["test"])
         with self.clock.stage("validation"):
-            metrics["noise"] = self._noise_statistics(method, scored["test"])
+            noise = self._noise_statistics(method, scored["test"]) if predicts_noise(config) else None
+            distances = separation(scored["test"], config.evaluation.noise, config.seed)
             measures = self._data_measures()
-            metrics["data"] = {"spectral_flatness": measures["spectral_flatness"]}
         with self.clock.stage("controls"):
-            metrics["controls"] = {name: self._control(name) for name in config.method.controls}
+            controls = {name: self._control(name) for name in config.method.controls}
         assert method.scorer is not None
         detector = method.scorer.detector
-        metrics["threshold"] = detector.threshold
         shared = 0 if unet is None else parameter_count(unet)
-        metrics["parameters"] = shared + method.own_parameters(image_channels(config))
-        metrics["cost"] = self._cost(method)
-        # on held-out normals; what a search minimises
-        metrics["validation_loss"] = history[-1].get("validation_loss") if history else None
         save_detector(self.directory.detector, detector)
         if isinstance(method, RadarMethod) and (density := method.density(self.normals, lambda: unet)) is not None:  # type: ignore[arg-type,return-value]
             save_density(self.directory.density, density)
@@ -173,14 +181,24 @@ class Experiment:
             write_panels(self.directory.panels, panels)
         training = self.store.record(self.network.key) if self.has_network else None
         seconds = dict(self.clock.seconds) | ({} if training is None else {"training": training["seconds"]})
-        metrics["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
-        metrics["network"] = training and {
-            "trained_by_this_run": self.network.trained,
-            "attempts": training["attempts"],  # each but the last was interrupted
-            "origin": training["origin"],
-        }
-        metrics["peak_memory_mib"] = round(peak_memory_mib(), 1)
-        return metrics
+        network = None
+        if training is not None:
+            origin = read_section(Origin, training["origin"], "origin")
+            network = NetworkMetrics(self.network.trained, training["attempts"], origin)
+        return Metrics(
+            **vars(measured),
+            noise=noise,
+            separation=distances,
+            data=DataMetrics(measures["spectral_flatness"]),
+            controls=controls,
+            threshold=detector.threshold,
+            parameters=shared + method.own_parameters(image_channels(config)),
+            cost=self._cost(method),
+            validation_loss=history[-1].get("validation_loss") if history else None,
+            seconds={name: round(value, 3) for name, value in seconds.items()},
+            network=network,
+            peak_memory_mib=round(peak_memory_mib(), 1),
+        )
 
     @property
     def has_network(self) -> bool:
@@ -201,25 +219,25 @@ class Experiment:
             device=self.device,
         )
 
-    def _cost(self, method: MapMethod) -> dict[str, float | None]:
+    def _cost(self, method: MapMethod) -> CostMetrics:
         """What the method's maps cost when they were made; `training` in the seconds is the shared network's."""
         inputs, sets = method.map_inputs(self.normals), self.data.sets
         times = {split: self.recall.seconds(inputs, sets[split]) for split in method.scored_splits}
         fits, test = [each["fit"] for each in times.values() if each], times["test"]
-        return {
-            "fit_seconds": round(max(fits), 3) if fits else None,  # by the first split that was scored
-            "milliseconds_per_image": round(1000 * test["score"] / len(sets["test"].identities), 3) if test else None,
-            "network_passes_per_image": method.network_passes,
-        }
+        return CostMetrics(
+            round(max(fits), 3) if fits else None,  # by the first split that was scored
+            round(1000 * test["score"] / len(sets["test"].identities), 3) if test else None,
+            method.network_passes,
+        )
 
-    def _metrics(self, method: MapMethod, test: Scored) -> dict[str, Any]:
-        """Metrics of a fitted method; the pixel metrics do not depend on the detector and are taken from the store."""
+    def _quality(self, method: MapMethod, test: Scored) -> Quality:
+        """Quality of a fitted method; the pixel metrics do not depend on the detector and are taken from the store."""
         evaluation, pixel = self.config.evaluation, None
         if evaluation.pixel:
-            pixel = stored_json(
-                self.store, self._pixel_key(method), lambda: pixel_metrics(self.dataset, test, evaluation.aupro_limit)
-            )
-        return {**test_metrics(test), "pixel": pixel}
+            made = partial(pixel_metrics, self.dataset, test, evaluation.aupro_limit)
+            stored = stored_json(self.store, self._pixel_key(method), lambda: asdict(made()))
+            pixel = read_section(PixelMetrics, stored, "pixel")
+        return quality(test, pixel)
 
     def _pixel_key(self, method: MapMethod) -> Key:
         return self.recall.pixel_metrics_key(
@@ -239,27 +257,26 @@ class Experiment:
             seed=self.config.seed,
         )
 
-    def _noise_statistics(self, method: MapMethod, test: Scored) -> dict[str, Any]:
-        """The noise hypothesis: predicted noise from the store, features and scores at once."""
+    def _noise_statistics(self, method: MapMethod, test: Scored) -> NoiseMetrics:
+        """The noise hypothesis, from the store."""
         settings, seed = self.config.evaluation.noise, self.config.seed
 
         def make() -> dict[str, Any]:
             noise_maps = method.noise_maps(self.data.sets["test"], self.report)
-            return noise_hypothesis(noise_maps.cpu().numpy(), test.loaded, settings, seed)
+            return asdict(noise_hypothesis(noise_maps.cpu().numpy(), test.loaded, settings, seed))
 
-        statistics: dict[str, Any] = stored_json(self.store, self._noise_key(method), make)
-        return {**statistics, "features": feature_hypothesis(test, settings, seed)}
+        return read_section(NoiseMetrics, stored_json(self.store, self._noise_key(method), make), "noise")
 
     def _data_measures(self) -> dict[str, Any]:
         key = self.recall.data_measures_key(self.dataset.content_hash)
         measures: dict[str, Any] = stored_json(self.store, key, lambda: data_measures(self.dataset, self.data.loaded))
         return measures
 
-    def _control(self, name: str) -> dict[str, Any]:
+    def _control(self, name: str) -> Quality:
         control = build_control(name, self.config, self.recall, self.device)
         control.fit(self.normals, self.report)
         scores = control.score(self.data.sets["test"], self.report)
-        return self._metrics(control, Scored(self.data.loaded["test"], scores))
+        return self._quality(control, Scored(self.data.loaded["test"], scores))
 
 
 def _set_deterministic(deterministic: bool) -> None:
@@ -316,14 +333,14 @@ def run_experiment(experiment: Experiment, *, companion: Companion) -> Outcome:
     return Outcome(run.path, metrics, experiment.notes(), reused=False)
 
 
-def _compute(experiment: Experiment, companion: Companion) -> dict[str, Any]:
+def _compute(experiment: Experiment, companion: Companion) -> Metrics:
     config, run = experiment.config, experiment.directory
     write_text(run.config, OmegaConf.to_yaml(OmegaConf.structured(config)))
     write_text(run.manifest, manifest_text(experiment.dataset.samples))
     write_json(run.environment, environment(experiment.device, experiment.dataset.manifest_hash))
     with companion.tracking(config, run, experiment.fingerprint) as tracker:
         metrics = experiment.compute(tracker.log)
-        write_json(run.metrics, metrics)
+        write_json(run.metrics, metrics.to_dict())
         tracker.summarise(metrics)
         if config.evaluation.figures:
             companion.draw(run, tracker)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from radar.errors import Interrupted, RunError
+from radar.evaluation.metrics import Metrics
 from radar.files import remove_unfinished, write_json
 
 DIRECTORY_DIGITS = 12  # of the fingerprint, in the directory's name
@@ -53,14 +54,16 @@ class RunDirectory:
             return {}
         return status
 
-    def read_metrics(self) -> dict[str, Any]:
-        """The metrics of a done run. Raises `RunError` where it is not done."""
+    def read_metrics(self) -> Metrics:
+        """The metrics of a done run. Raises `RunError` where it is not done, or of another version."""
         if not self.path.is_dir():
             raise RunError(f"{self.path}: no such run directory")
         if self.read_status().get("state") != "done":
             raise RunError(f"{self.path}: the run is not done; start it again with the same command")
-        metrics: dict[str, Any] = json.loads(self.metrics.read_text())
-        return metrics
+        try:
+            return Metrics.from_dict(json.loads(self.metrics.read_text()))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.metrics}: not a whole run of this version ({error}); run it again with --force") from None
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from radar.config.schema import Config, DatasetConfig
 from radar.data.dataset import open_dataset
 from radar.data.manifest import read_manifest
-from radar.errors import DataError
+from radar.errors import DataError, RunError
+from radar.evaluation.metrics import Origin, Quality
+from radar.evaluation.typed_sections import read_section
 from radar.experiment.environment import origin
-from radar.experiment.results import Scored, pixel_metrics, test_metrics
+from radar.experiment.results import Scored, pixel_metrics, quality
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.stored_model import load_scorer, scorer_input, stored_config
 from radar.files import write_text
@@ -25,6 +26,17 @@ RECORDS_NAME = "transfers.jsonl"  # in the folder of the runs, or of their recor
 
 Pair = tuple[str, str]
 """Fingerprint of the run whose model is asked, hash of the manifest of the data it is asked about."""
+
+
+@dataclass(frozen=True)
+class Transfer(Quality):
+    """What the model of `source`, a run's fingerprint, is worth on the test images of another data set."""
+
+    source: str
+    source_run: str
+    target_dataset: str
+    target_data: str  # hash of that data's manifest
+    origin: Origin  # the code that asked
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +81,7 @@ def pairs(runs: Sequence[DoneRun], known: Collection[Pair]) -> Iterator[tuple[Da
 @torch.inference_mode()
 def transfers(
     runs: Sequence[DoneRun], known: Collection[Pair], device: torch.device, report: Report
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Transfer]:
     """One record for each run and each data set of another: metrics of that set's test images at the run's own threshold.
 
     A model is not asked about images that it was fitted on: data sets with some of them in their test split are left out.
@@ -86,24 +98,27 @@ def transfers(
         for source in (each for each in sources if not asked & each.fitted_images()):
             scorer, config = load_scorer(source.directory.path, str(device))
             test = Scored(loaded, scorer.score(scorer_input(loaded, config).to(device), loaded.identities))
-            metrics = test_metrics(test)
             pixel = pixel_metrics(dataset, test, config.evaluation.aupro_limit) if config.evaluation.pixel else None
-            yield {
-                "source": source.fingerprint,
-                "source_run": source.directory.path.name,
-                "target_dataset": dataset.name,
-                "target_data": data,
-                **metrics,
-                "pixel": pixel,
-                "origin": origin(),
-            }
+            yield Transfer(
+                **vars(quality(test, pixel)),
+                source=source.fingerprint,
+                source_run=source.directory.path.name,
+                target_dataset=dataset.name,
+                target_data=data,
+                origin=read_section(Origin, origin(), "origin"),
+            )
 
 
-def read_transfers(path: Path) -> list[dict[str, Any]]:
-    """The records in `path`; none where it is absent."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+def read_transfers(path: Path) -> list[Transfer]:
+    """The records in `path`; none where it is absent. Raises `RunError` where one cannot be read."""
+    try:
+        return [read_section(Transfer, json.loads(line), "transfer") for line in path.read_text().splitlines()]
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        raise RunError(f"{path}: not records of transfers ({error}); write them anew with radar transfer") from None
 
 
-def write_transfers(path: Path, records: Sequence[dict[str, Any]]) -> None:
+def write_transfers(path: Path, records: Sequence[Transfer]) -> None:
     """Write `records` a line each, whole or not at all."""
-    write_text(path, "".join(json.dumps(each, sort_keys=True, allow_nan=False) + "\n" for each in records))
+    write_text(path, "".join(json.dumps(asdict(each), sort_keys=True, allow_nan=False) + "\n" for each in records))

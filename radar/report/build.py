@@ -25,7 +25,7 @@ from radar.report.tables_ablation import Ablation, ablation_tables, ablations
 from radar.report.tables_ranks import rank_table, rankings
 from radar.report.tables_regime import regime_table, regimes
 from radar.report.tables_results import cost_table, defect_table, main_table, provenance_table, published_table
-from radar.report.tables_statistics import moments_table, noise_table, pair_table, pairs
+from radar.report.tables_statistics import moments_table, noise_table, pair_table, pairs, separation_table
 from radar.report.tables_transfer import Transfers, transfer_tables
 
 _FEATURES = ("global L2 norm of the filtered noise map", "largest local L2 norm")
@@ -50,6 +50,10 @@ class Report:
         """One setting of each method."""
         return main_cells(self.all_cells)
 
+    @property
+    def _predicts_noise(self) -> bool:
+        return any(cell.one.metrics.noise is not None for cell in self.all_cells)
+
     @cached_property
     def tables(self) -> list[Table]:
         """All tables, in the order of the page."""
@@ -64,8 +68,8 @@ class Report:
             defect_table(chosen),
             regime_table(regimes(chosen)),
             *transfer_tables(chosen, self.transfers),
-            noise_table(self.all_cells),
-            moments_table(self.all_cells),
+            separation_table(self.all_cells),
+            *([noise_table(self.all_cells), moments_table(self.all_cells)] if self._predicts_noise else []),
             cost_table(self.all_cells),
             provenance_table(self.all_cells),
         ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from radar.evaluation.metrics import BestControl, best_control
 from radar.report.settings import family, method_names, settings
 from radar.report.stored import Result
 
@@ -37,15 +37,21 @@ class Cell:
 
     def values(self, *path: str) -> list[float]:
         """The metric at `path` in each run that has it."""
-        found = [at(result.metrics, *path) for result in self.results]
-        return [float(value) for value in found if value is not None]
+        return [value for value in self.by_seed(*path) if value is not None]
 
+    def by_seed(self, *path: str) -> list[float | None]:
+        """The metric at `path` in each run, None where it has none. Raises `ValueError` for a path that no run can have."""
+        return [result.metrics.value(*path) for result in self.results]
 
-def at(tree: Any, *path: str) -> Any:
-    """The value at `path` of nested dictionaries; None where there is none."""
-    for key in path:
-        tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree
+    @property
+    def trained(self) -> tuple[Result, ...]:
+        """The runs that trained their network themselves, so that their memory and times are those of a whole run."""
+        return tuple(each for each in self.results if each.metrics.value("network", "trained_by_this_run"))
+
+    @property
+    def best_control(self) -> BestControl | None:
+        """What is to be beaten."""
+        return best_control([result.metrics for result in self.results])
 
 
 def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:

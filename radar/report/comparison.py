@@ -10,7 +10,6 @@ import numpy as np
 from radar.config.schema import ReportConfig
 from radar.evaluation.statistics_paired import delong, mcnemar_exact, two_of_each
 from radar.evaluation.statistics_resampling import bootstrap_weights, percentile_interval, weighted_aurocs
-from radar.report.cells import at
 from radar.report.settings import flat
 from radar.report.stored import Result
 from radar.report.tables import Entry, Table, number, p_value, table
@@ -68,7 +67,7 @@ def _short(value: Any) -> str:
 def _numbers(results: Sequence[Result]) -> Table:
     rows: list[Sequence[Entry | str]] = []
     for name, path in _MEASURES.items():
-        values = [at(result.metrics, *path) for result in results]
+        values = [result.metrics.value(*path) for result in results]
         if any(value is not None for value in values):
             rows.append([name, *(_beside(value, values[0]) for value in values)])
     return table(

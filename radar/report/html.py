@@ -20,7 +20,6 @@ from radar.report.gallery import data_uri, highest_of, panels_of, shown_image, s
 from radar.report.settings import flat
 from radar.report.stored import Result
 from radar.report.tables import Table
-from radar.report.tables_results import gain_over_controls
 
 _OPEN = ("results", "comparisons")  # tables that are shown at once; the others unfold
 
@@ -60,11 +59,11 @@ def _summary(report: Report) -> str:
 
 
 def _finding(cell: Cell) -> str:
-    image, gain = cell.one.metrics["image"], gain_over_controls(cell)
-    if image["auroc"] is None:
+    image, best = cell.one.metrics.image, cell.best_control
+    if image.auroc is None or image.f1_all_anomalous is None:
         return f"{cell.dataset}, {cell.method}: test images of one kind only"
-    above = "" if gain is None else f", {gain:+.3f} over the best control"
-    f1, trivial = mean(cell.values("image", "f1")), image["f1_all_anomalous"]
+    above = "" if best is None else f", {best.gain:+.3f} over the best control ({best.name})"
+    f1, trivial = mean(cell.values("image", "f1")), image.f1_all_anomalous
     return (
         f"{cell.dataset}, {cell.method}: AUROC {mean(cell.values('image', 'auroc')):.3f}{above}; "
         f"F1 {f1:.3f}, where calling everything anomalous has {trivial:.3f}{' ' + cell.marks if cell.marks else ''}"
@@ -135,7 +134,7 @@ def _gallery(report: Report) -> list[dict[str, Any]]:
 
 def _shown(cell: Cell, share: float) -> dict[str, Any]:
     one = cell.one
-    threshold = float(one.metrics["threshold"])
+    threshold = one.metrics.threshold
     distance = np.abs(one.scores - threshold)
     near = set(np.argsort(distance, kind="stable")[: int(np.ceil(share * distance.size))].tolist())
     panels = panels_of(one)

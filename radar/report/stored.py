@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from radar.errors import RunError
+from radar.evaluation.metrics import Metrics
 from radar.experiment.results import DEFECT_COLUMNS
 from radar.experiment.run_directory import RunDirectory
 from radar.files import write_text
@@ -54,7 +55,7 @@ class Result:
     ended: str
     config: dict[str, Any]
     environment: dict[str, Any]
-    metrics: dict[str, Any]
+    metrics: Metrics
     scored: int  # images of all splits
     images: tuple[TestImage, ...]
     features: Floats  # (N, 2)
@@ -156,7 +157,7 @@ def _whole_run(run: RunDirectory) -> Result:
         rows = list(csv.DictReader(file))
     with run.manifest.open(newline="") as file:
         hashes = {row["path"]: row["content_hash"][:_DIGITS] for row in csv.DictReader(file)}
-    if "noise" not in metrics or not set(DEFECT_COLUMNS) <= rows[0].keys():
+    if not set(DEFECT_COLUMNS) <= rows[0].keys():
         raise RunError(f"{run.path}: made before runs kept what reports read; run it again with --force")
     test = [row for row in rows if row["split"] == "test"]
     return Result(
@@ -198,7 +199,7 @@ def write_record(folder: Path, result: Result) -> Path:
         "ended": result.ended,
         "config": result.config,
         "environment": result.environment,
-        "metrics": result.metrics,
+        "metrics": result.metrics.to_dict(),
         "scored": result.scored,
         "images": images.stem,
         "scores": _rounded(result.scores),
@@ -219,7 +220,8 @@ def read_record(path: Path) -> Result:
             rows = tuple(_image(row) for row in csv.DictReader(file))
         return Result(
             name=path.stem,
-            **{key: content[key] for key in ("fingerprint", "ended", "config", "environment", "metrics", "scored")},
+            **{key: content[key] for key in ("fingerprint", "ended", "config", "environment", "scored")},
+            metrics=Metrics.from_dict(_today(content["metrics"])),
             images=rows,
             features=np.array([content["features"][name] for name in FEATURE_NAMES], dtype=np.float64).T,
             scores=np.array(content["scores"], dtype=np.float64),
@@ -228,6 +230,14 @@ def read_record(path: Path) -> Result:
         )
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise RunError(f"{path}: not a record of a run ({error}); write it with scripts/record_runs.py") from None
+
+
+def _today(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Metrics of committed records as they are laid out now."""
+    if "separation" in metrics:
+        return metrics
+    noise = dict(metrics["noise"])
+    return {**metrics, "separation": noise.pop("features"), "noise": noise}
 
 
 def write_records(folder: Path, results: Iterable[Result]) -> list[Path]:

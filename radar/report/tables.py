@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from radar.report.cells import FEWER, MARKS, Cell, at, mean, spread
+from radar.report.cells import FEWER, MARKS, Cell, mean, spread
 
 NOTHING = "–"
 _ROWS_PER_PAGE = 45  # of a LaTeX table
@@ -74,7 +74,7 @@ def over_seeds(values: Sequence[float], digits: int = 3, runs: Sequence[str] = (
 
 def measured(cell: Cell, *path: str, digits: int = 3) -> Entry:
     """The metric at `path` over the seeds that have it, marked where they are fewer than the cell's."""
-    having = [result for result in cell.results if at(result.metrics, *path) is not None]
+    having = [result for result in cell.results if result.metrics.value(*path) is not None]
     shown = over_seeds(cell.values(*path), digits, [result.name for result in having])
     return replace(shown, text=shown.text + FEWER) if 0 < len(having) < len(cell.results) else shown
 
@@ -87,12 +87,13 @@ def p_value(value: float | None) -> Entry:
 
 
 def markdown(content: Table) -> str:
-    """The table with its title and notes."""
+    """The table with its title, where it has one, and notes."""
     rule = ["---:" if column in content.numeric else "---" for column in range(len(content.headings))]
     lines = [list(content.headings), rule, *([entry.text for entry in row] for row in content.rows)]
     body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
     notes = "".join(f"\n- {note}" for note in content.notes)
-    return f"**{content.title}**\n\n{body}\n" + (f"{notes}\n" if notes else "")
+    title = f"**{content.title}**\n\n" if content.title else ""
+    return f"{title}{body}\n" + (f"{notes}\n" if notes else "")
 
 
 def csv_text(content: Table) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from radar.report.cells import Cell, at, cells
+from radar.report.cells import Cell, cells
 from radar.report.settings import family
 from radar.report.settings_units import REFERENCE, follows, units
 from radar.report.stored import Result
@@ -109,7 +109,7 @@ def _table(key: str, members: Sequence[Ablation]) -> Table:
 
 def _row(ablation: Ablation, value: Any, cell: Cell) -> list[Entry | str]:
     image = [measured(cell, "image", name) for name in ("auroc", "f1", "precision", "recall", "false_positive_rate")]
-    trained = [result for result in cell.results if at(result.metrics, "network", "trained_by_this_run")]
+    trained = cell.trained
     shown = Entry(str(value), float(value)) if ablation.numeric else Entry(str(value))
     return [
         ablation.dataset,
@@ -121,9 +121,9 @@ def _row(ablation: Ablation, value: Any, cell: Cell) -> list[Entry | str]:
         measured(cell, "pixel", "auroc"),
         measured(cell, "noise", "l2_norm", "difference"),
         measured(cell, "noise", "image_correlation", "normal"),
-        count(cell.one.metrics["parameters"]),
+        count(cell.one.metrics.parameters),
         measured(cell, "seconds", "training", digits=1),
-        over_seeds([result.metrics["peak_memory_mib"] for result in trained], 0, [result.name for result in trained]),
+        over_seeds([result.metrics.peak_memory_mib for result in trained], 0, [result.name for result in trained]),
     ]
 
 

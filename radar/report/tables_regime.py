@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radar.report.cells import Cell, at
+from radar.report.cells import Cell
 from radar.report.tables import Entry, Table, count, measured, number, table
 
 
@@ -31,15 +31,15 @@ def regimes(cells: Sequence[Cell]) -> list[Regime]:
         Regime(
             cell,
             defect,
-            values["count"],
+            values.count,
             _median(cell, defect, "defect_area"),
             _median(cell, defect, "defect_contrast"),
-            at(cell.one.metrics, "data", "spectral_flatness"),
+            cell.one.metrics.data.spectral_flatness,
             tuple(cell.values("defects", defect, "auroc")),
             tuple(cell.values("defects", defect, "recall")),
         )
         for cell in cells
-        for defect, values in cell.one.metrics["defects"].items()
+        for defect, values in cell.one.metrics.defects.items()
     ]
 
 

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-import numpy as np
-
-from radar.report.cells import FEWER, Cell, at, by_dataset, differing_settings
+from radar.report.cells import FEWER, Cell, by_dataset, differing_settings
 from radar.report.tables import NOTHING, Entry, Table, count, measured, number, over_seeds, table
 
 DECISION_MEASURES = {"accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1"}
@@ -116,7 +114,7 @@ def _control_rows(members: Sequence[Cell]) -> list[list[Entry | str]]:
 
 def _controls(cell: Cell) -> list[str]:
     """The controls that any run of the cell has."""
-    return list(dict.fromkeys(name for result in cell.results for name in at(result.metrics, "controls") or {}))
+    return list(dict.fromkeys(name for result in cell.results for name in result.metrics.controls))
 
 
 def _control_row(cell: Cell, control: str) -> list[Entry | str]:
@@ -124,15 +122,14 @@ def _control_row(cell: Cell, control: str) -> list[Entry | str]:
         [measured(cell, "controls", control, level, key) for key in keys]
         for level, keys in (("image", DECISION_MEASURES), ("image", OTHER_MEASURES), ("pixel", PIXEL_MEASURES))
     ]
-    having = sum(at(result.metrics, "controls", control) is not None for result in cell.results)
+    having = sum(control in result.metrics.controls for result in cell.results)
     seeds = Entry(f"{having}{FEWER if having < len(cell.results) else ''}", having)
     return [cell.dataset, cell.method, seeds, *entries[0], NOTHING, *entries[1], *entries[2]]
 
 
 def _trivial_row(dataset: str, cell: Cell) -> list[Entry | str]:
-    image = cell.one.metrics["image"]
-    share = image["anomalous"] / (image["anomalous"] + image["normal"])
-    f1 = image["f1_all_anomalous"]
+    image = cell.one.metrics.image
+    share, f1 = image.anomalous / (image.anomalous + image.normal), image.f1_all_anomalous
     rest = [Entry(NOTHING)] * len(PIXEL_MEASURES)
     called = [number(share), number(share), number(1.0), number(f1)] if f1 is not None else [Entry(NOTHING)] * 4
     return [dataset, "·\u00a0all called anomalous", NOTHING, *called, NOTHING, NOTHING, NOTHING, number(1.0), *rest]
@@ -142,10 +139,10 @@ def short_table(cells: Sequence[Cell]) -> Table:
     """One line per method and data set, with what is to be beaten: the best control and calling everything anomalous."""
     rows: list[Sequence[Entry | str]] = []
     for cell in cells:
-        best = _best_control(cell)
-        control = measured(cell, "controls", best[0], "image", "auroc") if best else Entry(NOTHING)
+        best = cell.best_control
+        control = measured(cell, "controls", best.name, "image", "auroc") if best else Entry(NOTHING)
         seeds = Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))
-        trivial = number(cell.one.metrics["image"]["f1_all_anomalous"])
+        trivial = number(cell.one.metrics.image.f1_all_anomalous)
         own, f1, pixel = (measured(cell, *path) for path in (("image", "auroc"), ("image", "f1"), ("pixel", "auroc")))
         rows.append([cell.dataset, cell.method, seeds, own, control, f1, trivial, pixel])
     headings = ("data set", "method", "seeds", "AUROC", "best control", "F1", "all anomalous", "pixel AUROC")
@@ -169,10 +166,10 @@ def defect_table(cells: Sequence[Cell]) -> Table:
     """Each class of defect against all normal test images."""
     rows: list[Sequence[Entry | str]] = []
     for cell in cells:
-        for defect, first in cell.one.metrics["defects"].items():
+        for defect, first in cell.one.metrics.defects.items():
             values = [measured(cell, "defects", defect, measure) for measure in ("recall", "auroc")]
             seeds = Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))
-            rows.append([cell.dataset, cell.method, defect, count(first["count"]), seeds, *values])
+            rows.append([cell.dataset, cell.method, defect, count(first.count), seeds, *values])
     headings = ("data set", "method", "defect", "images", "seeds", "recall", "AUROC")
     return table("defects", "Classes of defects", headings, rows)
 
@@ -181,22 +178,22 @@ def cost_table(cells: Sequence[Cell]) -> Table:
     """Parameters, times and memory; the map's cost is that of the moment when it was made, whichever run reads it."""
     rows: list[Sequence[Entry | str]] = []
     for cell in cells:
-        fresh = [result for result in cell.results if at(result.metrics, "network", "trained_by_this_run")]
+        fresh = cell.trained
         runs = [result.name for result in fresh]
-        passes = at(cell.one.metrics, "cost", "network_passes_per_image")
+        passes = cell.one.metrics.cost.network_passes_per_image
         rows.append(
             [
                 cell.dataset,
                 cell.method,
                 Entry(f"{len(fresh)} of {len(cell.results)}", len(fresh)),
-                count(cell.one.metrics["parameters"]),
+                count(cell.one.metrics.parameters),
                 measured(cell, "seconds", "training", digits=1),
                 measured(cell, "cost", "fit_seconds", digits=1),
                 Entry("–" if passes is None else str(passes), passes),
                 measured(cell, "cost", "milliseconds_per_image", digits=1),
-                over_seeds([result.metrics["peak_memory_mib"] for result in fresh], 0, runs),
+                over_seeds([result.metrics.peak_memory_mib for result in fresh], 0, runs),
                 *(
-                    over_seeds([at(result.metrics, "seconds", stage) or 0.0 for result in fresh], 2, runs)
+                    over_seeds([result.metrics.seconds.get(stage, 0.0) for result in fresh], 2, runs)
                     for stage in ("metrics", "validation", "controls")
                 ),
                 cell.one.environment["device"],
@@ -237,23 +234,3 @@ def provenance_table(cells: Sequence[Cell]) -> Table:
     headings = ("data set", "method", "seed", "run", "config and data", "git revision", "data manifest", "test images", "versions",
                 "device", "ended")  # fmt: skip
     return table("provenance", "Where every cell comes from", headings, rows)
-
-
-def gain_over_controls(cell: Cell) -> float | None:
-    """Mean AUROC above that of the best control, over the seeds that have both; None without controls."""
-    best = _best_control(cell)
-    return best[1] if best else None
-
-
-def _best_control(cell: Cell) -> tuple[str, float] | None:
-    """The control that leaves the least of the method's AUROC above it, with that gain."""
-    gains = {}
-    for name in _controls(cell):
-        pairs = [
-            (at(each.metrics, "image", "auroc"), at(each.metrics, "controls", name, "image", "auroc"))
-            for each in cell.results
-        ]
-        both = [own - control for own, control in pairs if own is not None and control is not None]
-        if both:
-            gains[name] = float(np.mean(both))
-    return min(gains.items(), key=lambda item: item[1]) if gains else None

@@ -32,26 +32,60 @@ _DISTANCES = {
     "kl_anomalous_from_normal": "KL(a ‖ n), nats",
     "overlap": "overlap",
 }
-_SUBJECTS = {
+_NOISE = {
     "pixels of the noise map": ("pixels",),
     "L2 norm of the noise map": ("l2_norm",),
     "distance from a Gaussian": ("normality", "distance_from_gaussian"),
-    "global norm": ("features", "global_norm"),
-    "local norm": ("features", "local_norm"),
-    "score": ("features", "score"),
 }
 
 
 def noise_table(cells: Sequence[Cell]) -> Table:
     """How far the noise predicted for normal and for anomalous images lies apart, by method, data set and timestep."""
-    rows: list[Sequence[Entry | str]] = []
-    places = [(cell, subject, path) for cell in cells for subject, path in _SUBJECTS.items()]
-    largest = [max(cell.values("noise", *path, "p_value"), default=float("nan")) for cell, _, path in places]
-    for (cell, subject, path), p, adjusted in zip(places, largest, holm(largest), strict=True):
-        step = Entry(str(cell.one.config["timestep"]["value"]), cell.one.config["timestep"]["value"])
-        values = [measured(cell, "noise", *path, name) for name in _DISTANCES]
-        auroc = measured(cell, "noise", *path, "auroc")
-        rows.append([cell.dataset, cell.method, step, subject, *values, p_value(p), p_value(float(adjusted)), auroc])
+    places = [(cell, subject, path) for cell in _predicting(cells) for subject, path in _NOISE.items()]
+    compared, notes = _compared([(cell, ("noise", *path)) for cell, _, path in places])
+    rows: list[Sequence[Entry | str]] = [
+        [cell.dataset, cell.method, _step(cell), subject, *entries]
+        for (cell, subject, _), entries in zip(places, compared, strict=True)
+    ]
+    headings = ("data set", "method", "t", "of", *_DISTANCES.values(), "p", "Holm p", "AUROC")
+    return table("noise_distances", "The noise hypothesis: normal against anomalous", headings, rows, *notes)
+
+
+def separation_table(cells: Sequence[Cell]) -> Table:
+    """The same distances of features and score, of every method."""
+    names = {name.replace("_", " "): name for cell in cells for name in cell.one.metrics.separation}
+    places = [(cell, subject, name) for cell in cells for subject, name in names.items()]
+    compared, notes = _compared([(cell, ("separation", name)) for cell, _, name in places])
+    rows: list[Sequence[Entry | str]] = [
+        [cell.dataset, cell.method, subject, *entries]
+        for (cell, subject, _), entries in zip(places, compared, strict=True)
+    ]
+    headings = ("data set", "method", "of", *_DISTANCES.values(), "p", "Holm p", "AUROC")
+    return table("separation", "Features and score: normal against anomalous", headings, rows, *notes)
+
+
+def _predicting(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells whose method predicts noise."""
+    return [cell for cell in cells if cell.one.metrics.noise is not None]
+
+
+def _step(cell: Cell) -> Entry:
+    step = cell.one.config["timestep"]["value"]
+    return Entry(str(step), step)
+
+
+def _compared(places: Sequence[tuple[Cell, tuple[str, ...]]]) -> tuple[list[list[Entry]], tuple[str, ...]]:
+    """Distances with their p values for each cell and path, and what is to be said of them."""
+    largest = [max(cell.values(*path, "p_value"), default=float("nan")) for cell, path in places]
+    found = [
+        [
+            *(measured(cell, *path, name) for name in _DISTANCES),
+            p_value(p),
+            p_value(float(adjusted)),
+            measured(cell, *path, "auroc"),
+        ]
+        for (cell, path), p, adjusted in zip(places, largest, holm(largest), strict=True)
+    ]
     notes = (
         "KL divergence: histogram of equal-probability bins of the pooled sample, half a count added to each bin. "
         "Overlap in the same bins.",
@@ -60,15 +94,14 @@ def noise_table(cells: Sequence[Cell]) -> Table:
         f"{int(np.isfinite(largest).sum())} rows; where these are many, p cannot come below the level with the permutations made.",
         "AUROC: probability that an anomalous value exceeds a normal one.",
     )
-    headings = ("data set", "method", "t", "of", *_DISTANCES.values(), "p", "Holm p", "AUROC")
-    return table("noise_distances", "The noise hypothesis: normal against anomalous", headings, rows, *notes)
+    return found, notes
 
 
 def moments_table(cells: Sequence[Cell]) -> Table:
     """Moments of the noise map and how Gaussian it is, for both kinds of images."""
     rows: list[Sequence[Entry | str]] = []
-    for cell in cells:
-        step = Entry(str(cell.one.config["timestep"]["value"]), cell.one.config["timestep"]["value"])
+    for cell in _predicting(cells):
+        step = _step(cell)
         for kind in ("normal", "anomalous"):
             paths: list[tuple[str, ...]] = [
                 ("moments", name) for name in ("mean", "standard_deviation", "skewness", "excess_kurtosis")
@@ -124,7 +157,7 @@ def _pair(both: tuple[Cell, Cell], seeds: Sequence[int], settings: ReportConfig,
     scores = [np.stack([result.scores for result in side]) for side in sides]
     right = [np.mean([result.decisions == labels.astype(bool) for result in side], axis=0) > 0.5 for side in sides]
     resampled = [np.mean([_resampled(result, settings, aurocs) for result in side], axis=0) for side in sides]
-    f1 = [[result.metrics["image"]["f1"] for result in side] for side in sides]
+    f1 = [[value for result in side if (value := result.metrics.image.f1) is not None] for side in sides]
     return Pair(
         both[0].dataset,
         *both,

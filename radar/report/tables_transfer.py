@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from radar.experiment.transfer import RECORDS_NAME, read_transfers
-from radar.report.cells import Cell, at, by_dataset
+from radar.evaluation.metrics import value_at
+from radar.experiment.transfer import RECORDS_NAME, Transfer, read_transfers
+from radar.report.cells import Cell, by_dataset
 from radar.report.tables import Entry, Table, measured, over_seeds, table
 
-Transfers = Sequence[Mapping[str, Any]]
+Transfers = Sequence[Transfer]
 _MEASURES = {
     "auroc": "image AUROC",
     "false_positive_rate": "false positive rate at the threshold of the training set",
 }
 
 
-def transfers_at(paths: Sequence[Path]) -> list[dict[str, Any]]:
+def transfers_at(paths: Sequence[Path]) -> list[Transfer]:
     """All records that lie in folders of `paths`, each once."""
     found = {}
     for path in paths:
         for record in read_transfers(path / RECORDS_NAME) if path.is_dir() else ():
-            found[record["source"], record["target_data"]] = record
+            found[record.source, record.target_data] = record
     return list(found.values())
 
 
@@ -32,10 +32,10 @@ def transfer_values(cell: Cell, target: Cell, transfers: Transfers, measure: str
     names = {result.fingerprint: result.name for result in cell.results}
     values, runs = [], []
     for record in transfers:
-        value = at(record, "image", measure)
-        if record["source"] in names and record["target_data"] == target.one.data and value is not None:
-            values.append(float(value))
-            runs.append(names[record["source"]])
+        value = value_at(record, "image", measure)
+        if record.source in names and record.target_data == target.one.data and value is not None:
+            values.append(value)
+            runs.append(names[record.source])
     return values, runs
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from radar.config.schema import WandbConfig
 from radar.errors import ConfigError
+from radar.evaluation.metrics import Metrics
 
 
 class Tracker(Protocol):
@@ -18,7 +19,7 @@ class Tracker(Protocol):
 
     def log(self, row: Mapping[str, float]) -> None: ...
 
-    def summarise(self, metrics: Mapping[str, Any]) -> None: ...
+    def summarise(self, metrics: Metrics) -> None: ...
 
     def picture(self, name: str, path: Path) -> None: ...
 
@@ -31,7 +32,7 @@ class NoTracker:
     def log(self, row: Mapping[str, float]) -> None:
         """Drop `row`."""
 
-    def summarise(self, metrics: Mapping[str, Any]) -> None:
+    def summarise(self, metrics: Metrics) -> None:
         """Drop `metrics`."""
 
     def picture(self, name: str, path: Path) -> None:
@@ -51,9 +52,9 @@ class WandbTracker:
         """Add one row of the history; its `step` is the training step."""
         self._run.log(dict(row))
 
-    def summarise(self, metrics: Mapping[str, Any]) -> None:
-        """Put nested metrics into the summary, as slash-separated keys."""
-        self._run.summary.update(flatten(metrics))
+    def summarise(self, metrics: Metrics) -> None:
+        """Put every metric into the summary, by its path."""
+        self._run.summary.update(metrics.flat())
 
     def picture(self, name: str, path: Path) -> None:
         """Log an image file."""
@@ -66,17 +67,6 @@ class WandbTracker:
         import wandb  # noqa: PLC0415 - as above
 
         self._run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} → {"a/b": 1}; values that are neither mappings nor lists are kept as they are."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}/")
-        elif not isinstance(value, list):
-            flat[prefix + key] = value
-    return flat
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def test_one_class_leaves_undefined_measures_none(
     measured = image_metrics([label] * 4, [0.1, 0.2, 0.3, 0.9], [False, False, False, True])
     assert (measured.recall, measured.false_positive_rate) == (recall, false_positive_rate)
     assert measured.accuracy == accuracy
-    values = measured.to_dict()
+    values = asdict(measured)
     both = ("precision", "f1", "auroc", "average_precision", "f1_max_oracle", "f1_all_anomalous")
     assert [values[name] for name in both] == [None] * len(both)
 
@@ -104,17 +105,17 @@ def test_order_of_images_and_monotone_transforms_change_nothing() -> None:
     labels, scores, called = random_test_set(seed=7, levels=9)
     shuffled = np.random.default_rng(0).permutation(labels.size)
     expected = image_metrics(labels, scores, called)
-    assert image_metrics(labels[shuffled], scores[shuffled], called[shuffled]).to_dict() == pytest.approx(
-        expected.to_dict()
+    assert asdict(image_metrics(labels[shuffled], scores[shuffled], called[shuffled])) == pytest.approx(
+        asdict(expected)
     )
     assert image_metrics(labels, np.exp(3 * scores) - 50, called) == expected
 
 
 def test_measures_serialise_as_strict_json() -> None:
     measured = image_metrics([0, 0], [0.0, 1.0], [False, False])
-    assert json.loads(json.dumps(measured.to_dict(), allow_nan=False))["auroc"] is None
+    assert json.loads(json.dumps(asdict(measured), allow_nan=False))["auroc"] is None
     (defect,) = per_defect_metrics([0, 1], [0.0, 1.0], [False, True], ["good", "crack"])
-    assert json.loads(json.dumps(defect.to_dict(), allow_nan=False))["defect"] == "crack"
+    assert json.loads(json.dumps(asdict(defect), allow_nan=False))["defect"] == "crack"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from itertools import pairwise
 
 import numpy as np
@@ -180,7 +181,7 @@ def test_monotone_transforms_change_nothing(transform: Callable[[np.ndarray], np
 def test_order_of_images_changes_nothing(seed: int) -> None:
     items = random_items(seed, levels=9)
     shuffled = [items[position] for position in np.random.default_rng(seed).permutation(len(items))]
-    assert measure(shuffled).to_dict() == pytest.approx(measure(items).to_dict(), abs=1e-12)
+    assert asdict(measure(shuffled)) == pytest.approx(asdict(measure(items)), abs=1e-12)
 
 
 def test_diagonal_neighbours_are_one_region() -> None:
@@ -209,7 +210,7 @@ def test_defective_image_without_marked_pixels_is_left_out_and_counted(mask: np.
     loud = np.full((4, 4), 1e6, dtype=np.float32)
     maps, masks, labels = zip(*items, strict=True)
     measured = pixel_metrics([loud, *maps], [mask, *masks], [1, *labels], LIMIT)
-    assert measured.to_dict() == {**measure(items).to_dict(), "empty_masks": 1}
+    assert asdict(measured) == {**asdict(measure(items)), "empty_masks": 1}
 
 
 def test_normal_image_without_a_mask_counts_as_all_normal() -> None:
@@ -229,7 +230,7 @@ def test_normal_image_without_a_mask_counts_as_all_normal() -> None:
 def test_undefined_measures_are_none(mask: np.ndarray, label: int) -> None:
     measured = measure([(np.arange(6.0).reshape(2, 3), mask, label)])
     assert (measured.auroc, measured.average_precision, measured.aupro) == (None, None, None)
-    assert json.loads(json.dumps(measured.to_dict(), allow_nan=False))["aupro"] is None
+    assert json.loads(json.dumps(asdict(measured), allow_nan=False))["aupro"] is None
 
 
 def test_no_image_at_all_is_undefined() -> None:

@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import kstest, kurtosis, skew
 
 from radar.config.schema import NoiseStatisticsConfig
+from radar.evaluation.metrics import Counts, Distances, NoiseMetrics
 from radar.evaluation.statistics_noise import distance_from_gaussian, feature_statistics, noise_statistics
 
 SETTINGS = NoiseStatisticsConfig(bins=32, permutations=199, thinning=2, level=0.05)
@@ -25,37 +26,37 @@ def planted(strength: float) -> tuple[np.ndarray, np.ndarray]:
     return maps, images
 
 
-def measured(strength: float, **changes: Any) -> dict[str, Any]:
+def measured(strength: float, **changes: Any) -> NoiseMetrics:
     maps, images = planted(strength)
     return noise_statistics(maps, images, changes.get("labels", LABELS), GROUPS, settings=SETTINGS, seed=0)
 
 
 def test_planted_structure_is_found() -> None:
     found = measured(2.0)
-    assert found["images"] == found["groups"] == {"normal": 12, "anomalous": 10}
-    assert found["pixels"]["p_value"] == found["l2_norm"]["p_value"] == 1 / 200
-    assert found["normality"]["distance_from_gaussian"]["auroc"] == 1
-    assert found["normality"]["rejected_share"]["anomalous"] == 1
-    assert found["normality"]["rejected_share"]["normal"] <= 0.2
-    assert found["image_correlation"]["normal"] < 0.05
-    assert found["image_correlation"]["anomalous"] > 0.5
-    assert found["l2_norm"]["difference"] == pytest.approx(32 * (np.sqrt(1 + 4) - 1), rel=0.05)
+    assert found.images == found.groups == Counts(12, 10)
+    assert found.pixels.p_value == found.l2_norm.p_value == 1 / 200
+    assert found.normality.distance_from_gaussian.auroc == 1
+    assert found.normality.rejected_share.anomalous == 1
+    assert found.normality.rejected_share.normal <= 0.2
+    assert found.image_correlation.normal < 0.05
+    assert found.image_correlation.anomalous > 0.5
+    assert found.l2_norm.difference == pytest.approx(32 * (np.sqrt(1 + 4) - 1), rel=0.05)
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
     found = measured(0.0)
-    assert found["pixels"]["p_value"] > 0.05
-    assert found["normality"]["distance_from_gaussian"]["p_value"] > 0.05
-    assert found["pixels"]["overlap"] > 0.95
+    assert found.pixels.p_value > 0.05
+    assert found.normality.distance_from_gaussian.p_value > 0.05
+    assert found.pixels.overlap > 0.95
 
 
 def test_moments_are_scipys() -> None:
     maps, _ = planted(2.0)
-    found = measured(2.0)["moments"]
+    found = measured(2.0).moments
     flat = maps.reshape(22, -1).astype(np.float64)[LABELS == 1]
-    assert found["skewness"]["anomalous"] == pytest.approx(skew(flat, axis=1).mean())
-    assert found["excess_kurtosis"]["anomalous"] == pytest.approx(kurtosis(flat, axis=1).mean())
-    assert found["standard_deviation"]["anomalous"] == pytest.approx(flat.std(axis=1).mean())
+    assert found.skewness.anomalous == pytest.approx(skew(flat, axis=1).mean())
+    assert found.excess_kurtosis.anomalous == pytest.approx(kurtosis(flat, axis=1).mean())
+    assert found.standard_deviation.anomalous == pytest.approx(flat.std(axis=1).mean())
 
 
 def test_distance_from_gaussian_is_scipys() -> None:
@@ -73,32 +74,32 @@ def test_the_order_of_images_changes_no_distance() -> None:
     )
     plain = measured(1.0)
     for name in ("ks", "wasserstein", "overlap", "auroc"):
-        assert shuffled["pixels"][name] == pytest.approx(plain["pixels"][name])
+        assert getattr(shuffled.pixels, name) == pytest.approx(getattr(plain.pixels, name))
 
 
 def test_normal_images_alone_are_described_not_compared() -> None:
     found = measured(0.0, labels=np.zeros(22, dtype=int))
-    assert found["pixels"] == {}
-    assert found["moments"]["mean"]["anomalous"] is None
-    assert found["l2_norm"].keys() == {"normal", "anomalous", "difference"}
+    assert found.pixels == Distances()
+    assert found.moments.mean.anomalous is None
+    assert (found.l2_norm.normal is None, found.l2_norm.ks, found.l2_norm.difference) == (False, None, None)
 
 
 def test_a_constant_map_is_counted_as_without_shape() -> None:
     maps, images = planted(0.0)
     maps[0] = 0.0
     found = noise_statistics(maps, images, LABELS, GROUPS, settings=SETTINGS, seed=0)
-    assert np.isfinite(found["moments"]["skewness"]["normal"])
+    assert np.isfinite(found.moments.skewness.normal)
 
 
 def test_features_are_compared_by_name() -> None:
     found = feature_statistics({"norm": LABELS + 0.0}, LABELS, GROUPS, settings=SETTINGS, seed=0)
-    assert (found["norm"]["auroc"], found["norm"]["ks"], found["norm"]["p_value"]) == (1, 1, 1 / 200)
+    assert (found["norm"].auroc, found["norm"].ks, found["norm"].p_value) == (1, 1, 1 / 200)
 
 
 def test_a_map_of_one_channel_is_compared_with_an_image_of_three() -> None:
     maps, images = planted(2.0)
     coloured = images * np.array([0.5, 1.0, 1.5], dtype=np.float32)[:, None, None]
-    found = noise_statistics(maps, coloured, LABELS, GROUPS, settings=SETTINGS, seed=0)["image_correlation"]
+    found = noise_statistics(maps, coloured, LABELS, GROUPS, settings=SETTINGS, seed=0).image_correlation
     expected = [abs(np.corrcoef(maps[n].ravel(), coloured[n].mean(axis=0).ravel())[0, 1]) for n in range(22)]
-    assert found["normal"] == pytest.approx(np.mean(expected[:12]))
-    assert found["anomalous"] == pytest.approx(np.mean(expected[12:]))
+    assert found.normal == pytest.approx(np.mean(expected[:12]))
+    assert found.anomalous == pytest.approx(np.mean(expected[12:]))

@@ -115,4 +115,4 @@ def test_a_gpu_ends_near_the_cpu(composed, tmp_path, trainer):
 def test_a_whole_run_on_a_gpu(composed):
     config = composed(*COMPACT, "trainer=gpu", "scoring.images_per_pass=8")
     outcome = run_experiment(Experiment(config, silent, Workshop(afresh=None)), companion=RunCompanion(None))
-    assert 0 <= outcome.metrics["image"]["auroc"] <= 1
+    assert 0 <= outcome.metrics.image.auroc <= 1

@@ -68,14 +68,14 @@ def test_the_metrics_are_those_of_the_scores(tiny: Tiny) -> None:
     labels = [int(row["label"]) for row in tested]
     scores = np.array([float(row["score"]) for row in tested])
     decisions = [int(row["decision"]) for row in tested]
-    image = outcome.metrics["image"]
-    assert image["auroc"] == pytest.approx(roc_auc_score(labels, scores))
-    assert image["f1"] == pytest.approx(f1_score(labels, decisions))
-    assert image["f1_all_anomalous"] == pytest.approx(2 * 10 / (2 * 10 + 6))
-    assert decisions == [int(score > outcome.metrics["threshold"]) for score in scores]
+    image = outcome.metrics.image
+    assert image.auroc == pytest.approx(roc_auc_score(labels, scores))
+    assert image.f1 == pytest.approx(f1_score(labels, decisions))
+    assert image.f1_all_anomalous == pytest.approx(2 * 10 / (2 * 10 + 6))
+    assert decisions == [int(score > outcome.metrics.threshold) for score in scores]
     local = [float(row["local_norm"]) for row in tested]
-    assert outcome.metrics["features"]["local_norm"]["auroc"] == pytest.approx(roc_auc_score(labels, local))
-    assert outcome.metrics["pixel"]["regions"] >= 10
+    assert outcome.metrics.features["local_norm"].auroc == pytest.approx(roc_auc_score(labels, local))
+    assert outcome.metrics.pixel.regions >= 10
 
 
 def test_the_threshold_flags_the_contamination_share_of_the_training_normals(tiny: Tiny) -> None:
@@ -86,11 +86,11 @@ def test_the_threshold_flags_the_contamination_share_of_the_training_normals(tin
 
 def test_all_controls_are_measured_on_the_same_images(tiny: Tiny) -> None:
     outcome = run(tiny("method.controls=[mean_brightness,raw_sobel,untrained]"))
-    assert list(outcome.metrics["controls"]) == ["mean_brightness", "raw_sobel", "untrained"]
-    for control in outcome.metrics["controls"].values():
-        assert control["image"]["anomalous"] == 10
-        assert 0 <= control["image"]["auroc"] <= 1
-        assert 0 <= control["pixel"]["auroc"] <= 1
+    assert list(outcome.metrics.controls) == ["mean_brightness", "raw_sobel", "untrained"]
+    for control in outcome.metrics.controls.values():
+        assert control.image.anomalous == 10
+        assert 0 <= control.image.auroc <= 1
+        assert 0 <= control.pixel.auroc <= 1
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tiny: Tiny, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_done_run_is_reused_and_force_starts_over(tiny: Tiny) -> None:
     modified = (first.directory / "unet.pt").stat().st_mtime_ns
     reused = run(config)
     assert reused.reused
-    assert reused.metrics == json.loads((first.directory / "metrics.json").read_text())
+    assert reused.metrics.to_dict() == json.loads((first.directory / "metrics.json").read_text())
     assert (first.directory / "unet.pt").stat().st_mtime_ns == modified
     forced = run(config, force=True)
     assert not forced.reused
@@ -209,7 +209,7 @@ def test_a_planted_defect_is_learnt_and_shuffled_labels_are_not(tiny: Tiny) -> N
         "dataset.synthetic.test_normal=20", "dataset.synthetic.test_defective=40",
     )  # fmt: skip
     outcome = run(config)
-    assert outcome.metrics["image"]["auroc"] > 0.9
+    assert outcome.metrics.image.auroc > 0.9
     tested = [row for row in scores_of(outcome) if row["split"] == "test"]
     scores = [float(row["score"]) for row in tested]
     labels = np.array([int(row["label"]) for row in tested])
@@ -227,7 +227,7 @@ def test_a_damaged_checkpoint_is_named_and_force_starts_over(tiny: Tiny) -> None
     (checkpoints / "last.ckpt").write_bytes(b"PK half")
     with pytest.raises(RunError, match=r"last\.ckpt: cannot be read .*--force"):
         run(config)
-    assert run(config, force=True).metrics["image"]["anomalous"] == 10
+    assert run(config, force=True).metrics.image.anomalous == 10
 
 
 def folder_of_parts(root: Path) -> Path:
@@ -263,15 +263,15 @@ def test_a_changed_mask_is_another_run(composed: Tiny, tmp_path: Path) -> None:
     second = run(config)
     assert not second.reused
     assert second.directory != first.directory
-    assert second.metrics["pixel"]["auroc"] < first.metrics["pixel"]["auroc"]
+    assert second.metrics.pixel.auroc < first.metrics.pixel.auroc
 
 
 def test_without_anomalous_images_a_run_measures_false_alarms_alone(composed: Tiny, tmp_path: Path) -> None:
     root = folder_of_parts(tmp_path / "parts")
     metrics = run(on_folder(composed, root, "dataset.folder.anomalous=null", "evaluation.figures=true")).metrics
-    assert metrics["image"]["auroc"] is None
-    assert metrics["image"]["f1"] is None
-    assert 0 <= metrics["image"]["false_positive_rate"] <= 1
+    assert metrics.image.auroc is None
+    assert metrics.image.f1 is None
+    assert 0 <= metrics.image.false_positive_rate <= 1
 
 
 def test_too_few_normals_fail_before_training(composed: Tiny, tmp_path: Path) -> None:
@@ -307,8 +307,8 @@ def test_a_network_that_an_earlier_attempt_trained_is_used(tiny: Tiny) -> None:
     trained = directory.network.stat().st_mtime_ns
     again = run(config)
     assert not again.reused
-    assert first.metrics["network"]["trained_by_this_run"]
-    assert not again.metrics["network"]["trained_by_this_run"]
-    assert again.metrics["seconds"]["training"] == first.metrics["seconds"]["training"]
+    assert first.metrics.network.trained_by_this_run
+    assert not again.metrics.network.trained_by_this_run
+    assert again.metrics.seconds["training"] == first.metrics.seconds["training"]
     assert directory.network.stat().st_mtime_ns == trained
     assert scores_of(again) == expected

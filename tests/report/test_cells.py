@@ -21,9 +21,11 @@ def test_seeds_of_one_method_on_one_data_set_are_one_cell() -> None:
     (cell,) = cells([result(seed=seed) for seed in (2, 0, 1)], None)
     assert [each.seed for each in cell.results] == [0, 1, 2]
     assert (cell.dataset, cell.method, cell.marks) == ("grid", "RADAR, paper", "")
-    expected = [result(seed=seed).metrics["image"]["auroc"] for seed in range(3)]
+    expected = [result(seed=seed).metrics.image.auroc for seed in range(3)]
     assert cell.values("image", "auroc") == expected
-    assert cell.values("image", "nothing") == []
+    assert cell.values("controls", "untrained", "image", "auroc") == []
+    with pytest.raises(ValueError, match="image/nothing: no metric has this path"):
+        cell.values("image", "nothing")
 
 
 def test_fewer_seeds_than_asked_or_than_elsewhere_are_marked() -> None:

@@ -15,7 +15,7 @@ def test_only_what_differs_is_listed() -> None:
     assert [[entry.text for entry in row] for row in config.rows] == [["timestep.value", "1", "50"]]
     assert [row[0].text for row in origin.rows] == ["fingerprint"]
     auroc = numbers.rows[0]
-    values = [each.metrics["image"]["auroc"] for each in (FIRST, SECOND)]
+    values = [each.metrics.image.auroc for each in (FIRST, SECOND)]
     assert auroc[2].text == f"{values[1]:.3f} ({values[1] - values[0]:+.3f})"
     assert paired.rows[0][1].value == pytest.approx(values[1] - values[0])
 

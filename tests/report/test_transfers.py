@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from report_builders import SETTINGS, result
 
-from radar.experiment.transfer import RECORDS_NAME, write_transfers
+from radar.evaluation.metrics import Origin
+from radar.experiment.transfer import RECORDS_NAME, Transfer, write_transfers
 from radar.report.build import Report
 from radar.report.cells import cells
 from radar.report.figures_transfer import transfer_figure
@@ -19,23 +21,24 @@ def some() -> list[Result]:
     return [result(dataset=name, seed=seed) for name in ("grid", "wood") for seed in (0, 1)]
 
 
-def record(source: Result, target: Result, auroc: float) -> dict:
-    image = {"auroc": auroc, "false_positive_rate": 1 - auroc}
-    return {"source": source.fingerprint, "target_data": target.data, "image": image}
+def record(source: Result, target: Result, auroc: float) -> Transfer:
+    image = replace(source.metrics.image, auroc=auroc, false_positive_rate=1 - auroc)
+    origin = Origin("0.1.0", None, {})
+    return Transfer(image, {}, {}, None, source.fingerprint, source.name, target.dataset, target.data, origin)
 
 
 def test_rows_are_trained_columns_are_scored_and_the_diagonal_is_their_own() -> None:
     results = some()
     grid, wood = results[:2], results[2:]
     known = [record(grid[0], wood[0], 0.5), record(grid[1], wood[0], 0.7), record(wood[0], grid[0], 0.25)]
-    strangers = [{**known[0], "source": "gone"}, {**known[0], "target_data": "other"}]
+    strangers = [replace(known[0], source="gone"), replace(known[0], target_data="other")]
     auroc, false_alarms = transfer_tables(cells(results, None), [*known, *strangers])
     rows = {row[1].text: row for row in auroc.rows}
     assert auroc.headings == ("method", "trained on", "grid", "wood")
     assert rows["grid"][3].text == "0.600 ± 0.141"
     assert rows["grid"][3].runs == (grid[0].name, grid[1].name)
     assert rows["wood"][2].text == "0.250"
-    assert rows["grid"][2].value == np.mean([each.metrics["image"]["auroc"] for each in grid])
+    assert rows["grid"][2].value == np.mean([each.metrics.image.auroc for each in grid])
     assert {row[1].text: row[2].text for row in false_alarms.rows}["wood"] == "0.750"
 
 

@@ -17,7 +17,7 @@ from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.workshop import Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
-from radar.report.wandb_tracker import flatten, tracking
+from radar.report.wandb_tracker import tracking
 
 
 def records(path: Path) -> Iterator[Any]:
@@ -93,15 +93,15 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
     for name in ("good", "bad"):
         losses = [row for row in runs[name].history if "train_loss" in row]
         assert [row["step"] for row in losses] == [4, 8, 12]
-    assert runs["good"].summary["image/auroc"] == outcome.metrics["image"]["auroc"]
+    assert runs["good"].summary["image/auroc"] == outcome.metrics.image.auroc
     assert {"feature_scatter/path", "loss/path", "panels/path"} <= {key for row in runs["good"].history for key in row}
     environment = json.loads((outcome.directory / "environment.json").read_text())
     assert runs["good"].config["environment"]["data_manifest_hash"] == environment["data_manifest_hash"]
     assert len(runs["good"].config["environment"]["fingerprint"]) == 40
-    assert runs["good"].summary["noise/pixels/ks"] == outcome.metrics["noise"]["pixels"]["ks"]
+    assert runs["good"].summary["noise/pixels/ks"] == outcome.metrics.noise.pixels.ks
     (table,) = outcome.directory.rglob("test_images*.table.json")
     content = json.loads(table.read_text())
-    assert len(content["data"]) == outcome.metrics["image"]["normal"] + outcome.metrics["image"]["anomalous"]
+    assert len(content["data"]) == outcome.metrics.image.normal + outcome.metrics.image.anomalous
     assert isinstance(content["data"][0][content["columns"].index("score")], float)
     assert (runs["good"].exit_code, runs["bad"].exit_code) == (0, 1)
 
@@ -112,10 +112,6 @@ def test_without_wandb_nothing_is_tracked_and_the_directory_is_complete(tiny: Ca
     )
     assert not list(outcome.directory.rglob("*.wandb"))
     assert (outcome.directory / "history.csv").exists()
-
-
-def test_a_nested_tree_becomes_slash_separated_keys() -> None:
-    assert flatten({"a": {"b": 1, "c": {"d": None}}, "e": 2, "f": [1]}) == {"a/b": 1, "a/c/d": None, "e": 2}
 
 
 def test_no_settings_mean_no_tracking(tmp_path: Path) -> None:

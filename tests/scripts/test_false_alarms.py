@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scripts.false_alarms import CONTAMINATIONS, Count, counts_of, read_counts, table
+from radar.report.tables import markdown
+from scripts.false_alarms import CONTAMINATIONS, Count, counts_of, false_alarm_table, read_counts
 from scripts.quality_page import COUNTS
 
 
@@ -25,7 +26,7 @@ def test_the_table_by_hand():
     counts += [
         Count("a", seed, value, of, 20, 0) for seed in (0, 1) for value in (0.01, 0.1) for of in ("left_out", "test")
     ]
-    row = table(counts).splitlines()[2]
+    row = markdown(false_alarm_table(counts)).splitlines()[2]
     assert row.startswith(
         "| a | 0 of 20 (0.000–0.168); 0.000 | 1 of 20 (0.001–0.249); 0.100 |"
     )  # Clopper and Pearson, 1934

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
+from report_builders import result
 
+from radar.evaluation.metrics import Quality
+from radar.evaluation.pixel_metrics import PixelMetrics
+from radar.report.tables import markdown
 from scripts.methods_page import PAGE, WRITER, mean_and_deviation, quality_table, ranked, sections
 from scripts.page_sections import page_with
 
@@ -16,9 +20,13 @@ def test_the_committed_tables_are_what_the_committed_records_give():
 
 
 def run(auroc, pixel=0.5, **controls):
-    image = {"auroc": auroc, "f1": 0.5, "false_positive_rate": 0.0, "f1_all_anomalous": 0.8}
-    told = {name: {"image": {"auroc": value}, "pixel": {"auroc": value}} for name, value in controls.items()}
-    return SimpleNamespace(metrics={"image": image, "pixel": {"auroc": pixel}, "controls": told})
+    one = result()
+    image, of_pixels = replace(one.metrics.image, auroc=auroc), PixelMetrics(pixel, 0.5, 0.5, 0.3, 1, 0, 1, 1, 1)
+    told = {
+        name: Quality(replace(image, auroc=value), {}, {}, replace(of_pixels, auroc=value))
+        for name, value in controls.items()
+    }
+    return replace(one, metrics=replace(one.metrics, image=image, pixel=of_pixels, controls=told))
 
 
 def test_rows_are_ordered_by_rank_on_the_sets_that_all_methods_share():
@@ -27,12 +35,12 @@ def test_rows_are_ordered_by_rank_on_the_sets_that_all_methods_share():
         "pca": {"grid": [run(0.81)], "wood_quads": [run(0.7)], "magnetic_tile": [run(0.0)]},
         "lof": {"grid": [run(0.1)], "wood_quads": [run(0.2)], "piped_PA_BRG03_TL": [run(1.0)]},
     }
-    assert [name for name, _ in ranked(methods, lambda metrics: metrics["image"]["auroc"])] == ["pca", "radar", "lof"]
+    assert [name for name, _ in ranked(methods, ("image", "auroc"))] == ["pca", "radar", "lof"]
 
 
 def test_cells_are_means_over_seeds_and_controls_stand_below():
     methods = {"radar": {"grid": [run(0.5, dark=0.25), run(0.7, dark=0.25)]}}
-    rows = quality_table(methods).splitlines()[2:]
+    rows = markdown(quality_table(methods)).splitlines()[2:]
     assert rows[0].startswith("| `radar` | 0.600 ± 0.141 | – | – | – | 0.500 | – ")
     assert rows[1].startswith("| · dark | 0.250 | – ")
 
@@ -42,4 +50,4 @@ def test_cells_are_means_over_seeds_and_controls_stand_below():
     [((), "–"), ((0.25,), "0.250"), ((0.5, 0.5), "0.500"), ((0.5, 0.5001), "0.500"), ((0.5, 0.6), "0.550 ± 0.071")],
 )
 def test_a_deviation_is_given_where_it_is_seen(values, cell):
-    assert mean_and_deviation(values) == cell
+    assert mean_and_deviation(values).text == cell

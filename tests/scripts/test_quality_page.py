@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from radar.report.tables import markdown
 from scripts.page_sections import page_with
 from scripts.quality_page import PAGE, WHOLE, WRITER, ablation_table, sections, spread, variant
 
@@ -44,12 +45,16 @@ def test_cells_are_means_over_seeds_and_untagged_sweeps_are_left_out():
         record(auroc=0.7, f1=0.6, job="dataset=grid seed=1"),
         {**record(auroc=0.0), "command": "radar experiment=recommended dataset=grid"},
     ]
-    assert ablation_table(records).splitlines()[-1].startswith(f"| {WHOLE} | 0.800 / 0.700 | 0.500 / 0.500 | – | – |")
+    assert (
+        markdown(ablation_table(records))
+        .splitlines()[-1]
+        .startswith(f"| {WHOLE} | 0.800 / 0.700 | 0.500 / 0.500 | – | – |")
+    )
 
 
 def test_a_range_is_given_where_it_is_seen():
-    assert spread([0.5, 0.5001]) == "0.500"
-    assert spread([0.25, 0.75]) == "0.500 (0.250–0.750)"
+    assert spread([0.5, 0.5001]).text == "0.500"
+    assert spread([0.25, 0.75]).text == "0.500 (0.250–0.750)"
 
 
 def test_missing_markers_are_named():

@@ -16,7 +16,6 @@ from radar.experiment.workshop import Workshop
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 from radar.report.settings import flat
-from radar.report.wandb_tracker import flatten
 from scripts import wandb_workspace
 from scripts.wandb_workspace import AXES, LOSSES, workspace
 
@@ -41,7 +40,7 @@ def texts(tree: Any) -> Iterator[str]:
 
 def test_panels_ask_for_what_a_run_logs(composed: Callable[..., Config]) -> None:
     outcome = run_experiment(Experiment(composed(*SMALL), silent, Workshop(afresh=None)), companion=RunCompanion(None))
-    logged, found = set(flatten(outcome.metrics)), set(texts(built()))
+    logged, found = set(outcome.metrics.flat()), set(texts(built()))
     summary = {
         each.removeprefix("summary:").removeprefix("summary_metrics.") for each in found if each.startswith("summary")
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,23 @@ from sklearn.metrics import average_precision_score
 
 from radar.config.schema import ReportConfig
 from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
+from radar.evaluation.metrics import (
+    Compared,
+    CostMetrics,
+    Counts,
+    DataMetrics,
+    Distances,
+    FeatureMetrics,
+    Kinds,
+    Metrics,
+    Moments,
+    NetworkMetrics,
+    NoiseMetrics,
+    Normality,
+    Origin,
+    Quality,
+)
+from radar.evaluation.pixel_metrics import PixelMetrics
 from radar.report.stored import Result, TestImage
 
 SETTINGS = ReportConfig(seeds=None, level=0.95, alpha=0.05, resamples=100, seed=0, borderline=0.1, vector="pdf")
@@ -80,41 +97,34 @@ def result(
     )
 
 
-def metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray, defects: list[str]) -> dict[str, Any]:
-    """As in metrics.json."""
-    image = image_metrics(labels, scores, decisions).to_dict()
-    control = {**image, "auroc": 0.6, "average_precision": float(average_precision_score(labels, labels))}
-    pixel = {"auroc": 0.9, "aupro": 0.8}
-    distance = {
-        "ks": 0.5,
-        "wasserstein": 0.25,
-        "kl_anomalous_from_normal": 1.0,
-        "overlap": 0.4,
-        "auroc": 0.8,
-        "p_value": 0.01,
-    }
-    kinds = {"normal": 1.0, "anomalous": 2.0}
-    return {
-        "image": image,
-        "pixel": pixel,
-        "features": {"global_norm": {"auroc": 0.7}, "local_norm": {"auroc": 0.8}},
-        "defects": {each.defect: each.to_dict() for each in per_defect_metrics(labels, scores, decisions, defects)},
-        "controls": {"raw_sobel": {"image": control, "pixel": pixel, "defects": {}}},
-        "noise": {
-            "pixels": distance,
-            "l2_norm": {**kinds, "difference": 1.0, **distance},
-            "image_correlation": kinds,
-            "moments": dict.fromkeys(("mean", "standard_deviation", "skewness", "excess_kurtosis"), kinds),
-            "normality": {"rejected_share": kinds, "distance_from_gaussian": {**kinds, **distance}},
-            "features": dict.fromkeys(("global_norm", "local_norm", "score"), distance),
-        },
-        "data": {"spectral_flatness": 0.1},
-        "threshold": 1.0,
-        "parameters": 1000,
-        "seconds": {"training": 60.0 + scores[0], "score": 1.2, "metrics": 0.1, "validation": 0.5, "controls": 0.3},
-        "network": {"trained_by_this_run": True, "attempts": 1},
-        "peak_memory_mib": 500.0,
-    }
+def metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray, defects: list[str]) -> Metrics:
+    """As a run measures them."""
+    image = image_metrics(labels, scores, decisions)
+    control = replace(image, auroc=0.6, average_precision=float(average_precision_score(labels, labels)))
+    pixel = PixelMetrics(0.9, 0.7, 0.8, 0.3, labels.size, 0, 20, 1000, 9000)
+    distances = Distances(0.5, 0.25, 1.0, 1.1, 0.4, 0.8, 16, 0.01)
+    kinds, counts = Kinds(1.0, 2.0), Counts(NORMAL, ANOMALOUS)
+    compared = Compared(**asdict(kinds), difference=1.0, **asdict(distances))
+    return Metrics(
+        image=image,
+        pixel=pixel,
+        features={"global_norm": FeatureMetrics(0.7), "local_norm": FeatureMetrics(0.8)},
+        defects={each.defect: each for each in per_defect_metrics(labels, scores, decisions, defects)},
+        controls={"raw_sobel": Quality(control, {}, {}, pixel)},
+        noise=NoiseMetrics(
+            counts, counts, "histogram", 99, distances, Moments(kinds, kinds, kinds, kinds), Normality(8, kinds, compared),
+            compared, compared,
+        ),
+        separation=dict.fromkeys(("global_norm", "local_norm", "score"), distances),
+        data=DataMetrics(0.1),
+        threshold=1.0,
+        parameters=1000,
+        cost=CostMetrics(1.5, 2.5, 1),
+        validation_loss=0.5,
+        seconds={"training": float(60.0 + scores[0]), "score": 1.2, "metrics": 0.1, "validation": 0.5, "controls": 0.3},
+        network=NetworkMetrics(True, 1, Origin("0.1.0", "a" * 40, {"torch": "2.6"})),
+        peak_memory_mib=500.0,
+    )  # fmt: skip
 
 
 def on_other_data(one: Result) -> Result:

@@ -1,0 +1,221 @@
+"""What `metrics.json` holds, as types: a metric is named by its path through them, and a misspelt one is an error."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from radar.evaluation.image_metrics import DefectMetrics, ImageMetrics
+from radar.evaluation.pixel_metrics import PixelMetrics
+from radar.evaluation.typed_sections import check_path, read_section
+
+Plain = bool | int | float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMetrics:
+    """`auroc` of one feature alone; None where only one kind of image is there."""
+
+    auroc: float | None
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well images and pixels are told apart, of a method or of a control: features and classes of defects by name.
+
+    `pixel` is None where pixel metrics were not asked for.
+    """
+
+    image: ImageMetrics
+    features: dict[str, FeatureMetrics]
+    defects: dict[str, DefectMetrics]
+    pixel: PixelMetrics | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """One number of each kind of image; None where there is none of that kind."""
+
+    normal: float | None
+    anomalous: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many there are of each kind."""
+
+    normal: int
+    anomalous: int
+
+
+@dataclass(frozen=True, slots=True)
+class Distances:
+    """How far normal and anomalous values lie apart: `statistics_distributions.Separation` with the `p_value` of its KS, by
+    permutation of groups of images. All None where one kind of image is absent.
+    """
+
+    ks: float | None = None
+    wasserstein: float | None = None
+    kl_anomalous_from_normal: float | None = None
+    kl_normal_from_anomalous: float | None = None
+    overlap: float | None = None
+    auroc: float | None = None
+    bins: int | None = None
+    p_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared(Distances):
+    """One number per image: its mean over each kind, anomalous minus normal, and the distances."""
+
+    normal: float | None
+    anomalous: float | None
+    difference: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Of an image's predicted noise, means over images."""
+
+    mean: Kinds
+    standard_deviation: Kinds
+    skewness: Kinds
+    excess_kurtosis: Kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Normality:
+    """How Gaussian predicted noise is; `rejected_share` of images by D'Agostino and Pearson, on pixels `thinning_px` apart."""
+
+    thinning_px: int
+    rejected_share: Kinds
+    distance_from_gaussian: Compared  # Lilliefors' statistic
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseMetrics:
+    """The noise hypothesis, of a method that predicts noise: normal against anomalous test images."""
+
+    images: Counts
+    groups: Counts
+    kl_estimator: str
+    permutations: int
+    pixels: Distances
+    moments: Moments
+    normality: Normality
+    l2_norm: Compared
+    image_correlation: Compared
+
+
+@dataclass(frozen=True, slots=True)
+class DataMetrics:
+    """What the data says of itself, whatever the method; None where a run of old did not measure it."""
+
+    spectral_flatness: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CostMetrics:
+    """What a method's maps cost when they were made; None where that is not known."""
+
+    fit_seconds: float | None  # beside the shared network
+    milliseconds_per_image: float | None
+    network_passes_per_image: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The code that trained a network."""
+
+    radar: str
+    git_revision: str | None
+    packages: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkMetrics:
+    """Where the shared network comes from; every one of `attempts` but the last was interrupted."""
+
+    trained_by_this_run: bool
+    attempts: int
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Metrics(Quality):
+    """Everything that a run measures."""
+
+    noise: NoiseMetrics | None  # None: the method predicts no noise
+    separation: dict[str, Distances]  # of each feature and of `score`
+    data: DataMetrics
+    controls: dict[str, Quality]
+    threshold: float
+    parameters: int
+    cost: CostMetrics
+    validation_loss: float | None  # on held-out normals, what a search minimises; None without the shared network
+    seconds: dict[str, float]  # by stage
+    network: NetworkMetrics | None  # None: the method uses no shared network
+    peak_memory_mib: float  # of the process
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `metrics.json` holds it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, tree: Any) -> Self:
+        """The inverse of `to_dict`. Raises `ValueError`, which names the place, for anything missing, unknown or of another type."""
+        return read_section(cls, tree, "metrics")
+
+    def value(self, *path: str) -> float | None:
+        """The number at `path`, as ("image", "auroc"). None where the run has none: a section or a number that is null, a
+        control, defect, feature or stage that it lacks. Raises `ValueError` for a path that no run can have.
+        """
+        return value_at(self, *path)
+
+    def flat(self) -> dict[str, Plain]:
+        """Every value by its path: {"image/auroc": 0.9, …}; a section that is null has none."""
+        return dict(_leaves(self.to_dict(), ""))
+
+
+def value_at(section: Quality, *path: str) -> float | None:
+    """`Metrics.value`, of a control or a transfer, too."""
+    check_path(type(section), path)
+    found: Any = section
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
+    return None if found is None else float(found)
+
+
+@dataclass(frozen=True, slots=True)
+class BestControl:
+    """The control with the highest mean image AUROC over the runs that have both; `gain` is what the method has above it there."""
+
+    name: str
+    auroc: float
+    gain: float
+
+
+def best_control(runs: Sequence[Metrics]) -> BestControl | None:
+    """Of equal ones the first; None where no run has an AUROC of its own and of a control."""
+    found = []
+    for name in dict.fromkeys(name for each in runs for name in each.controls):
+        both = [
+            (each.image.auroc, value_at(each.controls[name], "image", "auroc"))
+            for each in runs
+            if name in each.controls
+        ]
+        pairs = [(own, control) for own, control in both if own is not None and control is not None]
+        if pairs:
+            method, auroc = map(statistics.fmean, zip(*pairs, strict=True))
+            found.append(BestControl(name, auroc, method - auroc))
+    return max(found, key=lambda each: each.auroc, default=None)
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Plain]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}/")
+        else:
+            yield prefix + key, value

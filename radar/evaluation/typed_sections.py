@@ -1,0 +1,72 @@
+"""Dataclasses from plain values, strictly, and paths through them: what is misspelt, missing or of another type is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from functools import cache
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+Section = TypeVar("Section")
+
+
+def read_section(kind: type[Section], tree: object, where: str) -> Section:
+    """A `kind` from plain values: numbers, texts, null, lists aside, dataclasses and dictionaries of them by name.
+
+    Raises `ValueError`, which names the place below `where`, for anything missing, unknown or of another type.
+    """
+    hints = _hints(kind)
+    if not isinstance(tree, dict):
+        raise ValueError(f"{where}: must hold {', '.join(hints)}, not {tree!r}")
+    for name in sorted(hints.keys() ^ tree.keys()):
+        raise ValueError(f"{where}/{name}: {'is missing' if name in hints else 'is unknown'}")
+    return kind(**{name: _read(hints[name], tree[name], f"{where}/{name}") for name in hints})
+
+
+def _read(kind: Any, value: object, where: str) -> Any:
+    kind, optional = _required(kind)
+    if value is None and optional:
+        return None
+    if is_dataclass(kind) and isinstance(kind, type):
+        return read_section(kind, value, where)
+    if get_origin(kind) is dict and isinstance(value, dict):
+        return {name: _read(get_args(kind)[1], each, f"{where}/{name}") for name, each in value.items()}
+    if kind is float and type(value) in (int, float):
+        return float(value)  # type: ignore[arg-type]
+    if type(value) is not kind:
+        raise ValueError(f"{where}: must be {getattr(kind, '__name__', kind)}, not {value!r}")
+    return value
+
+
+def _required(kind: Any) -> tuple[Any, bool]:
+    """`kind` without None, and whether None is allowed."""
+    if not isinstance(kind, UnionType):
+        return kind, False
+    (required,) = (each for each in get_args(kind) if each is not type(None))
+    return required, True
+
+
+def _uncached_hints(kind: Any) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {item.name: hints[item.name] for item in fields(kind)}
+
+
+def _uncached_check(kind: Any, path: tuple[str, ...]) -> None:
+    for index, name in enumerate(path):
+        kind, _ = _required(kind)
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        elif is_dataclass(kind) and name in _hints(kind):
+            kind = _hints(kind)[name]
+        else:
+            place = "/".join(path[:index]) or "its root"
+            raise ValueError(f"{'/'.join(path)}: no metric has this path; {place} holds no {name}")
+    if _required(kind)[0] not in (int, float, bool):
+        raise ValueError(f"{'/'.join(path)}: is no number")
+
+
+_hints: Callable[[Any], dict[str, Any]] = cache(_uncached_hints)
+
+check_path: Callable[[Any, tuple[str, ...]], None] = cache(_uncached_check)
+"""Raises `ValueError` where no instance of a dataclass can have a number at this path; a dictionary takes any name."""

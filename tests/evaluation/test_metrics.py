@@ -1,0 +1,94 @@
+"""The tree of metrics: what is written is read back, and nothing that is misspelt, missing or of another type is let through."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from report_builders import result
+
+from radar.evaluation.metrics import Metrics, Quality, best_control, value_at
+
+METRICS = result().metrics
+
+
+def test_what_is_written_is_read_back() -> None:
+    for one in (METRICS, replace(METRICS, noise=None, pixel=None, network=None, validation_loss=None, controls={})):
+        assert Metrics.from_dict(json.loads(json.dumps(one.to_dict(), allow_nan=False))) == one
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(lambda tree: tree["image"].pop("auroc"), "metrics/image/auroc: is missing", id="missing"),
+        pytest.param(lambda tree: tree["image"].update(aurocc=1.0), "metrics/image/aurocc: is unknown", id="unknown"),
+        pytest.param(
+            lambda tree: tree["pixel"].update(auroc="0.9"), "pixel/auroc: must be float, not '0.9'", id="text"
+        ),
+        pytest.param(lambda tree: tree["image"].update(normal=1.5), "image/normal: must be int", id="no count"),
+        pytest.param(lambda tree: tree.update(threshold=None), "metrics/threshold: must be float, not None", id="null"),
+        pytest.param(lambda tree: tree.update(image=[]), "metrics/image: must hold normal, anomalous", id="no section"),
+        pytest.param(lambda tree: tree["network"].update(trained_by_this_run=1), "must be bool", id="a number for yes"),
+    ],
+)
+def test_what_does_not_fit_is_named(change: Callable[[dict[str, Any]], object], message: str) -> None:
+    tree = METRICS.to_dict()
+    change(tree)
+    with pytest.raises(ValueError, match=message):
+        Metrics.from_dict(tree)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (("image", "auroc"), METRICS.image.auroc),
+        (("controls", "raw_sobel", "image", "auroc"), 0.6),
+        (("controls", "untrained", "image", "auroc"), None),
+        (("separation", "score", "p_value"), 0.01),
+        (("noise", "normality", "distance_from_gaussian", "normal"), 1.0),
+        (("network", "trained_by_this_run"), 1.0),
+        (("seconds", "nothing"), None),
+        (("parameters",), 1000.0),
+    ],
+)
+def test_a_metric_is_found_by_its_path(path: tuple[str, ...], expected: float | None) -> None:
+    assert METRICS.value(*path) == expected
+
+
+@pytest.mark.parametrize(
+    "path", [("image", "aurocc"), ("noise", "ks"), ("controls", "a", "noise"), ("auroc",), ("image",)]
+)
+def test_a_misspelt_path_is_an_error_even_where_the_section_is_null(path: tuple[str, ...]) -> None:
+    for one in (METRICS, replace(METRICS, noise=None, controls={})):
+        with pytest.raises(ValueError, match="/".join(path)):
+            one.value(*path)
+    with pytest.raises(ValueError, match="seconds"):  # a control has none
+        value_at(METRICS.controls["raw_sobel"], "seconds", "training")
+
+
+def test_flat_names_are_paths() -> None:
+    flat = METRICS.flat()
+    assert flat["controls/raw_sobel/image/auroc"] == 0.6
+    assert flat["network/origin/packages/torch"] == "2.6"
+    numbers = {key: value for key, value in flat.items() if isinstance(value, float)}
+    assert all(METRICS.value(*key.split("/")) == value for key, value in numbers.items())
+
+
+def with_controls(own: float | None, **controls: float | None) -> Metrics:
+    image = replace(METRICS.image, auroc=own)
+    told = {name: Quality(replace(image, auroc=value), {}, {}, None) for name, value in controls.items()}
+    return replace(METRICS, image=image, controls=told)
+
+
+def test_the_best_control_has_the_highest_mean_over_the_runs_that_have_both() -> None:
+    runs = [with_controls(0.9, a=0.5, b=0.6), with_controls(0.7, a=0.8), with_controls(None, a=0.1, b=1.0)]
+    best = best_control(runs)
+    assert best is not None
+    assert (best.name, best.auroc, best.gain) == ("a", pytest.approx(0.65), pytest.approx(0.15))
+    assert best_control([with_controls(0.9), with_controls(None, a=0.5), with_controls(0.5, a=None)]) is None
+    equal = best_control([with_controls(0.9, z=0.5, a=0.5)])
+    assert equal is not None
+    assert equal.name == "z"
