@@ -63,7 +63,9 @@ class RunDirectory:
         try:
             return Metrics.from_dict(json.loads(self.metrics.read_text()))
         except (OSError, ValueError) as error:
-            raise RunError(f"{self.metrics}: not a whole run of this version ({error}); run it again with --force") from None
+            raise RunError(
+                f"{self.metrics}: not a whole run of this version ({error}); run it again with --force"
+            ) from None
 
     @contextmanager
     def held(self) -> Iterator[None]:
