@@ -102,8 +102,8 @@ def test_a_done_run_is_reused_and_force_starts_over(tiny: Tiny) -> None:
     assert reused.reused
     assert reused.metrics.to_dict() == json.loads((first.directory / "metrics.json").read_text())
     assert (first.directory / "model" / "model.safetensors").stat().st_mtime_ns == modified
-    forced = run(config, forced())
-    assert not forced.reused
+    again = run(config, forced())
+    assert not again.reused
     assert (first.directory / "model" / "model.safetensors").stat().st_mtime_ns > modified
 
 
