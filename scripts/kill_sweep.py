@@ -18,10 +18,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from radar.experiment.session import CACHE_FOLDER
-
 from radar.experiment.artefacts import ArtefactStore
 from radar.experiment.run_directory import RunDirectory
+from radar.experiment.session import CACHE_FOLDER
 from radar.experiment.sweep import sweeps
 
 _OF_THE_PROCESS = ("seconds", "cost", "peak_memory_mib", "network")

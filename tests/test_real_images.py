@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from radar.experiment.session import Session
 
 from radar.config.schema import Config
 from radar.experiment.run import Experiment, run_experiment
+from radar.experiment.session import Session
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from radar.experiment.session import CACHE_FOLDER
 from test_main import QUICK
 
 from radar import install_command
 from radar.experiment.artefacts import ArtefactStore
+from radar.experiment.session import CACHE_FOLDER
 from radar.experiment.sweep import sweeps
 
 LAUNCHERS = [

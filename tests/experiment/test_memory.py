@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from radar.experiment.session import Session
 from tiny_experiment import run
 
 from radar.config.schema import Config
+from radar.experiment.session import Session
 
 
 def resident_mib() -> float:

@@ -23,7 +23,13 @@ from radar.methods.registry import METHODS as REGISTRY
 from radar.methods.registry import method_of
 
 Tiny = Callable[..., Config]
-OWN_TRAININGS = {"diffusion_ad": 1, "deep_svdd": 1, "ddad_pretrained": 1, "osd_irf_pretrained": 1, "invad_pretrained": 1}
+OWN_TRAININGS = {
+    "diffusion_ad": 1,
+    "deep_svdd": 1,
+    "ddad_pretrained": 1,
+    "osd_irf_pretrained": 1,
+    "invad_pretrained": 1,
+}
 CONTROLS = {"mean_brightness", "raw_sobel", "untrained"}
 
 # reads names of run directories, answers with the scores of their test images; it has seen no training

@@ -15,7 +15,6 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from radar.experiment.session import CACHE_FOLDER, Session
 from sklearn.metrics import f1_score, roc_auc_score
 from tiny_experiment import TINY, run, scores_of
 
@@ -23,6 +22,7 @@ from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.errors import ConfigError, DataError, RunError
 from radar.experiment.run_directory import RunDirectory
+from radar.experiment.session import CACHE_FOLDER, Session
 from radar.methods.relevance import effective
 from radar.report.companion import RunCompanion
 from radar.report.wandb_tracker import NoTracker

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from radar.experiment.session import Session
 from tiny_experiment import TINY, made, run
 
 from radar.config.schema import Config
 from radar.experiment import method_stages
 from radar.experiment.run import Experiment
+from radar.experiment.session import Session
 from radar.progress import silent
 
 Tiny = Callable[..., Config]
@@ -32,7 +32,7 @@ WHOLE = {"noise_statistics": 1, "data_measures": 1}  # read labels, groups and m
     [
         ("contamination=c20", {}),
         ("detector=isolation_forest", {}),
-                ("evaluation.panels=1", {}),
+        ("evaluation.panels=1", {}),
         ("tags=[other]", {}),
         ("name=other", {}),
         ("trainer.workers=1", {}),

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from radar.experiment.session import Session
 from wandb.proto import wandb_internal_pb2
 
 from radar.config.schema import Config, WandbConfig
 from radar.errors import RadarError
 from radar.experiment.run import Experiment, run_experiment
+from radar.experiment.session import Session
 from radar.progress import silent
 from radar.report.companion import RunCompanion
 from radar.report.wandb_tracker import tracking
@@ -107,9 +107,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
 
 
 def test_without_wandb_nothing_is_tracked_and_the_directory_is_complete(tiny: Callable[..., Config]) -> None:
-    outcome = run_experiment(
-        Experiment(tiny("logger=csv"), silent, Session(afresh=None)), observer=RunCompanion(None)
-    )
+    outcome = run_experiment(Experiment(tiny("logger=csv"), silent, Session(afresh=None)), observer=RunCompanion(None))
     assert not list(outcome.directory.rglob("*.wandb"))
     assert (outcome.directory / "history.csv").exists()
 
