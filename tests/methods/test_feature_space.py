@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -100,15 +101,21 @@ def test_a_grid_is_mirrored_beyond_its_border_and_freed_of_that_again():
 
 
 def test_both_methods_ask_for_the_same_network_and_own_keys_do_not_train(composed):
-    def asked(name, *overrides):
-        (training,) = method_of(config_of(composed, name, *overrides)).trainings(normals())
+    def asked(config, **own):
+        for name, changes in own.items():
+            settings = config.method.settings
+            section = replace(getattr(settings, name), **changes)
+            config = replace(config, method=replace(config.method, settings=replace(settings, **{name: section})))
+        (training,) = method_of(config).trainings(normals())
         return json.dumps(training.inputs), training.training, training.patch, training.parents
 
-    both = [asked(name) for name in NAMES]
-    assert both[0] == both[1] == asked(NAMES[0], "method.residual_field.timestep=9")
-    assert both[0] == asked(NAMES[0], "unet.groups=2", "patch.size=8", "scoring.field=stitched")
-    assert both[0] != asked(NAMES[0], "method.feature_space.dimensions=1")
-    assert both[0] != asked(NAMES[0], "unet.blocks=3")
+    config, other = (config_of(composed, name) for name in NAMES)
+    network = asked(config)
+    assert network == asked(other) == asked(config, residual_field={"timestep": 9})
+    unread = replace(config, unet=replace(config.unet, groups=2, channels=[4]), patch=replace(config.patch, size=8))
+    assert network == asked(unread)
+    assert network != asked(replace(config, unet=replace(config.unet, blocks=3)))
+    assert network != asked(config, feature_space={"dimensions": 1})
 
 
 @pytest.mark.parametrize("name", NAMES)
