@@ -14,7 +14,6 @@ from radar.methods.parts.reconstruction import absolute_error, squared_error
 from radar.methods.registry import method_of
 from radar.methods.untrained import random_network
 from radar.scoring.noise_draws import NoiseDraws
-from radar.seeds import generator
 
 STEPS = ("method.reconstruction.start=250", "method.reconstruction.steps=10")
 
@@ -53,7 +52,7 @@ def test_the_map_is_that_of_ancestral_sampling_with_the_images_own_draws(compose
     """Ho et al. 2020, algorithm 2, in NumPy: draw 0 noises the image, draw k follows the k-th step back."""
     method = fitted(composed, "ddpm", "method.reconstruction.start=5", "method.reconstruction.steps=5")
     image = image_set(1, 3)
-    draws = [torch.randn(1, 24, 24, generator=generator("cpu", 0, "scoring", "3/0", each)).numpy() for each in range(5)]
+    draws = NoiseDraws(5).of(["3/0"], (1, 24, 24), 0)[0].numpy()
     betas = np.linspace(1e-4, 0.02, 1000)
     bars = np.cumprod(1 - betas)
     clean = image.planes[0].numpy().astype(np.float64)
