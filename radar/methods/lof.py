@@ -72,7 +72,8 @@ class LocalDensities(nn.Module):
 
 def _distances(points: Tensor, others: Tensor, indices: Tensor) -> Tensor:
     """From points `(M, F)` to those of `others` that `indices` `(M, K)` name; 0 to a copy, which is not so by matrix products."""
-    return torch.linalg.vector_norm(points[:, None] - others[indices], dim=2)
+    distances: Tensor = torch.linalg.vector_norm(points[:, None] - others[indices], dim=2)
+    return distances
 
 
 def _density(distances: Tensor, reach: Tensor) -> Tensor:

@@ -102,19 +102,11 @@ class FittedWindowModel(FittedWindows):
     centre: Tensor  # (F,)
     spread: Tensor  # (F,), 1 where a descriptor never varies
 
-    def __init__(
-        self,
-        settings: WindowsConfig,
-        reading: MapReading,
-        channels: int,
-        centre: Tensor,
-        spread: Tensor,
-        model: nn.Module,
-    ) -> None:
+    def __init__(self, settings: WindowsConfig, reading: MapReading, channels: int, model: nn.Module) -> None:
         super().__init__(reading, channels=channels, size=settings.size, stride=settings.stride)
         self.describe = DESCRIPTORS[settings.descriptor]
-        self.register_buffer("centre", centre)
-        self.register_buffer("spread", spread)
+        self.register_buffer("centre", torch.zeros(0, dtype=torch.float64))
+        self.register_buffer("spread", torch.ones(0, dtype=torch.float64))
         self.model = model
 
     def scores(self, windows: Tensor) -> Tensor:
@@ -151,15 +143,16 @@ class WindowMethod(ReducedMethod[Windowed]):
         centre, spread = points.mean(axis=0), points.std(axis=0)
         spread = np.where(spread > 0, spread, 1.0)
         model = self.fit_model((points - centre) / spread)
+        fitted = self._fitted(normals.train.network_planes.shape[1], model)
+        fitted.centre, fitted.spread = torch.from_numpy(centre), torch.from_numpy(spread)
         report(1, 1, f"Fitting ({self.name})")
-        channels = normals.train.network_planes.shape[1]
-        return self._fitted(channels, torch.from_numpy(centre), torch.from_numpy(spread), model)
+        return fitted
 
     def empty(self, structure: Structure) -> FittedMethod:
-        return self._fitted(channels_of(structure), torch.zeros(0), torch.zeros(0), self.empty_model())
+        return self._fitted(channels_of(structure), self.empty_model())
 
-    def _fitted(self, channels: int, centre: Tensor, spread: Tensor, model: nn.Module) -> FittedMethod:
-        return FittedWindowModel(self.settings.windows, self.reading, channels, centre, spread, model)
+    def _fitted(self, channels: int, model: nn.Module) -> FittedWindowModel:
+        return FittedWindowModel(self.settings.windows, self.reading, channels, model)
 
 
 def normal_points(images: Images, settings: WindowsConfig, seed: int) -> Floats:
