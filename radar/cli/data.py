@@ -13,7 +13,8 @@ from rich.table import Column, Table
 from radar.compose.config_tree import config_folder
 from radar.compose.plan import Job, jobs, parse_arguments
 from radar.data.dataset import Dataset, open_dataset
-from radar.data.download import SOURCES, fetch_public
+from radar.data.download import fetch_public
+from radar.data.layouts import public_sources
 from radar.data.listing import check_images, count_rows, leak_rows, size_rows, write_mvtec
 from radar.data.manifest import write_manifest
 from radar.data.sample import SPLITS
@@ -36,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("path", type=Path)
         command.add_argument("overrides", nargs="*", help="dataset=NAME and any key, as for an experiment")
     download = verbs.add_parser("download", help="fetch a public set into data_root, with resume and checksum")
-    download.add_argument("name", choices=sorted(SOURCES))
+    download.add_argument("name", choices=sorted(public_sources()))
     download.add_argument("--sha256", help="checksum that the archive must have")
     download.add_argument(
         "--unchecked", action="store_true", help="accept an archive whose publisher states no checksum"

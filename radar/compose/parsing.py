@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any, TypeVar, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
@@ -18,6 +19,7 @@ from omegaconf.errors import (
 
 from radar.compose.method_rules import method_problems
 from radar.config.schema import Config
+from radar.data.layouts import layout_of, settings_gathered, settings_spread
 from radar.errors import ConfigError
 
 CONTROLS = ("mean_brightness", "raw_sobel", "untrained")
@@ -28,42 +30,79 @@ Schema = TypeVar("Schema")
 
 def parse(composed: DictConfig) -> Config:
     """A typed, checked `Config`. Raises `ConfigError`, one line that names the key and the fix."""
-    config = parse_as(Config, composed)
+    with _one_line({}):
+        plain: Any = OmegaConf.to_container(composed, resolve=True)
+    plain["dataset"], settings = settings_gathered(plain["dataset"])
+    config = _typed(Config, plain, {f"dataset.{plain['dataset']['layout']}": settings})
     for problem in _rule_problems(config):
         raise ConfigError(problem)
     return config
 
 
+def as_written(config: Config) -> dict[str, Any]:
+    """The inverse of `parse`: plain values, every key where a user writes it."""
+    return {**asdict(config), "dataset": settings_spread(asdict(config.dataset))}
+
+
 def parse_as(schema: type[Schema], composed: DictConfig) -> Schema:
     """A typed `schema` whose values are all set and in range, without rules between keys. Raises `ConfigError`."""
-    try:
-        # through plain values: a typed tree lets Hydra's +key=value add what the schema does not know
-        plain = OmegaConf.to_container(composed, resolve=False)
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(plain)))
-    except MissingMandatoryValue as error:
-        raise ConfigError(f"{error.full_key}: no value is set; give one with {error.full_key}=…") from None
-    except InterpolationToMissingValueError as error:
-        key = str(error).splitlines()[0].rpartition(": ")[2]
-        raise ConfigError(f"{key}: no value is set; give one with {key}=…") from None
-    except ConfigKeyError as error:
-        raise ConfigError(f"{error.full_key}: no such key; radar --cfg job lists all keys") from None
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
-    assert isinstance(config, schema)
-    for problem in _range_problems(config, ""):
+    with _one_line({}):
+        plain = OmegaConf.to_container(composed, resolve=True)
+    return _typed(schema, plain, {})
+
+
+def _typed(schema: type[Schema], plain: Any, settings: Mapping[str, type | None]) -> Schema:
+    """`settings` are dataclasses of sections `settings`, by the name under which a user writes the section's keys."""
+    written = {f"{name.partition('.')[0]}.settings": name for name in settings}
+    structured = OmegaConf.structured(schema)
+    for section, name in written.items():
+        kind = settings[name]
+        OmegaConf.update(structured, section, None if kind is None else OmegaConf.structured(kind))
+    with _one_line(written):
+        # made anew of plain values: a typed tree lets Hydra's +key=value add what the schema does not know
+        config = OmegaConf.to_object(OmegaConf.merge(structured, OmegaConf.create(plain)))
+    for problem in _range_problems(config, "", written):
         raise ConfigError(problem)
-    return config
+    return cast(Schema, config)
 
 
-def _range_problems(section: Any, prefix: str) -> Iterator[str]:
+@contextmanager
+def _one_line(written: Mapping[str, str]) -> Iterator[None]:
+    """Name the key, as a user writes it, and the fix."""
+    try:
+        yield
+    except MissingMandatoryValue as error:
+        raise _unset(_written_key(str(error.full_key), written)) from None
+    except InterpolationToMissingValueError as error:
+        raise _unset(str(error).splitlines()[0].rpartition(": ")[2]) from None
+    except ConfigKeyError as error:
+        key = _written_key(str(error.full_key), written)
+        raise ConfigError(f"{key}: no such key; radar --cfg job lists all keys") from None
+    except OmegaConfBaseException as error:
+        key = _written_key(str(error.full_key), written)
+        raise ConfigError(f"{key}: {str(error).splitlines()[0]}") from None
+
+
+def _unset(key: str) -> ConfigError:
+    return ConfigError(f"{key}: no value is set; give one with {key}=…")
+
+
+def _written_key(key: str, written: Mapping[str, str]) -> str:
+    for section, name in written.items():
+        if f"{key}.".startswith(f"{section}."):
+            return name + key[len(section) :]
+    return key
+
+
+def _range_problems(section: Any, prefix: str, written: Mapping[str, str]) -> Iterator[str]:
     for item in fields(section):
         key, value = prefix + item.name, getattr(section, item.name)
         if is_dataclass(value):
-            yield from _range_problems(value, key + ".")
+            yield from _range_problems(value, key + ".", written)
         elif value is not None:
             expected = _expected(value, **item.metadata)
             if expected:
-                yield f"{key}={value}: must be {expected}"
+                yield f"{_written_key(key, written)}={value}: must be {expected}"
 
 
 def _expected(
@@ -101,22 +140,9 @@ def _rule_problems(config: Config) -> Iterator[str]:
 
 
 def _dataset_problems(config: Config) -> Iterator[str]:
-    dataset = config.dataset
-    if dataset.layout == "synthetic":
-        if dataset.synthetic is None:
-            yield "dataset.synthetic=null: layout synthetic needs it; use dataset=printed_layers or dataset=stochastic_tile"
-        elif config.patch.size > (dataset.image.size or dataset.synthetic.side):
-            yield _patch_too_large(config, dataset.image.size or dataset.synthetic.side)
-    elif dataset.root is None:
-        yield "dataset.root=null: give the folder of the images with dataset.root=FOLDER"
-    if dataset.layout == "folder" and dataset.folder is None:
-        yield "dataset.folder=null: layout folder needs dataset.folder.normal; use dataset=folder"
-    if dataset.image.size is not None and config.patch.size > dataset.image.size:
-        yield _patch_too_large(config, dataset.image.size)
-
-
-def _patch_too_large(config: Config, side: int) -> str:
-    return f"patch.size={config.patch.size}: must be ≤ the image's side, {side} px (dataset.image.size)"
+    side = config.dataset.image.size or layout_of(config.dataset).side
+    if side is not None and config.patch.size > side:
+        yield f"patch.size={config.patch.size}: must be ≤ the image's side, {side} px (dataset.image.size)"
 
 
 def _unet_problems(config: Config) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -16,7 +17,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import MISSING, DictConfig
 
 from radar.compose.config_tree import config_folder, parse_overrides
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps
@@ -30,9 +31,16 @@ _OWN_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 _OWN_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
+@dataclass
+class _OpenConfig(Config):
+    """The schema as Hydra composes it, with sections whose keys are those of what they name."""
+
+    dataset: Any = MISSING
+
+
 def register_schema() -> None:
-    """Make the typed schema known to Hydra under the name that `conf/config.yaml` starts from."""
-    ConfigStore.instance().store(name="schema", node=Config)
+    """Make the schema known to Hydra under the name that `conf/config.yaml` starts from."""
+    ConfigStore.instance().store(name="schema", node=_OpenConfig)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 from omegaconf import MISSING
 
@@ -26,33 +26,11 @@ class ImageConfig:
 
 
 @dataclass
-class SyntheticConfig:
-    """A drawn data set; used by `layout: synthetic` alone."""
-
-    texture: str = _choice("printed_layers", "stochastic_tile")
-    seed: int = _number(minimum=0)  # draws the whole set; independent of the experiment's seed
-    side: int = _number(minimum=32)  # px
-    train: int = _number(minimum=2)  # normal images, validation included
-    test_normal: int = _number(minimum=1)
-    test_defective: int = _number(minimum=1)
-    contrast: float = _number(above=0.0)  # strength of the planted defects, 1 = as designed
-
-
-@dataclass
-class FolderConfig:
-    """Where a generic folder keeps its images; used by `layout: folder` alone."""
-
-    normal: str = MISSING  # sub-folder of normal images
-    anomalous: Optional[str] = MISSING  # sub-folder of anomalous images, one sub-folder per defect allowed; null: none
-    masks: Optional[str] = MISSING  # sub-folder of masks with the anomalous images' names; null: none
-
-
-@dataclass
 class DatasetConfig:
     """Which images, how they are read and how they are split."""
 
     name: str = MISSING
-    layout: str = _choice("mvtec", "magnetic_tile", "piped", "folder", "synthetic")
+    layout: str = MISSING  # of a registered layout
     root: Optional[str] = MISSING  # folder on disk; null for synthetic
     category: Optional[str] = MISSING  # sub-folder: MVTec category, PIPED class
     split: str = _choice("official", "grouped", "literature", "sheets", "random")
@@ -63,8 +41,7 @@ class DatasetConfig:
     train_images: Optional[int] = _number(minimum=2)  # of the training normals that many are used; null: all
     near_duplicates: str = _choice("error", "warn", "ignore")  # near-duplicates that cross train/test
     image: ImageConfig = _section(ImageConfig)
-    folder: Optional[FolderConfig] = MISSING
-    synthetic: Optional[SyntheticConfig] = MISSING
+    settings: Any = None  # the dataclass that the layout declares, if any; its keys stand below dataset.LAYOUT
 
 
 @dataclass

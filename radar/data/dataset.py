@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,12 +10,16 @@ import numpy as np
 
 from radar.config.schema import DatasetConfig, ImageConfig
 from radar.data.decoding import BoolArray, frame_of, visible_mask
+from radar.data.hashes import content_hashes, data_hash, mask_hashes, masks_hash
 from radar.data.images import Images, decode
+from radar.data.layouts import layout_of
+from radar.data.layouts.files import FilesLayout
+from radar.data.layouts.layout import Layout
 from radar.data.leaks import LeakReport, find_leaks
 from radar.data.manifest import check_files, check_hashes, manifest_hash, read_manifest
+from radar.data.near_duplicates import ThumbnailVectors
 from radar.data.sample import Sample, Split
-from radar.data.sources import FolderSource, Source, Vectors, content_hashes, open_source
-from radar.data.split_manifests import committed_split
+from radar.data.split_manifests import split_by_manifest
 from radar.data.splits import limit_train, split_entries
 from radar.errors import ConfigError, DataError
 from radar.progress import Report
@@ -34,7 +37,7 @@ class Dataset:
     masks_hash: str  # of the test images with their labels and masks' content
     leaks: LeakReport
     image: ImageConfig
-    source: Source
+    layout: Layout
 
     def split(self, name: Split) -> tuple[Sample, ...]:
         """The samples of one split."""
@@ -44,7 +47,7 @@ class Dataset:
         """Decode `samples`. Raises DataError for a broken file, or if `image.size` is null and sizes differ."""
         if not samples:
             raise DataError(f"{self.name}: no images to load; the split asked for is empty")
-        return decode(samples, lambda sample: self.source.pixels(sample.path), self.image, progress)
+        return decode(samples, lambda sample: self.layout.pixels(sample.path), self.image, progress)
 
     def mask(self, sample: Sample) -> BoolArray:
         """The mask, bool (H, W), at its own size, cut to what the model saw; all False for a normal image.
@@ -52,82 +55,63 @@ class Dataset:
         Raises DataError if an anomalous image has no mask: ask `sample.mask` first.
         """
         if sample.label == 0:
-            return np.zeros(frame_of(*self.source.shape(sample.path), self.image).shape, dtype=np.bool_)
+            return np.zeros(frame_of(*self.layout.shape(sample.path), self.image).shape, dtype=np.bool_)
         if sample.mask is None:
             raise DataError(f"{self.name}: {sample.path} is anomalous and has no mask; leave it out of pixel metrics")
-        mask = self.source.mask(sample)
+        mask = self.layout.mask(sample.path, sample.mask)
         return visible_mask(mask, frame_of(mask.shape[0], mask.shape[1], self.image))
 
 
 def open_dataset(config: DatasetConfig, progress: Report | None = None) -> Dataset:
     """List, hash, split and check a data set; no image is loaded. Raises DataError or ConfigError."""
-    source = open_source(config)
-    vectors = Vectors(source, progress)
+    layout = layout_of(config)
+    vectors = ThumbnailVectors(layout, progress)
     no_notes: tuple[str, ...] = ()
     if config.manifest is not None:
-        samples, notes = _by_manifest(Path(config.manifest).expanduser(), source, progress), no_notes
+        samples, notes = _by_own_manifest(Path(config.manifest).expanduser(), layout, progress), no_notes
     else:
-        samples, notes = _by_rule(config, source, vectors, progress)
+        samples, notes = _by_rule(layout, vectors, progress)
     samples = limit_train(samples, config)
     if not any(sample.split == "train" for sample in samples):
         raise DataError(f"{config.name}: no training images; check the manifest or dataset.split")
     compare = config.near_duplicates != "ignore"
-    masks = {
-        sample.path: source.mask_hash(sample) for sample in samples if sample.mask is not None and sample.label == 1
-    }
+    masks = mask_hashes(layout, samples)
     leaks = find_leaks(samples, vectors([sample.path for sample in samples]) if compare else None)
     return Dataset(
         config.name,
         samples,
-        notes + judge_leaks(leaks, config),
+        notes + _judge_leaks(leaks, config),
         manifest_hash(samples),
-        content_hash(samples, masks),
+        data_hash(samples, masks),
         masks_hash(samples, masks),
         leaks,
         config.image,
-        source,
+        layout,
     )
 
 
-def content_hash(samples: Sequence[Sample], masks: Mapping[str, str]) -> str:
-    """SHA-256 over the manifest, which has the images' hashes, and over the masks' own, by image path."""
-    digest = hashlib.sha256(manifest_hash(samples).encode())
-    for sample in samples:
-        if sample.path in masks:
-            digest.update(f"{sample.mask} {masks[sample.path]}\n".encode())
-    return digest.hexdigest()
-
-
-def masks_hash(samples: Sequence[Sample], masks: Mapping[str, str]) -> str:
-    """SHA-256 over what pixel metrics compare test maps with."""
-    digest = hashlib.sha256()
-    for sample in samples:
-        if sample.split == "test":
-            digest.update(f"{sample.content_hash} {sample.label} {masks.get(sample.path, '')}\n".encode())
-    return digest.hexdigest()
-
-
 def _by_rule(
-    config: DatasetConfig, source: Source, vectors: Vectors, progress: Report | None
+    layout: Layout, vectors: ThumbnailVectors, progress: Report | None
 ) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
-    """Samples and notes by the committed manifest, if one fits, or by the rule."""
-    entries = source.entries()
-    hashes = content_hashes(source, [entry.path for entry in entries], progress)
-    return committed_split(config, entries, hashes) or (split_entries(entries, config, hashes, vectors), ())
+    """Samples and notes by the manifest that comes with radar, if one fits, or by the rule."""
+    entries = layout.entries()
+    hashes = content_hashes(layout, [entry.path for entry in entries], progress)
+    stored = split_by_manifest(layout.config, entries, hashes)
+    return stored or (split_entries(entries, layout.config, hashes, vectors), ())
 
 
-def _by_manifest(path: Path, source: Source, progress: Report | None) -> tuple[Sample, ...]:
+def _by_own_manifest(path: Path, layout: Layout, progress: Report | None) -> tuple[Sample, ...]:
     """Samples of the user's own manifest, with the hashes of the files on disk."""
-    if not isinstance(source, FolderSource):
-        raise ConfigError("dataset.manifest lists files, but layout synthetic has none; set dataset.manifest=null")
+    if not isinstance(layout, FilesLayout):
+        raise ConfigError(f"dataset.manifest lists files, but layout {layout.name} has none; set dataset.manifest=null")
     rows = read_manifest(path)
-    check_files(rows, source.folder, path)
-    hashes = content_hashes(source, [row.path for row in rows], progress)
+    check_files(rows, layout.folder, path)
+    hashes = content_hashes(layout, [row.path for row in rows], progress)
     check_hashes(rows, hashes, path)
     return tuple(replace(row, content_hash=hashes[row.path]) for row in rows)
 
 
-def judge_leaks(leaks: LeakReport, config: DatasetConfig) -> tuple[str, ...]:
+def _judge_leaks(leaks: LeakReport, config: DatasetConfig) -> tuple[str, ...]:
     """Notes on what crosses. Raises DataError for groups, identical files and, by policy, near-duplicates."""
     if leaks.groups:
         raise DataError(

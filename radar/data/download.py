@@ -10,10 +10,10 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
+from radar.data.layouts import public_sources
 from radar.errors import DataError
 
 _BLOCK = 1 << 20  # bytes
@@ -21,49 +21,6 @@ _TIMEOUT = 60  # s without a byte
 _PARTIAL_CONTENT, _RANGE_NOT_SATISFIABLE = 206, 416
 
 Received = Callable[[int, int | None], None]  # (bytes so far, bytes in all if known)
-
-
-@dataclass(frozen=True, slots=True)
-class PublicSource:
-    """Where a public set is to be had; `url` is None where the publisher asks for consent on a page first."""
-
-    name: str
-    page: str
-    url: str | None
-    sha256: str | None  # None: the publisher states none, and an archive made on demand need not be stable
-    landmark: str  # glob, in the unpacked archive, of a folder whose parent is the data set's root
-    terms: str
-
-
-SOURCES = {
-    source.name: source
-    for source in (
-        PublicSource(
-            "mvtec_ad",
-            "https://www.mvtec.com/company/research/datasets/mvtec-ad",
-            None,
-            None,
-            "",
-            "CC BY-NC-SA 4.0, not for commercial use; to be accepted on the page",
-        ),
-        PublicSource(
-            "magnetic_tile",
-            "https://github.com/abin24/Magnetic-tile-defect-datasets.",
-            "https://github.com/abin24/Magnetic-tile-defect-datasets./archive/HEAD.zip",
-            None,
-            "*/MT_Free",
-            "free to use, to be cited (Huang et al. 2018)",
-        ),
-        PublicSource(
-            "piped",
-            "https://github.com/bianconif/PIPED",
-            "https://github.com/bianconif/PIPED/archive/HEAD.zip",
-            None,
-            "*/data/PA_*",
-            "CC BY 4.0, to be cited (Bianconi et al. 2014)",
-        ),
-    )
-}
 
 
 def fetch_public(
@@ -74,9 +31,10 @@ def fetch_public(
     Raises DataError where the publisher wants consent first, where no checksum is known unless `sha256` is given or
     `unchecked` says that none is wanted, and where the folder is there already.
     """
-    if name not in SOURCES:
-        raise DataError(f"no public source named {name!r}; there are {', '.join(SOURCES)}")
-    source, root = SOURCES[name], data_root / name
+    sources, root = public_sources(), data_root / name
+    if name not in sources:
+        raise DataError(f"no public source named {name!r}; there are {', '.join(sources)}")
+    source = sources[name]
     if source.url is None:
         raise DataError(f"{name}: accept its terms at {source.page}, download it there and unpack it into {root}")
     if root.exists():
@@ -206,9 +164,7 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
                 target.mkdir(parents=True, exist_ok=True)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
-            content = file.extractfile(member)
-            assert content is not None
-            with content:
+            with cast(IO[bytes], file.extractfile(member)) as content:  # none for links and devices alone
                 _write(content, target)
 
 

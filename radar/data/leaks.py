@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from radar.data.decoding import FloatArray
+from radar.data.near_duplicates import near_pairs
 from radar.data.sample import Sample
-
-FloatArray = NDArray[np.float32]
-
-THUMBNAIL_SIDE = 32  # px
-NEAR_DUPLICATE = 0.98  # correlation of thumbnails above which two images count as one scene
-_BLOCK = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +50,6 @@ def find_leaks(samples: Sequence[Sample], vectors: FloatArray | None) -> LeakRep
         near_duplicates=tuple(pair for pair in near if _reaches_test(pair)),
         validation=tuple(pair for pair in near if not _reaches_test(pair)),
     )
-
-
-def unit_vectors(thumbnails: Iterable[FloatArray]) -> FloatArray:
-    """Thumbnails (N, side, side) to rows (N, side²) of mean 0 and length 1: their products are correlations.
-
-    A flat thumbnail has no pattern to compare and becomes zero, so it is nobody's near-duplicate.
-    """
-    rows = np.stack([thumbnail.ravel() for thumbnail in thumbnails]).astype(np.float64)
-    rows -= rows.mean(axis=1, keepdims=True)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 1e-6), dtype=np.float32)
-
-
-def near_pairs(vectors: FloatArray) -> list[tuple[int, int, float]]:
-    """Index pairs (i < j) whose correlation is above NEAR_DUPLICATE, with it, in order."""
-    pairs = []
-    for start in range(0, len(vectors), _BLOCK):  # in blocks of rows: N × N correlations need not fit into memory
-        correlations = vectors[start : start + _BLOCK] @ vectors[start:].T
-        rows, columns = np.nonzero(np.triu(correlations, k=1) > NEAR_DUPLICATE)
-        pairs += [
-            (start + int(i), start + int(j), float(correlations[i, j])) for i, j in zip(rows, columns, strict=True)
-        ]
-    return pairs
 
 
 def _near_duplicates(samples: Sequence[Sample], vectors: FloatArray) -> tuple[Pair, ...]:

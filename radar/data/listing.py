@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from radar.data.dataset import Dataset
+from radar.data.layouts.mvtec import mvtec_mask_path
 from radar.data.manifest import write_manifest
 from radar.data.sample import SPLITS, Sample
-from radar.data.sources import mask_path
 from radar.data.threads import in_threads
 from radar.errors import DataError
 from radar.progress import Report
@@ -58,7 +58,7 @@ def _count_row(dataset: Dataset, key: tuple[str, int, str], samples: list[Sample
 
 def size_rows(dataset: Dataset) -> list[tuple[int, int, int]]:
     """(height, width, images) of every image size in px, the most frequent first."""
-    shapes = Counter(dataset.source.shape(sample.path) for sample in dataset.samples)
+    shapes = Counter(dataset.layout.shape(sample.path) for sample in dataset.samples)
     return [
         (height, width, count)
         for (height, width), count in sorted(shapes.items(), key=lambda item: (-item[1], item[0]))
@@ -125,11 +125,11 @@ def _mvtec_names(samples: Sequence[Sample]) -> dict[str, str]:
 
 def _write_sample(dataset: Dataset, sample: Sample, name: str, folder: Path) -> Sample:
     """Write an image and its mask; the sample as it is now."""
-    _write_png(dataset.source.pixels(sample.path).values, folder / name)
+    _write_png(dataset.layout.pixels(sample.path).values, folder / name)
     mask = None
     if sample.label == 1 and sample.mask is not None:
-        mask = mask_path(name)
-        _write_png(np.where(dataset.source.mask(sample), 255, 0).astype(np.uint8), folder / mask)
+        mask = mvtec_mask_path(name)
+        _write_png(np.where(dataset.layout.mask(sample.path, sample.mask), 255, 0).astype(np.uint8), folder / mask)
     content_hash = hashlib.sha256((folder / name).read_bytes()).hexdigest()
     return replace(sample, path=name, mask=mask, content_hash=content_hash)
 

@@ -8,12 +8,11 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from radar.data.sample import NORMAL_DEFECT, SPLITS, Sample, Split
+from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT, SPLITS, Sample, Split
 from radar.errors import DataError
 from radar.files import write_text
 
 COLUMNS = ("path", "content_hash", "split", "label", "defect", "mask", "group")
-ANOMALOUS_DEFECT = "anomalous"  # defect name where none is given
 
 
 def manifest_text(samples: Iterable[Sample]) -> str:

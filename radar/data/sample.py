@@ -8,6 +8,7 @@ from typing import Literal
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 NORMAL_DEFECT = "good"
+ANOMALOUS_DEFECT = "anomalous"  # where no kind of defect is given
 UNKNOWN_LABEL, UNKNOWN_DEFECT = -1, "unknown"  # of an image that belongs to no data set
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from radar.config.schema import DatasetConfig
-from radar.data.layouts import Entry
+from radar.data.layouts.layout import Entry
 from radar.data.manifest import read_manifest
 from radar.data.sample import Sample
 
@@ -21,7 +21,7 @@ MANIFESTS = Path(__file__).parent / "manifests"
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class SplitManifest:
     """One line of the index: how the manifest `name` was made."""
 
     name: str
@@ -46,27 +46,27 @@ class Committed:
         return all(getattr(self, key) == getattr(config, key) for key in keys)
 
 
-def committed_index() -> tuple[Committed, ...]:
-    """All committed manifests, in the order of the index."""
+def split_manifests() -> tuple[SplitManifest, ...]:
+    """All of them, in the order of the index."""
     lines: list[dict[str, Any]] = json.loads((MANIFESTS / "index.json").read_text(encoding="utf-8"))
-    return tuple(Committed(**line) for line in lines)
+    return tuple(SplitManifest(**line) for line in lines)
 
 
-def committed_split(
+def split_by_manifest(
     config: DatasetConfig, entries: Sequence[Entry], hashes: Mapping[str, str]
 ) -> tuple[tuple[Sample, ...], tuple[str, ...]] | None:
-    """Samples and notes by the committed manifest for `config` and exactly the paths of `entries`; None without one.
+    """Samples and notes by the manifest for `config` and exactly the paths of `entries`; None without one.
 
     Split and group are the manifest's; hashes, labels, defects and masks are those on disk.
     """
     by_path = {entry.path: entry for entry in entries}
-    for committed in committed_index():
-        if not committed.applies(config):
+    for manifest in split_manifests():
+        if not manifest.applies(config):
             continue
-        rows = read_manifest(committed.path)
+        rows = read_manifest(manifest.path)
         if {row.path for row in rows} == by_path.keys():
             samples = tuple(_on_disk(row, by_path[row.path], hashes) for row in rows)
-            return samples, _notes(committed, rows, hashes)
+            return samples, _notes(manifest, rows, hashes)
     return None
 
 
@@ -74,11 +74,11 @@ def _on_disk(row: Sample, entry: Entry, hashes: Mapping[str, str]) -> Sample:
     return replace(row, content_hash=hashes[row.path], label=entry.label, defect=entry.defect, mask=entry.mask)
 
 
-def _notes(committed: Committed, rows: Sequence[Sample], hashes: Mapping[str, str]) -> tuple[str, ...]:
+def _notes(manifest: SplitManifest, rows: Sequence[Sample], hashes: Mapping[str, str]) -> tuple[str, ...]:
     differing = sum(row.content_hash != hashes[row.path] for row in rows)
     if not differing:
         return ()
     return (
-        f"{differing} of {len(rows)} images are not the very files of the committed manifest {committed.name} "
+        f"{differing} of {len(rows)} images are not the very files of radar's split manifest {manifest.name} "
         "(another release or a resized copy); its split is kept",
     )

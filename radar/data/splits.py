@@ -19,10 +19,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from scipy.cluster.hierarchy import DisjointSet
 
 from radar.config.schema import DatasetConfig
-from radar.data.layouts import Entry
-from radar.data.leaks import FloatArray, near_pairs
+from radar.data.decoding import FloatArray
+from radar.data.layouts.layout import Entry
+from radar.data.near_duplicates import near_pairs
 from radar.data.sample import Sample, Split
-from radar.errors import ConfigError, DataError
+from radar.errors import DataError
 
 Groups = Mapping[str, str]  # path → group
 
@@ -77,10 +78,8 @@ def limit_train(samples: Sequence[Sample], config: DatasetConfig) -> tuple[Sampl
 def _official(entries: Sequence[Entry], groups: Groups, config: DatasetConfig) -> dict[str, Split]:
     splits = {entry.path: entry.official for entry in entries if entry.official is not None}
     if len(splits) < len(entries):
-        raise ConfigError(
-            f"dataset.split=official: layout {config.layout} has no split of its own; "
-            "choose grouped, sheets, literature or random"
-        )
+        missing = next(entry.path for entry in entries if entry.official is None)
+        raise DataError(f"{missing}: layout {config.layout} says nothing of its split; choose another dataset.split")
     return _with_validation(splits, groups, config)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from radar.config.schema import SyntheticConfig
+from radar.config.fields import choice, number
 from radar.data.synthetic_defects import DEFECTS, LENS, FloatArray, Scene, plant, smooth_noise
 
 Part = Literal["train", "normal", "defective"]  # a set of images with its own numbering
@@ -24,6 +24,19 @@ Part = Literal["train", "normal", "defective"]  # a set of images with its own n
 _TEXTURE_KEYS = {"printed_layers": 0, "stochastic_tile": 1}
 _PART_KEYS: dict[Part, int] = {"train": 0, "normal": 1, "defective": 2}
 _SCENE, _DEFECT, _CAMERA = 0, 1, 2
+
+
+@dataclass
+class SyntheticSettings:
+    """A drawn data set."""
+
+    texture: str = choice("printed_layers", "stochastic_tile")
+    seed: int = number(minimum=0)  # draws the whole set; independent of the experiment's seed
+    side: int = number(minimum=32)  # px
+    train: int = number(minimum=2)  # normal images, validation included
+    test_normal: int = number(minimum=1)
+    test_defective: int = number(minimum=1)
+    contrast: float = number(above=0.0)  # strength of the planted defects, 1 = as designed
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,42 +51,46 @@ class DrawnImage:
     split: Literal["train", "test"]
 
 
-def draw_synthetic(config: SyntheticConfig) -> list[DrawnImage]:
+def draw_synthetic(settings: SyntheticSettings) -> list[DrawnImage]:
     """The whole set: training normals, test normals, then test defectives with their kinds in turn."""
-    sizes: dict[Part, int] = {"train": config.train, "normal": config.test_normal, "defective": config.test_defective}
-    return [draw_image(config, part, index) for part, size in sizes.items() for index in range(size)]
+    sizes: dict[Part, int] = {
+        "train": settings.train,
+        "normal": settings.test_normal,
+        "defective": settings.test_defective,
+    }
+    return [draw_image(settings, part, index) for part, size in sizes.items() for index in range(size)]
 
 
-def draw_image(config: SyntheticConfig, part: Part, index: int) -> DrawnImage:
+def draw_image(settings: SyntheticSettings, part: Part, index: int) -> DrawnImage:
     """Image number `index` of one part of the set."""
-    scene = _draw_scene(config, part, index)
+    scene = _draw_scene(settings, part, index)
     if part != "defective":
         split: Literal["train", "test"] = "train" if part == "train" else "test"
-        picture = _photograph(scene, scene.reflectance, _stream(config, part, index, _CAMERA))
+        picture = _photograph(scene, scene.reflectance, _stream(settings, part, index, _CAMERA))
         return DrawnImage(f"{split}/good/{index:03d}.png", picture, None, 0, "good", split)
-    kinds = list(DEFECTS[config.texture])
+    kinds = list(DEFECTS[settings.texture])
     kind = kinds[index % len(kinds)]
-    drawer = DEFECTS[config.texture][kind]
-    reflectance, mask = plant(scene, drawer, _stream(config, part, index, _DEFECT), config.contrast)
-    picture = _photograph(scene, reflectance, _stream(config, part, index, _CAMERA))
+    drawer = DEFECTS[settings.texture][kind]
+    reflectance, mask = plant(scene, drawer, _stream(settings, part, index, _DEFECT), settings.contrast)
+    picture = _photograph(scene, reflectance, _stream(settings, part, index, _CAMERA))
     return DrawnImage(f"test/{kind}/{index // len(kinds):03d}.png", picture, mask, 1, kind, "test")
 
 
-def draw_flawless(config: SyntheticConfig, part: Part, index: int) -> NDArray[np.uint8]:
+def draw_flawless(settings: SyntheticSettings, part: Part, index: int) -> NDArray[np.uint8]:
     """The same surface in the same light without its defect, (H, W): equal to the image wherever its mask is False."""
-    scene = _draw_scene(config, part, index)
-    return _photograph(scene, scene.reflectance, _stream(config, part, index, _CAMERA))
+    scene = _draw_scene(settings, part, index)
+    return _photograph(scene, scene.reflectance, _stream(settings, part, index, _CAMERA))
 
 
-def _stream(config: SyntheticConfig, part: Part, index: int, purpose: int) -> np.random.Generator:
+def _stream(settings: SyntheticSettings, part: Part, index: int, purpose: int) -> np.random.Generator:
     """The random numbers of one image for one purpose; purposes are apart so that a defect leaves its surface alone."""
-    key = (_TEXTURE_KEYS[config.texture], _PART_KEYS[part], index, purpose)
-    return np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=key))
+    key = (_TEXTURE_KEYS[settings.texture], _PART_KEYS[part], index, purpose)
+    return np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=key))
 
 
-def _draw_scene(config: SyntheticConfig, part: Part, index: int) -> Scene:
+def _draw_scene(settings: SyntheticSettings, part: Part, index: int) -> Scene:
     """The flawless surface of one image."""
-    return _TEXTURES[config.texture](_stream(config, part, index, _SCENE), config.side)
+    return _TEXTURES[settings.texture](_stream(settings, part, index, _SCENE), settings.side)
 
 
 def _photograph(scene: Scene, reflectance: FloatArray, rng: np.random.Generator) -> NDArray[np.uint8]:

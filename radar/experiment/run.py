@@ -14,6 +14,7 @@ import torch
 from omegaconf import OmegaConf
 
 from radar.compose.method_rules import predicts_noise, shares_network
+from radar.compose.parsing import as_written
 from radar.config.schema import Config
 from radar.data.images import Images
 from radar.data.manifest import manifest_text
@@ -335,7 +336,7 @@ def run_experiment(experiment: Experiment, *, companion: Companion) -> Outcome:
 
 def _compute(experiment: Experiment, companion: Companion) -> Metrics:
     config, run = experiment.config, experiment.directory
-    write_text(run.config, OmegaConf.to_yaml(OmegaConf.structured(config)))
+    write_text(run.config, OmegaConf.to_yaml(OmegaConf.create(as_written(config))))
     write_text(run.manifest, manifest_text(experiment.dataset.samples))
     write_json(run.environment, environment(experiment.device, experiment.dataset.manifest_hash))
     with companion.tracking(config, run, experiment.fingerprint) as tracker:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 
+from radar.compose.parsing import as_written
 from radar.config.schema import Config
 from radar.experiment.run_directory import RunDirectory
 from radar.report.run_figures import draw_run
@@ -31,7 +31,7 @@ class RunCompanion:
             group=self.sweep,
             identity=fingerprint[:16],
             tags=config.tags,
-            config={**asdict(config), "environment": environment},
+            config={**as_written(config), "environment": environment},
         )
 
     def draw(self, run: RunDirectory, tracker: Tracker) -> None:

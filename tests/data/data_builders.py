@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from radar.config.schema import DatasetConfig, FolderConfig, ImageConfig
+from radar.config.schema import DatasetConfig, ImageConfig
+from radar.data.layouts.folder import FolderSettings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REAL = Path(os.environ.get("RADAR_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -33,14 +34,13 @@ def dataset_config(layout: str, root: Path | None, **changes) -> DatasetConfig:
         "train_images": None,
         "near_duplicates": "error",
         "image": image_config(size=16),
-        "folder": None,
-        "synthetic": None,
+        "settings": None,
     }
     return DatasetConfig(**(values | changes))
 
 
-def folder_config(*, normal="normal", anomalous="anomalous", masks=None) -> FolderConfig:
-    return FolderConfig(normal=normal, anomalous=anomalous, masks=masks)
+def folder_settings(*, normal="normal", anomalous="anomalous", masks=None) -> FolderSettings:
+    return FolderSettings(normal=normal, anomalous=anomalous, masks=masks)
 
 
 def save(path: Path, values: np.ndarray) -> Path:

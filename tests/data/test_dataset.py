@@ -5,11 +5,11 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from data_builders import dataset_config, folder_config, image_config, mvtec_folder, noise, normal_and_anomalous, save
+from data_builders import dataset_config, folder_settings, image_config, mvtec_folder, noise, normal_and_anomalous, save
 
-from radar.config.schema import SyntheticConfig
 from radar.data.dataset import open_dataset
 from radar.data.decoding import place_map
+from radar.data.synthetic import SyntheticSettings
 from radar.errors import ConfigError, DataError
 
 
@@ -87,7 +87,7 @@ def test_masks_of_normals_have_the_shape_of_placed_maps(tmp_path, aspect, shape)
     save(tmp_path / "masks/0.png", noise(50, 20, 40))
     dataset = open_dataset(
         dataset_config(
-            "folder", tmp_path, folder=folder_config(masks="masks"), image=image_config(size=16, aspect=aspect)
+            "folder", tmp_path, settings=folder_settings(masks="masks"), image=image_config(size=16, aspect=aspect)
         )
     )
     assert {dataset.mask(sample).shape for sample in dataset.samples} == {shape}
@@ -95,7 +95,7 @@ def test_masks_of_normals_have_the_shape_of_placed_maps(tmp_path, aspect, shape)
 
 
 def test_an_anomalous_image_without_a_mask_has_none(tmp_path):
-    dataset = open_dataset(dataset_config("folder", normal_and_anomalous(tmp_path), folder=folder_config()))
+    dataset = open_dataset(dataset_config("folder", normal_and_anomalous(tmp_path), settings=folder_settings()))
     with pytest.raises(DataError, match="is anomalous and has no mask"):
         dataset.mask(dataset.samples[0])
 
@@ -103,7 +103,7 @@ def test_an_anomalous_image_without_a_mask_has_none(tmp_path):
 def test_images_of_several_sizes_need_one(tmp_path):
     normal_and_anomalous(tmp_path)
     save(tmp_path / "normal/00.png", noise(0, 32, 40))
-    config = dataset_config("folder", tmp_path, folder=folder_config(), image=image_config(size=None))
+    config = dataset_config("folder", tmp_path, settings=folder_settings(), image=image_config(size=None))
     dataset = open_dataset(config)
     with pytest.raises(DataError, match=r"normal/00\.png is 40 x 32 px and .* 32 x 32 px; set dataset\.image\.size"):
         dataset.load(dataset.samples)
@@ -126,10 +126,10 @@ def test_a_mask_of_another_size_is_named(tmp_path):
 
 
 def synthetic(**changes):
-    drawn = SyntheticConfig(
+    drawn = SyntheticSettings(
         texture="printed_layers", seed=0, side=32, train=8, test_normal=3, test_defective=4, contrast=1.0
     )
-    return dataset_config("synthetic", None, split="official", near_duplicates="ignore", synthetic=drawn, **changes)
+    return dataset_config("synthetic", None, split="official", near_duplicates="ignore", settings=drawn, **changes)
 
 
 def test_a_drawn_set_is_a_data_set_like_any_other():

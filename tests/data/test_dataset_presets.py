@@ -7,8 +7,9 @@ from data_builders import REPOSITORY
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from radar.config.schema import DatasetConfig, FolderConfig, ImageConfig, SyntheticConfig
-from radar.data.split_manifests import committed_index
+from radar.config.schema import DatasetConfig, ImageConfig
+from radar.data.layouts import settings_gathered, settings_spread
+from radar.data.split_manifests import split_manifests
 
 CONF = REPOSITORY / "conf/dataset"
 OPEN = {"mvtec": ["category=carpet"], "folder": ["root=/images"]}  # what such a preset leaves to the user
@@ -27,22 +28,19 @@ def keys(kind) -> set[str]:
 @pytest.mark.parametrize("name", sorted(path.stem for path in CONF.glob("[!_]*.yaml")))
 def test_a_preset_fills_the_schema_exactly(name):
     found = OmegaConf.to_container(preset(name), resolve=True, throw_on_missing=True)
-    assert found.keys() == keys(DatasetConfig)
+    gathered, settings = settings_gathered(found)
+    assert gathered.keys() == keys(DatasetConfig)
     assert found["image"].keys() == keys(ImageConfig)
-    assert (found["folder"] or dict.fromkeys(keys(FolderConfig))).keys() == keys(FolderConfig)
-    assert (found["synthetic"] or dict.fromkeys(keys(SyntheticConfig))).keys() == keys(SyntheticConfig)
-    merged = OmegaConf.merge(OmegaConf.structured(DatasetConfig), found)  # types
-    assert OmegaConf.to_object(merged).name == found["name"]
+    assert (gathered["settings"] is None) == (settings is None)
+    if settings is not None:
+        assert found[found["layout"]].keys() == keys(settings)
+    assert settings_spread(gathered) == found  # nothing is left of other layouts
 
 
 @pytest.mark.parametrize(
     "name", ["grid", "leather_quads", "wood_quads", "magnetic_tile", "magnetic_tile_literature", "piped"]
 )
-def test_a_public_preset_has_its_committed_manifest(name):
+def test_a_public_preset_has_its_manifest(name):
     config = preset(name)
-    found = [
-        committed
-        for committed in committed_index()
-        if committed.applies(config) and config.root == f"/data/{committed.folder}"
-    ]
+    found = [each for each in split_manifests() if each.applies(config) and config.root == f"/data/{each.folder}"]
     assert len(found) == 1

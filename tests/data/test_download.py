@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from radar.data.download import SOURCES, fetch, fetch_public, unpack
+from radar.data.download import fetch, fetch_public, unpack
+from radar.data.layouts.piped import PipedLayout
 from radar.errors import DataError
 
 CONTENT = bytes(range(256)) * 2000
@@ -168,7 +169,7 @@ def test_what_is_no_archive_is_refused(tmp_path, content):
     [
         ("mvtec_ad", "accept its terms at https://www.mvtec.com.* unpack it into .*/mvtec_ad"),
         ("piped", "give --sha256, or --unchecked"),
-        ("imagenet", "no public source named 'imagenet'; there are mvtec_ad, magnetic_tile, piped"),
+        ("imagenet", "no public source named 'imagenet'; there are magnetic_tile, mvtec_ad, piped"),
     ],
 )
 def test_public_sources_that_need_a_word_first(tmp_path, name, message):
@@ -178,7 +179,7 @@ def test_public_sources_that_need_a_word_first(tmp_path, name, message):
 
 def public(tmp_path, monkeypatch, members) -> None:
     path = archive(tmp_path / "source.zip", members)
-    monkeypatch.setitem(SOURCES, "piped", replace(SOURCES["piped"], url=path.as_uri()))
+    monkeypatch.setattr(PipedLayout, "public", replace(PipedLayout.public, url=path.as_uri()))
 
 
 def test_a_public_source_lands_where_its_preset_looks(tmp_path, monkeypatch):

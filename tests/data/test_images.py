@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 import torch
-from data_builders import dataset_config, folder_config, image_config, mvtec_folder, noise, normal_and_anomalous, save
+from data_builders import dataset_config, folder_settings, image_config, mvtec_folder, noise, normal_and_anomalous, save
 
 from radar.data.dataset import open_dataset
 from radar.data.images import read_images
@@ -18,7 +18,7 @@ NETWORKS_SEE = {"grey": 1, "rgb": 3, "luma_chroma": 1}
 def opened(root, **image):
     return open_dataset(
         dataset_config(
-            "folder", normal_and_anomalous(root), folder=folder_config(), image=image_config(size=16, **image)
+            "folder", normal_and_anomalous(root), settings=folder_settings(), image=image_config(size=16, **image)
         )
     )
 

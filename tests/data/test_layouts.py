@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from data_builders import dataset_config, folder_config, mvtec_folder, noise, normal_and_anomalous, save
+from data_builders import dataset_config, folder_settings, mvtec_folder, noise, normal_and_anomalous, save
 
-from radar.data.layouts import dataset_folder, exposure_series, read_layout
-from radar.errors import DataError
+from radar.data.layouts import layout_of
+from radar.data.layouts.magnetic_tile import exposure_series
+from radar.errors import ConfigError, DataError
 
 
 def entries(config):
-    return read_layout(config, dataset_folder(config))
+    return layout_of(config).entries()
 
 
 def test_mvtec(tmp_path):
@@ -87,7 +88,7 @@ def test_folder_with_defects_and_masks(tmp_path):
     save(tmp_path / "bad/crack/c.tif", noise(2))
     save(tmp_path / "masks/b.png", noise(1))
     save(tmp_path / "masks/crack/c_mask.bmp", noise(2))
-    config = dataset_config("folder", tmp_path, folder=folder_config(normal="ok", anomalous="bad", masks="masks"))
+    config = dataset_config("folder", tmp_path, settings=folder_settings(normal="ok", anomalous="bad", masks="masks"))
     assert [(entry.path, entry.defect, entry.mask) for entry in entries(config)] == [
         ("bad/b.jpg", "anomalous", "masks/b.png"),
         ("bad/crack/c.tif", "crack", "masks/crack/c_mask.bmp"),
@@ -97,7 +98,7 @@ def test_folder_with_defects_and_masks(tmp_path):
 
 def test_folder_of_normals_alone(tmp_path):
     normal_and_anomalous(tmp_path)
-    config = dataset_config("folder", tmp_path, folder=folder_config(anomalous=None))
+    config = dataset_config("folder", tmp_path, settings=folder_settings(anomalous=None))
     assert {entry.label for entry in entries(config)} == {0}
 
 
@@ -116,12 +117,12 @@ def test_folder_of_normals_alone(tmp_path):
         ),
         pytest.param({"layout": "mvtec"}, "no normal images in the mvtec layout", id="another layout"),
         pytest.param(
-            {"layout": "folder", "folder": folder_config(normal="fine")},
+            {"layout": "folder", "settings": folder_settings(normal="fine")},
             r"no sub-folder 'fine'; set dataset\.folder\.normal= to what is there \(anomalous, normal\)",
             id="missing normal",
         ),
         pytest.param(
-            {"layout": "folder", "folder": folder_config(masks="normal")},
+            {"layout": "folder", "settings": folder_settings(masks="normal")},
             r"anomalous/02\.png: no mask",
             id="missing mask",
         ),
@@ -138,3 +139,30 @@ def test_an_empty_folder_is_refused(tmp_path):
     (tmp_path / "train/good").mkdir(parents=True)
     with pytest.raises(DataError, match="no normal images"):
         entries(dataset_config("mvtec", tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("layout", "changes", "message"),
+    [
+        (
+            "mvtec",
+            {"root": None},
+            r"^dataset\.root=null: layout mvtec reads a folder; give it with dataset\.root=FOLDER$",
+        ),
+        (
+            "magnetic_tile",
+            {"split": "official"},
+            r"^dataset\.split=official: layout magnetic_tile has no split of its own",
+        ),
+        ("folder", {}, r"^dataset\.folder: layout folder needs this section; choose a preset that has it$"),
+        (
+            "cubes",
+            {},
+            r"^dataset\.layout cubes: there is none; use one of folder, magnetic_tile, mvtec, piped, synthetic",
+        ),
+    ],
+)
+def test_what_a_layout_misses_in_its_config_is_named(tmp_path, layout, changes, message):
+    config = dataset_config(layout, changes.pop("root", tmp_path), **changes)
+    with pytest.raises(ConfigError, match=message):
+        layout_of(config)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from data_builders import dataset_config, folder_config, mvtec_folder, noise, normal_and_anomalous, save
+from data_builders import dataset_config, folder_settings, mvtec_folder, noise, normal_and_anomalous, save
 from test_dataset import synthetic
 
 from radar.data.dataset import open_dataset
@@ -51,7 +51,7 @@ def test_an_export_keeps_images_of_one_name_apart_and_other_files_alone(tmp_path
     normal_and_anomalous(tmp_path / "set")
     save(tmp_path / "set/normal/00.bmp", noise(77))
     save(tmp_path / "set/normal/00.tif", noise(78))
-    dataset = open_dataset(dataset_config("folder", tmp_path / "set", folder=folder_config()))
+    dataset = open_dataset(dataset_config("folder", tmp_path / "set", settings=folder_settings()))
     assert write_mvtec(dataset, tmp_path / "out") == 17
     assert len([*(tmp_path / "out").rglob("*.png")]) == 17
     with pytest.raises(DataError, match="is not empty"):

@@ -12,33 +12,34 @@ from PIL import Image
 
 from radar.data.dataset import open_dataset
 from radar.data.decoding import read_pixels
+from radar.data.layouts import layout_of
 from radar.data.leaks import find_leaks
 from radar.data.manifest import manifest_text, read_manifest
-from radar.data.sources import Vectors, open_source
-from radar.data.split_manifests import MANIFESTS, committed_index
+from radar.data.near_duplicates import ThumbnailVectors
+from radar.data.split_manifests import MANIFESTS, split_manifests
 
-INDEX = {committed.name: committed for committed in committed_index()}
+INDEX = {each.name: each for each in split_manifests()}
 needs_real = pytest.mark.skipif(not (REAL / "mvtec_ad").is_dir(), reason=NO_REAL)
 
 
-def config_of(committed, root=None):
+def config_of(manifest, root=None):
     return dataset_config(
-        committed.layout,
-        root or REAL / committed.folder,
-        category=committed.category,
-        split=committed.split,
-        split_seed=committed.split_seed,
+        manifest.layout,
+        root or REAL / manifest.folder,
+        category=manifest.category,
+        split=manifest.split,
+        split_seed=manifest.split_seed,
         near_duplicates="warn",
-        validation_fraction=committed.validation_fraction,
-        test_fraction=committed.test_fraction,
+        validation_fraction=manifest.validation_fraction,
+        test_fraction=manifest.test_fraction,
     )
 
 
-def regenerate(committed):
+def regenerate(manifest):
     spec = importlib.util.spec_from_file_location("make_manifests", REPOSITORY / "scripts/make_manifests.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.make(committed, REAL)
+    return module.make(manifest, REAL)
 
 
 def test_the_test_fraction_matters_only_where_the_rule_draws_a_test_split():
@@ -51,7 +52,7 @@ def test_every_manifest_has_its_line_in_the_index():
 
 
 @pytest.mark.parametrize("name", INDEX)
-def test_committed_groups_and_contents_never_cross(name):
+def test_groups_and_contents_of_a_manifest_never_cross(name):
     rows = read_manifest(INDEX[name].path)
     leaks = find_leaks(rows, None)
     assert leaks.groups == leaks.identical == ()
@@ -60,7 +61,7 @@ def test_committed_groups_and_contents_never_cross(name):
 
 @needs_real
 @pytest.mark.parametrize("name", INDEX)
-def test_committed_equals_regenerated(name):
+def test_a_manifest_equals_what_its_rule_gives(name):
     assert manifest_text(regenerate(INDEX[name])) == INDEX[name].path.read_text(encoding="utf-8")
 
 
@@ -75,9 +76,9 @@ def test_no_near_duplicates_cross_the_grouped_magnetic_tile_split():
 
 @needs_real
 def test_the_literature_split_of_magnetic_tile_leaks_and_says_so():
-    committed = INDEX["magnetic_tile_literature"]
-    rows = read_manifest(committed.path)
-    vectors = Vectors(open_source(config_of(committed)), None)
+    manifest = INDEX["magnetic_tile_literature"]
+    rows = read_manifest(manifest.path)
+    vectors = ThumbnailVectors(layout_of(config_of(manifest)), None)
     assert len(find_leaks(rows, vectors([row.path for row in rows])).near_duplicates) > 300
 
 
@@ -102,12 +103,12 @@ def rows_without_hashes(samples):
 
 
 @needs_real
-def test_another_release_of_the_same_files_keeps_the_committed_split(tmp_path):
+def test_another_release_of_the_same_files_keeps_the_split_of_the_manifest(tmp_path):
     config = wood(tmp_path)
     first = next((tmp_path / "wood/train/good").iterdir())
     save(first, read_pixels(first).values[::2, ::2])
     dataset = open_dataset(config)
-    assert dataset.notes[0].startswith("1 of 64 images are not the very files of the committed manifest")
+    assert dataset.notes[0].startswith("1 of 64 images are not the very files of radar's split manifest")
     changed = next(sample for sample in dataset.samples if first.name == sample.path.removeprefix("train/good/"))
     assert changed.content_hash == hashlib.sha256(first.read_bytes()).hexdigest()
     assert rows_without_hashes(dataset.samples) == rows_without_hashes(read_manifest(INDEX["mvtec_quads_wood"].path))
@@ -121,6 +122,6 @@ def test_other_files_or_settings_are_split_by_the_rule(tmp_path, change):
         Image.new("L", (64, 64)).save(tmp_path / "wood/train/good/new.png")
     changes = {"file": {}, "seed": {"split_seed": 1}, "fraction": {"validation_fraction": 0.5}}
     dataset = open_dataset(replace(config, **changes[change]))
-    committed = {row.path: row.split for row in read_manifest(INDEX["mvtec_quads_wood"].path)}
-    assert {sample.path: sample.split for sample in dataset.samples} != committed
+    by_manifest = {row.path: row.split for row in read_manifest(INDEX["mvtec_quads_wood"].path)}
+    assert {sample.path: sample.split for sample in dataset.samples} != by_manifest
     assert find_leaks(dataset.samples, None).groups == ()

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from data_builders import dataset_config
 
-from radar.data.layouts import Entry
-from radar.data.leaks import find_leaks, near_pairs, unit_vectors
+from radar.data.layouts.layout import Entry
+from radar.data.leaks import find_leaks
+from radar.data.near_duplicates import near_pairs, unit_vectors
 from radar.data.sample import Sample
 from radar.data.splits import limit_train, split_entries
-from radar.errors import ConfigError, DataError
+from radar.errors import DataError
 
 
 def normal(path: str, group: str | None = None, official=None) -> Entry:
@@ -45,8 +46,8 @@ def test_official_keeps_test_and_draws_validation_from_train():
     assert next(sample for sample in samples if sample.path == "test/0").split == "test"
 
 
-def test_official_needs_an_official_split():
-    with pytest.raises(ConfigError, match=r"dataset\.split=official: layout folder has no split of its own"):
+def test_official_needs_every_entry_to_say_its_split():
+    with pytest.raises(DataError, match=r"a: layout folder says nothing of its split"):
         split([normal("a"), normal("b")], "official")
 
 

@@ -10,22 +10,21 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
-from radar.config.schema import SyntheticConfig
-from radar.data.synthetic import DrawnImage, draw_flawless, draw_image, draw_synthetic
+from radar.data.synthetic import DrawnImage, SyntheticSettings, draw_flawless, draw_image, draw_synthetic
 from radar.data.synthetic_defects import DEFECTS
 
 Control = Callable[[NDArray[np.float64], float], float]
 TEXTURES = ("printed_layers", "stochastic_tile")
 
 
-def _config(texture: str, seed: int = 3, side: int = 100, train: int = 4, contrast: float = 1.0) -> SyntheticConfig:
-    return SyntheticConfig(
+def _config(texture: str, seed: int = 3, side: int = 100, train: int = 4, contrast: float = 1.0) -> SyntheticSettings:
+    return SyntheticSettings(
         texture=texture, seed=seed, side=side, train=train, test_normal=30, test_defective=60, contrast=contrast
     )
 
 
 @pytest.fixture(scope="module", params=TEXTURES)
-def drawn(request: pytest.FixtureRequest) -> tuple[SyntheticConfig, list[DrawnImage]]:
+def drawn(request: pytest.FixtureRequest) -> tuple[SyntheticSettings, list[DrawnImage]]:
     config = _config(request.param)
     return config, draw_synthetic(config)
 
@@ -38,7 +37,7 @@ def _difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[
     return np.abs(first.astype(np.int64) - second.astype(np.int64))
 
 
-def test_same_seed_same_bytes(drawn: tuple[SyntheticConfig, list[DrawnImage]]) -> None:
+def test_same_seed_same_bytes(drawn: tuple[SyntheticSettings, list[DrawnImage]]) -> None:
     config, images = drawn
     for first, second in zip(images, draw_synthetic(config), strict=True):
         assert first.path == second.path
@@ -47,16 +46,16 @@ def test_same_seed_same_bytes(drawn: tuple[SyntheticConfig, list[DrawnImage]]) -
             np.testing.assert_array_equal(first.mask, second.mask)
 
 
-def test_every_image_is_its_own(drawn: tuple[SyntheticConfig, list[DrawnImage]]) -> None:
+def test_every_image_is_its_own(drawn: tuple[SyntheticSettings, list[DrawnImage]]) -> None:
     config, images = drawn
     assert len({image.image.tobytes() for image in images}) == len(images)
     other = draw_image(_config(config.texture, seed=4), "train", 0)
     assert not np.array_equal(images[0].image, other.image)
 
 
-def test_counts_do_not_change_the_images(drawn: tuple[SyntheticConfig, list[DrawnImage]]) -> None:
+def test_counts_do_not_change_the_images(drawn: tuple[SyntheticSettings, list[DrawnImage]]) -> None:
     config, images = drawn
-    few = SyntheticConfig(
+    few = SyntheticSettings(
         texture=config.texture, seed=3, side=100, train=2, test_normal=1, test_defective=7, contrast=1.0
     )
     by_path = {image.path: image for image in images}
@@ -66,7 +65,7 @@ def test_counts_do_not_change_the_images(drawn: tuple[SyntheticConfig, list[Draw
         np.testing.assert_array_equal(image.image, by_path[image.path].image)
 
 
-def test_contract_of_the_fields(drawn: tuple[SyntheticConfig, list[DrawnImage]]) -> None:
+def test_contract_of_the_fields(drawn: tuple[SyntheticSettings, list[DrawnImage]]) -> None:
     config, images = drawn
     assert len(images) == 94
     assert len({image.path for image in images}) == len(images)
@@ -80,7 +79,7 @@ def test_contract_of_the_fields(drawn: tuple[SyntheticConfig, list[DrawnImage]])
     assert counts == dict.fromkeys(DEFECTS[config.texture], 12)
 
 
-def test_masks_are_what_was_altered(drawn: tuple[SyntheticConfig, list[DrawnImage]]) -> None:
+def test_masks_are_what_was_altered(drawn: tuple[SyntheticSettings, list[DrawnImage]]) -> None:
     config, images = drawn
     for index, image in enumerate(_defective(images)):
         assert image.mask is not None
@@ -90,12 +89,12 @@ def test_masks_are_what_was_altered(drawn: tuple[SyntheticConfig, list[DrawnImag
         assert 20 <= image.mask.sum() <= 0.15 * image.mask.size, image.path
 
 
-def test_a_normal_image_is_flawless(drawn: tuple[SyntheticConfig, list[DrawnImage]]) -> None:
+def test_a_normal_image_is_flawless(drawn: tuple[SyntheticSettings, list[DrawnImage]]) -> None:
     config, images = drawn
     np.testing.assert_array_equal(images[0].image, draw_flawless(config, "train", 0))
 
 
-def test_contrast_scales_the_defect_alone(drawn: tuple[SyntheticConfig, list[DrawnImage]]) -> None:
+def test_contrast_scales_the_defect_alone(drawn: tuple[SyntheticSettings, list[DrawnImage]]) -> None:
     config, _ = drawn
     for index in range(10):
         twin = draw_flawless(config, "defective", index)
@@ -110,7 +109,7 @@ def test_contrast_scales_the_defect_alone(drawn: tuple[SyntheticConfig, list[Dra
 @pytest.mark.parametrize("texture", TEXTURES)
 @pytest.mark.parametrize("side", [32, 57, 200])
 def test_other_sides(texture: str, side: int) -> None:
-    config = SyntheticConfig(
+    config = SyntheticSettings(
         texture=texture, seed=0, side=side, train=2, test_normal=1, test_defective=25, contrast=1.0
     )
     for image in _defective(draw_synthetic(config)):
@@ -119,7 +118,7 @@ def test_other_sides(texture: str, side: int) -> None:
         assert 0 < image.mask.sum() <= 0.15 * image.mask.size, image.path
 
 
-def test_exposure_varies_and_nothing_is_blown_out(drawn: tuple[SyntheticConfig, list[DrawnImage]]) -> None:
+def test_exposure_varies_and_nothing_is_blown_out(drawn: tuple[SyntheticSettings, list[DrawnImage]]) -> None:
     _, images = drawn
     normal = [image.image for image in images if image.label == 0]
     assert np.std([image.mean() for image in normal]) > 8.0
@@ -141,7 +140,7 @@ def _edges(image: NDArray[np.float64], mean: float) -> float:
 
 
 @pytest.mark.parametrize("control", [_deviation, _edges])
-def test_no_filter_solves_the_set(drawn: tuple[SyntheticConfig, list[DrawnImage]], control: Control) -> None:
+def test_no_filter_solves_the_set(drawn: tuple[SyntheticSettings, list[DrawnImage]], control: Control) -> None:
     _, images = drawn
     mean = float(np.mean([image.image for image in images if image.label == 0])) / 255.0
     scores: dict[int, list[float]] = {0: [], 1: []}

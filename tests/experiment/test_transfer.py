@@ -65,7 +65,7 @@ def test_no_model_is_asked_about_images_that_it_was_fitted_on(tiny: Tiny) -> Non
 
 def test_changed_images_are_refused(runs: list[Path], tiny: Tiny) -> None:
     first, second = (DoneRun.at(path) for path in runs)
-    second.config.dataset.synthetic.contrast = 3.0  # type: ignore[union-attr]
+    second.config.dataset.settings.contrast = 3.0
     with pytest.raises(DataError, match="no longer those that its run read"):
         list(transfers([first, second], (), CPU, silent))
 

@@ -1,0 +1,53 @@
+"""MVTec AD, and whatever lies like it: `train/good`, `test/<defect>`, `ground_truth/<defect>/<name>_mask.png`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from radar.data.layouts.files import FilesLayout, image_files, mask_file, relative, subfolders
+from radar.data.layouts.layout import Entry, PublicSource
+from radar.data.sample import NORMAL_DEFECT, Split
+
+_QUADRANT = re.compile(r"^(?P<original>.+?)_q\d+$")  # mvtec_quads: part of a larger photograph
+_DISTORTED = re.compile(r"^.*_(?=[a-z]+_\d+$)")  # mvtec_quads: how the photograph was distorted
+
+
+class MvtecLayout(FilesLayout):
+    """With its own train and test; without a folder `ground_truth` there are no masks."""
+
+    name = "mvtec"
+    official_split = True
+    public = PublicSource(
+        name="mvtec_ad",
+        page="https://www.mvtec.com/company/research/datasets/mvtec-ad",
+        url=None,
+        sha256=None,
+        landmark="",
+        terms="CC BY-NC-SA 4.0, not for commercial use; to be accepted on the page",
+    )
+
+    def find(self, folder: Path) -> Iterator[Entry]:
+        """Test images are anomalous unless their folder is `good`."""
+        for path in image_files(folder / "train" / NORMAL_DEFECT):
+            yield _entry(path, folder, NORMAL_DEFECT, "train")
+        for defect in subfolders(folder / "test"):
+            for path in image_files(defect):
+                yield _entry(path, folder, defect.name, "test")
+
+
+def _entry(path: Path, folder: Path, defect: str, split: Split) -> Entry:
+    masks, mask = folder / "ground_truth", None
+    if defect != NORMAL_DEFECT and masks.is_dir():
+        mask = relative(mask_file(masks / defect, path), folder)
+    quadrant = _QUADRANT.match(path.stem)
+    name = relative(path, folder)
+    group = _DISTORTED.sub("", quadrant["original"]) if quadrant else name
+    return Entry(name, int(defect != NORMAL_DEFECT), defect, mask, group, split)
+
+
+def mvtec_mask_path(path: str) -> str:
+    """`test/<defect>/<name>.png` to `ground_truth/<defect>/<name>_mask.png`."""
+    name = PurePosixPath(path)
+    return f"ground_truth/{name.parent.name}/{name.stem}_mask.png"

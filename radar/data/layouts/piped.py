@@ -1,0 +1,53 @@
+"""PIPED paper impurities (Bianconi et al. 2014): `NoDefects`, `Defects`, and masks in a sub-folder spelt two ways."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from radar.data.layouts.files import FilesLayout, image_files, relative
+from radar.data.layouts.layout import Entry, PublicSource
+from radar.data.sample import NORMAL_DEFECT
+from radar.errors import DataError
+
+_SHEET = re.compile(r"_(?P<kind>ND|D)_(?P<sheet>\d+)_\d+$")
+
+
+class PipedLayout(FilesLayout):
+    """`NoDefects/*_ND_<sheet>_<n>.bmp`, `Defects/*_D_<sheet>_<n>.bmp`, masks `*_GT_*`; a sheet of paper is a group.
+
+    Sheets of normal and of defective images count as different ones even if they bear one number. Where they are the
+    same sheet, training on its normals can only make its defective images look more normal, never less.
+    """
+
+    name = "piped"
+    dark_masks = True
+    public = PublicSource(
+        name="piped",
+        page="https://github.com/bianconif/PIPED",
+        url="https://github.com/bianconif/PIPED/archive/HEAD.zip",
+        sha256=None,
+        landmark="*/data/PA_*",
+        terms="CC BY 4.0, to be cited (Bianconi et al. 2014)",
+    )
+
+    def find(self, folder: Path) -> Iterator[Entry]:
+        """One class of paper."""
+        for path in image_files(folder / "NoDefects"):
+            yield Entry(relative(path, folder), 0, NORMAL_DEFECT, None, _sheet(path), None)
+        for path in image_files(folder / "Defects"):
+            yield Entry(relative(path, folder), 1, "impurity", _mask(path, folder), _sheet(path), None)
+
+
+def _mask(path: Path, folder: Path) -> str:
+    name = path.name.replace("_D_", "_GT_")
+    for spelling in ("GroundTruth", "GroundThruth"):
+        if (mask := path.parent / spelling / name).is_file():
+            return relative(mask, folder)
+    raise DataError(f"{path}: no mask GroundTruth/{name} beside it; restore the mask or remove the image")
+
+
+def _sheet(path: Path) -> str:
+    match = _SHEET.search(path.stem)
+    return f"{match['kind']}_{int(match['sheet']):02d}" if match else path.stem

@@ -1,0 +1,137 @@
+"""A layout of someone else's: one module, registered, is opened, split, loaded and typed like a built-in one."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from data_builders import dataset_config, noise, save
+from omegaconf import OmegaConf
+
+from radar.compose.parsing import as_written, parse
+from radar.data.dataset import open_dataset
+from radar.data.layouts import LAYOUTS
+from radar.errors import ConfigError, DataError
+from radar.plugins import import_plugins
+
+MODULE = '''
+from dataclasses import dataclass
+
+from radar.config.fields import number
+from radar.data.layouts import register_layout
+from radar.data.layouts.files import FilesLayout, image_files, mask_file, relative, subfolders
+from radar.data.layouts.layout import Entry
+from radar.data.sample import NORMAL_DEFECT
+
+
+@dataclass
+class StationSettings:
+    shifts: int = number(minimum=1)  # folders of normal images
+
+
+@register_layout
+class StationLayout(FilesLayout):
+    """`shift<K>/*` are normal, K below `shifts`; other folders are defects, with dark masks in `<defect>/where`."""
+
+    name = "station"
+    Settings = StationSettings
+    settings: StationSettings
+    dark_masks = True
+
+    def find(self, folder):
+        normal = [f"shift{index}" for index in range(self.settings.shifts)]
+        for each in subfolders(folder):
+            for path in image_files(each):
+                shown = relative(path, folder)
+                if each.name in normal:
+                    yield Entry(shown, 0, NORMAL_DEFECT, None, each.name, None)
+                else:
+                    mask = relative(mask_file(each / "where", path), folder)
+                    yield Entry(shown, 1, each.name, mask, shown, None)
+'''
+
+
+@pytest.fixture
+def station(tmp_path, monkeypatch):
+    """The module is imported as `--plugins` does; its folder has 4 shifts of 2 normals, and 3 scratches."""
+    monkeypatch.setattr(LAYOUTS, "_registered", dict(LAYOUTS._registered))
+    (tmp_path / "station_layout.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(__import__("sys").modules, "station_layout", raising=False)
+    import_plugins(["station_layout"])
+    root = tmp_path / "images"
+    for index in range(8):
+        save(root / f"shift{index // 2}/{index}.png", noise(index))
+    for index in range(3):
+        save(root / f"scratch/{index}.png", noise(20 + index))
+        mask = np.full((32, 32), 255, np.uint8)
+        mask[3, 4:9] = 0
+        save(root / f"scratch/where/{index}.png", mask)
+    return root
+
+
+def settings(shifts: int):
+    return LAYOUTS.get("station").Settings(shifts=shifts)
+
+
+def test_it_is_opened_split_and_loaded(station):
+    dataset = open_dataset(dataset_config("station", station, split="grouped", settings=settings(4)))
+    assert Counter((sample.split, sample.defect) for sample in dataset.samples) == {
+        ("train", "good"): 4,
+        ("validation", "good"): 2,
+        ("test", "good"): 2,
+        ("test", "scratch"): 3,
+    }
+    images = dataset.load(dataset.split("test"))
+    assert images.planes.shape == (5, 1, 16, 16)
+    assert torch.isfinite(images.planes).all()
+    assert images.labels.sum() == 3
+    scratch = next(sample for sample in images.samples if sample.label)
+    np.testing.assert_array_equal(np.argwhere(dataset.mask(scratch)), [[3, column] for column in range(4, 9)])
+
+
+def test_its_settings_say_what_is_normal(station):
+    with pytest.raises(DataError, match=r"shift3/6\.png: no mask 6_mask\.png or 6\.png in .*shift3/where"):
+        open_dataset(dataset_config("station", station, split="random", settings=settings(3)))
+
+
+def configured(composed, station, section):
+    plain = as_written(composed())
+    changes = {"layout": "station", "root": str(station), "split": "random", "manifest": None, "station": section}
+    return parse(OmegaConf.create(plain | {"dataset": plain["dataset"] | changes}))
+
+
+def test_its_section_is_typed_and_written_as_it_was_read(composed, station):
+    config = configured(composed, station, {"shifts": "4"})
+    assert config.dataset.settings == settings(4)
+    written = as_written(config)
+    assert written["dataset"]["station"] == {"shifts": 4}
+    assert "synthetic" not in written["dataset"], "a preset's section of another layout"
+    assert parse(OmegaConf.create(written)) == config
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"shifts": 0}, r"^dataset\.station\.shifts=0: must be ≥ 1$"),
+        ({"shifts": "many"}, r"^dataset\.station\.shifts: .*'many'"),
+        ({"shifts": 2, "day": 1}, r"^dataset\.station\.day: no such key"),
+        ({}, r"^dataset\.station\.shifts: no value is set; give one with dataset\.station\.shifts=…$"),
+        (None, r"^dataset\.layout=station: needs the section dataset\.station; choose a preset that has it$"),
+    ],
+)
+def test_what_is_wrong_with_its_section_is_one_line(composed, station, section, message):
+    with pytest.raises(ConfigError, match=message):
+        configured(composed, station, section)
+
+
+def test_an_unknown_layout_is_one_line_with_the_known_names(composed):
+    plain = as_written(composed())
+    with pytest.raises(ConfigError) as raised:
+        parse(OmegaConf.create(plain | {"dataset": plain["dataset"] | {"layout": "stacion"}}))
+    assert str(raised.value) == (
+        "dataset.layout stacion: there is none; use one of folder, magnetic_tile, mvtec, piped, synthetic, "
+        "or name its module with --plugins"
+    )
