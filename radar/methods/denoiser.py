@@ -17,7 +17,7 @@ from radar.methods.peer import PeerMethod
 from radar.methods.radar import Train
 from radar.progress import Report
 from radar.scoring.noise_map import NoiseMapper
-from radar.seeds import generator
+from radar.seeds import generator, uniform
 
 
 class Denoiser:
@@ -55,7 +55,7 @@ class Denoiser:
         stream = generator("cpu", self.config.seed, "scoring", identity, number)
         reconstruction = self.config.method.reconstruction
         if reconstruction is not None and reconstruction.simplex is not None:
-            return simplex_noise(image.shape, stream, reconstruction.simplex).to(self.device)
+            return simplex_noise(image.shape, uniform(stream), reconstruction.simplex).to(self.device)
         # the first draw equals that of RADAR's noise map
         return torch.randn(image.shape[1:], generator=stream)[None].to(self.device)
 
