@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from radar.compose.parsing import parse
 from radar.config.method_sections import MethodConfig
 from radar.config.schema import Config
-from radar.data.images import Images, network_plane_names, plane_names
+from radar.data.images import Images
+from radar.data.preprocessing import network_plane_names, plane_names
 from radar.errors import RunError
 from radar.experiment.run_directory import RunDirectory
 from radar.files import write_atomically
