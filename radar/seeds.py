@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 Stream = Literal["initialisation", "untrained", "crops", "training", "validation", "scoring", "detector", "method"]
 
@@ -24,6 +26,15 @@ def stream_seed(seed: int, stream: Stream, *position: int | str) -> int:
 def generator(device: torch.device | str, seed: int, stream: Stream, *position: int | str) -> torch.Generator:
     """A torch generator on `device`, seeded for one position of one stream."""
     return torch.Generator(device).manual_seed(stream_seed(seed, stream, *position))
+
+
+Uniform = Callable[[Sequence[int]], Tensor]
+"""A shape → independent draws, uniform in [0, 1), float32; the next ones at every call."""
+
+
+def uniform(stream: torch.Generator) -> Uniform:
+    """The uniform draws of a torch stream, on its device."""
+    return lambda shape: torch.rand(tuple(shape), generator=stream, device=stream.device)
 
 
 @dataclass(frozen=True)

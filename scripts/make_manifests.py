@@ -12,7 +12,7 @@ from radar.data.manifest import write_manifest
 from radar.data.near_duplicates import ThumbnailVectors
 from radar.data.sample import Sample
 from radar.data.split_manifests import MANIFESTS, SplitManifest, split_manifests
-from radar.data.splits import split_entries
+from radar.data.split_rules import split_entries
 
 
 def make(manifest: SplitManifest, data_root: Path) -> tuple[Sample, ...]:

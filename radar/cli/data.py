@@ -15,9 +15,10 @@ from radar.compose.plan import Job, jobs, parse_arguments
 from radar.data.dataset import Dataset, open_dataset
 from radar.data.download import fetch_public
 from radar.data.layouts import public_sources
-from radar.data.listing import check_images, count_rows, leak_rows, size_rows, write_mvtec
 from radar.data.manifest import write_manifest
+from radar.data.mvtec_export import write_mvtec
 from radar.data.sample import SPLITS
+from radar.data.summary import check_images, count_rows, leak_rows, size_rows
 from radar.errors import DataError, RadarError
 from radar.progress import ProgressBar
 

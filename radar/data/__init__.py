@@ -1,1 +1,1 @@
-"""Images: layouts on disk, decoding, splits, the synthetic generator and the patch sampler; no model."""
+"""Images: layouts, decoding, splits and their leaks, manifests, the drawn sets; nothing here knows a model."""

@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from radar.config.schema import DatasetConfig, ImageConfig
-from radar.data.decoding import BoolArray, frame_of, visible_mask
+from radar.data.decoding import BoolArray
 from radar.data.hashes import content_hashes, data_hash, mask_hashes, masks_hash
-from radar.data.images import Images, decode
+from radar.data.images import Images, load_images
 from radar.data.layouts import layout_of
 from radar.data.layouts.files import FilesLayout
 from radar.data.layouts.layout import Layout
 from radar.data.leaks import LeakReport, find_leaks
 from radar.data.manifest import check_files, check_hashes, manifest_hash, read_manifest
 from radar.data.near_duplicates import ThumbnailVectors
+from radar.data.preprocessing import frame_of, visible_mask
 from radar.data.sample import Sample, Split
 from radar.data.split_manifests import split_by_manifest
-from radar.data.splits import limit_train, split_entries
+from radar.data.split_rules import limit_train, split_entries
 from radar.errors import ConfigError, DataError
 from radar.progress import Report
 
@@ -47,7 +48,7 @@ class Dataset:
         """Decode `samples`. Raises DataError for a broken file, or if `image.size` is null and sizes differ."""
         if not samples:
             raise DataError(f"{self.name}: no images to load; the split asked for is empty")
-        return decode(samples, lambda sample: self.layout.pixels(sample.path), self.image, progress)
+        return load_images(samples, lambda sample: self.layout.pixels(sample.path), self.image, progress)
 
     def mask(self, sample: Sample) -> BoolArray:
         """The mask, bool (H, W), at its own size, cut to what the model saw; all False for a normal image.

@@ -13,27 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from radar.config.schema import ImageConfig
-from radar.data.decoding import FloatArray, Frame, Pixels, file_hash, read_pixels, to_model
+from radar.data.decoding import FloatArray, Pixels, file_hash, read_pixels
+from radar.data.preprocessing import Frame, network_plane_names, plane_names, preprocess
 from radar.data.sample import UNKNOWN_DEFECT, UNKNOWN_LABEL, Sample
 from radar.data.threads import in_threads
 from radar.errors import DataError
 from radar.progress import Report
-
-_PLANE_NAMES = {
-    "grey": ("grey",),
-    "rgb": ("red", "green", "blue"),
-    "luma_chroma": ("luma", "red_green", "yellow_blue"),
-}
-
-
-def plane_names(config: ImageConfig) -> tuple[str, ...]:
-    """Names of the planes that `config.channels` asks for."""
-    return _PLANE_NAMES[config.channels]
-
-
-def network_plane_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the planes `names` that networks see: the luma alone where there is one, else all."""
-    return names[:1] if names[0] == "luma" else names
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +69,7 @@ class Images:
         return tuple(sample.defect for sample in self.samples)
 
 
-def decode(
+def load_images(
     samples: Sequence[Sample],
     pixels: Callable[[Sample], Pixels],
     config: ImageConfig,
@@ -96,7 +81,7 @@ def decode(
     """
 
     def picture(sample: Sample) -> tuple[FloatArray, Frame]:
-        return to_model(pixels(sample), config)
+        return preprocess(pixels(sample), config)
 
     decoded = in_threads(picture, samples, "reading", progress)
     first = decoded[0][0]
@@ -123,4 +108,4 @@ def read_images(paths: Sequence[Path], config: ImageConfig, progress: Report | N
         Sample(str(path), content_hash, "test", UNKNOWN_LABEL, UNKNOWN_DEFECT, None, str(path))
         for path, content_hash in zip(paths, hashes, strict=True)
     ]
-    return decode(samples, lambda sample: read_pixels(Path(sample.path)), config, progress)
+    return load_images(samples, lambda sample: read_pixels(Path(sample.path)), config, progress)

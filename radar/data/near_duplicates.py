@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from radar.data.decoding import FloatArray, thumbnail
+from radar.data.decoding import FloatArray
 from radar.data.layouts.layout import Layout
+from radar.data.preprocessing import thumbnail
 from radar.data.threads import in_threads
 from radar.progress import Report
 

@@ -13,7 +13,7 @@ from radar.config.method_settings import SimplexConfig
 from radar.config.schema import DiffusionConfig
 from radar.diffusion.schedule import build_schedule
 from radar.diffusion.simplex import simplex_noise
-from radar.seeds import StepClock
+from radar.seeds import StepClock, uniform
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 """Noisy signals `(B, …)` and timesteps `(B,)` in 1…T → predicted noise."""
@@ -60,13 +60,12 @@ class DiffusionObjective:
     def draw_noise(self, shape: torch.Size, stream: torch.Generator) -> Tensor:
         """Noise of variance 1 on the stream's device."""
         if self.simplex is not None:
-            return simplex_noise(shape, stream, self.simplex)
+            return simplex_noise(shape, uniform(stream), self.simplex)
         return torch.randn(shape, generator=stream, device=stream.device)
 
     def draw_timesteps(self, count: int, stream: torch.Generator) -> Tensor:
         """Timesteps `(count,)` in 1…T: uniform as published, or log-uniform, which visits the small ones often."""
-        uniform = torch.rand(count, generator=stream, device=stream.device)
-        last = self.schedule.timesteps
+        position, last = torch.rand(count, generator=stream, device=stream.device), self.schedule.timesteps
         if self.config.timestep_sampling == "log_uniform":
-            uniform = (torch.exp(uniform * math.log(last + 1)) - 1) / last
-        return (uniform * last).long().clamp(max=last - 1) + 1
+            position = (torch.exp(position * math.log(last + 1)) - 1) / last
+        return (position * last).long().clamp(max=last - 1) + 1

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from radar.config.method_settings import SimplexConfig
 from radar.diffusion.simplex import simplex_noise
-from radar.seeds import generator
+from radar.seeds import generator, uniform
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class NoiseDraws:
         stream = generator("cpu", seed, "scoring", identity, number)
         if self.simplex is None:
             return torch.randn(shape, generator=stream)
-        return simplex_noise(torch.Size((1, *shape)), stream, self.simplex)[0]
+        return simplex_noise((1, *shape), uniform(stream), self.simplex)[0]
 
 
 def drawn(noise: Tensor | None) -> Tensor:

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
-from radar.data.synthetic import DrawnImage, SyntheticSettings, draw_flawless, draw_image, draw_synthetic
-from radar.data.synthetic_defects import DEFECTS
+from radar.data.synthetic.defects import DEFECTS
+from radar.data.synthetic.drawing import DrawnImage, SyntheticSettings, draw_flawless, draw_image, draw_synthetic
 
 Control = Callable[[NDArray[np.float64], float], float]
 TEXTURES = ("printed_layers", "stochastic_tile")

@@ -79,10 +79,11 @@ def test_buffers_are_computed_in_float64():
     np.testing.assert_allclose(schedule.noise.numpy(), [math.sqrt(1e-7), math.sqrt(2e-7 - 1e-14)], rtol=1e-6)
 
 
-def test_forward_step_for_mixed_timesteps():
+@pytest.mark.parametrize("axes", [(), (6,), (2, 7), (2, 3, 5), (1, 2, 3, 4)], ids=lambda axes: f"{len(axes)}-axes")
+def test_forward_step_for_mixed_timesteps(axes):
     schedule = NoiseSchedule(torch.tensor([0.1, 0.2, 0.4], dtype=torch.float64))
     stream = np.random.default_rng(0)
-    clean, noise = stream.normal(size=(2, 4, 2, 3, 5)).astype(np.float32)
+    clean, noise = stream.normal(size=(2, 4, *axes)).astype(np.float32)
     timestep = [3, 1, 2, 1]
     alpha_bar = {1: 0.9, 2: 0.9 * 0.8, 3: 0.9 * 0.8 * 0.6}  # by hand: t = 1 is β_1 alone, t = T all of them
     expected = [

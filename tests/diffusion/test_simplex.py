@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from radar.config.method_sections import SimplexConfig
 
 from radar.diffusion.simplex import simplex_noise
+from radar.seeds import uniform
 
 
 def noise(count=64, side=96, *, wavelength=12.0, octaves=1, persistence=0.8, seed=0, channels=1):
     stream = torch.Generator().manual_seed(seed)
     settings = SimplexConfig(wavelength=wavelength, octaves=octaves, persistence=persistence)
-    return simplex_noise(torch.Size((count, channels, side, side)), stream, settings)
+    return simplex_noise((count, channels, side, side), uniform(stream), settings)
+
+
+def brute_force(draws: list[np.ndarray], side: int, wavelength: float) -> np.ndarray:
+    """One octave in float64: at every px the sum over all lattice points, of which only near ones reach it."""
+    (offset, angles), unskew = draws, (3 - math.sqrt(3)) / 6
+    span = math.isqrt(angles.shape[1])
+    lattice = np.stack(np.meshgrid(np.arange(span), np.arange(span), indexing="ij"), axis=-1).reshape(-1, 2)
+    points = lattice - lattice.sum(axis=1, keepdims=True) * unskew
+    field = np.zeros((len(angles), side, side))
+    for index in np.ndindex(field.shape):
+        place = np.array(index[1:]) / wavelength + offset[:, index[0], 0, 0]
+        away = place - points
+        bump = np.clip(0.5 - (away**2).sum(axis=1), 0, None) ** 4
+        slope = np.sin(2 * np.pi * angles[index[0]]) * away[:, 0] + np.cos(2 * np.pi * angles[index[0]]) * away[:, 1]
+        field[index] = (bump * slope).sum()
+    return field
+
+
+@pytest.mark.parametrize("wavelength", [3.0, 7.5])
+def test_an_octave_of_numpys_draws_is_the_sum_over_the_whole_lattice(wavelength):
+    """Any source of uniform draws will do: here one that torch has no part in."""
+    philox, draws = np.random.Generator(np.random.Philox(4)), []
+
+    def numpy_uniform(shape):
+        draws.append(philox.random(shape, dtype=np.float32))
+        return torch.from_numpy(draws[-1])
+
+    config = SimplexConfig(wavelength=wavelength, octaves=1, persistence=0.5)
+    field = simplex_noise((2, 1, 9, 9), numpy_uniform, config)[:, 0].numpy()
+    expected = brute_force([each.astype(np.float64) for each in draws], 9, wavelength)
+    scale = (field * expected).sum() / (expected**2).sum()
+    np.testing.assert_allclose(field, scale * expected, atol=1e-3)
 
 
 def radial_spectrum(fields) -> tuple[np.ndarray, np.ndarray]:
@@ -44,9 +79,8 @@ def test_one_octave_is_a_band_around_its_frequency(wavelength):
 
 def test_an_octave_has_persistence_squared_times_the_energy():
     """Two octaves far apart: the energies of their bands are as 1 to persistence²."""
-    stream = torch.Generator().manual_seed(0)
-    shape = torch.Size((64, 1, 96, 96))
-    four = simplex_noise(shape, stream, SimplexConfig(wavelength=32.0, octaves=4, persistence=0.5))
+    stream, shape = torch.Generator().manual_seed(0), (64, 1, 96, 96)
+    four = simplex_noise(shape, uniform(stream), SimplexConfig(wavelength=32.0, octaves=4, persistence=0.5))
     frequency, energy = radial_spectrum(four)
     share = energy[frequency < 2 / 32].sum() / energy.sum()
     amplitudes = 0.25 ** np.arange(4)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from radar.data.decoding import BoolArray, Pixels
 from radar.data.layouts.layout import Entry, Layout
 from radar.data.layouts.mvtec import mvtec_mask_path
-from radar.data.synthetic import DrawnImage, SyntheticSettings, draw_synthetic
+from radar.data.synthetic.drawing import DrawnImage, SyntheticSettings, draw_synthetic
 
 
 class SyntheticLayout(Layout):

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from radar.config.method_settings import SimplexConfig
 from radar.diffusion.simplex import simplex_noise
+from radar.seeds import uniform
 
 _BLOB = 0.5  # px of a blob mask's coarsest structure, per px of the crop
 _EDGE = 0.9  # level of the unit-variance field above which a pixel belongs to a blob: about a fifth of them
@@ -22,7 +23,7 @@ def plant(crops: Tensor, share: float, stream: torch.Generator) -> tuple[Tensor,
     count, device = len(crops), stream.device
     blob = SimplexConfig(wavelength=_BLOB * crops.shape[-1], octaves=2, persistence=0.5)
     chosen = torch.rand(count, 1, 1, 1, generator=stream, device=device) < share
-    mask = (simplex_noise(crops[:, :1].shape, stream, blob) > _EDGE) & chosen
+    mask = (simplex_noise(crops[:, :1].shape, uniform(stream), blob) > _EDGE) & chosen
     low, high = _OPACITY
     opacity = (low + (high - low) * torch.rand(count, 1, 1, 1, generator=stream, device=device)) * mask
     return (crops + opacity * (_foreign(crops, stream) - crops)).clamp(-1, 1), mask.float()
@@ -34,5 +35,7 @@ def _foreign(crops: Tensor, stream: torch.Generator) -> Tensor:
     shift = _SHIFT * (2 * torch.rand(count, 1, 1, 1, generator=stream, device=device) - 1)
     other = crops.roll(1, dims=0).flip((2, 3)) + shift
     grain = SimplexConfig(wavelength=8.0, octaves=3, persistence=0.8)
-    noise = crops.mean(dim=(2, 3), keepdim=True) + shift + crops.std() * simplex_noise(crops.shape, stream, grain)
+    noise = (
+        crops.mean(dim=(2, 3), keepdim=True) + shift + crops.std() * simplex_noise(crops.shape, uniform(stream), grain)
+    )
     return torch.where(torch.rand(count, 1, 1, 1, generator=stream, device=device) < 0.5, other, noise)

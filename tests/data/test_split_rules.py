@@ -10,7 +10,7 @@ from radar.data.layouts.layout import Entry
 from radar.data.leaks import find_leaks
 from radar.data.near_duplicates import near_pairs, unit_vectors
 from radar.data.sample import Sample
-from radar.data.splits import limit_train, split_entries
+from radar.data.split_rules import limit_train, split_entries
 from radar.errors import DataError
 
 

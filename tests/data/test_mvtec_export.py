@@ -2,36 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from data_builders import dataset_config, folder_settings, mvtec_folder, noise, normal_and_anomalous, save
+from data_builders import dataset_config, folder_settings, noise, normal_and_anomalous, save
 from test_dataset import synthetic
 
 from radar.data.dataset import open_dataset
-from radar.data.listing import check_images, count_rows, leak_rows, size_rows, write_mvtec
+from radar.data.mvtec_export import write_mvtec
 from radar.errors import DataError
-
-
-def test_counts_sizes_and_leaks(tmp_path):
-    mvtec_folder(tmp_path)
-    save(tmp_path / "ground_truth/dent/001_mask.png", np.zeros((32, 32), np.uint8))
-    save(tmp_path / "test/good/000.png", noise(3) // 2 + 20)
-    dataset = open_dataset(dataset_config("mvtec", tmp_path, split="official", near_duplicates="warn"))
-    rows = [(row.split, row.defect, row.images, row.masks, row.empty_masks) for row in count_rows(dataset)]
-    assert rows == [
-        ("train", "good", 6, 0, 0),
-        ("validation", "good", 2, 0, 0),
-        ("test", "good", 2, 0, 0),
-        ("test", "dent", 2, 2, 1),
-    ]
-    assert size_rows(dataset) == [(32, 32, 12)]
-    assert [kind for kind, _ in leak_rows(dataset)] == ["near-duplicates into test"]
-    assert check_images(dataset) == 12
-
-
-def test_checking_meets_broken_masks(tmp_path):
-    mvtec_folder(tmp_path)
-    (tmp_path / "ground_truth/dent/001_mask.png").write_bytes(b"no")
-    with pytest.raises(DataError, match=r"001_mask\.png: not a readable image"):
-        check_images(open_dataset(dataset_config("mvtec", tmp_path, split="official")))
 
 
 def test_an_exported_set_is_the_same_set(tmp_path):

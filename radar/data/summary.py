@@ -1,23 +1,13 @@
-"""What `radar data` prints and writes: counts, leaks, sizes, and a set exported in the MVTec layout."""
+"""What `radar data check` says of a data set: counts, sizes, leaks, and whether every file can be read."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from dataclasses import dataclass
 
 from radar.data.dataset import Dataset
-from radar.data.layouts.mvtec import mvtec_mask_path
-from radar.data.manifest import write_manifest
 from radar.data.sample import SPLITS, Sample
 from radar.data.threads import in_threads
-from radar.errors import DataError
 from radar.progress import Report
 
 
@@ -89,53 +79,3 @@ def check_images(dataset: Dataset, progress: Report | None = None) -> int:
         progress,
     )
     return len(dataset.samples)
-
-
-def write_mvtec(dataset: Dataset, folder: Path, progress: Report | None = None) -> int:
-    """Export as PNG in the MVTec layout, validation back in train, with `split.csv` beside it; returns how many images.
-
-    Pixels are the files' own, neither resized nor reduced to grey. Raises DataError if `folder` holds something.
-    """
-    if folder.exists() and any(folder.iterdir()):
-        raise DataError(f"{folder}: is not empty; give a folder of its own")
-    names = _mvtec_names(dataset.samples)
-    written = in_threads(
-        lambda sample: _write_sample(dataset, sample, names[sample.path], folder), dataset.samples, "writing", progress
-    )
-    write_manifest(written, folder / "split.csv")
-    return len(written)
-
-
-def _mvtec_names(samples: Sequence[Sample]) -> dict[str, str]:
-    """Path to path in the MVTec layout: by the file's stem, or by the whole path where two would share a name."""
-
-    def name(sample: Sample, stem: str) -> str:
-        part = "test" if sample.split == "test" else "train"
-        return f"{part}/{sample.defect}/{stem}.png"
-
-    short = {sample.path: name(sample, PurePosixPath(sample.path).stem) for sample in samples}
-    times = Counter(short.values())
-    return {
-        sample.path: short[sample.path]
-        if times[short[sample.path]] == 1
-        else name(sample, sample.path.replace("/", "_"))
-        for sample in samples
-    }
-
-
-def _write_sample(dataset: Dataset, sample: Sample, name: str, folder: Path) -> Sample:
-    """Write an image and its mask; the sample as it is now."""
-    _write_png(dataset.layout.pixels(sample.path).values, folder / name)
-    mask = None
-    if sample.label == 1 and sample.mask is not None:
-        mask = mvtec_mask_path(name)
-        _write_png(np.where(dataset.layout.mask(sample.path, sample.mask), 255, 0).astype(np.uint8), folder / mask)
-    content_hash = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    return replace(sample, path=name, mask=mask, content_hash=content_hash)
-
-
-def _write_png(values: NDArray[np.uint8] | NDArray[np.uint16], path: Path) -> None:
-    if values.dtype == np.uint16 and values.ndim == 3:
-        raise DataError(f"{path}: 16-bit colour cannot be written as PNG here; copy the original files instead")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(values).save(path)

@@ -1,0 +1,1 @@
+"""Drawn inspection images with planted, masked defects: surfaces, the defects in them, and the camera."""
