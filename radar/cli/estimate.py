@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from radar.config.schema import Config
-from radar.data.decoding import Frame
-from radar.data.images import Images, plane_names
+from radar.data.images import Images
+from radar.data.preprocessing import Frame, plane_names
 from radar.data.sample import NORMAL_DEFECT, Sample, Split
 from radar.methods.method import Normals, Training
 from radar.methods.parts.denoising import DENOISER

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from radar.config.schema import NoiseStatisticsConfig
 from radar.data.dataset import Dataset
-from radar.data.decoding import place_map
 from radar.data.images import Images
+from radar.data.preprocessing import place_map
 from radar.data.sample import Split
 from radar.evaluation.data_measures import defect_measures, spectral_flatness
 from radar.evaluation.image_metrics import image_metrics, per_defect_metrics

@@ -180,7 +180,7 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
         for index, image in enumerate(planes):
             report(index, len(planes), f"Fitting ({self.name})")
             noise_maps.append(fitted.noise_maps(image.to(fitted.device)))
-        for number, part in enumerate(fitted.parts):
+        for index, part in enumerate(fitted.parts):
 
             def fields(part: str = part) -> Iterator[Tensor]:
                 pairs = zip(planes, noise_maps, strict=True)
@@ -190,7 +190,7 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
             scores = [
                 self._score(fitted.without(fold), part, field) for fold, field in zip(folds, fields(), strict=True)
             ]
-            fitted.scales[number] = scale_of(scores, settings.calibration_quantile)
+            fitted.scales[index] = scale_of(scores, settings.calibration_quantile)
         return fitted
 
     def _score(self, fitted: FittedFusedDensities, part: str, field: Tensor) -> float:
