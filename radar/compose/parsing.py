@@ -17,6 +17,7 @@ from omegaconf.errors import (
 )
 
 from radar.compose.method_rules import method_problems
+from radar.compose.relevance import is_read
 from radar.config.schema import Config
 from radar.errors import ConfigError
 
@@ -29,9 +30,15 @@ Schema = TypeVar("Schema")
 def parse(composed: DictConfig) -> Config:
     """A typed, checked `Config`. Raises `ConfigError`, one line that names the key and the fix."""
     config = parse_as(Config, composed)
-    for problem in _rule_problems(config):
-        raise ConfigError(problem)
+    check(config)
     return config
+
+
+def check(config: Config) -> None:
+    """Raise `ConfigError` for the first rule between keys that `config` breaks; of keys that nothing reads, none counts."""
+    for problem in _rule_problems(config):
+        if is_read(config, re.split(r"[=:,]", problem)[0]):
+            raise ConfigError(problem)
 
 
 def parse_as(schema: type[Schema], composed: DictConfig) -> Schema:

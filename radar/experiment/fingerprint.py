@@ -17,7 +17,8 @@ VERSIONS = {
 
 # Keys that say where things lie, how they are called and what is drawn, but not what is computed.
 _WITHOUT_EFFECT = (
-    "name", "output_root", "data_root", "tags", "logger", "dataset.name", "dataset.root", "dataset.manifest", "trainer.progress",
+    "name", "output_root", "data_root", "preset", "tags", "logger", "dataset.name",
+    "dataset.root", "dataset.manifest", "trainer.progress",
     "trainer.workers", "trainer.stack", "trainer.stack_memory_fraction",
 )  # fmt: skip
 

@@ -32,6 +32,7 @@ from radar.evaluation.pixel_metrics import PixelMetrics
 from radar.evaluation.typed_sections import read_section
 from radar.experiment.artefacts import Key
 from radar.experiment.clock import Clock
+from radar.experiment.command import Command, write_command
 from radar.experiment.environment import environment, peak_memory_mib
 from radar.experiment.fingerprint import fingerprint
 from radar.experiment.panels import chosen_panels, write_panels
@@ -310,9 +311,10 @@ def _write_history(path: Path, history: History) -> None:
     write_csv(path, columns, [[row[column] for column in columns] for row in history])
 
 
-def run_experiment(experiment: Experiment, *, companion: Companion) -> Outcome:
+def run_experiment(experiment: Experiment, *, companion: Companion, command: Command | None = None) -> Outcome:
     """Run one experiment, or return the stored result of the same config on the same data.
 
+    `command` is how it was asked for, where a command line did.
     With the workshop's `afresh` it starts over. Raises `RunError` where the run cannot go on.
     """
     run = experiment.directory
@@ -329,6 +331,8 @@ def run_experiment(experiment: Experiment, *, companion: Companion) -> Outcome:
         if experiment.force:
             run.clear()
         with run.recorded(experiment.fingerprint):
+            if command is not None:
+                write_command(run.path, command)
             metrics = _compute(experiment, companion)
     return Outcome(run.path, metrics, experiment.notes(), reused=False)
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from tiny_methods import METHODS, PRETRAINED
 
+from radar.compose.config_tree import config_folder
 from radar.compose.method_rules import shares_network
-from radar.compose.plan import config_folder
 from radar.config.schema import Config
 from radar.errors import RunError
 from radar.experiment.run import Experiment, Outcome, run_experiment
