@@ -30,7 +30,7 @@ from rich.table import Table
 from torch import Tensor
 
 from radar import install_command
-from radar.compose.plan import jobs, parse_arguments
+from radar.compose import experiment
 from radar.config.schema import Config
 from radar.diffusion.objective import DiffusionObjective
 from radar.experiment.environment import environment
@@ -61,7 +61,7 @@ _SIDE, _IMAGES, _CALLS = 100, 32, 100  # px, images per batch of scoring, calls 
 
 def compose(*overrides: str) -> Config:
     """The fast experiment with some keys changed."""
-    return jobs(parse_arguments(["experiment=fast", *overrides]))[0].config
+    return experiment(["experiment=fast", *overrides])
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:

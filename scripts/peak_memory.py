@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from radar.scoring.scorer import measure
 
-from radar.compose.plan import jobs, parse_arguments
+from radar.compose import experiment
 from radar.config.schema import Config
 from radar.diffusion.objective import DiffusionObjective
 from radar.experiment.environment import peak_memory_mib
@@ -57,7 +57,7 @@ def main() -> int:
     parser.add_argument("--steps", type=positive, default=10)
     parser.add_argument("overrides", nargs="*")
     parsed = parser.parse_intermixed_args()
-    config = jobs(parse_arguments(["experiment=fast", *parsed.overrides]))[0].config
+    config = experiment(["experiment=fast", *parsed.overrides])
     work(parsed.stage, config, torch.rand(parsed.images, 1, parsed.side, parsed.side) * 2 - 1, parsed.steps)
     print(peak_memory_mib())
     return 0

@@ -24,7 +24,7 @@ import pytorch_lightning as lightning
 import torch
 from torch import nn
 
-from radar.compose.plan import jobs, parse_arguments
+from radar.compose import experiment
 from radar.config.schema import Config
 from radar.diffusion.objective import DiffusionObjective
 from radar.experiment.environment import environment
@@ -153,7 +153,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("overrides", nargs="*")
     parsed = parser.parse_intermixed_args()
-    config = jobs(parse_arguments(["experiment=fast", *parsed.overrides]))[0].config
+    config = experiment(["experiment=fast", *parsed.overrides])
     study(config, peer=parsed.peer, seeds=parsed.seeds, milestones=sorted(parsed.milestones), out=parsed.out, say=print)
     return 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from radar.compose.plan import jobs, parse_arguments
+from radar.compose import experiment
 from radar.config.schema import Config
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -28,11 +28,14 @@ def _quiet_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def composed(tmp_path: Path) -> Callable[..., Config]:
-    """Composes and checks a config from overrides, with outputs below the test's own folder."""
+    """Composes and checks a config from overrides, with outputs below the test's own folder.
+
+    What the method does not read is left out, as of a preset: one short list of settings suits the tests of all methods.
+    """
 
     def compose(*overrides: str) -> Config:
-        arguments = parse_arguments([f"output_root={tmp_path / 'outputs'}", f"trainer.threads={THREADS}", *overrides])
-        return jobs(arguments)[0].config
+        own = [f"output_root={tmp_path / 'outputs'}", f"trainer.threads={THREADS}"]
+        return experiment([], presets=[*own, *overrides])
 
     return compose
 

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from radar.cli.status import output_root
-from radar.compose.plan import jobs, parse_arguments
+from radar.compose import command_line
+from radar.compose.plan import plan
 from radar.config.schema import Config
 from radar.errors import ConfigError
 from radar.experiment.artefacts import Artefact, ArtefactStore, Key
@@ -40,7 +41,7 @@ def cache(arguments: Sequence[str]) -> int:
     parsed, rest = parser.parse_known_args(arguments)
     console = Console()
     if parsed.verb == "explain":
-        for job in jobs(parse_arguments(rest)):
+        for job in plan(command_line.read(rest)).jobs:
             console.print(_explained(job.config))
         return 0
     if rest:

@@ -10,8 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from radar.compose.config_tree import config_folder
-from radar.compose.plan import Job, jobs, parse_arguments
+from radar.compose import experiment
+from radar.compose.config_tree import options, with_folder
+from radar.config.schema import Config
 from radar.data.dataset import Dataset, open_dataset
 from radar.data.download import fetch_public
 from radar.data.layouts import public_sources
@@ -59,7 +60,7 @@ def data(arguments: Sequence[str]) -> int:
     if parsed.verb == "download":
         return _download(parsed, console)
     with ProgressBar() as report:
-        dataset = open_dataset(_job(parsed, parsed.overrides).config.dataset, report)
+        dataset = open_dataset(_config(parsed, parsed.overrides).dataset, report)
         if parsed.verb == "check":
             return _check(dataset, console, report)
         if parsed.verb == "split":
@@ -73,9 +74,8 @@ def data(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _job(parsed: argparse.Namespace, overrides: Sequence[str]) -> Job:
-    search = ["--config-dir", parsed.config_dir] if parsed.config_dir else []
-    return jobs(parse_arguments([*search, *overrides]))[0]
+def _config(parsed: argparse.Namespace, overrides: Sequence[str]) -> Config:
+    return experiment(overrides, config_dir=parsed.config_dir)
 
 
 def _presets(parsed: argparse.Namespace) -> Table:
@@ -86,17 +86,16 @@ def _presets(parsed: argparse.Namespace) -> Table:
         title="radar dataset=PRESET",
         title_justify="left",
     )
-    for file in sorted((config_folder() / "dataset").glob("[!_]*.yaml")):
+    with with_folder(parsed.config_dir):
+        presets = options("dataset")
+    for preset in presets:
+        own = [f"dataset={preset}", "dataset.near_duplicates=ignore"]
         try:
-            dataset = open_dataset(
-                _job(
-                    parsed, [*parsed.overrides, f"dataset={file.stem}", "dataset.near_duplicates=ignore"]
-                ).config.dataset
-            )
+            dataset = open_dataset(_config(parsed, [*parsed.overrides, *own]).dataset)
         except RadarError as error:
-            table.add_row(file.stem, "", str(error))
+            table.add_row(preset, "", str(error))
             continue
-        table.add_row(file.stem, _counts(dataset), "ready")
+        table.add_row(preset, _counts(dataset), "ready")
     return table
 
 
@@ -140,7 +139,7 @@ def _check(dataset: Dataset, console: Console, report: ProgressBar) -> int:
 
 
 def _download(parsed: argparse.Namespace, console: Console) -> int:
-    root = Path(_job(parsed, parsed.overrides).config.data_root)
+    root = Path(_config(parsed, parsed.overrides).data_root)
     root.mkdir(parents=True, exist_ok=True)
     try:
         with ProgressBar() as report:

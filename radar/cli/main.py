@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
-
 import radar
-from radar.compose.config_tree import config_folder
+from radar.compose import command_line, hydra_internals
+from radar.compose.command_line import CommandLine
+from radar.compose.config_tree import with_folder
 from radar.compose.messages import one_line
-from radar.compose.plan import (
-    CONFIG_NAME,
-    VERSION_BASE,
-    Plan,
-    parse_arguments,
-    plan,
-    register_schema,
-)
-from radar.errors import ConfigError, Interrupted, RadarError
+from radar.compose.plan import Plan, plan
+from radar.errors import ConfigError, Interrupted, RadarError, RunError
+from radar.plugins import import_plugins
 
 if TYPE_CHECKING:
+    from radar.cli.running import Runner
     from radar.experiment.sweep import Sweep
 
 _VERBS = (
@@ -36,13 +30,14 @@ _VERBS = (
     "compare",
     "transfer",
 )  # each a module of this room with a function of its name
-_OWN_FLAGS = ("--dry-run", "--force")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code. A user's error is one line on standard error."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        arguments, plugins = command_line.without_plugins(arguments)
+        import_plugins(plugins)
         if "--version" in arguments:
             print(f"radar {radar.__version__}")
             return 0
@@ -62,29 +57,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _experiment(arguments: list[str]) -> int:
-    own = [flag for flag in _OWN_FLAGS if flag in arguments]
-    rest = [argument for argument in arguments if argument not in _OWN_FLAGS]
-    parsed = parse_arguments(rest)
-    if parsed.help or parsed.hydra_help or parsed.shell_completion or parsed.cfg or parsed.info:
-        return _help(rest, parsed.overrides)
-    planned = plan(parsed)
-    if "--dry-run" in own:
+    dry, force = _taken("--dry-run", arguments), _taken("--force", arguments)
+    run = _taken_value("--rerun", arguments)
+    line = command_line.read(arguments)
+    if line.shows:
+        return _help(arguments, line)
+    if run is not None:
+        from radar.cli.rerun import again  # noqa: PLC0415
+
+        line = again(Path(run), line)
+    planned = plan(line)
+    if dry:
         from radar.cli.dry_run import dry_run  # noqa: PLC0415
 
         return dry_run(planned)
     from radar.cli.running import Runner  # noqa: PLC0415
 
-    sweep = _sweep(parsed, planned) if planned.is_sweep else None
-    runner = Runner(planned, force="--force" in own, sweep=sweep)
+    sweep = _sweep(line, planned) if planned.is_sweep else None
+    runner = Runner(line, planned, force=force, sweep=sweep)
     if planned.is_launched:
-        _launch(rest, parsed.overrides, planned, sweep, runner)
+        _launch(arguments, line, planned, runner)
     else:
-        runner.run_all()
+        runner.run_all([job.config for job in planned.jobs])
     runner.summarise()
     return runner.exit_code
 
 
-def _sweep(parsed: argparse.Namespace, planned: Plan) -> Sweep:
+def _taken(flag: str, arguments: list[str]) -> bool:
+    """Whether `flag` is among the arguments, from which it is removed."""
+    found = flag in arguments
+    arguments[:] = [argument for argument in arguments if argument != flag]
+    return found
+
+
+def _taken_value(option: str, arguments: list[str]) -> str | None:
+    """What follows `option`, both being removed. Raises `ConfigError` where nothing does."""
+    if option not in arguments:
+        return None
+    place = arguments.index(option)
+    if place + 1 == len(arguments):
+        raise ConfigError(f"{option}: name a run directory after it")
+    _, value = arguments[place : place + 2]
+    del arguments[place : place + 2]
+    return value
+
+
+def _sweep(line: CommandLine, planned: Plan) -> Sweep:
     """The record of a sweep. Raises `ConfigError` where its jobs cannot share a process."""
     from radar.experiment.sweep import Sweep  # noqa: PLC0415
 
@@ -93,61 +111,50 @@ def _sweep(parsed: argparse.Namespace, planned: Plan) -> Sweep:
             "trainer=ddp: a sweep runs one job per device; use trainer=auto, or leave -m out for one run on several"
         )
     if planned.is_search:
-        plain = [override for override in parsed.overrides if not override.startswith("hydra")]
-        jobs, names = [*planned.axes, *plain], None
+        jobs, names = [*planned.axes, *(text for text in line.overrides if not text.startswith("hydra"))], None
     else:
         jobs, names = [" ".join(sorted(job.overrides)) for job in planned.jobs], planned.names
-    identity = [*jobs, *(text for text in (parsed.config_name, parsed.config_dir) if text)]
-    sweep = Sweep.of(Path(planned.jobs[0].config.output_root), identity)
-    own = ["--config-name", parsed.config_name] if parsed.config_name else ["-m"]
-    sweep.begin([*own, *parsed.overrides], names)
+    sweep = Sweep.of(Path(planned.jobs[0].config.output_root), [*jobs, *line.sources])
+    sweep.begin(line.words, names)
     return sweep
 
 
-def _launch(
-    arguments: list[str],
-    overrides: list[str],
-    planned: Plan,
-    sweep: Sweep | None,
-    runner: Callable[[DictConfig], object],
-) -> None:
-    """Let Hydra's launcher or sweeper run the jobs; what it writes lies in the sweep's folder."""
-    more = []
-    if sweep is not None:
-        more.append(f"hydra.sweep.dir='{sweep.path / 'hydra'}'")
-    if sweep is not None and planned.is_search:
-        from radar.compose.search import study_overrides  # noqa: PLC0415
+def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runner) -> None:
+    """Let Hydra's launcher or sweeper run the jobs; what it writes lies in the sweep's folder.
 
-        study = study_overrides(planned.settings, sweep.path)
-        if study is None:
+    Raises `RunError` where the launcher itself fails.
+    """
+    sweep = runner.sweep
+    folder = [] if sweep is None else [f"hydra.sweep.dir='{sweep.path / 'hydra'}'"]
+    with with_folder(line.config_dir), one_line(line.overrides):
+        if sweep is not None and not planned.is_search:
+            own = [text for text in line.overrides if text.lstrip("+~").startswith("hydra")]
+            try:
+                hydra_internals.launch(
+                    line.config_name, [*own, *folder], [job.overrides for job in planned.jobs], runner
+                )
+            except (RadarError, hydra_internals.HydraException):
+                raise
+            except Exception as error:  # of a cluster, a process that was killed, …
+                what = " ".join(f"{type(error).__name__}: {error}".split())
+                raise RunError(f"hydra/launcher: {what}; the same command runs the jobs that are not done") from error
             return
-        more += study
-    _hydra([*arguments, *more], overrides, runner)
+        study: list[str] | None = []
+        if sweep is not None:
+            from radar.compose.search import study_overrides  # noqa: PLC0415
+
+            study = study_overrides(planned.settings, sweep.path)
+        if study is not None:
+            hydra_internals.run_hydra([*arguments, *folder, *study], runner)
 
 
-def _help(arguments: list[str], overrides: list[str]) -> int:
+def _help(arguments: list[str], line: CommandLine) -> int:
     try:
-        _hydra(arguments, overrides, lambda composed: None)
+        with with_folder(line.config_dir), one_line(line.overrides):
+            hydra_internals.run_hydra(arguments, lambda composed: None)
     except SystemExit as stop:  # how Hydra ends --help
         return int(stop.code or 0)
     return 0
-
-
-def _hydra(arguments: list[str], overrides: list[str], runner: Callable[[DictConfig], object]) -> None:
-    """Hand the command line to Hydra, whose launcher calls `runner` once per job."""
-    import hydra  # noqa: PLC0415
-
-    def job(composed: DictConfig) -> object:
-        return runner(composed)
-
-    register_schema()
-    before = sys.argv
-    sys.argv = [before[0], *arguments]
-    try:
-        with one_line(overrides):
-            hydra.main(version_base=VERSION_BASE, config_path=str(config_folder()), config_name=CONFIG_NAME)(job)()
-    finally:
-        sys.argv = before
 
 
 if __name__ == "__main__":

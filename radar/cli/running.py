@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
+import radar
 from radar.cli.printing import print_best, print_outcome, sweep_table
+from radar.compose.command_line import CommandLine
+from radar.compose.hydra_internals import CONFIG_NAME, job_number, job_overrides
 from radar.compose.parsing import parse
-from radar.compose.plan import Plan
+from radar.compose.plan import Plan, trial_name
 from radar.config.schema import Config
 from radar.errors import RadarError
 from radar.evaluation.metrics import Metrics
+from radar.experiment.command import Command
 from radar.experiment.devices import claim_device
-from radar.experiment.run import Experiment, run_experiment
+from radar.experiment.log import logged, run_log
+from radar.experiment.run import Experiment, Outcome, run_experiment
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import Session
 from radar.experiment.sweep import JobState, Sweep
+from radar.plugins import import_plugins, imported_plugins
 from radar.progress import ProgressBar, ProgressLines, Report, silent
 from radar.report.companion import RunCompanion
 
@@ -30,17 +39,26 @@ from radar.report.companion import RunCompanion
 class Runner:
     """Runs one job after the other; one that fails says so at once and does not stop the others.
 
-    What becomes of a sweep's jobs is written down in `sweep`, so that it is known whatever process they ran in.
+    What becomes of a sweep's jobs is written down in `sweep`, so that it is known whatever process they ran in: launchers
+    hand a copy of the runner to theirs, where the plug-ins of this one are imported, too.
     """
 
-    def __init__(self, plan: Plan, *, force: bool, sweep: Sweep | None) -> None:
-        self.plan = plan
+    def __init__(self, line: CommandLine, plan: Plan, *, force: bool, sweep: Sweep | None) -> None:
+        self.line = line
+        self.jobs = [job.overrides for job in plan.jobs]
+        self.names = plan.names
+        self.searched = plan.axes if plan.is_search else None
         self.total = plan.settings.sweeper.n_trials if plan.is_search else len(plan.jobs)
         self.sweep = sweep
         self.failed = False
         self.told: set[str] = set()  # notes, each of which is printed once
         self.force = force
         self.command = uuid4().hex  # one name for all processes of this command
+        self.plugins = imported_plugins()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        import_plugins(state["plugins"])
+        self.__dict__.update(state)
 
     @property
     def exit_code(self) -> int:
@@ -51,22 +69,27 @@ class Runner:
 
     def __call__(self, composed: DictConfig) -> float | None:
         """A job that Hydra composed, in whatever process: returns what a search minimises, None where the job failed."""
-        hydra = HydraConfig.get()
-        number = 0 if self.sweep is None else int(hydra.job.num)
-        return self.run(
-            parse(composed), self.plan.name(hydra.overrides.task), number, _session(self.command, self.force)
-        )
+        number = 0 if self.sweep is None else job_number()
+        name, overrides = self.names[0], self.jobs[0]
+        if self.searched is not None:
+            overrides = tuple(job_overrides())
+            name = trial_name(overrides, self.searched)
+        elif self.sweep is not None:
+            name, overrides = self.names[number], self.jobs[number]
+        return self.run(parse(composed), name, number, overrides, _session(self.command, self.force))
 
-    def run_all(self) -> None:
+    def run_all(self, configs: Sequence[Config]) -> None:
         """All planned jobs, in this process."""
         session = Session(afresh=self.command if self.force else None)
-        for number, (job, name) in enumerate(zip(self.plan.jobs, self.plan.names, strict=True)):
-            self.run(job.config, name, number, session)
+        for number, (config, name, overrides) in enumerate(zip(configs, self.names, self.jobs, strict=True)):
+            self.run(config, name, number, overrides, session)
 
-    def run(self, config: Config, name: str, number: int, session: Session) -> float | None:
+    def run(
+        self, config: Config, name: str, number: int, overrides: tuple[str, ...], session: Session
+    ) -> float | None:
         """Job `number`, from 0; returns what a search minimises, None where the job failed."""
         try:
-            return self._run(config, name, number, session)
+            return self._run(config, name, number, overrides, session)
         except RadarError as error:
             print(f"radar: {error}", file=sys.stderr)
             self._fail(name, str(error))
@@ -82,17 +105,46 @@ class Runner:
             with suppress(OSError):  # a full disk may be why it failed; a job without a record is missing
                 self.sweep.fail_job(name, error)
 
-    def _run(self, config: Config, name: str, number: int, session: Session) -> float | None:
-        console = Console()
+    def _run(
+        self, config: Config, name: str, number: int, overrides: tuple[str, ...], session: Session
+    ) -> float | None:
+        console = Console(record=True)
         if self.sweep is not None:
             title = f"[{number + 1}/{self.total}] {name}"
             console.print(title, highlight=False, markup=False, soft_wrap=True)
         with _report(config, console) as report:
             experiment = Experiment(config, report, session)
+            directory = experiment.directory.path
             if self.sweep is not None:
-                self.sweep.begin_job(name, experiment.directory.path)
-            group = None if self.sweep is None else self.sweep.path.name
-            outcome = run_experiment(experiment, observer=RunCompanion(group))
+                self.sweep.begin_job(name, directory)
+            command = self._command(config, overrides)
+            with run_log(directory) as log:
+                log.info("radar %s: %s", radar.__version__, shlex.join(command.words))
+                experiment.report = logged(report, log)
+                try:
+                    outcome = run_experiment(experiment, observer=self._observer(), command=command)
+                except BaseException:
+                    log.exception("The run ends here")
+                    raise
+                self._tell(console, config, name, outcome)
+                for line in (*(f"note: {note}" for note in outcome.notes), *console.export_text().splitlines()):
+                    log.info("%s", line)
+        return outcome.metrics.validation_loss
+
+    def _observer(self) -> RunCompanion:
+        return RunCompanion(None if self.sweep is None else self.sweep.path.name)
+
+    def _command(self, config: Config, overrides: tuple[str, ...]) -> Command:
+        name, folder = self.line.config_name, self.line.config_dir
+        return Command(
+            overrides,
+            config.preset,
+            self.plugins,
+            config_name=None if name == CONFIG_NAME else name,
+            config_dir=None if folder is None else str(Path(folder).expanduser().resolve()),
+        )
+
+    def _tell(self, console: Console, config: Config, name: str, outcome: Outcome) -> None:
         for note in outcome.notes:
             if note not in self.told:
                 print(f"radar: note: {note}", file=sys.stderr)
@@ -101,7 +153,6 @@ class Runner:
         print_outcome(
             console, title, config.method.name, outcome.metrics, str(outcome.directory), reused=outcome.reused
         )
-        return outcome.metrics.validation_loss
 
     def summarise(self) -> None:
         """One line per job of a sweep."""
@@ -109,7 +160,7 @@ class Runner:
             rows = [_row(state) for state in self.sweep.states()]
             Console().print(sweep_table(rows))
             print(f"Sweep {self.sweep.path.name}: radar status {self.sweep.path.name}")
-            if self.plan.is_search:
+            if self.searched is not None:
                 print_best(Console(), rows)
 
 

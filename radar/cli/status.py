@@ -11,14 +11,14 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from radar.compose.plan import jobs, parse_arguments
+from radar.compose import experiment
 from radar.errors import RunError
 from radar.experiment.sweep import JobState, Sweep, seconds_left, sweeps
 
 
 def output_root(overrides: Sequence[str]) -> Path:
     """Where the composed config keeps its outputs."""
-    return Path(jobs(parse_arguments(list(overrides)))[0].config.output_root)
+    return Path(experiment(overrides).output_root)
 
 
 def status(arguments: Sequence[str]) -> int:

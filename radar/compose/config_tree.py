@@ -1,23 +1,76 @@
-"""Where the config tree lies, and how an override is read."""
+"""Where the config tree lies: the project's own folder, those beside plug-ins, and one that the command line names."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
 
 import radar
+from radar.errors import ConfigError
+from radar.plugins import config_folders
+
+_named: list[Path] = []  # while a command line that names one is composed
 
 
 def config_folder() -> Path:
-    """The config tree: beside the package in a checkout, inside it in an installed wheel."""
+    """The project's config tree: beside the package in a checkout, inside it in an installed wheel."""
     package = Path(radar.__file__).resolve().parent
     inside = package / "conf"
     return inside if inside.is_dir() else package.parent / "conf"
 
 
-def parse_overrides(overrides: Sequence[str]) -> list[Override]:
-    """Hydra's own reading of `key=value` arguments."""
-    return OverridesParser.create().parse_overrides(overrides=list(overrides))
+def further_folders() -> list[Path]:
+    """The folders that are searched after the project's own."""
+    return [*_named, *config_folders()]
+
+
+@contextmanager
+def with_folder(config_dir: str | None) -> Iterator[None]:
+    """Search the folder that `--config-dir` names, too. Raises `ConfigError` where it is none."""
+    folder = None if config_dir is None else Path(config_dir).expanduser().resolve()
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"--config-dir {config_dir}: no such folder")
+    before = list(_named)
+    _named[:] = [] if folder is None else [folder]
+    try:
+        yield
+    finally:
+        _named[:] = before
+
+
+def is_group(key: str) -> bool:
+    """Whether `key` is a group of configs, of which one is chosen."""
+    return any((folder / key).is_dir() for folder in _folders())
+
+
+def options(group: str) -> list[str]:
+    """What can be chosen in a group; what starts with '_' is a part of others."""
+    return sorted({file.stem for folder in _folders() for file in (folder / group).glob("[!_]*.yaml")})
+
+
+def sweep_configs() -> list[str]:
+    """The configs that are sweeps by themselves."""
+    return sorted({file.stem for folder in _folders() for file in folder.glob("sweep_*.yaml")})
+
+
+def method_keys() -> set[str]:
+    """All keys below `method` that the config of any method gives, and the sections that they stand in."""
+    files = [file for folder in _folders() for file in sorted((folder / "method").glob("*.yaml"))]
+    loaded = (OmegaConf.load(file) for file in files)
+    return {key for each in loaded if isinstance(each, DictConfig) for key in leaf_keys(each)} - {"defaults"}
+
+
+def leaf_keys(section: DictConfig, prefix: str = "") -> Iterator[str]:
+    """All keys of a section, dotted, and the sections below it."""
+    for name, value in section.items_ex(resolve=False):
+        key = prefix + str(name)
+        yield key
+        if isinstance(value, DictConfig) and not value._is_none():
+            yield from leaf_keys(value, f"{key}.")
+
+
+def _folders() -> list[Path]:
+    return [config_folder(), *further_folders()]

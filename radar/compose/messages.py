@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from hydra.errors import HydraException
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from radar import install_command
-from radar.compose.config_tree import config_folder, parse_overrides
+from radar.compose.config_tree import is_group, leaf_keys, method_keys, options, sweep_configs
+from radar.compose.hydra_internals import HydraException, Override, read_overrides
 from radar.config.schema import Config
 from radar.errors import ConfigError
 
@@ -28,11 +29,9 @@ def refuse_numbers_for_groups(overrides: Sequence[str]) -> None:
     """A number where a group option is meant: Hydra answers that with a traceback."""
     for text in overrides:
         if "=" not in text and not text.startswith("~"):
-            raise ConfigError(
-                f"{text}: is neither a command (there are: data, status, cache) nor key=value; see radar --help"
-            )
+            raise ConfigError(f"{text}: is neither a command nor key=value; see radar --help")
         try:
-            override = parse_overrides([text])[0]
+            override = read_overrides([text])[0]
         except HydraException:
             raise ConfigError(
                 f"{text}: cannot be read as key=value; quote special characters, as in 'key=\"a,b\"'"
@@ -40,7 +39,7 @@ def refuse_numbers_for_groups(overrides: Sequence[str]) -> None:
         group = override.key_or_group
         values = list(override.sweep_string_iterator()) if override.is_sweep_override() else [override.value()]
         for value in values:
-            if (config_folder() / group).is_dir() and _is_number(str(value)):
+            if is_group(group) and _is_number(str(value)):
                 raise ConfigError(_missing_option(group, str(value)))
 
 
@@ -54,7 +53,7 @@ def _is_number(text: str) -> bool:
 
 def refuse_sweeps(overrides: Sequence[str]) -> None:
     """Several values where one experiment is meant."""
-    for override in parse_overrides(overrides):
+    for override in read_overrides(overrides):
         if override.is_sweep_override():
             raise ConfigError(f"{override.input_line}: several values make a sweep; add -m, or quote a list as [a,b]")
 
@@ -80,8 +79,7 @@ def _message(error: Exception, overrides: Sequence[str]) -> str:
         return _missing_option(missing[1].removeprefix("/"), missing[2])
     primary = re.search(r"Cannot find primary config '([^']+)'", text)
     if primary:
-        known = ", ".join(sorted(path.stem for path in config_folder().glob("sweep_*.yaml")))
-        return f"--config-name {primary[1]}: no such config; sweeps are: {known}"
+        return f"--config-name {primary[1]}: no such config; sweeps are: {', '.join(sweep_configs())}"
     unknown = re.search(r"Key '([^']+)' (?:is )?not in", text) or re.search(
         r"Could not override '([^']+)'.*No match", text, re.S
     )
@@ -98,20 +96,16 @@ def _missing_option(group: str, option: str) -> str:
     extra = _EXTRAS.get(f"{group}/{option}", _EXTRAS.get(group))
     if extra:
         return f"{group}={option}: is not installed, or there is none; see {install_command(extra)}"
-    options = sorted(
-        (file.stem for file in (config_folder() / group).glob("*.yaml") if not file.stem.startswith("_")), key=_natural
-    )
+    known = sorted(options(group), key=_natural)
     number = re.search(r"\d+", option)
-    if number:  # numbers that look alike are not near each other
-        near = [name for name in options if number[0] in re.findall(r"\d+", name)]
-    else:
-        near = difflib.get_close_matches(option, options, 1)
+    with_number = [name for name in known if number and number[0] in re.findall(r"\d+", name)]
+    near = with_number if number else difflib.get_close_matches(option, known, 1)  # 14 is not near 15
     leaf = (
         f", or set the value itself with {group}.{_NUMBERS[group]}={option}"
         if group in _NUMBERS and _is_number(option)
         else ""
     )
-    advice = f"use {group}={near[0]}" if near else f"use one of {', '.join(options)}"
+    advice = f"use {group}={near[0]}" if near else f"use one of {', '.join(known)}"
     return f"{group}={option}: group {group} has no option {option}; {advice}{leaf}"
 
 
@@ -124,12 +118,22 @@ def _unknown_key(key: str, overrides: Sequence[str]) -> str:
     """`key` may be the unknown part of a longer key; the override that has it is shown whole."""
     written = {override: override.split("=", 1)[0].lstrip("+~") for override in overrides}
     blamed = next((override for override, name in written.items() if key in (name, *name.split("."))), None)
-    wanted = written[blamed] if blamed else key
-    known = sorted(set(_leaf_keys(Config, "")))
-    same_leaf = [name for name in known if name.split(".")[-1] == wanted.split(".")[-1]]
+    return _no_such_key(blamed or key, written[blamed] if blamed else key)
+
+
+def _no_such_key(shown: str, wanted: str) -> str:
+    known = sorted({*_leaf_keys(Config, ""), *(f"method.{key}" for key in method_keys())})
+    same_leaf = [name for name in known if name.split(".")[-1] == wanted.rsplit(".", maxsplit=1)[-1]]
     near = same_leaf if len(same_leaf) == 1 else difflib.get_close_matches(wanted, known, 1)
     advice = f"did you mean {near[0]}?" if near else "radar --cfg job lists all keys"
-    return f"{blamed or key}: no such key; {advice}"
+    return f"{shown}: no such key; {advice}"
+
+
+def refuse_unknown_method_key(override: Override, method: DictConfig) -> None:
+    """Raise `ConfigError` for a key below `method` that neither this method nor another one has."""
+    key = override.key_or_group
+    if key.removeprefix("method.") not in {*method_keys(), *leaf_keys(method)}:
+        raise ConfigError(_no_such_key(override.input_line or key, key))
 
 
 def _blamed_override(text: str, overrides: Sequence[str]) -> str | None:

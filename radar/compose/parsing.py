@@ -13,18 +13,30 @@ from radar.config.typed import one_line
 from radar.data.layouts import layout_of
 from radar.errors import ConfigError
 from radar.methods.registry import method_of, typed_config
+from radar.methods.relevance import unread_by
 
 CONTROLS = ("mean_brightness", "raw_sobel", "untrained")
 
 
 def parse(composed: DictConfig) -> Config:
     """A typed, checked `Config`. Raises `ConfigError`, one line that names the key and the fix."""
+    config = typed_composed(composed)
+    check(config)
+    return config
+
+
+def typed_composed(composed: DictConfig) -> Config:
+    """A typed `Config` with every key in range, without rules between keys. Raises `ConfigError`."""
     with one_line({}):
         values = OmegaConf.to_container(composed, resolve=True)
-    config = typed_config(values)
+    return typed_config(values)
+
+
+def check(config: Config) -> None:
+    """Raise `ConfigError` for the first rule between keys that `config` breaks; of keys that nothing reads, none counts."""
     for problem in _rule_problems(config):
-        raise ConfigError(problem)
-    return config
+        if unread_by(config, re.split(r"[=:,]", problem)[0]) is None:
+            raise ConfigError(problem)
 
 
 def _rule_problems(config: Config) -> Iterator[str]:

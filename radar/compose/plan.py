@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra._internal.utils import get_args_parser
-from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.types import Override
-from hydra.types import RunMode
-from omegaconf import MISSING, DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from radar.compose.config_tree import config_folder, parse_overrides
-from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps
-from radar.compose.parsing import parse
+from radar.compose import hydra_internals
+from radar.compose.command_line import CommandLine
+from radar.compose.config_tree import is_group, with_folder
+from radar.compose.hydra_internals import Override, read_overrides
+from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps, refuse_unknown_method_key
+from radar.compose.parsing import check, typed_composed
 from radar.config.schema import Config
 from radar.errors import ConfigError
+from radar.methods.registry import has_setting
+from radar.methods.relevance import effective, unread_by
 
-VERSION_BASE = "1.3"
-CONFIG_NAME = "config"
-_OWN_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
-_OWN_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
-
-
-@dataclass
-class _OpenConfig(Config):
-    """The schema as Hydra composes it, with sections whose keys are those of what they name."""
-
-    dataset: Any = MISSING
-
-
-def register_schema() -> None:
-    """Make the schema known to Hydra under the name that `conf/config.yaml` starts from."""
-    ConfigStore.instance().store(name="schema", node=_OpenConfig)
+_PRESETS = ("experiment",)  # groups whose values are dropped where nothing reads them
 
 
 @dataclass(frozen=True)
@@ -49,6 +30,7 @@ class Job:
 
     overrides: tuple[str, ...]
     config: Config
+    unread: dict[str, str] = field(default_factory=dict)  # keys that were left out → what does not read them
 
 
 @dataclass(frozen=True)
@@ -66,116 +48,154 @@ class Plan:
     @property
     def is_search(self) -> bool:
         """Whether a sweeper makes up the jobs."""
-        return self.is_sweep and self.settings.sweeper._target_ != _OWN_SWEEPER
+        return self.is_sweep and hydra_internals.searches(self.settings)
 
     @property
     def is_launched(self) -> bool:
         """Whether Hydra runs the jobs: in other processes, in an order of its own, or with callbacks."""
-        elsewhere = self.settings.launcher._target_ != _OWN_LAUNCHER
-        return self.is_search or (self.is_sweep and elsewhere) or bool(self.settings.callbacks)
+        elsewhere = self.is_sweep and hydra_internals.launches_elsewhere(self.settings)
+        return self.is_search or elsewhere or bool(self.settings.callbacks)
 
     @cached_property
     def _common(self) -> frozenset[str]:
         return frozenset.intersection(*(frozenset(job.overrides) for job in self.jobs))
 
-    def name(self, overrides: Sequence[str]) -> str:
-        """What tells a job of these overrides from the others."""
-        if self.is_search:  # whose sweeper writes a value in its own way
-            keys = {axis.partition("=")[0] for axis in self.axes}
-            return " ".join(override for override in overrides if override.partition("=")[0] in keys)
-        if len(self.jobs) == 1:
-            return " ".join(overrides)
-        return " ".join(override for override in overrides if override not in self._common)
-
     @property
     def names(self) -> list[str]:
-        """The names of all jobs."""
-        return [self.name(job.overrides) for job in self.jobs]
+        """What tells each job from the others."""
+        if len(self.jobs) == 1:
+            return [" ".join(self.jobs[0].overrides)]
+        return [" ".join(text for text in job.overrides if text not in self._common) for job in self.jobs]
 
 
-def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Hydra's own reading of the command line."""
-    parsed, unknown = get_args_parser().parse_known_args(list(arguments))
-    if unknown:
-        raise ConfigError(f"{unknown[0]}: unknown option; see radar --help")
-    if parsed.config_path:
-        raise ConfigError(f"--config-path {parsed.config_path}: name a folder of your own with --config-dir")
-    return parsed
+def trial_name(overrides: Sequence[str], axes: Sequence[str]) -> str:
+    """What tells one trial of a search, whose sweeper writes a value in its own way, from the others."""
+    keys = {axis.partition("=")[0] for axis in axes}
+    return " ".join(override for override in overrides if override.partition("=")[0] in keys)
 
 
-def jobs(arguments: argparse.Namespace) -> list[Job]:
-    """All jobs of a command line, as `plan` finds them."""
-    return plan(arguments).jobs
-
-
-def plan(arguments: argparse.Namespace) -> Plan:
+def plan(line: CommandLine) -> Plan:
     """All jobs of a command line, or of the sweep that its config is. Raises `ConfigError` for the first that is wrong."""
-    register_schema()
-    overrides = list(arguments.overrides)
-    refuse_numbers_for_groups(overrides)
-    with one_line(overrides), initialize_config_dir(str(config_folder()), version_base=VERSION_BASE):
-        composer = _Composer(arguments.config_name or CONFIG_NAME, _search_path(arguments.config_dir))
-        read = parse_overrides(overrides)
-        single = [each.input_line or "" for each in read if not each.is_sweep_override()]
-        settings = composer.settings(single)
-        is_sweep = arguments.multirun or settings.mode == RunMode.MULTIRUN
+    given = [*line.presets, *line.overrides]
+    refuse_numbers_for_groups(given)
+    with with_folder(line.config_dir), one_line(given), hydra_internals.composing():
+        composer = _Composer(line.config_name)
+        read = read_overrides(given)
+        single = [(text, each) for text, each in zip(given, read, strict=True) if not each.is_sweep_override()]
+        settings = composer.settings([text for text, each in single if _chooses(each)])
+        is_sweep = line.multirun or hydra_internals.sweeps(settings)
         if not is_sweep:
-            refuse_sweeps(overrides)
-        # as Hydra does: what the command line says comes after what the config says
+            refuse_sweeps(given)
         # as Hydra does: what the command line says comes after what the config says
         own = [f"{key}={values}" for key, values in (settings.sweeper.params or {}).items()] if is_sweep else []
-        axes = (*own, *(text for text, each in zip(overrides, read, strict=True) if each.is_sweep_override()))
-        if Plan([], is_sweep, settings, axes).is_search:
-            batches = [[text for text in single if not text.startswith("hydra")]]
+        axes = (*own, *(text for text, each in zip(given, read, strict=True) if each.is_sweep_override()))
+        planned = Plan([], is_sweep, settings, axes)
+        if planned.is_search:
+            batches = [[text for text, each in single if not each.is_hydra_override()]]
         else:
-            batches = _expand([*own, *overrides])
-        return Plan([composer.job(batch) for batch in batches], is_sweep, settings, axes)
+            batches = hydra_internals.expanded([*own, *given])
+        jobs = [composer.job(batch) for batch in batches]
+    _refuse_unread(line.overrides, jobs)
+    return Plan(_distinct(jobs), is_sweep, settings, axes)
+
+
+def experiment(
+    overrides: Sequence[str], *, presets: Sequence[str] = (), config_name: str = "", config_dir: str | None = None
+) -> Config:
+    """One checked config, composed as the command `radar OVERRIDES` does: `experiment(["experiment=paper", "dataset=grid"])`.
+
+    `presets` are overrides that are dropped where the method does not read them. Raises `ConfigError`.
+    """
+    name = config_name or hydra_internals.CONFIG_NAME
+    return plan(CommandLine(tuple(overrides), tuple(presets), name, config_dir)).jobs[0].config
+
+
+def _refuse_unread(typed: Iterable[str], jobs: Sequence[Job]) -> None:
+    """What was typed must be read by one job at least."""
+    for text in typed:
+        key = read_overrides([text])[0].key_or_group
+        readers = list(dict.fromkeys(job.unread.get(key) for job in jobs))
+        if None not in readers:
+            first, *more = [reader for reader in readers if reader is not None]
+            said = f"none of {', '.join((first, *more))} reads it" if more else f"{first} does not read it"
+            raise ConfigError(f"{text}: {said}; leave it out")
+
+
+def _distinct(jobs: Sequence[Job]) -> list[Job]:
+    """Jobs that became equal run once; how they are labelled makes no difference."""
+    found: dict[str, Job] = {}
+    for job in jobs:
+        tree = effective(job.config)
+        del tree["preset"], tree["tags"]
+        found.setdefault(json.dumps(tree, sort_keys=True), job)
+    return list(found.values())
 
 
 class _Composer:
     """Composes configs that differ in plain values from one composition, which is what costs time."""
 
-    def __init__(self, name: str, search: list[str]) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.search = search
         self._composed: dict[tuple[str, ...], DictConfig] = {}
 
     def settings(self, overrides: Sequence[str]) -> DictConfig:
         """Hydra's own node."""
         with one_line(overrides):
-            settings: DictConfig = compose(
-                self.name, overrides=[*self.search, *overrides], return_hydra_config=True
-            ).hydra
-        return settings
+            return hydra_internals.compose_settings(self.name, overrides)
 
     def job(self, overrides: Sequence[str]) -> Job:
-        """The experiment that `overrides` make. Raises `ConfigError`."""
-        read = parse_overrides(overrides)
-        groups = tuple(text for text, each in zip(overrides, read, strict=True) if _chooses(each))
-        values = [each for each in read if not _chooses(each)]
-        with one_line(overrides):
+        """The experiment that `overrides` make, without those that nothing reads. Raises `ConfigError`."""
+        read = dict(zip(overrides, read_overrides(overrides), strict=True))
+        config, unread = self._typed(read)
+        for override in read.values():
+            key = override.key_or_group
+            if key not in unread and _is_checked(override) and (reader := unread_by(config, key)):
+                unread[key] = reader
+        if unread:
+            read = {text: override for text, override in read.items() if override.key_or_group not in unread}
+            config, _ = self._typed(read)
+        check(config)
+        return Job(tuple(read), config, unread)
+
+    def _typed(self, overrides: dict[str, Override]) -> tuple[Config, dict[str, str]]:
+        """The config, its keys in range, and the keys of section `method` that this method does not have."""
+        groups = tuple(text for text, each in overrides.items() if _chooses(each))
+        with one_line(list(overrides)):
             if groups not in self._composed:
-                self._composed[groups] = compose(self.name, overrides=[*self.search, *groups])
+                self._composed[groups] = hydra_internals.compose_config(self.name, groups)
             composed = copy.deepcopy(self._composed[groups])
-            # what `compose` itself does with them, last of all
-            ConfigLoaderImpl._apply_overrides_to_config(values, composed)
-        return Job(tuple(overrides), parse(composed))
+            values = [each for each in overrides.values() if not _chooses(each)]
+            others = {each.key_or_group: _holder(composed, each) for each in values}
+            unread = {key: holder for key, holder in others.items() if holder is not None}
+            hydra_internals.assign(composed, [each for each in values if each.key_or_group not in unread])
+        return typed_composed(composed), unread
 
 
 def _chooses(override: Override) -> bool:
     """Whether an override chooses a config of a group."""
-    return (config_folder() / override.key_or_group.partition("@")[0]).is_dir() or override.is_hydra_override()
+    return is_group(override.key_or_group.partition("@")[0]) or override.is_hydra_override()
 
 
-def _search_path(config_dir: str | None) -> list[str]:
-    if config_dir is None:
-        return []
-    folder = Path(config_dir).expanduser().resolve()
-    if not folder.is_dir():
-        raise ConfigError(f"--config-dir {config_dir}: no such folder")
-    return [f"hydra.searchpath=['file://{folder}']"]
+def _is_checked(override: Override) -> bool:
+    """Whether an override is dropped where nothing reads its key."""
+    labelled = override.package is not None or override.is_hydra_override() or override.is_delete()
+    return not labelled and override.key_or_group not in _PRESETS
 
 
-def _expand(overrides: Sequence[str]) -> list[list[str]]:
-    plain = [override for override in parse_overrides(overrides) if not override.is_hydra_override()]
-    return [list(job) for batch in BasicSweeper.split_arguments(plain, None) for job in batch]
+def _holder(composed: DictConfig, override: Override) -> str | None:
+    """What does not have the key below `method` that `override` sets; None where it is there.
+
+    Raises `ConfigError` where no method has it.
+    """
+    first, *parts = override.key_or_group.split(".")
+    if first != "method" or not parts or override.is_add() or override.is_force_add() or override.is_delete():
+        return None
+    node, path = composed.method, first
+    for part in parts:
+        if node is None:
+            return f"{path}=null"
+        if not OmegaConf.is_dict(node) or part not in node or not has_setting(composed.method.name, parts):
+            refuse_unknown_method_key(override, composed.method)
+            return f"method {composed.method.name}"
+        node, path = OmegaConf.select(node, part, throw_on_missing=False), f"{path}.{part}"
+    return None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from radar.compose.hydra_internals import searches_with_optuna
 from radar.errors import ConfigError
 
 _STUDY = "study.db"  # in the sweep's folder
@@ -19,7 +20,7 @@ def study_overrides(settings: DictConfig, folder: Path) -> list[str] | None:
 
     A trial whose process was killed is tried again before new ones. Raises `ConfigError` for another sweeper.
     """
-    if "optuna" not in settings.sweeper._target_:
+    if not searches_with_optuna(settings):
         raise ConfigError(f"hydra/sweeper: {settings.sweeper._target_} is not known here; use basic or optuna")
     import optuna  # noqa: PLC0415 - an extra, which only a search needs
 

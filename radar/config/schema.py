@@ -245,8 +245,8 @@ class Config:
     seed: int = _number(minimum=0)
     data_root: str = MISSING  # folder above the public data sets
     output_root: str = MISSING  # folder of the run directories
-    tags: list[str] = MISSING
-    preset: Optional[str] = MISSING  # the experiment file that bundles these choices; names the method in tables
+    preset: Optional[str] = MISSING  # name of the experiment config that it starts from; null: none
+    tags: list[str] = MISSING  # free words
     dataset: DatasetConfig = _section(DatasetConfig)
     patch: PatchConfig = _section(PatchConfig)
     unet: UNetConfig = _section(UNetConfig)

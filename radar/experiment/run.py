@@ -15,6 +15,7 @@ from radar.data.manifest import manifest_text
 from radar.errors import DataError
 from radar.evaluation.metrics import Metrics
 from radar.experiment.clock import Clock
+from radar.experiment.command import Command, write_command
 from radar.experiment.computation import compute
 from radar.experiment.devices import configure_torch
 from radar.experiment.environment import environment
@@ -66,6 +67,7 @@ class Experiment:
         configure_torch(config.trainer, session.threads)
         self.config = config
         self.force = session.afresh is not None
+        self.report = report
         self.clock = Clock()
         self.device = resolve_device(config.trainer)
         with self.clock.stage("data"):
@@ -77,11 +79,14 @@ class Experiment:
         self.fingerprint = fingerprint(config, self.data.dataset.content_hash)
         self.directory = RunDirectory.named(Path(config.output_root), config.name, self.fingerprint)
         self.publish: Callable[[Row], None] = _unpublished
-        context = Context(session.store(config), self.data, self.device, report, self._publish)
+        context = Context(session.store(config), self.data, self.device, self._report, self._publish)
         self.stages = ExperimentStages(config, context)
 
     def _publish(self, row: Row) -> None:
         self.publish(row)
+
+    def _report(self, done: int, total: int, what: str) -> None:
+        self.report(done, total, what)
 
     def notes(self) -> tuple[str, ...]:
         """One-line remarks on the data and on what the threshold can promise."""
@@ -98,10 +103,10 @@ class Experiment:
         return tuple(remarks)
 
 
-def run_experiment(experiment: Experiment, observer: Observer[Track]) -> Outcome:
+def run_experiment(experiment: Experiment, observer: Observer[Track], command: Command | None = None) -> Outcome:
     """Run one experiment, or return the stored result of the same config on the same data.
 
-    With the session's `afresh` it starts over. A figure, a dashboard or a log that fails is told in the notes and fails nothing.
+    `command` is how it was asked for, where a command line did. With the session's `afresh` it starts over. A figure, a dashboard or a log that fails is told in the notes and fails nothing.
     Raises `RunError` where the run cannot go on.
     """
     run = experiment.directory
@@ -119,6 +124,8 @@ def run_experiment(experiment: Experiment, observer: Observer[Track]) -> Outcome
             run.clear()
         failures: list[str] = []
         with run.recorded(experiment.fingerprint):
+            if command is not None:
+                write_command(run.path, command)
             metrics = _compute(experiment, observer, failures)
     return Outcome(run.path, metrics, (*experiment.notes(), *failures), reused=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import is_dataclass
 from typing import Any, get_args, get_type_hints
 
@@ -42,6 +43,11 @@ def typed_config(plain: Any) -> Config:
     return typed(Config, {**plain, "dataset": dataset, "method": {**common, "settings": own}}, nodes)
 
 
+def has_setting(name: str, path: Sequence[str]) -> bool:
+    """Whether `path` below `method` is a key of the method of that name. Raises `ConfigError` for an unknown one."""
+    return path[0] in ("name", "controls") or _has(METHODS.get(name).Settings, path)
+
+
 def _without_others(values: dict[str, Any], settings: Any, path: tuple[str, ...]) -> dict[str, Any]:
     """`values` without the keys that are none of `settings`, but are another method's at the same place."""
     kept = {}
@@ -55,7 +61,7 @@ def _without_others(values: dict[str, Any], settings: Any, path: tuple[str, ...]
     return kept
 
 
-def _has(settings: Any, path: tuple[str, ...]) -> bool:
+def _has(settings: Any, path: Sequence[str]) -> bool:
     for key in path:
         settings = _section(settings, key)
     return settings is not None

@@ -10,7 +10,8 @@ from radar.report.stored import Result
 
 # not part of what a method is: where and how it was watched, and the seed, over which cells average
 _NO_SETTING = (
-    "seed", "name", "tags", "logger", "dataset.name", "trainer.progress", "trainer.workers", "trainer.threads", "trainer.accelerator",
+    "seed", "name", "preset", "tags", "logger", "dataset.name", "trainer.progress", "trainer.workers",
+    "trainer.threads", "trainer.accelerator",
     "trainer.stack", "trainer.stack_memory_fraction", "evaluation.pixel", "evaluation.panels", "evaluation.figures",
     "method.controls", "dataset.near_duplicates",
 )  # fmt: skip

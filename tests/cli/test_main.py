@@ -14,13 +14,12 @@ import radar
 from radar.cli.main import main
 from radar.experiment.sweep import sweeps
 
-QUICK = (
+FEW_IMAGES = (
     "experiment=debug", "trainer=cpu", "trainer.threads=1", "dataset.synthetic.side=32", "dataset.image.size=32",
-    "dataset.validation_fraction=0.25",
-    "dataset.synthetic.train=8", "dataset.synthetic.test_normal=3", "dataset.synthetic.test_defective=5",
-    "training.max_steps=2", "training.epoch_steps=2", "patch=14x14", "method.controls=[]", "evaluation.figures=false",
-    "scoring.micro_batch=16",
+    "dataset.validation_fraction=0.25", "dataset.synthetic.train=8", "dataset.synthetic.test_normal=3",
+    "dataset.synthetic.test_defective=5", "method.controls=[]", "evaluation.figures=false",
 )  # fmt: skip
+QUICK = (*FEW_IMAGES, "training.max_steps=2", "training.epoch_steps=2", "patch=14x14", "scoring.micro_batch=16")
 
 
 def statuses(folder: Path) -> list[str]:
@@ -78,7 +77,7 @@ def test_a_dry_run_estimates_and_writes_nothing(capsys: pytest.CaptureFixture[st
 
 
 def test_a_dry_run_of_a_method_without_training_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main([*QUICK, f"output_root={tmp_path}", "method=pca", "--dry-run"]) == 0
+    assert main([*FEW_IMAGES, f"output_root={tmp_path}", "method=pca", "--dry-run"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "1 job(s); nothing is trained" in printed
     assert "1 printed_layers 14 0 – – nothing –" in printed

@@ -8,7 +8,8 @@ from dataclasses import asdict, replace
 import pytest
 from report_builders import result
 
-from radar.compose.plan import parse_arguments, plan
+from radar.compose import command_line
+from radar.compose.plan import plan
 from radar.report.settings_units import REFERENCE
 from radar.report.stored import Result
 from radar.report.tables_ablation import ablation_tables, ablations
@@ -16,7 +17,7 @@ from radar.report.tables_ablation import ablation_tables, ablations
 
 def of_sweep(name: str, *overrides: str) -> list[Result]:
     """One result for each job of a sweep of the project."""
-    planned = plan(parse_arguments(["-m", "--config-name", name, *overrides, "seed=0"]))
+    planned = plan(command_line.read(["-m", "--config-name", name, *overrides, "seed=0"]))
     one = result()
     return [
         replace(one, config=asdict(job.config), name=f"run-{number}", fingerprint=str(number))

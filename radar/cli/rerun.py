@@ -1,0 +1,35 @@
+"""`radar --rerun RUN`: the stored command of a run, composed once more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from radar.compose.command_line import CommandLine
+from radar.compose.hydra_internals import CONFIG_NAME, read_overrides
+from radar.errors import RunError
+from radar.experiment.command import read_command
+from radar.plugins import imported_plugins
+
+
+def again(run: Path, line: CommandLine) -> CommandLine:
+    """The command line that made `run`, with what `line` adds to it.
+
+    What runs code is not taken from a file: modules and folders of configs must be named once more, and overrides of Hydra's own
+    keys are left out. Raises `RunError` where they are not named, and where `run` has no command.
+    """
+    stored = read_command(run)
+    missing = [name for name in stored.plugins if name not in imported_plugins()]
+    if missing:
+        raise RunError(f"{run}: was made with other people's methods or layouts; add --plugins {','.join(missing)}")
+    if stored.config_dir is not None and line.config_dir is None:
+        raise RunError(f"{run}: was made with configs from elsewhere; add --config-dir {stored.config_dir}")
+    name = line.config_name if line.config_name != CONFIG_NAME else stored.config_name or CONFIG_NAME
+    typed = {override.key_or_group for override in read_overrides(line.overrides)}
+    kept = [
+        override.input_line or ""
+        for override in read_overrides(stored.overrides)
+        if override.key_or_group not in typed and not override.is_hydra_override()
+    ]
+    one_job = [] if line.multirun else ["hydra.mode=RUN"]
+    return replace(line, presets=tuple(kept), overrides=(*one_job, *line.overrides), config_name=name)

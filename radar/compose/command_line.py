@@ -1,0 +1,73 @@
+"""A command line that composes: overrides, and where configs come from."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from radar.compose import hydra_internals
+from radar.compose.hydra_internals import CONFIG_NAME
+from radar.errors import ConfigError
+
+PLUGINS = "--plugins"
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What is composed. `presets` are overrides that are dropped where nothing reads them, as a preset's values are."""
+
+    overrides: tuple[str, ...]
+    presets: tuple[str, ...] = ()
+    config_name: str = CONFIG_NAME
+    config_dir: str | None = None
+    multirun: bool = False
+    shows: bool = False  # help or the config itself, in place of running
+
+    @property
+    def sources(self) -> list[str]:
+        """Where configs come from, where it is not the project's own folder and its first config."""
+        named = {"--config-name": self.config_name, "--config-dir": self.config_dir}
+        usual = {"--config-name": CONFIG_NAME, "--config-dir": None}
+        return [word for option, value in named.items() if value != usual[option] for word in (option, str(value))]
+
+    @property
+    def words(self) -> list[str]:
+        """What to type after `radar` for the same sweep."""
+        return [*self.sources, *(["-m"] if self.multirun else []), *self.presets, *self.overrides]
+
+
+def read(arguments: Sequence[str]) -> CommandLine:
+    """Read a command line without a verb. Raises `ConfigError` for an unknown option."""
+    parsed, unknown = hydra_internals.read_arguments(arguments)
+    if unknown:
+        raise ConfigError(f"{unknown[0]}: unknown option; see radar --help")
+    if parsed.config_path:
+        raise ConfigError(f"--config-path {parsed.config_path}: name a folder of your own with --config-dir")
+    return CommandLine(
+        tuple(parsed.overrides),
+        config_name=parsed.config_name or CONFIG_NAME,
+        config_dir=parsed.config_dir,
+        multirun=parsed.multirun,
+        shows=_shows(parsed),
+    )
+
+
+def _shows(parsed: argparse.Namespace) -> bool:
+    return any((parsed.help, parsed.hydra_help, parsed.shell_completion, parsed.cfg, parsed.info))
+
+
+def without_plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """A command line without `--plugins MODULE[,MODULE]`, and the modules. Raises `ConfigError` where none is named."""
+    rest, modules = [], []
+    remaining = iter(arguments)
+    for argument in remaining:
+        option, equals, value = argument.partition("=")
+        if option != PLUGINS:
+            rest.append(argument)
+            continue
+        named = value if equals else next(remaining, "")
+        if not all(named.split(",")) or named.startswith("-"):
+            raise ConfigError(f"{PLUGINS} {named}: name a module, or several as {PLUGINS} MODULE,MODULE")
+        modules += named.split(",")
+    return rest, modules

@@ -1,0 +1,182 @@
+"""All that the project takes from Hydra beside its documented interface, in one place: a new Hydra is tried here."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import field, fields, make_dataclass
+from typing import Any, get_type_hints
+
+import hydra
+from hydra import compose, initialize_config_dir, version
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig
+
+from radar.compose.config_tree import config_folder, further_folders
+from radar.config.schema import Config
+
+__all__ = ["HydraException", "Override"]
+
+_VERSION_BASE = "1.3"
+CONFIG_NAME = "config"  # of the config that an experiment starts from
+
+Task = Callable[[DictConfig], object]
+
+
+class _FurtherFolders(SearchPathPlugin):
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for folder in further_folders():
+            search_path.append("radar", f"file://{folder}")
+
+
+_OPEN = ("method", "dataset")
+
+
+def _open_schema() -> type:
+    """The schema with open sections `method` and `dataset`, whose keys are those of the method and the layout that they name."""
+    kinds = get_type_hints(Config)
+    common: list[tuple[str, Any, Any]] = [
+        (item.name, kinds[item.name], field(default=item.default, default_factory=item.default_factory))
+        for item in fields(Config)
+        if item.name not in _OPEN
+    ]
+    sections = [(name, dict[str, Any], field(default_factory=dict)) for name in _OPEN]
+    return make_dataclass("Schema", [*common, *sections])
+
+
+Schema = _open_schema()
+Schema.__module__ = __name__  # a launcher's process finds it by its name
+
+
+def _prepare() -> None:
+    """Make the schema known, under the name that `conf/config.yaml` starts from, and the folders beside the project's own."""
+    version.setbase(_VERSION_BASE)
+    ConfigStore.instance().store(name="schema", node=Schema)
+    Plugins.instance().register(_FurtherFolders)
+
+
+def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Hydra's reading of a command line, and what it does not know."""
+    return get_args_parser().parse_known_args(list(arguments))
+
+
+def read_overrides(overrides: Sequence[str]) -> list[Override]:
+    """Hydra's reading of `key=value` arguments. Raises `HydraException`."""
+    return OverridesParser.create().parse_overrides(overrides=list(overrides))
+
+
+def expanded(overrides: Sequence[str]) -> list[list[str]]:
+    """The overrides of every job of a sweep, the last axis running fastest."""
+    plain = [override for override in read_overrides(overrides) if not override.is_hydra_override()]
+    return [job for batch in BasicSweeper.split_arguments(plain, None) for job in batch]
+
+
+@contextmanager
+def composing() -> Iterator[None]:
+    """Inside, `compose_config` and `compose_settings` work."""
+    _prepare()
+    with initialize_config_dir(str(config_folder()), version_base=_VERSION_BASE):
+        yield
+
+
+def compose_config(name: str, overrides: Sequence[str]) -> DictConfig:
+    """The config `name` with overrides."""
+    return compose(name, overrides=list(overrides))
+
+
+def compose_settings(name: str, overrides: Sequence[str]) -> DictConfig:
+    """Hydra's own node of a config."""
+    settings: DictConfig = compose(name, overrides=list(overrides), return_hydra_config=True).hydra
+    return settings
+
+
+def assign(composed: DictConfig, values: Sequence[Override]) -> None:
+    """Set values in a composed config, as `compose_config` does last of all."""
+    ConfigLoaderImpl._apply_overrides_to_config(list(values), composed)
+
+
+def sweeps(settings: DictConfig) -> bool:
+    """Whether a config is a sweep by itself."""
+    return bool(settings.mode == RunMode.MULTIRUN)
+
+
+def searches(settings: DictConfig) -> bool:
+    """Whether a sweeper makes up the jobs of a sweep as it goes."""
+    return bool(settings.sweeper._target_ != _target(BasicSweeper))
+
+
+def searches_with_optuna(settings: DictConfig) -> bool:
+    """Whether that sweeper is Optuna's."""
+    return "optuna" in settings.sweeper._target_
+
+
+def launches_elsewhere(settings: DictConfig) -> bool:
+    """Whether the jobs of a sweep run in other processes."""
+    return bool(settings.launcher._target_ != _target(BasicLauncher))
+
+
+def _target(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def job_number() -> int:
+    """Which job of its sweep this process runs, from 0."""
+    return int(HydraConfig.get().job.num)
+
+
+def job_overrides() -> list[str]:
+    """What makes the job that this process runs."""
+    return list(HydraConfig.get().overrides.task)
+
+
+def run_hydra(arguments: Sequence[str], task: Task) -> None:
+    """Hand a command line to Hydra: help, a search, one job with callbacks. `task` is called once per job."""
+    _prepare()
+
+    def job(composed: DictConfig) -> object:
+        return task(composed)
+
+    before = sys.argv
+    sys.argv = [before[0], *arguments]
+    try:
+        hydra.main(version_base=_VERSION_BASE, config_path=str(config_folder()), config_name=CONFIG_NAME)(job)()
+    finally:
+        sys.argv = before
+
+
+def launch(name: str, overrides: Sequence[str], jobs: Sequence[Sequence[str]], task: Task) -> None:
+    """Let the launcher that the config `name` and `overrides` choose run `jobs`, each given by its overrides."""
+    _prepare()
+    GlobalHydra.instance().clear()
+    main = Hydra.create_main_hydra2("radar", create_config_search_path(str(config_folder())))
+    try:
+        config = main.compose_config(name, list(overrides), run_mode=RunMode.MULTIRUN, with_log_configuration=True)
+        callbacks = Callbacks(config)
+        context = HydraContext(config_loader=main.config_loader, callbacks=callbacks)
+        launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=config)
+        callbacks.on_multirun_start(config=config, config_name=name)
+        size = config.hydra.sweeper.max_batch_size or len(jobs)
+        for first in range(0, len(jobs), size):
+            batch = [list(job) for job in jobs[first : first + size]]
+            for result in launcher.launch(batch, initial_job_idx=first):
+                _ = result.return_value  # raises what the job raised
+        callbacks.on_multirun_end(config=config, config_name=name)
+    finally:
+        GlobalHydra.instance().clear()
