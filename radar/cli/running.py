@@ -84,9 +84,7 @@ class Runner:
         for number, (config, name, overrides) in enumerate(zip(configs, self.names, self.jobs, strict=True)):
             self.run(config, name, number, overrides, session)
 
-    def run(
-        self, config: Config, name: str, number: int, overrides: tuple[str, ...], session: Session
-    ) -> float | None:
+    def run(self, config: Config, name: str, number: int, overrides: tuple[str, ...], session: Session) -> float | None:
         """Job `number`, from 0; returns what a search minimises, None where the job failed."""
         try:
             return self._run(config, name, number, overrides, session)

@@ -57,7 +57,7 @@ def _open_schema() -> type:
         for item in fields(Config)
         if item.name not in _OPEN
     ]
-    sections = [(name, dict[str, Any], field(default_factory=dict)) for name in _OPEN]
+    sections: list[tuple[str, Any, Any]] = [(name, dict[str, Any], field(default_factory=dict)) for name in _OPEN]
     return make_dataclass("Schema", [*common, *sections])
 
 

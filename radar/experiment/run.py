@@ -106,7 +106,8 @@ class Experiment:
 def run_experiment(experiment: Experiment, observer: Observer[Track], command: Command | None = None) -> Outcome:
     """Run one experiment, or return the stored result of the same config on the same data.
 
-    `command` is how it was asked for, where a command line did. With the session's `afresh` it starts over. A figure, a dashboard or a log that fails is told in the notes and fails nothing.
+    `command` is how it was asked for, where a command line did. With the session's `afresh` it starts over. A figure, a
+    dashboard or a log that fails is told in the notes and fails nothing.
     Raises `RunError` where the run cannot go on.
     """
     run = experiment.directory
