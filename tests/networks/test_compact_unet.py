@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from network_builders import random_unet
+from network_builders import random_unet, unet_config
 
 from radar.networks.build import build_unet
 from radar.networks.compact_unet import CompactUNet, WindowAttention
@@ -125,8 +125,8 @@ def test_a_tile_with_its_halo_is_the_same_part_of_the_whole(changes):
     torch.testing.assert_close(tile[..., margin:-margin], whole[..., start:stop], atol=1e-5, rtol=1e-5)
 
 
-def test_the_first_prediction_is_zero(composed):
-    unet = build_unet(composed("unet=compact").unet, patch_size=28, image_channels=1, seed=0)
+def test_the_first_prediction_is_zero():
+    unet = build_unet(unet_config(kind="compact"), patch_size=28, image_channels=1, seed=0)
     with torch.inference_mode():
         assert not unet(torch.randn(2, 1, 28, 28), torch.tensor([1, 500])).any()
 

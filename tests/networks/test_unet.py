@@ -90,22 +90,16 @@ def test_only_attention_reaches_beyond_the_convolutions():
     assert reach(random_unet(attention_levels=[1])) == 95
 
 
-@pytest.mark.parametrize(
-    ("preset", "expected"), [("attention", 3), ("no_attention", 0), ("small", 3), ("large", 9)], ids=lambda value: value
-)
-def test_presets_have_their_attention(composed, preset, expected):
-    # per level: one for each block down and up; and the middle
-    assert attentions(build_unet(composed(f"unet={preset}").unet, patch_size=28, image_channels=1, seed=0)) == expected
-
-
-def test_presets_are_ordered_by_size_and_the_default_is_small(composed):
-    count = {
-        preset: parameter_count(build_unet(composed(f"unet={preset}").unet, patch_size=28, image_channels=1, seed=0))
-        for preset in ("small", "attention", "large")
+def test_presets_have_their_attention_and_are_ordered_by_size(composed):
+    presets = {
+        name: build_unet(composed(f"unet={name}").unet, patch_size=28, image_channels=1, seed=0)
+        for name in ("small", "attention", "large", "no_attention")
     }
-    assert count["small"] < count["attention"] < count["large"]
-    assert count["attention"] <= 1_000_000
-    assert count["small"] < 0.4 * count["attention"]
+    # per level: one for each block down and up; and the middle
+    assert [attentions(unet) for unet in presets.values()] == [3, 3, 9, 0]
+    small, attention, large, _ = (parameter_count(unet) for unet in presets.values())
+    assert small < 0.4 * attention and attention < large
+    assert attention <= 1_000_000
 
 
 def test_parameter_count_counts_by_hand():
