@@ -10,7 +10,7 @@ from radar.files import Plain
 from radar.methods.registry import method_of
 from radar.methods.relevance import effective
 
-_VERSION = 2  # raised when the same config and data would give other results
+_VERSION = 3  # raised when the same config and data would give other results
 
 # Keys that say where things lie, how they are called and what is drawn, but not what is computed.
 _WITHOUT_EFFECT = (

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from radar.config.method_settings import SimplexConfig
 from radar.diffusion.simplex import simplex_noise
-from radar.seeds import generator, uniform
+from radar.scoring.philox import PhiloxStream
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,7 @@ class NoiseDraws:
         return torch.stack(images)
 
     def _draw(self, identity: str, number: int, shape: tuple[int, int, int], seed: int) -> Tensor:
-        stream = generator("cpu", seed, "scoring", identity, number)
+        stream = PhiloxStream(seed, identity, number)
         if self.simplex is None:
-            return torch.randn(shape, generator=stream)
-        return simplex_noise((1, *shape), uniform(stream), self.simplex)[0]
-
-
-def drawn(noise: Tensor | None) -> Tensor:
-    """The noise of a method that takes some. Raises `ValueError` where none was handed in."""
-    if noise is None:
-        raise ValueError("this method scores with noise, and none was handed in; draw it with its `draws`")
-    return noise
+            return torch.from_numpy(stream.gaussian(shape))
+        return simplex_noise((1, *shape), lambda asked: torch.from_numpy(stream.uniform(asked)), self.simplex)[0]
