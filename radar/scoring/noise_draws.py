@@ -34,3 +34,10 @@ class NoiseDraws:
         if self.simplex is None:
             return torch.from_numpy(stream.gaussian(shape))
         return simplex_noise((1, *shape), lambda asked: torch.from_numpy(stream.uniform(asked)), self.simplex)[0]
+
+
+def drawn(noise: Tensor | None) -> Tensor:
+    """The noise of a method that takes some. Raises `ValueError` where none was handed in."""
+    if noise is None:
+        raise ValueError("this method scores with noise, and none was handed in; draw it with its `draws`")
+    return noise
