@@ -12,8 +12,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from radar.cli.status import output_root
-from radar.compose import command_line
+from radar.compose import command_line, output_root
 from radar.compose.plan import plan
 from radar.config.schema import Config
 from radar.errors import ConfigError

@@ -14,12 +14,12 @@ from radar.compose import command_line, hydra_internals
 from radar.compose.command_line import CommandLine
 from radar.compose.config_tree import with_folder
 from radar.compose.messages import one_line
-from radar.compose.plan import Plan, plan
 from radar.errors import ConfigError, Interrupted, RadarError, RunError
 from radar.plugins import import_plugins
 
 if TYPE_CHECKING:
     from radar.cli.running import Runner
+    from radar.compose.plan import Plan
     from radar.experiment.sweep import Sweep
 
 _VERBS = (
@@ -66,6 +66,8 @@ def _experiment(arguments: list[str]) -> int:
         from radar.cli.rerun import again  # noqa: PLC0415
 
         line = again(Path(run), line)
+    from radar.compose.plan import plan  # noqa: PLC0415 - methods and torch: help does without
+
     planned = plan(line)
     if dry:
         from radar.cli.dry_run import dry_run  # noqa: PLC0415

@@ -5,20 +5,14 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from radar.compose import experiment
+from radar.compose import output_root
 from radar.errors import RunError
 from radar.experiment.sweep import JobState, Sweep, seconds_left, sweeps
-
-
-def output_root(overrides: Sequence[str]) -> Path:
-    """Where the composed config keeps its outputs."""
-    return Path(experiment(overrides).output_root)
 
 
 def status(arguments: Sequence[str]) -> int:

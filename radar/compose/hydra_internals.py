@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import field, fields, make_dataclass
-from typing import Any, get_type_hints
+from dataclasses import dataclass
+from typing import Any
 
 import hydra
 from hydra import compose, initialize_config_dir, version
@@ -27,7 +27,7 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig
+from omegaconf import MISSING, DictConfig
 
 from radar.compose.config_tree import config_folder, further_folders
 from radar.config.schema import Config
@@ -46,29 +46,18 @@ class _FurtherFolders(SearchPathPlugin):
             search_path.append("radar", f"file://{folder}")
 
 
-_OPEN = ("method", "dataset")
+@dataclass
+class OpenConfig(Config):
+    """The schema as Hydra composes it: below `dataset` and `method` stand the keys of the layout and the method they name."""
 
-
-def _open_schema() -> type:
-    """The schema with open sections `method` and `dataset`, whose keys are those of the method and the layout that they name."""
-    kinds = get_type_hints(Config)
-    common: list[tuple[str, Any, Any]] = [
-        (item.name, kinds[item.name], field(default=item.default, default_factory=item.default_factory))
-        for item in fields(Config)
-        if item.name not in _OPEN
-    ]
-    sections: list[tuple[str, Any, Any]] = [(name, dict[str, Any], field(default_factory=dict)) for name in _OPEN]
-    return make_dataclass("Schema", [*common, *sections])
-
-
-Schema = _open_schema()
-Schema.__module__ = __name__  # a launcher's process finds it by its name
+    dataset: Any = MISSING
+    method: Any = MISSING
 
 
 def _prepare() -> None:
     """Make the schema known, under the name that `conf/config.yaml` starts from, and the folders beside the project's own."""
     version.setbase(_VERSION_BASE)
-    ConfigStore.instance().store(name="schema", node=Schema)
+    ConfigStore.instance().store(name="schema", node=OpenConfig)
     Plugins.instance().register(_FurtherFolders)
 
 

@@ -99,17 +99,6 @@ def plan(line: CommandLine) -> Plan:
     return Plan(_distinct(jobs), is_sweep, settings, axes)
 
 
-def experiment(
-    overrides: Sequence[str], *, presets: Sequence[str] = (), config_name: str = "", config_dir: str | None = None
-) -> Config:
-    """One checked config, composed as the command `radar OVERRIDES` does: `experiment(["experiment=paper", "dataset=grid"])`.
-
-    `presets` are overrides that are dropped where the method does not read them. Raises `ConfigError`.
-    """
-    name = config_name or hydra_internals.CONFIG_NAME
-    return plan(CommandLine(tuple(overrides), tuple(presets), name, config_dir)).jobs[0].config
-
-
 def _refuse_unread(typed: Iterable[str], jobs: Sequence[Job]) -> None:
     """What was typed must be read by one job at least."""
     for text in typed:
