@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
 
 import pytest
 from data_builders import REPOSITORY
@@ -15,6 +16,7 @@ CONF = REPOSITORY / "conf/dataset"
 OPEN = {"mvtec": ["category=carpet"], "folder": ["root=/images"]}  # what such a preset leaves to the user
 
 
+@cache
 def preset(name: str):
     with initialize_config_dir(str(CONF), version_base=None):
         composed = compose(name, overrides=OPEN.get(name, []))

@@ -16,6 +16,7 @@ from radar.data.layouts import LAYOUTS
 from radar.errors import ConfigError, DataError
 from radar.plugins import import_plugins
 
+PLAIN = {}
 MODULE = '''
 from dataclasses import dataclass
 
@@ -97,14 +98,19 @@ def test_its_settings_say_what_is_normal(station):
         open_dataset(dataset_config("station", station, split="random", settings=settings(3)))
 
 
-def configured(composed, station, section):
-    plain = as_written(composed())
-    changes = {"layout": "station", "root": str(station), "split": "random", "manifest": None, "station": section}
+def configured(composed, **changes):
+    if "plain" not in PLAIN:
+        PLAIN["plain"] = as_written(composed())  # composing takes long
+    plain = PLAIN["plain"]
     return parse(OmegaConf.create(plain | {"dataset": plain["dataset"] | changes}))
 
 
+def on_station(composed, station, section):
+    return configured(composed, layout="station", root=str(station), split="random", station=section)
+
+
 def test_its_section_is_typed_and_written_as_it_was_read(composed, station):
-    config = configured(composed, station, {"shifts": "4"})
+    config = on_station(composed, station, {"shifts": "4"})
     assert config.dataset.settings == settings(4)
     written = as_written(config)
     assert written["dataset"]["station"] == {"shifts": 4}
@@ -124,13 +130,12 @@ def test_its_section_is_typed_and_written_as_it_was_read(composed, station):
 )
 def test_what_is_wrong_with_its_section_is_one_line(composed, station, section, message):
     with pytest.raises(ConfigError, match=message):
-        configured(composed, station, section)
+        on_station(composed, station, section)
 
 
 def test_an_unknown_layout_is_one_line_with_the_known_names(composed):
-    plain = as_written(composed())
     with pytest.raises(ConfigError) as raised:
-        parse(OmegaConf.create(plain | {"dataset": plain["dataset"] | {"layout": "stacion"}}))
+        configured(composed, layout="stacion")
     assert str(raised.value) == (
         "dataset.layout stacion: there is none; use one of folder, magnetic_tile, mvtec, piped, synthetic, "
         "or name its module with --plugins"
