@@ -121,6 +121,7 @@ def _modules(package: str) -> frozenset[str]:
     return frozenset(each.name for each in found if not each.ispkg and not each.name.startswith("_"))
 
 
+@cache  # reading the metadata of all distributions takes long
 def _entry_points(group: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=group)}
 

@@ -36,6 +36,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
     for name in set(sys.modules) - before:
         del sys.modules[name]
     plugins._modules.cache_clear()
+    plugins._entry_points.cache_clear()
 
 
 @pytest.fixture
@@ -54,6 +55,7 @@ def registry(site: Write) -> Registry[Shape]:
 def distribution(site: Write, name: str, entries: str) -> None:
     site(f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     site(f"{name}-1.0.dist-info/entry_points.txt", f"[radar.methods]\n{entries}\n")
+    plugins._entry_points.cache_clear()
 
 
 def test_built_ins_are_found_by_file_name_and_imported_when_asked_for(registry: Registry[Shape]) -> None:

@@ -17,6 +17,7 @@ from radar import install_command
 from radar.compose.config_tree import is_group, leaf_keys, method_keys, options, sweep_configs
 from radar.compose.hydra_internals import HydraException, Override, read_overrides
 from radar.config.schema import Config
+from radar.data.layouts import setting_keys
 from radar.errors import ConfigError
 
 _NUMBERS = {"timestep": "value", "contamination": "value", "patch": "size"}  # the number behind a group's options
@@ -122,7 +123,8 @@ def _unknown_key(key: str, overrides: Sequence[str]) -> str:
 
 
 def _no_such_key(shown: str, wanted: str) -> str:
-    known = sorted({*_leaf_keys(Config, ""), *(f"method.{key}" for key in method_keys())})
+    own = (*(f"method.{key}" for key in method_keys()), *(f"dataset.{key}" for key in setting_keys()))
+    known = sorted({*_leaf_keys(Config, ""), *own} - {"method.settings", "dataset.settings"})
     same_leaf = [name for name in known if name.split(".")[-1] == wanted.rsplit(".", maxsplit=1)[-1]]
     near = same_leaf if len(same_leaf) == 1 else difflib.get_close_matches(wanted, known, 1)
     advice = f"did you mean {near[0]}?" if near else "radar --cfg job lists all keys"

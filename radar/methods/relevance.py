@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 from radar.config.plain import plain
-from radar.config.schema import Config
+from radar.config.schema import Config, DatasetConfig
 from radar.files import Plain
 from radar.methods.registry import METHODS, method_of
 
@@ -19,6 +20,7 @@ _ONLY_WITH = {  # keys that are read where another one has this value
     "diffusion.last_beta": ("diffusion", "schedule", "linear"),
     "diffusion.cosine_offset": ("diffusion", "schedule", "cosine"),
 }
+_DATASET = ("", *(item.name for item in fields(DatasetConfig)))  # beside the section of the layout
 _UNTRAINED = "untrained"  # a control with the shared network, which only methods that share it are compared with
 
 
@@ -49,6 +51,10 @@ def unread_by(config: Config, key: str) -> str | None:
 def _unread_by(config: Config, read: tuple[str, ...], key: str) -> str | None:
     if key.partition(".")[0] in _METHODS_OWN and not any(_overlap(key, prefix) for prefix in read):
         return f"method {config.method.name}"
+    first, _, rest = key.partition(".")
+    section, layout = rest.partition(".")[0], config.dataset.layout
+    if first == "dataset" and section not in (*_DATASET, layout):
+        return f"layout {layout}"
     if key in _ONLY_WITH:
         section, name, needed = _ONLY_WITH[key]
         value = getattr(getattr(config, section), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 
 import numpy as np
@@ -10,13 +11,26 @@ import torch
 from data_builders import dataset_config, noise, save
 from omegaconf import OmegaConf
 
-from radar.compose.parsing import as_written, parse
+from radar import plugins
+from radar.cli.main import main
+from radar.compose.parsing import parse
+from radar.config.plain import plain
 from radar.data.dataset import open_dataset
 from radar.data.layouts import LAYOUTS
 from radar.errors import ConfigError, DataError
-from radar.plugins import import_plugins
 
 PLAIN = {}
+PRESET = """
+defaults: [_base, _self_]
+name: station
+layout: station
+root: ???
+category: null
+split: grouped
+near_duplicates: warn
+station:
+  shifts: 4
+"""
 MODULE = '''
 from dataclasses import dataclass
 
@@ -58,10 +72,13 @@ class StationLayout(FilesLayout):
 def station(tmp_path, monkeypatch):
     """The module is imported as `--plugins` does; its folder has 4 shifts of 2 normals, and 3 scratches."""
     monkeypatch.setattr(LAYOUTS, "_registered", dict(LAYOUTS._registered))
+    monkeypatch.setattr(plugins, "_imported", {})
+    monkeypatch.delitem(sys.modules, "station_layout", raising=False)
     (tmp_path / "station_layout.py").write_text(MODULE)
+    (tmp_path / "conf/dataset").mkdir(parents=True)
+    (tmp_path / "conf/dataset/station.yaml").write_text(PRESET)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(__import__("sys").modules, "station_layout", raising=False)
-    import_plugins(["station_layout"])
+    plugins.import_plugins(["station_layout"])
     root = tmp_path / "images"
     for index in range(8):
         save(root / f"shift{index // 2}/{index}.png", noise(index))
@@ -99,10 +116,9 @@ def test_its_settings_say_what_is_normal(station):
 
 
 def configured(composed, **changes):
-    if "plain" not in PLAIN:
-        PLAIN["plain"] = as_written(composed())  # composing takes long
-    plain = PLAIN["plain"]
-    return parse(OmegaConf.create(plain | {"dataset": plain["dataset"] | changes}))
+    if not PLAIN:
+        PLAIN.update(plain(composed()))  # composing takes long
+    return parse(OmegaConf.create(PLAIN | {"dataset": PLAIN["dataset"] | changes}))
 
 
 def on_station(composed, station, section):
@@ -112,7 +128,7 @@ def on_station(composed, station, section):
 def test_its_section_is_typed_and_written_as_it_was_read(composed, station):
     config = on_station(composed, station, {"shifts": "4"})
     assert config.dataset.settings == settings(4)
-    written = as_written(config)
+    written = plain(config)
     assert written["dataset"]["station"] == {"shifts": 4}
     assert "synthetic" not in written["dataset"], "a preset's section of another layout"
     assert parse(OmegaConf.create(written)) == config
@@ -140,3 +156,19 @@ def test_an_unknown_layout_is_one_line_with_the_known_names(composed):
         "dataset.layout stacion: there is none; use one of folder, magnetic_tile, mvtec, piped, synthetic, "
         "or name its module with --plugins"
     )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "code", "said"),
+    [
+        ([], 0, "11 images decode"),
+        (["dataset.station.shifts=3"], 2, "no mask 6_mask.png or 6.png"),
+        (["dataset.station.shift=3"], 2, "no such key; did you mean dataset.station.shifts?"),
+        (["dataset.layout=mvtec", "dataset.station.shifts=4"], 2, "layout mvtec does not read it; leave it out"),
+    ],
+)
+def test_its_preset_lies_beside_it(station, capsys, overrides, code, said):
+    arguments = ["data", "check", "dataset=station", f"dataset.root={station}", *overrides]
+    assert main([*arguments, "--plugins", "station_layout"]) == code
+    output = capsys.readouterr()
+    assert said in (output.err if code else output.out)

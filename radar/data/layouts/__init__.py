@@ -6,6 +6,7 @@ A layout's own settings stand in the section `dataset.NAME`; in the typed config
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 
 from radar.config.schema import DatasetConfig
 from radar.data.layouts.layout import Layout, PublicSource
@@ -50,7 +51,7 @@ def settings_gathered(dataset: Mapping[str, object]) -> tuple[dict[str, object],
     return {**plain, "settings": dataset[name] if kind is not None else None}, kind
 
 
-def settings_spread(dataset: Mapping[str, object]) -> dict[str, object]:
-    """The inverse: plain values below `dataset` as a user writes them, `settings` under the layout's name."""
-    plain = {key: value for key, value in dataset.items() if key != "settings"}
-    return plain if dataset["settings"] is None else {**plain, str(dataset["layout"]): dataset["settings"]}
+def setting_keys() -> set[str]:
+    """The keys below `dataset` that layouts have of their own: `folder.masks`."""
+    kinds = {name: LAYOUTS.get(name).Settings for name in LAYOUTS.names()}
+    return {f"{name}.{item.name}" for name, kind in kinds.items() if is_dataclass(kind) for item in fields(kind)}
