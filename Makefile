@@ -56,11 +56,13 @@ bench: $(READY)  ## speed of this machine beside diffusers and MONAI, into outpu
 	$(INSTALL) '.[bench]'
 	$(BIN)/python -m scripts.benchmark
 
-tables: $(READY)  ## tables of docs/results and README, figures and outputs/report/report.html, from the committed records
+tables: $(READY)  ## docs/results/tables.md and the tables of README and docs from the committed records; LaTeX, CSV and figures into outputs/
 	$(BIN)/python -m scripts.study_tables
 	$(BIN)/python -m scripts.quality_page
 	$(BIN)/python -m scripts.methods_page
-	$(BIN)/radar report docs/results/study --out outputs/report
+	$(BIN)/python -m scripts.results_page
+	$(BIN)/radar report docs/results/study.runs.jsonl.xz --out outputs/report
+	$(BIN)/radar report docs/results/ablations.runs.jsonl.xz --out outputs/report_ablations
 
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

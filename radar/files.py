@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import lzma
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -71,3 +72,18 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]])
     writer.writerow(columns)
     writer.writerows(rows)
     write_text(path, buffer.getvalue())
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines of a text, one after the other, decompressed where its name ends in .xz. Raises `ValueError` where it is cut off."""
+    try:
+        with lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8") as file:
+            yield from file
+    except (EOFError, lzma.LZMAError) as error:
+        raise ValueError(f"{path.name}: {error}") from None
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """The inverse of `read_lines`; equal lines give equal bytes."""
+    text = "".join(f"{line}\n" for line in lines).encode()
+    write_atomically(path, lambda file: file.write(lzma.compress(text, preset=9) if path.suffix == ".xz" else text))

@@ -2,7 +2,7 @@
 
     python -m scripts.methods_page
 
-Reads docs/results/methods (every method at one training budget) and, for the recommended recipe, docs/results/study.
+Reads the records of every method at one training budget and, of the recommended recipe, those of the study.
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from radar.evaluation.metrics import value_at
 from radar.files import write_text
+from radar.report.result import Result
 from radar.report.settings import method_label
-from radar.report.stored import Result, read_results
+from radar.report.stored import read_results
 from radar.report.tables import NOTHING, Entry, Table, count, number
 from scripts.command_line import guarded
 from scripts.page_sections import page_with, untitled
 from scripts.quality_page import METHOD as RECOMMENDED
 from scripts.quality_page import SHORT
-from scripts.record_runs import DOCS
+from scripts.record_runs import DOCS, RESULTS
 
 PAGE = DOCS / "methods.md"
 WRITER = "scripts/methods_page.py"
-METHODS = DOCS / "results" / "methods"
-STUDY = DOCS / "results" / "study"
+METHODS = RESULTS / "methods.runs.jsonl.xz"
+STUDY = RESULTS / "study.runs.jsonl.xz"
 COST_OF = "grid"  # 100 px grey; the other sets of that size cost the same
 
-UNIFORM, FINE_TUNED = "uniform", "fine_tuning"  # tags of the variants
+# keys that a variant was given; runs without any are the methods themselves
+SAMPLING, ADAPTATION = "diffusion.timestep_sampling", "method.reconstruction.adaptation.max_steps"
 
 Path = tuple[str, ...]
 """Of a metric, of a method or of a control."""
@@ -43,7 +45,7 @@ def by_method(results: Iterable[Result]) -> dict[str, BySet]:
     """Results of the four sets, by method and set, without the variants."""
     found: dict[str, BySet] = defaultdict(lambda: defaultdict(list))
     for result in results:
-        if result.dataset in SHORT and result.config["tags"] not in ([UNIFORM], [FINE_TUNED]):
+        if result.dataset in SHORT and _given(result, SAMPLING) is None and _given(result, ADAPTATION) is None:
             found[method_label(result.config["method"])][result.dataset].append(result)
     return found
 
@@ -83,18 +85,17 @@ def cost_table(methods: Mapping[str, BySet]) -> Table:
 
 def timestep_table(results: Sequence[Result]) -> Table:
     """The same seeds with timesteps drawn log-uniformly → uniformly in training."""
-    uniform = [each for each in results if each.config["tags"] == [UNIFORM]]
-    return _change_table([each for each in results if each.config["tags"] == ["fast"]], uniform)
+    uniform = [each for each in results if _given(each, SAMPLING) == "uniform"]
+    others = [each for each in results if _given(each, SAMPLING) is None and _given(each, ADAPTATION) is None]
+    return _change_table(others, uniform)
 
 
 def fine_tuning_table(results: Sequence[Result]) -> Table:
     """DDAD without → with fine-tuned features."""
-    by_steps: dict[bool, list[Result]] = defaultdict(list)
+    by_steps: dict[str | None, list[Result]] = defaultdict(list)
     for result in results:
-        if result.config["tags"] == [FINE_TUNED]:
-            adaptation = result.config["method"]["reconstruction"]["adaptation"]
-            by_steps[adaptation["max_steps"] > 0].append(result)
-    return _change_table(by_steps[False], by_steps[True])
+        by_steps[_given(result, ADAPTATION)].append(result)
+    return _change_table(by_steps["0"], by_steps["100"])
 
 
 def _change_table(before: Iterable[Result], after: Iterable[Result]) -> Table:
@@ -114,6 +115,11 @@ def _change_table(before: Iterable[Result], after: Iterable[Result]) -> Table:
 def _change(pairs: Sequence[tuple[Result, Result]], path: Path) -> str:
     sides = zip(*pairs, strict=True)
     return " → ".join(f"{statistics.fmean(_values(side, path)):.3f}" for side in sides) or NOTHING
+
+
+def _given(result: Result, key: str) -> str | None:
+    """What the command gave `key`; None where it left it alone."""
+    return next((text.partition("=")[2] for text in result.command.overrides if text.startswith(f"{key}=")), None)
 
 
 def _identity(result: Result) -> tuple[str, str, int]:

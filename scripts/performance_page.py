@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -19,9 +18,12 @@ from typing import Any
 import matplotlib.pyplot as plt
 
 from radar.files import write_atomically, write_text
+from radar.report.tables import Entry, Table, markdown
+from scripts.page_sections import page_with
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = DOCS / "performance.md"
+WRITER = "scripts/performance_page.py"
 CURVES = DOCS / "images" / "training_curves.png"
 
 Figures = dict[str, Any]
@@ -38,10 +40,10 @@ def read_lines(name: str) -> list[Figures]:
     return [json.loads(line) for line in (DOCS / "results" / name).read_text().splitlines()]
 
 
-def markdown(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
-    """A table whose first column is text and whose others are numbers."""
-    lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in body)])
+def numbers(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """A table whose first column is text and whose others are numbers, as Markdown."""
+    rows = tuple(tuple(map(Entry, row)) for row in body)
+    return markdown(Table("", "", tuple(head), rows, frozenset(range(1, len(head))))).strip()
 
 
 def _spread(figure: dict[str, float], form: str) -> str:
@@ -86,7 +88,7 @@ def training() -> str:
     head = ["network, loop", "parameters", "MFLOP per patch, forward", "patches/s", "arithmetic alone", "copying alone"]
     rows = [row(label, figure) for label, figure in figures["training"].items() if label != "ratios"]
     ratios = [[label, f"{ratio:.2f}"] for label, ratio in figures["training"]["ratios"].items()]
-    return markdown(head, rows) + "\n\n" + markdown(["ratio of patches/s, median of the rounds", ""], ratios)
+    return numbers(head, rows) + "\n\n" + numbers(["ratio of patches/s, median of the rounds", ""], ratios)
 
 
 def scoring() -> str:
@@ -106,7 +108,7 @@ def scoring() -> str:
         "alone, p99",
         "arithmetic of one pass alone",
     ]
-    return markdown(head, (row(label, figure) for label, figure in figures["scoring"].items()))
+    return numbers(head, (row(label, figure) for label, figure in figures["scoring"].items()))
 
 
 def stages() -> str:
@@ -114,13 +116,13 @@ def stages() -> str:
     ways = read("benchmark.json")["scoring"]
     names = list(next(iter(ways.values()))["stages_ms"])
     rows = ([label, *(f"{figure['stages_ms'][name]:.3f}" for name in names)] for label, figure in ways.items())
-    return markdown(["ms for one image", *(name.replace("_", " ") for name in names)], rows)
+    return numbers(["ms for one image", *(name.replace("_", " ") for name in names)], rows)
 
 
 def memory() -> str:
     """Peak memory of fresh processes."""
     peaks = read("benchmark.json")["peak_memory_mib"]
-    return markdown(
+    return numbers(
         ["peak memory of a process that does", "MiB"], ([label, f"{peak:.0f}"] for label, peak in peaks.items())
     )
 
@@ -136,7 +138,7 @@ def overlap() -> str:
         quality = [f"{row['image_auroc']:.4f}" for row in sorted(chosen, key=lambda row: row["seed"])]
         return [label, " · ".join(quality), f"{statistics.mean(row['ms_per_image'] for row in chosen):.1f}"]
 
-    return markdown(["field", "image AUROC, seeds 0 · 1 · 2", "ms/image"], (line(*key) for key in keys))
+    return numbers(["field", "image AUROC, seeds 0 · 1 · 2", "ms/image"], (line(*key) for key in keys))
 
 
 def curves() -> str:
@@ -159,7 +161,7 @@ def curves() -> str:
                     f"{statistics.mean(local):.3f} ({min(local):.3f}–{max(local):.3f})",
                 ]
             )
-    return markdown(
+    return numbers(
         ["training", "steps", "seconds", "image AUROC, mean (range) of 3 seeds", "AUROC of the local norm"], lines
     )
 
@@ -175,7 +177,7 @@ def growth() -> str:
             *(column.replace("us_per", "µs per").replace("_", " ") for column in rows[0] if column != "value"),
         ]
         body = ([f"{row['value']:g}", *(_digits(row[c]) for c in row if c != "value")] for row in rows)
-        parts.append(f"*{kind}: {rest}*\n\n{markdown(head, body)}")
+        parts.append(f"*{kind}: {rest}*\n\n{numbers(head, body)}")
     return "\n\n".join(parts)
 
 
@@ -195,7 +197,7 @@ def growth_memory() -> str:
         [f"{row['network']}, {row['batch']} × {row['side']} × {row['side']} px", f"{row['kept_mib']:.2f}"]
         for row in figures["kept_for_backward"]
     )
-    first = markdown(
+    first = numbers(
         [
             "side, px",
             "compact, whole image, MiB above imports",
@@ -203,20 +205,17 @@ def growth_memory() -> str:
         ],
         peaks,
     )
-    return first + "\n\n" + markdown(["kept for the backward pass by one training step", "MiB"], claim)
+    return first + "\n\n" + numbers(["kept for the backward pass by one training step", "MiB"], claim)
 
 
-TABLES: dict[str, Callable[[], str]] = {
+PARTS: dict[str, Callable[[], str]] = {
     each.__name__: each for each in (machine, training, scoring, stages, memory, overlap, curves, growth, growth_memory)
 }
 
 
-def page_with_tables(page: str) -> str:
-    """`page` with every part between `<!-- NAME -->` and `<!-- end -->` written anew."""
-    for name, table in TABLES.items():
-        text = f"<!-- {name} -->\n\n{table()}\n\n<!-- end -->"
-        page = re.sub(rf"<!-- {name} -->.*?<!-- end -->", lambda match, text=text: text, page, flags=re.S)  # type: ignore[misc]
-    return page
+def sections() -> dict[str, str]:
+    """All parts of the page, by the name of their place."""
+    return {name: part() for name, part in PARTS.items()}
 
 
 def draw_curves(path: Path) -> None:
@@ -244,7 +243,7 @@ def draw_curves(path: Path) -> None:
 def main() -> int:
     """Write the page and the picture; returns the exit code."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    write_text(PAGE, page_with_tables(PAGE.read_text()))
+    write_text(PAGE, page_with(PAGE.read_text(), WRITER, sections()))
     draw_curves(CURVES)
     return 0
 

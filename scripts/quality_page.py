@@ -2,8 +2,8 @@
 
     python -m scripts.quality_page
 
-Reads the records below study/ (three seeds of the recommended recipe on every set), the counts that `scripts.false_alarms` left
-and, from sweeps.jsonl, the sweeps whose command is tagged `ablation`.
+Reads the records of the study (three seeds of the recommended recipe on every set), the counts that `scripts.false_alarms` left
+and the recorded sweeps over parts and settings of the recipe.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from radar.evaluation.metrics import best_control
-from radar.files import write_text
-from radar.report.stored import Result, read_results
+from radar.files import read_lines, write_text
+from radar.report.result import Result
+from radar.report.stored import read_results
 from radar.report.tables import NOTHING, Entry, Table, count, number
 from scripts.command_line import guarded
 from scripts.false_alarms import false_alarm_table, read_counts
 from scripts.page_sections import page_with, untitled
-from scripts.record_runs import DOCS
+from scripts.record_runs import DOCS, RESULTS
 from scripts.record_sweep import RECORD
 
 PAGE = DOCS / "quality.md"
 WRITER = "scripts/quality_page.py"
-COUNTS = DOCS / "results" / "false_alarms.csv"
+COUNTS = RESULTS / "false_alarms.csv"
 METHOD = "fused_densities"
 SHORT = {"grid": "grid", "wood_quads": "wood", "piped_PA_BRG03_TL": "BRG03", "magnetic_tile": "magnetic tile"}
 MEASURES = (
@@ -106,7 +107,7 @@ def ablation_table(records: Iterable[Mapping[str, Any]]) -> Table:
     """A row per variant, two columns per development set: image AUROC and F1, pixel AUROC and AUPRO; means over the seeds."""
     cells: dict[str, dict[str, list[Mapping[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
-        if "tags=[ablation]" in record["command"]:
+        if "experiment=recommended" in record["command"] and "method.controls=[]" in record["command"]:
             cells[variant(record)][record["run"].rpartition("-")[0]].append(record)
     rows: list[list[Entry | str]] = [
         [name, *(pair(by_set[each], keys) for each in SHORT for keys in (("auroc", "f1"), ("pixel_auroc", "aupro")))]
@@ -142,12 +143,12 @@ def variant(record: Mapping[str, Any]) -> str:
 
 def sections() -> dict[str, Table]:
     """The tables from what is stored, by the name of their place in the page."""
-    results = read_results([DOCS / "results" / "study"])
+    results = read_results([RESULTS / "study.runs.jsonl.xz"])
     return {
         "results": results_table(results),
         "missed": missed_table(results),
         "false alarms": false_alarm_table(read_counts(COUNTS)),
-        "ablation": ablation_table(json.loads(line) for line in RECORD.read_text().splitlines()),
+        "ablation": ablation_table(json.loads(line) for line in read_lines(RECORD)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Append the runs of a sweep, one line each, to docs/results/sweeps.jsonl, and print them as a table.
+"""Add the runs of a sweep, one line each, to docs/results/sweeps.jsonl.xz, and print them as a table.
 
     python -m scripts.record_sweep outputs/sweeps/SWEEP …
 
@@ -15,9 +15,13 @@ from typing import Any
 
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import Sweep
+from radar.files import read_lines, write_lines
+from radar.report.tables import Entry, Table, markdown, number
 from scripts.command_line import guarded
+from scripts.page_sections import untitled
+from scripts.record_runs import RESULTS
 
-RECORD = Path(__file__).parents[1] / "docs" / "results" / "sweeps.jsonl"
+RECORD = RESULTS / "sweeps.jsonl.xz"
 _FIGURES = ("auroc", "f1", "precision", "recall", "false_positive_rate")
 
 
@@ -46,29 +50,26 @@ def lines(sweep: Sweep) -> list[dict[str, Any]]:
     return found
 
 
-def table(records: list[dict[str, Any]]) -> str:
-    """Markdown: a row per job."""
-    rows = ["| job | AUROC | F1 | pixel AUROC | AUPRO | training, s |", "|---|---|---|---|---|---|"]
+def sweep_table(records: list[dict[str, Any]]) -> Table:
+    """A row per job."""
+    rows: list[list[Entry | str]] = []
     for record in records:
-        values = [record[name] for name in ("auroc", "f1", "pixel_auroc", "aupro")]
-        cells = ["–" if value is None else f"{value:.3f}" for value in values]
-        seconds = record["training_seconds"]  # none where there is no diffusion network
-        rows.append(f"| {record['job']} | {' | '.join(cells)} | {'–' if seconds is None else f'{seconds:.0f}'} |")
-    return "\n".join(rows)
+        values = [number(record[name]) for name in ("auroc", "f1", "pixel_auroc", "aupro")]
+        rows.append([record["job"], *values, number(record["training_seconds"], 0)])
+    return untitled(("job", "AUROC", "F1", "pixel AUROC", "AUPRO", "training, s"), rows)
 
 
 def main() -> int:
     """Record the sweeps of the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sweeps", nargs="+", type=Path)
-    stored = [json.loads(line) for line in RECORD.read_text().splitlines()] if RECORD.exists() else []
+    stored = [json.loads(line) for line in read_lines(RECORD)] if RECORD.exists() else []
     known = {(record["run"], record["job"]) for record in stored}
     for path in parser.parse_args().sweeps:
         records = lines(Sweep.named(path.parent.parent, path.name))
-        print(table(records))
-        new = [record for record in records if (record["run"], record["job"]) not in known]
-        with RECORD.open("a") as file:
-            file.writelines(json.dumps(record) + "\n" for record in new)
+        print(markdown(sweep_table(records)))
+        stored += [record for record in records if (record["run"], record["job"]) not in known]
+    write_lines(RECORD, [json.dumps(record) for record in stored])
     return 0
 
 

@@ -29,20 +29,20 @@ from radar.evaluation.metrics import (
     Quality,
 )
 from radar.evaluation.pixel_metrics import PixelMetrics
-from radar.report.stored import Result, TestImage
+from radar.report.result import Command, EvaluatedImage, Result
 
 SETTINGS = ReportConfig(seeds=None, level=0.95, alpha=0.05, resamples=100, seed=0, borderline=0.1, vector="pdf")
 NORMAL, ANOMALOUS = 12, 18
 DEFECTS = ("crack", "hole")
 
 
-def images(dataset: str = "grid") -> tuple[TestImage, ...]:
+def images(dataset: str = "grid") -> tuple[EvaluatedImage, ...]:
     """Twelve normal and eighteen anomalous images, two of each sheet."""
     normal = [
-        TestImage(f"good/{n:02}.png", f"{dataset}a{n}", 0, "good", f"g{n // 2}", None, None) for n in range(NORMAL)
+        EvaluatedImage(f"good/{n:02}.png", f"{dataset}a{n}", 0, "good", f"g{n // 2}", None, None) for n in range(NORMAL)
     ]
     anomalous = [
-        TestImage(
+        EvaluatedImage(
             f"bad/{n:02}.png", f"{dataset}b{n}", 1, DEFECTS[n % 2], f"b{n // 2}", 0.01 + 0.02 * (n % 2), 0.5 + n / 10
         )
         for n in range(ANOMALOUS)
@@ -51,13 +51,19 @@ def images(dataset: str = "grid") -> tuple[TestImage, ...]:
 
 
 def result(
-    *, dataset: str = "grid", tags: Sequence[str] = ("paper",), seed: int = 0, gain: float = 1.5, **changes: Any
+    *,
+    dataset: str = "grid",
+    preset: str | None = "paper",
+    overrides: Sequence[str] = (),
+    seed: int = 0,
+    gain: float = 1.5,
+    **changes: Any,
 ) -> Result:
     """One run. `gain` is how far anomalous scores lie above normal ones; `changes` are config keys, dots as `__`."""
     config: dict[str, Any] = {
         "name": dataset,
         "seed": seed,
-        "tags": list(tags),
+        "tags": [],
         "method": {"name": "radar", "controls": ["raw_sobel"]},
         "dataset": {"name": dataset, "train_images": None},
         "timestep": {"value": 1},
@@ -68,17 +74,18 @@ def result(
     for key, value in changes.items():
         section, leaf = key.split("__")
         config[section] = {**config.get(section, {}), leaf: value}
-    random = np.random.default_rng([seed, len(dataset), len(tags[0]), int(100 * gain)])
+    random = np.random.default_rng([seed, len(dataset), len(preset or ""), int(100 * gain)])
     shown = images(dataset)
     labels = np.array([image.label for image in shown])
     scores = np.round(random.normal(size=labels.size) + gain * labels, 5)
     decisions = scores > 1
-    told = repr((dataset, tuple(tags), seed, gain, sorted(changes.items())))
+    told = repr((dataset, preset, tuple(overrides), seed, gain, sorted(changes.items())))
     identity = hashlib.sha1(told.encode()).hexdigest()
     return Result(
         name=f"{dataset}-{identity[-12:]}",
         fingerprint=identity,
         ended=f"2026-01-01T00:00:{seed:02}Z",
+        command=Command(preset, tuple(overrides), ("radar", f"experiment={preset}", *overrides)),
         config=config,
         environment={
             "git_revision": "a" * 40,
@@ -90,6 +97,7 @@ def result(
         metrics=metrics(labels, scores, decisions, [image.defect for image in shown]),
         scored=60,
         images=shown,
+        feature_names=("global_norm", "local_norm"),
         features=np.round(np.column_stack([scores + 10, np.exp(scores / 2)]), 5),
         scores=scores,
         decisions=decisions,
@@ -137,9 +145,9 @@ def on_other_data(one: Result) -> Result:
 def study() -> list[Result]:
     """Two recipes, three data sets, three seeds, and a timestep ablation on one of them."""
     results = [
-        result(dataset=dataset, tags=(tag,), seed=seed, gain=gain)
+        result(dataset=dataset, preset=preset, seed=seed, gain=gain)
         for dataset in ("grid", "wood", "tile")
-        for tag, gain in (("paper", 1.0), ("recommended", 2.5))
+        for preset, gain in (("paper", 1.0), ("recommended", 2.5))
         for seed in range(3)
     ]
     return results + [result(seed=seed, gain=1.2, timestep__value=50, scoring__stride=7) for seed in range(2)]

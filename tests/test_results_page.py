@@ -1,36 +1,31 @@
-"""The committed tables are what the committed results generate."""
+"""The committed pages are what the committed records generate, and the records stay few and small."""
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 
-from scripts import performance_page, study_tables
-from scripts.record_runs import PAGE, page_with_table, read_records
+from scripts import methods_page, performance_page, quality_page, results_page, study_tables
+from scripts.page_sections import page_with
+from scripts.record_runs import RESULTS
 
 
-def test_the_results_page_equals_what_the_records_generate() -> None:
-    records = read_records()
-    assert records
-    page = PAGE.read_text()
-    assert page == page_with_table(page, records)
-    for record in records:
-        assert f"{record['metrics']['image']['auroc']:.3f}" in page
+@pytest.mark.parametrize("script", [results_page, performance_page, quality_page, methods_page])
+def test_a_page_equals_what_the_records_generate(script: ModuleType) -> None:
+    page = script.PAGE.read_text()
+    assert page == page_with(page, script.WRITER, script.sections())
 
 
-def test_the_performance_page_equals_what_the_figures_generate() -> None:
-    page = performance_page.PAGE.read_text()
-    assert page == performance_page.page_with_tables(page)
-    assert all(f"<!-- {name} -->" in page for name in performance_page.TABLES)
-
-
-def test_the_committed_tables_equal_what_the_committed_records_generate() -> None:
-    if not any(study_tables.STUDY.glob("*.json")):
-        assert not study_tables.TABLES.exists()
-        pytest.skip("no record of the study is committed yet")
+def test_the_tables_equal_what_the_records_generate() -> None:
     report = study_tables.study()
-    wanted = study_tables.generated(report)
-    assert {path.name for path in study_tables.TABLES.iterdir()} == wanted.keys()
-    for name, text in wanted.items():
-        assert (study_tables.TABLES / name).read_text() == text, name
+    assert study_tables.TABLES.read_text() == study_tables.generated(report)
     page = study_tables.PAGE.read_text()
-    assert page == study_tables.page_with_table(page, report)
+    assert page == page_with(page, study_tables.WRITER, study_tables.sections(report))
+
+
+def test_the_results_are_few_and_small() -> None:
+    files = list(RESULTS.rglob("*"))
+    assert all(file.is_file() for file in files)
+    assert len(files) <= 12
+    assert sum(file.stat().st_size for file in files) <= 1_500_000

@@ -13,7 +13,8 @@ from rich.table import Table as Printed
 from radar.cli.report import report_settings
 from radar.errors import RunError
 from radar.report.comparison import comparison_tables
-from radar.report.stored import Result, read_results
+from radar.report.result import Result
+from radar.report.stored import read_results
 from radar.report.tables import Table, markdown
 
 

@@ -18,7 +18,7 @@ from radar.evaluation.typed_sections import read_section
 from radar.experiment.environment import origin
 from radar.experiment.measures import Scored, pixel_metrics, quality
 from radar.experiment.run_directory import RunDirectory
-from radar.files import write_text
+from radar.files import read_lines, write_lines
 from radar.model import load, stored_config
 from radar.progress import Report
 
@@ -113,7 +113,7 @@ def transfers(
 def read_transfers(path: Path) -> list[Transfer]:
     """The records in `path`; none where it is absent. Raises `RunError` where one cannot be read."""
     try:
-        return [read_section(Transfer, json.loads(line), "transfer") for line in path.read_text().splitlines()]
+        return [read_section(Transfer, json.loads(line), "transfer") for line in read_lines(path)]
     except FileNotFoundError:
         return []
     except ValueError as error:
@@ -121,5 +121,5 @@ def read_transfers(path: Path) -> list[Transfer]:
 
 
 def write_transfers(path: Path, records: Sequence[Transfer]) -> None:
-    """Write `records` a line each, whole or not at all."""
-    write_text(path, "".join(json.dumps(asdict(each), sort_keys=True, allow_nan=False) + "\n" for each in records))
+    """Write `records` a line each, whole or not at all, compressed where the name ends in .xz."""
+    write_lines(path, [json.dumps(asdict(each), sort_keys=True, allow_nan=False) for each in records])

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from radar.evaluation.metrics import BestControl, best_control
-from radar.report.settings import family, method_names, settings
-from radar.report.stored import Result
+from radar.report.result import Result
+from radar.report.settings import family, method_names, settings, shared_changes
 
 FEWER, OTHER_DATA, LEFT_OUT, MODIFIED = "†", "‡", "§", "¶"
 MARKS = {
@@ -83,6 +83,7 @@ def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:
         families[family(cell.one)].append(cell)
     chosen = []
     for name, members in families.items():
+        named = ", ".join([name, *shared_changes([result for cell in members for result in cell.results])])
         coverage = Counter(cell.method for cell in members)
         runs = Counter(dict.fromkeys(coverage, 0))
         for cell in members:
@@ -90,7 +91,7 @@ def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:
         base = max(coverage, key=lambda method: (coverage[method], runs[method], method))
         for group in by_dataset(members).values():
             best = max(group, key=lambda cell: (cell.method == base, len(cell.results), cell.method))
-            chosen.append(replace(best, method=name) if best.method == base else best)
+            chosen.append(replace(best, method=named) if best.method == base else best)
     return sorted(chosen, key=lambda cell: (cell.dataset, cell.method))
 
 

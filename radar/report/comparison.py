@@ -10,8 +10,8 @@ import numpy as np
 from radar.config.schema import ReportConfig
 from radar.evaluation.statistics_paired import delong, mcnemar_exact, two_of_each
 from radar.evaluation.statistics_resampling import bootstrap_weights, percentile_interval, weighted_aurocs
+from radar.report.result import Result
 from radar.report.settings import flat
-from radar.report.stored import Result
 from radar.report.tables import Entry, Table, number, p_value, table
 
 _MEASURES = {
@@ -48,7 +48,12 @@ def comparison_tables(results: Sequence[Result], settings: ReportConfig) -> list
 
 
 def _origin(result: Result) -> dict[str, Any]:
-    return {**flat(result.environment), "test images": result.test_data, "fingerprint": result.fingerprint}
+    return {
+        "command": " ".join(result.command.words),
+        **flat(result.environment),
+        "test images": result.test_data,
+        "fingerprint": result.fingerprint,
+    }
 
 
 def _differences(name: str, title: str, trees: Sequence[dict[str, Any]], results: Sequence[Result]) -> Table:

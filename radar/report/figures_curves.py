@@ -13,7 +13,7 @@ from radar.config.schema import ReportConfig
 from radar.evaluation.statistics_resampling import bootstrap_weights
 from radar.report import style
 from radar.report.cells import Cell, mean
-from radar.report.stored import Result
+from radar.report.result import Result
 
 Floats = NDArray[np.float64]
 Points = Callable[[NDArray[np.int_], Floats, Floats], Floats]

@@ -16,7 +16,7 @@ from radar.experiment.panels import Panel, read_panels
 from radar.experiment.run_directory import RunDirectory
 from radar.report import style
 from radar.report.cells import Cell
-from radar.report.stored import Result
+from radar.report.result import Result
 
 _THUMBNAIL = 112  # px, the longer side
 _ROWS = 8  # of the qualitative grid

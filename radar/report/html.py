@@ -17,8 +17,8 @@ import numpy as np
 from radar.report.build import Report
 from radar.report.cells import Cell, mean
 from radar.report.gallery import data_uri, highest_of, panels_of, shown_image, shown_map
+from radar.report.result import Result
 from radar.report.settings import flat
-from radar.report.stored import Result
 from radar.report.tables import Table
 
 _OPEN = ("results", "comparisons")  # tables that are shown at once; the others unfold

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from radar.report.stored import Result
+from radar.report.result import Result
 
 # not part of what a method is: where and how it was watched, and the seed, over which cells average
 _NO_SETTING = (
@@ -15,6 +15,9 @@ _NO_SETTING = (
     "trainer.stack", "trainer.stack_memory_fraction", "evaluation.pixel", "evaluation.panels", "evaluation.figures",
     "method.controls", "dataset.near_duplicates",
 )  # fmt: skip
+# of overrides: choices that a name tells anyway, and where things lie
+_NO_CHANGE = ("experiment", "dataset", "method", "logger", "trainer", "data_root", "output_root", "dataset.root", "dataset.manifest",
+              "dataset.category")  # fmt: skip
 # first of keys that vary together is the one a person turned
 _LEADING = (
     "patch.size", "timestep.value", "contamination.value", "dataset.train_images", "unet.channels", "unet.attention_levels",
@@ -57,11 +60,24 @@ def method_label(method: Mapping[str, Any]) -> str:
 
 
 def family(result: Result) -> str:
-    """The method's name with the recipe that its tags tell."""
-    config = result.config
-    label = method_label(config["method"])
+    """The method's name with the preset that it starts from."""
+    label = method_label(result.config["method"])
     name = "RADAR" if label == "radar" else label
-    return f"{name}, {', '.join(config['tags'])}" if config["tags"] else name
+    return name if result.command.preset is None else f"{name}, {result.command.preset}"
+
+
+def changes(result: Result) -> tuple[str, ...]:
+    """What was typed beside the preset and makes the method another one, as it was typed."""
+    return tuple(text for text in result.command.overrides if not _ignored(_key(text)) and _key(text) not in _NO_CHANGE)
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0]
+
+
+def shared_changes(results: Sequence[Result]) -> tuple[str, ...]:
+    """The changes that all of `results` have."""
+    return tuple(text for text in changes(results[0]) if all(text in changes(other) for other in results))
 
 
 def varying_keys(results: Sequence[Result]) -> list[str]:
@@ -89,17 +105,17 @@ def axes(results: Sequence[Result]) -> dict[str, list[str]]:
 
 
 def method_names(results: Sequence[Result]) -> dict[str, str]:
-    """A name for each result's method by run name: its family, and whatever else tells it from others of the family."""
+    """A name for each result's method by run name: its family, what all of the family change, and what tells it from others."""
     by_family: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_family[family(result)].append(result)
     names = {}
     for name, members in by_family.items():
-        keys = _leading_keys(members)
+        keys, shared = _leading_keys(members), shared_changes(members)
         for result in members:
             values = settings(result)
             parts = [f"{key} = {values.get(key)}" for key in keys]
-            names[result.name] = ", ".join([name, *parts])
+            names[result.name] = ", ".join([name, *shared, *parts])
     return names
 
 

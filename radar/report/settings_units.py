@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from radar.report.result import Result
 from radar.report.settings import Settings, axes, settings
-from radar.report.stored import Result
 
 _GROUPS = ("patch", "unet", "diffusion", "timestep", "scoring", "contamination", "detector", "method")
 REFERENCE = "reference"

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from radar.report.cells import Cell, cells
+from radar.report.result import Result
 from radar.report.settings import family
 from radar.report.settings_units import REFERENCE, follows, units
-from radar.report.stored import Result
 from radar.report.tables import Entry, Table, count, measured, over_seeds, table
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from radar.report.cells import FEWER, Cell, by_dataset, differing_settings
+from radar.report.settings import changes
 from radar.report.tables import NOTHING, Entry, Table, count, measured, number, over_seeds, table
 
 DECISION_MEASURES = {"accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1"}
@@ -70,7 +71,8 @@ def main_table(cells: Sequence[Cell]) -> Table:
 
 def _as_published(cell: Cell) -> bool:
     """Whether the cell is of the paper's method with the paper's recipe."""
-    return cell.one.config["method"]["name"] == "radar" and "paper" in cell.one.config["tags"]
+    one = cell.one
+    return one.config["method"]["name"] == "radar" and one.command.preset == "paper" and not changes(one)
 
 
 def _method_row(cell: Cell, paper: float | None) -> list[Entry | str]:

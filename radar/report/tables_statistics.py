@@ -22,7 +22,7 @@ from radar.evaluation.statistics_paired import (
 )
 from radar.evaluation.statistics_resampling import bootstrap_weights, percentile_interval, weighted_aurocs
 from radar.report.cells import Cell, by_dataset
-from radar.report.stored import Result
+from radar.report.result import Result
 from radar.report.tables import NOTHING, Entry, Table, count, interval, measured, number, p_value, table
 
 Floats = NDArray[np.float64]
@@ -70,8 +70,8 @@ def _predicting(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _step(cell: Cell) -> Entry:
-    step = cell.one.config["timestep"]["value"]
-    return Entry(str(step), step)
+    step = cell.one.timestep
+    return Entry(NOTHING if step is None else str(step), step)
 
 
 def _compared(places: Sequence[tuple[Cell, tuple[str, ...]]]) -> tuple[list[list[Entry]], tuple[str, ...]]:

@@ -19,11 +19,13 @@ _MEASURES = {
 
 
 def transfers_at(paths: Sequence[Path]) -> list[Transfer]:
-    """All records that lie in folders of `paths`, each once."""
+    """All transfers that lie in folders of `paths`, or beside files of records, each once."""
     found = {}
     for path in paths:
-        for record in read_transfers(path / RECORDS_NAME) if path.is_dir() else ():
-            found[record.source, record.target_data] = record
+        folder = path if path.is_dir() else path.parent
+        for name in (RECORDS_NAME, f"{RECORDS_NAME}.xz"):
+            for record in read_transfers(folder / name):
+                found[record.source, record.target_data] = record
     return list(found.values())
 
 

@@ -30,7 +30,7 @@ shifts = "inspection_additions.shifts:ShiftsLayout"
 """
 
 # deviation of what a trained network predicts from its mean over normals: a network, something learnt, a key of its own
-METHOD = '''
+METHOD = """
 from dataclasses import dataclass
 
 import torch
@@ -89,7 +89,7 @@ class NearestMeanMethod(ReducedMethod[NearestMeanSettings]):
 
     def empty(self, structure):
         return self._fitted(denoiser(self.config, untrained_network(self.config, channels_of(structure))), torch.zeros(1))
-'''
+"""
 
 LAYOUT = '''
 from dataclasses import dataclass

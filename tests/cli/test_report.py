@@ -8,7 +8,8 @@ import pytest
 
 from radar.cli.main import main
 from radar.experiment.run_directory import RunDirectory
-from radar.report.stored import read_results, read_run, write_records
+from radar.report.records import add_records
+from radar.report.stored import read_results, read_run
 
 TINY = (
     "dataset.validation_fraction=0.25", "dataset.synthetic.side=32", "dataset.synthetic.train=8", "dataset.synthetic.test_normal=4",
@@ -38,7 +39,7 @@ def test_a_report_of_runs(outputs: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 def test_records_of_runs_hold_what_the_runs_hold(outputs: Path, tmp_path: Path) -> None:
     runs = read_results([outputs])
-    write_records(tmp_path, runs)
+    add_records(tmp_path / "some.runs.jsonl.xz", runs)
     for run, record in zip(runs, read_results([tmp_path]), strict=True):
         assert (run.name, run.metrics, run.test_data, run.data) == (
             record.name,

@@ -39,7 +39,7 @@ def test_runs_on_other_data_are_never_averaged_in() -> None:
     (cell,) = cells(some, None)
     assert [each.seed for each in cell.results] == [0, 1]
     assert cell.marks == LEFT_OUT
-    both = cells([*some[:2], on_other_data(result(tags=("recommended",)))], 1)
+    both = cells([*some[:2], on_other_data(result(preset="recommended"))], 1)
     assert {cell.method: cell.marks for cell in both} == {"RADAR, paper": "", "RADAR, recommended": OTHER_DATA}
 
 
@@ -51,12 +51,25 @@ def test_the_latest_run_of_a_seed_counts_and_changes_without_a_revision_are_mark
 
 
 def test_settings_that_vary_name_the_method_and_what_follows_them_does_not() -> None:
-    some = [result(), result(timestep__value=50, scoring__stride=7), result(tags=("recommended",))]
+    some = [result(), result(timestep__value=50, scoring__stride=7), result(preset="recommended")]
     names = method_names(some)
     assert [names[each.name] for each in some] == [
         "RADAR, paper, timestep.value = 1", "RADAR, paper, timestep.value = 50", "RADAR, recommended",
     ]  # fmt: skip
     assert axes(some[:2]) == {"timestep.value": ["timestep.value", "scoring.stride"]}
+
+
+def test_what_was_typed_beside_the_preset_names_the_method_where_all_have_it_and_tags_name_nothing() -> None:
+    typed = ("experiment=paper", "dataset=grid", "dataset.category=x", "seed=0", "tags=[mine]", "scoring.window=7")
+    (cell,) = main_cells(cells([result(overrides=typed, seed=seed) for seed in range(2)], None))
+    assert cell.method == "RADAR, paper, scoring.window=7"
+    (unnamed,) = cells([result(preset=None)], None)
+    assert unnamed.method == "RADAR"
+
+
+def test_a_key_that_a_method_does_not_read_is_a_dash() -> None:
+    one = result(method__name="pca")
+    assert replace(one, config={key: value for key, value in one.config.items() if key != "timestep"}).timestep is None
 
 
 def test_settings_that_differ_between_data_sets_alone_are_one_method_and_said() -> None:

@@ -10,8 +10,8 @@ from report_builders import result
 
 from radar.compose import command_line
 from radar.compose.plan import plan
+from radar.report.result import Result
 from radar.report.settings_units import REFERENCE
-from radar.report.stored import Result
 from radar.report.tables_ablation import ablation_tables, ablations
 
 

@@ -55,7 +55,7 @@ def test_the_main_table_has_every_method_control_and_the_trivial_decision() -> N
 
 def test_controls_that_are_the_same_for_every_method_are_shown_once() -> None:
     first = study()[:3]
-    second = [replace(each, name=f"{each.name}b", config={**each.config, "tags": ["fast"]}) for each in first]
+    second = [replace(each, name=f"{each.name}b", command=replace(each.command, preset="fast")) for each in first]
     content = main_table(main_cells(cells([*first, *second], None)))
     names = [row[1].text for row in content.rows]
     assert {"RADAR, paper", "RADAR, fast", "·\u00a0raw_sobel"} <= set(names)
@@ -152,13 +152,17 @@ def test_the_noise_table_has_the_largest_p_value_of_the_seeds() -> None:
 
 
 def test_ranks_are_of_the_largest_whole_block_on_comparable_data() -> None:
-    tags = ("a", "b", "c", "d")
-    some = [result(dataset=name, tags=(tag,), gain=1 + n) for name in ("p", "q", "r") for n, tag in enumerate(tags[:3])]
-    some += [result(dataset="p", tags=("d",)), result(dataset="q", tags=("d",)), result(dataset="s", tags=("a",))]
+    presets = ("a", "b", "c", "d")
+    some = [
+        result(dataset=name, preset=preset, gain=1 + n)
+        for name in ("p", "q", "r")
+        for n, preset in enumerate(presets[:3])
+    ]
+    some += [result(dataset="p", preset="d"), result(dataset="q", preset="d"), result(dataset="s", preset="a")]
     ranking, _ = rankings(main_cells(cells(some, None)), 0.05)
     assert (ranking.datasets, len(ranking.methods)) == (("p", "q", "r"), 3)
     assert "p, q, r" in rank_table([ranking], 0.05).notes[-1]
-    moved = [on_other_data(each) if (each.dataset, each.config["tags"]) == ("r", ["a"]) else each for each in some]
+    moved = [on_other_data(each) if (each.dataset, each.command.preset) == ("r", "a") else each for each in some]
     ranking, _ = rankings(main_cells(cells(moved, None)), 0.05)
     assert (ranking.datasets, len(ranking.methods)) == (("p", "q"), 4)
 
@@ -179,6 +183,8 @@ def test_the_papers_figure_stands_beside_its_recipe_alone() -> None:
     column = content.headings.index("F1 in the paper")
     shown = {row[1].text: row[column].text for row in content.rows if row[0].text == "tile"}
     assert (shown["RADAR, paper"], shown["RADAR, recommended"]) == ("0.67", "–")
+    changed = main_table(cells([result(dataset="tile", overrides=["scoring.window=7"])], None))
+    assert changed.rows[0][column].text == "–"
 
 
 def test_a_latex_table_longer_than_a_page_goes_on_in_the_next() -> None:
@@ -189,3 +195,16 @@ def test_a_latex_table_longer_than_a_page_goes_on_in_the_next() -> None:
     assert text.count("Many (continued)") == 2
     assert [f"row {number} &" in text for number in range(100)] == [True] * 100
     assert text.rindex("remark") > text.index("row 99")
+
+
+def test_the_noise_hypothesis_is_of_methods_that_predict_noise() -> None:
+    predicting = result()
+    other = result(method__name="pca", preset="fast", gain=2)
+    other = replace(other, metrics=replace(other.metrics, noise=None))
+    tables = {each.name: each for each in Report([predicting, other], SETTINGS, []).tables}
+    methods = {
+        name: {row[1].text for row in tables[name].rows} for name in ("noise_distances", "noise_moments", "separation")
+    }
+    assert methods["noise_distances"] == methods["noise_moments"] == {"RADAR, paper"}
+    assert methods["separation"] == {"RADAR, paper", "pca, fast"}
+    assert "noise_distances" not in {each.name for each in Report([other], SETTINGS, []).tables}

@@ -13,7 +13,7 @@ from radar.experiment.transfer import RECORDS_NAME, Transfer, write_transfers
 from radar.report.build import Report
 from radar.report.cells import cells
 from radar.report.figures_transfer import transfer_figure
-from radar.report.stored import Result
+from radar.report.result import Result
 from radar.report.tables_transfer import transfer_tables, transfers_at
 
 

@@ -1,0 +1,116 @@
+"""Files of records: one run a line, with the score of every test image; what a repository can hold of whole studies.
+
+`NAME.runs.jsonl` grows by a line at a time while a study proceeds. `NAME.runs.jsonl.xz` is the same, compressed and written as
+a whole. Neither holds a picture, and reading executes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, astuple, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radar.errors import RunError
+from radar.evaluation.metrics import Metrics
+from radar.files import read_lines, write_lines
+from radar.report.result import Command, EvaluatedImage, Floats, Result
+
+PLAIN, COMPRESSED = ".runs.jsonl", ".runs.jsonl.xz"
+_SIGNIFICANT = 7  # digits of scores and features
+_ITSELF = ("name", "fingerprint", "ended", "config", "environment", "scored")  # fields that stand in a line as they are
+_IMAGE = tuple(item.name for item in fields(EvaluatedImage))
+
+
+def is_records(path: Path) -> bool:
+    """Whether `path` is named like a file of records."""
+    return path.name.endswith((PLAIN, COMPRESSED))
+
+
+def read_records(path: Path) -> tuple[list[Result], list[str]]:
+    """The results in a file of records, in its order, and one line for each that cannot be read, or for the file."""
+    results: list[Result] = []
+    errors: list[str] = []
+    try:
+        for number, line in enumerate(read_lines(path), 1):
+            try:
+                results.append(_result(json.loads(line)))
+            except (KeyError, TypeError, ValueError) as error:
+                told = f"not a record of a run ({error}); write it with scripts/record_runs.py"
+                errors.append(f"{path}, line {number}: {told}")
+    except (OSError, ValueError) as error:
+        errors.append(f"{path}: cannot be read to its end ({error}); copy it again")
+    return results, errors
+
+
+def add_records(path: Path, results: Iterable[Result]) -> int:
+    """Add `results` to the file, in place of those with the same fingerprint; returns how many it holds then.
+
+    A plain file only grows, a line at a time and each line on disk before the next: an interruption leaves at most one broken
+    line, which reading names. A compressed one is written anew, whole or not at all. Raises `RunError`.
+    """
+    if not is_records(path):
+        raise RunError(f"{path}: a file of records is named NAME{PLAIN} or NAME{COMPRESSED}")
+    known, broken = read_records(path) if path.exists() else ([], [])
+    merged = {each.fingerprint: each for each in known}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.name.endswith(PLAIN):
+        for each in results:
+            _append(path, _line(each))
+            merged[each.fingerprint] = each
+        return len(merged)
+    if broken:
+        raise RunError(f"{broken[0]}; mend the file before anything is added")
+    merged |= {each.fingerprint: each for each in results}
+    write_lines(path, [_line(each) for each in merged.values()])
+    return len(merged)
+
+
+def _append(path: Path, line: str) -> None:
+    with path.open("a+b") as file:
+        file.seek(0, os.SEEK_END)
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":  # an interrupted line must not swallow this one
+                file.write(b"\n")
+        file.write(f"{line}\n".encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _line(result: Result) -> str:
+    content = {
+        **{name: getattr(result, name) for name in _ITSELF},
+        "command": asdict(result.command),
+        "metrics": result.metrics.to_dict(),
+        "images": [list(astuple(image)) for image in result.images],
+        "feature_names": list(result.feature_names),
+        "features": [_rounded(column) for column in result.features.T],
+        "scores": _rounded(result.scores),
+        "decisions": "".join(str(int(decision)) for decision in result.decisions),
+    }
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _result(content: dict[str, Any]) -> Result:
+    command, names = content["command"], tuple(content["feature_names"])
+    images = tuple(EvaluatedImage(**dict(zip(_IMAGE, row, strict=True))) for row in content["images"])
+    return Result(
+        **{name: content[name] for name in _ITSELF},
+        command=Command(command["preset"], tuple(command["overrides"]), tuple(command["words"])),
+        metrics=Metrics.from_dict(content["metrics"]),
+        images=images,
+        feature_names=names,
+        features=np.array(content["features"], dtype=np.float64).reshape(len(names), len(images)).T,
+        scores=np.array(content["scores"], dtype=np.float64).reshape(len(images)),
+        decisions=np.array([digit == "1" for digit in content["decisions"]], dtype=bool).reshape(len(images)),
+        directory=None,
+    )
+
+
+def _rounded(values: Floats) -> list[float]:
+    return [float(f"{value:.{_SIGNIFICANT}g}") for value in values]

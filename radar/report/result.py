@@ -1,0 +1,97 @@
+"""One stored result: what a run was, what it measured, and what it said of every test image."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radar.evaluation.metrics import Metrics
+
+Floats = NDArray[np.float64]
+HASH_DIGITS = 16  # of a content hash that a result keeps
+
+
+@dataclass(frozen=True)
+class EvaluatedImage:
+    """One image of the test split, whatever the method."""
+
+    path: str
+    content_hash: str
+    label: int
+    defect: str
+    group: str
+    defect_area: float | None  # share of the image
+    defect_contrast: float | None  # standard deviations of the rest
+
+
+@dataclass(frozen=True)
+class Command:
+    """How a run was asked for. Nothing is known of one that was made before runs kept it: no preset, no override, no word."""
+
+    preset: str | None
+    overrides: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One done run: what it was, what it measured, and what it said of every test image (in the order of `images`)."""
+
+    name: str
+    fingerprint: str
+    ended: str
+    command: Command
+    config: dict[str, Any]  # the keys that its method reads
+    environment: dict[str, Any]
+    metrics: Metrics
+    scored: int  # images of all splits
+    images: tuple[EvaluatedImage, ...]
+    feature_names: tuple[str, ...]  # F
+    features: Floats  # (N, F)
+    scores: Floats  # (N,)
+    decisions: NDArray[np.bool_]  # (N,)
+    directory: Path | None  # None for a record
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return str(self.config["dataset"]["name"])
+
+    @property
+    def seed(self) -> int:
+        """Of the experiment."""
+        return int(self.config["seed"])
+
+    @property
+    def timestep(self) -> int | None:
+        """`timestep.value`; None where the method does not read it."""
+        section = self.config.get("timestep")
+        return None if section is None else int(section["value"])
+
+    @cached_property
+    def labels(self) -> NDArray[np.int_]:
+        """(N,) 0 / 1."""
+        return np.array([image.label for image in self.images])
+
+    @property
+    def groups(self) -> list[str]:
+        """(N,)"""
+        return [image.group for image in self.images]
+
+    @property
+    def data(self) -> str:
+        """Hash of the manifest of all the data that the run read."""
+        return str(self.environment["data_manifest_hash"])
+
+    @cached_property
+    def test_data(self) -> str:
+        """Digits that are equal for equal test images, labels, defects and groups, however those were measured."""
+        told = [(each.path, each.content_hash, each.label, each.defect, each.group) for each in self.images]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:HASH_DIGITS]

@@ -1,0 +1,127 @@
+"""Records are read back as they were, survive an interruption, and say what is wrong with a file that is none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report_builders import result
+
+from radar.errors import RunError
+from radar.files import read_lines
+from radar.report.records import add_records, read_records
+from radar.report.result import Result
+from radar.report.stored import read_results
+
+NAMES = ("study.runs.jsonl", "study.runs.jsonl.xz")
+
+
+def assert_same(one: Result, other: Result) -> None:
+    for name in (
+        "name",
+        "fingerprint",
+        "ended",
+        "command",
+        "config",
+        "environment",
+        "metrics",
+        "scored",
+        "images",
+        "feature_names",
+    ):
+        assert getattr(one, name) == getattr(other, name)
+    for name in ("scores", "features", "decisions"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert (one.test_data, one.data, one.seed, one.dataset) == (other.test_data, other.data, other.seed, other.dataset)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_records_are_read_back_as_they_were_and_later_ones_take_their_place(tmp_path: Path, name: str) -> None:
+    some = [result(seed=seed, overrides=["scoring.window=7"]) for seed in range(2)]
+    assert add_records(tmp_path / name, some[:1]) == 1
+    assert add_records(tmp_path / name, some[1:]) == 2
+    again = replace(some[0], name="again", ended="2030-01-01T00:00:00Z")
+    assert add_records(tmp_path / name, [again]) == 2
+    read = {each.fingerprint: each for each in read_results([tmp_path])}
+    for one in (again, some[1]):
+        assert_same(read[one.fingerprint], one)
+    assert len(read) == 2
+
+
+def test_a_growing_file_becomes_a_compressed_one_of_the_same_bytes_every_time(tmp_path: Path) -> None:
+    growing, packed, again = (tmp_path / name for name in (*NAMES, "again.runs.jsonl.xz"))
+    add_records(growing, [result(seed=seed) for seed in range(3)])
+    for target in (packed, again):
+        add_records(target, read_records(growing)[0])
+    assert packed.read_bytes() == again.read_bytes()
+    assert list(read_lines(packed)) == list(read_lines(growing))
+
+
+def test_an_interrupted_line_is_named_and_neither_it_nor_the_next_one_takes_others_along(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, some = tmp_path / NAMES[0], [result(seed=seed) for seed in range(3)]
+    add_records(path, some[:2])
+    path.write_bytes(path.read_bytes()[:-100])
+    add_records(path, some[2:])
+    assert [each.seed for each in read_results([path])] == [0, 2]
+    error = capsys.readouterr().err
+    assert "1 results left out" in error
+    assert f"{path}, line 2" in error
+    assert error.count("\n") == 1
+
+
+def test_a_cut_off_compressed_file_gives_what_is_whole_and_is_not_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / NAMES[1]
+    add_records(path, [result(seed=seed) for seed in range(30)])
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(RunError, match="mend the file"):
+        add_records(path, [result(seed=99)])
+    add_records(tmp_path / "other.runs.jsonl", [result(dataset="wood")])
+    assert "wood" in {each.dataset for each in read_results([tmp_path])}
+    assert f"{path}: cannot be read to its end" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["runs.jsonl", "study.json", "study.runs.jsonl.gz"])
+def test_a_file_of_records_is_known_by_its_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RunError, match="is named NAME"):
+        add_records(tmp_path / name, [result()])
+
+
+def test_what_is_no_result_is_said(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no done run and no record is here"):
+        read_results([tmp_path])
+    path = tmp_path / NAMES[0]
+    add_records(path, [result()])
+    for key, value in (("scores", None), ("metrics", {}), ("images", [["too", "short"]])):
+        content = json.loads(next(read_lines(path)))
+        (tmp_path / "bad.runs.jsonl").write_text(json.dumps({**content, key: value}))
+        with pytest.raises(RunError, match="line 1: not a record of a run"):
+            read_results([tmp_path / "bad.runs.jsonl"])
+
+
+def test_how_defects_were_measured_makes_no_other_test_data() -> None:
+    one = result()
+    measured = tuple(replace(image, defect_area=0.5, defect_contrast=None) for image in one.images)
+    assert replace(one, images=measured).test_data == one.test_data
+    assert replace(one, images=(replace(one.images[0], label=1), *one.images[1:])).test_data != one.test_data
+
+
+def test_runs_below_a_folder_that_cannot_be_read_are_left_out_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_records(tmp_path / NAMES[0], [result()])
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "status.json").write_text('{"state": "done"}')
+    assert [each.dataset for each in read_results([tmp_path])] == ["grid"]
+    error = capsys.readouterr().err
+    assert error.startswith("radar: note: 1 results left out: ")
+    assert str(old) in error
+    with pytest.raises(RunError, match="not a whole run"):
+        read_results([old])
