@@ -33,7 +33,7 @@ class EvaluatedImage:
 
 @dataclass(frozen=True)
 class Command:
-    """How a run was asked for. Nothing is known of one that was made before runs kept it: no preset, no override, no word."""
+    """How a run was asked for; no override and no word is known of one that was made before runs kept them."""
 
     preset: str | None
     overrides: tuple[str, ...]

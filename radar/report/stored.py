@@ -13,11 +13,11 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from radar.errors import RunError
+from radar.experiment.command import COMMAND_FILE, read_command
+from radar.experiment.measures import DEFECT_COLUMNS, feature_columns
 from radar.experiment.run_directory import RunDirectory
 from radar.report.records import is_records, read_records
 from radar.report.result import HASH_DIGITS, Command, EvaluatedImage, Result
-
-_BEFORE_FEATURES, _AFTER_FEATURES = "group", "score"  # columns of scores.csv
 
 
 def read_results(paths: Sequence[Path]) -> list[Result]:
@@ -71,21 +71,20 @@ def _whole_run(run: RunDirectory) -> Result:
         rows = list(csv.DictReader(file))
     with run.manifest.open(newline="") as file:
         hashes = {row["path"]: row["content_hash"][:HASH_DIGITS] for row in csv.DictReader(file)}
-    columns = list(rows[0])
-    names = columns[columns.index(_BEFORE_FEATURES) + 1 : columns.index(_AFTER_FEATURES)]
+    names = feature_columns(rows[0])
     test = [row for row in rows if row["split"] == "test"]
     config = _without_places(OmegaConf.to_container(OmegaConf.load(run.config)))
     return Result(
         name=run.path.name,
         fingerprint=status["fingerprint"],
         ended=status["ended"],
-        command=_command(run.path / "command.json", config.pop("preset", None)),
+        command=_command(run, config.pop("preset", None)),
         config=config,
         environment=json.loads(run.environment.read_text()),
         metrics=metrics,
         scored=len(rows),
         images=tuple(_image({**row, "content_hash": hashes[row["path"]]}) for row in test),
-        feature_names=tuple(names),
+        feature_names=names,
         features=np.array([[float(row[name]) for name in names] for row in test]).reshape(-1, len(names)),
         scores=np.array([float(row["score"]) for row in test]),
         decisions=np.array([row["decision"] == "1" for row in test]),
@@ -93,11 +92,12 @@ def _whole_run(run: RunDirectory) -> Result:
     )
 
 
-def _command(file: Path, preset: str | None) -> Command:
-    if not file.exists():
+def _command(run: RunDirectory, preset: str | None) -> Command:
+    """Of a run without `command.json`, which an older version made, the preset of its config alone is known."""
+    if not (run.path / COMMAND_FILE).exists():
         return Command(preset, (), ())
-    content = json.loads(file.read_text())
-    return Command(preset, tuple(content["overrides"]), tuple(content["command"]))
+    kept = read_command(run.path)
+    return Command(kept.preset, kept.overrides, tuple(kept.words))
 
 
 def _without_places(config: Any) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _without_places(config: Any) -> dict[str, Any]:
 
 
 def _image(row: Mapping[str, str]) -> EvaluatedImage:
-    area, contrast = (float(row[name]) if row[name] else None for name in ("defect_area", "defect_contrast"))
+    area, contrast = (float(row[name]) if row[name] else None for name in DEFECT_COLUMNS)
     return EvaluatedImage(
         row["path"], row["content_hash"], int(row["label"]), row["defect"], row["group"], area, contrast
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from report_builders import on_other_data, result, study
 
 from radar.config.schema import Config
+from radar.methods.relevance import effective
 from radar.report.cells import FEWER, LEFT_OUT, MODIFIED, OTHER_DATA, cells, differing_settings, main_cells
 from radar.report.settings import axes, difference, method_label, method_names, settings
 
@@ -106,11 +106,9 @@ def test_what_is_measured_is_part_of_the_setting_and_what_is_drawn_is_not() -> N
 def test_a_method_is_labelled_as_the_command_line_names_it(
     name: str, composed: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "radar.compose.method_rules.find_spec", lambda name: True
-    )  # composing needs no pretrained features
-    config = composed(f"method={name}", "dataset.image.channels=luma_chroma")
-    assert method_label(dataclasses.asdict(config.method)) == name
+    monkeypatch.setattr("radar.networks.efficientnet.find_spec", lambda name: True)  # composing needs no weights
+    config = effective(composed(f"method={name}", "dataset.image.channels=luma_chroma"))
+    assert method_label(config["method"]) == name  # type: ignore[arg-type]
 
 
 def test_variants_of_a_method_with_names_of_their_own_are_methods_of_their_own() -> None:

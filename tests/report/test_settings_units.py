@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 from report_builders import result
 
 from radar.compose import command_line
 from radar.compose.plan import plan
+from radar.methods.relevance import effective
 from radar.report.result import Result
 from radar.report.settings_units import REFERENCE
 from radar.report.tables_ablation import ablation_tables, ablations
@@ -20,7 +21,7 @@ def of_sweep(name: str, *overrides: str) -> list[Result]:
     planned = plan(command_line.read(["-m", "--config-name", name, *overrides, "seed=0"]))
     one = result()
     return [
-        replace(one, config=asdict(job.config), name=f"run-{number}", fingerprint=str(number))
+        replace(one, config=effective(job.config), name=f"run-{number}", fingerprint=str(number))
         for number, job in enumerate(planned.jobs)
     ]
 
