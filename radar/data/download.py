@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tarfile
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from radar.data.decoding import file_hash
 from radar.data.layouts import public_sources
 from radar.errors import DataError
 
@@ -67,7 +67,7 @@ def fetch(url: str, target: Path, *, sha256: str | None, received: Received | No
 
     Raises DataError if the transfer fails (the part stays) or the SHA-256 differs (nothing stays).
     """
-    if target.is_file() and sha256 is not None and _sha256(target) == sha256.lower():
+    if target.is_file() and sha256 is not None and file_hash(target) == sha256.lower():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
@@ -75,7 +75,7 @@ def fetch(url: str, target: Path, *, sha256: str | None, received: Received | No
         _transfer(url, part, received)
     except (OSError, urllib.error.URLError, ValueError) as error:
         raise DataError(f"{url}: download failed ({error}); run the command again to go on from {part}") from error
-    if sha256 is not None and (found := _sha256(part)) != sha256.lower():
+    if sha256 is not None and (found := file_hash(part)) != sha256.lower():
         part.unlink()
         raise DataError(f"{url}: SHA-256 is {found}, not {sha256}; the download was deleted, check the source")
     part.replace(target)
@@ -113,11 +113,6 @@ def _copy(response: IO[bytes], file: IO[bytes], have: int, total: int | None, re
         if received is not None:
             received(have, total)
     return have
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -21,17 +21,7 @@ def manifest_text(samples: Iterable[Sample]) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
     for sample in sorted(samples, key=lambda sample: sample.path):
-        writer.writerow(
-            [
-                sample.path,
-                sample.content_hash,
-                sample.split,
-                sample.label,
-                sample.defect,
-                sample.mask or "",
-                sample.group,
-            ]
-        )
+        writer.writerow(getattr(sample, column) for column in COLUMNS)
     return buffer.getvalue()
 
 

@@ -45,12 +45,8 @@ def _mvtec_names(samples: Sequence[Sample]) -> dict[str, str]:
 
     short = {sample.path: name(sample, PurePosixPath(sample.path).stem) for sample in samples}
     times = Counter(short.values())
-    return {
-        sample.path: short[sample.path]
-        if times[short[sample.path]] == 1
-        else name(sample, sample.path.replace("/", "_"))
-        for sample in samples
-    }
+    long = {sample.path: name(sample, sample.path.replace("/", "_")) for sample in samples}
+    return {path: short[path] if times[short[path]] == 1 else long[path] for path in short}
 
 
 def _write_sample(dataset: Dataset, sample: Sample, name: str, folder: Path) -> Sample:

@@ -29,3 +29,8 @@ class Sample:
     defect: str
     mask: str | None
     group: str
+
+    @property
+    def masked(self) -> bool:
+        """Whether it is anomalous and a mask says where."""
+        return self.label == 1 and self.mask is not None

@@ -42,21 +42,8 @@ def split_entries(
         groups = _groups(entries, config, hashes, vectors)
         splits = _drawn(entries, groups, config)
     return tuple(
-        sorted(
-            (
-                Sample(
-                    path=entry.path,
-                    content_hash=hashes[entry.path],
-                    split=splits[entry.path],
-                    label=entry.label,
-                    defect=entry.defect,
-                    mask=entry.mask,
-                    group=groups[entry.path],
-                )
-                for entry in entries
-            ),
-            key=lambda sample: sample.path,
-        )
+        Sample((path := entry.path), hashes[path], splits[path], entry.label, entry.defect, entry.mask, groups[path])
+        for entry in sorted(entries, key=lambda entry: entry.path)
     )
 
 

@@ -29,30 +29,19 @@ def count_rows(dataset: Dataset) -> list[CountRow]:
     cells: dict[tuple[str, int, str], list[Sample]] = defaultdict(list)
     for sample in dataset.samples:
         cells[sample.split, sample.label, sample.defect].append(sample)
-    names: tuple[str, ...] = SPLITS
-    order = sorted(cells, key=lambda key: (names.index(key[0]), *key[1:]))
-    return [_count_row(dataset, key, cells[key]) for key in order]
+    return [_count_row(dataset, key, cells[key]) for split in SPLITS for key in sorted(cells) if key[0] == split]
 
 
 def _count_row(dataset: Dataset, key: tuple[str, int, str], samples: list[Sample]) -> CountRow:
-    masked = [sample for sample in samples if sample.label == 1 and sample.mask is not None]
-    empty = sum(not dataset.mask(sample).any() for sample in masked)
-    return CountRow(
-        *key,
-        images=len(samples),
-        groups=len({sample.group for sample in samples}),
-        masks=len(masked),
-        empty_masks=empty,
-    )
+    masks = [dataset.mask(sample) for sample in samples if sample.masked]
+    groups = {sample.group for sample in samples}
+    return CountRow(*key, len(samples), len(groups), len(masks), sum(not mask.any() for mask in masks))
 
 
 def size_rows(dataset: Dataset) -> list[tuple[int, int, int]]:
     """(height, width, images) of every image size in px, the most frequent first."""
     shapes = Counter(dataset.layout.shape(sample.path) for sample in dataset.samples)
-    return [
-        (height, width, count)
-        for (height, width), count in sorted(shapes.items(), key=lambda item: (-item[1], item[0]))
-    ]
+    return [(*shape, count) for shape, count in sorted(shapes.items(), key=lambda item: (-item[1], item[0]))]
 
 
 def leak_rows(dataset: Dataset) -> list[tuple[str, str]]:
@@ -72,10 +61,5 @@ def check_images(dataset: Dataset, progress: Report | None = None) -> int:
         dataset.load(dataset.samples[start : start + 256])
         if progress is not None:
             progress(min(start + 256, len(dataset.samples)), len(dataset.samples), "checking")
-    in_threads(
-        dataset.mask,
-        [sample for sample in dataset.samples if sample.mask is not None and sample.label == 1],
-        "checking masks",
-        progress,
-    )
+    in_threads(dataset.mask, [sample for sample in dataset.samples if sample.masked], "checking masks", progress)
     return len(dataset.samples)

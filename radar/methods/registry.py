@@ -14,7 +14,10 @@ from radar.methods.method import Method
 from radar.plugins import Registry
 
 METHODS: Registry[Method[Any]] = Registry(
-    kind="method", group="radar.methods", package="radar.methods", besides=("method", "registry", "responses")
+    kind="method",
+    group="radar.methods",
+    package="radar.methods",
+    besides=("method", "registry", "relevance", "responses"),
 )
 register_method = METHODS.register
 
