@@ -15,11 +15,11 @@ from radar.files import write_text
 from radar.report.cells import Cell, by_dataset, cells, main_cells
 from radar.report.figures import save_figure
 from radar.report.figures_curves import precision_recall_figure, roc_figure
-from radar.report.figures_features import feature_histograms, feature_scatter
+from radar.report.figures_features import feature_histograms, feature_label, feature_scatter
 from radar.report.figures_study import cost_figure, critical_difference_figure, regime_figure, sensitivity_figure
 from radar.report.figures_transfer import transfer_figure
 from radar.report.gallery import qualitative_figure
-from radar.report.result import Result
+from radar.report.stored import Result
 from radar.report.tables import Table, csv_text, latex, latex_document, markdown
 from radar.report.tables_ablation import Ablation, ablation_tables, ablations
 from radar.report.tables_ranks import rank_table, rankings
@@ -28,7 +28,6 @@ from radar.report.tables_results import cost_table, defect_table, main_table, pr
 from radar.report.tables_statistics import moments_table, noise_table, pair_table, pairs, separation_table
 from radar.report.tables_transfer import Transfers, transfer_tables
 
-_FEATURES = {"global_norm": "global L2 norm of the filtered map", "local_norm": "largest local L2 norm"}
 TABLES_PAGE = "tables.md"
 
 
@@ -100,16 +99,17 @@ class Report:
         for number, cell in enumerate(members):
             one, name = cell.one, f"{dataset}_{number}"
             title = f"{dataset}, {cell.method}, seed {one.seed}"
-            names = tuple(_FEATURES.get(each, each.replace("_", " ")) for each in one.feature_names)
-            yield f"histograms_{name}", f"{title}: histograms", feature_histograms(one.features, one.labels, names)
-            if len(names) != 2:
+            labels = [feature_label(feature) for feature in one.feature_names]
+            histograms = feature_histograms(one.features, one.labels, labels)
+            yield f"histograms_{name}", f"{title}: histograms", histograms
+            if len(labels) != 2:
                 continue
             scatter = feature_scatter(
                 one.features,
                 labels=one.labels,
                 defects=[image.defect for image in one.images],
                 splits=["test"] * len(one.images),
-                axis_labels=(names[0], names[1]),
+                axis_labels=(labels[0], labels[1]),
                 boundary=None,
             )
             yield f"scatter_{name}", f"{title}: features", scatter
@@ -118,14 +118,9 @@ class Report:
             yield f"qualitative_{dataset}", f"{dataset}: the same images under every method", grid
 
 
-def tables_page(tables: Sequence[Table]) -> str:
-    """All tables one below the other, each behind an anchor of its name."""
-    return "\n\n".join(f'<a id="{each.name}"></a>\n\n{markdown(each).rstrip()}' for each in tables) + "\n"
-
-
 def table_files(report: Report) -> dict[str, str]:
     """Texts by file name: each table as Markdown, LaTeX and CSV, and all of them in one page and one document."""
-    files = {TABLES_PAGE: tables_page(report.tables)}
+    files = {TABLES_PAGE: "\n\n".join(markdown(each).rstrip() for each in report.tables) + "\n"}
     files["tables.tex"] = latex_document(report.tables)
     for each in report.tables:
         files |= {

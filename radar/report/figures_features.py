@@ -19,6 +19,18 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 
+_LABELS = {
+    "global_norm": "global L2 norm of the filtered noise map",
+    "local_norm": "largest local L2 norm",
+    "map_statistic": "statistic of the anomaly map",
+}
+
+
+def feature_label(name: str) -> str:
+    """What an axis says of a feature."""
+    return _LABELS.get(name, name)
+
+
 @dataclass(frozen=True, slots=True)
 class Boundary:
     """A detector over two features: `score` maps points (M, 2) to scores (M,), higher is more anomalous."""

@@ -22,12 +22,8 @@ from radar.report.figures import (
     save_figure,
     timestep_loss_curve,
 )
+from radar.report.figures_features import feature_label
 
-_AXIS_LABELS = {
-    "global_norm": "global L2 norm of the filtered noise map",
-    "local_norm": "largest local L2 norm",
-    "map_statistic": "statistic of the anomaly map",
-}
 _VALIDATION_PREFIX = "validation_loss/t"
 Row = dict[str, str]
 
@@ -53,7 +49,7 @@ def _feature_figures(model: Model, rows: list[Row]) -> dict[str, Figure]:
     names = model.method.point_names
     points = np.array([[float(row[name]) for name in names] for row in rows])
     labels, tested = np.array([int(row["label"]) for row in rows]), np.array([row["split"] == "test" for row in rows])
-    axis_labels = tuple(_AXIS_LABELS.get(name, name) for name in names)
+    axis_labels = [feature_label(name) for name in names]
     figures = {"feature_histograms": feature_histograms(points[tested], labels[tested], axis_labels)}
     if len(names) == 2:
         figures["feature_scatter"] = feature_scatter(
