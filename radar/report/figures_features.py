@@ -20,7 +20,7 @@ BoolArray = NDArray[np.bool_]
 
 
 _LABELS = {
-    "global_norm": "global L2 norm of the filtered noise map",
+    "global_norm": "global L2 norm of the filtered map",
     "local_norm": "largest local L2 norm",
     "map_statistic": "statistic of the anomaly map",
 }
