@@ -1,14 +1,15 @@
-"""A layout of someone else's: one module, registered, is opened, split, loaded and typed like a built-in one."""
+"""The layout of `docs/extending.md`: someone else's is opened, split, loaded and typed like a built-in one."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 
 import numpy as np
 import pytest
 import torch
-from data_builders import dataset_config, noise, save
+from data_builders import REPOSITORY, dataset_config, noise, save
 from omegaconf import OmegaConf
 
 from radar import plugins
@@ -20,52 +21,8 @@ from radar.data.layouts import LAYOUTS
 from radar.errors import ConfigError, DataError
 
 PLAIN = {}
-PRESET = """
-defaults: [_base, _self_]
-name: station
-layout: station
-root: ???
-category: null
-split: grouped
-near_duplicates: warn
-station:
-  shifts: 4
-"""
-MODULE = '''
-from dataclasses import dataclass
-
-from radar.config.fields import number
-from radar.data.layouts import register_layout
-from radar.data.layouts.files import FilesLayout, image_files, mask_file, relative, subfolders
-from radar.data.layouts.layout import Entry
-from radar.data.sample import NORMAL_DEFECT
-
-
-@dataclass
-class StationSettings:
-    shifts: int = number(minimum=1)  # folders of normal images
-
-
-@register_layout
-class StationLayout(FilesLayout):
-    """`shift<K>/*` are normal, K below `shifts`; other folders are defects, with dark masks in `<defect>/where`."""
-
-    name = "station"
-    Settings = StationSettings
-    settings: StationSettings
-    dark_masks = True
-
-    def find(self, folder):
-        normal = [f"shift{index}" for index in range(self.settings.shifts)]
-        for each in subfolders(folder):
-            for path in image_files(each):
-                shown = relative(path, folder)
-                if each.name in normal:
-                    yield Entry(shown, 0, NORMAL_DEFECT, None, each.name, None)
-                else:
-                    mask = relative(mask_file(each / "where", path), folder)
-                    yield Entry(shown, 1, each.name, mask, shown, None)
-'''
+PAGE = (REPOSITORY / "docs/extending.md").read_text(encoding="utf-8")
+MODULE, PRESET = (re.search(rf"```{kind}\n(.*?)```", PAGE, re.S)[1] for kind in ("python", "yaml"))
 
 
 @pytest.fixture
