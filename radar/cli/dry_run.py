@@ -22,9 +22,8 @@ def dry_run(plan: Plan) -> int:
     titles = [name if name and plan.is_sweep else str(number) for number, name in enumerate(plan.names, start=1)]
     widest = max(len(word) for title in (*titles, "job") for word in title.split())
     names = [Column("job", overflow="fold", min_width=min(widest, _WIDEST_WORD)), Column("dataset", overflow="fold")]
-    table = Table(
-        *names, "patch", "parameters", "MFLOP", "steps", "training", "ms/image", box=SIMPLE, padding=(0, 1, 0, 0)
-    )
+    numbers = ("patch", "parameters", "MFLOP", "steps", "training", "ms/image")
+    table = Table(*names, *(Column(each, no_wrap=True) for each in numbers), box=SIMPLE, padding=(0, 1, 0, 0))
     measured: dict[str, Estimate] = {}
     trainings: dict[str, float] = {}  # jobs that differ after training share one
     for job, title in zip(plan.jobs, titles, strict=True):
