@@ -80,7 +80,7 @@ def test_a_dry_run_of_a_method_without_training_says_so(capsys: pytest.CaptureFi
     assert main([*FEW_IMAGES, f"output_root={tmp_path}", "method=pca", "--dry-run"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "1 job(s); nothing is trained" in printed
-    assert "1 printed_layers 14 0 – – nothing –" in printed
+    assert "1 printed_layers 28 0 – – nothing" in printed
     assert list(tmp_path.iterdir()) == []
 
 

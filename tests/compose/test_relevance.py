@@ -1,0 +1,111 @@
+"""Only what a method reads counts: typed in vain it is refused, from presets and sweeps it is dropped, equal jobs run once."""
+
+from __future__ import annotations
+
+import pytest
+
+from radar import compose
+from radar.compose import command_line
+from radar.compose.plan import plan
+from radar.errors import ConfigError
+from radar.experiment.fingerprint import fingerprint
+from radar.methods.relevance import effective
+
+
+def names(*arguments: str) -> list[str]:
+    return plan(command_line.read(arguments)).names
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["method=pca", "timestep.value=7"], "timestep.value=7: method pca does not read it; leave it out"),
+        (["method=pca", "timestep=t50"], "timestep=t50: method pca does not read it; leave it out"),
+        (["method=lof", "unet=large"], "unet=large: method lof does not read it; leave it out"),
+        (["method=pca", "training.max_steps=5"], "training.max_steps=5: method pca does not read it; leave it out"),
+        (["method.windows.size=9"], "method.windows.size=9: method radar does not read it; leave it out"),
+        (["method=lof", "method.windows.nu=0.1"], "method.windows.nu=0.1: method lof does not read it; leave it out"),
+        (["method.windows.sise=9"], "method.windows.sise=9: no such key; did you mean method.windows.size?"),
+        (["detector.trees=50"], "detector.trees=50: detector.name=upper_tail does not read it; leave it out"),
+        (["detector=isolation_forest", "detector.spread_prior=3"],
+         "detector.spread_prior=3: detector.threshold=quantile does not read it; leave it out"),
+    ],
+)  # fmt: skip
+def test_what_is_typed_and_not_read_is_refused(overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        compose.experiment(overrides)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["method=pca", "scoring=paper"],  # the controls read its blur
+        ["method=pca", "scoring.window=7"],
+        ["method=pca", "experiment=fast"],
+        ["method=pca_texture", "method.windows.stride=2"],
+        ["detector=isolation_forest", "detector.trees=50"],
+        ["method=osd_irf", "timestep=t50"],  # method.residual_field.timestep is null
+    ],
+)
+def test_what_is_read_by_the_method_or_its_controls_is_taken(overrides: list[str]) -> None:
+    compose.experiment(overrides)
+
+
+def test_presets_that_differ_in_nothing_that_is_read_make_one_run() -> None:
+    some = [compose.experiment(["method=pca", f"experiment={name}"]) for name in ("noise_free", "fast")]
+    assert some[0].training != some[1].training
+    assert len({fingerprint(each, "data") for each in some}) == 1
+    more = [compose.experiment([f"experiment={name}"]) for name in ("noise_free", "fast")]
+    assert len({fingerprint(each, "data") for each in more}) == 2
+
+
+def test_the_effective_config_has_the_methods_keys_and_no_others() -> None:
+    tree = effective(compose.experiment(["method=pca", "method.controls=[mean_brightness,untrained]"]))
+    assert not {"unet", "timestep", "training", "diffusion", "patch"} & tree.keys()
+    assert tree["method"] == {
+        "name": "pca",
+        "controls": ["mean_brightness"],  # the untrained network is compared with methods that share the network
+        "reduction": {"smoothing": 0.0, "statistic": "max", "pixels": 1},
+        "windows": {
+            "descriptor": "raw", "size": 14, "stride": 4, "fitting_windows": 5000, "explained_variance": 0.95,
+            "statistic": "both", "confidence": 0.99,
+        },
+    }  # fmt: skip
+    assert set(tree["scoring"]) == {"blur", "window", "smoothing", "images_per_pass"}  # type: ignore[arg-type]
+
+
+def test_in_a_sweep_over_methods_each_takes_what_it_reads() -> None:
+    axes = ["method=radar,pca", "timestep=t1,t10", "method.windows.size=9,12", "seed=3"]
+    assert names("-m", *axes) == [
+        "method=radar timestep=t1",
+        "method=radar timestep=t10",
+        "method=pca method.windows.size=9",
+        "method=pca method.windows.size=12",
+    ]
+
+
+def test_in_a_sweep_what_none_of_its_methods_reads_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^timestep=t1,t10: none of method pca, method lof reads it; leave it out$"):
+        names("-m", "method=pca,lof", "timestep=t1,t10")
+
+
+def test_the_axes_of_a_sweep_config_are_dropped_where_they_are_not_read() -> None:
+    assert names("--config-name", "sweep_timestep", "method=pca") == ["seed=0", "seed=1", "seed=2"]
+    assert names("--config-name", "sweep_detector", "method=pca", "detector=upper_tail") == [
+        "seed=0",
+        "seed=1",
+        "seed=2",
+    ]
+
+
+def test_rules_between_keys_that_are_not_read_do_not_count() -> None:
+    small = ["dataset.synthetic.side=32", "dataset.image.size=16", "scoring.window=5"]
+    with pytest.raises(ConfigError, match=r"patch.size=28: must be ≤ the image's side, 16 px"):
+        compose.experiment(small)
+    compose.experiment([*small, "method=pca"])
+
+
+def test_overrides_that_count_as_a_preset_are_dropped() -> None:
+    config = compose.experiment(["method=pca"], presets=["timestep.value=7", "method.windows.size=9", "method=lof"])
+    assert (config.method.name, config.method.settings.windows.size, config.timestep.value) == ("pca", 9, 10)
