@@ -33,7 +33,7 @@ from radar.experiment.session import Session
 from radar.experiment.sweep import JobState, Sweep
 from radar.plugins import import_plugins, imported_plugins
 from radar.progress import ProgressBar, ProgressLines, Report, silent
-from radar.report.companion import RunCompanion
+from radar.report.observer import RunObserver
 
 
 class Runner:
@@ -129,8 +129,8 @@ class Runner:
                     log.info("%s", line)
         return outcome.metrics.validation_loss
 
-    def _observer(self) -> RunCompanion:
-        return RunCompanion(None if self.sweep is None else self.sweep.path.name)
+    def _observer(self) -> RunObserver:
+        return RunObserver(None if self.sweep is None else self.sweep.path.name)
 
     def _command(self, config: Config, overrides: tuple[str, ...]) -> Command:
         name, folder = self.line.config_name, self.line.config_dir

@@ -24,7 +24,7 @@ from radar.errors import ConfigError, DataError, RunError
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import CACHE_FOLDER, Session
 from radar.methods.relevance import effective
-from radar.report.companion import RunCompanion
+from radar.report.observer import RunObserver
 from radar.report.wandb_tracker import NoTracker
 
 Tiny = Callable[..., Config]
@@ -282,7 +282,7 @@ def test_a_figure_or_a_dashboard_that_fails_is_told_and_fails_nothing(
     def fail(*_: object) -> None:
         raise OSError("no space left")
 
-    class Breaking(RunCompanion):
+    class Breaking(RunObserver):
         @contextmanager
         def tracking(self, *_: object) -> Iterator[NoTracker]:
             tracker = NoTracker()
@@ -293,7 +293,7 @@ def test_a_figure_or_a_dashboard_that_fails_is_told_and_fails_nothing(
                 fail()
 
     if part == "draw":
-        monkeypatch.setattr("radar.report.companion.draw_run", fail)
+        monkeypatch.setattr("radar.report.observer.draw_run", fail)
     outcome = run(tiny("evaluation.figures=true"), observer=Breaking(None))
     assert RunDirectory(outcome.directory).read_status()["state"] == "done"
     told = [note for note in outcome.notes if "no space left" in note]

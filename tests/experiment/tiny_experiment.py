@@ -10,7 +10,7 @@ from radar.config.schema import Config
 from radar.experiment.run import Experiment, Outcome, run_experiment
 from radar.experiment.session import Session
 from radar.progress import silent
-from radar.report.companion import RunCompanion
+from radar.report.observer import RunObserver
 
 TINY = (
     "dataset.validation_fraction=0.25",
@@ -22,10 +22,10 @@ TINY = (
 )  # fmt: skip
 
 
-def run(config: Config, session: Session | None = None, *, observer: RunCompanion | None = None) -> Outcome:
+def run(config: Config, session: Session | None = None, *, observer: RunObserver | None = None) -> Outcome:
     """Run it in this process, with what `session` shares."""
     experiment = Experiment(config, silent, session or Session(afresh=None))
-    return run_experiment(experiment, observer=observer or RunCompanion(None))
+    return run_experiment(experiment, observer=observer or RunObserver(None))
 
 
 def scores_of(run_directory: Path | Outcome) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ from radar.errors import RadarError
 from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.session import Session
 from radar.progress import silent
-from radar.report.companion import RunCompanion
+from radar.report.observer import RunObserver
 from radar.report.wandb_tracker import tracking
 
 
@@ -74,7 +74,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
 ) -> None:
     good = tiny("logger=csv_wandb", "seed=1", "name=good", "tags=[one,two]", "evaluation.figures=true")
     bad = tiny("logger=csv_wandb", "seed=2", "name=bad")
-    outcome = run_experiment(Experiment(good, silent, Session(afresh=None)), observer=RunCompanion("0123456789ab"))
+    outcome = run_experiment(Experiment(good, silent, Session(afresh=None)), observer=RunObserver("0123456789ab"))
 
     def fail(*_: object) -> None:
         raise RadarError("planted")
@@ -82,7 +82,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
     with monkeypatch.context() as patch:
         patch.setattr("radar.experiment.run.write_scores", fail)
         with pytest.raises(RadarError, match="planted"):
-            run_experiment(Experiment(bad, silent, Session(afresh=None)), observer=RunCompanion(None))
+            run_experiment(Experiment(bad, silent, Session(afresh=None)), observer=RunObserver(None))
     root = Path(good.output_root)
     runs = {name: OfflineRun(next(root.glob(f"{name}-*"))) for name in ("good", "bad")}
     assert runs["good"].run.run_id != runs["bad"].run.run_id
@@ -107,7 +107,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
 
 
 def test_without_wandb_nothing_is_tracked_and_the_directory_is_complete(tiny: Callable[..., Config]) -> None:
-    outcome = run_experiment(Experiment(tiny("logger=csv"), silent, Session(afresh=None)), observer=RunCompanion(None))
+    outcome = run_experiment(Experiment(tiny("logger=csv"), silent, Session(afresh=None)), observer=RunObserver(None))
     assert not list(outcome.directory.rglob("*.wandb"))
     assert (outcome.directory / "history.csv").exists()
 

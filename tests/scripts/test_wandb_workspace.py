@@ -14,7 +14,7 @@ from radar.experiment.workshop import Workshop
 from radar.config.schema import Config
 from radar.experiment.run import Experiment, run_experiment
 from radar.progress import silent
-from radar.report.companion import RunCompanion
+from radar.report.observer import RunObserver
 from radar.report.settings import flat
 from scripts import wandb_workspace
 from scripts.wandb_workspace import AXES, LOSSES, workspace
@@ -39,7 +39,7 @@ def texts(tree: Any) -> Iterator[str]:
 
 
 def test_panels_ask_for_what_a_run_logs(composed: Callable[..., Config]) -> None:
-    outcome = run_experiment(Experiment(composed(*SMALL), silent, Workshop(afresh=None)), companion=RunCompanion(None))
+    outcome = run_experiment(Experiment(composed(*SMALL), silent, Workshop(afresh=None)), observer=RunObserver(None))
     logged, found = set(outcome.metrics.flat()), set(texts(built()))
     summary = {
         each.removeprefix("summary:").removeprefix("summary_metrics.") for each in found if each.startswith("summary")

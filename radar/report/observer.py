@@ -1,4 +1,4 @@
-"""What accompanies a run: W&B while it lasts, its figures at the end."""
+"""What observes a run and is no part of it: W&B while it lasts, its figures at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from radar.report.wandb_tracker import Tracker, tracking
 _TEXT = ("path", "split", "defect", "group")  # columns of scores.csv that hold no numbers
 
 
-class RunCompanion:
+class RunObserver:
     """Tracks as `logger` says, and draws from the run directory. Runs of a sweep are grouped by its name, `sweep`."""
 
     def __init__(self, sweep: str | None) -> None:
