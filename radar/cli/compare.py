@@ -13,6 +13,7 @@ from rich.table import Table as Printed
 from radar.cli.report import report_settings
 from radar.errors import RunError
 from radar.report.comparison import comparison_tables
+from radar.report.records import is_records
 from radar.report.result import Result
 from radar.report.stored import read_results
 from radar.report.tables import Table, markdown
@@ -21,7 +22,9 @@ from radar.report.tables import Table, markdown
 def compare(arguments: Sequence[str]) -> int:
     """Run `radar compare`; returns the exit code."""
     parser = argparse.ArgumentParser("radar compare", description="What differs in config, data, versions and numbers.")
-    parser.add_argument("runs", nargs="+", type=str, help="run directories or records; key=value of conf/report")
+    parser.add_argument(
+        "runs", nargs="+", type=str, help="run directories, FILE:RUN of records; key=value of conf/report"
+    )
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     parsed = parser.parse_intermixed_args(arguments)
     overrides = [each for each in parsed.runs if "=" in each]
@@ -37,13 +40,18 @@ def compare(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _one_result(path: str) -> Result:
-    results = read_results([Path(path)])
-    if len(results) > 1:
+def _one_result(text: str) -> Result:
+    """Of a run directory, or of a run in a file of records: FILE:RUN."""
+    path, _, name = text.rpartition(":")
+    of_records = bool(path) and is_records(Path(path))
+    results = read_results([Path(path if of_records else text)])
+    named = [each for each in results if each.name == name] if of_records else results
+    if len(named) != 1:
+        some = ", ".join(each.name for each in results[:3])
         raise RunError(
-            f"{path}: {len(results)} runs are here; name one run directory or record for each that is compared"
+            f"{text}: {len(results)} runs are here; name one run directory, or one of a file as FILE:RUN ({some}, …)"
         )
-    return results[0]
+    return named[0]
 
 
 def _printed(content: Table) -> Printed:

@@ -116,13 +116,14 @@ def _runs(results: Sequence[Result]) -> str:
         differing = [key for key in keys if repr(config.get(key)) != usual[key]]
         shown = "<br>".join(escape(f"{key} = {config.get(key)}") for key in differing) or "–"
         revision = (result.environment["git_revision"] or "installed")[:10]
+        command = escape(" ".join(result.command.words)) or "–"
         rows.append(
-            f"<tr><td>{escape(result.name)}</td><td>{shown}</td><td>{escape(revision)}</td><td>{escape(result.data[:12])}</td>"
+            f"<tr><td>{escape(result.name)}</td><td>{command}</td><td>{shown}</td><td>{escape(revision)}</td><td>{escape(result.data[:12])}</td>"
             f"<td>{escape(result.environment['device'])}</td><td>{escape(result.ended)}</td></tr>"
         )
     heads = "".join(
         f'<th scope="col"><button type="button">{name}</button></th>'
-        for name in ("run", "config, where it differs from most runs", "revision", "data", "device", "ended")
+        for name in ("run", "command", "config, where it differs from most runs", "revision", "data", "device", "ended")
     )
     return f"<div class=scroll><table class=sortable><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
 

@@ -53,12 +53,11 @@ def noise_table(cells: Sequence[Cell]) -> Table:
 
 def separation_table(cells: Sequence[Cell]) -> Table:
     """The same distances of features and score, of every method."""
-    names = {name.replace("_", " "): name for cell in cells for name in cell.one.metrics.separation}
-    places = [(cell, subject, name) for cell in cells for subject, name in names.items()]
-    compared, notes = _compared([(cell, ("separation", name)) for cell, _, name in places])
+    places = [(cell, name) for cell in cells for name in cell.one.metrics.separation]
+    compared, notes = _compared([(cell, ("separation", name)) for cell, name in places])
     rows: list[Sequence[Entry | str]] = [
-        [cell.dataset, cell.method, subject, *entries]
-        for (cell, subject, _), entries in zip(places, compared, strict=True)
+        [cell.dataset, cell.method, name.replace("_", " "), *entries]
+        for (cell, name), entries in zip(places, compared, strict=True)
     ]
     headings = ("data set", "method", "of", *_DISTANCES.values(), "p", "Holm p", "AUROC")
     return table("separation", "Features and score: normal against anomalous", headings, rows, *notes)

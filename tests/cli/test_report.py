@@ -50,6 +50,9 @@ def test_records_of_runs_hold_what_the_runs_hold(outputs: Path, tmp_path: Path) 
         assert record.scores == pytest.approx(run.scores, rel=1e-6)
         assert [image.defect_area is not None for image in run.images] == [bool(image.label) for image in run.images]
     assert "data_root" not in runs[0].config
+    names = [f"{tmp_path / 'some.runs.jsonl.xz'}:{run.name}" for run in runs[:2]]
+    assert main(["compare", *names, "--markdown", "resamples=20"]) == 0
+    assert main(["compare", *names, f"{names[0]}x"]) == 2
 
 
 def test_comparing_runs(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
