@@ -12,7 +12,7 @@ from radar.evaluation.statistics_paired import delong, mcnemar_exact, two_of_eac
 from radar.evaluation.statistics_resampling import bootstrap_weights, percentile_interval, weighted_aurocs
 from radar.report.result import Result
 from radar.report.settings import flat
-from radar.report.tables import Entry, Table, number, p_value, table
+from radar.report.tables import NOTHING, Entry, Table, number, p_value, table
 
 _MEASURES = {
     "AUROC": ("image", "auroc"),
@@ -59,7 +59,7 @@ def _origin(result: Result) -> dict[str, Any]:
 def _differences(name: str, title: str, trees: Sequence[dict[str, Any]], results: Sequence[Result]) -> Table:
     keys = list(dict.fromkeys(key for tree in trees for key in tree))
     differing = [key for key in keys if len({repr(tree.get(key)) for tree in trees}) > 1]
-    rows = [[key, *(_short(tree.get(key)) for tree in trees)] for key in differing]
+    rows = [[key, *(_short(tree[key]) if key in tree else NOTHING for tree in trees)] for key in differing]
     notes = () if rows else ("no difference",)
     return table(name, title, ["key", *(result.name for result in results)], rows, *notes)
 

@@ -19,7 +19,7 @@ from radar.report.cells import Cell, mean
 from radar.report.gallery import data_uri, highest_of, panels_of, shown_image, shown_map
 from radar.report.result import Result
 from radar.report.settings import flat
-from radar.report.tables import Table
+from radar.report.tables import NOTHING, Table
 
 _OPEN = ("results", "comparisons")  # tables that are shown at once; the others unfold
 
@@ -114,7 +114,7 @@ def _runs(results: Sequence[Result]) -> str:
     rows = []
     for result, config in zip(results, configs, strict=True):
         differing = [key for key in keys if repr(config.get(key)) != usual[key]]
-        shown = "<br>".join(escape(f"{key} = {config.get(key)}") for key in differing) or "–"
+        shown = "<br>".join(escape(f"{key} = {config.get(key, NOTHING)}") for key in differing) or "–"
         revision = (result.environment["git_revision"] or "installed")[:10]
         command = escape(" ".join(result.command.words)) or "–"
         rows.append(

@@ -26,6 +26,8 @@ _LEADING = (
     "training.max_steps",
 )  # fmt: skip
 
+MISSING = "–"  # a key that the method does not read
+
 Settings = dict[str, Any]
 
 
@@ -114,7 +116,7 @@ def method_names(results: Sequence[Result]) -> dict[str, str]:
         keys, shared = _leading_keys(members), shared_changes(members)
         for result in members:
             values = settings(result)
-            parts = [f"{key} = {values.get(key)}" for key in keys]
+            parts = [f"{key} = {values.get(key, MISSING)}" for key in keys]
             names[result.name] = ", ".join([name, *shared, *parts])
     return names
 
