@@ -19,7 +19,7 @@ from radar.report.figures_features import feature_histograms, feature_label, fea
 from radar.report.figures_study import cost_figure, critical_difference_figure, regime_figure, sensitivity_figure
 from radar.report.figures_transfer import transfer_figure
 from radar.report.gallery import qualitative_figure
-from radar.report.stored import Result
+from radar.report.result import Result
 from radar.report.tables import Table, csv_text, latex, latex_document, markdown
 from radar.report.tables_ablation import Ablation, ablation_tables, ablations
 from radar.report.tables_ranks import rank_table, rankings
@@ -118,9 +118,14 @@ class Report:
             yield f"qualitative_{dataset}", f"{dataset}: the same images under every method", grid
 
 
+def tables_page(tables: Sequence[Table]) -> str:
+    """All tables one below the other, each behind an anchor of its name."""
+    return "\n\n".join(f'<a id="{each.name}"></a>\n\n{markdown(each).rstrip()}' for each in tables) + "\n"
+
+
 def table_files(report: Report) -> dict[str, str]:
     """Texts by file name: each table as Markdown, LaTeX and CSV, and all of them in one page and one document."""
-    files = {TABLES_PAGE: "\n\n".join(markdown(each).rstrip() for each in report.tables) + "\n"}
+    files = {TABLES_PAGE: tables_page(report.tables)}
     files["tables.tex"] = latex_document(report.tables)
     for each in report.tables:
         files |= {
