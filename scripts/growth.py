@@ -18,16 +18,14 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
-from radar.scoring.scorer import measure
 from torch import Tensor
 
 from radar.diffusion.schedule import build_schedule
 from radar.experiment.environment import environment
 from radar.files import write_atomically, write_json
-from radar.methods.radar import noise_mapper
 from radar.networks.build import build_unet
-from scripts.benchmark import compose, peak_memory
 from scripts.command_line import guarded, positive
+from scripts.measuring import fast_config, peak_memory, untrained_model
 
 Work = Callable[[], object]
 Row = dict[str, float]
@@ -47,16 +45,14 @@ def pictures(count: int, side: int) -> Tensor:
 
 
 def scoring(images: Tensor, *overrides: str) -> Work:
-    """Score `images` from noise map to features and pixel map, with an untrained network."""
-    config = compose(*overrides)
-    mapper = noise_mapper(config, build_unet(config.unet, patch_size=config.patch.size, image_channels=1, seed=0))
-    names = [str(index) for index in range(len(images))]
-    return lambda: measure(mapper(images, names), config.scoring)
+    """Score `images` with an untrained model, which gives their maps, features, scores and decisions."""
+    model = untrained_model(fast_config(*overrides))
+    return lambda: model.score(images)
 
 
 def training_step(batch: int, patch: int, *overrides: str) -> Work:
     """One forward and backward pass over random patches."""
-    config = compose(f"patch.size={patch}", "scoring.stride=1", *overrides)
+    config = fast_config(f"patch.size={patch}", *overrides)
     unet = build_unet(config.unet, patch_size=patch, image_channels=1, seed=0)
     schedule, clean = build_schedule(config.diffusion), pictures(batch, patch)
     timestep = torch.randint(1, 1000, (batch,), generator=torch.Generator().manual_seed(0))
@@ -85,7 +81,7 @@ def timed(work: dict[float, Work], repeats: int) -> dict[float, float]:
 
 def kept_for_backward(batch: int, patch: int, *overrides: str) -> float:
     """MiB of all tensors, parameters left out, that autograd keeps for the backward pass of one training step."""
-    config = compose(f"patch.size={patch}", "scoring.stride=1", f"dataset.synthetic.side={max(200, patch)}",
+    config = fast_config(f"patch.size={patch}", f"dataset.synthetic.side={max(200, patch)}",
                      "dataset.image.size=null", *overrides)  # fmt: skip
     unet = build_unet(config.unet, patch_size=patch, image_channels=1, seed=0)
     own = {parameter.untyped_storage().data_ptr() for parameter in unet.parameters()}

@@ -17,30 +17,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from radar.experiment.stored_model import load_scorer
-from radar.scoring.scorer import measure
 
+import radar
+from radar.errors import RunError
 from radar.experiment.environment import environment
-from radar.methods.radar import noise_mapper
+from radar.experiment.session import Session
+from radar.methods.radar import FittedRadar
+from radar.progress import silent
 from scripts.command_line import guarded, positive
-from scripts.examination import examination
+from scripts.image_auroc import RadarOnData
 
 
 def overlaps(path: Path, strides: list[int]) -> list[dict[str, Any]]:
     """One row per stride, and one for the whole image in one pass."""
-    scorer, config = load_scorer(path)
-    network = scorer.mapper.network  # type: ignore[attr-defined]
-    dataset, images = examination(config)
+    model = radar.load(path)
+    if not isinstance(model.method, FittedRadar) or model.method.density is not None:
+        raise RunError(f"{path}: method.name={model.config.method.name}: name a run of RADAR without a density")
+    config, network = model.config, model.method.denoiser.network
+    data = Session(afresh=None).open(config, silent)
     rows = []
     for stride in (*strides, None):
         field = "whole" if stride is None else "stitched"
-        changed = replace(config, scoring=replace(config.scoring, field=field, stride=stride or config.scoring.stride))
-        mapper = noise_mapper(changed, network)
+        scoring = replace(config.scoring, field=field, stride=stride or config.scoring.stride)
+        scored = RadarOnData(replace(config, scoring=scoring), data)
         began = time.perf_counter()
-        for each in images.sets.values():
-            measure(mapper(each.images, each.identities), changed.scoring)
+        for images in data.images.values():
+            scored.maps(network, images)
         spent = time.perf_counter() - began
-        quality = images.aurocs(changed, mapper)
         rows.append(
             {
                 "dataset": config.dataset.name,
@@ -49,9 +52,9 @@ def overlaps(path: Path, strides: list[int]) -> list[dict[str, Any]]:
                 "seed": config.seed,
                 "field": field,
                 "stride": stride,
-                **quality,
-                "ms_per_image": 1000 * spent / images.count,
-                "environment": environment(torch.device("cpu"), dataset.manifest_hash),
+                **scored.aurocs(network),
+                "ms_per_image": 1000 * spent / sum(len(images) for images in data.images.values()),
+                "environment": environment(torch.device("cpu"), data.dataset.manifest_hash),
             }
         )
     return rows

@@ -7,45 +7,27 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import torch
-from radar.scoring.scorer import measure
 
 from radar.compose import experiment
 from radar.config.schema import Config
-from radar.diffusion.objective import DiffusionObjective
 from radar.experiment.environment import peak_memory_mib
-from radar.methods.radar import noise_mapper
 from radar.networks.build import build_unet
-from radar.progress import silent
-from radar.training.fit import fit_network
 from scripts.command_line import guarded, positive
+from scripts.measuring import untrained_model
+from scripts.training_loops import train_in_our_loop
 
 
 def work(stage: str, config: Config, images: torch.Tensor, steps: int) -> None:
     """Train a few steps on `images`, score them, or do nothing."""
     if stage == "training":
         training = replace(config.training, max_steps=steps, epoch_steps=steps, warmup_steps=0)
-        with tempfile.TemporaryDirectory() as folder:
-            fit_network(
-                build_unet(config.unet, patch_size=config.patch.size, image_channels=1, seed=config.seed),
-                DiffusionObjective(config.diffusion, simplex=None),
-                images,
-                images[:2],
-                patch=config.patch,
-                training=training,
-                trainer=config.trainer,
-                seed=config.seed,
-                checkpoints=Path(folder),
-                publish=lambda row: None,
-                report=silent,
-            )
+        network = build_unet(config.unet, patch_size=config.patch.size, image_channels=1, seed=config.seed)
+        train_in_our_loop(network, images, images[:2], config=replace(config, training=training))
     elif stage == "scoring":
-        mapper = noise_mapper(config, build_unet(config.unet, patch_size=config.patch.size, image_channels=1, seed=0))
-        measure(mapper(images, [str(index) for index in range(len(images))]), config.scoring)
+        untrained_model(config).score(images)
 
 
 def main() -> int:

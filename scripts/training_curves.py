@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,18 +25,17 @@ from torch import nn
 
 from radar.compose import experiment
 from radar.config.schema import Config
-from radar.diffusion.objective import DiffusionObjective
 from radar.experiment.environment import environment
-from radar.methods.radar import noise_mapper
+from radar.experiment.session import OpenData, Session
 from radar.progress import silent
-from radar.training.fit import fit_network
 from radar.training.module import TrainingModule
 from scripts.command_line import guarded, positive
-from scripts.contenders import AtSteps, Network, build_contender, train_plainly
-from scripts.examination import Examination, examination
+from scripts.compared_unets import build_network
+from scripts.image_auroc import RadarOnData
+from scripts.training_loops import AtSteps, train_in_our_loop, train_plainly
 
 SIZE = "34 MFLOP"
-TRAININGS = {  # name: contender, loop, how it is scored
+TRAININGS = {  # name: network, loop, how it is scored
     "radar, fast recipe": ("radar", "our", "whole"),
     "peer, fast recipe": ("{peer}", "our", "stitched"),
     "peer, plain loop": ("{peer}", "plain", "stitched"),
@@ -45,67 +43,39 @@ TRAININGS = {  # name: contender, loop, how it is scored
 Row = dict[str, float]
 
 
-class Examiner:
-    """Scores a network between two training steps, and leaves it as it was."""
+def scored_as(config: Config, data: OpenData, field: str) -> RadarOnData:
+    """How a network's quality is taken: with `field` stitched, in windows of the training size, 24 px apart.
 
-    def __init__(self, config: Config, images: Examination, field: str) -> None:
-        # windows of the training size for networks that look at the whole map; 24 px apart, the cheapest that cover it
-        self.config = replace(config, scoring=replace(config.scoring, field=field, stride=24))
-        self.images = images
-
-    def examine(self, network: Network) -> Row:
-        was_training = network.training
-        quality = self.images.aurocs(self.config, noise_mapper(self.config, network))
-        network.train(was_training)
-        return quality
+    Those suit networks that look at the whole map, and 24 px is the cheapest distance that covers it.
+    """
+    return RadarOnData(replace(config, scoring=replace(config.scoring, field=field, stride=24)), data)
 
 
-def curve(
-    network: Network,
-    images: Examination,
-    config: Config,
-    *,
-    loop: str,
-    examiner: Examiner,
-    milestones: list[int],
-) -> list[Row]:
-    """Train once and examine at the milestones."""
+def curve(network: nn.Module, config: Config, *, loop: str, scored: RadarOnData, milestones: list[int]) -> list[Row]:
+    """Train once, and take the quality at the milestones."""
     rows: list[Row] = []
     began = 0.0
 
-    def examine(step: int, module: lightning.LightningModule) -> None:
+    def measure(step: int, module: lightning.LightningModule) -> None:
         nonlocal began
         if step == 1:  # the first step builds kernels
             began = time.perf_counter()
             return
         paused = time.perf_counter()
-        trained = module.average if isinstance(module, TrainingModule) else network
-        assert isinstance(trained, nn.Module)
-        rows.append({"step": step, "seconds": paused - began, **examiner.examine(trained)})
+        trained: nn.Module = module.average if isinstance(module, TrainingModule) else network
+        was_training = trained.training
+        rows.append({"step": step, "seconds": paused - began, **scored.aurocs(trained)})
+        trained.train(was_training)
         began += time.perf_counter() - paused
 
-    follower = AtSteps([1, *milestones], examine)
+    follower = AtSteps([1, *milestones], measure)
     steps = milestones[-1] + 1
-    train, held_out = images.sets["train"].images, images.sets["validation"].images
+    train, held_out = (scored.data.images[split].network_planes for split in ("train", "validation"))
     if loop == "plain":
         train_plainly(network, train, config=config, steps=steps, learning_rate=1e-3, callback=follower)
-        return rows
-    training = replace(config.training, max_steps=steps, epoch_steps=steps)
-    with tempfile.TemporaryDirectory() as folder:
-        fit_network(
-            network,
-            DiffusionObjective(config.diffusion, simplex=None),
-            train,
-            held_out,
-            patch=config.patch,
-            training=training,
-            trainer=config.trainer,
-            seed=config.seed,
-            checkpoints=Path(folder),
-            publish=lambda row: None,
-            report=silent,
-            followers=[follower],
-        )
+    else:
+        training = replace(config.training, max_steps=steps, epoch_steps=steps)
+        train_in_our_loop(network, train, held_out, config=replace(config, training=training), followers=[follower])
     return rows
 
 
@@ -113,21 +83,20 @@ def study(
     config: Config, *, peer: str, seeds: list[int], milestones: list[int], out: Path, say: Callable[[str], None]
 ) -> None:
     """All trainings that `out` does not have yet; each is appended as it ends."""
-    dataset, images = examination(config)
+    data = Session(afresh=None).open(config, silent)
     known = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
     done = {(each["dataset"], each["training"], each["seed"], tuple(each["milestones"])) for each in known}
     for seed in seeds:
-        for name, (contender, loop, field) in TRAININGS.items():
+        for name, (kind, loop, field) in TRAININGS.items():
             if (config.dataset.name, name, seed, tuple(milestones)) in done:
                 continue
             settings = replace(config, seed=seed)
-            chosen = contender.format(peer=peer)
+            chosen = kind.format(peer=peer)
             rows = curve(
-                build_contender(chosen, SIZE, settings),
-                images,
+                build_network(chosen, SIZE, settings),
                 settings,
                 loop=loop,
-                examiner=Examiner(settings, images, field),
+                scored=scored_as(settings, data, field),
                 milestones=milestones,
             )
             record: dict[str, Any] = {
@@ -137,7 +106,7 @@ def study(
                 "seed": seed,
                 "milestones": milestones,
                 "rows": rows,
-                "environment": environment(torch.device("cpu"), dataset.manifest_hash),
+                "environment": environment(torch.device("cpu"), data.dataset.manifest_hash),
             }
             with out.open("a") as file:
                 file.write(json.dumps(record, sort_keys=True) + "\n")

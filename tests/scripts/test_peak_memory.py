@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.benchmark import peak_memory
+from scripts.measuring import peak_memory
 
 BUDGET_MIB = 1024  # above the imports: sixteen float32 maps of the image
 

@@ -9,10 +9,10 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from radar.experiment.workshop import Workshop
 
 from radar.config.schema import Config
 from radar.experiment.run import Experiment, run_experiment
+from radar.experiment.session import Session
 from radar.progress import silent
 from radar.report.observer import RunObserver
 from radar.report.settings import flat
@@ -39,7 +39,7 @@ def texts(tree: Any) -> Iterator[str]:
 
 
 def test_panels_ask_for_what_a_run_logs(composed: Callable[..., Config]) -> None:
-    outcome = run_experiment(Experiment(composed(*SMALL), silent, Workshop(afresh=None)), observer=RunObserver(None))
+    outcome = run_experiment(Experiment(composed(*SMALL), silent, Session(afresh=None)), observer=RunObserver(None))
     logged, found = set(outcome.metrics.flat()), set(texts(built()))
     summary = {
         each.removeprefix("summary:").removeprefix("summary_metrics.") for each in found if each.startswith("summary")

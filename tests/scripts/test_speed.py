@@ -9,20 +9,13 @@ import pytest
 import torch
 
 from radar import install_command
-from radar.diffusion.objective import DiffusionObjective
 from radar.networks.cost import forward_flops
-from radar.progress import silent
-from radar.training.fit import fit_network
-from scripts.benchmark import Scoring, training_ratios
-from scripts.contenders import (
-    SIZES,
-    AtSteps,
-    PlainCrops,
-    build_contender,
-    layer_bytes,
-    train_plainly,
-)
+from scripts.compared_unets import SIZES, build_network
 from scripts.growth import kept_for_backward
+from scripts.measuring import layer_bytes
+from scripts.scoring_speed import Scoring
+from scripts.training_loops import AtSteps, PlainCrops, train_in_our_loop, train_plainly
+from scripts.training_speed import training_ratios
 
 PEERS = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("diffusers", "monai", "einops")),
@@ -32,9 +25,9 @@ PEERS = pytest.mark.skipif(
 
 @PEERS
 @pytest.mark.parametrize("size", SIZES)
-def test_contenders_cost_the_same(composed, size):
+def test_compared_networks_cost_the_same(composed, size):
     config = composed("unet=compact")
-    networks = [build_contender(name, size, config) for name in SIZES[size]]
+    networks = [build_network(name, size, config) for name in SIZES[size]]
     costs = dict(zip(SIZES[size], (forward_flops(each, torch.zeros(1, 1, 28, 28)) for each in networks), strict=True))
     assert costs["radar"] == pytest.approx(float(size.split()[0]) * 1e6, rel=0.02)
     assert all(cost == pytest.approx(costs["radar"], rel=0.1) for cost in costs.values())
@@ -74,33 +67,20 @@ def test_plain_crops_are_every_position_of_every_image():
 
 
 @pytest.mark.parametrize("loop", ["plain", "our"])
-def test_both_loops_train(composed, tmp_path, loop):
+def test_both_loops_train(composed, loop):
     config = composed(
         "unet=compact", "unet.channels=[8,16]", "training.max_steps=40", "training.epoch_steps=40",
         "training.warmup_steps=0", "training.batch_size=16", "training.learning_rate=0.003", "trainer=cpu",
     )  # fmt: skip
     images = torch.rand(4, 1, 40, 40, generator=torch.Generator().manual_seed(0)) * 0.2
-    network = build_contender("radar", "34 MFLOP", config)
+    network = build_network("radar", "34 MFLOP", config)
     start = [weight.clone() for weight in network.parameters()]
     seen: list[int] = []
     follower = AtSteps([3, 39], lambda step, module: seen.append(step))
     if loop == "plain":
         train_plainly(network, images, config=config, steps=40, learning_rate=3e-3, callback=follower)
     else:
-        fit_network(
-            network,
-            DiffusionObjective(config.diffusion, simplex=None),
-            images,
-            images,
-            patch=config.patch,
-            training=config.training,
-            trainer=config.trainer,
-            seed=config.seed,
-            checkpoints=tmp_path,
-            publish=lambda row: None,
-            report=silent,
-            followers=[follower],
-        )
+        train_in_our_loop(network, images, images, config=config, followers=[follower])
     assert seen == [3, 39]
     assert any(not torch.equal(a, b) for a, b in zip(start, network.parameters(), strict=True))
     noisy = torch.randn(32, 1, 28, 28, generator=torch.Generator().manual_seed(1))
