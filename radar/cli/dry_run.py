@@ -22,14 +22,16 @@ def dry_run(plan: Plan) -> int:
     titles = [name if name and plan.is_sweep else str(number) for number, name in enumerate(plan.names, start=1)]
     widest = max(len(word) for title in (*titles, "job") for word in title.split())
     names = [Column("job", overflow="fold", min_width=min(widest, _WIDEST_WORD)), Column("dataset", overflow="fold")]
-    numbers = ("patch", "parameters", "MFLOP", "steps", "training", "ms/image")
-    table = Table(*names, *(Column(each, no_wrap=True) for each in numbers), box=SIMPLE, padding=(0, 1, 0, 0))
+    numbers = ("parameters", "MFLOP", "steps", "training", "ms")
+    table = Table(
+        *names, *(Column(each, no_wrap=True, min_width=len(each)) for each in numbers), box=SIMPLE, padding=(0, 1, 0, 0)
+    )
     measured: dict[str, Estimate] = {}
     trainings: dict[str, float] = {}  # jobs that differ after training share one
     for job, title in zip(plan.jobs, titles, strict=True):
         found = _measured(job.config, measured)
         trainings |= {training.key + _data_and_seed(job.config): training.seconds for training in found.trainings}
-        table.add_row(title, job.config.dataset.name, str(job.config.patch.size), *_cells(found))
+        table.add_row(title, job.config.dataset.name, *_cells(found))
     console = Console()
     console.print(table)
     if plan.is_search:
@@ -73,7 +75,7 @@ def _summary(plan: Plan, trainings: dict[str, float]) -> str:
     return (
         f"{jobs} with {len(trainings)} training(s), about "
         f"{_duration(sum(trainings.values()))} of training in all on this {device}, timed over {TIMED_STEPS} steps; "
-        "fits without training, controls, metrics and figures come on top. MFLOP: the diffusion network, one patch, forward. "
+        "fits without training, controls, metrics and figures come on top. ms: of one image, scored alone. MFLOP: the diffusion network, one patch, forward. "
         "Without --force, jobs that are done are not computed again."
     )
 
