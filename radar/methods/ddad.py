@@ -77,7 +77,7 @@ class FittedDdad(FittedReconstruction):
     def __init__(
         self, settings: DdadConfig, reading: MapReading, network: Denoiser, channels: int, features: nn.Module | None
     ) -> None:
-        """`features` are module of its own, pretrained or adapted ones; None: the network's, where there are any."""
+        """`features` are pretrained or adapted ones, a module of its own; None: the network's, where there are any."""
         super().__init__(settings, reading, network, channels)
         self.settings = settings
         self.features = features
@@ -210,7 +210,9 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
 class FeatureDistillation:
     """Fine-tunes feature maps until they no longer see what tells a reconstruction from a normal image; `Objective`.
 
-    Crops are pairs: reconstruction and target as the channels `(B, 2C, H, W)` of one image. `frozen` are the features before.
+    L_similarity + λ · L_distillation: the first brings the features of reconstruction and target together, the second, with
+    λ = `distillation`, holds each near what it was in the features `frozen`. Crops are the two as the channels `(B, 2C, H, W)`
+    of one image.
     """
 
     training_mode = False  # statistics of batches stay those that the features were trained with
@@ -228,22 +230,14 @@ class FeatureDistillation:
         return {"validation_loss": loss, "validation_similarity": similarity}
 
     def _losses(self, network: Forward, pairs: Tensor) -> tuple[Tensor, Tensor]:
-        return adaptation_loss(network, self.frozen[0], pairs.chunk(2, dim=1), self.distillation)
-
-
-def adaptation_loss(
-    features: Forward, frozen: Forward, pair: tuple[Tensor, ...], distillation: float
-) -> tuple[Tensor, Tensor]:
-    """L_similarity + λ · L_distillation of reconstructions and their targets `(B, C, H, W)`, and L_similarity alone.
-
-    The first brings the features of both together; the second, with λ = `distillation`, holds each near what it was.
-    """
-    adapted = [features(images) for images in pair]
-    with torch.no_grad():
-        before = [frozen(images) for images in pair]
-    similarity = level_distance(*adapted)
-    moved = torch.stack([level_distance(now, then) for now, then in zip(adapted, before, strict=True)]).sum()
-    return similarity + distillation * moved, similarity
+        """The loss, and L_similarity alone."""
+        pair = pairs.chunk(2, dim=1)
+        adapted = [network(images) for images in pair]
+        with torch.no_grad():
+            before = [self.frozen[0](images) for images in pair]
+        similarity = level_distance(*adapted)
+        moved = torch.stack([level_distance(now, then) for now, then in zip(adapted, before, strict=True)]).sum()
+        return similarity + self.distillation * moved, similarity
 
 
 def level_distance(first: list[Tensor], second: list[Tensor]) -> Tensor:

@@ -17,7 +17,7 @@ from radar.diffusion.schedule import NoiseSchedule, build_schedule
 from radar.files import Plain
 from radar.methods.method import FittedMethod, Material, Networks, Normals, Structure, Training, channels_of
 from radar.methods.parts.denoising import DENOISER, denoiser, denoiser_keys, denoiser_training, untrained_network
-from radar.methods.parts.reduced import ReducedMethod, shortened, step_problems
+from radar.methods.parts.reduced import ReducedMethod, shortened
 from radar.methods.parts.synthetic_anomalies import plant
 from radar.networks.segmentation import build_segmentation
 from radar.progress import Report
@@ -105,11 +105,9 @@ class DiffusionAdMethod(ReducedMethod[DiffusionAdSettings]):
         for name, span in (("near", settings.near), ("far", settings.far)):
             if len(span) != 2 or not 1 <= span[0] <= span[1] <= last:
                 yield f"{key}.{name}={span}: needs a first and a last step between 1 and {last}"
-        scored: dict[str, Sequence[int]] = {
-            f"{key}.score_near": [settings.score_near],
-            f"{key}.score_far": [settings.score_far],
-        }
-        yield from step_problems(scored, last)
+        for name, step in (("score_near", settings.score_near), ("score_far", settings.score_far)):
+            if step > last:
+                yield f"{key}.{name}={step}: must be ≤ diffusion.timesteps={last}"
 
     def trainings(self, normals: Normals) -> tuple[Training, ...]:
         config, settings = self.config, self.settings.segmentation
@@ -189,10 +187,7 @@ def norm_guided(
 
     The heavy noise hides anomalies and blurs; the light noise keeps detail and anomalies (arXiv 2303.08730, eqs. 7–9).
     """
-    (near_signal, near_level), (far_signal, far_level) = (
-        levels_of(schedule, near, image),
-        levels_of(schedule, far, image),
-    )
+    (near_signal, near_level), (far_signal, far_level) = (levels_of(schedule, step, image) for step in (near, far))
     light, heavy = near_signal * image + near_level * noise[0], far_signal * image + far_level * noise[1]
     rough = clean_estimate(heavy, predict(heavy, far), schedule, far).clamp(-1, 1)  # else large steps blow up its error
     predicted = guided(predict, rough, schedule=schedule, weight=1.0)(light, near)

@@ -11,7 +11,7 @@ from method_builders import SMALL, answers, image_set, normals
 from torch import nn
 from trained import fitted_with
 
-from radar.methods.ddad import FeatureDistillation, adaptation_loss, level_distance
+from radar.methods.ddad import FeatureDistillation, level_distance
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.parts.feature_maps import UNetFeatures, feature_distance
 from radar.methods.parts.reconstruction import squared_error
@@ -98,14 +98,13 @@ def test_its_state_is_all_that_was_learnt_and_nothing_twice(composed, overrides,
 
 
 def test_the_adaptation_loss_by_hand():
-    pair = torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1, 1), torch.pi / 3)
-    total, similarity = adaptation_loss(Turned(torch.pi / 2), Turned(0.0), pair, 0.1)
-    assert similarity.item() == pytest.approx(0.5)  # 1 − cos 60°
-    assert total.item() == pytest.approx(0.5 + 0.1 * 2)  # both stand at a right angle to what they were
-    objective = FeatureDistillation(Turned(0.0), 0.1)
-    losses = objective.validation_losses(Turned(torch.pi / 2), torch.cat(pair, dim=1), None)
-    assert losses == {"validation_loss": total, "validation_similarity": similarity}
-    assert objective.training_loss(Turned(torch.pi / 2), torch.cat(pair, dim=1), None) == total
+    pair = torch.cat([torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1, 1), torch.pi / 3)], dim=1)
+    objective, network = FeatureDistillation(Turned(0.0), 0.1), Turned(torch.pi / 2)
+    losses = objective.validation_losses(network, pair, None)
+    assert losses["validation_similarity"].item() == pytest.approx(0.5)  # 1 − cos 60°
+    # both stand at a right angle to what they were
+    assert losses["validation_loss"].item() == pytest.approx(0.5 + 0.1 * 2)
+    assert objective.training_loss(network, pair, None) == losses["validation_loss"]
 
 
 def test_levels_are_summed_and_positions_averaged():

@@ -154,7 +154,7 @@ def test_its_own_network_is_a_training_of_its_own(composed):
     [
         ("near=[9,3]", r"near=\[9, 3\]: needs a first and a last step between 1 and 1000"),
         ("far=[7]", r"far=\[7\]: needs a first"),
-        ("score_far=1001", r"score_far=1001: needs steps between 1 and diffusion\.timesteps=1000"),
+        ("score_far=1001", r"score_far=1001: must be ≤ diffusion\.timesteps=1000"),
         ("channels=[]", r"channels=\[\]: needs the width of"),
     ],
 )
