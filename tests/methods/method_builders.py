@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from radar.data.decoding import Frame
 from radar.data.images import Images
+from radar.data.preprocessing import Frame
 from radar.data.sample import Sample
 from radar.methods.method import FittedMethod, Normals
 from radar.methods.registry import method_of
