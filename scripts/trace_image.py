@@ -5,10 +5,11 @@
 A small textured set is drawn into a temporary folder and run once, so that the network, the fit and the scores of the normals are
 stored. Then a test image is added and the same command runs again, traced: what is computed is that image's way.
 
-An entry is a call that passes from one file of `radar/` into another, libraries between the two left out, and that carries the image
-(among its arguments, or one step inside them, is the image's path or an array other than a network's weights) or leads to one that
-does: closures and stores on the way count. Counted are the distinct entries, from a file into a file (loops and returns count
-nothing), from the first call that is given the path to the one that is given the path of `scores.csv`. Calls that lead to metrics,
+An entry is a call that passes from one file of `radar/` into another, libraries between the two left out, and that carries the image:
+it takes or gives the image's pixels or what was computed of them, as an argument, a result, or one step inside of one. These are known
+by their shapes: arrays of the images' odd height and width, and arrays with as many rows as there are test images, a number that no
+other split has; masks, labels and networks' weights are not among them. The last entry is the call that is given the path of
+`scores.csv`. Counted are the distinct entries, from a file into a file: loops and returns count nothing. Calls that lead to metrics,
 and those into reports, progress and `radar/files.py`, only look on. Compare like with like: one experiment before and after a change.
 """
 
@@ -32,32 +33,33 @@ from PIL import Image
 
 from scripts.command_line import guarded
 
+SIDE, TEST_IMAGES = 53, 7  # px; with the traced one
 SHORT = (
     "logger=csv", "evaluation.figures=false", "evaluation.pixel=false", "evaluation.noise.permutations=19", "method.controls=[]",
-    "dataset.image.size=48", "dataset.near_duplicates=ignore", "trainer.progress=false", "trainer.threads=1",
+    f"dataset.image.size={SIDE}", "dataset.near_duplicates=ignore", "trainer.progress=false", "trainer.threads=1",
     "training.max_steps=4", "training.epoch_steps=2", "training.warmup_steps=1",
 )  # fmt: skip
 METRICS = "evaluation/"
 ONLOOKERS = (METRICS, "report/", "progress.py", "files.py")
-TRACED, WRITTEN = "traced.png", "scores.csv"
+TRACED, WRITTEN = "traced", "scores.csv"
 
 
 class Walk:
     """The entries into files below `package`, of one image, in the order of the first time each is made."""
 
-    def __init__(self, package: Path, image: str = TRACED, written: str = WRITTEN) -> None:
-        self.package, self.image, self.written = f"{package.resolve()}/", image, written
-        self._started, self._ended = False, False
-        self._open: dict[FrameType, _Call] = {}  # calls since the start that have not returned
-        self._way: dict[_Call, None] = {}  # calls that carry the image or lead to one that does
+    def __init__(self, package: Path, written: str = WRITTEN) -> None:
+        self.package, self.written = f"{package.resolve()}/", written
+        self._ended = False
+        self._open: dict[FrameType, _Call] = {}  # calls that have not returned
+        self._calls: list[_Call] = []  # from file to file
         self._files: dict[CodeType, str | None] = {}
 
     @property
     def entries(self) -> dict[tuple[str, str], str]:
         """(from, into) and the function first entered; an empty `from` is the start of a thread."""
         found: dict[tuple[str, str], str] = {}
-        for call in self._way:
-            if not call.leads_to_metrics and call.caller != call.into:
+        for call in self._calls:
+            if call.carries and not call.looks_on:
                 found.setdefault((call.caller, call.into), call.function)
         return found
 
@@ -76,28 +78,25 @@ class Walk:
         into = self._file(frame)
         if into is None or self._ended:
             return
-        if event == "return":
-            self._open.pop(frame, None)
+        if event == "return" and frame in self._open:
+            self._open.pop(frame).carries |= _carries(argument)
         elif event == "call":
             self._enter(frame, into)
 
     def _enter(self, frame: FrameType, into: str) -> None:
-        arguments = [frame.f_locals.get(name) for name in frame.f_code.co_varnames[: _arguments(frame.f_code)]]
-        paths = [str(each) for value in arguments for each in _inside(value) if isinstance(each, str | Path)]
-        named = any(path.endswith(self.image) for path in paths)
-        self._started |= named
-        if not self._started:
-            return
-        self._open[frame] = _Call(self._caller(frame), into, frame.f_code.co_qualname)
-        leading = [self._open[above] for above in _stack(frame) if above in self._open]
+        above = [self._open[each] for each in _stack(frame.f_back) if each in self._open]
         if into.startswith(METRICS):
-            for call in leading:
-                call.leads_to_metrics = True
-        if any(call.into.startswith(ONLOOKERS) for call in leading):
-            return
-        self._ended = any(path.endswith(self.written) for path in paths)
-        if named or self._ended or any(map(_carries, arguments)):
-            self._way.update(dict.fromkeys(reversed(leading)))
+            for call in above:
+                call.looks_on = True
+        caller = next((file for each in _stack(frame.f_back) if (file := self._file(each)) is not None), "")
+        names = frame.f_code.co_varnames[: _arguments(frame.f_code)]
+        arguments = [frame.f_locals.get(name) for name in names]
+        self._ended = any(str(each).endswith(self.written) for each in arguments if isinstance(each, str | Path))
+        call = _Call(caller, into, frame.f_code.co_qualname, self._ended or any(map(_carries, arguments)))
+        call.looks_on = any(each.into.startswith(ONLOOKERS) for each in (call, *above))
+        self._open[frame] = call
+        if caller != into:
+            self._calls.append(call)
 
     def _file(self, frame: FrameType) -> str | None:
         code = frame.f_code
@@ -106,16 +105,14 @@ class Walk:
             self._files[code] = name.removeprefix(self.package) if name.startswith(self.package) else None
         return self._files[code]
 
-    def _caller(self, frame: FrameType) -> str:
-        return next((file for above in _stack(frame.f_back) if (file := self._file(above)) is not None), "")
-
 
 @dataclass(eq=False)
 class _Call:
     caller: str
     into: str
     function: str
-    leads_to_metrics: bool = False
+    carries: bool
+    looks_on: bool = False
 
 
 def _stack(frame: FrameType | None) -> Iterator[FrameType]:
@@ -141,8 +138,9 @@ def _inside(value: object) -> Iterator[object]:
 
 def _carries(value: object) -> bool:
     return any(
-        isinstance(each, np.ndarray) or (isinstance(each, torch.Tensor) and not isinstance(each, torch.nn.Parameter))
+        each.shape[-2:] == (SIDE, SIDE) or (each.shape[:1] == (TEST_IMAGES,) and "float" in str(each.dtype))
         for each in _inside(value)
+        if isinstance(each, np.ndarray | torch.Tensor) and "bool" not in str(each.dtype)
     )
 
 
@@ -155,10 +153,10 @@ def draw(folder: Path) -> Callable[[], None]:
         Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
 
     def image(place: str, *, defective: bool) -> None:
-        pixels = 120 + 40 * np.sin(np.arange(64) / 3)[:, None] + random.normal(0, 12, (64, 64))
+        pixels = 120 + 40 * np.sin(np.arange(SIDE) / 3)[:, None] + random.normal(0, 12, (SIDE, SIDE))
         if defective:
-            row, column = random.integers(8, 40, 2)
-            mask = np.zeros((64, 64), dtype=bool)
+            row, column = random.integers(4, 36, 2)
+            mask = np.zeros((SIDE, SIDE), dtype=bool)
             mask[row : row + 12, column : column + 12] = True
             pixels[mask] = 250
             save(folder / f"{place.replace('test', 'ground_truth')}_mask.png", 255 * mask)
@@ -166,10 +164,10 @@ def draw(folder: Path) -> Callable[[], None]:
 
     for number in range(16):
         image(f"train/good/{number:03}", defective=False)
-    for number in range(3):
+    for number in range(TEST_IMAGES // 2):
         image(f"test/good/{number:03}", defective=False)
         image(f"test/bad/{number:03}", defective=True)
-    return lambda: image(f"test/bad/{Path(TRACED).stem}", defective=True)
+    return lambda: image(f"test/bad/{TRACED}", defective=True)
 
 
 def main() -> int:
