@@ -21,7 +21,7 @@ def again(run: Path, line: CommandLine) -> CommandLine:
     stored = read_command(run)
     missing = [name for name in stored.plugins if name not in imported_plugins()]
     if missing:
-        raise RunError(f"{run}: was made with other people's methods or layouts; add --plugins {','.join(missing)}")
+        raise RunError(f"{run}: was made with plug-ins; add --plugins {','.join(missing)}")
     if stored.config_dir is not None and line.config_dir is None:
         raise RunError(f"{run}: was made with configs from elsewhere; add --config-dir {stored.config_dir}")
     name = line.config_name if line.config_name != CONFIG_NAME else stored.config_name or CONFIG_NAME

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from radar.compose import hydra_internals
 from radar.compose.hydra_internals import CONFIG_NAME
 from radar.errors import ConfigError
+from radar.plugins import imported_plugins
 
 PLUGINS = "--plugins"
 
@@ -34,7 +35,9 @@ class CommandLine:
     @property
     def words(self) -> list[str]:
         """What to type after `radar` for the same sweep."""
-        return [*self.sources, *(["-m"] if self.multirun else []), *self.presets, *self.overrides]
+        plugins = imported_plugins()
+        named = [PLUGINS, ",".join(plugins)] if plugins else []
+        return [*named, *self.sources, *(["-m"] if self.multirun else []), *self.presets, *self.overrides]
 
 
 def read(arguments: Sequence[str]) -> CommandLine:

@@ -1,0 +1,87 @@
+"""A stored command is composed once more, wherever its run lies; what runs code is named once more."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from test_main import FEW_IMAGES
+
+from radar import plugins
+from radar.cli.main import main
+from radar.cli.rerun import again
+from radar.compose import command_line
+from radar.compose.plan import Plan, plan
+from radar.errors import RunError
+from radar.experiment.command import Command, write_command
+from radar.experiment.log import LOG_FILE
+
+
+def repeated(run: Path, *arguments: str) -> Plan:
+    return plan(again(run, command_line.read(arguments)))
+
+
+def test_a_copied_run_is_repeated_with_what_is_added(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*FEW_IMAGES, "method=pca", "seed=4", f"output_root={tmp_path}"]) == 0
+    (run,) = tmp_path.glob("*/command.json")
+    said = capsys.readouterr().out
+    log = (run.parent / LOG_FILE).read_text()
+    assert "seed=4" in log and "Results: " in log
+    assert all(line.rstrip() in log for line in said.splitlines())
+    shutil.copytree(run.parent, tmp_path / "copies" / "one")
+    assert main(["--rerun", str(tmp_path / "copies" / "one")]) == 0
+    assert f"Done before, reused (--force runs it again): {run.parent}" in capsys.readouterr().out
+    (job,) = repeated(tmp_path / "copies" / "one", "seed=5").jobs
+    assert (job.config.seed, job.config.method.name, job.config.preset) == (5, "pca", "debug")
+    assert repeated(run.parent, "-m", "seed=1,2").names == ["seed=1", "seed=2"]
+
+
+def test_what_was_stored_is_dropped_where_the_method_that_is_added_does_not_read_it(tmp_path: Path) -> None:
+    write_command(tmp_path, Command(("timestep=t50", "seed=2"), None, ()))
+    assert repeated(tmp_path).jobs[0].overrides == ("timestep=t50", "seed=2")
+    assert repeated(tmp_path, "method=pca").jobs[0].overrides == ("seed=2", "method=pca")
+
+
+def test_a_job_of_a_sweep_config_is_repeated_alone(tmp_path: Path) -> None:
+    write_command(tmp_path, Command(("timestep=t5", "seed=1"), None, (), config_name="sweep_timestep"))
+    planned = repeated(tmp_path)
+    assert not planned.is_sweep
+    assert planned.names == ["timestep=t5 seed=1"]
+
+
+def test_nothing_that_runs_code_is_taken_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_command(tmp_path, Command(("+hydra.callbacks.own._target_=os.abort", "seed=2"), None, ()))
+    planned = repeated(tmp_path)
+    assert not planned.settings.callbacks and planned.jobs[0].overrides == ("seed=2",)
+    write_command(tmp_path, Command((), None, ("antigravity",)))
+    with pytest.raises(RunError, match=r"was made with plug-ins; add --plugins antigravity$"):
+        repeated(tmp_path)
+    monkeypatch.setattr(plugins, "_imported", {"antigravity": pytest})
+    assert repeated(tmp_path, "seed=2").jobs[0].config.seed == 2
+    write_command(tmp_path, Command((), None, (), config_dir=str(tmp_path)))
+    with pytest.raises(RunError, match=r"was made with configs from elsewhere; add --config-dir "):
+        repeated(tmp_path)
+    repeated(tmp_path, "--config-dir", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rerun"], "radar: --rerun: name a run directory after it"),
+        (["--rerun", "nowhere"], "radar: nowhere: no such run directory"),
+        (["--plugins"], "radar: --plugins : name a module, or several as --plugins MODULE,MODULE"),
+        (["status", "--plugins=,"], "radar: --plugins ,: name a module"),
+    ],
+)
+def test_a_wrong_option_is_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(message)
+
+
+def test_the_stored_command_is_one_that_the_shell_takes(tmp_path: Path) -> None:
+    write_command(tmp_path, Command(("seed=2",), None, (), config_name="sweep_seed"))
+    _, *words = json.loads((tmp_path / "command.json").read_text())["command"]
+    assert plan(command_line.read(words)).jobs[0].config.seed == 2
