@@ -75,7 +75,8 @@ def _summary(plan: Plan, trainings: dict[str, float]) -> str:
     return (
         f"{jobs} with {len(trainings)} training(s), about "
         f"{_duration(sum(trainings.values()))} of training in all on this {device}, timed over {TIMED_STEPS} steps; "
-        "fits without training, controls, metrics and figures come on top. ms: of one image, scored alone. MFLOP: the diffusion network, one patch, forward. "
+        "fits without training, controls, metrics and figures come on top. ms: of one image, scored alone. "
+        "MFLOP: the diffusion network, one patch, forward. "
         "Without --force, jobs that are done are not computed again."
     )
 
