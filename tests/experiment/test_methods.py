@@ -44,7 +44,8 @@ for line in sys.stdin:
     dataset = open_dataset(model.config.dataset)
     images = dataset.load(dataset.split("test"))
     whole, one = model.score(images), model.score(images[3:4])
-    print(json.dumps([list(whole.scores), list(whole.decisions.astype(int)), one.scores[0]]), flush=True)
+    answer = whole.scores.tolist(), whole.decisions.astype(int).tolist(), float(one.scores[0])
+    print(json.dumps(answer), flush=True)
 """
 
 
