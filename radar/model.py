@@ -27,6 +27,7 @@ from radar.methods.registry import method_of, typed_config
 from radar.methods.responses import read, responses
 from radar.model_card import card
 from radar.progress import silent
+from radar.scoring.decision import decide
 from radar.scoring.detector import Detector, detector_from_arrays
 from radar.scoring.forest import Floats
 
@@ -95,8 +96,9 @@ class Model:
     def judged(self, maps: Maps) -> Scores:
         """Scores and decisions of measured images."""
         points: Floats = maps.points.cpu().numpy()
-        scores = self.detector.score(points)
-        return Scores(scores, scores > self.threshold, points, self.method.point_names, maps.anomaly, maps.noise)
+        return Scores(
+            *decide(self.detector, self.threshold, points), points, self.method.point_names, maps.anomaly, maps.noise
+        )
 
     def _maps(self, images: Images | Tensor | Sequence[str | Path]) -> Iterator[Maps]:
         if isinstance(images, Images):

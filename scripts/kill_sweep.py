@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from radar.experiment.artefacts import ArtefactStore
+from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import CACHE_FOLDER
 from radar.experiment.sweep import sweeps

@@ -16,7 +16,7 @@ from radar.compose import command_line, output_root
 from radar.compose.plan import plan
 from radar.config.schema import Config
 from radar.errors import ConfigError
-from radar.experiment.artefacts import Artefact, ArtefactStore, Key
+from radar.experiment.artefact_store import Artefact, ArtefactStore, Key
 from radar.experiment.run import Experiment
 from radar.experiment.session import CACHE_FOLDER, Session
 from radar.progress import silent

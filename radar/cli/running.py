@@ -19,7 +19,7 @@ import radar
 from radar.cli.printing import print_best, print_outcome, sweep_table
 from radar.compose.command_line import CommandLine
 from radar.compose.hydra_internals import CONFIG_NAME, job_number, job_overrides
-from radar.compose.parsing import parse
+from radar.compose.key_rules import parse
 from radar.compose.plan import Plan, trial_name
 from radar.config.schema import Config
 from radar.errors import RadarError

@@ -14,8 +14,8 @@ from radar.compose import hydra_internals
 from radar.compose.command_line import CommandLine
 from radar.compose.config_tree import is_group, with_folder
 from radar.compose.hydra_internals import Override, read_overrides
+from radar.compose.key_rules import check, typed_composed
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps, refuse_unknown_method_key
-from radar.compose.parsing import check, typed_composed
 from radar.config.schema import Config
 from radar.errors import ConfigError
 from radar.methods.registry import has_setting

@@ -20,7 +20,7 @@ from radar.config.plain import plain, selected
 from radar.config.schema import Config
 from radar.data.images import Images
 from radar.data.sample import SPLITS, Split
-from radar.experiment.artefacts import ArtefactStore
+from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.session import OpenData
 from radar.experiment.stage import Stage, array_stage
 from radar.files import Plain, write_json
@@ -29,6 +29,7 @@ from radar.methods.parts.denoising import DENOISER
 from radar.methods.responses import read, responses
 from radar.model import Calibration, Scores, fill
 from radar.progress import Report
+from radar.scoring.decision import decide
 from radar.scoring.detector import Detector, fit_detector
 from radar.scoring.forest import Floats
 from radar.training.fit import fit_network
@@ -37,12 +38,6 @@ from radar.training.history import Row
 _WEIGHTS, _HISTORY, _STRUCTURE = "network.safetensors", "history.json", "structure.json"
 # of the trainer section: what changes the bits of a training by more than how threads share the work
 _TRAINER_KEYS = ("devices", "strategy", "precision", "matmul_precision", "compile", "deterministic")
-_VERSIONS = {
-    "network": 3,
-    "fitted": 1,
-    "responses": 1,
-    "points": 1,
-}  # raised when equal inputs would give another result
 
 
 @dataclass(frozen=True)
@@ -102,9 +97,9 @@ class MethodStages:
         alone = self.method.one_score and detector.threshold != "shifted"
         return detector.threshold_on if alone else detector.fitted_on, detector.threshold_on
 
-    def reading_keys(self) -> dict[str, Plain]:
-        """The values of the config keys that reading a response depends on."""
-        return selected(plain(self.config), (*self.method.reading_keys, "scoring.images_per_pass"))
+    def read_values(self, keys: Sequence[str]) -> dict[str, Plain]:
+        """The values of config keys that what is read of a response depends on; its last bits follow how many pass at once."""
+        return selected(plain(self.config), (*keys, "scoring.images_per_pass"))
 
     def maps(self, split: Split) -> Maps:
         """Anomaly maps and points of a split, computed from its responses."""
@@ -137,8 +132,8 @@ class MethodStages:
         """What is known of the images of a split."""
         detector, threshold = self.detector
         points: Floats = self.points[split].value
-        scores, maps = detector.score(points), self.maps(split)
-        return Scores(scores, scores > threshold, points, self.fitted.value.point_names, maps.anomaly, maps.noise)
+        maps, names = self.maps(split), self.fitted.value.point_names
+        return Scores(*decide(detector, threshold, points), points, names, maps.anomaly, maps.noise)
 
     def _normal_points(self, name: str) -> Floats:
         return np.concatenate([self.points[split].value for split in splits_named(name)])
@@ -146,7 +141,7 @@ class MethodStages:
     def _common(self) -> dict[str, Plain]:
         trainer = asdict(self.config.trainer)
         return {
-            "seed": self.config.seed,
+            "seed": self.config.seed if self.method.draws_numbers else None,
             "image": asdict(self.config.dataset.image),
             "device": self.context.device.type,
             "matmul_precision": trainer["matmul_precision"],
@@ -169,7 +164,6 @@ class MethodStages:
             "network",
             inputs,
             parents,
-            version=_VERSIONS["network"],
             make=lambda part: self._train(training, _Trained(parents), part),
             load=lambda folder: self._load_network(training, _Trained(parents), folder),
         )
@@ -204,7 +198,7 @@ class MethodStages:
     def _fitted(self) -> Stage[FittedMethod]:
         method, normals = self.method, self.context.data.normals
         own = {key: value for key, value in plain(self.config)["method"].items() if key != "controls"}  # type: ignore[union-attr]
-        read_later = {key.partition(".")[2] for key in method.reading_keys if key not in method.fitting_keys}
+        read_later = {key.split(".")[1] for key in method.reading_keys if key not in method.fitting_keys}
         inputs = {
             **self._common(),
             "method": {key: value for key, value in own.items() if key not in read_later},
@@ -224,8 +218,7 @@ class MethodStages:
             fill(fitted, load_file(folder / _WEIGHTS))
             return fitted.to(self.context.device).eval().requires_grad_(False)
 
-        store, version = self.context.store, _VERSIONS["fitted"]
-        return Stage(store, "fitted", inputs, self.trainings, version=version, make=make, load=load)
+        return Stage(self.context.store, "fitted", inputs, self.trainings, make=make, load=load)
 
     def _responses(self, split: Split) -> Stage[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
         images, config = self.context.data.images[split], self.config
@@ -242,16 +235,15 @@ class MethodStages:
             ).numpy()
 
         inputs: dict[str, Plain] = {"images": _identity(images), "images_per_pass": config.scoring.images_per_pass}
-        version = _VERSIONS["responses"]
-        return array_stage(self.context.store, "responses", inputs, {"fitted": self.fitted}, make, version=version)
+        return array_stage(self.context.store, "responses", inputs, {"fitted": self.fitted}, make)
 
     def _points(self, split: Split) -> Stage[Floats]:
         def make() -> Floats:
             return self.maps(split).points.cpu().numpy()
 
         parents = {"responses": self.responses[split], "fitted": self.fitted}
-        keys, version = self.reading_keys(), _VERSIONS["points"]
-        return array_stage(self.context.store, "points", {"keys": keys}, parents, make, version=version)
+        keys = self.read_values(self.method.point_keys)
+        return array_stage(self.context.store, "points", {"keys": keys}, parents, make)
 
 
 class _Trained(Mapping[str, nn.Module]):

@@ -19,9 +19,9 @@ from radar.experiment.command import Command, write_command
 from radar.experiment.computation import compute
 from radar.experiment.devices import configure_torch
 from radar.experiment.environment import environment
-from radar.experiment.fingerprint import fingerprint
 from radar.experiment.method_stages import Context, splits_named
 from radar.experiment.run_directory import RunDirectory
+from radar.experiment.run_fingerprint import fingerprint
 from radar.experiment.session import Session
 from radar.experiment.stages import ExperimentStages, check_size
 from radar.files import write_json, write_text

@@ -13,7 +13,7 @@ from radar.data.dataset import Dataset, open_dataset
 from radar.data.images import Images
 from radar.data.sample import SPLITS, Split
 from radar.errors import DataError
-from radar.experiment.artefacts import ArtefactStore
+from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.environment import origin
 from radar.methods.method import Normals
 from radar.progress import Report

@@ -11,9 +11,12 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from radar.experiment.artefacts import ArtefactStore, Key
+from radar.experiment.artefact_store import ArtefactStore, Key
 from radar.files import Plain, write_atomically, write_json
 
+VERSIONS = {  # of every stage; raised when equal inputs would give another result
+    "network": 3, "fitted": 2, "responses": 2, "points": 1, "pixel_metrics": 2, "noise_statistics": 2, "data_measures": 1,
+}  # fmt: skip
 Result_co = TypeVar("Result_co", covariant=True)
 
 
@@ -31,14 +34,13 @@ class Stage(Generic[Result_co]):
         inputs: Mapping[str, Any],
         parents: Mapping[str, Stage[Any]],
         *,
-        version: int,
         make: Callable[[Path], None],
         load: Callable[[Path], Result_co],
     ) -> None:
         self.store = store
         self.parents = dict(parents)
         above = {label: parent.key.fingerprint for label, parent in parents.items()}
-        self.key: Key = Key(name, version, {**inputs, **above})
+        self.key: Key = Key(name, VERSIONS[name], {**inputs, **above})
         self._make = make
         self._load = load
 
@@ -68,8 +70,6 @@ def json_stage(
     inputs: Mapping[str, Any],
     parents: Mapping[str, Stage[Any]],
     make: Callable[[], dict[str, Any]],
-    *,
-    version: int,
 ) -> Stage[dict[str, Any]]:
     """A stage whose result is plain values."""
 
@@ -80,7 +80,7 @@ def json_stage(
     def save(part: Path) -> None:
         write_json(part / "result.json", make())
 
-    return Stage(store, name, inputs, parents, version=version, make=save, load=load)
+    return Stage(store, name, inputs, parents, make=save, load=load)
 
 
 def array_stage(
@@ -89,8 +89,6 @@ def array_stage(
     inputs: Mapping[str, Plain],
     parents: Mapping[str, Stage[Any]],
     make: Callable[[], NDArray[Any]],
-    *,
-    version: int,
 ) -> Stage[NDArray[Any]]:
     """A stage whose result is one array."""
 
@@ -102,4 +100,4 @@ def array_stage(
         values: NDArray[Any] = np.load(folder / "values.npy", allow_pickle=False)
         return values
 
-    return Stage(store, name, inputs, parents, version=version, make=save, load=load)
+    return Stage(store, name, inputs, parents, make=save, load=load)

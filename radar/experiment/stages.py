@@ -19,8 +19,6 @@ from radar.files import Plain
 from radar.methods.registry import METHODS, method_of
 from radar.methods.relevance import controls
 
-_VERSIONS = {"pixel_metrics": 2, "noise_statistics": 2, "data_measures": 1}
-
 
 class ExperimentStages:
     """Everything that an experiment computes; nothing is made before it is asked for."""
@@ -60,17 +58,17 @@ class ExperimentStages:
         """They do not depend on the detector."""
         dataset, limit = self.context.data.dataset, self.config.evaluation.aupro_limit
         inputs: dict[str, Plain] = {
-            "keys": stages.reading_keys(),
+            "keys": stages.read_values(stages.method.map_keys),
             "masks": {"hash": dataset.masks_hash, "layout": self.config.dataset.layout},
             "aupro_limit": limit,
         }
         parents: dict[str, Stage[object]] = {"responses": stages.responses["test"], "fitted": stages.fitted}
-        images, version = self.context.data.images["test"], _VERSIONS["pixel_metrics"]
+        images = self.context.data.images["test"]
 
         def make() -> dict[str, Any]:
             return asdict(pixel_metrics(dataset, images, stages.maps("test").anomaly, limit))
 
-        return json_stage(self.context.store, "pixel_metrics", inputs, parents, make, version=version)
+        return json_stage(self.context.store, "pixel_metrics", inputs, parents, make)
 
     @cached_property
     def noise_statistics(self) -> Stage[dict[str, Any]]:
@@ -85,8 +83,8 @@ class ExperimentStages:
         def make() -> dict[str, Any]:
             return asdict(noise_hypothesis(self.method.responses["test"].value, images, settings, seed))
 
-        parents, version = {"responses": self.method.responses["test"]}, _VERSIONS["noise_statistics"]
-        return json_stage(self.context.store, "noise_statistics", inputs, parents, make, version=version)
+        parents = {"responses": self.method.responses["test"]}
+        return json_stage(self.context.store, "noise_statistics", inputs, parents, make)
 
     def noise(self) -> NoiseMetrics | None:
         """None where the method predicts no noise."""
@@ -99,14 +97,12 @@ class ExperimentStages:
         """Of the data set itself: its content, masks included, and how images are read."""
         data = self.context.data
         inputs: dict[str, Plain] = {"content": data.dataset.content_hash, "image": asdict(self.config.dataset.image)}
-        version = _VERSIONS["data_measures"]
         return json_stage(
             self.context.store,
             "data_measures",
             inputs,
             {},
             lambda: data_measures(data.dataset, data.images),
-            version=version,
         )
 
 

@@ -37,10 +37,15 @@ class MeanBrightnessMethod(Method[MeanBrightnessSettings]):
     name = "mean_brightness"
     Settings = MeanBrightnessSettings
     one_score = False
+    draws_numbers = False
 
     @property
-    def reading_keys(self) -> tuple[str, ...]:
-        return ("scoring.blur", "scoring.window", "scoring.smoothing")
+    def map_keys(self) -> tuple[str, ...]:
+        return ("scoring.blur", "scoring.smoothing")
+
+    @property
+    def point_keys(self) -> tuple[str, ...]:
+        return ("scoring.blur", "scoring.window")
 
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
         return FittedMeanBrightness(self.config, normals.train.network_planes.mean(dim=(0, 2, 3), keepdim=True))

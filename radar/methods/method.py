@@ -138,6 +138,7 @@ class Method(ABC, Generic[Own]):
     version: ClassVar[int] = 1  # raised when the same config and images would give another result
     Settings: ClassVar[type]  # dataclass of the keys below `method`
     one_score: ClassVar[bool] = True  # the detector judges one number, of which only more is anomalous
+    draws_numbers: ClassVar[bool] = True  # what is fitted or scored depends on the seed
     cross_fits: ClassVar[bool] = False  # scores normals by what was fitted without them
 
     def __init__(self, config: Config) -> None:
@@ -165,9 +166,19 @@ class Method(ABC, Generic[Own]):
         return ()
 
     @property
-    def reading_keys(self) -> tuple[str, ...]:
-        """Prefixes of the config keys that only `FittedMethod.read` depends on."""
+    def map_keys(self) -> tuple[str, ...]:
+        """Prefixes of the config keys that anomaly maps depend on, beside their responses."""
         return ()
+
+    @property
+    def point_keys(self) -> tuple[str, ...]:
+        """Prefixes of the config keys that points depend on, beside their responses."""
+        return ()
+
+    @property
+    def reading_keys(self) -> tuple[str, ...]:
+        """Both: what `FittedMethod.read` depends on."""
+        return tuple(dict.fromkeys((*self.map_keys, *self.point_keys)))
 
     def problems(self) -> Iterator[str]:
         """One line per rule between keys that the config breaks."""

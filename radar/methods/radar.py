@@ -89,8 +89,12 @@ class RadarMethod(Method[RadarSettings]):
         return (*denoiser_keys(self.config), *at, "scoring.draws", "scoring.map", "scoring.images_per_pass")
 
     @property
-    def reading_keys(self) -> tuple[str, ...]:
-        return ("scoring.blur", "scoring.edge", "scoring.window", "scoring.smoothing")
+    def map_keys(self) -> tuple[str, ...]:
+        return ("scoring.blur", "scoring.edge", "scoring.smoothing")
+
+    @property
+    def point_keys(self) -> tuple[str, ...]:
+        return ("scoring.blur", "scoring.edge", "scoring.window")
 
     @property
     def predicts_noise(self) -> bool:

@@ -38,10 +38,15 @@ class RawSobelMethod(Method[RawSobelSettings]):
     name = "raw_sobel"
     Settings = RawSobelSettings
     one_score = False
+    draws_numbers = False
 
     @property
-    def reading_keys(self) -> tuple[str, ...]:
-        return ("scoring.blur", "scoring.window", "scoring.smoothing")
+    def map_keys(self) -> tuple[str, ...]:
+        return ("scoring.blur", "scoring.smoothing")
+
+    @property
+    def point_keys(self) -> tuple[str, ...]:
+        return ("scoring.blur", "scoring.window")
 
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
         return FittedRawSobel(self.config, normals.train.network_planes.shape[1])

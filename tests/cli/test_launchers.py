@@ -12,7 +12,7 @@ import pytest
 from test_main import QUICK
 
 from radar import install_command
-from radar.experiment.artefacts import ArtefactStore
+from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.session import CACHE_FOLDER
 from radar.experiment.sweep import sweeps
 

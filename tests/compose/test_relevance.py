@@ -8,7 +8,7 @@ from radar import compose
 from radar.compose import command_line
 from radar.compose.plan import plan
 from radar.errors import ConfigError
-from radar.experiment.fingerprint import fingerprint
+from radar.experiment.run_fingerprint import fingerprint
 from radar.methods.relevance import effective
 
 

@@ -17,8 +17,9 @@ from tiny_methods import METHODS, PRETRAINED, SCORINGS
 
 from radar.compose.config_tree import config_folder
 from radar.config.schema import Config
+from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.session import Session
-from radar.experiment.stage import Stage
+from radar.experiment.stage import VERSIONS, Stage, json_stage
 from radar.methods.registry import METHODS as REGISTRY
 from radar.methods.registry import method_of
 
@@ -50,7 +51,7 @@ for line in sys.stdin:
 
 
 def overrides(name: str) -> tuple[str, ...]:
-    own = SCORINGS.get(name) or (f"method={name}", *{**METHODS, **PRETRAINED}[name])
+    own = SCORINGS[name] if name in SCORINGS else (f"method={name}", *{**METHODS, **PRETRAINED}[name])
     return (*own, "method.controls=[]")
 
 
@@ -254,27 +255,24 @@ def test_figures_are_drawn_without_a_network(tiny: Tiny) -> None:
     assert {file.stem for file in (outcome.directory / "figures").iterdir()} == {"feature_histograms", "panels"}
 
 
-def test_a_stage_makes_its_parents_first_and_itself_once(tmp_path: Path) -> None:
-    from radar.experiment.artefacts import ArtefactStore  # noqa: PLC0415
-    from radar.experiment.stage import json_stage  # noqa: PLC0415
-
+def test_a_stage_makes_its_parents_first_and_itself_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
 
-    def stage(name: str, version: int, **parents: Stage[dict[str, int]]) -> Stage[dict[str, int]]:
+    def stage(name: str, **parents: Stage[dict[str, int]]) -> Stage[dict[str, int]]:
         def make() -> dict[str, int]:
             order.append(name)
             return {"sum": 1 + sum(parent.value["sum"] for parent in parents.values())}
 
-        return json_stage(ArtefactStore(tmp_path), name, {"of": name}, parents, make, version=version)
+        return json_stage(ArtefactStore(tmp_path), name, {"of": name}, parents, make)
 
-    first = stage("first", 1)
-    second = stage("second", 1, first=first)
+    first = stage("network")
+    second = stage("fitted", network=first)
     assert second.value == {"sum": 2}
     assert second.value == {"sum": 2}
-    assert order == ["first", "second"]
-    assert stage("second", 1, first=first).key == second.key
-    assert stage("second", 2, first=first).key.fingerprint != second.key.fingerprint
-    assert stage("second", 1, first=stage("first", 2)).key.fingerprint != second.key.fingerprint
+    assert order == ["network", "fitted"]
+    assert stage("fitted", network=first).key == second.key
+    monkeypatch.setitem(VERSIONS, "network", 99)
+    assert stage("fitted", network=stage("network")).key.fingerprint != second.key.fingerprint
 
 
 def test_the_sweep_names_options_that_exist() -> None:

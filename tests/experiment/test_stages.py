@@ -11,9 +11,9 @@ from PIL import Image
 from tiny_experiment import TINY, made, run
 
 from radar.config.schema import Config
-from radar.experiment import method_stages
 from radar.experiment.run import Experiment
 from radar.experiment.session import Session
+from radar.experiment.stage import VERSIONS
 from radar.progress import silent
 
 Tiny = Callable[..., Config]
@@ -90,7 +90,7 @@ def test_shared_stages_give_the_bits_of_stages_made_alone(tiny: Tiny, tmp_path: 
 
 def test_a_new_version_makes_a_stage_and_what_follows_it_again(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tiny(), Session(afresh=None))
-    monkeypatch.setitem(method_stages._VERSIONS, "responses", 99)
+    monkeypatch.setitem(VERSIONS, "responses", 99)
     later = Session(afresh=None)
     run(tiny(), later)
     assert made(later, tiny()) == {"responses": 6, "points": 6, "pixel_metrics": 2, "noise_statistics": 1}

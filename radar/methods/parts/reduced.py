@@ -34,7 +34,11 @@ class ReducedMethod(Method[Reduced]):
         return MapReading(reduction.smoothing, reduction.statistic, reduction.pixels)
 
     @property
-    def reading_keys(self) -> tuple[str, ...]:
+    def map_keys(self) -> tuple[str, ...]:
+        return ("method.reduction.smoothing",)
+
+    @property
+    def point_keys(self) -> tuple[str, ...]:
         return ("method.reduction",)
 
     def problems(self) -> Iterator[str]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 
 from radar.config.schema import Config
+from radar.experiment.stage import VERSIONS
 from radar.files import Plain
 from radar.methods.registry import method_of
 from radar.methods.relevance import effective
@@ -24,7 +25,7 @@ def fingerprint(config: Config, content_hash: str) -> str:
     tree = effective(config)
     for key in _WITHOUT_EFFECT:
         _remove(tree, key)
-    content = {"version": [_VERSION, method_of(config).version], "config": tree, "data": content_hash}
+    content = {"versions": [_VERSION, method_of(config).version, VERSIONS], "config": tree, "data": content_hash}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from radar.experiment.artefacts import ArtefactStore, Key
+from radar.experiment.artefact_store import ArtefactStore, Key
 
 KEY = Key("features", 1, {"seed": 0, "blur": {"kernel": 3}})
 
@@ -40,7 +40,11 @@ def test_a_result_is_made_once_and_found_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [Key("noise_maps", 1, KEY.inputs), Key("features", 1, {"seed": 1, "blur": {"kernel": 3}}), Key("features", 1, {"seed": 0})],
+    [
+        Key("noise_maps", 1, KEY.inputs),
+        Key("features", 1, {"seed": 1, "blur": {"kernel": 3}}),
+        Key("features", 1, {"seed": 0}),
+    ],
 )
 def test_other_stages_and_inputs_are_other_results(tmp_path: Path, other: Key) -> None:
     store = ArtefactStore(tmp_path)
@@ -126,7 +130,7 @@ def test_a_full_disk_fails_a_job_and_leaves_no_result(tmp_path: Path) -> None:
     script = (
         "import resource, signal, sys, numpy as np\n"
         "from pathlib import Path\n"
-        "from radar.experiment.artefacts import ArtefactStore, Key\n"
+        "from radar.experiment.artefact_store import ArtefactStore, Key\n"
         "from radar.files import write_atomically\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))\n"
