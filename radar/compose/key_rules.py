@@ -12,10 +12,8 @@ from radar.config.schema import Config
 from radar.config.typed import one_line
 from radar.data.layouts import layout_of
 from radar.errors import ConfigError
-from radar.methods.registry import method_of, typed_config
+from radar.methods.registry import METHODS, method_of, typed_config
 from radar.methods.relevance import unread_by
-
-CONTROLS = ("mean_brightness", "raw_sobel", "untrained")
 
 
 def parse(composed: DictConfig) -> Config:
@@ -107,9 +105,6 @@ def _scoring_problems(config: Config) -> Iterator[str]:
     side = config.dataset.image.size
     if side is not None and max(scoring.window, scoring.blur.kernel) > side:
         yield f"scoring.window={scoring.window}, scoring.blur.kernel={scoring.blur.kernel}: must be ≤ the image's side, {side} px"
-    for control in config.method.controls:
-        if control not in CONTROLS:
-            yield f"method.controls={config.method.controls}: {control} is not one of " + ", ".join(CONTROLS)
 
 
 def _density_problems(config: Config) -> Iterator[str]:
@@ -124,6 +119,12 @@ def _density_problems(config: Config) -> Iterator[str]:
 
 def _detector_problems(config: Config) -> Iterator[str]:
     detector = config.detector
+    for key in ("fitted_on", "threshold_on"):
+        if getattr(detector, key) == "cross_fitted" and not METHODS.get(config.method.name).cross_fits:
+            yield (
+                f"detector.{key}=cross_fitted: method {config.method.name} fits nothing without the image it scores; use train or "
+                "validation, or method=fused_densities"
+            )
     if detector.threshold == "shifted" and detector.name != "upper_tail":
         yield f"detector.threshold=shifted: {detector.name} takes a quantile alone; use detector=shifted_tail"
     elif detector.threshold == "shifted" and detector.fitted_on == detector.threshold_on:

@@ -21,11 +21,15 @@ _ONLY_WITH = {  # keys that are read where another one has this value
     "diffusion.cosine_offset": ("diffusion", "schedule", "cosine"),
 }
 _DATASET = ("", *(item.name for item in fields(DatasetConfig)))  # beside the section of the layout
+CONTROLS = ("mean_brightness", "raw_sobel", "untrained")
 _UNTRAINED = "untrained"  # a control with the shared network, which only methods that share it are compared with
 
 
 def controls(config: Config) -> list[str]:
-    """The controls that run beside the method."""
+    """The controls that run beside the method. Raises `ConfigError` for an unknown one."""
+    for name in config.method.controls:
+        if name not in CONTROLS:
+            raise ConfigError(f"method.controls={config.method.controls}: {name} is not one of {', '.join(CONTROLS)}")
     shares = method_of(config).uses_denoiser
     return [name for name in config.method.controls if name != _UNTRAINED or shares]
 

@@ -50,8 +50,14 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("timestep.value=1001", "timestep.value=1001: must be ≤ diffusion.timesteps=1000", id="beyond T"),
         pytest.param("patch.size=120", "patch.size=120: must be ≤ the image's side, 100 px", id="patch beyond image"),
         pytest.param("scoring.stride=29", "scoring.stride=29: must be ≤ patch.size=28", id="gaps"),
-        pytest.param("scoring.density.timesteps=[0]", "needs steps between 1 and 1000", id="density before step 1"),
-        pytest.param("scoring.density.blurs=[]", "needs at least one σ", id="density without a blur"),
+        pytest.param(
+            ("scoring=density", "scoring.density.timesteps=[0]"),
+            "needs steps between 1 and 1000",
+            id="density before step 1",
+        ),
+        pytest.param(
+            ("scoring=density", "scoring.density.blurs=[]"), "needs at least one σ", id="density without a blur"
+        ),
         pytest.param("detector.threshold=largest", "must be one of quantile, shifted", id="unknown threshold"),
         pytest.param("detector.spread_prior=0", "detector.spread_prior=0.0: must be > 0.0", id="no prior"),
         pytest.param("scoring.blur.kernel=4", "scoring.blur.kernel=4: must be odd", id="even kernel"),
@@ -72,8 +78,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("--bogus", "--bogus: unknown option", id="unknown flag"),
     ],
 )
-def test_config_errors(capsys: pytest.CaptureFixture[str], override: str, expected: str) -> None:
-    assert expected in refused(capsys, override)
+def test_config_errors(capsys: pytest.CaptureFixture[str], override: str | tuple[str, ...], expected: str) -> None:
+    assert expected in refused(capsys, *([override] if isinstance(override, str) else override))
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,9 @@ def test_a_killed_trial_is_tried_again_with_its_own_values(tmp_path: Path, monke
 
 
 def test_a_failed_trial_does_not_stop_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from radar.experiment import stages  # noqa: PLC0415
+    from radar.experiment import method_stages  # noqa: PLC0415
 
-    train, calls = stages.fit_network, []
+    train, calls = method_stages.fit_network, []
 
     def fails_first(*arguments, **named):
         calls.append(1)
@@ -78,7 +78,7 @@ def test_a_failed_trial_does_not_stop_the_search(tmp_path: Path, monkeypatch: py
             raise ArithmeticError("planted")
         return train(*arguments, **named)
 
-    monkeypatch.setattr(stages, "fit_network", fails_first)
+    monkeypatch.setattr(method_stages, "fit_network", fails_first)
     assert search(tmp_path, 2) == 1
     (only,) = sweeps(tmp_path)
     assert [state.state for state in only.states()] == ["failed", "done"]

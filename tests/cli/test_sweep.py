@@ -39,7 +39,7 @@ def test_a_grid_trains_once_per_model_and_passes_once_per_timestep(tmp_path: Pat
     assert sweep(tmp_path, *axes) == 0
     assert len(list(tmp_path.glob("printed_layers-*/status.json"))) == 8
     assert made(tmp_path, "network") == 2
-    assert made(tmp_path, "noise_maps") == 2 * 2 * 3  # three splits
+    assert made(tmp_path, "responses") == 2 * 2 * 3  # three splits
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("printed_layers-*/metrics.json")}
     assert sweep(tmp_path, *reversed(axes)) == 0  # another order is the same sweep
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("printed_layers-*/metrics.json")} == before
@@ -86,7 +86,7 @@ def test_the_cache_is_listed_explained_and_pruned(tmp_path: Path, capsys: pytest
     assert "network" in capsys.readouterr().out
     assert main(["cache", "explain", *arguments, "timestep=t50"]) == 0
     explained = capsys.readouterr().out
-    assert "timestep: 10 → 50" in " ".join(explained.split())
+    assert "keys.timestep.value: 10 → 50" in " ".join(explained.split())
     assert main(["cache", "prune", "--days", "0", f"output_root={tmp_path}"]) == 0
     assert "results removed" in capsys.readouterr().out
     assert not list(ArtefactStore(tmp_path / CACHE_FOLDER).stored())
@@ -106,7 +106,7 @@ def test_every_sweep_config_is_a_sweep(
         pytest.importorskip("efficientnet_lite_pytorch", reason="the extra pretrained is not installed")
     started: list[int] = []
     monkeypatch.setattr(
-        "radar.cli.running.Runner._run", lambda self, config, name, number, session: started.append(number)
+        "radar.cli.running.Runner._run", lambda self, config, name, number, overrides, session: started.append(number)
     )
     main(["--config-name", name, "seed=0,1", *SHORTENED.get(name, []), f"output_root={tmp_path}"])
     (only,) = sweeps(tmp_path)
@@ -182,6 +182,5 @@ def test_a_run_that_is_being_removed_does_not_say_that_it_is_done(
 def test_a_cached_sweep_is_explained_job_by_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["-m", *QUICK, "timestep=t1,t10", f"output_root={tmp_path}"]
     assert main(["cache", "explain", *arguments]) == 0
-    assert (
-        capsys.readouterr().out.count("to be made") == 2 * 10
-    )  # a network; maps and features of three splits; pixels, noise statistics, data
+    # a network, what is fitted; responses and points of three splits; pixels, noise statistics, data
+    assert capsys.readouterr().out.count("to be made") == 2 * 11
