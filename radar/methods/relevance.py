@@ -7,6 +7,7 @@ from dataclasses import fields
 
 from radar.config.plain import plain
 from radar.config.schema import Config, DatasetConfig
+from radar.errors import ConfigError
 from radar.files import Plain
 from radar.methods.registry import METHODS, method_of
 

@@ -91,7 +91,7 @@ def test_a_dry_run_counts_what_each_method_trains(capsys: pytest.CaptureFixture[
     printed = " ".join(capsys.readouterr().out.split())
     # for each seed: Gaussian and simplex networks, the sphere, the segmentation network
     assert "12 job(s) with 8 training(s)" in printed
-    assert printed.count("20 + 20") == 2
+    assert printed.count("20 + 8") == 2
     assert printed.count(" nothing ") == 2
 
 

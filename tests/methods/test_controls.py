@@ -10,7 +10,7 @@ from radar.methods.controls import MeanBrightness, RawSobel, Untrained, build_co
 from radar.methods.interface import Forgetful, ImageSet
 from radar.scoring.scorer import measure
 
-from radar.compose.key_rules import CONTROLS
+from radar.methods.relevance import CONTROLS
 from radar.networks.build import build_unet
 from radar.progress import silent
 
