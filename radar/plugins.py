@@ -123,6 +123,12 @@ def _modules(package: str) -> frozenset[str]:
 
 @cache  # reading the metadata of all distributions takes long
 def _entry_points(group: str) -> dict[str, EntryPoint]:
+    return _installed(group, tuple(sys.path))
+
+
+@cache
+def _installed(group: str, _: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """Entry points of what is installed on `sys.path`: reading all distributions takes longer than composing a config."""
     return {point.name: point for point in entry_points(group=group)}
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,12 @@ def _quiet_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_SILENT", "true")
 
 
+@cache
+def _composed(overrides: tuple[str, ...]) -> Config:
+    """Composing takes longer than most tests."""
+    return experiment([], presets=[f"trainer.threads={THREADS}", *overrides])
+
+
 @pytest.fixture
 def composed(tmp_path: Path) -> Callable[..., Config]:
     """Composes and checks a config from overrides, with outputs below the test's own folder.
@@ -34,8 +43,9 @@ def composed(tmp_path: Path) -> Callable[..., Config]:
     """
 
     def compose(*overrides: str) -> Config:
-        own = [f"output_root={tmp_path / 'outputs'}", f"trainer.threads={THREADS}"]
-        return experiment([], presets=[*own, *overrides])
+        config = copy.deepcopy(_composed(overrides))
+        named = any(override.startswith("output_root=") for override in overrides)
+        return config if named else replace(config, output_root=str(tmp_path / "outputs"))
 
     return compose
 
