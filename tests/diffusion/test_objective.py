@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from network_builders import diffusion_config
-from radar.config.method_sections import SimplexConfig
 from scipy import stats
 
+from radar.config.method_settings import SimplexConfig
 from radar.diffusion.objective import DiffusionObjective
 from radar.seeds import StepClock, generator
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from radar.config.method_sections import SimplexConfig
 
+from radar.config.method_settings import SimplexConfig
 from radar.diffusion.simplex import simplex_noise
 from radar.seeds import uniform
 

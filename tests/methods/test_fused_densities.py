@@ -1,21 +1,23 @@
-"""Fused densities: planted defects of each kind, cross-fitted scores, and the fusion by hand."""
+"""Fused densities: planted defects of each kind, scores of normals by what had not seen them, and the fusion by hand."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from denoiser_builders import ORACLE, oracle_train, with_spots
-from method_builders import image_set
-from radar.methods.cross_fit import CrossFit
-from radar.methods.fusion import Fusion, fuse, surprise
-from radar.methods.interface import Forgetful, ImageSet, Normals
-from radar.scoring.density import GaussianDensity
+from denoiser_builders import ORACLE, Oracle, with_spots
+from method_builders import answers, image_set, images_of
 
+from radar.data.images import Images
 from radar.errors import RunError
-from radar.methods.fused_densities import FieldReader, FusedDensitiesMethod, fused_map
+from radar.methods.fused_densities import fuse, scale_of
+from radar.methods.method import FittedMethod, Normals
+from radar.methods.parts.denoising import DENOISER
+from radar.methods.parts.gaussian import Gaussian
+from radar.methods.registry import method_of
+from radar.methods.responses import responses
 from radar.progress import silent
 
 FUSED = (
@@ -28,157 +30,151 @@ FUSED = (
     "method.reduction.pixels=6",
 )
 PARTS = ("energy", "detail", "context", "appearance", "colour")
+NAMES = ("luma", "red_green", "yellow_blue")
 
 
-def coloured(images: ImageSet, seed: int) -> ImageSet:
-    chroma = torch.randn(len(images.identities), 2, 24, 24, generator=torch.Generator().manual_seed(seed)) * 0.05
-    return replace(images, chroma=chroma)
+def coloured(images: Images, seed: int, *, spread: float = 0.05, groups: tuple[str, ...] = ()) -> Images:
+    """The brightness of grey `images` with chroma of its own."""
+    shape = (len(images), 2, *images.planes.shape[-2:])
+    chroma = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * spread
+    planes = torch.cat([images.planes, chroma], dim=1)
+    return images_of(planes, images.identities[0].partition("/")[0], plane_names=NAMES, groups=groups)
 
 
-def coloured_normals() -> Normals:
-    return Normals(coloured(image_set(12, 0), 10), coloured(image_set(9, 1), 11))
+def coloured_normals(**changes) -> Normals:
+    return Normals(coloured(image_set(12, 0), 10, **changes), coloured(image_set(9, 1), 11, **changes))
 
 
-def method_of(composed, *overrides):
+def fit(composed, *overrides, normal: Normals | None = None) -> FittedMethod:
     config = composed(*FUSED, *overrides)
-    return FusedDensitiesMethod(config, Forgetful(), oracle_train(config), {})
+    return method_of(config).fit(normal or coloured_normals(), {DENOISER: Oracle(config)}, silent)
 
 
-def only(*kept):
-    return [f"method.fused_densities.{name}=null" for name in PARTS if name not in kept]
+@pytest.fixture(scope="module")
+def fitted_once():
+    """Fits with the same overrides share one fit: asking a fitted method changes nothing of it."""
+    fits: dict[tuple[str, ...], FittedMethod] = {}
+
+    def of(composed, *overrides) -> FittedMethod:
+        if overrides not in fits:
+            fits[overrides] = fit(composed, *overrides)
+        return fits[overrides]
+
+    return of
+
+
+@cache
+def only(*kept: str) -> tuple[str, ...]:
+    return tuple(f"method.fused_densities.{name}=null" for name in PARTS if name not in kept)
+
+
+def held_out(method: FittedMethod, images: Images) -> torch.Tensor:
+    return responses(
+        method, images.planes, images.identities, seed=0, images_per_pass=1, report=silent, held_out=True
+    )
+
+
+def scores(method: FittedMethod, response: torch.Tensor) -> np.ndarray:
+    return method.read(response).points[:, 0].numpy()
 
 
 def test_fusing_by_hand():
     surprises = torch.tensor([[3.0, 1.0], [4.0, 1.0]])
     torch.testing.assert_close(fuse(surprises, 1.0), torch.tensor([7.0, 2.0]))
     torch.testing.assert_close(fuse(surprises, 2.0), torch.tensor([5.0, 2.0**0.5]))
+    with pytest.raises(RunError, match="does not vary"):
+        scale_of([0.0, 0.0], 0.9)
 
 
 @pytest.mark.parametrize("relative", [0.0, 0.5, 1.0])
 def test_surprise_by_hand(composed, relative):
-    settings = method_of(
-        composed, f"method.fused_densities.relative={relative}", "method.fused_densities.smoothing=0"
-    ).settings
-    density = GaussianDensity.from_arrays({"mean": np.array([1.0]), "whitening": np.array([[2.0]])})
-    field = torch.tensor([0.5, 1.0, 2.0]).view(1, 1, 1, 3)  # squared distances 1, 0 and 4: the median is 1
-    expected = torch.tensor([1.0, 0.0, 4.0]).view(1, 1, 1, 3)
-    fit = CrossFit(density, (density,))
-    torch.testing.assert_close(surprise(fit, field, None, settings), expected)
-    tripled = surprise(fit, 1 + 3 * (field - 1), 0, settings)
-    torch.testing.assert_close(tripled, expected * 9 ** (1 - relative))
+    own = (f"method.fused_densities.relative={relative}", "method.fused_densities.smoothing=0")
+    method = fit(composed, *only("energy"), *own)
+    method.densities["energy"] = Gaussian(torch.tensor([[1.0]]), torch.tensor([[[2.0]]]))
+    field = torch.tensor([0.75, 1.0, 2.0]).view(1, 1, 1, 3)
+    expected = torch.tensor([0.25, 0.0, 4.0]) / 0.25**relative  # squared distances 1/4, 0 and 4: the median is 1/4
+    torch.testing.assert_close(method.surprise("energy", field).flatten(), expected)
 
 
 @pytest.mark.parametrize("relative", [0.5, 1.0])
 def test_an_image_that_is_off_as_a_whole_scores_high_unless_all_is_relative(composed, relative):
-    method = method_of(composed, *only("appearance"), f"method.fused_densities.relative={relative}")
+    method = fit(composed, *only("appearance"), f"method.fused_densities.relative={relative}")
     test = coloured(image_set(6, 3), 13)
-    test.images[:3] += 0.6
-    method.fit(coloured_normals(), silent)
-    scores = method.score(test, silent).scores
-    assert bool(scores[:3].min() > scores[3:].max()) is (relative < 1)
+    test.planes[:3, :1] += 0.6
+    found = scores(method, answers(method, test))
+    assert bool(found[:3].min() > found[3:].max()) is (relative < 1)
 
 
 @pytest.mark.parametrize("part", [*PARTS[:4], "all"])
-def test_a_planted_spot_is_found_where_it_lies(composed, part):
-    method = method_of(composed, *([] if part == "all" else only(part)))
-    test = coloured(with_spots(), 12)
-    method.fit(coloured_normals(), silent)
-    scores = method.score(test, silent)
-    assert scores.scores[:3].min() > scores.scores[3:].max()
-    assert scores.decisions[:3].all()
-    for mapped in scores.anomaly_maps[:3]:
+def test_a_planted_spot_is_found_where_it_lies_whatever_is_scored_beside_it(composed, fitted_once, part):
+    method, test = fitted_once(composed, *(() if part == "all" else only(part))), coloured(with_spots(), 12)
+    response = answers(method, test)
+    found = scores(method, response)
+    assert found[:3].min() > found[3:].max()
+    for mapped in response[:3, 0]:
         row, column = divmod(int(mapped.argmax()), 24)
         assert 5 <= row <= 18 and 5 <= column <= 18
+    assert torch.equal(answers(method, test[[4, 1]]), response[[4, 1]])
 
 
 @pytest.mark.parametrize("seen", [True, False], ids=["with colour", "without"])
-def test_a_stain_of_colour_alone_is_seen_by_the_colour_part_alone(composed, seen):
-    method = method_of(composed, *([] if seen else only(*PARTS[:4])))
-    test = coloured(image_set(6, 3), 13)
-    test.chroma[:3, 0, 8:16, 8:16] += 0.5
-    method.fit(coloured_normals(), silent)
-    scores = method.score(test, silent).scores
-    assert bool(scores[:3].min() > scores[3:].max()) is seen
+def test_a_stain_of_colour_alone_is_seen_by_the_colour_part_alone(composed, fitted_once, seen):
+    method, test = fitted_once(composed, *(() if seen else only(*PARTS[:4]))), coloured(image_set(6, 3), 13)
+    test.planes[:3, 1, 8:16, 8:16] += 0.5
+    found = scores(method, answers(method, test))
+    assert bool(found[:3].min() > found[3:].max()) is seen
 
 
-def test_normals_without_any_colour_leave_the_part_out(composed):
-    def grey(images):
-        return replace(images, chroma=torch.zeros(len(images.identities), 2, 24, 24))
-
-    normal, test = Normals(grey(image_set(12, 0)), grey(image_set(9, 1))), grey(with_spots())
-    maps = []
-    for overrides in ([], only(*PARTS[:4])):
-        method = method_of(composed, *overrides)
-        method.fit(normal, silent)
-        maps.append(method.noise_maps(test, silent))
-    assert torch.equal(*maps)
+def test_normals_without_any_colour_leave_the_part_out(composed, fitted_once):
+    grey, test = fit(composed, normal=coloured_normals(spread=0.0)), coloured(with_spots(), 12, spread=0.0)
+    assert grey.parts == PARTS[:4]
+    assert torch.equal(answers(grey, test), answers(fitted_once(composed, *only(*PARTS[:4])), test))
 
 
 def test_a_fitted_normal_is_scored_by_what_has_not_seen_its_group(composed):
-    odd = coloured(image_set(12, 0), 10)
-    odd.images[:2] += 0.6  # two bright ones, of one part
-    groups = ["bright", "bright", *(str(index) for index in range(10))]
-    validation = coloured(image_set(9, 1), 11)
     excess = {}
-    for name, grouped in (("together", groups), ("apart", [str(index) for index in range(12)])):
-        normal = Normals(replace(odd, groups=grouped), replace(validation, groups=[f"v{index}" for index in range(9)]))
-        method = method_of(composed, *only("appearance"), "method.fused_densities.folds=100")
-        method.fit(normal, silent)
-        maps = method.noise_maps(normal.train, silent)[:, 0].flatten(1).mean(dim=1)
+    for name, first in (("together", "1"), ("apart", "0")):
+        train = coloured(image_set(12, 0), 10, groups=(first, *(str(index) for index in range(1, 12))))
+        train.planes[:2, :1] += 0.6  # two bright ones, of one part
+        normal = Normals(train, coloured(image_set(9, 1), 11))
+        method = fit(composed, *only("appearance"), "method.fused_densities.folds=100", normal=normal)
+        maps = held_out(method, train)[:, 0].flatten(1).mean(dim=1)
         excess[name] = float(maps[:2].mean() / maps[2:].mean())
     assert excess["together"] > 1.2 * excess["apart"] > 1.2
 
 
-def test_the_threshold_is_the_conformal_quantile_of_all_normals(composed):
-    method, normal = method_of(composed, "contamination=c10"), coloured_normals()
-    method.fit(normal, silent)
-    scores = np.sort(np.concatenate([method.score(each, silent).scores for each in (normal.train, normal.validation)]))
-    assert method.scored_splits == ("train", "validation", "test")
-    assert method.scorer.detector.threshold == scores[int(np.ceil(22 * 0.9)) - 1]
+def test_without_a_fold_is_fitted_on_the_others_and_leaves_the_method_as_it_was(composed, fitted_once):
+    method, test = fitted_once(composed), coloured(image_set(2, 3), 14)
+    before = answers(method, test)
+    folds = set(method.folds.values())
+    assert folds == set(range(10)) and len(method.folds) == 21
+    others = [answers(method.without(fold), test) for fold in sorted(folds)]
+    assert all(not torch.equal(each, before) for each in others)
+    assert torch.equal(answers(method, test), before)
 
 
-def test_each_part_alone_comes_to_one_at_the_calibration_quantile(composed):
-    method, normal = method_of(composed, *only("energy")), coloured_normals()
-    method.fit(normal, silent)
-    maps = torch.cat([method.noise_maps(each, silent) for each in (normal.train, normal.validation)])
-    tops = maps.flatten(1).topk(6, dim=1).values.mean(dim=1).double().numpy()
+def test_each_part_alone_comes_to_one_at_the_calibration_quantile(composed, fitted_once):
+    method, normal = fitted_once(composed, *only("energy")), coloured_normals()
+    tops = scores(method, torch.cat([held_out(method, images) for images in normal.sets]))
     assert np.quantile(tops, 0.9) == pytest.approx(1.0, rel=1e-5)
 
 
-def test_a_map_does_not_depend_on_the_other_images(composed):
-    method, test = method_of(composed), coloured(image_set(4, 3), 14)
-    method.fit(coloured_normals(), silent)
-    together = method.noise_maps(test, silent)
-    one = ImageSet(test.images[2:3], test.identities[2:3], chroma=test.chroma[2:3])
-    assert torch.equal(method.noise_maps(one, silent)[0], together[2])
-
-
-def test_passes_are_the_different_timesteps(composed):
-    assert method_of(composed).network_passes == 3
-    assert method_of(composed, "method.fused_densities.energy.timestep=10").network_passes == 2
-    assert method_of(composed, *only("colour")).network_passes == 0
-
-
-def test_what_is_fitted_is_part_of_what_a_map_depends_on(composed):
-    method, normal = method_of(composed), coloured_normals()
-    regrouped = Normals(replace(normal.train, groups=["a"] * 6 + ["b"] * 6), normal.validation)
-    assert method.map_inputs(normal) != method.map_inputs(regrouped)
-
-
-def test_a_stored_fusion_maps_as_the_fitted_one(composed):
-    method, test = method_of(composed), coloured(image_set(2, 3), 14)
-    fusion = method.fusion(coloured_normals(), silent)
-    stored = Fusion.from_arrays(fusion.arrays())
-    assert stored.folds == fusion.folds
-    reader = FieldReader(method.denoiser(coloured_normals(), silent), method.settings)
-    for identity in ("new", "0/3"):  # a fitted one is scored by its fold's densities
-        assert torch.equal(*(fused_map(reader, each)(test.planes(0, 1), identity) for each in (fusion, stored)))
-    with pytest.raises(RunError, match="damaged"):
-        Fusion.from_arrays({name: value for name, value in fusion.arrays().items() if name != "scales"})
+def test_passes_are_the_different_timesteps(composed, fitted_once):
+    assert fitted_once(composed).network_passes == 3
+    assert fitted_once(composed, *only(*PARTS[:2]), "method.fused_densities.energy.timestep=10").network_passes == 1
+    assert fitted_once(composed, *only("colour")).network_passes == 0
 
 
 def test_one_group_alone_is_refused(composed):
-    normal = coloured_normals()
-    joined = Normals(replace(normal.train, groups=["a"] * 12), replace(normal.validation, groups=["a"] * 9))
+    normal = Normals(
+        coloured(image_set(12, 0), 10, groups=("a",) * 12), coloured(image_set(9, 1), 11, groups=("a",) * 9)
+    )
     with pytest.raises(RunError, match="one group"):
-        method_of(composed).fit(joined, silent)
+        fit(composed, normal=normal)
+
+
+@pytest.mark.parametrize("damage", [{"parts": "energy"}, {"folds": []}, {"channels": None}])
+def test_a_damaged_structure_is_one_line(composed, fitted_once, damage):
+    structure = fitted_once(composed).structure()
+    with pytest.raises(RunError, match="run the experiment again"):
+        method_of(composed(*FUSED)).empty({**structure, **damage})

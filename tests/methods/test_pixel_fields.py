@@ -5,9 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from radar.config.method_sections import AppearanceConfig, ColourConfig, NoiseFieldConfig
-from radar.methods.density_fields import appearance_field, colour_field, noise_field
 from scipy.ndimage import gaussian_filter
+
+from radar.methods.parts.pixel_fields import (
+    AppearanceConfig,
+    ColourConfig,
+    NoiseFieldConfig,
+    appearance_field,
+    colour_field,
+    noise_field,
+)
 
 
 @pytest.fixture
