@@ -69,9 +69,7 @@ def only(*kept: str) -> tuple[str, ...]:
 
 
 def held_out(method: FittedMethod, images: Images) -> torch.Tensor:
-    return responses(
-        method, images.planes, images.identities, seed=0, images_per_pass=1, report=silent, held_out=True
-    )
+    return responses(method, images.planes, images.identities, seed=0, images_per_pass=1, report=silent, held_out=True)
 
 
 def scores(method: FittedMethod, response: torch.Tensor) -> np.ndarray:

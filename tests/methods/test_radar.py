@@ -18,7 +18,12 @@ from radar.scoring.detector import fit_detector
 
 ALPHA_BAR = 1 - 1e-4  # at t = 1
 K = 0.3
-DENSITY = ("scoring=density", "scoring.field=stitched", "scoring.density.timesteps=[3,30]", "scoring.density.blurs=[0,1]")
+DENSITY = (
+    "scoring=density",
+    "scoring.field=stitched",
+    "scoring.density.timesteps=[3,30]",
+    "scoring.density.blurs=[0,1]",
+)
 
 
 class Scaled(torch.nn.Module):
@@ -45,7 +50,13 @@ def test_without_draws_the_scaled_image_is_asked_and_the_seed_does_not_matter(co
 @pytest.mark.parametrize("field", ["whole", "stitched"])
 @pytest.mark.parametrize("kind", ["prediction", "residual"])
 def test_draws_are_averaged(composed, field, kind):
-    own = ("scoring.draws=2", f"scoring.map={kind}", f"scoring.field={field}", "timestep.value=1", "scoring.micro_batch=5")
+    own = (
+        "scoring.draws=2",
+        f"scoring.map={kind}",
+        f"scoring.field={field}",
+        "timestep.value=1",
+        "scoring.micro_batch=5",
+    )
     method, test = fitted(composed(*SMALL, *own)), image_set(3, 2)
     noise = method.draws.of(test.identities, (1, 24, 24), 4)
     assert method.draws.count == noise.shape[1] == method.network_passes == 2
@@ -61,7 +72,11 @@ def test_draws_are_averaged(composed, field, kind):
 
 def test_values_come_from_the_config(composed):
     config = composed(*SMALL, "timestep.value=7", "patch.size=16", "diffusion=cosine", "scoring.draws=0")
-    method, unet, test = fitted(config, random_unet(patch_size=16)), random_unet(patch_size=16), image_set(1, 2, side=16)
+    method, unet, test = (
+        fitted(config, random_unet(patch_size=16)),
+        random_unet(patch_size=16),
+        image_set(1, 2, side=16),
+    )
     signal = method.denoiser.schedule.signal[6]
     assert method.denoiser.schedule.noise[0].item() == pytest.approx(0.0064, abs=5e-5)
     with torch.inference_mode():
@@ -109,7 +124,14 @@ def test_a_planted_patch_is_the_least_likely_place(composed):
 
 def test_a_planted_defect_scores_highest_end_to_end(composed):
     """Of the network x on the scaled image alone, a bright square stands out by its known norm."""
-    own = ("scoring.edge=none", "scoring.blur.kernel=1", "scoring.window=4", "scoring.draws=0", "scoring.smoothing=0", "timestep.value=1")
+    own = (
+        "scoring.edge=none",
+        "scoring.blur.kernel=1",
+        "scoring.window=4",
+        "scoring.draws=0",
+        "scoring.smoothing=0",
+        "timestep.value=1",
+    )
     config = composed(*SMALL, *own, "detector=upper_tail")
     normal, test = image_set(20, 0, scale=0.05), image_set(3, 2, scale=0.05)
     test.planes[1, 0, 5:9, 7:11] = 0.8

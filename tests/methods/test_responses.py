@@ -37,7 +37,10 @@ def _threads(request) -> Iterator[None]:
 def test_bits_do_not_depend_on_batch_or_order(composed, scoring):
     side, patch = _SIDES.get(scoring, (24, 12))
     method = method_of(composed(*SMALL, "timestep.value=10", *SCORINGS[scoring]))
-    fitted, images = method.fit(normals(), {DENOISER: random_unet(patch_size=patch)}, silent), image_set(COUNT, 3, side=side)
+    fitted, images = (
+        method.fit(normals(), {DENOISER: random_unet(patch_size=patch)}, silent),
+        image_set(COUNT, 3, side=side),
+    )
 
     def ask(some) -> list[torch.Tensor]:
         response = responses(fitted, some.planes, some.identities, seed=1, images_per_pass=1, report=silent)
@@ -56,12 +59,10 @@ def test_bits_do_not_depend_on_batch_or_order(composed, scoring):
 class Recorder(torch.nn.Module):
     """Answers with the image and remembers what it was asked."""
 
-    folds = {"2/0": 0, "2/1": 1, "2/2": 0}
-    device = torch.device("cpu")
-
     def __init__(self, fitted, fold: int | None = None, asked: list | None = None) -> None:
         super().__init__()
         self.draws, self.noise_shape = fitted.draws, fitted.noise_shape
+        self.folds, self.device = {"2/0": 0, "2/1": 1, "2/2": 0}, torch.device("cpu")
         self.fold, self.asked = fold, [] if asked is None else asked
 
     def without(self, fold: int) -> Recorder:

@@ -22,11 +22,15 @@ def test_norms_are_the_chain_of_blur_edges_and_features(edge):
     assert torch.equal(points, features(edges, 4).double())
     assert NormReading.of(scoring).point_names == FEATURE_NAMES
     other = "none" if edge == "sobel" else "sobel"
-    assert torch.equal(NormReading.of(scoring, edge=other)(RESPONSE)[1], features(edge_map(RESPONSE, scoring.blur, other), 4))
+    assert torch.equal(
+        NormReading.of(scoring, edge=other)(RESPONSE)[1], features(edge_map(RESPONSE, scoring.blur, other), 4)
+    )
 
 
 def test_smoothing_changes_the_map_and_leaves_the_norms():
-    (plain, points), (smooth, same) = (NormReading.of(scoring_config(smoothing=sigma))(RESPONSE) for sigma in (0.0, 2.0))
+    (plain, points), (smooth, same) = (
+        NormReading.of(scoring_config(smoothing=sigma))(RESPONSE) for sigma in (0.0, 2.0)
+    )
     assert torch.equal(points, same)
     assert (smooth.std(dim=(1, 2)) < 0.5 * plain.std(dim=(1, 2))).all()
 
