@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from radar.compose.parsing import check
+from radar.compose.key_rules import check
 from radar.errors import ConfigError
 from radar.methods.registry import method_of
 
