@@ -1,4 +1,4 @@
-"""The walk of an image counts what carries it from file to file, once each, between its path and its line."""
+"""The walk of an image counts what takes it and gives it on from file to file, once each, up to its line."""
 
 from __future__ import annotations
 
@@ -12,25 +12,22 @@ from scripts.trace_image import Walk, draw
 FILES = {
     "__init__.py": "",
     "start.py": """
-        import numpy as np
-        import csv_lines, evaluation.score, measures, read, store, walk_stub_thread
-        def run():
-            images, lines = ["some/first.png", "some/second.png"], "run/scores.csv"
-            read.settle(2)                              # carries nothing
-            for image in images:
-                pixels = read.load(image)
-                evaluation.score.look(pixels)           # an onlooker
-                measures.of(pixels)                     # leads to one
-            store.take(lambda: csv_lines.half(pixels))  # takes nothing, but gives what carries
-            store.take(lambda: csv_lines.labels())      # neither
-            walk_stub_thread.in_thread(lambda path: read.load(path), images[0])
-            csv_lines.write(lines, [1.0])
-            read.settle(np.ones((53, 53)))              # after the line is written
+        import blur, check, csv_lines, evaluation.score, measures, read, store, walk_stub_thread
+        def run(brightness):
+            images, lines = {"some/traced.png": brightness, "some/other.png": 1.0}, "run/scores.csv"
+            for image, value in images.items():
+                pixels = read.load(image, value)
+                check.known(image)                      # takes it and gives nothing of it
+                measures.of(pixels)                     # asks for metrics
+            read.settle(3)                              # has nothing of it
+            same = store.take(lambda: blur.blur(read.load("some/traced.png", brightness)))
+            pixels = walk_stub_thread.in_thread(lambda path: read.load(path, brightness), "some/traced.png")
+            csv_lines.write(lines, [pixels])
     """,
     "read.py": """
         import numpy as np, blur
-        def settle(number): return number
-        def load(path): return blur.blur(sum(blur.twice(np.ones((53, 53)))))
+        def settle(number): return np.ones(number)
+        def load(path, value): return blur.blur(sum(blur.twice(value * np.ones(4))))
     """,
     "blur.py": """
         def twice(pixels):                              # resumed twice, entered once
@@ -39,22 +36,22 @@ FILES = {
         def blur(pixels): return own(pixels)
         def own(pixels): return pixels * 2              # within a file: no entry
     """,
+    "check.py": """
+        def known(path): return path.endswith(".png")
+    """,
     "store.py": """
         def take(make): return make()
     """,
     "measures.py": """
-        import evaluation.score
-        def of(pixels): return evaluation.score.look(pixels)
+        import blur, evaluation.score
+        def of(pixels): return evaluation.score.look(blur.blur(pixels))
     """,
     "evaluation/__init__.py": "",
     "evaluation/score.py": """
-        def look(pixels): return pixels.mean()
+        def look(pixels): return pixels - pixels.mean()
     """,
     "csv_lines.py": """
-        import numpy as np
-        def half(pixels): return pixels.sum(axis=1)[:7] / 2
-        def labels(): return np.ones(7, dtype=int)
-        def write(path, rows): return rows
+        def write(path, rows): return len(rows)
     """,
 }
 THREAD = """
@@ -78,36 +75,27 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "library" / "walk_stub_thread.py").write_text(THREAD)
     for path in (folder, tmp_path / "library"):
         monkeypatch.syspath_prepend(str(path))
-    for name in (
-        "start",
-        "read",
-        "blur",
-        "csv_lines",
-        "measures",
-        "store",
-        "evaluation",
-        "evaluation.score",
-        "walk_stub_thread",
-    ):
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in (*FILES, "walk_stub_thread"):
+        module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        monkeypatch.delitem(sys.modules, module, raising=False)
     return folder
 
 
-def test_each_file_that_the_image_passes_into_counts_once(package: Path) -> None:
+def test_each_entry_that_takes_the_image_and_gives_it_on_counts_once(package: Path) -> None:
     import start  # noqa: PLC0415 - the stub
 
-    walk = Walk(package)
+    first, again = Walk(package), Walk(package)
     before = sys.getprofile()
-    with walk.traced():
-        start.run()
+    for walk, brightness in ((first, 0.25), (again, 0.5)):
+        with walk.traced():
+            start.run(brightness)
     assert sys.getprofile() is before
-    assert walk.entries == {
+    assert first.entries(again) == {
         ("start.py", "read.py"): "load",
         ("read.py", "blur.py"): "twice",
-        ("start.py", "store.py"): "take",
-        ("store.py", "start.py"): "run.<locals>.<lambda>",
-        ("start.py", "csv_lines.py"): "half",
+        ("start.py", "blur.py"): "blur",
         ("", "start.py"): "run.<locals>.<lambda>",
+        ("start.py", "csv_lines.py"): "write",
     }
 
 
@@ -115,6 +103,9 @@ def test_the_set_is_drawn_alike_and_the_traced_image_comes_later(tmp_path: Path)
     add = draw(tmp_path)
     before = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")}
     add()
+    first = {path: path.read_bytes() for path in tmp_path.rglob("traced*.png")}
+    add()
+    assert [path.stem for path, content in first.items() if path.read_bytes() != content] == ["traced"]  # not its mask
     after = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")}
     assert after - before == {"test/bad/traced.png", "ground_truth/bad/traced_mask.png"}
     assert len([name for name in before if name.startswith("train/good/")]) == 16
