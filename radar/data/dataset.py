@@ -48,7 +48,7 @@ class Dataset:
         """Decode `samples`. Raises DataError for a broken file, or if `image.size` is null and sizes differ."""
         if not samples:
             raise DataError(f"{self.name}: no images to load; the split asked for is empty")
-        return load_images(samples, lambda sample: self.layout.pixels(sample.path), self.image, progress)
+        return load_images(samples, self.layout.pixels, self.image, progress)
 
     def mask(self, sample: Sample) -> BoolArray:
         """The mask, bool (H, W), at its own size, cut to what the model saw; all False for a normal image.

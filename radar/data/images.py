@@ -71,17 +71,17 @@ class Images:
 
 def load_images(
     samples: Sequence[Sample],
-    pixels: Callable[[Sample], Pixels],
+    pixels: Callable[[str], Pixels],
     config: ImageConfig,
     progress: Report | None = None,
 ) -> Images:
-    """The images of at least one sample, each decoded by `pixels`.
+    """The images of at least one sample, each decoded by `pixels` from its path.
 
     Raises DataError for a broken file, or if `config.size` is null and sizes differ.
     """
 
     def picture(sample: Sample) -> tuple[FloatArray, Frame]:
-        return preprocess(pixels(sample), config)
+        return preprocess(pixels(sample.path), config)
 
     decoded = in_threads(picture, samples, "reading", progress)
     first = decoded[0][0]
@@ -108,4 +108,4 @@ def read_images(paths: Sequence[Path], config: ImageConfig, progress: Report | N
         Sample(str(path), content_hash, "test", UNKNOWN_LABEL, UNKNOWN_DEFECT, None, str(path))
         for path, content_hash in zip(paths, hashes, strict=True)
     ]
-    return load_images(samples, lambda sample: read_pixels(Path(sample.path)), config, progress)
+    return load_images(samples, lambda path: read_pixels(Path(path)), config, progress)

@@ -41,7 +41,7 @@ class FittedRadar(FittedMethod):
         self.residual = scoring.map == "residual"
         with_density = scoring.density.name != "none"
         self.timesteps: Sequence[int] = scoring.density.timesteps if with_density else [config.timestep.value]
-        self.blurs: Sequence[float] = scoring.density.blurs if with_density else [0]
+        self.blurs: Sequence[float] = scoring.density.blurs
         self.density = Gaussian.empty() if with_density else None
         self.draws = NoiseDraws(scoring.draws)
         self.predicts_noise = not with_density
@@ -54,8 +54,9 @@ class FittedRadar(FittedMethod):
         return {"channels": self.channels}
 
     def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
-        field = self.field(images, noise)
-        return field if self.density is None else self.density.distance(field)
+        if self.density is None:
+            return self._noise_map(images[:, : self.channels], noise, self.timesteps[0])
+        return self.density.distance(self.field(images, noise))
 
     def field(self, images: Tensor, noise: Tensor | None) -> Tensor:
         """Noise maps at every timestep, each at every blur, `(N, C · timesteps · blurs, H, W)`."""
