@@ -23,7 +23,7 @@ LAUNCHERS = [
     for name, package, extra, settings in (
         ("joblib", "hydra_joblib_launcher", "launchers", ["hydra.launcher.n_jobs=2"]),
         ("submitit_local", "hydra_submitit_launcher", "launchers", ["hydra.launcher.timeout_min=10"]),
-        ("ray", "hydra_ray_launcher", "ray", ["+hydra.launcher.ray.init={num_cpus: 2, include_dashboard: false}"]),
+        ("ray", "hydra_ray_launcher", "ray", ["+hydra.launcher.ray.init={address: local, num_cpus: 2, include_dashboard: false}"]),
     )
 ]  # fmt: skip
 
