@@ -1,0 +1,177 @@
+"""Which images a method is scored on, where its detector and its threshold come from, and what they can promise."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from image_builders import image_set
+
+from radar.config.schema import Config
+from radar.experiment.artefact_store import ArtefactStore
+from radar.experiment.method_stages import Context, MethodStages
+from radar.experiment.session import OpenData
+from radar.methods.method import FittedMethod, Method, Structure
+from radar.model_card import card
+from radar.progress import silent
+from radar.scoring.detector import fit_detector
+from radar.scoring.reading import MapReading, NormReading
+
+IMAGES = {"train": image_set(20, 0), "validation": image_set(9, 1), "test": image_set(4, 2)}
+FOLDS = {identity: 0 for split in ("train", "validation") for identity in IMAGES[split].identities}
+
+
+@dataclass
+class NoSettings:
+    """None."""
+
+
+class FittedEnergy(FittedMethod):
+    """Squared pixels, ten times as much without a fold."""
+
+    factor = 1
+
+    def respond(self, images: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
+        return self.factor * images.square()
+
+    def without(self, fold: int) -> FittedEnergy:
+        other = copy.copy(self)
+        other.factor = 10
+        return other
+
+
+class Energy(Method[NoSettings]):
+    name = "energy"
+    Settings = NoSettings
+
+    def fit(self, *_: object) -> FittedMethod:
+        return self.empty({})
+
+    def empty(self, structure: Structure) -> FittedMethod:
+        return FittedEnergy(MapReading(0, "max", 1))
+
+
+class CrossFittedEnergy(Energy):
+    cross_fits = True
+
+    def empty(self, structure: Structure) -> FittedMethod:
+        fitted = super().empty(structure)
+        fitted.folds = FOLDS
+        return fitted
+
+
+class Norms(Energy):
+    one_score = False
+
+    def empty(self, structure: Structure) -> FittedMethod:
+        return FittedEnergy(NormReading.of(self.config.scoring))
+
+
+@pytest.fixture
+def stages(composed: Callable[..., Config], tmp_path: Path) -> Callable[..., MethodStages]:
+    def of(kind: type[Method[Any]], **detector: str) -> MethodStages:
+        config = composed("contamination=c20")
+        config.detector.name, config.detector.fitted_on, config.detector.threshold_on = (
+            "upper_tail",
+            "train",
+            "validation",
+        )
+        for key, value in detector.items():
+            setattr(config.detector, key, value)
+        data = OpenData(SimpleNamespace(), IMAGES)  # type: ignore[arg-type]
+        context = Context(ArtefactStore(tmp_path), data, torch.device("cpu"), silent, lambda row: None)
+        return MethodStages(kind(config), context)
+
+    return of
+
+
+Stages = Callable[..., MethodStages]
+
+
+def test_the_threshold_is_the_conformal_quantile_of_held_out_scores(stages: Stages) -> None:
+    made = stages(Energy)
+    energy = np.sort(IMAGES["validation"].planes.square().amax(dim=(1, 2, 3)).numpy())
+    detector, threshold = made.detector
+    held_out = np.sort(made.scores("validation").scores)
+    assert threshold == held_out[math.ceil(10 * 0.8) - 1]
+    np.testing.assert_array_equal(detector.score(energy[:, None].astype(float)), held_out)
+    assert (made.scores("test").decisions == (made.scores("test").scores > threshold)).all()
+
+
+def test_cross_fitted_normals_set_the_threshold_by_what_had_not_seen_them(stages: Stages) -> None:
+    made = stages(CrossFittedEnergy, fitted_on="cross_fitted", threshold_on="cross_fitted")
+    for split, factor in (("train", 10), ("validation", 10), ("test", 1)):
+        expected = factor * IMAGES[split].planes.square().amax(dim=(1, 2, 3))
+        np.testing.assert_allclose(made.points[split].value[:, 0], expected, rtol=1e-6)
+    everything = np.sort(np.concatenate([made.scores(split).scores for split in ("train", "validation")]))
+    assert made.detector[1] == everything[math.ceil(30 * 0.8) - 1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "detector", "splits", "sets"),
+    [
+        (Energy, {}, ("validation", "test"), ("validation", "validation")),
+        (Energy, {"threshold_on": "train"}, ("train", "test"), ("train", "train")),
+        (Energy, {"threshold": "shifted"}, ("train", "validation", "test"), ("train", "validation")),
+        (Energy, {"threshold_on": "cross_fitted"}, ("train", "validation", "test"), ("cross_fitted", "cross_fitted")),
+        (Norms, {}, ("train", "validation", "test"), ("train", "validation")),
+        (Norms, {"fitted_on": "validation"}, ("train", "validation", "test"), ("validation", "validation")),
+    ],
+)
+def test_only_what_is_needed_is_scored(
+    stages: Stages, kind: type[Energy], detector: dict[str, str], splits: tuple[str, ...], sets: tuple[str, str]
+) -> None:
+    made = stages(kind, **detector)
+    assert made.scored_splits == splits
+    assert made.detector_sets == sets
+    assert not made.context.store.made, "nothing is made before it is asked for"
+
+
+@pytest.mark.parametrize("name", ["isolation_forest", "upper_tail"])
+def test_each_set_is_used_for_what_it_is_named_for(stages: Stages, name: str) -> None:
+    made = stages(Norms, name=name)
+    config, points = made.config, {split: made.points[split].value for split in ("train", "validation")}
+    reference, threshold = fit_detector(
+        points["train"],
+        points["validation"],
+        config=config.detector,
+        contamination=config.contamination,
+        seed=config.seed,
+    )
+    assert made.detector[1] == threshold
+    np.testing.assert_array_equal(made.scores("test").scores, reference.score(made.points["test"].value))
+
+
+@pytest.mark.parametrize(
+    ("detector", "contamination", "unseen_by", "promised"),
+    [
+        ({}, 0.2, ("network", "densities", "detector"), 0.2),
+        ({}, 0.05, ("network", "densities", "detector"), None),  # nine images cannot tell one in twenty
+        ({"name": "isolation_forest"}, 0.2, ("network", "densities", "detector"), None),
+        ({"threshold": "shifted"}, 0.2, ("network", "densities", "detector"), None),
+        ({"threshold_on": "train"}, 0.2, (), None),
+        ({"fitted_on": "cross_fitted", "threshold_on": "cross_fitted"}, 0.2, ("densities",), 0.2),
+    ],
+    ids=["held-out", "too-few", "forest", "shifted", "train", "cross-fitted"],
+)
+def test_a_promise_is_made_where_it_can_be_kept_and_the_card_says_so(
+    stages: Stages, detector: dict[str, str], contamination: float, unseen_by: tuple[str, ...], promised: float | None
+) -> None:
+    made = stages(CrossFittedEnergy, **detector)
+    made.config.contamination.value = contamination
+    calibration = made.calibration
+    assert (calibration.unseen_by, calibration.false_alarms) == (unseen_by, promised)
+    facts: dict[str, Any] = {"images": len(calibration.scores), "unseen_by": list(unseen_by), "false_alarms": promised}
+    text = card(made.config, {"radar": "1", "fingerprint": "f", "threshold": 1.5, "calibration": facts})
+    assert f"from {len(calibration.scores)} normal images" in text
+    assert ("at most 20.0% are expected" in text) == (promised is not None)
+    assert ("no rate of false alarms is promised" in text.replace("\n", " ")) == (promised is None)
+    assert "| threshold | 1.5 |" in text

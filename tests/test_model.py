@@ -1,0 +1,227 @@
+"""One thing that is saved, loaded and asked: to the bit, whole, without running anything of what it reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from image_builders import normals
+from network_builders import random_unet
+from PIL import Image
+
+import radar
+from radar.compose import experiment
+from radar.config.plain import plain
+from radar.data.images import read_images
+from radar.errors import DataError, RunError
+from radar.methods.parts.denoising import DENOISER
+from radar.methods.registry import METHODS, method_of
+from radar.model import Calibration, Model, Scores, stored_config
+from radar.progress import silent
+from radar.scoring.detector import fit_detector
+
+SMALL = (
+    "unet=small", "unet.channels=[8,8]", "unet.attention_levels=[1]", "patch.size=12", "dataset.image.size=24",
+    "scoring.stride=6", "scoring.window=5", "scoring.blur.kernel=3", "detector.trees=10", "trainer.threads=1",
+)  # fmt: skip
+KINDS = {
+    "draws": ("scoring=paper", "detector=isolation_forest"),  # noise is handed in
+    "no_draws": ("scoring=recommended", "detector=upper_tail"),
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Noisy pictures that are larger than what the model reads."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for index in range(4):
+        values = np.random.default_rng(index).integers(60, 200, (30, 30), dtype=np.uint8)
+        Image.fromarray(values).save(folder / f"{index}.png")
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, Model]:
+    """Fitted around a network of random weights."""
+    made = {}
+    for name, overrides in KINDS.items():
+        config = experiment([], presets=[*SMALL, *overrides])
+        method = method_of(config).fit(normals(), {DENOISER: random_unet(patch_size=12)}, silent)
+        empty = Model(config, method, None, Calibration(np.zeros(0), (), None), 0.0, "")  # type: ignore[arg-type]
+        maps = next(iter(empty._maps(normals().validation)))
+        points = maps.points.numpy()
+        detector, threshold = fit_detector(
+            points, points, config=config.detector, contamination=config.contamination, seed=config.seed
+        )
+        calibration = Calibration(detector.score(points), ("network", "densities"), 0.05)
+        made[name] = Model(config, method, detector, calibration, threshold, "abc123")
+    return made
+
+
+@pytest.fixture(scope="module")
+def saved(models: dict[str, Model], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folders = {name: tmp_path_factory.mktemp(name) / "model" for name in models}
+    for name, model in models.items():
+        model.save(folders[name])
+    return folders
+
+
+@pytest.fixture
+def copied(saved: dict[str, Path], tmp_path: Path) -> Path:
+    """A model's folder to damage."""
+    return Path(shutil.copytree(saved["no_draws"], tmp_path / "model"))
+
+
+def same(first: Scores, second: Scores) -> bool:
+    assert first.point_names == second.point_names
+    arrays = ("scores", "decisions", "points", "anomaly_maps", "noise")
+    return all(np.array_equal(np.asarray(getattr(first, name)), np.asarray(getattr(second, name))) for name in arrays)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_part_comes_back(models: dict[str, Model], saved: dict[str, Path], files: list[Path], name: str) -> None:
+    model, folder = models[name], saved[name]
+    assert {file.name for file in folder.iterdir()} == {"model.safetensors", "model.json", "README.md"}
+    loaded = radar.load(folder)
+    before, after = model.method.state_dict(), loaded.method.state_dict()
+    assert before.keys() == after.keys() and all(torch.equal(before[key], after[key]) for key in before)
+    arrays, again = model.detector.arrays(), loaded.detector.arrays()
+    assert arrays.keys() == again.keys() and all(np.array_equal(arrays[key], again[key]) for key in arrays)
+    assert (loaded.threshold, loaded.fingerprint) == (model.threshold, "abc123")
+    np.testing.assert_array_equal(loaded.calibration.scores, model.calibration.scores)
+    assert (loaded.calibration.unseen_by, loaded.calibration.false_alarms) == (("network", "densities"), 0.05)
+    here = {key: value for key, value in plain(model.config).items() if key not in ("data_root", "output_root")}
+    assert plain(loaded.config).items() >= here.items()
+    assert not loaded.method.training
+    assert same(model.score(files), loaded.score(files))
+    assert same(radar.load(folder.parent).score(files), loaded.score(files)), (
+        "a run's directory holds the folder `model`"
+    )
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_files_loaded_images_and_one_alone_have_the_same_bits(
+    models: dict[str, Model], files: list[Path], name: str
+) -> None:
+    model = models[name]
+    images = read_images(files, model.config.dataset.image)
+    together = model.score(images)
+    assert len(together) == len(files) == len(np.unique(together.scores))
+    assert together.noise is not None and together.noise.shape == (4, 1, 24, 24)
+    assert (together.decisions == (together.scores > model.threshold)).all()
+    assert same(model.score([str(file) for file in files]), together)
+    tensor = model.score(images.planes)
+    assert same(tensor, together) == (name == "no_draws"), (
+        "a tensor's noise is that of its values, a file's of its bytes"
+    )
+    for index in (0, 3):
+        for asked, whole in (
+            (images[index : index + 1], together), ([files[index]], together), (images.planes[[index]], tensor),
+        ):  # fmt: skip
+            alone = model.score(asked)
+            assert alone.scores[0] == whole.scores[index]
+            assert torch.equal(alone.anomaly_maps[0], whole.anomaly_maps[index])
+
+
+def test_nothing_to_score_is_one_line(models: dict[str, Model]) -> None:
+    with pytest.raises(DataError, match="no images to score"):
+        models["draws"].score([])
+
+
+def change(folder: Path, alter: Callable[[dict[str, Any]], object]) -> None:
+    facts = json.loads((folder / "model.json").read_text())
+    alter(facts)
+    (folder / "model.json").write_text(json.dumps(facts))
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(RunError) as error:
+        radar.load(folder)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("format", "advice"), [(0, "run the experiment again with this radar"), (2, "update radar")], ids=["older", "newer"]
+)
+def test_another_format_is_one_line(copied: Path, format: int, advice: str) -> None:
+    change(copied, lambda facts: facts.update(format=format))
+    assert f"a model of format {format}, and this radar reads format 1; {advice}" in refused(copied)
+
+
+def test_damaged_tensors_are_one_line_that_names_the_file(copied: Path) -> None:
+    file = copied / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 1
+    file.write_bytes(content)
+    assert refused(copied).startswith(f"{file}: is damaged")
+    file.unlink()
+    assert "model.safetensors" in refused(copied)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"format": "1"}'], ids=["empty", "half", "list", "bare", "word"]
+)
+def test_a_damaged_description_is_one_line(copied: Path, text: str) -> None:
+    (copied / "model.json").write_text(text)
+    assert "run the experiment again" in refused(copied)
+
+
+@pytest.mark.parametrize("key", ["config", "structure", "threshold", "calibration", "fingerprint"])
+def test_a_description_that_lacks_a_part_is_one_line(copied: Path, key: str) -> None:
+    change(copied, lambda facts: facts.pop(key))
+    assert key in refused(copied)
+
+
+class Payload:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.file,)
+
+
+def test_a_pickle_in_place_of_the_tensors_is_refused_and_not_run(copied: Path, tmp_path: Path) -> None:
+    content = pickle.dumps(Payload(tmp_path / "ran"))
+    (copied / "model.safetensors").write_bytes(content)
+    change(copied, lambda facts: facts.update(tensors_sha256=hashlib.sha256(content).hexdigest()))
+    assert "cannot be read as a model" in refused(copied)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_model_only_selects_among_the_methods_that_are_known(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')")
+    change(copied, lambda facts: facts["config"]["method"].update(name="evil"))
+    message = refused(copied)
+    assert all(name in message for name in METHODS.names())
+    assert "--plugins" in message
+
+
+def test_tensors_of_another_network_are_one_line(copied: Path) -> None:
+    change(copied, lambda facts: facts["config"]["unet"].update(channels=[16, 16]))
+    assert "cannot be read as a model" in refused(copied)
+
+
+def test_the_config_is_read_without_the_tensors(models: dict[str, Model], copied: Path) -> None:
+    (copied / "model.safetensors").unlink()
+    expected = replace(models["no_draws"].config, data_root="", output_root="")
+    assert stored_config(copied) == expected
+
+
+def test_a_folder_that_holds_no_model_is_one_line(tmp_path: Path) -> None:
+    assert "holds no model" in refused(tmp_path)
+    assert "no such folder" in refused(tmp_path / "absent")
