@@ -159,14 +159,14 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
         fill(fitted, {name[7:]: value for name, value in stored.items() if name.startswith("method.")})
         arrays = {name[9:]: value.numpy() for name, value in stored.items() if name.startswith("detector.")}
         calibration = _calibration(_mapping(facts, "calibration"), stored["calibration.scores"])
-        threshold = float(str(facts["threshold"]))
+        threshold, fingerprint = float(str(facts["threshold"])), str(facts["fingerprint"])
     except ConfigError as error:
         raise RunError(f"{folder}: {error}") from None
     except (KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
         raise _unreadable(folder, error) from None
     torch.set_float32_matmul_precision(config.trainer.matmul_precision)
     fitted = fitted.to(device).eval().requires_grad_(False)
-    return Model(config, fitted, detector_from_arrays(arrays), calibration, threshold, str(facts["fingerprint"]))
+    return Model(config, fitted, detector_from_arrays(arrays), calibration, threshold, fingerprint)
 
 
 def stored_config(run_or_folder: str | Path) -> Config:
