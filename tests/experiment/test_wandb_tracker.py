@@ -80,7 +80,7 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
         raise RadarError("planted")
 
     with monkeypatch.context() as patch:
-        patch.setattr("radar.experiment.run.write_scores", fail)
+        patch.setattr("radar.experiment.computation.write_scores", fail)
         with pytest.raises(RadarError, match="planted"):
             run_experiment(Experiment(bad, silent, Session(afresh=None)), observer=RunObserver(None))
     root = Path(good.output_root)
