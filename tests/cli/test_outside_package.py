@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+# a network, something learnt, a key of its own: the two files that the page on methods shows
+PAGE = (REPOSITORY / "docs" / "extending.md").read_text(encoding="utf-8").partition("# A method of your own")[2]
+METHOD, METHOD_CONFIG = (PAGE.partition(f"```{kind}\n")[2].partition("```")[0] for kind in ("python", "yaml"))
 
 PROJECT = """
 [build-system]
@@ -27,68 +30,6 @@ nearest_mean = "inspection_additions.nearest_mean:NearestMeanMethod"
 
 [project.entry-points."radar.layouts"]
 shifts = "inspection_additions.shifts:ShiftsLayout"
-"""
-
-# deviation of what a trained network predicts from its mean over normals: a network, something learnt, a key of its own
-METHOD = """
-from dataclasses import dataclass
-
-import torch
-
-from radar.config.fields import number, section
-from radar.config.method_settings import ReductionConfig
-from radar.methods.method import FittedMethod, channels_of
-from radar.methods.parts.denoising import DENOISER, denoiser, denoiser_keys, denoiser_training, untrained_network
-from radar.methods.parts.reduced import ReducedMethod
-
-
-@dataclass
-class NearestMeanSettings:
-    reduction: ReductionConfig = section(ReductionConfig)
-    strength: float = number(above=0.0)  # factor of the map
-
-
-class FittedNearestMean(FittedMethod):
-    network_passes = 1
-
-    def __init__(self, reading, network, mean, strength, timestep):
-        super().__init__(reading)
-        self.denoiser, self.strength, self.timestep = network, strength, timestep
-        self.register_buffer("mean", mean)
-
-    def structure(self):
-        return {"channels": 1}
-
-    def predicted(self, images):
-        return self.denoiser(self.denoiser.scaled(images, self.timestep), self.timestep)
-
-    def respond(self, images, noise):
-        return self.strength * (self.predicted(images) - self.mean).abs()
-
-
-class NearestMeanMethod(ReducedMethod[NearestMeanSettings]):
-    name = "nearest_mean"
-    Settings = NearestMeanSettings
-
-    @property
-    def fitting_keys(self):
-        return (*denoiser_keys(self.config), "timestep")
-
-    def trainings(self, normals):
-        return (denoiser_training(self.config, normals),)
-
-    def _fitted(self, network, mean):
-        return FittedNearestMean(self.reading, network, mean, self.settings.strength, self.config.timestep.value)
-
-    @torch.inference_mode()
-    def fit(self, normals, networks, report):
-        fitted = self._fitted(denoiser(self.config, networks[DENOISER]), torch.zeros(1))
-        parts = [fitted.predicted(image) for image in torch.split(normals.train.network_planes, 1)]
-        fitted.mean = torch.cat(parts).mean(dim=0, keepdim=True)
-        return fitted
-
-    def empty(self, structure):
-        return self._fitted(denoiser(self.config, untrained_network(self.config, channels_of(structure))), torch.zeros(1))
 """
 
 LAYOUT = '''
@@ -121,13 +62,6 @@ class ShiftsLayout(FilesLayout):
                 else:
                     yield Entry(shown, 1, each.name, relative(mask_file(each / "where", path), folder), shown, None)
 '''
-
-METHOD_CONFIG = """
-defaults: [_base]
-name: nearest_mean
-reduction: {smoothing: 1.0, statistic: max, pixels: 1}
-strength: 2.0
-"""
 
 DATASET_CONFIG = """
 defaults: [_base]
