@@ -103,9 +103,9 @@ def skewed(generator: np.random.Generator, count: int) -> np.ndarray:
 
 
 def false_alarms(draw, fitting: int, held_out: int, contamination: float, *, stretch: float = 1.0) -> float:
-    """Share of fresh scores above the threshold, over 1,500 draws of fitting scores that lie 1.5 deviations too low."""
+    """Share of fresh scores above the threshold, over 800 draws of fitting scores that lie 1.5 deviations too low."""
     generator, shares = np.random.default_rng(4), []
-    for _ in range(1500):
+    for _ in range(800):
         threshold = shifted_quantile(
             draw(generator, fitting) - 1.5, stretch * draw(generator, held_out), contamination, prior=PRIOR
         )
@@ -116,7 +116,7 @@ def false_alarms(draw, fitting: int, held_out: int, contamination: float, *, str
 @pytest.mark.parametrize("draw", [gaussian, larger_of_two, skewed])
 @pytest.mark.parametrize(
     ("fitting", "held_out", "contamination"),
-    [(39, 4, 0.05), (39, 4, 0.1), (39, 8, 0.05), (39, 8, 0.1), (199, 26, 0.05), (199, 26, 0.1)],
+    [(39, 4, 0.05), (39, 8, 0.1), (199, 26, 0.05)],
 )
 def test_false_alarms_are_about_the_contamination(draw, fitting, held_out, contamination):
     """Sizes at which the conformal rank of the fitting scores is exact: (N + 1) · contamination is whole."""
