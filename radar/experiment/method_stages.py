@@ -197,11 +197,11 @@ class MethodStages:
 
     def _fitted(self) -> Stage[FittedMethod]:
         method, normals = self.method, self.context.data.normals
-        own = {key: value for key, value in plain(self.config)["method"].items() if key != "controls"}  # type: ignore[union-attr]
-        read_later = {key.split(".")[1] for key in method.reading_keys if key not in method.fitting_keys}
+        own = selected(plain(self.config), ["method"])["method"]
+        read_later = {"controls"} | {key.split(".")[1] for key in method.reading_keys if key not in method.fitting_keys}
         inputs = {
             **self._common(),
-            "method": {key: value for key, value in own.items() if key not in read_later},
+            "method": {key: each for key, each in own.items() if key not in read_later} if isinstance(own, dict) else {},
             "method_version": method.version,
             "keys": selected(plain(self.config), method.fitting_keys),
             "normals": [_identity(images) for images in normals.sets],

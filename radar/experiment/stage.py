@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ VERSIONS = {  # of every stage; raised when equal inputs would give another resu
     "network": 3, "fitted": 2, "responses": 2, "points": 1, "pixel_metrics": 2, "noise_statistics": 2, "data_measures": 1,
 }  # fmt: skip
 Result_co = TypeVar("Result_co", covariant=True)
+Array = TypeVar("Array", bound=NDArray[np.generic])
 
 
 class Stage(Generic[Result_co]):
@@ -31,8 +32,8 @@ class Stage(Generic[Result_co]):
         self,
         store: ArtefactStore,
         name: str,
-        inputs: Mapping[str, Any],
-        parents: Mapping[str, Stage[Any]],
+        inputs: Mapping[str, object],
+        parents: Mapping[str, Stage[object]],
         *,
         make: Callable[[Path], None],
         load: Callable[[Path], Result_co],
@@ -67,14 +68,14 @@ class Stage(Generic[Result_co]):
 def json_stage(
     store: ArtefactStore,
     name: str,
-    inputs: Mapping[str, Any],
-    parents: Mapping[str, Stage[Any]],
-    make: Callable[[], dict[str, Any]],
-) -> Stage[dict[str, Any]]:
+    inputs: Mapping[str, object],
+    parents: Mapping[str, Stage[object]],
+    make: Callable[[], dict[str, Plain]],
+) -> Stage[dict[str, Plain]]:
     """A stage whose result is plain values."""
 
-    def load(folder: Path) -> dict[str, Any]:
-        values: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    def load(folder: Path) -> dict[str, Plain]:
+        values: dict[str, Plain] = json.loads((folder / "result.json").read_text())
         return values
 
     def save(part: Path) -> None:
@@ -87,17 +88,17 @@ def array_stage(
     store: ArtefactStore,
     name: str,
     inputs: Mapping[str, Plain],
-    parents: Mapping[str, Stage[Any]],
-    make: Callable[[], NDArray[Any]],
-) -> Stage[NDArray[Any]]:
+    parents: Mapping[str, Stage[object]],
+    make: Callable[[], Array],
+) -> Stage[Array]:
     """A stage whose result is one array."""
 
     def save(part: Path) -> None:
         values = make()
         write_atomically(part / "values.npy", lambda file: np.save(file, values, allow_pickle=False))
 
-    def load(folder: Path) -> NDArray[Any]:
-        values: NDArray[Any] = np.load(folder / "values.npy", allow_pickle=False)
+    def load(folder: Path) -> Array:
+        values: Array = np.load(folder / "values.npy", allow_pickle=False)
         return values
 
     return Stage(store, name, inputs, parents, make=save, load=load)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import cached_property
-from typing import Any
 
 from radar.config.schema import Config, MethodConfig
 from radar.errors import ConfigError
@@ -54,7 +53,7 @@ class ExperimentStages:
         """The test images and what is known of them."""
         return Scored(self.context.data.images["test"], stages.scores("test"))
 
-    def pixel_metrics(self, stages: MethodStages) -> Stage[dict[str, Any]]:
+    def pixel_metrics(self, stages: MethodStages) -> Stage[dict[str, Plain]]:
         """They do not depend on the detector."""
         dataset, limit = self.context.data.dataset, self.config.evaluation.aupro_limit
         inputs: dict[str, Plain] = {
@@ -65,13 +64,13 @@ class ExperimentStages:
         parents: dict[str, Stage[object]] = {"responses": stages.responses["test"], "fitted": stages.fitted}
         images = self.context.data.images["test"]
 
-        def make() -> dict[str, Any]:
+        def make() -> dict[str, Plain]:
             return asdict(pixel_metrics(dataset, images, stages.maps("test").anomaly, limit))
 
         return json_stage(self.context.store, "pixel_metrics", inputs, parents, make)
 
     @cached_property
-    def noise_statistics(self) -> Stage[dict[str, Any]]:
+    def noise_statistics(self) -> Stage[dict[str, Plain]]:
         """The noise hypothesis on predicted noise, normal against anomalous test images."""
         settings, seed, images = self.config.evaluation.noise, self.config.seed, self.context.data.images["test"]
         inputs: dict[str, Plain] = {
@@ -80,7 +79,7 @@ class ExperimentStages:
             "seed": seed,
         }
 
-        def make() -> dict[str, Any]:
+        def make() -> dict[str, Plain]:
             return asdict(noise_hypothesis(self.method.responses["test"].value, images, settings, seed))
 
         parents = {"responses": self.method.responses["test"]}
@@ -93,7 +92,7 @@ class ExperimentStages:
         return read_section(NoiseMetrics, self.noise_statistics.value, "noise_statistics")
 
     @cached_property
-    def data_measures(self) -> Stage[dict[str, Any]]:
+    def data_measures(self) -> Stage[dict[str, Plain]]:
         """Of the data set itself: its content, masks included, and how images are read."""
         data = self.context.data
         inputs: dict[str, Plain] = {"content": data.dataset.content_hash, "image": asdict(self.config.dataset.image)}

@@ -131,7 +131,9 @@ class FittedFusedDensities(FittedMethod):
         Over the image's median to the power `settings.relative`: light or focus that is slightly off raises a whole map, a
         defect stands out of it. Below 1, an image that is off as a whole still scores high.
         """
-        density: Gaussian = self.densities[part]  # type: ignore[assignment]  # a ModuleDict forgets what it holds
+        density = self.densities[part]
+        if not isinstance(density, Gaussian):  # a ModuleDict forgets what it holds
+            raise TypeError(f"{part}: is no density")
         distance = blurred(density[self._index].distance(field).square(), self.settings.smoothing)
         level = distance.flatten(1).median(dim=1).values.clamp(min=_LEAST_LEVEL).pow(self.settings.relative)
         return distance / level[:, None, None, None]

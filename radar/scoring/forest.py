@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,10 +126,10 @@ class Forest:
         return bool(linked and counted and all(np.isfinite(array).all() for array in values))
 
 
-def _node_depths(tree: object) -> Floats:
+def _node_depths(tree: Any) -> Floats:
     """Number of edges from the root to each node of a fitted scikit-learn tree."""
-    depth = np.zeros(tree.node_count)  # type: ignore[attr-defined]
-    for node, (left, right) in enumerate(zip(tree.children_left, tree.children_right, strict=True)):  # type: ignore[attr-defined]
+    depth = np.zeros(tree.node_count)
+    for node, (left, right) in enumerate(zip(tree.children_left, tree.children_right, strict=True)):
         if left >= 0:
             depth[left] = depth[right] = depth[node] + 1
     return depth

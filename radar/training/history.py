@@ -22,7 +22,8 @@ class History(Callback):
         self.publish = publish
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        assert isinstance(pl_module, TrainingModule)
+        if not isinstance(pl_module, TrainingModule):
+            return  # another one's epochs have no loss of ours
         if self.rows and self.rows[-1]["step"] == trainer.global_step:
             return  # a resumed trainer ends the epoch of its checkpoint once more
         row = {"step": float(trainer.global_step), "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"])}
