@@ -6,7 +6,6 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -91,7 +90,7 @@ def _brief(artefact: Artefact) -> str:
     return " ".join(f"{key}={value[:12] if isinstance(value, str) else value}" for key, value in shown.items())
 
 
-def _leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(tree: object, prefix: str = "") -> Iterator[tuple[str, object]]:
     if isinstance(tree, dict):
         for key, value in tree.items():
             yield from _leaves(value, f"{prefix}{key}.")
@@ -136,6 +135,6 @@ def _difference(key: Key, stored: Sequence[Artefact]) -> str:
     return f"nearest is {Path(nearest.path).name[:12]}; " + ", ".join(parts)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = str(value)
     return text if len(text) <= 20 else text[:12] + "…"

@@ -8,7 +8,6 @@ import platform
 import resource
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -50,13 +49,13 @@ def peak_memory_mib() -> float:
     return peak / 1024**2 if platform.system() == "Darwin" else peak / 1024
 
 
-def origin() -> dict[str, Any]:
+def origin() -> dict[str, object]:
     """What is written beside each stored result."""
     packages = {name: importlib.metadata.version(name) for name in ("torch", "kornia", "scikit-learn")}
     return {"radar": radar.__version__, "git_revision": _git("rev-parse", "HEAD"), "packages": packages}
 
 
-def environment(device: torch.device, manifest_hash: str) -> dict[str, Any]:
+def environment(device: torch.device, manifest_hash: str) -> dict[str, object]:
     """What `environment.json` holds."""
     changes = _git("status", "--porcelain")
     return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -47,7 +46,7 @@ def comparison_tables(results: Sequence[Result], settings: ReportConfig) -> list
     return tables
 
 
-def _origin(result: Result) -> dict[str, Any]:
+def _origin(result: Result) -> dict[str, object]:
     return {
         "command": " ".join(result.command.words),
         **flat(result.environment),
@@ -56,7 +55,7 @@ def _origin(result: Result) -> dict[str, Any]:
     }
 
 
-def _differences(name: str, title: str, trees: Sequence[dict[str, Any]], results: Sequence[Result]) -> Table:
+def _differences(name: str, title: str, trees: Sequence[dict[str, object]], results: Sequence[Result]) -> Table:
     keys = list(dict.fromkeys(key for tree in trees for key in tree))
     differing = [key for key in keys if len({repr(tree.get(key)) for tree in trees}) > 1]
     rows = [[key, *(_short(tree[key]) if key in tree else NOTHING for tree in trees)] for key in differing]
@@ -64,7 +63,7 @@ def _differences(name: str, title: str, trees: Sequence[dict[str, Any]], results
     return table(name, title, ["key", *(result.name for result in results)], rows, *notes)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = str(value)
     return text if len(text) <= 40 else f"{text[:16]}…"
 

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 from radar.report.result import Result
 from radar.report.settings import Settings, axes, settings
@@ -21,7 +20,7 @@ class Unit:
 
     name: str
     keys: tuple[str, ...]
-    values: tuple[Any, ...]
+    values: tuple[object, ...]
     reference: str  # of a group: its settings that the value `reference` stands for; empty for a key
 
 

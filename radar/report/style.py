@@ -6,8 +6,6 @@ a figure also reads in grey. Sizes are set on the artists: matplotlib's global s
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -46,7 +44,7 @@ ANOMALOUS_COLOUR = VERMILION
 DEFECT_COLOURS = (VERMILION, ORANGE, "#CC79A7", "#009E73", "#56B4E9", BLACK, "#7F3C00")
 DEFECT_MARKERS = ("^", "s", "D", "v", "X", "P", "*", "p", "<", ">", "h")
 
-Line = tuple[str, Any, str]
+Line = tuple[str, object, str]
 """Colour, dashes and marker."""
 
 # of the first, second, … line of a figure: they differ in all three, and in lightness
