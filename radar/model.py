@@ -158,15 +158,21 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
         fitted = method_of(config).empty(_mapping(facts, "structure"))
         fill(fitted, {name[7:]: value for name, value in stored.items() if name.startswith("method.")})
         arrays = {name[9:]: value.numpy() for name, value in stored.items() if name.startswith("detector.")}
+        detector = detector_from_arrays(arrays)
         calibration = _calibration(_mapping(facts, "calibration"), stored["calibration.scores"])
         threshold, fingerprint = float(str(facts["threshold"])), str(facts["fingerprint"])
-    except ConfigError as error:
+    except (ConfigError, RunError) as error:
         raise RunError(f"{folder}: {error}") from None
     except (KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
         raise _unreadable(folder, error) from None
     torch.set_float32_matmul_precision(config.trainer.matmul_precision)
-    fitted = fitted.to(device).eval().requires_grad_(False)
-    return Model(config, fitted, detector_from_arrays(arrays), calibration, threshold, fingerprint)
+    try:
+        fitted = fitted.to(device).eval().requires_grad_(False)
+    except (RuntimeError, AssertionError) as error:
+        raise RunError(
+            f"device={device}: cannot be used ({str(error).splitlines()[0]}); load the model with device='cpu'"
+        ) from None
+    return Model(config, fitted, detector, calibration, threshold, fingerprint)
 
 
 def stored_config(run_or_folder: str | Path) -> Config:
@@ -244,7 +250,7 @@ def _calibration(facts: Mapping[str, Plain], scores: Tensor) -> Calibration:
 
 
 def _unreadable(folder: Path, error: Exception) -> RunError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
     return RunError(f"{folder}: cannot be read as a model ({reason}); run the experiment again")
 
 

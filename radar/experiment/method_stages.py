@@ -201,7 +201,9 @@ class MethodStages:
         read_later = {"controls"} | {key.split(".")[1] for key in method.reading_keys if key not in method.fitting_keys}
         inputs = {
             **self._common(),
-            "method": {key: each for key, each in own.items() if key not in read_later} if isinstance(own, dict) else {},
+            "method": {key: each for key, each in own.items() if key not in read_later}
+            if isinstance(own, dict)
+            else {},
             "method_version": method.version,
             "keys": selected(plain(self.config), method.fitting_keys),
             "normals": [_identity(images) for images in normals.sets],

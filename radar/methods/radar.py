@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -100,10 +100,6 @@ class RadarMethod(Method[RadarSettings]):
     @property
     def predicts_noise(self) -> bool:
         return self.config.scoring.density.name == "none"
-
-    def problems(self) -> Iterator[str]:
-        if self.config.scoring.density.name != "none" and self.config.scoring.edge != "none":
-            yield "scoring.edge=sobel: the density is taken of the noise, not of its edges; use scoring.edge=none"
 
     def trainings(self, normals: Normals) -> tuple[Training, ...]:
         return (denoiser_training(self.config, normals),)
