@@ -7,7 +7,6 @@ import io
 import json
 import lzma
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -35,22 +34,6 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Give a finished file a second name, or a second copy where the file system has no links."""
-    temporary = _temporary(target)
-    try:
-        try:
-            os.link(source, temporary)
-        except OSError:
-            with source.open("rb") as original, temporary.open("wb") as copy:
-                shutil.copyfileobj(original, copy)
-                copy.flush()
-                os.fsync(copy.fileno())
-        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 

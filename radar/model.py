@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ import radar
 from radar.config.plain import plain
 from radar.config.schema import Config
 from radar.data.images import Images, read_images
+from radar.data.preprocessing import plane_names
 from radar.errors import ConfigError, DataError, RunError
 from radar.files import Plain, write_atomically, write_json, write_text
 from radar.methods.method import FittedMethod, Maps
@@ -34,7 +36,10 @@ from radar.scoring.forest import Floats
 FORMAT = 1  # of the model folder; raised when an older reader could not read it
 FOLDER = "model"  # below a run directory
 _TENSORS, _FACTS, _CARD = "model.safetensors", "model.json", "README.md"
-_PLACES = ("data_root", "output_root")  # where things lay when it was fitted
+_PLACES = (
+    "data_root",
+    "output_root",
+)  # where things lay when it was fitted; dataset.root and dataset.manifest beside them
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +81,19 @@ class Model:
     threshold: float
     fingerprint: str  # of the config and the data
 
-    def score(self, images: Images | Tensor | Sequence[str | Path]) -> Scores:
-        """Scores of image files, of loaded images, or of a tensor `(N, P, H, W)` in [−1, 1]; the same bits in any batch.
+    def score(self, images: Images | Tensor | str | Path | Sequence[str | Path]) -> Scores:
+        """Scores of image files, of loaded images, or of a tensor `(N, P, H, W)` in [−1, 1].
 
-        Files are read as those that the model was fitted on. An image's noise is a function of the model's seed and of the
-        image's content: a tensor's is that of its own values. Raises `DataError` for an image that cannot be read.
+        The same bits in any batch, unless the model was fitted with several images per pass; files are read one by one, as those
+        that it was fitted on. An image's noise is a function of the model's seed and of the image's content: a tensor's is that of
+        its own values. Raises `DataError` for what cannot be read or has other planes, and for images of several sizes.
         """
-        parts = list(self._maps(images))
+        parts = list(self._maps([images] if isinstance(images, str | Path) else images))
+        sizes = {tuple(part.anomaly.shape[1:]) for part in parts}
+        if len(sizes) != 1:
+            raise DataError(
+                f"images of {len(sizes)} sizes, {sorted(sizes)}: their maps are one tensor; score each size apart"
+            )
         points = np.concatenate([part.points.cpu().numpy() for part in parts])
         noise = [part.noise for part in parts if part.noise is not None]
         return self.judged(
@@ -113,11 +124,16 @@ class Model:
                 yield self._measured(one.planes, one.identities)
 
     def _measured(self, planes: Tensor, identities: Sequence[str]) -> Maps:
-        size = self.config.scoring.images_per_pass
-        response = responses(
-            self.method, planes, identities, seed=self.config.seed, images_per_pass=size, report=silent
-        )
-        return read(self.method, response, images_per_pass=size)
+        names, size = plane_names(self.config.dataset.image), self.config.scoring.images_per_pass
+        if planes.ndim != 4 or planes.shape[1] != len(names) or not len(planes):
+            raise DataError(
+                f"images {tuple(planes.shape)}: this model takes (N, {len(names)}, H, W), planes {', '.join(names)}"
+            )
+        with _matmul_precision(self.config.trainer.matmul_precision):
+            response = responses(
+                self.method, planes, identities, seed=self.config.seed, images_per_pass=size, report=silent
+            )
+            return read(self.method, response, images_per_pass=size)
 
     def save(self, folder: Path) -> None:
         """Write the model's folder; its JSON, which names the tensors' checksum, last."""
@@ -131,7 +147,7 @@ class Model:
             "format": FORMAT,
             "radar": radar.__version__,
             "fingerprint": self.fingerprint,
-            "config": {key: value for key, value in plain(self.config).items() if key not in _PLACES},
+            "config": _without_places(self.config),
             "structure": self.method.structure(),
             "point_names": list(self.method.point_names),
             "threshold": self.threshold,
@@ -163,9 +179,8 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
         threshold, fingerprint = float(str(facts["threshold"])), str(facts["fingerprint"])
     except (ConfigError, RunError) as error:
         raise RunError(f"{folder}: {error}") from None
-    except (KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         raise _unreadable(folder, error) from None
-    torch.set_float32_matmul_precision(config.trainer.matmul_precision)
     try:
         fitted = fitted.to(device).eval().requires_grad_(False)
     except (RuntimeError, AssertionError) as error:
@@ -180,12 +195,34 @@ def stored_config(run_or_folder: str | Path) -> Config:
     folder = _folder(Path(run_or_folder))
     try:
         return _config(_facts(folder))
-    except (ConfigError, KeyError, ValueError) as error:
+    except ConfigError as error:
+        raise RunError(f"{folder}: {error}") from None
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise _unreadable(folder, error) from None
 
 
 def _config(facts: Mapping[str, Plain]) -> Config:
-    return typed_config({**_mapping(facts, "config"), **dict.fromkeys(_PLACES, "")})
+    values = _mapping(facts, "config")
+    if "${" in json.dumps(values):  # a stored config is resolved; reading one that is not would run resolvers
+        raise ValueError("its config holds interpolations")
+    return typed_config({**values, **dict.fromkeys(_PLACES, "")})
+
+
+def _without_places(config: Config) -> dict[str, Plain]:
+    """The config as plain values, without where things lay."""
+    dataset = replace(config.dataset, root=None, manifest=None)
+    return {key: value for key, value in plain(replace(config, dataset=dataset)).items() if key not in _PLACES}
+
+
+@contextmanager
+def _matmul_precision(wanted: str) -> Iterator[None]:
+    """Products as the model was fitted with; what the process had comes back."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(wanted)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor]) -> None:

@@ -48,10 +48,16 @@ def _promise(calibration: Mapping[str, Plain]) -> str:
     unseen = " and ".join(map(str, unseen_by)) if isinstance(unseen_by, list) else ""
     if rate is None:
         return (
-            f"The threshold comes from {count} normal images that everything had been fitted on, or that are too few: no rate of "
-            "false alarms is promised."
+            f"The threshold comes from {count} normal images. No rate of false alarms is promised: they were fitted on, are too "
+            "few, or the threshold is not a quantile of theirs alone."
+        )
+    share = float(str(rate))
+    if isinstance(unseen_by, list) and "network" in unseen_by:
+        return (
+            f"The threshold comes from {count} normal images that nothing had been fitted on. Of new ones taken in the same way, at "
+            f"most {share:.1%} are expected to be called anomalous."
         )
     return (
-        f"The threshold comes from {count} normal images, scored by {unseen} that had not seen them. Of new normal images taken in "
-        f"the same way, at most {float(str(rate)):.1%} are expected to be called anomalous."
+        f"The threshold comes from {count} normal images, each scored by {unseen} that had not seen it; the network had. "
+        f"{share:.1%} of new ones taken in the same way were asked to be called anomalous at most; that is no guarantee."
     )

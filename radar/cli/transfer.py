@@ -18,9 +18,7 @@ def transfer(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         "radar transfer", description="Score each run's model on the test images of the other runs' data sets."
     )
-    parser.add_argument(
-        "runs", nargs="+", type=Path, help="run directories of radar or fused_densities, on two data sets or more"
-    )
+    parser.add_argument("runs", nargs="+", type=Path, help="run directories, on two data sets or more")
     parser.add_argument("--out", type=Path, required=True, help=f"folder whose {RECORDS_NAME} the results are added to")
     parser.add_argument(
         "--device", type=torch.device, required=False, default="cpu", help="cpu (default), cuda or cuda:N"

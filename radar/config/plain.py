@@ -40,3 +40,14 @@ def _merged(first: Mapping[str, Plain], second: Mapping[str, Plain]) -> dict[str
         before = result.get(key)
         result[key] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
     return result
+
+
+def remove(tree: dict[str, Plain], key: str) -> None:
+    """Take a key such as `dataset.root` out of nested values, where it is there. Nothing else changes."""
+    first, _, rest = key.partition(".")
+    below = tree.get(first)
+    if rest and isinstance(below, dict):
+        tree[first] = below = dict(below)
+        remove(below, rest)
+    elif not rest:
+        tree.pop(first, None)

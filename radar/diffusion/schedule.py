@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from radar.config.schema import DiffusionConfig
 
-SCHEDULE_KEYS = ("timesteps", "schedule", "first_beta", "last_beta", "cosine_offset")  # what `build_schedule` reads
 _LARGEST_BETA = 0.999  # Nichol & Dhariwal 2021, section 3.2: keeps the last cosine steps from dividing by zero
 
 

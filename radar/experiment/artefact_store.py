@@ -16,12 +16,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from safetensors import SafetensorError
+
 from radar.errors import RunError
 from radar.files import remove_unfinished, write_json
 
 _DIGITS = 20  # of a fingerprint, in names
 _PART, _LOCK, _MADE, _ATTEMPT, _JOURNAL = ".part", ".lock", "made.json", "attempt.json", "journal.jsonl"
-_UNREADABLE = (OSError, ValueError, EOFError, KeyError, RunError)
+_UNREADABLE = (OSError, ValueError, EOFError, KeyError, AttributeError, RuntimeError, SafetensorError, RunError)
 Result = TypeVar("Result")
 
 

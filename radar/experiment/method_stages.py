@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from radar.config.plain import plain, selected
+from radar.config.plain import plain, remove, selected
 from radar.config.schema import Config
 from radar.data.images import Images
 from radar.data.sample import SPLITS, Split
 from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.session import OpenData
 from radar.experiment.stage import Stage, array_stage
-from radar.files import Plain, write_json
+from radar.files import Plain, write_atomically, write_json
 from radar.methods.method import FittedMethod, Maps, Method, Networks, Training
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.responses import read, responses
@@ -120,12 +120,13 @@ class MethodStages:
     @cached_property
     def calibration(self) -> Calibration:
         """The scores that the threshold comes from, and what they can promise."""
-        name = self.detector_sets[1]
+        fitted_on, name = self.detector_sets
         scores = self.detector[0].score(self._normal_points(name))
-        unseen = {"train": (), "validation": ("network", "densities", "detector"), "cross_fitted": ("densities",)}[name]
-        rate = self.config.contamination.value
-        detector = self.config.detector
-        kept = bool(unseen) and detector.name == "upper_tail" and detector.threshold == "quantile"
+        unseen = {"train": (), "validation": ("network", "densities"), "cross_fitted": ("densities",)}[name]
+        rate, detector = self.config.contamination.value, self.config.detector
+        # several features are brought to one scale by what the detector was fitted on: of that, no score is like a new one's
+        apart = self.method.one_score or not set(splits_named(fitted_on)) & set(splits_named(name))
+        kept = bool(unseen) and apart and detector.name == "upper_tail" and detector.threshold == "quantile"
         return Calibration(scores, unseen, rate if kept and rate * (len(scores) + 1) >= 1 else None)
 
     def scores(self, split: Split) -> Scores:
@@ -151,6 +152,8 @@ class MethodStages:
         normals, trainer = self.context.data.normals, asdict(self.config.trainer)
         inputs = {
             **self._common(),
+            "name": training.name,
+            "method_version": None if training.name == DENOISER else self.method.version,  # methods share the denoiser
             "network": dict(training.inputs),
             "patch": asdict(training.patch),
             "training": asdict(training.training),
@@ -197,13 +200,15 @@ class MethodStages:
 
     def _fitted(self) -> Stage[FittedMethod]:
         method, normals = self.method, self.context.data.normals
-        own = selected(plain(self.config), ["method"])["method"]
-        read_later = {"controls"} | {key.split(".")[1] for key in method.reading_keys if key not in method.fitting_keys}
+        own = selected(plain(self.config), ["method"])
+        read_later = [
+            key for key in method.reading_keys if key not in method.fitting_keys and key.startswith("method.")
+        ]
+        for key in ("method.controls", *read_later):
+            remove(own, key)
         inputs = {
             **self._common(),
-            "method": {key: each for key, each in own.items() if key not in read_later}
-            if isinstance(own, dict)
-            else {},
+            "method": own,
             "method_version": method.version,
             "keys": selected(plain(self.config), method.fitting_keys),
             "normals": [_identity(images) for images in normals.sets],
@@ -272,9 +277,7 @@ def splits_named(name: str) -> tuple[Split, ...]:
 
 def _save_tensors(path: Path, state: Mapping[str, Tensor]) -> None:
     tensors = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in state.items()}
-    temporary = path.with_name(f".{path.name}.tmp")
-    save_file(tensors, temporary)
-    temporary.replace(path)
+    write_atomically(path, lambda file: file.write(save(tensors)))
 
 
 def _identity(images: Images) -> str:

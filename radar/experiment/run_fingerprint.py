@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 
+from radar.config.plain import remove
 from radar.config.schema import Config
 from radar.experiment.stage import VERSIONS
-from radar.files import Plain
 from radar.methods.registry import method_of
 from radar.methods.relevance import effective
 
@@ -24,15 +24,6 @@ def fingerprint(config: Config, content_hash: str) -> str:
     """40 hexadecimal digits for an experiment on the data of `content_hash`; keys that its method does not read do not count."""
     tree = effective(config)
     for key in _WITHOUT_EFFECT:
-        _remove(tree, key)
+        remove(tree, key)
     content = {"versions": [_VERSION, method_of(config).version, VERSIONS], "config": tree, "data": content_hash}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]
-
-
-def _remove(tree: dict[str, Plain], key: str) -> None:
-    first, _, rest = key.partition(".")
-    below = tree.get(first)
-    if rest and isinstance(below, dict):
-        _remove(below, rest)
-    elif not rest:
-        tree.pop(first, None)

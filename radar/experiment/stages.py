@@ -16,7 +16,7 @@ from radar.experiment.method_stages import Context, MethodStages
 from radar.experiment.stage import Stage, json_stage
 from radar.files import Plain
 from radar.methods.registry import METHODS, method_of
-from radar.methods.relevance import controls
+from radar.methods.relevance import controls, unread_by
 
 
 class ExperimentStages:
@@ -41,6 +41,8 @@ class ExperimentStages:
         for name, control in self.controls.items():
             for label, stage in control.stages():
                 yield f"{name}: {label}", stage
+            if self.config.evaluation.pixel:
+                yield f"{name}: pixel_metrics", self.pixel_metrics(control)
 
     def quality(self, stages: MethodStages) -> Quality:
         """What the scores of a method or control are worth on the test images."""
@@ -118,5 +120,5 @@ def check_size(config: Config, height: int, width: int) -> None:
         "scoring.blur.kernel": config.scoring.blur.kernel,
     }
     for key, side in keys.items():
-        if side > min(height, width):
+        if side > min(height, width) and unread_by(config, key) is None:
             raise ConfigError(f"{key}={side}: must be ≤ the images' sides, {width} × {height} px")

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+import yaml
 
 from radar.config.schema import Config, DatasetConfig
 from radar.data.dataset import open_dataset
@@ -53,10 +54,14 @@ class DoneRun:
         """The done run at `path`. Raises `RunError`."""
         run = RunDirectory(path)
         run.read_metrics()
-        environment = json.loads(run.environment.read_text())
-        return DoneRun(
-            run, str(run.read_status()["fingerprint"]), stored_config(path), str(environment["data_manifest_hash"])
-        )
+        config = stored_config(path)
+        try:
+            places = yaml.safe_load(run.config.read_text())["dataset"]
+            dataset = replace(config.dataset, root=places.get("root"), manifest=places.get("manifest"))
+            data = str(json.loads(run.environment.read_text())["data_manifest_hash"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+            raise RunError(f"{path}: not a whole run ({error!r}); run it again with --force") from None
+        return DoneRun(run, str(run.read_status()["fingerprint"]), replace(config, dataset=dataset), data)
 
     def fitted_images(self) -> set[str]:
         """Content hashes of the images that its network, densities and threshold come from."""

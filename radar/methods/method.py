@@ -190,7 +190,7 @@ class Method(ABC, Generic[Own]):
 
     @abstractmethod
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
-        """Learn from normal images."""
+        """Learn from normal images, which lie on the host; the networks lie on their device, and so shall the result."""
 
     @abstractmethod
     def empty(self, structure: Structure) -> FittedMethod:

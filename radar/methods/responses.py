@@ -55,7 +55,7 @@ def read(fitted: FittedMethod, response: Tensor, *, images_per_pass: int) -> Map
     As many at a time as share a network pass: sums over a batch are split among threads according to its size, and the
     bits follow.
     """
-    parts = [fitted.read(part) for part in torch.split(response, images_per_pass)]
-    noise = [part.noise for part in parts if part.noise is not None]
-    anomaly, points = (torch.cat([getattr(part, name) for part in parts]) for name in ("anomaly", "points"))
+    parts = [fitted.read(part.to(fitted.device)) for part in torch.split(response, images_per_pass)]
+    noise = [part.noise.cpu() for part in parts if part.noise is not None]
+    anomaly, points = (torch.cat([getattr(part, name).cpu() for part in parts]) for name in ("anomaly", "points"))
     return Maps(anomaly, points, torch.cat(noise) if noise else None)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from radar.config.schema import BlurConfig, ScoringConfig
@@ -65,9 +63,3 @@ def map_statistic(maps: Tensor, statistic: str, pixels: int) -> Tensor:
     if statistic == "mean":
         return flat.mean(dim=1)
     return flat.topk(min(pixels, flat.shape[1]), dim=1).values.mean(dim=1)
-
-
-def joined(parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Maps and points of several batches."""
-    maps, points = zip(*parts, strict=True)
-    return torch.cat(maps), torch.cat(points)

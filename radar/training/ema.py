@@ -22,6 +22,7 @@ class ExponentialAverage(Generic[Network]):
         self.decay = decay
         self._source = list(model.parameters())
         self._target = list(self.average.parameters())
+        self._buffers = list(zip(self.average.buffers(), model.buffers(), strict=True))
 
     @torch.no_grad()
     def update(self, step: int) -> None:
@@ -29,3 +30,5 @@ class ExponentialAverage(Generic[Network]):
         decay = min(self.decay, (1 + step) / (10 + step))
         targets: list[Tensor] = [target.data for target in self._target]
         torch._foreach_lerp_(targets, [source.data for source in self._source], 1 - decay)
+        for average, now in self._buffers:  # running statistics are averages already
+            average.copy_(now)

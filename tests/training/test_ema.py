@@ -35,3 +35,12 @@ def test_average_is_frozen_and_apart():
     before = average.weight.clone()
     model.weight.data.add_(1)
     assert torch.equal(average.weight, before)
+
+
+def test_running_statistics_follow_the_model() -> None:
+    model = torch.nn.BatchNorm1d(3)
+    average = ExponentialAverage(model, decay=0.9)
+    model(torch.arange(12.0).reshape(4, 3))
+    average.update(1)
+    assert torch.equal(average.average.running_mean, model.running_mean)
+    assert int(average.average.num_batches_tracked) == 1
