@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_experiment import TINY
+from tiny_experiment import TINY, network_weights
 
 from radar.experiment.run_directory import RunDirectory
 
@@ -49,6 +49,6 @@ def test_kill_and_resume_equals_uninterrupted(tmp_path: Path) -> None:
     resumed = finished(tmp_path / "killed")
     assert resumed.scores.read_bytes() == whole.scores.read_bytes()
     assert resumed.history.read_bytes() == whole.history.read_bytes()
-    expected, found = (torch.load(run.network, weights_only=True)["weights"] for run in (whole, resumed))
+    expected, found = (network_weights(run) for run in (whole, resumed))
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[name], found[name]) for name in expected)

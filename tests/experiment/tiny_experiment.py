@@ -6,8 +6,12 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+from safetensors.torch import load_file
+from torch import Tensor
+
 from radar.config.schema import Config
 from radar.experiment.run import Experiment, Outcome, run_experiment
+from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import Session
 from radar.progress import silent
 from radar.report.observer import RunObserver
@@ -41,3 +45,10 @@ def made(session: Session, config: Config) -> Counter[str]:
     counted = Counter(key.stage for key in store.made)
     store.made.clear()
     return counted
+
+
+def network_weights(run_directory: RunDirectory) -> dict[str, Tensor]:
+    """The weights of the denoising network in the model a run saved, by name."""
+    before = "method.denoiser.network."
+    weights = load_file(run_directory.model / "model.safetensors")
+    return {name.removeprefix(before): value for name, value in weights.items() if name.startswith(before)}
