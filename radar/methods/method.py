@@ -127,8 +127,8 @@ class FittedMethod(nn.Module, ABC):
         return {}
 
     def without(self, fold: int) -> FittedMethod:
-        """The same, of what was fitted without the images of `fold`."""
-        raise NotImplementedError(f"{type(self).__name__} does not cross-fit; fold {fold} is none of its own")
+        """The same, of what was fitted without the images of `fold`; ValueError where the method has no such fold."""
+        raise ValueError(f"{type(self).__name__} does not cross-fit; fold {fold} is none of its own")
 
 
 class Method(ABC, Generic[Own]):

@@ -49,7 +49,8 @@ def test_what_is_typed_and_not_read_is_refused(overrides: list[str], message: st
     ],
 )
 def test_what_is_read_by_the_method_or_its_controls_is_taken(overrides: list[str]) -> None:
-    compose.experiment(overrides)
+    chosen = next(item.removeprefix("method=") for item in [*overrides, "method=radar"] if item.startswith("method="))
+    assert chosen.startswith(compose.experiment(overrides).method.name)  # pca_texture is a choice of pca
 
 
 def test_presets_that_differ_in_nothing_that_is_read_make_one_run() -> None:

@@ -118,10 +118,18 @@ def test_white_noise_becomes_data_of_the_right_spread(eta):
 
 
 def test_deterministic_steps_draw_nothing():
-    def refuse(number):
-        raise AssertionError
+    drawn = []
 
-    reverse(draw((1, 1, 2, 2), 0), optimal, refuse, schedule=SCHEDULE, start=10, steps=5, eta=0.0)
+    def count(number):
+        drawn.append(number)
+        return draw((1, 1, 2, 2), number)
+
+    def end(eta):
+        return reverse(draw((1, 1, 2, 2), 0), optimal, count, schedule=SCHEDULE, start=10, steps=5, eta=eta)
+
+    assert torch.equal(end(0.0), end(0.0)) and not drawn
+    end(1.0)
+    assert drawn  # so that the counter is known to count
 
 
 def test_guidance_of_zero_is_the_unconditional_sampler():

@@ -73,3 +73,4 @@ def test_a_log_that_cannot_be_written_is_left_out(tmp_path: Path) -> None:
     (tmp_path / LOG_FILE).mkdir()
     with run_log(tmp_path) as log:
         log.info("unheard")
+    assert [path.name for path in tmp_path.iterdir()] == [LOG_FILE] and not list((tmp_path / LOG_FILE).iterdir())
