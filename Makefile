@@ -56,13 +56,8 @@ bench: $(READY)  ## speed of this machine beside diffusers and MONAI, into outpu
 	$(INSTALL) '.[bench]'
 	$(BIN)/python -m scripts.benchmark
 
-tables: $(READY)  ## docs/results/tables.md and the tables of README and docs from the committed records; LaTeX, CSV and figures into outputs/
-	$(BIN)/python -m scripts.study_tables
-	$(BIN)/python -m scripts.quality_page
-	$(BIN)/python -m scripts.methods_page
-	$(BIN)/python -m scripts.results_page
-	$(BIN)/radar report docs/results/study.runs.jsonl.xz --out outputs/report
-	$(BIN)/radar report docs/results/ablations.runs.jsonl.xz --out outputs/report_ablations
+tables: $(READY)  ## every table and figure quoted in README and docs, from the committed records
+	$(BIN)/python -m scripts.pages
 
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -19,10 +19,9 @@ from scipy.stats import binomtest
 
 from radar.errors import RadarError, RunError
 from radar.experiment.run_directory import RunDirectory
-from radar.report.tables import Entry, Table, markdown
+from radar.report.tables import Entry, Table, markdown, untitled
 from radar.scoring.forest import Floats
 from radar.scoring.threshold import conformal_quantile
-from scripts.page_sections import untitled
 
 CONTAMINATIONS = (0.01, 0.05, 0.1)
 FIELDS = ("dataset", "seed", "contamination", "of", "normals", "flagged")

@@ -16,9 +16,6 @@ from radar.report.records import add_records
 from radar.report.stored import read_results
 from scripts.command_line import guarded
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
-RESULTS = DOCS / "results"
-
 
 def main() -> int:
     """Record the runs named on the command line; returns the exit code."""

@@ -16,12 +16,10 @@ from typing import Any
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import Sweep
 from radar.files import read_lines, write_lines
-from radar.report.tables import Entry, Table, markdown, number
+from radar.report.tables import Entry, Table, markdown, number, untitled
 from scripts.command_line import guarded
-from scripts.page_sections import untitled
-from scripts.record_runs import RESULTS
+from scripts.pages.committed import SWEEPS
 
-RECORD = RESULTS / "sweeps.jsonl.xz"
 _FIGURES = ("auroc", "f1", "precision", "recall", "false_positive_rate")
 
 
@@ -63,13 +61,13 @@ def main() -> int:
     """Record the sweeps of the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sweeps", nargs="+", type=Path)
-    stored = [json.loads(line) for line in read_lines(RECORD)] if RECORD.exists() else []
+    stored = [json.loads(line) for line in read_lines(SWEEPS)] if SWEEPS.exists() else []
     known = {(record["run"], record["job"]) for record in stored}
     for path in parser.parse_args().sweeps:
         records = lines(Sweep.named(path.parent.parent, path.name))
         print(markdown(sweep_table(records)))
         stored += [record for record in records if (record["run"], record["job"]) not in known]
-    write_lines(RECORD, [json.dumps(record) for record in stored])
+    write_lines(SWEEPS, [json.dumps(record) for record in stored])
     return 0
 
 

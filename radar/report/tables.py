@@ -46,6 +46,11 @@ def table(name: str, title: str, headings: Sequence[str], rows: Sequence[Sequenc
     return Table(name, title, tuple(headings), entries, numeric, (*notes, *explained))
 
 
+def untitled(headings: Sequence[str], rows: Sequence[Sequence[Entry | str]]) -> Table:
+    """A table whose title the page's own text gives."""
+    return table("", "", headings, rows)
+
+
 def number(value: float | None, digits: int = 3) -> Entry:
     """A plain number."""
     if value is None or not math.isfinite(value):

@@ -6,7 +6,7 @@ import numpy as np
 
 from radar.report.tables import markdown
 from scripts.false_alarms import CONTAMINATIONS, Count, counts_of, false_alarm_table, read_counts
-from scripts.quality_page import COUNTS
+from scripts.pages.quality import COUNTS
 
 
 def test_counts_by_rank():

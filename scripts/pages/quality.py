@@ -1,35 +1,20 @@
-"""Write the tables of docs/quality.md anew from docs/results.
-
-    python -m scripts.quality_page
-
-Reads the records of the study (three seeds of the recommended recipe on every set), the counts that `scripts.false_alarms` left
-and the recorded sweeps over parts and settings of the recipe.
-"""
+"""The blocks of docs/quality.md: the recommended recipe on every set, its false alarms, and what its parts are worth."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import shlex
 import statistics
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from radar.evaluation.metrics import best_control
-from radar.files import read_lines, write_text
 from radar.report.result import Result
-from radar.report.stored import read_results
-from radar.report.tables import NOTHING, Entry, Table, count, number
-from scripts.command_line import guarded
+from radar.report.tables import NOTHING, Entry, Table, count, number, untitled
 from scripts.false_alarms import false_alarm_table, read_counts
-from scripts.page_sections import page_with, untitled
-from scripts.record_runs import DOCS, RESULTS
-from scripts.record_sweep import RECORD
+from scripts.pages.committed import RESULTS, STUDY, SWEEPS, recorded, rows_of
+from scripts.pages.sections import Sections
 
-PAGE = DOCS / "quality.md"
-WRITER = "scripts/quality_page.py"
 COUNTS = RESULTS / "false_alarms.csv"
 METHOD = "fused_densities"
 SHORT = {"grid": "grid", "wood_quads": "wood", "piped_PA_BRG03_TL": "BRG03", "magnetic_tile": "magnetic tile"}
@@ -141,23 +126,11 @@ def variant(record: Mapping[str, Any]) -> str:
     return ", ".join(others) or WHOLE
 
 
-def sections() -> dict[str, Table]:
-    """The tables from what is stored, by the name of their place in the page."""
-    results = read_results([RESULTS / "study.runs.jsonl.xz"])
+def sections() -> Sections:
+    """By their names."""
     return {
-        "results": results_table(results),
-        "missed": missed_table(results),
+        "results": results_table(recorded(STUDY)),
+        "missed": missed_table(recorded(STUDY)),
         "false alarms": false_alarm_table(read_counts(COUNTS)),
-        "ablation": ablation_table(json.loads(line) for line in read_lines(RECORD)),
+        "ablation": ablation_table(rows_of(SWEEPS.name)),
     }
-
-
-def main() -> int:
-    """Write the page."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    write_text(PAGE, page_with(PAGE.read_text(), WRITER, sections()))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(guarded(main))

@@ -1,43 +1,13 @@
-"""Write the tables of docs/performance.md and the picture of the training curves anew from docs/results.
-
-    python -m scripts.performance_page
-
-Reads benchmark.json, growth.json, overlap.jsonl and training_curves.jsonl, which the other scripts leave.
-"""
+"""The blocks of docs/performance.md, from benchmark.json, growth.json, overlap.jsonl and training_curves.jsonl."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-import matplotlib.pyplot as plt
-
-from radar.files import write_atomically, write_text
 from radar.report.tables import Entry, Table, markdown
-from scripts.page_sections import page_with
-
-DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGE = DOCS / "performance.md"
-WRITER = "scripts/performance_page.py"
-CURVES = DOCS / "images" / "training_curves.png"
-
-Figures = dict[str, Any]
-
-
-def read(name: str) -> Figures:
-    """One JSON file of docs/results."""
-    figures: Figures = json.loads((DOCS / "results" / name).read_text())
-    return figures
-
-
-def read_lines(name: str) -> list[Figures]:
-    """All records of one JSONL file of docs/results."""
-    return [json.loads(line) for line in (DOCS / "results" / name).read_text().splitlines()]
+from scripts.pages.committed import Figures, measured, rows_of
+from scripts.pages.sections import Sections
 
 
 def numbers(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
@@ -57,7 +27,7 @@ def _flops(figures: Figures) -> float:
 
 def machine() -> str:
     """Machine and versions in one line."""
-    figures = read("benchmark.json")
+    figures = measured("benchmark.json")
     rates, where = figures["machine_rates"], figures["environment"]
     packages = ", ".join(f"{name} {where['packages'][name]}" for name in ("torch", "pytorch-lightning", "kornia"))
     peers = ", ".join(f"{name} {version}" for name, version in figures["peers"].items())
@@ -71,7 +41,7 @@ def machine() -> str:
 
 def training() -> str:
     """Patches per second of all contenders, with their floors."""
-    figures = read("benchmark.json")
+    figures = measured("benchmark.json")
 
     def row(label: str, figure: Figures) -> list[str]:
         # forward, gradient of the input and gradient of the weights cost about the same
@@ -93,7 +63,7 @@ def training() -> str:
 
 def scoring() -> str:
     """Milliseconds per image of all ways to score."""
-    figures = read("benchmark.json")
+    figures = measured("benchmark.json")
 
     def row(label: str, figure: Figures) -> list[str]:
         times = [_spread(figure[name], ".2f") for name in ("ms_per_image", "ms_alone_p50", "ms_alone_p99")]
@@ -113,7 +83,7 @@ def scoring() -> str:
 
 def stages() -> str:
     """Milliseconds of each stage of one image."""
-    ways = read("benchmark.json")["scoring"]
+    ways = measured("benchmark.json")["scoring"]
     names = list(next(iter(ways.values()))["stages_ms"])
     rows = ([label, *(f"{figure['stages_ms'][name]:.3f}" for name in names)] for label, figure in ways.items())
     return numbers(["ms for one image", *(name.replace("_", " ") for name in names)], rows)
@@ -121,7 +91,7 @@ def stages() -> str:
 
 def memory() -> str:
     """Peak memory of fresh processes."""
-    peaks = read("benchmark.json")["peak_memory_mib"]
+    peaks = measured("benchmark.json")["peak_memory_mib"]
     return numbers(
         ["peak memory of a process that does", "MiB"], ([label, f"{peak:.0f}"] for label, peak in peaks.items())
     )
@@ -129,7 +99,7 @@ def memory() -> str:
 
 def overlap() -> str:
     """Quality against overlap, mean over the seeds."""
-    rows = read_lines("overlap.jsonl")
+    rows = rows_of("overlap.jsonl")
     keys = dict.fromkeys((row["field"], row["stride"]) for row in rows)
 
     def line(field: str, stride: int | None) -> list[str]:
@@ -143,7 +113,7 @@ def overlap() -> str:
 
 def curves() -> str:
     """Quality after fixed numbers of steps: mean, and smallest and largest of the seeds."""
-    records = read_lines("training_curves.jsonl")
+    records = rows_of("training_curves.jsonl")
     names = dict.fromkeys(record["training"] for record in records)
     lines = []
     for name in names:
@@ -168,7 +138,7 @@ def curves() -> str:
 
 def growth() -> str:
     """All growth tables, one after the other."""
-    figures = read("growth.json")["growth"]
+    figures = measured("growth.json")["growth"]
     parts = []
     for name, rows in figures.items():
         kind, _, rest = name.partition(", ")
@@ -188,7 +158,7 @@ def _digits(value: float) -> str:
 
 def growth_memory() -> str:
     """Peak memory against the image's side, and what a training step keeps for its backward pass."""
-    figures = read("growth.json")["memory"]
+    figures = measured("growth.json")["memory"]
     peaks = (
         [f"{row['value']:g}", f"{row['compact_whole_mib']:.0f}", f"{row['attention_windows_mib']:.0f}"]
         for row in figures["peak_above_imports"]
@@ -208,45 +178,7 @@ def growth_memory() -> str:
     return first + "\n\n" + numbers(["kept for the backward pass by one training step", "MiB"], claim)
 
 
-PARTS: dict[str, Callable[[], str]] = {
-    each.__name__: each for each in (machine, training, scoring, stages, memory, overlap, curves, growth, growth_memory)
-}
-
-
-def sections() -> dict[str, str]:
-    """All parts of the page, by the name of their place."""
-    return {name: part() for name, part in PARTS.items()}
-
-
-def draw_curves(path: Path) -> None:
-    """Image AUROC against seconds of training, one line per seed."""
-    figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    names = list(dict.fromkeys(record["training"] for record in read_lines("training_curves.jsonl")))
-    for record in read_lines("training_curves.jsonl"):
-        rows, number = record["rows"], names.index(record["training"])
-        label = record["training"] if record["seed"] == 0 else None
-        axis.plot(
-            [row["seconds"] for row in rows],
-            [row["image_auroc"] for row in rows],
-            "o-",
-            ms=3,
-            color=f"C{number}",
-            label=label,
-        )
-    axis.set(xscale="log", xlabel="seconds of training", ylabel="image AUROC on MVTec grid")
-    axis.grid(alpha=0.3)
-    axis.legend()
-    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=100))
-    plt.close(figure)
-
-
-def main() -> int:
-    """Write the page and the picture; returns the exit code."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    write_text(PAGE, page_with(PAGE.read_text(), WRITER, sections()))
-    draw_curves(CURVES)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def sections() -> Sections:
+    """By their names."""
+    parts = (machine, training, scoring, stages, memory, overlap, curves, growth, growth_memory)
+    return {part.__name__: part() for part in parts}

@@ -1,34 +1,20 @@
-"""Write the tables of docs/methods.md anew from the records below docs/results.
-
-    python -m scripts.methods_page
-
-Reads the records of every method at one training budget and, of the recommended recipe, those of the study.
-"""
+"""The blocks of docs/methods.md: every method at one training budget and, of the recommended recipe, the study."""
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from radar.evaluation.metrics import value_at
-from radar.files import write_text
 from radar.report.result import Result
 from radar.report.settings import method_label
-from radar.report.stored import read_results
-from radar.report.tables import NOTHING, Entry, Table, count, number
-from scripts.command_line import guarded
-from scripts.page_sections import page_with, untitled
-from scripts.quality_page import METHOD as RECOMMENDED
-from scripts.quality_page import SHORT
-from scripts.record_runs import DOCS, RESULTS
+from radar.report.tables import NOTHING, Entry, Table, count, number, untitled
+from scripts.pages.committed import METHODS, STUDY, recorded
+from scripts.pages.quality import METHOD as RECOMMENDED
+from scripts.pages.quality import SHORT
+from scripts.pages.sections import Sections
 
-PAGE = DOCS / "methods.md"
-WRITER = "scripts/methods_page.py"
-METHODS = RESULTS / "methods.runs.jsonl.xz"
-STUDY = RESULTS / "study.runs.jsonl.xz"
 COST_OF = "grid"  # 100 px grey; the other sets of that size cost the same
 
 # keys that a variant was given; runs without any are the methods themselves
@@ -169,10 +155,10 @@ def _table(measures: Sequence[str], rows: Sequence[Row]) -> Table:
     return untitled(["method", *(f"{name}: {measure}" for measure in measures for name in SHORT.values())], rows)
 
 
-def sections() -> dict[str, Table]:
-    """The tables from what is stored, by the name of their place in the page."""
-    recommended = [each for each in read_results([STUDY]) if each.config["method"]["name"] == RECOMMENDED]
-    results = read_results([METHODS])
+def sections() -> Sections:
+    """By their names."""
+    recommended = [each for each in recorded(STUDY) if each.config["method"]["name"] == RECOMMENDED]
+    results = recorded(METHODS)
     methods = by_method([*results, *recommended])
     return {
         "quality": quality_table(methods),
@@ -181,14 +167,3 @@ def sections() -> dict[str, Table]:
         "timesteps": timestep_table(results),
         "fine-tuning": fine_tuning_table(results),
     }
-
-
-def main() -> int:
-    """Write the page."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    write_text(PAGE, page_with(PAGE.read_text(), WRITER, sections()))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(guarded(main))

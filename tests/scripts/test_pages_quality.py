@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from radar.report.tables import markdown
-from scripts.page_sections import page_with
-from scripts.quality_page import WHOLE, ablation_table, spread, variant
+from scripts.pages.quality import WHOLE, ablation_table, spread, variant
 
 COMMAND = "radar experiment=recommended tags=[ablation] method.controls=[] dataset=wood_quads,grid seed=0,1"
 
@@ -50,8 +49,3 @@ def test_cells_are_means_over_seeds_and_other_sweeps_are_left_out():
 def test_a_range_is_given_where_it_is_seen():
     assert spread([0.5, 0.5001]).text == "0.500"
     assert spread([0.25, 0.75]).text == "0.500 (0.250–0.750)"
-
-
-def test_missing_markers_are_named():
-    with pytest.raises(ValueError, match="lacks <!-- missed: written by quality"):
-        page_with("nothing", "quality", {"missed": ""})

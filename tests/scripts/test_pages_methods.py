@@ -10,7 +10,7 @@ from report_builders import result
 from radar.evaluation.metrics import Quality
 from radar.evaluation.pixel_metrics import PixelMetrics
 from radar.report.tables import markdown
-from scripts.methods_page import mean_and_deviation, quality_table, ranked
+from scripts.pages.methods import mean_and_deviation, quality_table, ranked
 
 
 def run(auroc, pixel=0.5, **controls):
