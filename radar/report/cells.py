@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -71,6 +71,26 @@ def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
         Cell(dataset, method, group, _marks(group, grouped[dataset, method], reference[dataset], asked))
         for (dataset, method), group in sorted(chosen.items())
     ]
+
+
+def chosen_cells(
+    results: Sequence[Result], chosen: Mapping[str, Callable[[Result], bool]]
+) -> dict[str, dict[str, Cell]]:
+    """By the names of `chosen`, and then by data set, one cell of the runs that are chosen, marked like any other.
+
+    Cells of a data set are compared with the test data that most of all its `results` read.
+    """
+    reference = _reference(results)
+    found: dict[str, dict[str, Cell]] = {}
+    for name, choose in chosen.items():
+        grouped: dict[str, list[Result]] = defaultdict(list)
+        for result in filter(choose, results):
+            grouped[result.dataset].append(result)
+        found[name] = {}
+        for dataset, group in grouped.items():
+            same = _on_one_data(group, reference[dataset])
+            found[name][dataset] = Cell(dataset, name, same, _marks(same, group, reference[dataset], len(same)))
+    return found
 
 
 def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:

@@ -137,20 +137,6 @@ def _trivial_row(dataset: str, cell: Cell) -> list[Entry | str]:
     return [dataset, "·\u00a0all called anomalous", NOTHING, *called, NOTHING, NOTHING, NOTHING, number(1.0), *rest]
 
 
-def short_table(cells: Sequence[Cell]) -> Table:
-    """One line per method and data set, with what is to be beaten: the best control and calling everything anomalous."""
-    rows: list[Sequence[Entry | str]] = []
-    for cell in cells:
-        best = cell.best_control
-        control = measured(cell, "controls", best.name, "image", "auroc") if best else Entry(NOTHING)
-        seeds = Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))
-        trivial = number(cell.one.metrics.image.f1_all_anomalous)
-        own, f1, pixel = (measured(cell, *path) for path in (("image", "auroc"), ("image", "f1"), ("pixel", "auroc")))
-        rows.append([cell.dataset, cell.method, seeds, own, control, f1, trivial, pixel])
-    headings = ("data set", "method", "seeds", "AUROC", "best control", "F1", "all anomalous", "pixel AUROC")
-    return table("short", "Test images, mean ± standard deviation over seeds", headings, rows)
-
-
 def published_table() -> Table:
     """The paper's figures as quoted."""
     rows: list[Sequence[Entry | str]] = [

@@ -18,7 +18,7 @@ from radar.report.cells import FEWER, cells, main_cells
 from radar.report.tables import Entry, csv_text, latex, latex_escaped, markdown, over_seeds, p_value, table
 from radar.report.tables_ablation import ablation_tables, ablations
 from radar.report.tables_ranks import rank_table, rankings
-from radar.report.tables_results import main_table, published_table, short_table
+from radar.report.tables_results import main_table, published_table
 from radar.report.tables_statistics import noise_table, pairs
 
 
@@ -66,11 +66,6 @@ def test_the_papers_figures_are_as_quoted() -> None:
     text = csv_text(published_table())
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [(row["data set"], row["F1"]) for row in rows] == [("prints", "0.85"), ("prints", "0.27"), ("tile", "0.67")]
-
-
-def test_the_short_table_has_the_best_control() -> None:
-    content = short_table(main_cells(cells(study(), None)))
-    assert content.rows[0][content.headings.index("best control")].text == "0.600 ± 0.000"
 
 
 def test_an_ablation_holds_everything_else_and_names_what_follows() -> None:

@@ -1,0 +1,159 @@
+"""Which runs stand in which column of the pages: a name, and what a run must be."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+
+from radar.report.cells import Cell, chosen_cells
+from radar.report.result import Result
+from radar.report.settings import changes, method_label
+from radar.report.tables import Entry, over_seeds
+from scripts.pages.committed import METHODS, STUDY, recorded
+from scripts.pages.sets import SHORT
+
+SIDE = 100  # px, of the paper
+NOT_RUN = Entry("not run")
+FILTERS = ("mean_brightness", "raw_sobel")
+WITHOUT_NETWORK, UNTRAINED = "same_without_network", "same_untrained"
+PUBLISHED, RECOMMENDED, NOISE_ALONE, PATCHCORE = "RADAR as published", "recommended", "noise parts alone", "PatchCore"
+_SIZE = "dataset.image.size="  # typed where a data set's own preset has another
+
+Cells = dict[str, dict[str, Cell]]
+"""By choice, then by data set."""
+BySet = dict[str, list[Result]]
+
+
+def _preset(result: Result, name: str) -> bool:
+    """Whether it is this preset as it stands, on the pixels of the set's comparison."""
+    typed = [text for text in changes(result) if not text.startswith(_SIZE)]
+    return result.command.preset == name and not typed and same_pixels(result)
+
+
+def same_pixels(result: Result) -> bool:
+    """Whether a method saw images of the size that the recipe reads on that set."""
+    return _side(result) == _sides().get(result.dataset, SIDE)
+
+
+def _side(result: Result) -> int:
+    return int(result.config["dataset"]["image"]["size"] or 0)
+
+
+@cache
+def _sides() -> dict[str, int]:
+    return {each.dataset: _side(each) for each in recorded(STUDY) if each.command.preset == "recommended"}
+
+
+def _as_published(result: Result) -> bool:
+    return method_label(result.config["method"]) == "radar" and _preset(result, "paper")
+
+
+def _recommended(result: Result) -> bool:
+    return method_label(result.config["method"]) == "fused_densities" and _preset(result, "recommended")
+
+
+def _noise_alone(result: Result) -> bool:
+    """The recipe whose densities of brightness and colour are left out, and nothing else."""
+    parts = result.config["method"].get("fused_densities") or {}
+    typed = {text.rpartition(".")[2] for text in changes(result) if not text.startswith(_SIZE)}
+    left_out = parts.get("appearance", 0) is None and parts.get("colour", 0) is None
+    return result.command.preset == "recommended" and left_out and typed <= {"appearance=null", "colour=null"}
+
+
+def named_method(label: str) -> Callable[[Result], bool]:
+    """A method on the same pixels, at its own settings."""
+
+    def choose(result: Result) -> bool:
+        own = not [text for text in changes(result) if not text.startswith(_SIZE)]
+        return method_label(result.config["method"]) == label and same_pixels(result) and own
+
+    return choose
+
+
+@cache
+def records() -> tuple[Result, ...]:
+    """Of the study and of the comparison of methods."""
+    return (*recorded(STUDY), *recorded(METHODS))
+
+
+def by_method(results: Sequence[Result]) -> dict[str, BySet]:
+    """Results on the development sets by method and set, of methods at their own settings."""
+    found: dict[str, BySet] = defaultdict(lambda: defaultdict(list))
+    for result in results:
+        if result.dataset in SHORT:
+            found[method_label(result.config["method"])][result.dataset].append(result)
+    return found
+
+
+def mean_ranks(methods: Mapping[str, BySet], *path: str) -> dict[str, float]:
+    """Of each method over the development sets on which all of them ran, 0 is the best; nothing where there is no such set."""
+    shared = [name for name in SHORT if all(by_set.get(name) for by_set in methods.values())]
+    ranks: dict[str, list[int]] = defaultdict(list)
+    for dataset in shared:
+        means = {
+            name: statistics.fmean(run.metrics.value(*path) or 0.0 for run in by_set[dataset])
+            for name, by_set in methods.items()
+        }
+        for name, mean in means.items():
+            ranks[name].append(sum(other > mean for other in means.values()))
+    return {name: statistics.fmean(each) for name, each in ranks.items()}
+
+
+@cache
+def statistical_method() -> str:
+    """The method without any network that ranks best by image AUROC on the development sets."""
+    plain = [each for each in recorded(METHODS) if each.metrics.parameters == 0]
+    ranks = mean_ranks(by_method(plain), "image", "auroc")
+    return min(ranks, key=lambda name: (ranks[name], name))
+
+
+@cache
+def chosen() -> Cells:
+    """The cells of every choice."""
+    choices = {
+        PUBLISHED: _as_published,
+        RECOMMENDED: _recommended,
+        NOISE_ALONE: _noise_alone,
+        PATCHCORE: named_method("patchcore"),
+        statistical_method(): named_method(statistical_method()),
+    }
+    return chosen_cells(records(), choices)
+
+
+def entry(cell: Cell | None, *path: str) -> Entry:
+    """Mean ± standard deviation and, in brackets, of how many seeds."""
+    values = [] if cell is None else cell.values(*path)
+    if cell is None or not values:
+        return NOT_RUN
+    shown = over_seeds(values)
+    return Entry(f"{shown.text} ({len(values)}){cell.marks}", shown.value)
+
+
+def best_filter(cells: Sequence[Cell | None], *path: str) -> tuple[str, Cell] | None:
+    """The filter, and the cell whose control it is, that is best by the mean of the measure at `path`."""
+    found = [
+        (statistics.fmean(values), name, cell)
+        for cell in cells
+        if cell is not None
+        for name in FILTERS
+        if (values := cell.values("controls", name, *path))
+    ]
+    best = max(found, key=lambda each: each[0], default=None)
+    return None if best is None else best[1:]
+
+
+def filter_entry(cells: Sequence[Cell | None], *path: str) -> Entry:
+    """Its measure and its name."""
+    best = best_filter(cells, *path)
+    if best is None:
+        return NOT_RUN
+    shown = entry(best[1], "controls", best[0], *path)
+    return Entry(f"{shown.text} `{best[0]}`", shown.value)
+
+
+def mean_of(cell: Cell | None, *path: str) -> float | None:
+    """Over the seeds."""
+    values = [] if cell is None else cell.values(*path)
+    return statistics.fmean(values) if values else None

@@ -1,0 +1,49 @@
+"""What the pages say of data sets: which were looked at while choices were made, and which share images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from radar.report.result import Result
+
+SHORT = {
+    "grid": "grid",
+    "wood_quads": "wood",
+    "piped_PA_BRG03_TL": "BRG03",
+    "magnetic_tile": "magnetic tile",
+}
+"""The development sets that every method ran on."""
+DEVELOPMENT = (*SHORT, "aitex_00")
+"""Their test labels were in view when something was chosen."""
+UNOPENED = ("aitex_01", "aitex_02")
+"""Kept for a confirmation: nothing was ever run on them."""
+MARK = "◇"
+
+SETS_NOTE = (
+    f"{MARK} development set: its test labels were in view when something was chosen, so its row confirms nothing. "
+    f"Not looked at by anything here: {', '.join(UNOPENED)}."
+)
+
+
+def named(dataset: str) -> str:
+    """With the mark of a development set."""
+    return f"{dataset} {MARK}" if dataset in DEVELOPMENT else dataset
+
+
+def in_order(datasets: Iterable[str]) -> list[str]:
+    """Development sets first, then by name."""
+    return sorted(set(datasets), key=lambda name: (name not in DEVELOPMENT, name))
+
+
+def shared_images(results: Iterable[Result]) -> dict[str, str]:
+    """Data sets that are no development set but test on images of one: such a row confirms nothing either."""
+    shown: dict[str, set[str]] = {}
+    for result in results:
+        shown.setdefault(result.dataset, set()).update(image.content_hash for image in result.images)
+    pairs = [(name, looked_at) for name in shown for looked_at in DEVELOPMENT if name not in DEVELOPMENT]
+    return {name: other for name, other in pairs if shown[name] & shown.get(other, set())}
+
+
+def sharing_notes(results: Iterable[Result]) -> list[str]:
+    """A line for each set of `shared_images`."""
+    return [f"{name} shows images of {other}, a development set." for name, other in shared_images(results).items()]
