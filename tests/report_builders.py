@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score
 from radar.config.schema import ReportConfig
 from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
 from radar.evaluation.metrics import (
+    BorderMetrics,
     Compared,
     CostMetrics,
     Counts,
@@ -132,6 +133,7 @@ def metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray, defec
         seconds={"training": float(60.0 + scores[0]), "score": 1.2, "metrics": 0.1, "validation": 0.5, "controls": 0.3},
         network=NetworkMetrics(True, 1, Origin("0.1.0", "a" * 40, {"torch": "2.6"})),
         peak_memory_mib=500.0,
+        border_share=BorderMetrics(5, 0.19, 0.5, 0.4),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from radar.evaluation.metrics import Metrics, Quality, best_control, value_at
+from radar.evaluation.metrics import BorderMetrics, Metrics, Quality, best_control, value_at
 
 # what fits a terminal of 80 columns; metrics.json has the rest
 _IMAGE = {"auroc": "AUROC", "f1": "F1", "precision": "precision", "recall": "recall", "average_precision": "AP"}
@@ -52,13 +52,20 @@ def print_outcome(console: Console, name: str, method: str, metrics: Metrics, di
     told = "" if best is None else f"AUROC over the best control ({best.name}): {best.gain:+.3f}; "
     if alarms is not None:
         told += f"False alarms: {round(alarms * normal)} of {normal} normal test images; "
+    border = metrics.border_share
+    glow = None if border is None else border.test
     for line in (
         told.removesuffix("; "),
+        *([] if border is None or glow is None else [_border_line(border, glow)]),
         f"AUROC of the features alone: {features}",
         f"{metrics.parameters:,} parameters; {times}",
         f"{'Done before, reused (--force runs it again)' if reused else 'Results'}: {directory}",
     ):
         console.print(line, soft_wrap=True, highlight=False)
+
+
+def _border_line(border: BorderMetrics, share: float) -> str:
+    return f"Outermost {border.width} px: {share:.0%} of the highest pixels of normal test images, on {border.area:.0%} of their area"
 
 
 def sweep_table(rows: Sequence[tuple[str, Metrics | None, str]]) -> Table:

@@ -14,6 +14,7 @@ from radar.data.layouts import layout_of
 from radar.errors import ConfigError
 from radar.methods.registry import METHODS, method_of, typed_config
 from radar.methods.relevance import unread_by
+from radar.scoring.border import border_problem
 
 
 def parse(composed: DictConfig) -> Config:
@@ -103,6 +104,8 @@ def _scoring_problems(config: Config) -> Iterator[str]:
     if scoring.blur.kernel % 2 == 0:
         yield f"scoring.blur.kernel={scoring.blur.kernel}: must be odd"
     side = config.dataset.image.size
+    if side is not None and (problem := border_problem(scoring.border, side, side, scoring.window)):
+        yield problem
     if side is not None and max(scoring.window, scoring.blur.kernel) > side:
         yield f"scoring.window={scoring.window}, scoring.blur.kernel={scoring.blur.kernel}: must be ≤ the image's side, {side} px"
 

@@ -113,6 +113,16 @@ class DensityConfig:
 
 
 @dataclass
+class BorderConfig:
+    """What pixels near an image's border count for, whatever the method."""
+
+    name: str = _choice(
+        "none", "margin", "standardised"
+    )  # as the rest; not in the score; at the interior's scale, ring by ring, as held-out normals tell
+    width: int = _number(minimum=1)  # px from the border; name margin or standardised alone
+
+
+@dataclass
 class ScoringConfig:
     """From an image to two features and a pixel map, in one network pass, or one per timestep of `density`."""
 
@@ -132,6 +142,7 @@ class ScoringConfig:
         minimum=0.0
     )  # σ in px of the pixel map's smoothing; 0: the edge map itself, as published
     window: int = _number(minimum=1)  # side of the local feature's sliding window, px
+    border: BorderConfig = _section(BorderConfig)
 
 
 @dataclass
@@ -223,6 +234,7 @@ class EvaluationConfig:
 
     pixel: bool = MISSING  # pixel metrics, where masks exist
     aupro_limit: float = _number(above=0.0, maximum=1.0)  # largest false positive rate of AUPRO
+    border: int = _number(minimum=1)  # px from an image's border that the share of high pixels there is measured on
     noise: NoiseStatisticsConfig = _section(NoiseStatisticsConfig)
     panels: int = _number(minimum=0)  # images per kind in the panel figure
     figures: bool = MISSING

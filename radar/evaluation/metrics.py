@@ -117,6 +117,18 @@ class DataMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class BorderMetrics:
+    """Of the highest 1 % of a normal image's pixels the share within `width` px of its border, mean over images of a split, beside
+    the share by `area`. None where none of those images is scored.
+    """
+
+    width: int
+    area: float
+    test: float | None
+    validation: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class CostMetrics:
     """What a method's maps cost when they were made; None where that is not known."""
 
@@ -158,6 +170,7 @@ class Metrics(Quality):
     seconds: dict[str, float]  # by stage
     network: NetworkMetrics | None  # None: the method uses no shared network
     peak_memory_mib: float  # of the process
+    border_share: BorderMetrics | None = None  # None: a run of old did not measure it
 
     def to_dict(self) -> dict[str, Any]:
         """As `metrics.json` holds it."""

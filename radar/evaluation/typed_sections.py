@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -12,16 +12,21 @@ Section = TypeVar("Section")
 
 
 def read_section(kind: type[Section], tree: object, where: str) -> Section:
-    """A `kind` from plain values: numbers, texts, null, lists aside, dataclasses and dictionaries of them by name.
+    """A `kind` from plain values: numbers, texts, null, lists aside, dataclasses and dictionaries of them by name; a field with a
+    default may be missing.
 
     Raises `ValueError`, which names the place below `where`, for anything missing, unknown or of another type.
     """
     hints = _hints(kind)
     if not isinstance(tree, dict):
         raise ValueError(f"{where}: must hold {', '.join(hints)}, not {tree!r}")
-    for name in sorted(hints.keys() ^ tree.keys()):
+    for name in sorted(hints.keys() ^ (tree.keys() | _optional(kind))):
         raise ValueError(f"{where}/{name}: {'is missing' if name in hints else 'is unknown'}")
-    return kind(**{name: _read(hints[name], tree[name], f"{where}/{name}") for name in hints})
+    return kind(**{name: _read(hints[name], value, f"{where}/{name}") for name, value in tree.items()})
+
+
+def _optional(kind: Any) -> set[str]:
+    return {item.name for item in fields(kind) if item.default is not MISSING}
 
 
 def _read(kind: Any, value: object, where: str) -> Any:

@@ -7,7 +7,7 @@ from radar.evaluation.metrics import CostMetrics, DataMetrics, Metrics, NetworkM
 from radar.evaluation.typed_sections import read_section
 from radar.experiment.clock import Clock
 from radar.experiment.environment import peak_memory_mib
-from radar.experiment.measures import Scored, separation, write_scores
+from radar.experiment.measures import Scored, border_metrics, separation, write_scores
 from radar.experiment.method_stages import MethodStages
 from radar.experiment.panels import chosen_panels, write_panels
 from radar.experiment.run_directory import RunDirectory
@@ -25,7 +25,9 @@ def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDire
     with clock.stage("training"):
         trained_now, history = _trained(method)
     with clock.stage("score"):
-        scored = [Scored(stages.context.data.images[split], method.scores(split)) for split in method.scored_splits]
+        scored = {
+            split: Scored(stages.context.data.images[split], method.scores(split)) for split in method.scored_splits
+        }
     test = stages.scored(method)
     with clock.stage("metrics"):
         measured = stages.quality(method)
@@ -39,7 +41,7 @@ def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDire
     model = Model(config, method.fitted.value, detector, method.calibration, threshold, fingerprint)
     model.save(run.model)
     defects, flatness = measures["defects"], measures["spectral_flatness"]
-    write_scores(run.scores, scored, defects if isinstance(defects, dict) else {})
+    write_scores(run.scores, list(scored.values()), defects if isinstance(defects, dict) else {})
     if config.logger.csv and history:
         columns = list(history[0])
         write_csv(run.history, columns, [[row[column] for column in columns] for row in history])
@@ -62,6 +64,7 @@ def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDire
         seconds={name: round(value, 3) for name, value in times.items()},
         network=network,
         peak_memory_mib=round(peak_memory_mib(), 1),
+        border_share=border_metrics(test, scored.get("validation"), config.evaluation.border),
     )
 
 

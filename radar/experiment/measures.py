@@ -16,9 +16,10 @@ from radar.data.dataset import Dataset
 from radar.data.images import Images
 from radar.data.preprocessing import place_map
 from radar.data.sample import Split
+from radar.evaluation.border_share import area_share, border_share
 from radar.evaluation.data_measures import defect_measures, spectral_flatness
 from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
-from radar.evaluation.metrics import Distances, FeatureMetrics, NoiseMetrics, Quality
+from radar.evaluation.metrics import BorderMetrics, Distances, FeatureMetrics, NoiseMetrics, Quality
 from radar.evaluation.pixel_metrics import PixelMetrics, pixel_metrics_of
 from radar.evaluation.statistics_noise import feature_statistics, noise_statistics
 from radar.files import Plain, write_csv
@@ -75,6 +76,16 @@ def separation(test: Scored, settings: NoiseStatisticsConfig, seed: int) -> dict
     columns = {name: test.scores.points[:, column] for column, name in enumerate(test.scores.point_names)}
     labels, groups = test.images.labels, test.images.groups
     return feature_statistics({**columns, "score": test.scores.scores}, labels, groups, settings=settings, seed=seed)
+
+
+def border_metrics(test: Scored, validation: Scored | None, width: int) -> BorderMetrics:
+    """How much of normal images' high pixels lies within `width` px of the border, of test images and of held-out ones."""
+    shares = [
+        None if each is None else border_share(each.scores.anomaly_maps.numpy()[each.images.labels == 0], width)
+        for each in (test, validation)
+    ]
+    size = test.scores.anomaly_maps.shape[-2:]
+    return BorderMetrics(width, area_share(*size, border=width), *shares)
 
 
 def _auroc(labels: NDArray[np.int64], values: NDArray[np.float64]) -> float | None:

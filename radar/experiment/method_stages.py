@@ -26,7 +26,7 @@ from radar.experiment.stage import Stage, array_stage
 from radar.files import Plain, write_atomically, write_json
 from radar.methods.method import FittedMethod, Maps, Method, Networks, Training
 from radar.methods.parts.denoising import DENOISER
-from radar.methods.responses import read, responses
+from radar.methods.responses import learn_border, read, responses
 from radar.model import Calibration, Scores, fill
 from radar.progress import Report
 from radar.scoring.decision import decide
@@ -99,7 +99,7 @@ class MethodStages:
 
     def read_values(self, keys: Sequence[str]) -> dict[str, Plain]:
         """The values of config keys that what is read of a response depends on; its last bits follow how many pass at once."""
-        return selected(plain(self.config), (*keys, "scoring.images_per_pass"))
+        return selected(plain(self.config), (*keys, *self.method.border_keys, "scoring.images_per_pass"))
 
     def maps(self, split: Split) -> Maps:
         """Anomaly maps and points of a split, computed from its responses."""
@@ -200,7 +200,11 @@ class MethodStages:
 
     def _fitted(self) -> Stage[FittedMethod]:
         method, normals = self.method, self.context.data.normals
-        own = selected(plain(self.config), ["method"])
+        config, own = self.config, selected(plain(self.config), ["method"])
+        standardised = (
+            config.scoring.border.name == "standardised"
+        )  # what is learnt of the border follows how maps are read
+        border = (*method.map_keys, *method.border_keys) if standardised else ()
         read_later = [
             key for key in method.reading_keys if key not in method.fitting_keys and key.startswith("method.")
         ]
@@ -210,13 +214,15 @@ class MethodStages:
             **self._common(),
             "method": own,
             "method_version": method.version,
-            "keys": selected(plain(self.config), method.fitting_keys),
+            "keys": selected(plain(config), (*method.fitting_keys, *border)),
             "normals": [_identity(images) for images in normals.sets],
             "groups": _digest([group for images in normals.sets for group in images.groups]),
         }
 
         def make(part: Path) -> None:
-            fitted = method.fit(normals, _Trained(self.trainings), self.context.report)
+            report, size = self.context.report, config.scoring.images_per_pass
+            fitted = method.fit(normals, _Trained(self.trainings), report)
+            learn_border(fitted, normals, seed=config.seed, images_per_pass=size, report=report)
             _save_tensors(part / _WEIGHTS, fitted.state_dict())
             write_json(part / _STRUCTURE, fitted.structure())
 

@@ -17,6 +17,7 @@ from radar.experiment.stage import Stage, json_stage
 from radar.files import Plain
 from radar.methods.registry import METHODS, method_of
 from radar.methods.relevance import controls, unread_by
+from radar.scoring.border import border_problem
 
 
 class ExperimentStages:
@@ -122,3 +123,5 @@ def check_size(config: Config, height: int, width: int) -> None:
     for key, side in keys.items():
         if side > min(height, width) and unread_by(config, key) is None:
             raise ConfigError(f"{key}={side}: must be ≤ the images' sides, {width} × {height} px")
+    if problem := border_problem(config.scoring.border, height, width, config.scoring.window):
+        raise ConfigError(problem)

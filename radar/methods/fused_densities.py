@@ -34,7 +34,7 @@ from radar.methods.parts.pixel_fields import (
 from radar.methods.parts.reduced import ReducedMethod
 from radar.progress import Report
 from radar.scoring.denoiser import Denoiser
-from radar.scoring.reading import MapReading, map_statistic
+from radar.scoring.reading import MapReading
 
 NOISE_PARTS = ("energy", "detail", "context")
 PARTS = (*NOISE_PARTS, "appearance", "colour")
@@ -144,11 +144,12 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
 
     name = "fused_densities"
     Settings = FusedDensitiesSettings
+    version = 2
     cross_fits = True
 
     @property
     def fitting_keys(self) -> tuple[str, ...]:
-        return (*denoiser_keys(self.config), "method.reduction")  # which calibrates the parts
+        return (*denoiser_keys(self.config), "method.reduction", *self.border_keys)  # which calibrate the parts
 
     def problems(self) -> Iterator[str]:
         yield from super().problems()
@@ -189,17 +190,17 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
                 return (fitted.field(part, image.to(fitted.device), maps) for image, maps in pairs)
 
             fitted.densities[part] = cross_fitted(fields(), folds, ridge=settings.ridge).to(fitted.device)
-            scores = [
-                self._score(fitted.without(fold), part, field) for fold, field in zip(folds, fields(), strict=True)
+            surprises = [
+                fitted.without(fold).surprise(part, field) for fold, field in zip(folds, fields(), strict=True)
             ]
-            fitted.scales[index] = scale_of(scores, settings.calibration_quantile)
+            fitted.scales[index] = scale_of(self._scores(surprises), settings.calibration_quantile)
         return fitted
 
-    def _score(self, fitted: FittedFusedDensities, part: str, field: Tensor) -> float:
-        """The image score of a part alone, fitted without the image's fold."""
-        statistic = self.settings.reduction
-        maps = fitted.surprise(part, field)[:, 0]
-        return float(map_statistic(maps, statistic.statistic, statistic.pixels)[0])
+    def _scores(self, surprises: Sequence[Tensor]) -> list[float]:
+        """Image scores of one part alone, each fitted without the image's fold, read as the fused map will be."""
+        reading = self.reading.to(surprises[0].device)
+        reading.learn(surprises)
+        return [float(reading(each)[1]) for each in surprises]
 
 
 def noise_parts(settings: FusedDensitiesConfig) -> dict[str, NoiseFieldConfig]:

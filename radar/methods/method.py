@@ -92,7 +92,7 @@ class FittedMethod(nn.Module, ABC):
 
     def __init__(self, reading: Reading) -> None:
         super().__init__()
-        self.reading = reading
+        self.reading = reading  # what it has learnt of the border is state, too
         self.register_buffer("_place", torch.empty(0), persistent=False)  # tells where the module lies
 
     @property
@@ -176,9 +176,14 @@ class Method(ABC, Generic[Own]):
         return ()
 
     @property
+    def border_keys(self) -> tuple[str, ...]:
+        """Prefixes of the config keys that both depend on, whatever the method: none where the border is as the rest."""
+        return () if self.config.scoring.border.name == "none" else ("scoring.border",)
+
+    @property
     def reading_keys(self) -> tuple[str, ...]:
-        """Both: what `FittedMethod.read` depends on."""
-        return tuple(dict.fromkeys((*self.map_keys, *self.point_keys)))
+        """All of them: what `FittedMethod.read` depends on."""
+        return tuple(dict.fromkeys((*self.map_keys, *self.point_keys, *self.border_keys)))
 
     def problems(self) -> Iterator[str]:
         """One line per rule between keys that the config breaks."""

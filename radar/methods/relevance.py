@@ -12,7 +12,7 @@ from radar.files import Plain
 from radar.methods.registry import METHODS, method_of
 
 _METHODS_OWN = ("patch", "unet", "diffusion", "timestep", "scoring", "training")  # sections that only some methods read
-_ALWAYS = ("scoring.images_per_pass",)
+_ALWAYS = ("scoring.images_per_pass", "scoring.border.name")
 _ONLY_WITH = {  # keys that are read where another one has this value
     "detector.trees": ("detector", "name", "isolation_forest"),
     "detector.max_samples": ("detector", "name", "isolation_forest"),

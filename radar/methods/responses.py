@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from radar.methods.method import FittedMethod, Maps
+from radar.methods.method import FittedMethod, Maps, Normals
 from radar.progress import Report
 
-_CHUNK = 32  # images between two progress reports; a response does not depend on it
+_CHUNK = 32  # images between two progress reports, or looked at together; a response does not depend on it
 
 
 @torch.inference_mode()
@@ -46,6 +46,29 @@ def _respond(fitted: FittedMethod, planes: Tensor, identities: Sequence[str], se
     noise = fitted.draws.of(identities, fitted.noise_shape(*planes.shape[1:]), seed)
     device = fitted.device
     return fitted.respond(planes.to(device), None if noise is None else noise.to(device)).float().cpu()
+
+
+@torch.inference_mode()
+def learn_border(fitted: FittedMethod, normals: Normals, *, seed: int, images_per_pass: int, report: Report) -> None:
+    """What the border of normal maps is like, where `scoring.border` asks for it.
+
+    From images that were not fitted: held-out normals, or all, each without its fold, where the method cross-fits.
+    """
+    if not fitted.reading.border.rings:
+        return
+    found = [
+        responses(
+            fitted,
+            images.planes,
+            images.identities,
+            seed=seed,
+            images_per_pass=images_per_pass,
+            report=report,
+            held_out=True,
+        )
+        for images in (normals.sets if fitted.folds else (normals.validation,))
+    ]
+    fitted.reading.learn(part for response in found for part in torch.split(response, _CHUNK))
 
 
 @torch.inference_mode()

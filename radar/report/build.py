@@ -22,6 +22,7 @@ from radar.report.gallery import qualitative_figure
 from radar.report.result import Result
 from radar.report.tables import Table, csv_text, latex, latex_document, markdown
 from radar.report.tables_ablation import Ablation, ablation_tables, ablations
+from radar.report.tables_border import border_table, with_border_share
 from radar.report.tables_ranks import rank_table, rankings
 from radar.report.tables_regime import regime_table, regimes
 from radar.report.tables_results import cost_table, defect_table, main_table, provenance_table, published_table
@@ -69,6 +70,7 @@ class Report:
             *transfer_tables(chosen, self.transfers),
             separation_table(self.all_cells),
             *([noise_table(self.all_cells), moments_table(self.all_cells)] if self._predicts_noise else []),
+            *([border_table(told)] if (told := with_border_share(self.all_cells)) else []),
             cost_table(self.all_cells),
             provenance_table(self.all_cells),
         ]

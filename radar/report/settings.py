@@ -13,7 +13,7 @@ _NO_SETTING = (
     "seed", "name", "preset", "tags", "logger", "dataset.name", "trainer.progress", "trainer.workers",
     "trainer.threads", "trainer.accelerator",
     "trainer.stack", "trainer.stack_memory_fraction", "evaluation.pixel", "evaluation.panels", "evaluation.figures",
-    "method.controls", "dataset.near_duplicates",
+    "evaluation.border", "method.controls", "dataset.near_duplicates",
 )  # fmt: skip
 # of overrides: choices that a name tells anyway, and where things lie
 _NO_CHANGE = ("experiment", "dataset", "method", "logger", "trainer", "data_root", "output_root", "dataset.root", "dataset.manifest",

@@ -2,57 +2,90 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from radar.config.schema import BlurConfig, ScoringConfig
+from radar.scoring.border import Border
 from radar.scoring.edge_map import anomaly_map, edge_map
 from radar.scoring.features import FEATURE_NAMES, features
 
 
-class Reading(Protocol):
-    """Responses `(N, R, H, W)` → anomaly maps `(N, H, W)` ≥ 0 and points `(N, F)` float64."""
+class Reading(nn.Module, ABC):
+    """Responses `(N, R, H, W)` → anomaly maps `(N, H, W)` ≥ 0 and points `(N, F)` float64.
 
-    @property
-    def point_names(self) -> tuple[str, ...]: ...
+    What pixels near the border count for is said once, here, for every method. With a margin they keep their place in the
+    map, and take no part in the points.
+    """
 
-    def __call__(self, response: Tensor) -> tuple[Tensor, Tensor]: ...
+    point_names: tuple[str, ...]
+
+    def __init__(self, border: Border, smoothing: float) -> None:
+        """`smoothing` is σ in px of the map."""
+        super().__init__()
+        self.border = border
+        self.smoothing = smoothing
+
+    @abstractmethod
+    def levels(self, response: Tensor) -> Tensor:
+        """Responses `(N, R, H, W)` → one number ≥ 0 a pixel, `(N, H, W)`."""
+
+    @abstractmethod
+    def points(self, levels: Tensor, maps: Tensor) -> Tensor:
+        """What is judged of levels and of maps, both `(N, h, w)` without what does not count."""
+
+    def forward(self, response: Tensor) -> tuple[Tensor, Tensor]:
+        levels = self.border.evened(self.levels(response))
+        maps = anomaly_map(levels, self.smoothing)
+        return maps, self.points(self.border.counted(levels), self.border.counted(maps))
+
+    def learn(self, responses: Iterable[Tensor]) -> None:
+        """What the border of normal images is like, from their responses `(N, R, H, W)`, where that is asked for."""
+        if self.border.rings:
+            self.border.learn(self.levels(response) for response in responses)
 
 
-@dataclass(frozen=True)
-class NormReading:
+class NormReading(Reading):
     """Blur, edges and the two norms of what they leave (RADAR, arXiv 2508.04818)."""
 
-    blur: BlurConfig
-    edge: str
-    window: int
-    smoothing: float
-    point_names: tuple[str, ...] = FEATURE_NAMES
+    point_names = FEATURE_NAMES
+
+    def __init__(self, border: Border, smoothing: float, blur: BlurConfig, edge: str, window: int) -> None:
+        super().__init__(border, smoothing)
+        self.blur = blur
+        self.edge = edge
+        self.window = window
 
     @staticmethod
     def of(scoring: ScoringConfig, edge: str | None = None) -> NormReading:
         """As `scoring` says, but for `edge` where it is given."""
-        return NormReading(scoring.blur, edge or scoring.edge, scoring.window, scoring.smoothing)
+        border = Border(scoring.border)
+        return NormReading(border, scoring.smoothing, scoring.blur, edge or scoring.edge, scoring.window)
 
-    def __call__(self, response: Tensor) -> tuple[Tensor, Tensor]:
-        edges = edge_map(response, self.blur, self.edge)
-        return anomaly_map(edges, self.smoothing), features(edges, self.window).double()
+    def levels(self, response: Tensor) -> Tensor:
+        return edge_map(response, self.blur, self.edge)
+
+    def points(self, levels: Tensor, maps: Tensor) -> Tensor:
+        return features(levels, self.window).double()
 
 
-@dataclass(frozen=True)
-class MapReading:
+class MapReading(Reading):
     """A smoothed map and one statistic of it, for methods whose response is a map of its own."""
 
-    smoothing: float
-    statistic: str
-    pixels: int
-    point_names: tuple[str, ...] = ("map_statistic",)
+    point_names = ("map_statistic",)
 
-    def __call__(self, response: Tensor) -> tuple[Tensor, Tensor]:
-        maps = anomaly_map(response.square().sum(dim=1).sqrt(), self.smoothing)
-        return maps, map_statistic(maps, self.statistic, self.pixels)[:, None]
+    def __init__(self, border: Border, smoothing: float, statistic: str, pixels: int) -> None:
+        super().__init__(border, smoothing)
+        self.statistic = statistic
+        self.pixels = pixels
+
+    def levels(self, response: Tensor) -> Tensor:
+        return response.square().sum(dim=1).sqrt()
+
+    def points(self, levels: Tensor, maps: Tensor) -> Tensor:
+        return map_statistic(maps, self.statistic, self.pixels)[:, None]
 
 
 def map_statistic(maps: Tensor, statistic: str, pixels: int) -> Tensor:

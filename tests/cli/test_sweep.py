@@ -25,6 +25,7 @@ def sweep(root: Path, *arguments: str) -> int:
 # composing all cells of the largest would take a minute
 SHORTENED = {
     "sweep_paper_grid": ["timestep=t1", "contamination.value=0.05"],
+    "sweep_border": ["scoring.border.width=3"],
     "sweep_edges": ["scoring.window=5"],
     "sweep_unet": ["unet=small,compact"],
 }

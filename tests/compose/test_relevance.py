@@ -73,7 +73,7 @@ def test_the_effective_config_has_the_methods_keys_and_no_others() -> None:
             "statistic": "both", "confidence": 0.99,
         },
     }  # fmt: skip
-    assert set(tree["scoring"]) == {"blur", "window", "smoothing", "images_per_pass"}  # type: ignore[arg-type]
+    assert set(tree["scoring"]) == {"blur", "window", "smoothing", "images_per_pass", "border"}  # type: ignore[arg-type]
 
 
 def test_in_a_sweep_over_methods_each_takes_what_it_reads() -> None:

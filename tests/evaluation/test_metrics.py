@@ -20,6 +20,15 @@ def test_what_is_written_is_read_back() -> None:
         assert Metrics.from_dict(json.loads(json.dumps(one.to_dict(), allow_nan=False))) == one
 
 
+def test_a_record_from_before_the_border_was_measured_is_read() -> None:
+    tree = METRICS.to_dict()
+    assert METRICS.value("border_share", "test") == 0.5
+    del tree["border_share"]
+    older = Metrics.from_dict(tree)
+    assert older == replace(METRICS, border_share=None)
+    assert older.value("border_share", "test") is None
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -22,6 +22,7 @@ from radar.experiment.session import OpenData
 from radar.methods.method import FittedMethod, Method, Structure
 from radar.model_card import card
 from radar.progress import silent
+from radar.scoring.border import Border
 from radar.scoring.detector import fit_detector
 from radar.scoring.reading import MapReading, NormReading
 
@@ -56,7 +57,7 @@ class Energy(Method[NoSettings]):
         return self.empty({})
 
     def empty(self, structure: Structure) -> FittedMethod:
-        return FittedEnergy(MapReading(0, "max", 1))
+        return FittedEnergy(MapReading(Border(self.config.scoring.border), 0, "max", 1))
 
 
 class CrossFittedEnergy(Energy):
@@ -77,8 +78,9 @@ class Norms(Energy):
 
 @pytest.fixture
 def stages(composed: Callable[..., Config], tmp_path: Path) -> Callable[..., MethodStages]:
-    def of(kind: type[Method[Any]], **detector: str) -> MethodStages:
-        config = composed("contamination=c20")
+    def of(kind: type[Method[Any]], *, border: str = "none", **detector: str) -> MethodStages:
+        config = composed("contamination=c20", f"scoring.border.name={border}")
+        config.scoring.border.width = 2
         config.detector.name, config.detector.fitted_on, config.detector.threshold_on = (
             "upper_tail",
             "train",
@@ -133,6 +135,30 @@ def test_only_what_is_needed_is_scored(
     assert made.scored_splits == splits
     assert made.detector_sets == sets
     assert not made.context.store.made, "nothing is made before it is asked for"
+
+
+@pytest.mark.parametrize("kind", [Energy, CrossFittedEnergy])
+def test_the_border_is_learnt_from_normals_that_were_not_fitted_and_stored(stages: Stages, kind: type[Energy]) -> None:
+    made = stages(kind, border="standardised")
+    splits = ("validation",) if kind is Energy else ("train", "validation")
+    energy = sum(IMAGES[split].planes[:, 0].pow(4).sum(dim=0).double() for split in splits)
+    inner, outer = energy[2:-2, 2:-2].mean(), energy[[0, -1]].sum() + energy[1:-1, [0, -1]].sum()
+    found = made.fitted.value.reading.border.factors
+    assert float(found[0]) == pytest.approx(float((inner / (outer / (4 * 23))).sqrt()), rel=1e-5)
+    assert len(made.context.store.made) == 1
+    again = stages(kind, border="standardised")
+    assert torch.equal(again.fitted.value.reading.border.factors, found) and not again.context.store.made
+
+
+def test_the_border_enters_the_keys_of_what_it_changes_alone(stages: Stages) -> None:
+    keys: dict[str, dict[str, str]] = {}
+    for border in ("none", "margin", "standardised"):
+        made = stages(Norms, border=border)
+        keys[border] = {name: stage.key.fingerprint for name, stage in made.stages()}
+    for name, key in keys["none"].items():
+        margin, standardised = keys["margin"][name], keys["standardised"][name]
+        assert (margin == key) == (name == "fitted" or name.startswith("responses"))
+        assert standardised not in (key, margin)
 
 
 @pytest.mark.parametrize("name", ["isolation_forest", "upper_tail"])

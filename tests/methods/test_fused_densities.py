@@ -17,7 +17,7 @@ from radar.methods.method import FittedMethod, Normals
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.parts.gaussian import Gaussian
 from radar.methods.registry import method_of
-from radar.methods.responses import responses
+from radar.methods.responses import learn_border, responses
 from radar.progress import silent
 
 FUSED = (
@@ -155,6 +155,21 @@ def test_each_part_alone_comes_to_one_at_the_calibration_quantile(composed, fitt
     method, normal = fitted_once(composed, *only("energy")), coloured_normals()
     tops = scores(method, torch.cat([held_out(method, images) for images in normal.sets]))
     assert np.quantile(tops, 0.9) == pytest.approx(1.0, rel=1e-5)
+
+
+def test_with_a_border_each_part_is_calibrated_as_the_fused_map_is_read(composed):
+    normal, quantile = coloured_normals(), 0.9
+    for images in normal.sets:
+        images.planes[:, 0, :3] *= 3.0  # every normal is louder at one side
+    for name in ("none", "margin", "standardised"):
+        overrides = (*only("energy"), f"scoring.border.name={name}", "scoring.border.width=5")
+        method = fit(composed, *overrides, normal=normal)
+        learn_border(method, normal, seed=0, images_per_pass=1, report=silent)
+        tops = scores(method, torch.cat([held_out(method, images) for images in normal.sets]))
+        assert np.quantile(tops, quantile) == pytest.approx(1.0, rel=1e-4), name
+        factors = method.state_dict().get("reading.border.factors")
+        assert (factors is None) == (name != "standardised")
+        assert factors is None or (factors[0] < 0.8 and factors[-1] > factors[0])
 
 
 def test_passes_are_the_different_timesteps(composed, fitted_once):

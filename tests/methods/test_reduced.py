@@ -6,9 +6,12 @@ import pytest
 import torch
 from network_builders import training_config
 
+from radar.config.schema import BorderConfig
 from radar.methods.parts.reduced import fitting_problems, odd_problems, shares, shortened, step_problems
+from radar.scoring.border import Border
 from radar.scoring.reading import MapReading
 
+NO_BORDER = Border(BorderConfig("none", 6))
 MAPS = torch.tensor([[[[9.0, 3.0], [-1.0, -1.0]]]])
 
 
@@ -16,7 +19,7 @@ MAPS = torch.tensor([[[[9.0, 3.0], [-1.0, -1.0]]]])
     ("statistic", "pixels", "expected"), [("max", 1, 9.0), ("mean", 1, 3.5), ("top", 2, 6.0), ("top", 50, 3.5)]
 )
 def test_reductions_by_hand(statistic, pixels, expected):
-    maps, points = MapReading(0, statistic, pixels)(MAPS)
+    maps, points = MapReading(NO_BORDER, 0, statistic, pixels)(MAPS)
     assert points.tolist() == [[expected]] and points.dtype == torch.float64
     assert torch.equal(maps, MAPS[:, 0].abs())
 
@@ -24,7 +27,7 @@ def test_reductions_by_hand(statistic, pixels, expected):
 def test_smoothing_spreads_a_spot():
     spot = torch.zeros(1, 1, 24, 24)
     spot[0, 0, 12, 12] = 1.0
-    (mapped,), points = MapReading(2.0, "max", 1)(spot)
+    (mapped,), points = MapReading(NO_BORDER, 2.0, "max", 1)(spot)
     assert mapped[12, 12] == mapped.max() == points[0, 0] < 0.5
     assert mapped[12, 14] > 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radar.config.schema import BlurConfig, DensityConfig, ScoringConfig
+from radar.config.schema import BlurConfig, BorderConfig, DensityConfig, ScoringConfig
 
 
 def scoring_config(*, kernel=3, sigma=1.0, **changes) -> ScoringConfig:
@@ -19,6 +19,7 @@ def scoring_config(*, kernel=3, sigma=1.0, **changes) -> ScoringConfig:
         "edge": "sobel",
         "window": 3,
         "smoothing": 0.0,
+        "border": BorderConfig(name="none", width=6),
     }
     return ScoringConfig(**(values | changes))
 

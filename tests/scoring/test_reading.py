@@ -6,10 +6,13 @@ import pytest
 import torch
 from scoring_builders import scoring_config
 
+from radar.config.schema import BorderConfig
+from radar.scoring.border import Border
 from radar.scoring.edge_map import anomaly_map, edge_map
 from radar.scoring.features import FEATURE_NAMES, features
 from radar.scoring.reading import MapReading, NormReading
 
+NO_BORDER = Border(BorderConfig("none", 6))
 RESPONSE = torch.randn(5, 2, 37, 41, generator=torch.Generator().manual_seed(0))
 
 
@@ -35,7 +38,7 @@ def test_smoothing_changes_the_map_and_leaves_the_norms():
     assert (smooth.std(dim=(1, 2)) < 0.5 * plain.std(dim=(1, 2))).all()
 
 
-@pytest.mark.parametrize("reading", [NormReading.of(scoring_config(kernel=7)), MapReading(1.0, "top", 9)])
+@pytest.mark.parametrize("reading", [NormReading.of(scoring_config(kernel=7)), MapReading(NO_BORDER, 1.0, "top", 9)])
 def test_reading_a_batch_is_reading_each_image_but_for_last_bits(reading):
     maps, points = reading(RESPONSE)
     assert maps.shape == (5, 37, 41) and points.shape == (5, len(reading.point_names)) and points.dtype == torch.float64

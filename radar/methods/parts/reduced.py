@@ -11,6 +11,7 @@ import torch
 from radar.config.method_settings import ReductionConfig
 from radar.config.schema import TrainingConfig
 from radar.methods.method import Method
+from radar.scoring.border import Border
 from radar.scoring.reading import MapReading
 from radar.seeds import generator
 
@@ -31,7 +32,8 @@ class ReducedMethod(Method[Reduced]):
     def reading(self) -> MapReading:
         """How its maps are read."""
         reduction = self.settings.reduction
-        return MapReading(reduction.smoothing, reduction.statistic, reduction.pixels)
+        border = Border(self.config.scoring.border)
+        return MapReading(border, reduction.smoothing, reduction.statistic, reduction.pixels)
 
     @property
     def map_keys(self) -> tuple[str, ...]:

@@ -1,0 +1,32 @@
+"""The table of the border: a row per setting, and a dash or no row where a run of old measured nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from report_builders import result
+
+from radar.evaluation.metrics import BorderMetrics
+from radar.report.cells import cells
+from radar.report.result import Result
+from radar.report.tables_border import border_table, with_border_share
+
+
+def measured(name: str, share: float | None, seed: int) -> Result:
+    one = result(seed=seed, overrides=[f"scoring.border.name={name}"], scoring__border={"name": name, "width": 6})
+    return replace(one, metrics=replace(one.metrics, border_share=BorderMetrics(5, 0.19, share, None)))
+
+
+def test_shares_stand_beside_the_share_by_area() -> None:
+    runs = [measured("none", 0.7, 0), measured("none", 0.8, 1), measured("standardised", 0.2, 0)]
+    content = border_table(with_border_share(cells(runs, None)))
+    texts = [[entry.text for entry in row[2:6]] for row in content.rows]
+    assert texts == [["none", "19", "75", "–"], ["standardised", "19", "20", "–"]]
+    assert "within 5 px" in content.notes[0]
+
+
+def test_runs_that_did_not_measure_it_have_no_row() -> None:
+    one = result()
+    older = replace(one, metrics=replace(one.metrics, border_share=None))
+    assert with_border_share(cells([older], None)) == []
+    assert len(with_border_share(cells([older, measured("none", 0.7, 1)], None))) == 1
