@@ -84,8 +84,8 @@ def border_metrics(test: Scored, validation: Scored | None, width: int) -> Borde
         None if each is None else border_share(each.scores.anomaly_maps.numpy()[each.images.labels == 0], width)
         for each in (test, validation)
     ]
-    size = test.scores.anomaly_maps.shape[-2:]
-    return BorderMetrics(width, area_share(*size, border=width), *shares)
+    _, rows, columns = test.scores.anomaly_maps.shape
+    return BorderMetrics(width, area_share(rows, columns, width), *shares)
 
 
 def _auroc(labels: NDArray[np.int64], values: NDArray[np.float64]) -> float | None:
