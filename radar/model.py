@@ -42,12 +42,15 @@ _PLACES = (
 )  # where things lay when it was fitted; dataset.root and dataset.manifest beside them
 
 
+UNSEEN = ("network", "densities", "detector")
+
+
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """Scores of normal images, and what they can promise.
 
-    `unseen_by` names what had not learnt from an image when it scored it: `network`, `densities`. Where that is nothing,
-    no rate of false alarms is promised.
+    `unseen_by` names what had not learnt from any of these images when it scored it, of `UNSEEN`. Cross-fitted scores leave an
+    image out of the densities and not out of the network. Without `densities` and `detector`, no rate of false alarms is promised.
     """
 
     scores: Floats  # (M,)

@@ -45,7 +45,6 @@ print(scores.scores, scores.decisions)
 def _promise(calibration: Mapping[str, Plain]) -> str:
     """What the threshold promises of new normal images, in a sentence."""
     count, rate, unseen_by = calibration["images"], calibration["false_alarms"], calibration["unseen_by"]
-    unseen = " and ".join(map(str, unseen_by)) if isinstance(unseen_by, list) else ""
     if rate is None:
         return (
             f"The threshold comes from {count} normal images. No rate of false alarms is promised: they were fitted on, are too "
@@ -58,6 +57,7 @@ def _promise(calibration: Mapping[str, Plain]) -> str:
             f"most {share:.1%} are expected to be called anomalous."
         )
     return (
-        f"The threshold comes from {count} normal images, each scored by {unseen} that had not seen it; the network had. "
-        f"{share:.1%} of new ones taken in the same way were asked to be called anomalous at most; that is no guarantee."
+        f"The threshold comes from {count} normal images, each scored by densities that were fitted without it and a network that "
+        f"had learnt from the training images among them. {share:.1%} of new ones taken in the same way were asked to be called "
+        "anomalous at most; that is no guarantee."
     )

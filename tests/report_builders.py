@@ -30,7 +30,7 @@ from radar.evaluation.metrics import (
     Quality,
 )
 from radar.evaluation.pixel_metrics import PixelMetrics
-from radar.report.result import Command, EvaluatedImage, Result
+from radar.report.result import FORMAT, Command, EvaluatedImage, Result, ScoredNormals
 
 SETTINGS = ReportConfig(seeds=None, level=0.95, alpha=0.05, resamples=100, seed=0, borderline=0.1, vector="pdf")
 NORMAL, ANOMALOUS = 12, 18
@@ -102,7 +102,26 @@ def result(
         features=np.round(np.column_stack([scores + 10, np.exp(scores / 2)]), 5),
         scores=scores,
         decisions=decisions,
+        normals=normals(random),
+        format=FORMAT,
         directory=None,
+    )
+
+
+def normals(random: np.random.Generator) -> tuple[ScoredNormals, ...]:
+    """Twenty training and ten held-out normals, two of each sheet, of a cross-fitted method."""
+    return tuple(
+        ScoredNormals(
+            split,
+            unseen_by,
+            tuple(f"{split[0]}{index // 2}" for index in range(count)),
+            tuple(f"{split[0]}{index:07}" for index in range(count)),
+            np.round(random.normal(size=count), 5),
+        )
+        for split, count, unseen_by in (
+            ("train", 20, ("densities", "detector")),
+            ("validation", 10, ("network", "densities", "detector")),
+        )
     )
 
 

@@ -152,7 +152,7 @@ class DetectorConfig:
     name: str = _choice("isolation_forest", "upper_tail")
     fitted_on: str = _choice(
         "train", "validation", "cross_fitted"
-    )  # training normals as published, or held-out normals
+    )  # training normals as published, held-out normals, or both, each scored by densities (not a network) fitted without it
     threshold_on: str = _choice(
         "train", "validation", "cross_fitted"
     )  # whose scores set the threshold; the paper has one set for both

@@ -7,7 +7,7 @@ from radar.evaluation.metrics import CostMetrics, DataMetrics, Metrics, NetworkM
 from radar.evaluation.typed_sections import read_section
 from radar.experiment.clock import Clock
 from radar.experiment.environment import peak_memory_mib
-from radar.experiment.measures import Scored, border_metrics, separation, write_scores
+from radar.experiment.measures import border_metrics, separation, write_scores
 from radar.experiment.method_stages import MethodStages
 from radar.experiment.panels import chosen_panels, write_panels
 from radar.experiment.run_directory import RunDirectory
@@ -25,9 +25,7 @@ def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDire
     with clock.stage("training"):
         trained_now, history = _trained(method)
     with clock.stage("score"):
-        scored = {
-            split: Scored(stages.context.data.images[split], method.scores(split)) for split in method.scored_splits
-        }
+        scored = {split: stages.scored(method, split) for split in method.scored_splits}
     test = stages.scored(method)
     with clock.stage("metrics"):
         measured = stages.quality(method)

@@ -27,20 +27,22 @@ from radar.model import Scores
 
 SAMPLE_COLUMNS = ("path", "split", "label", "defect", "group")
 DEFECT_COLUMNS = ("defect_area", "defect_contrast")
+UNSEEN_BY = "unseen_by"  # a column: what had not learnt from the image, names with a space between
 
 
 def feature_columns(columns: Iterable[str]) -> tuple[str, ...]:
     """Those of `scores.csv` that hold what the detector judged: they stand between the sample's and the score."""
-    known = {*SAMPLE_COLUMNS, "score", "decision", *DEFECT_COLUMNS}
+    known = {*SAMPLE_COLUMNS, "score", "decision", UNSEEN_BY, *DEFECT_COLUMNS}
     return tuple(name for name in columns if name not in known)
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Images with their scores, in the same order."""
+    """Images with their scores, in the same order, and what had not learnt from them: see `Calibration`."""
 
     images: Images
     scores: Scores
+    unseen_by: tuple[str, ...]
 
 
 def quality(test: Scored, pixel: PixelMetrics | None) -> Quality:
@@ -119,15 +121,19 @@ def data_measures(dataset: Dataset, images: Mapping[Split, Images]) -> dict[str,
 def write_scores(path: Path, splits: Sequence[Scored], defects: Mapping[str, Plain]) -> None:
     """`scores.csv`: one line per image of every split; the measures of `defects` by path, empty where there are none."""
     names = splits[0].scores.point_names
-    columns = (*SAMPLE_COLUMNS, *names, "score", "decision", *DEFECT_COLUMNS)
+    columns = (*SAMPLE_COLUMNS, *names, "score", "decision", UNSEEN_BY, *DEFECT_COLUMNS)
     write_csv(path, columns, [row for each in splits for row in _rows(each, defects)])
 
 
 def _rows(scored: Scored, defects: Mapping[str, Plain]) -> Iterator[list[Plain]]:
     for index, sample in enumerate(scored.images.samples):
         told: Mapping[str, Plain] = {name: getattr(sample, name) for name in SAMPLE_COLUMNS}
-        points = [float(value) for value in scored.scores.points[index]]
-        decided = [float(scored.scores.scores[index]), int(scored.scores.decisions[index])]
+        points: list[Plain] = [float(value) for value in scored.scores.points[index]]
+        decided: list[Plain] = [
+            float(scored.scores.scores[index]),
+            int(scored.scores.decisions[index]),
+            " ".join(scored.unseen_by),
+        ]
         measured = defects.get(sample.path)
         found = measured if isinstance(measured, dict) else {}
         yield [*told.values(), *points, *decided, *(found.get(name.removeprefix("defect_")) for name in DEFECT_COLUMNS)]

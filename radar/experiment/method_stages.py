@@ -27,7 +27,7 @@ from radar.files import Plain, write_atomically, write_json
 from radar.methods.method import FittedMethod, Maps, Method, Networks, Training
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.responses import learn_border, read, responses
-from radar.model import Calibration, Scores, fill
+from radar.model import UNSEEN, Calibration, Scores, fill
 from radar.progress import Report
 from radar.scoring.decision import decide
 from radar.scoring.detector import Detector, fit_detector
@@ -120,14 +120,27 @@ class MethodStages:
     @cached_property
     def calibration(self) -> Calibration:
         """The scores that the threshold comes from, and what they can promise."""
-        fitted_on, name = self.detector_sets
-        scores = self.detector[0].score(self._normal_points(name))
-        unseen = {"train": (), "validation": ("network", "densities"), "cross_fitted": ("densities",)}[name]
+        name = self.detector_sets[1]
+        scores, splits = self.detector[0].score(self._normal_points(name)), splits_named(name)
+        unseen = tuple(part for part in UNSEEN if all(part in self.unseen_by(split) for split in splits))
         rate, detector = self.config.contamination.value, self.config.detector
-        # several features are brought to one scale by what the detector was fitted on: of that, no score is like a new one's
-        apart = self.method.one_score or not set(splits_named(fitted_on)) & set(splits_named(name))
-        kept = bool(unseen) and apart and detector.name == "upper_tail" and detector.threshold == "quantile"
+        alike = {"densities", "detector"} <= set(unseen)  # else no score is like a new image's
+        kept = alike and detector.name == "upper_tail" and detector.threshold == "quantile"
         return Calibration(scores, unseen, rate if kept and rate * (len(scores) + 1) >= 1 else None)
+
+    def unseen_by(self, split: Split) -> tuple[str, ...]:
+        """Those of `UNSEEN` that had not learnt from an image of the split when they scored it.
+
+        Cross-fitting leaves the image's group out of the densities, not out of the network.
+        """
+        detector, fitted_on = self.config.detector, splits_named(self.detector_sets[0])
+        as_it_is = self.method.one_score and detector.name == "upper_tail"  # one number is brought to no scale
+        held_out = {
+            "network": split != "train",
+            "densities": split != "train" or bool(self.fitted.value.folds),
+            "detector": as_it_is or split not in fitted_on,
+        }
+        return tuple(part for part in UNSEEN if held_out[part])
 
     def scores(self, split: Split) -> Scores:
         """What is known of the images of a split."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from functools import cached_property
 
 from radar.config.schema import Config, MethodConfig
+from radar.data.sample import Split
 from radar.errors import ConfigError
 from radar.evaluation.metrics import NoiseMetrics, Quality
 from radar.evaluation.pixel_metrics import PixelMetrics
@@ -52,9 +53,9 @@ class ExperimentStages:
             pixel = read_section(PixelMetrics, self.pixel_metrics(stages).value, "pixel_metrics")
         return quality(self.scored(stages), pixel)
 
-    def scored(self, stages: MethodStages) -> Scored:
-        """The test images and what is known of them."""
-        return Scored(self.context.data.images["test"], stages.scores("test"))
+    def scored(self, stages: MethodStages, split: Split = "test") -> Scored:
+        """The images of a split and what is known of them."""
+        return Scored(self.context.data.images[split], stages.scores(split), stages.unseen_by(split))
 
     def pixel_metrics(self, stages: MethodStages) -> Stage[dict[str, Plain]]:
         """They do not depend on the detector."""

@@ -20,7 +20,7 @@ from radar.experiment.environment import origin
 from radar.experiment.measures import Scored, pixel_metrics, quality
 from radar.experiment.run_directory import RunDirectory
 from radar.files import read_lines, write_lines
-from radar.model import load, stored_config
+from radar.model import UNSEEN, load, stored_config
 from radar.progress import Report
 
 RECORDS_NAME = "transfers.jsonl"  # in the folder of the runs, or of their records
@@ -106,7 +106,7 @@ def transfers(
             if evaluation.pixel:
                 pixel = pixel_metrics(dataset, loaded, scores.anomaly_maps, evaluation.aupro_limit)
             yield Transfer(
-                **vars(quality(Scored(loaded, scores), pixel)),
+                **vars(quality(Scored(loaded, scores, UNSEEN), pixel)),
                 source=source.fingerprint,
                 source_run=source.directory.path.name,
                 target_dataset=dataset.name,

@@ -1,4 +1,4 @@
-"""Several densities of one noise-free step, calibrated on normals that each was fitted without, and fused."""
+"""Several densities of one noise-free step, calibrated on normals that each was fitted without (the network was not), and fused."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class FittedFusedDensities(FittedMethod):
 
 
 class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
-    """What we recommend: three noise-free passes, five Gaussians, a threshold from left-out normals."""
+    """What we recommend: three noise-free passes, five Gaussians, a threshold from normals left out of the Gaussians."""
 
     name = "fused_densities"
     Settings = FusedDensitiesSettings

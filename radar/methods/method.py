@@ -127,7 +127,7 @@ class FittedMethod(nn.Module, ABC):
         return {}
 
     def without(self, fold: int) -> FittedMethod:
-        """The same, of what was fitted without the images of `fold`; ValueError where the method has no such fold."""
+        """The same with densities fitted without the images of `fold`; its network had them. ValueError where it has no such fold."""
         raise ValueError(f"{type(self).__name__} does not cross-fit; fold {fold} is none of its own")
 
 
@@ -139,7 +139,7 @@ class Method(ABC, Generic[Own]):
     Settings: ClassVar[type]  # dataclass of the keys below `method`
     one_score: ClassVar[bool] = True  # the detector judges one number, of which only more is anomalous
     draws_numbers: ClassVar[bool] = True  # what is fitted or scored depends on the seed
-    cross_fits: ClassVar[bool] = False  # scores normals by what was fitted without them
+    cross_fits: ClassVar[bool] = False  # scores normals by densities that were fitted without them; networks are not
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -26,7 +26,8 @@ def responses(
 ) -> Tensor:
     """Responses `(N, R, H, W)` on the host to images `(N, P, H, W)` whose content hashes are `identities`.
 
-    With `held_out`, images that the method was fitted on are answered by what was fitted without them, where it cross-fits.
+    With `held_out`, images that the method was fitted on are answered by densities fitted without them, where it cross-fits; the
+    network is one and the same.
     """
     cross_fitted = held_out and bool(fitted.folds)
     size = 1 if cross_fitted else images_per_pass

@@ -12,12 +12,14 @@ from radar.evaluation.metrics import BestControl, best_control
 from radar.report.result import Result
 from radar.report.settings import family, method_names, settings, shared_changes
 
-FEWER, OTHER_DATA, LEFT_OUT, MODIFIED = "†", "‡", "§", "¶"
+FEWER, OTHER_DATA, LEFT_OUT, MODIFIED, OLDER = "†", "‡", "§", "¶", "△"
 MARKS = {
     FEWER: "fewer seeds than asked, or than the rest of the row has",
     OTHER_DATA: "measured on other data than the other methods of this data set: not comparable with them",
     LEFT_OUT: "some runs of this cell read other data and are left out",
     MODIFIED: "some runs come from a working tree with changes that no revision holds",
+    OLDER: "some records are of an older format: no scores of training and held-out normals, and the control `untrained` is RADAR's, "
+    "its network untrained, whatever the method",
 }
 
 
@@ -140,6 +142,7 @@ def _marks(group: Sequence[Result], of_all: Sequence[Result], reference: str, as
         OTHER_DATA: group[0].test_data != reference,
         LEFT_OUT: len({(result.test_data, result.data) for result in of_all}) > 1,
         MODIFIED: any(result.environment["git_modified"] for result in group),
+        OLDER: any(result.is_older for result in group),
     }
     return "".join(mark for mark, holds in found.items() if holds)
 

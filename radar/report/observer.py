@@ -7,12 +7,13 @@ import json
 from contextlib import AbstractContextManager
 
 from radar.config.schema import Config
+from radar.experiment.measures import UNSEEN_BY
 from radar.experiment.run_directory import RunDirectory
 from radar.methods.relevance import effective
 from radar.report.run_figures import draw_run
 from radar.report.wandb_tracker import Tracker, tracking
 
-_TEXT = ("path", "split", "defect", "group")  # columns of scores.csv that hold no numbers
+_TEXT = ("path", "split", "defect", "group", UNSEEN_BY)  # columns of scores.csv that hold no numbers
 
 
 class RunObserver:

@@ -1,4 +1,4 @@
-"""Files of records: one run a line, with the score of every test image; what a repository can hold of whole studies.
+"""Files of records: one run a line, with the score of every image; what a repository can hold of whole studies.
 
 `NAME.runs.jsonl` grows by a line at a time while a study proceeds. `NAME.runs.jsonl.xz` is the same, compressed and written as
 a whole. Neither holds a picture, and reading executes nothing.
@@ -18,7 +18,7 @@ import numpy as np
 from radar.errors import RunError
 from radar.evaluation.metrics import Metrics
 from radar.files import read_lines, write_lines
-from radar.report.result import Command, EvaluatedImage, Floats, Result
+from radar.report.result import Command, EvaluatedImage, Floats, Result, ScoredNormals
 
 PLAIN, COMPRESSED = ".runs.jsonl", ".runs.jsonl.xz"
 _SIGNIFICANT = 7  # digits of scores and features
@@ -92,6 +92,8 @@ def _line(result: Result) -> str:
         "features": [_rounded(column) for column in result.features.T],
         "scores": _rounded(result.scores),
         "decisions": "".join(str(int(decision)) for decision in result.decisions),
+        "format": result.format,
+        "normals": [{**vars(each), "scores": _rounded(each.scores)} for each in result.normals],
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -108,8 +110,18 @@ def _result(content: dict[str, Any]) -> Result:
         features=np.array(content["features"], dtype=np.float64).reshape(len(names), len(images)).T,
         scores=np.array(content["scores"], dtype=np.float64).reshape(len(images)),
         decisions=np.array([digit == "1" for digit in content["decisions"]], dtype=bool).reshape(len(images)),
+        normals=tuple(_normals(each) for each in content.get("normals", ())),
+        format=content.get("format", 1),
         directory=None,
     )
+
+
+def _normals(content: dict[str, Any]) -> ScoredNormals:
+    unseen_by, groups, hashes = (tuple(content[name]) for name in ("unseen_by", "groups", "content_hashes"))
+    scores = np.array(content["scores"], dtype=np.float64)
+    if not len(groups) == len(hashes) == len(scores):
+        raise ValueError(f"normals of {content['split']}: groups, content_hashes and scores are of different numbers")
+    return ScoredNormals(content["split"], unseen_by, groups, hashes, scores)
 
 
 def _rounded(values: Floats) -> list[float]:

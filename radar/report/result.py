@@ -16,6 +16,8 @@ from radar.evaluation.metrics import Metrics
 
 Floats = NDArray[np.float64]
 HASH_DIGITS = 16  # of a content hash that a result keeps
+NORMAL_HASH_DIGITS = 8  # of one that tells normals apart
+FORMAT = 2  # of what a run leaves; 1 kept no score of normals beside the test images
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,19 @@ class EvaluatedImage:
     group: str
     defect_area: float | None  # share of the image
     defect_contrast: float | None  # standard deviations of the rest
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredNormals:
+    """The normal images of train or validation, each with its score, and what had not learnt from them when it scored them."""
+
+    split: str
+    unseen_by: tuple[
+        str, ...
+    ]  # of `network`, `densities`, `detector`; cross-fitted densities leave the image out, networks do not
+    groups: tuple[str, ...]  # N
+    content_hashes: tuple[str, ...]  # N, their first digits
+    scores: Floats  # (N,)
 
 
 @dataclass(frozen=True)
@@ -57,6 +72,8 @@ class Result:
     features: Floats  # (N, F)
     scores: Floats  # (N,)
     decisions: NDArray[np.bool_]  # (N,)
+    normals: tuple[ScoredNormals, ...]  # of each split of normals that the run scored; none in format 1
+    format: int
     directory: Path | None  # None for a record
 
     @property
@@ -84,6 +101,11 @@ class Result:
     def groups(self) -> list[str]:
         """(N,)"""
         return [image.group for image in self.images]
+
+    @property
+    def is_older(self) -> bool:
+        """Whether it was made before what a run leaves was as it is now."""
+        return self.format < FORMAT
 
     @property
     def data(self) -> str:

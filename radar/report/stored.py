@@ -14,10 +14,10 @@ from omegaconf import OmegaConf
 
 from radar.errors import RunError
 from radar.experiment.command import COMMAND_FILE, read_command
-from radar.experiment.measures import DEFECT_COLUMNS, feature_columns
+from radar.experiment.measures import DEFECT_COLUMNS, UNSEEN_BY, feature_columns
 from radar.experiment.run_directory import RunDirectory
 from radar.report.records import is_records, read_records
-from radar.report.result import HASH_DIGITS, Command, EvaluatedImage, Result
+from radar.report.result import FORMAT, HASH_DIGITS, NORMAL_HASH_DIGITS, Command, EvaluatedImage, Result, ScoredNormals
 
 
 def read_results(paths: Sequence[Path]) -> list[Result]:
@@ -88,6 +88,8 @@ def _whole_run(run: RunDirectory) -> Result:
         features=np.array([[float(row[name]) for name in names] for row in test]).reshape(-1, len(names)),
         scores=np.array([float(row["score"]) for row in test]),
         decisions=np.array([row["decision"] == "1" for row in test]),
+        normals=_normals(rows, hashes) if UNSEEN_BY in rows[0] else (),
+        format=FORMAT if UNSEEN_BY in rows[0] else 1,
         directory=run.path,
     )
 
@@ -107,6 +109,21 @@ def _without_places(config: Any) -> dict[str, Any]:
     for place in ("root", "manifest"):
         config["dataset"].pop(place, None)
     return dict(config)
+
+
+def _normals(rows: Sequence[Mapping[str, str]], hashes: Mapping[str, str]) -> tuple[ScoredNormals, ...]:
+    by_split = {split: [row for row in rows if row["split"] == split] for split in ("train", "validation")}
+    return tuple(
+        ScoredNormals(
+            split,
+            tuple(some[0][UNSEEN_BY].split()),
+            tuple(row["group"] for row in some),
+            tuple(hashes[row["path"]][:NORMAL_HASH_DIGITS] for row in some),
+            np.array([float(row["score"]) for row in some]),
+        )
+        for split, some in by_split.items()
+        if some
+    )
 
 
 def _image(row: Mapping[str, str]) -> EvaluatedImage:

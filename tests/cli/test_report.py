@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
 
 from radar.cli.main import main
 from radar.experiment.run_directory import RunDirectory
+from radar.model import UNSEEN
 from radar.report.records import add_records
+from radar.report.result import FORMAT
 from radar.report.stored import read_results, read_run
 
 TINY = (
@@ -48,6 +51,17 @@ def test_records_of_runs_hold_what_the_runs_hold(outputs: Path, tmp_path: Path) 
             record.data,
         )
         assert record.scores == pytest.approx(run.scores, rel=1e-6)
+        assert run.directory is not None
+        assert run.format == record.format == FORMAT
+        with RunDirectory(run.directory).scores.open(newline="") as file:
+            normals = [row for row in csv.DictReader(file) if row["split"] != "test"]
+        for kept in (run.normals, record.normals):
+            assert [each.unseen_by for each in kept] == [(), UNSEEN], "the forest is fitted on training normals"
+            assert [name for each in kept for name in each.groups] == [row["group"] for row in normals]
+            scores = [score for each in kept for score in each.scores]
+            assert scores == pytest.approx([float(row["score"]) for row in normals], rel=1e-6)
+            hashes = {image.content_hash for image in run.images}
+            assert not {hash for each in kept for hash in each.content_hashes} & {each[:8] for each in hashes}
         assert [image.defect_area is not None for image in run.images] == [bool(image.label) for image in run.images]
     assert "data_root" not in runs[0].config
     names = [f"{tmp_path / 'some.runs.jsonl.xz'}:{run.name}" for run in runs[:2]]

@@ -179,12 +179,12 @@ def test_each_set_is_used_for_what_it_is_named_for(stages: Stages, name: str) ->
 @pytest.mark.parametrize(
     ("detector", "contamination", "unseen_by", "promised"),
     [
-        ({}, 0.2, ("network", "densities"), 0.2),
-        ({}, 0.05, ("network", "densities"), None),  # nine images cannot tell one in twenty
+        ({}, 0.2, ("network", "densities", "detector"), 0.2),
+        ({}, 0.05, ("network", "densities", "detector"), None),  # nine images cannot tell one in twenty
         ({"name": "isolation_forest"}, 0.2, ("network", "densities"), None),
-        ({"threshold": "shifted"}, 0.2, ("network", "densities"), None),
-        ({"threshold_on": "train"}, 0.2, (), None),
-        ({"fitted_on": "cross_fitted", "threshold_on": "cross_fitted"}, 0.2, ("densities",), 0.2),
+        ({"threshold": "shifted"}, 0.2, ("network", "densities", "detector"), None),
+        ({"threshold_on": "train"}, 0.2, ("densities", "detector"), 0.2),
+        ({"fitted_on": "cross_fitted", "threshold_on": "cross_fitted"}, 0.2, ("densities", "detector"), 0.2),
     ],
     ids=["held-out", "too-few", "forest", "shifted", "train", "cross-fitted"],
 )
@@ -204,3 +204,26 @@ def test_a_promise_is_made_where_it_can_be_kept_and_the_card_says_so(
         promised is not None and "network" not in unseen_by
     )
     assert "| threshold | 1.5 |" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "detector", "train", "validation"),
+    [
+        (Energy, {}, ("detector",), ("network", "densities", "detector")),
+        (CrossFittedEnergy, {}, ("densities", "detector"), ("network", "densities", "detector")),
+        (Norms, {}, (), ("network", "densities", "detector")),
+        (Norms, {"fitted_on": "validation"}, ("detector",), ("network", "densities")),
+        (Energy, {"name": "isolation_forest"}, ("detector",), ("network", "densities")),
+    ],
+    ids=["one-score", "cross-fitted", "norms", "norms-held-out", "forest"],
+)
+def test_what_had_not_learnt_from_an_image_that_it_scores(
+    stages: Stages,
+    kind: type[Energy],
+    detector: dict[str, str],
+    train: tuple[str, ...],
+    validation: tuple[str, ...],
+) -> None:
+    made = stages(kind, **detector)
+    assert (made.unseen_by("train"), made.unseen_by("validation")) == (train, validation)
+    assert made.unseen_by("test") == ("network", "densities", "detector")

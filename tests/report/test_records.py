@@ -12,9 +12,12 @@ from report_builders import result
 
 from radar.errors import RunError
 from radar.files import read_lines
+from radar.report.cells import OLDER, cells
 from radar.report.records import add_records, read_records
 from radar.report.result import Result
 from radar.report.stored import read_results
+from radar.report.tables import markdown
+from radar.report.tables_results import main_table
 
 NAMES = ("study.runs.jsonl", "study.runs.jsonl.xz")
 
@@ -31,10 +34,13 @@ def assert_same(one: Result, other: Result) -> None:
         "scored",
         "images",
         "feature_names",
+        "format",
     ):
         assert getattr(one, name) == getattr(other, name)
     for name in ("scores", "features", "decisions"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    for mine, its in zip(one.normals, other.normals, strict=True):
+        assert {**vars(mine), "scores": mine.scores.tolist()} == {**vars(its), "scores": its.scores.tolist()}
     assert (one.test_data, one.data, one.seed, one.dataset) == (other.test_data, other.data, other.seed, other.dataset)
 
 
@@ -103,6 +109,24 @@ def test_what_is_no_result_is_said(tmp_path: Path) -> None:
         (tmp_path / "bad.runs.jsonl").write_text(json.dumps({**content, key: value}))
         with pytest.raises(RunError, match="line 1: not a record of a run"):
             read_results([tmp_path / "bad.runs.jsonl"])
+
+
+def test_a_record_of_before_reads_without_normals_and_its_row_says_so(tmp_path: Path) -> None:
+    path = tmp_path / NAMES[0]
+    add_records(path, [result(seed=0), result(seed=1)])
+    now, before = (json.loads(line) for line in read_lines(path))
+    del before["format"], before["normals"]
+    path.write_text(f"{json.dumps(now)}\n{json.dumps(before)}\n")
+    read = {each.seed: each for each in read_results([path])}
+    assert [len(each.scores) for each in read[0].normals] == [20, 10]
+    assert (read[1].normals, read[1].is_older, read[0].is_older) == ((), True, False)
+    assert [cell.marks for cell in cells(list(read.values()), None)] == [OLDER]
+    assert [cell.marks for cell in cells([read[0]], None)] == [""]
+    assert f"{OLDER} some records are of an older format" in markdown(main_table(cells([read[1]], None)))
+    del now["normals"][0]["groups"][0]
+    path.write_text(json.dumps(now))
+    with pytest.raises(RunError, match="normals of train: groups, content_hashes and scores"):
+        read_results([path])
 
 
 def test_how_defects_were_measured_makes_no_other_test_data() -> None:
