@@ -21,6 +21,7 @@ import radar
 from radar.config.plain import plain
 from radar.config.schema import Config
 from radar.data.images import Images, read_images
+from radar.data.layouts import LAYOUTS
 from radar.data.preprocessing import plane_names
 from radar.errors import ConfigError, DataError, RunError
 from radar.files import Plain, write_atomically, write_json, write_text
@@ -85,7 +86,7 @@ class Model:
     fingerprint: str  # of the config and the data
 
     def score(self, images: Images | Tensor | str | Path | Sequence[str | Path]) -> Scores:
-        """Scores of image files, of loaded images, or of a tensor `(N, P, H, W)` in [−1, 1].
+        """Scores of image files or named crops of files, of loaded images, or of a tensor `(N, P, H, W)` in [−1, 1].
 
         The same bits in any batch, unless the model was fitted with several images per pass; files are read one by one, as those
         that it was fitted on. An image's noise is a function of the model's seed and of the image's content: a tensor's is that of
@@ -122,8 +123,10 @@ class Model:
         else:
             if not images:
                 raise DataError("no images to score; name at least one file")
+            dataset = self.config.dataset
+            files = LAYOUTS.get(dataset.layout)(dataset).files
             for path in images:  # one at a time, whatever their number
-                one = read_images([Path(path)], self.config.dataset.image)
+                one = read_images([Path(path)], files, dataset.image)
                 yield self._measured(one.planes, one.identities)
 
     def _measured(self, planes: Tensor, identities: Sequence[str]) -> Maps:

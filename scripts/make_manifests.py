@@ -7,7 +7,7 @@ from pathlib import Path
 
 from radar.config.schema import DatasetConfig
 from radar.data.hashes import content_hashes
-from radar.data.layouts import layout_of
+from radar.data.layouts import LAYOUTS, layout_of
 from radar.data.manifest import write_manifest
 from radar.data.near_duplicates import ThumbnailVectors
 from radar.data.sample import Sample
@@ -26,6 +26,7 @@ def make(manifest: SplitManifest, data_root: Path) -> tuple[Sample, ...]:
 
 def _config(manifest: SplitManifest, data_root: Path) -> DatasetConfig:
     """What a split depends on; the rest of the config is left out."""
+    kind = LAYOUTS.get(manifest.layout).Settings
     return DatasetConfig(
         name=manifest.name,
         layout=manifest.layout,
@@ -36,6 +37,7 @@ def _config(manifest: SplitManifest, data_root: Path) -> DatasetConfig:
         split_seed=manifest.split_seed,
         validation_fraction=manifest.validation_fraction,
         test_fraction=manifest.test_fraction,
+        settings=None if kind is None or manifest.settings is None else kind(**manifest.settings),
     )
 
 

@@ -20,6 +20,7 @@ from PIL import Image
 import radar
 from radar.compose import experiment
 from radar.config.plain import plain
+from radar.data.file_reader import FileReader
 from radar.data.images import read_images
 from radar.errors import DataError, RunError
 from radar.methods.parts.denoising import DENOISER
@@ -116,7 +117,7 @@ def test_files_loaded_images_and_one_alone_have_the_same_bits(
     models: dict[str, Model], files: list[Path], name: str
 ) -> None:
     model = models[name]
-    images = read_images(files, model.config.dataset.image)
+    images = read_images(files, FileReader(), model.config.dataset.image)
     together = model.score(images)
     assert len(together) == len(files) == len(np.unique(together.points[:, 0]))
     assert together.noise is not None and together.noise.shape == (4, 1, 24, 24)

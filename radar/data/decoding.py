@@ -52,6 +52,13 @@ def file_hash(path: Path) -> str:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the file") from error
 
 
+def array_hash(array: NDArray[np.uint8] | NDArray[np.uint16] | BoolArray) -> str:
+    """SHA-256 of shape, dtype and content: the identity of an image that is no file of its own."""
+    digest = hashlib.sha256(f"{array.shape} {array.dtype.str} ".encode())
+    digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
 def read_pixels(path: Path) -> Pixels:
     """Decode a PNG, JPEG, BMP or TIFF of 8 or 16 bits; alpha is dropped. Raises DataError naming the file."""
     if not path.is_file():

@@ -20,7 +20,7 @@ def content_hashes(layout: Layout, paths: Sequence[str], progress: Report | None
 def mask_hashes(layout: Layout, samples: Sequence[Sample]) -> dict[str, str]:
     """Image path to the hash of its mask, of the anomalous images that have one."""
     return {
-        sample.path: layout.mask_hash(sample.mask)
+        sample.path: layout.mask_hash(sample.path, sample.mask)
         for sample in samples
         if sample.mask is not None and sample.label == 1
     }

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from radar.config.schema import ImageConfig
-from radar.data.decoding import FloatArray, Pixels, file_hash, read_pixels
+from radar.data.decoding import FloatArray, Pixels
+from radar.data.file_reader import FileReader
 from radar.data.preprocessing import Frame, network_plane_names, plane_names, preprocess
 from radar.data.sample import UNKNOWN_DEFECT, UNKNOWN_LABEL, Sample
 from radar.data.threads import in_threads
@@ -95,17 +96,19 @@ def load_images(
     return Images(planes, plane_names(config), tuple(samples), tuple(frame for _, frame in decoded))
 
 
-def read_images(paths: Sequence[Path], config: ImageConfig, progress: Report | None = None) -> Images:
-    """Images of no data set, decoded just as one's are: same planes to the bit, same identities.
+def read_images(
+    paths: Sequence[Path], files: FileReader, config: ImageConfig, progress: Report | None = None
+) -> Images:
+    """Images of no data set, read by a layout's `files` just as its own are: same planes to the bit, same identities.
 
     Nobody said what they show: label −1, defect "unknown", no mask, each a group of its own, split "test".
     Raises DataError where there are none, for a broken file, or if `config.size` is null and sizes differ.
     """
     if not paths:
         raise DataError("no images to read; name at least one file")
-    hashes = in_threads(file_hash, paths, "hashing", progress)
+    hashes = in_threads(files.content_hash, paths, "hashing", progress)
     samples = [
         Sample(str(path), content_hash, "test", UNKNOWN_LABEL, UNKNOWN_DEFECT, None, str(path))
         for path, content_hash in zip(paths, hashes, strict=True)
     ]
-    return load_images(samples, lambda path: read_pixels(Path(path)), config, progress)
+    return load_images(samples, lambda path: files.pixels(Path(path)), config, progress)

@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from radar.data.file_reader import file_and_crop
 from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT, SPLITS, Sample, Split
 from radar.errors import DataError
 from radar.files import write_text
@@ -114,7 +115,7 @@ def check_files(samples: Iterable[Sample], folder: Path, manifest: Path) -> None
     """Raise DataError for the first image or mask that is not in `folder`."""
     for sample in samples:
         for name in filter(None, (sample.path, sample.mask)):
-            if not (folder / name).is_file():
+            if not file_and_crop(folder / name)[0].is_file():
                 raise DataError(f"{manifest}: {name} is not in {folder}; restore the file or remove the row")
 
 

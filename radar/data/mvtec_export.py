@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from radar.data.dataset import Dataset
+from radar.data.file_reader import stem
 from radar.data.layouts.mvtec import mvtec_mask_path
 from radar.data.manifest import write_manifest
 from radar.data.sample import Sample
@@ -37,13 +38,13 @@ def write_mvtec(dataset: Dataset, folder: Path, progress: Report | None = None) 
 
 
 def _mvtec_names(samples: Sequence[Sample]) -> dict[str, str]:
-    """Path to path in the MVTec layout: by the file's stem, or by the whole path where two would share a name."""
+    """Path to path in the MVTec layout: by the image's stem, or with its folders where two would share a name."""
 
-    def name(sample: Sample, stem: str) -> str:
+    def name(sample: Sample, base: str) -> str:
         part = "test" if sample.split == "test" else "train"
-        return f"{part}/{sample.defect}/{stem}.png"
+        return f"{part}/{sample.defect}/{base}.png"
 
-    short = {sample.path: name(sample, PurePosixPath(sample.path).stem) for sample in samples}
+    short = {sample.path: name(sample, stem(PurePosixPath(sample.path))) for sample in samples}
     times = Counter(short.values())
     long = {sample.path: name(sample, sample.path.replace("/", "_")) for sample in samples}
     return {path: short[path] if times[short[path]] == 1 else long[path] for path in short}

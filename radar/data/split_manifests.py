@@ -1,6 +1,6 @@
 """The split manifests that travel with radar, for the public data sets as published.
 
-`manifests/index.json` says for which layout, category, rule, seed and fractions each was made. It is used when the
+`manifests/index.json` says for which layout, settings, category, rule, seed and fractions each was made. It is used when the
 config asks for just those and the folder holds just its images; otherwise the rule is applied afresh.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class SplitManifest:
     split_seed: int
     validation_fraction: float
     test_fraction: float
+    settings: dict[str, Any] | None  # of the layout, where it has any
 
     @property
     def path(self) -> Path:
@@ -43,13 +44,14 @@ class SplitManifest:
         keys = ["layout", "category", "split", "split_seed", "validation_fraction"]
         if self.split != "official":
             keys.append("test_fraction")
-        return all(getattr(self, key) == getattr(config, key) for key in keys)
+        own = None if config.settings is None else asdict(config.settings)
+        return own == self.settings and all(getattr(self, key) == getattr(config, key) for key in keys)
 
 
 def split_manifests() -> tuple[SplitManifest, ...]:
     """All of them, in the order of the index."""
     lines: list[dict[str, Any]] = json.loads((MANIFESTS / "index.json").read_text(encoding="utf-8"))
-    return tuple(SplitManifest(**line) for line in lines)
+    return tuple(SplitManifest(**{"settings": None, **line}) for line in lines)
 
 
 def split_by_manifest(

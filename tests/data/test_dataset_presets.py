@@ -8,6 +8,7 @@ from data_builders import REPOSITORY
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from radar.compose import experiment
 from radar.config.schema import DatasetConfig, ImageConfig
 from radar.data.layouts import settings_gathered
 from radar.data.split_manifests import split_manifests
@@ -39,9 +40,36 @@ def test_a_preset_fills_the_schema_exactly(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["grid", "leather_quads", "wood_quads", "magnetic_tile", "magnetic_tile_literature", "piped"]
+    "name", ["grid", "leather_quads", "wood_quads", "magnetic_tile", "magnetic_tile_literature", "piped", "aitex_00"]
 )
-def test_a_public_preset_has_its_manifest(name):
-    config = preset(name)
+def test_a_public_preset_has_its_manifest(composed, name):
+    config = composed(f"dataset={name}", "data_root=/data").dataset
     found = [each for each in split_manifests() if each.applies(config) and config.root == f"/data/{each.folder}"]
     assert len(found) == 1
+
+
+def test_the_fabrics_that_nobody_has_looked_at_are_split_by_their_rule_alone(composed):
+    for fabric in ("01", "02"):
+        config = composed(f"dataset=aitex_{fabric}").dataset
+        assert (config.name, config.settings.fabric, config.split) == (f"aitex_{fabric}", fabric, "official")
+        assert not any(each.applies(config) for each in split_manifests())
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONF.glob("[!_]*.yaml")))
+def test_every_preset_has_100_px_and_the_paper_fixes_what_it_publishes(name):
+    assert preset(name).image.size == 100
+    image = OmegaConf.load(CONF.parent / "experiment/paper.yaml").dataset.image
+    assert image == {"channels": "grey", "size": 100, "aspect": "stretch"}
+
+
+def test_no_preset_of_a_data_set_changes_what_the_paper_fixes(tmp_path):
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset/mine.yaml").write_text(
+        "defaults: [printed_layers, _self_]\nimage: {channels: rgb, size: 50, aspect: pad, resize: box}\n"
+    )
+    own = experiment(["dataset=mine"], config_dir=str(tmp_path)).dataset.image
+    paper = experiment(["experiment=paper", "dataset=mine"], config_dir=str(tmp_path)).dataset.image
+    asked = experiment(["experiment=paper", "dataset=mine", "dataset.image.size=64"], config_dir=str(tmp_path))
+    assert own == ImageConfig(channels="rgb", size=50, aspect="pad", resize="box")
+    assert paper == ImageConfig(channels="grey", size=100, aspect="stretch", resize="box")
+    assert asked.dataset.image.size == 64

@@ -169,7 +169,7 @@ def test_what_is_no_archive_is_refused(tmp_path, content):
     [
         ("mvtec_ad", "accept its terms at https://www.mvtec.com.* unpack it into .*/mvtec_ad"),
         ("piped", "give --sha256, or --unchecked"),
-        ("imagenet", "no public source named 'imagenet'; there are magnetic_tile, mvtec_ad, piped"),
+        ("imagenet", "no public source named 'imagenet'; there are aitex, magnetic_tile, mvtec_ad, piped"),
     ],
 )
 def test_public_sources_that_need_a_word_first(tmp_path, name, message):

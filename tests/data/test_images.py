@@ -8,6 +8,7 @@ import torch
 from data_builders import dataset_config, folder_settings, image_config, mvtec_folder, noise, normal_and_anomalous, save
 
 from radar.data.dataset import open_dataset
+from radar.data.file_reader import FileReader
 from radar.data.images import read_images
 from radar.errors import DataError
 
@@ -57,7 +58,7 @@ def test_files_of_no_data_set_are_read_as_one_would_read_them(tmp_path, channels
     dataset = opened(tmp_path, channels=channels, aspect=aspect)
     save(tmp_path / "normal/00.png", COLOUR[:20])
     paths = [tmp_path / sample.path for sample in dataset.samples]
-    files, images = read_images(paths, dataset.image), dataset.load(dataset.samples)
+    files, images = read_images(paths, dataset.layout.files, dataset.image), dataset.load(dataset.samples)
     assert torch.equal(files.planes, images.planes)
     assert (files.plane_names, files.frames) == (images.plane_names, images.frames)
     assert files.identities == tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
@@ -69,12 +70,12 @@ def test_files_of_no_data_set_are_read_as_one_would_read_them(tmp_path, channels
 def test_files_without_a_size_must_share_one(tmp_path):
     paths = [save(tmp_path / "a.png", noise(0)), save(tmp_path / "b.png", noise(1, 20, 24))]
     with pytest.raises(DataError, match=r"b\.png is 24 x 20 px and .*a\.png 32 x 32 px; set dataset\.image\.size"):
-        read_images(paths, image_config(size=None))
-    assert read_images(paths, image_config(size=8)).planes.shape == (2, 1, 8, 8)
+        read_images(paths, FileReader(), image_config(size=None))
+    assert read_images(paths, FileReader(), image_config(size=8)).planes.shape == (2, 1, 8, 8)
 
 
 def test_a_file_that_is_not_there_and_no_file_are_one_line(tmp_path):
     with pytest.raises(DataError, match=r"none\.png: cannot be read"):
-        read_images([tmp_path / "none.png"], image_config())
+        read_images([tmp_path / "none.png"], FileReader(), image_config())
     with pytest.raises(DataError, match="name at least one file"):
-        read_images([], image_config())
+        read_images([], FileReader(), image_config())

@@ -110,7 +110,7 @@ def test_an_unknown_layout_is_one_line_with_the_known_names(composed):
     with pytest.raises(ConfigError) as raised:
         configured(composed, layout="stacion")
     assert str(raised.value) == (
-        "dataset.layout stacion: there is none; use one of folder, magnetic_tile, mvtec, piped, synthetic, "
+        "dataset.layout stacion: there is none; use one of aitex, folder, magnetic_tile, mvtec, piped, synthetic, "
         "or name its module with --plugins"
     )
 

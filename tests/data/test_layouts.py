@@ -158,7 +158,7 @@ def test_an_empty_folder_is_refused(tmp_path):
         (
             "cubes",
             {},
-            r"^dataset\.layout cubes: there is none; use one of folder, magnetic_tile, mvtec, piped, synthetic",
+            r"^dataset\.layout cubes: there is none; use one of aitex, folder, magnetic_tile, mvtec, piped, synthetic",
         ),
     ],
 )

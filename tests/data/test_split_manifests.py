@@ -13,7 +13,7 @@ from PIL import Image
 from radar.data.dataset import open_dataset
 from radar.data.decoding import read_pixels
 from radar.data.hashes import content_hashes
-from radar.data.layouts import layout_of
+from radar.data.layouts import LAYOUTS, layout_of
 from radar.data.leaks import find_leaks
 from radar.data.manifest import manifest_text, read_manifest
 from radar.data.near_duplicates import ThumbnailVectors
@@ -34,6 +34,7 @@ def config_of(manifest, root=None):
         near_duplicates="warn",
         validation_fraction=manifest.validation_fraction,
         test_fraction=manifest.test_fraction,
+        settings=None if manifest.settings is None else LAYOUTS.get(manifest.layout).Settings(**manifest.settings),
     )
 
 
@@ -64,6 +65,8 @@ def test_groups_and_contents_of_a_manifest_never_cross(name):
 @needs_real
 @pytest.mark.parametrize("name", sorted(INDEX.keys() - {"magnetic_tile_grouped"}))
 def test_a_manifest_equals_what_its_rule_gives(name):
+    if not (REAL / INDEX[name].folder).is_dir():
+        pytest.skip(f"{REAL / INDEX[name].folder} is not there")
     assert manifest_text(regenerate(INDEX[name])) == INDEX[name].path.read_text(encoding="utf-8")
 
 

@@ -11,15 +11,36 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from radar.data.decoding import EXTENSIONS, BoolArray, Pixels, file_hash, image_shape, read_mask, read_pixels
+from radar.data.decoding import EXTENSIONS, BoolArray, Pixels, array_hash, file_hash, read_pixels
+from radar.data.file_reader import FileReader, file_and_crop
 from radar.data.layouts.layout import Entry, Layout
 from radar.errors import DataError
 
 
 class FilesLayout(Layout):
-    """Images and masks are files below `folder`; an image's identity is the SHA-256 of its file's bytes."""
+    """Images are files below `folder`, or named crops of them (`radar.data.file_reader`); masks are files.
+
+    An image's identity is the SHA-256 of its file's bytes; of its pixels where it is a crop or `decode` is a subclass's own.
+    """
 
     dark_masks: ClassVar[bool] = False  # whether masks are dark on the defect
+
+    def __init_subclass__(cls) -> None:
+        """Raise TypeError where a subclass overrides what follows from `decode`."""
+        super().__init_subclass__()
+        for name in ("pixels", "shape", "content_hash"):
+            if name in vars(cls):
+                raise TypeError(f"{cls.__name__}.{name}: override decode, from which pixels, sizes and hashes follow")
+
+    def decode(self, file: Path) -> Pixels:
+        """A whole file; to be overridden for other kinds of file. A model fitted on the images reads files so, too."""
+        return read_pixels(file)
+
+    @cached_property
+    def files(self) -> FileReader:
+        """Reads the layout's own images, and those that a model fitted on them is asked about."""
+        decode = read_pixels if type(self).decode is FilesLayout.decode else self.decode
+        return FileReader(decode, self.side)
 
     @abstractmethod
     def find(self, folder: Path) -> Iterator[Entry]:
@@ -62,24 +83,26 @@ class FilesLayout(Layout):
         return tuple(entries)
 
     def content_hash(self, path: str) -> str:
-        """SHA-256 of the file's bytes."""
-        return file_hash(self.folder / path)
+        """SHA-256 of the file's bytes, or of the pixels."""
+        return self.files.content_hash(self.folder / path)
 
     def pixels(self, path: str) -> Pixels:
-        """Decode the file."""
-        return read_pixels(self.folder / path)
+        """Decode the file, or the crop of it."""
+        return self.files.pixels(self.folder / path)
 
     def shape(self, path: str) -> tuple[int, int]:
-        """From the file's header."""
-        return image_shape(self.folder / path)
+        """From the file's header, or as the crop is named."""
+        return self.files.shape(self.folder / path)
 
     def mask(self, path: str, mask: str) -> BoolArray:
-        """Decode the mask; it must have its image's size."""
-        return read_mask(self.folder / mask, self.shape(path), inverted=self.dark_masks)
+        """Decode the mask, which has its image's size; of a crop, that part of the file's mask."""
+        return self.files.mask(self.folder / path, self.folder / mask, inverted=self.dark_masks)
 
-    def mask_hash(self, mask: str) -> str:
-        """SHA-256 of the mask file's bytes."""
-        return file_hash(self.folder / mask)
+    def mask_hash(self, path: str, mask: str) -> str:
+        """SHA-256 of the mask file's bytes; of what it marks where its image is a crop or `mask` is a subclass's own."""
+        if file_and_crop(Path(path))[1] is None and type(self).mask is FilesLayout.mask:
+            return file_hash(self.folder / mask)
+        return array_hash(self.mask(path, mask))
 
 
 def subfolders(folder: Path) -> list[Path]:

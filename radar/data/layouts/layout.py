@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from radar.config.schema import DatasetConfig
 from radar.data.decoding import BoolArray, Pixels
+from radar.data.file_reader import FileReader
 from radar.data.sample import Split
 from radar.errors import ConfigError
 
@@ -72,6 +73,11 @@ class Layout(ABC):
                 "choose grouped, sheets, literature or random"
             )
 
+    @property
+    def files(self) -> FileReader:
+        """How a file that is to be judged beside its images is read."""
+        return FileReader()
+
     @abstractmethod
     def entries(self) -> tuple[Entry, ...]:
         """Every image, sorted by path, one normal at least. Raises DataError."""
@@ -93,5 +99,5 @@ class Layout(ABC):
         """The mask `mask` of the image `path`, (H, W), True on the defect."""
 
     @abstractmethod
-    def mask_hash(self, mask: str) -> str:
-        """SHA-256 that changes with the mask."""
+    def mask_hash(self, path: str, mask: str) -> str:
+        """SHA-256 that changes with the mask `mask` of the image `path`."""

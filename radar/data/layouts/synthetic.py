@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
-from radar.data.decoding import BoolArray, Pixels
+from radar.data.decoding import BoolArray, Pixels, array_hash
 from radar.data.layouts.layout import Entry, Layout
 from radar.data.layouts.mvtec import mvtec_mask_path
 from radar.data.synthetic.drawing import DrawnImage, SyntheticSettings, draw_synthetic
@@ -45,7 +41,7 @@ class SyntheticLayout(Layout):
 
     def content_hash(self, path: str) -> str:
         """SHA-256 of shape, dtype and pixels."""
-        return _array_hash(self._drawn[path].image)
+        return array_hash(self._drawn[path].image)
 
     def pixels(self, path: str) -> Pixels:
         """The picture itself."""
@@ -60,12 +56,6 @@ class SyntheticLayout(Layout):
         """The planted defect."""
         return self._masks[mask]
 
-    def mask_hash(self, mask: str) -> str:
+    def mask_hash(self, path: str, mask: str) -> str:
         """SHA-256 of the planted defect."""
-        return _array_hash(self._masks[mask])
-
-
-def _array_hash(array: NDArray[np.uint8] | BoolArray) -> str:
-    digest = hashlib.sha256(f"{array.shape} {array.dtype.str} ".encode())
-    digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+        return array_hash(self._masks[mask])
