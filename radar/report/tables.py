@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from radar.report.cells import FEWER, MARKS, Cell, mean, spread
 
 NOTHING = "–"
+SMALLEST_P = 0.001  # that is told; smaller ones are told as a bound
 _ROWS_PER_PAGE = 45  # of a LaTeX table
 
 
@@ -88,7 +89,7 @@ def p_value(value: float | None) -> Entry:
     """A probability, with small ones as a bound."""
     if value is None or not math.isfinite(value):
         return Entry(NOTHING)
-    return Entry("< 0.001" if value < 0.001 else f"{value:.3f}", value)
+    return Entry(f"< {SMALLEST_P}" if value < SMALLEST_P else f"{value:.3f}", value)
 
 
 def markdown(content: Table) -> str:

@@ -89,10 +89,15 @@ def summary(cells: Mapping[str, Cell]) -> Table:
     for name in in_order(cells):
         image, *maps = (contribution(cells[name], *path) for path in MEASURES.values())
         if image is None:
-            rows.append([Entry(named(name)), *[NOT_RUN] * (4 + len(maps))])
+            rows.append([named(name), *(NOT_RUN for _ in range(4 + len(maps)))])
             continue
-        verdicts = ["–" if each is None else f"{each.verdict} ({each.gain:+.3f})" for each in maps]
-        told = [number(image.best), image.name, number(image.whole), f"**{image.verdict}** ({image.gain:+.3f})"]
+        verdicts: list[Entry | str] = ["–" if each is None else f"{each.verdict} ({each.gain:+.3f})" for each in maps]
+        told: list[Entry | str] = [
+            number(image.best),
+            image.name,
+            number(image.whole),
+            f"**{image.verdict}** ({image.gain:+.3f})",
+        ]
         rows.append([named(name), *told, *verdicts])
     headings = (
         "data set",

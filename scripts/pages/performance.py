@@ -108,7 +108,7 @@ def overlap() -> str:
         quality = [f"{row['image_auroc']:.4f}" for row in sorted(chosen, key=lambda row: row["seed"])]
         return [label, " · ".join(quality), f"{statistics.mean(row['ms_per_image'] for row in chosen):.1f}"]
 
-    return numbers(["field", "image AUROC, seeds 0 · 1 · 2", "ms/image"], (line(*key) for key in keys))
+    return numbers(["field", "image AUROC of each seed", "ms/image"], (line(*key) for key in keys))
 
 
 def curves() -> str:

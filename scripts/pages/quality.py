@@ -5,76 +5,82 @@ from __future__ import annotations
 import shlex
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from radar.evaluation.metrics import best_control
-from radar.report.result import Result
-from radar.report.tables import NOTHING, Entry, Table, count, number, untitled
+from radar.report.cells import Cell
+from radar.report.tables import NOTHING, Entry, Table, count, markdown, measured, number, table, untitled
 from scripts.false_alarms import false_alarm_table, read_counts
-from scripts.pages.committed import RESULTS, STUDY, SWEEPS, recorded, rows_of
+from scripts.pages.choices import RECOMMENDED, chosen, mean_of, records
+from scripts.pages.committed import RESULTS, SWEEPS, dates, rows_of
 from scripts.pages.sections import Sections
+from scripts.pages.sets import SETS_NOTE, SHORT, in_order, named, sharing_notes
 
 COUNTS = RESULTS / "false_alarms.csv"
-METHOD = "fused_densities"
-SHORT = {"grid": "grid", "wood_quads": "wood", "piped_PA_BRG03_TL": "BRG03", "magnetic_tile": "magnetic tile"}
-MEASURES = (
-    ("image", "auroc"),
-    ("image", "f1"),
-    ("image", "false_positive_rate"),
-    ("pixel", "auroc"),
-    ("pixel", "aupro"),
-)
+MEASURES = {
+    "image AUROC": ("image", "auroc"),
+    "pixel AUROC": ("pixel", "auroc"),
+    "AUPRO": ("pixel", "aupro"),
+}
 WHOLE = "(the recipe)"
+PARTS = ("energy", "detail", "context", "appearance", "colour")
 
 
-def results_table(results: Iterable[Result]) -> Table:
-    """A row per set: mean and range over the seeds, the best control and the cost beside them."""
-    by_set: dict[str, list[Result]] = defaultdict(list)
-    for result in results:
-        if result.config["method"]["name"] == METHOD:
-            by_set[result.dataset].append(result)
+def results_table(cells: Mapping[str, Cell]) -> Table:
+    """A row per set: means over the seeds, the best control of each measure, the trivial F1 and the cost beside them."""
     rows: list[list[Entry | str]] = []
-    for name, runs in sorted(by_set.items()):
-        best = best_control([run.metrics for run in runs])
-        milliseconds = statistics.fmean(_values(runs, "cost", "milliseconds_per_image"))
-        rows.append(
-            [
-                name,
-                count(len(runs)),
-                *(spread(_values(runs, *path)) for path in MEASURES),
-                NOTHING if best is None else Entry(f"{best.auroc:.3f} `{best.name}`", best.auroc),
-                number(runs[0].metrics.image.f1_all_anomalous),
-                number(milliseconds, 0),
-            ]
+    for name in in_order(cells):
+        cell = cells[name]
+        row: list[Entry | str] = [named(name), Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))]
+        for path in MEASURES.values():
+            best = best_control(cell, *path)
+            row += [measured(cell, *path), NOTHING if best is None else Entry(f"{best[0]:.3f} `{best[1]}`", best[0])]
+        decisions = [measured(cell, "image", key) for key in ("f1", "false_positive_rate")]
+        trivial, cost = number(cell.one.metrics.image.f1_all_anomalous), mean_of(cell, "cost", "milliseconds_per_image")
+        rows.append([*row, *decisions, trivial, number(cost, 0)])
+    headings = ["data set", "seeds", *(text for name in MEASURES for text in (name, "best control")), "F1", "false positive rate",
+                "F1 of calling all anomalous", "ms per image"]  # fmt: skip
+    return table("", "The recommended recipe on test images", headings, rows, SETS_NOTE, *sharing_notes(records()))
+
+
+def best_control(cell: Cell, *path: str) -> tuple[float, str] | None:
+    """Mean over the seeds and name of the control that is best by the measure at `path`."""
+    names = dict.fromkeys(name for result in cell.results for name in result.metrics.controls)
+    found = [(mean, name) for name in names if (mean := mean_of(cell, "controls", name, *path)) is not None]
+    return max(found, key=lambda each: each[0], default=None)
+
+
+def controls_said(cells: Mapping[str, Cell]) -> Iterator[str]:
+    """A sentence for each measure: where the recipe lies below its best control, as far as three digits show it."""
+    for measure, path in MEASURES.items():
+        below = []
+        for name in in_order(cells):
+            own, best = mean_of(cells[name], *path), best_control(cells[name], *path)
+            if own is not None and best is not None and round(own, 3) < round(best[0], 3):
+                below.append(f"{named(name)} ({own:.3f} against {best[0]:.3f} of `{best[1]}`)")
+        where = (
+            f"on {len(below)} of {len(cells)} sets: {', '.join(below)}" if below else f"on none of {len(cells)} sets"
         )
-    headings = ("set", "seeds", "image AUROC", "F1", "false positive rate", "pixel AUROC", "AUPRO", "best control, AUROC",
-                "all anomalous, F1", "ms per image")  # fmt: skip
-    return untitled(headings, rows)
+        yield f"By {measure} the recipe lies below its best control {where}."
 
 
-def missed_table(results: Iterable[Result]) -> Table:
+def missed_table(cells: Mapping[str, Cell]) -> Table:
     """A row per defect class of which an image was called normal: means over the seeds, medians over the class's images."""
-    by_class: dict[tuple[str, str], list[Result]] = defaultdict(list)
-    for result in results:
-        for defect in result.metrics.defects if result.config["method"]["name"] == METHOD else ():
-            by_class[result.dataset, defect].append(result)
     rows: list[list[Entry | str]] = []
-    for (name, defect), runs in sorted(by_class.items()):
-        recall, auroc = (statistics.fmean(_values(runs, "defects", defect, key)) for key in ("recall", "auroc"))
-        if recall < 1:
-            images = [image for image in runs[0].images if image.defect == defect]
+    for name in in_order(cells):
+        cell = cells[name]
+        for defect in sorted(cell.one.metrics.defects):
+            recall = mean_of(cell, "defects", defect, "recall")
+            if recall is None or recall >= 1:
+                continue
+            images = [image for image in cell.one.images if image.defect == defect]
             area = _median(image.defect_area for image in images)
             contrast = _median(image.defect_contrast for image in images)
-            shown = [number(auroc), number(recall), number(area and 100 * area, 2), number(contrast, 2)]
-            rows.append([name, defect, count(len(images)), *shown])
+            shown = [number(mean_of(cell, "defects", defect, "auroc")), number(recall)]
+            shown += [number(area and 100 * area, 2), number(contrast, 2)]
+            rows.append([named(name), defect, count(len(images)), *shown])
     headings = ("set", "defect", "images", "image AUROC", "recall", "area, % of the image", "contrast")
     return untitled(headings, rows)
-
-
-def _values(runs: Iterable[Result], *path: str) -> list[float]:
-    """The metric in each run that has it."""
-    return [value for run in runs if (value := run.metrics.value(*path)) is not None]
 
 
 def _median(values: Iterable[float | None]) -> float | None:
@@ -82,24 +88,57 @@ def _median(values: Iterable[float | None]) -> float | None:
     return statistics.median(known) if known else None
 
 
-def spread(values: Sequence[float]) -> Entry:
-    """Mean, and the range where it is seen in three digits."""
-    mean, low, high = statistics.fmean(values), f"{min(values):.3f}", f"{max(values):.3f}"
-    return Entry(f"{mean:.3f}" if low == high else f"{mean:.3f} ({low}–{high})", mean)
+Cells = dict[str, dict[str, list[Mapping[str, Any]]]]
 
 
-def ablation_table(records: Iterable[Mapping[str, Any]]) -> Table:
-    """A row per variant, two columns per development set: image AUROC and F1, pixel AUROC and AUPRO; means over the seeds."""
-    cells: dict[str, dict[str, list[Mapping[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+def variants(records: Iterable[Mapping[str, Any]]) -> Cells:
+    """Recorded jobs of the recipe's ablations, by what they change and by set."""
+    found: Cells = defaultdict(lambda: defaultdict(list))
     for record in records:
         if "experiment=recommended" in record["command"] and "method.controls=[]" in record["command"]:
-            cells[variant(record)][record["run"].rpartition("-")[0]].append(record)
+            found[variant(record)][record["run"].rpartition("-")[0]].append(record)
+    return dict(sorted(found.items(), key=lambda item: (item[0] != WHOLE, item[0])))
+
+
+def ablation_table(found: Cells) -> Table:
+    """A row per variant, two columns per development set: image AUROC and F1, pixel AUROC and AUPRO; means over the seeds."""
     rows: list[list[Entry | str]] = [
         [name, *(pair(by_set[each], keys) for each in SHORT for keys in (("auroc", "f1"), ("pixel_auroc", "aupro")))]
-        for name, by_set in sorted(cells.items(), key=lambda item: (item[0] != WHOLE, item[0]))
+        for name, by_set in found.items()
     ]
     headings = [text for name in SHORT.values() for text in (f"{name}: AUROC / F1", "pixel / AUPRO")]
     return untitled(["changed", *headings], rows)
+
+
+def parts_said(found: Cells) -> Iterator[str]:
+    """Per set, the best part alone beside the recipe; per part, where leaving it out changes image AUROC most."""
+
+    def auroc(name: str, dataset: str) -> float | None:
+        records = found.get(name, {}).get(dataset, [])
+        return statistics.fmean(each["auroc"] for each in records) if records else None
+
+    alone = [f"{part} alone" for part in PARTS]
+    for dataset, short in SHORT.items():
+        whole, known = (
+            auroc(WHOLE, dataset),
+            {name: value for name in alone if (value := auroc(name, dataset)) is not None},
+        )
+        if whole is not None and known:
+            best, worst = max(known, key=lambda name: known[name]), min(known, key=lambda name: known[name])
+            yield (
+                f"On {short} the best part is {best.removesuffix(' alone')} ({known[best]:.3f} alone), the worst "
+                f"{worst.removesuffix(' alone')} ({known[worst]:.3f}); all together have {whole:.3f}."
+            )
+    for part in PARTS:
+        changes = {
+            short: without - whole
+            for dataset, short in SHORT.items()
+            if (whole := auroc(WHOLE, dataset)) is not None
+            and (without := auroc(f"without {part}", dataset)) is not None
+        }
+        if changes:
+            told = ", ".join(f"{change:+.3f} on {short}" for short, change in changes.items())
+            yield f"Without {part}, image AUROC changes by {told}."
 
 
 def pair(records: Sequence[Mapping[str, Any]], keys: tuple[str, str]) -> str:
@@ -117,8 +156,7 @@ def variant(record: Mapping[str, Any]) -> str:
     changed = sorted({item for item in settings if "=" in item and not item.startswith(common)})
     left_out = [item.removesuffix("=null").rpartition(".")[2] for item in changed if item.endswith("=null")]
     others = [f"`{item.removeprefix('method.')}`" for item in changed if not item.endswith("=null")]
-    parts = ("energy", "detail", "context", "appearance", "colour")
-    kept = [part for part in parts if part not in left_out]
+    kept = [part for part in PARTS if part not in left_out]
     if len(left_out) == 1:
         others.insert(0, f"without {left_out[0]}")
     elif left_out:
@@ -128,9 +166,13 @@ def variant(record: Mapping[str, Any]) -> str:
 
 def sections() -> Sections:
     """By their names."""
+    cells, ablations = chosen()[RECOMMENDED], variants(rows_of(SWEEPS.name))
+    shown = [each for cell in cells.values() for each in cell.results]
+    told = [*controls_said(cells), f"The runs ended {dates(shown)}."]
     return {
-        "results": results_table(recorded(STUDY)),
-        "missed": missed_table(recorded(STUDY)),
+        "results": f"{markdown(results_table(cells))}" + "".join(f"- {sentence}\n" for sentence in told),
+        "missed": missed_table(cells),
         "false alarms": false_alarm_table(read_counts(COUNTS)),
-        "ablation": ablation_table(rows_of(SWEEPS.name)),
+        "ablation": f"{markdown(ablation_table(ablations))}\n"
+        + "\n".join(f"- {each}" for each in parts_said(ablations)),
     }

@@ -17,7 +17,7 @@ DEVELOPMENT = (*SHORT, "aitex_00")
 """Their test labels were in view when something was chosen."""
 UNOPENED = ("aitex_01", "aitex_02")
 """Kept for a confirmation: nothing was ever run on them."""
-MARK = "◇"
+MARK = "◆"
 
 SETS_NOTE = (
     f"{MARK} development set: its test labels were in view when something was chosen, so its row confirms nothing. "

@@ -60,7 +60,7 @@ def test_the_best_is_named_and_taken_off():
 def test_every_set_is_named_in_words_and_what_has_not_run_too():
     cells = {"grid": complete([1.0, 1.0], dataset="grid"), "leather_quads": cell([1.0, 1.0], mean_brightness=1.0)}
     sentence = next(said(cells))
-    assert "**decisive** on grid ◇; **irrelevant** on leather_quads." in sentence
+    assert "**decisive** on grid ◆; **irrelevant** on leather_quads." in sentence
     lines = missing(cells, {})
     assert "Not run yet: *recipe without a network* on leather_quads." in lines
     assert "Not run yet: *trained noise parts alone* on any set." in lines
