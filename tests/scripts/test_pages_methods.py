@@ -34,9 +34,9 @@ def test_rows_are_ordered_by_rank_on_the_sets_that_all_methods_share():
 def test_cells_are_means_over_seeds_and_controls_stand_below():
     methods = {"radar": {"grid": [run(0.5, dark=0.25), run(0.7, dark=0.25)]}}
     rows = markdown(quality_table(methods, {"RADAR as published": {"grid": [run(1.0)]}})).splitlines()[2:]
-    assert rows[0].startswith("| `radar` | 0.600 ± 0.141 | – | – | – | 0.500 | – ")
+    assert rows[0].startswith("| `radar` | 0.600 ± 0.141 | – | – | – | 0.500 ± 0.000 | – ")
     assert rows[1].startswith("| RADAR as published | 1.000 | – ")
-    assert rows[2].startswith("| · dark | 0.250 | – ")
+    assert rows[2].startswith("| · dark | 0.250 ± 0.000 | – ")
 
 
 def test_the_words_follow_from_the_numbers():
