@@ -23,7 +23,7 @@ from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import CACHE_FOLDER
 from radar.experiment.sweep import sweeps
 
-_OF_THE_PROCESS = ("seconds", "cost", "peak_memory_mib", "network")
+_OF_THE_PROCESS = ("seconds", "cost", "memory", "network")
 
 
 def start(root: Path, sweep: list[str]) -> subprocess.Popen[bytes]:

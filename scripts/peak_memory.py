@@ -6,14 +6,16 @@ python -m scripts.peak_memory training|scoring|nothing [--side 100] [--images 32
 from __future__ import annotations
 
 import argparse
+import platform
+import resource
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from radar.compose import experiment
 from radar.config.schema import Config
-from radar.experiment.environment import peak_memory_mib
 from radar.networks.build import build_unet
 from scripts.command_line import guarded, positive
 from scripts.measuring import untrained_model
@@ -28,6 +30,16 @@ def work(stage: str, config: Config, images: torch.Tensor, steps: int) -> None:
         train_in_our_loop(network, images, images[:2], config=replace(config, training=training))
     elif stage == "scoring":
         untrained_model(config).score(images)
+
+
+def peak_memory_mib() -> float:
+    """Largest resident memory of this process so far, MiB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux hands ru_maxrss on from the process that started this one
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024**2 if platform.system() == "Darwin" else peak / 1024
 
 
 def main() -> int:

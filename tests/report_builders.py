@@ -28,6 +28,7 @@ from radar.evaluation.metrics import (
     Normality,
     Origin,
     Quality,
+    StageMemory,
 )
 from radar.evaluation.pixel_metrics import PixelMetrics
 from radar.report.result import FORMAT, Command, EvaluatedImage, Result, ScoredNormals
@@ -151,7 +152,7 @@ def metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray, defec
         validation_loss=0.5,
         seconds={"training": float(60.0 + scores[0]), "score": 1.2, "metrics": 0.1, "validation": 0.5, "controls": 0.3},
         network=NetworkMetrics(True, 1, Origin("0.1.0", "a" * 40, {"torch": "2.6"})),
-        peak_memory_mib=500.0,
+        memory={"training": StageMemory(500.0, 200.0, None, None)},
         border_share=BorderMetrics(5, 0.19, 0.5, 0.4),
     )  # fmt: skip
 
@@ -171,4 +172,4 @@ def study() -> list[Result]:
         for preset, gain in (("paper", 1.0), ("recommended", 2.5))
         for seed in range(3)
     ]
-    return results + [result(seed=seed, gain=1.2, timestep__value=50, scoring__stride=7) for seed in range(2)]
+    return results + [result(seed=seed, gain=1.2, timestep__value=50) for seed in range(2)]

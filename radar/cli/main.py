@@ -78,6 +78,10 @@ def _experiment(arguments: list[str]) -> int:
     sweep = _sweep(line, planned) if planned.is_sweep else None
     runner = Runner(line, planned, force=force, sweep=sweep)
     if planned.is_launched:
+        if planned.sweep.isolated:
+            raise ConfigError(
+                "sweep.isolated=true: a launcher or a search has processes of its own; leave hydra/launcher and hydra/sweeper out"
+            )
         _launch(arguments, line, planned, runner)
     else:
         runner.run_all([job.config for job in planned.jobs])

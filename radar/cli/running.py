@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 import radar
+from radar.cli.isolation import in_own_process
 from radar.cli.printing import print_best, print_outcome, sweep_table
 from radar.compose.command_line import CommandLine
 from radar.compose.hydra_internals import CONFIG_NAME, job_number, job_overrides
@@ -53,6 +54,7 @@ class Runner:
         self.failed = False
         self.told: set[str] = set()  # notes, each of which is printed once
         self.force = force
+        self.isolated = plan.sweep.isolated and sweep is not None
         self.command = uuid4().hex  # one name for all processes of this command
         self.plugins = imported_plugins()
 
@@ -79,10 +81,14 @@ class Runner:
         return self.run(parse(composed), name, number, overrides, _session(self.command, self.force))
 
     def run_all(self, configs: Sequence[Config]) -> None:
-        """All planned jobs, in this process."""
+        """All planned jobs one after the other, in this process or each in one of its own."""
         session = Session(afresh=self.command if self.force else None)
         for number, (config, name, overrides) in enumerate(zip(configs, self.names, self.jobs, strict=True)):
-            self.run(config, name, number, overrides, session)
+            if not self.isolated:
+                self.run(config, name, number, overrides, session)
+            elif error := in_own_process(_run_alone, self, config, name, number, overrides):
+                print(f"radar: job {number + 1} of {self.total}: {error}", file=sys.stderr)
+                self._fail(name, error)
 
     def run(self, config: Config, name: str, number: int, overrides: tuple[str, ...], session: Session) -> float | None:
         """Job `number`, from 0; returns what a search minimises, None where the job failed."""
@@ -160,6 +166,10 @@ class Runner:
             print(f"Sweep {self.sweep.path.name}: radar status {self.sweep.path.name}")
             if self.searched is not None:
                 print_best(Console(), rows)
+
+
+def _run_alone(runner: Runner, config: Config, name: str, number: int, overrides: tuple[str, ...]) -> None:
+    runner.run(config, name, number, overrides, _session(runner.command, runner.force))
 
 
 @lru_cache(maxsize=1)

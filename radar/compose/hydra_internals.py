@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import hydra
@@ -30,7 +30,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import MISSING, DictConfig
 
 from radar.compose.config_tree import config_folder, further_folders
-from radar.config.schema import Config
+from radar.config.schema import Config, SweepConfig
 
 __all__ = ["HydraException", "Override"]
 
@@ -52,6 +52,7 @@ class OpenConfig(Config):
 
     dataset: Any = MISSING
     method: Any = MISSING
+    sweep: SweepConfig = field(default_factory=SweepConfig)
 
 
 def _prepare() -> None:
@@ -90,10 +91,10 @@ def compose_config(name: str, overrides: Sequence[str]) -> DictConfig:
     return compose(name, overrides=list(overrides))
 
 
-def compose_settings(name: str, overrides: Sequence[str]) -> DictConfig:
-    """Hydra's own node of a config."""
-    settings: DictConfig = compose(name, overrides=list(overrides), return_hydra_config=True).hydra
-    return settings
+def compose_settings(name: str, overrides: Sequence[str]) -> tuple[DictConfig, DictConfig]:
+    """Hydra's own node of a config, and what the config says of sweeps."""
+    composed = compose(name, overrides=list(overrides), return_hydra_config=True)
+    return composed.hydra, composed.sweep
 
 
 def assign(composed: DictConfig, values: Sequence[Override]) -> None:

@@ -28,6 +28,8 @@ def typed_composed(composed: DictConfig) -> Config:
     """A typed `Config` with every key in range, without rules between keys. Raises `ConfigError`."""
     with one_line({}):
         values = OmegaConf.to_container(composed, resolve=True)
+    if isinstance(values, dict):
+        values.pop("sweep")  # of a command with several jobs
     return typed_config(values)
 
 

@@ -16,11 +16,13 @@ from radar.compose.config_tree import is_group, with_folder
 from radar.compose.hydra_internals import Override, read_overrides
 from radar.compose.key_rules import check, typed_composed
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps, refuse_unknown_method_key
-from radar.config.schema import Config
+from radar.config.schema import Config, SweepConfig
+from radar.config.typed import typed
 from radar.errors import ConfigError
 from radar.methods.registry import has_setting
 from radar.methods.relevance import effective, unread_by
 
+_SWEEP = "sweep"
 _PRESETS = ("experiment",)  # groups whose values are dropped where nothing reads them
 
 
@@ -35,7 +37,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a command line asks for.
+    """What a command line asks for; `sweep` says how its jobs run together.
 
     A search is a sweep whose sweeper makes up the jobs as it goes: `jobs` then holds the one experiment that it varies.
     """
@@ -44,6 +46,7 @@ class Plan:
     is_sweep: bool
     settings: DictConfig  # Hydra's own node
     axes: tuple[str, ...]  # the overrides that sweep, as they were written
+    sweep: SweepConfig
 
     @property
     def is_search(self) -> bool:
@@ -76,27 +79,28 @@ def trial_name(overrides: Sequence[str], axes: Sequence[str]) -> str:
 
 def plan(line: CommandLine) -> Plan:
     """All jobs of a command line, or of the sweep that its config is. Raises `ConfigError` for the first that is wrong."""
-    given = [*line.presets, *line.overrides]
+    given = [*line.presets, *(text for text in line.overrides if not _is_of_sweep(text))]
     refuse_numbers_for_groups(given)
     with with_folder(line.config_dir), one_line(given), hydra_internals.composing():
         composer = _Composer(line.config_name)
         read = read_overrides(given)
         single = [(text, each) for text, each in zip(given, read, strict=True) if not each.is_sweep_override()]
-        settings = composer.settings([text for text, each in single if _chooses(each)])
+        of_sweep = [text for text in line.overrides if _is_of_sweep(text)]
+        settings, sweep = composer.settings([*(text for text, each in single if _chooses(each)), *of_sweep])
         is_sweep = line.multirun or hydra_internals.sweeps(settings)
         if not is_sweep:
             refuse_sweeps(given)
         # as Hydra does: what the command line says comes after what the config says
         own = [f"{key}={values}" for key, values in (settings.sweeper.params or {}).items()] if is_sweep else []
         axes = (*own, *(text for text, each in zip(given, read, strict=True) if each.is_sweep_override()))
-        planned = Plan([], is_sweep, settings, axes)
+        planned = Plan([], is_sweep, settings, axes, sweep)
         if planned.is_search:
             batches = [[text for text, each in single if not each.is_hydra_override()]]
         else:
             batches = hydra_internals.expanded([*own, *given])
         jobs = [composer.job(batch) for batch in batches]
-    _refuse_unread(line.overrides, jobs)
-    return Plan(_distinct(jobs), is_sweep, settings, axes)
+    _refuse_unread([text for text in line.overrides if text in given], jobs)
+    return Plan(_distinct(jobs), is_sweep, settings, axes, sweep)
 
 
 def _refuse_unread(typed: Iterable[str], jobs: Sequence[Job]) -> None:
@@ -127,10 +131,14 @@ class _Composer:
         self.name = name
         self._composed: dict[tuple[str, ...], DictConfig] = {}
 
-    def settings(self, overrides: Sequence[str]) -> DictConfig:
-        """Hydra's own node."""
+    def settings(self, overrides: Sequence[str]) -> tuple[DictConfig, SweepConfig]:
+        """Hydra's own node, and the section `sweep`."""
         with one_line(overrides):
-            return hydra_internals.compose_settings(self.name, overrides)
+            settings, sweep = hydra_internals.compose_settings(self.name, overrides)
+        try:
+            return settings, typed(SweepConfig, {str(key): value for key, value in sweep.items()})
+        except ConfigError as error:
+            raise ConfigError(f"{_SWEEP}.{error}") from None
 
     def job(self, overrides: Sequence[str]) -> Job:
         """The experiment that `overrides` make, without those that nothing reads. Raises `ConfigError`."""
@@ -158,6 +166,11 @@ class _Composer:
             unread = {key: holder for key, holder in others.items() if holder is not None}
             hydra_internals.assign(composed, [each for each in values if each.key_or_group not in unread])
         return typed_composed(composed), unread
+
+
+def _is_of_sweep(text: str) -> bool:
+    """Whether an override says how jobs run together, which is no part of any of them."""
+    return text.startswith(f"{_SWEEP}.")
 
 
 def _chooses(override: Override) -> bool:

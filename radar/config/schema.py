@@ -275,6 +275,14 @@ class Config:
 
 
 @dataclass
+class SweepConfig:
+    """How the jobs of a sweep run and which table they answer with; no part of an experiment."""
+
+    isolated: bool = MISSING  # each job in a process of its own, as its memory is to be measured
+    table: Optional[str] = _choice("noise", "patch", "timestep", "unet", "transfer")  # printed at the end; null: none
+
+
+@dataclass
 class ReportConfig:
     """What a report assumes; no part of an experiment."""
 

@@ -138,6 +138,19 @@ class CostMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class StageMemory:
+    """The most memory of a stage while it was made, MiB, and how far that lies above what was there when it began.
+
+    `host` is resident memory of the process, `device` what torch allocated on a GPU; None where that is not known.
+    """
+
+    host: float | None
+    host_growth: float | None
+    device: float | None
+    device_growth: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """The code that trained a network."""
 
@@ -169,7 +182,7 @@ class Metrics(Quality):
     validation_loss: float | None  # on held-out normals, what a search minimises; None without the shared network
     seconds: dict[str, float]  # by stage
     network: NetworkMetrics | None  # None: the method uses no shared network
-    peak_memory_mib: float  # of the process
+    memory: dict[str, StageMemory]  # training of the shared network, fitting, scoring; empty in runs of old
     border_share: BorderMetrics | None = None  # None: a run of old did not measure it
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,6 +192,8 @@ class Metrics(Quality):
     @classmethod
     def from_dict(cls, tree: Any) -> Self:
         """The inverse of `to_dict`. Raises `ValueError`, which names the place, for anything missing, unknown or of another type."""
+        if isinstance(tree, dict) and "peak_memory_mib" in tree:  # of old: the peak of all that the process had done
+            tree = {**{name: value for name, value in tree.items() if name != "peak_memory_mib"}, "memory": {}}
         return read_section(cls, tree, "metrics")
 
     def value(self, *path: str) -> float | None:

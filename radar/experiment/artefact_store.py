@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from safetensors import SafetensorError
 
 from radar.errors import RunError
+from radar.experiment.memory import follow_memory
 from radar.files import remove_unfinished, write_json
 
 _DIGITS = 20  # of a fingerprint, in names
@@ -95,7 +96,7 @@ class ArtefactStore:
         return False
 
     def record(self, key: Key) -> dict[str, Any]:
-        """What is written beside the result of `key`: inputs, origin, when it was made, in how many seconds and attempts."""
+        """What is written beside the result of `key`: inputs, origin, when it was made, in how many seconds, attempts and MiB."""
         record: dict[str, Any] = json.loads((self.folder(key) / _MADE).read_text())
         return record
 
@@ -117,6 +118,7 @@ class ArtefactStore:
         attempts, earlier = _earlier_attempts(part)
         began = time.time()
         write_json(part / _ATTEMPT, {"attempts": attempts + 1, "earlier": earlier, "began": began})
+        memory = follow_memory()
         make(part)
         record = {
             "stage": key.stage,
@@ -125,6 +127,7 @@ class ArtefactStore:
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(earlier + time.time() - began, 3),
             "attempts": attempts + 1,
+            "memory": asdict(memory()),  # of the last attempt
             "command": self.afresh,
             "origin": self.origin,
         }

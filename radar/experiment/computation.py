@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from radar.config.schema import Config
-from radar.evaluation.metrics import CostMetrics, DataMetrics, Metrics, NetworkMetrics, Origin
+from radar.evaluation.metrics import CostMetrics, DataMetrics, Metrics, NetworkMetrics, Origin, StageMemory
 from radar.evaluation.typed_sections import read_section
 from radar.experiment.clock import Clock
-from radar.experiment.environment import peak_memory_mib
 from radar.experiment.measures import border_metrics, separation, write_scores
 from radar.experiment.method_stages import MethodStages
 from radar.experiment.panels import chosen_panels, write_panels
@@ -61,7 +60,7 @@ def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDire
         validation_loss=history[-1].get("validation_loss") if history else None,
         seconds={name: round(value, 3) for name, value in times.items()},
         network=network,
-        peak_memory_mib=round(peak_memory_mib(), 1),
+        memory=_memory(method),
         border_share=border_metrics(test, scored.get("validation"), config.evaluation.border),
     )
 
@@ -87,6 +86,19 @@ def _network(method: MethodStages, trained_now: bool) -> tuple[NetworkMetrics | 
     record = stage.store.record(stage.key)
     origin = read_section(Origin, record["origin"], "origin")
     return NetworkMetrics(trained_now, int(record["attempts"]), origin), float(record["seconds"])
+
+
+def _memory(method: MethodStages) -> dict[str, StageMemory]:
+    """By stage as in the seconds and the cost: of several that fit, the one with the highest peak."""
+    own = [stage.memory for name, stage in method.trainings.items() if name != DENOISER]
+    shared = [stage.memory for name, stage in method.trainings.items() if name == DENOISER]
+    made = {"training": shared, "fitting": [*own, method.fitted.memory], "scoring": [method.responses["test"].memory]}
+    known = {name: [each for each in found if each is not None] for name, found in made.items()}
+    return {name: max(found, key=_peak) for name, found in known.items() if found}
+
+
+def _peak(memory: StageMemory) -> tuple[float, float]:
+    return memory.device or 0.0, memory.host or 0.0
 
 
 def _cost(method: MethodStages, images: int) -> CostMetrics:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import resource
 import subprocess
 from pathlib import Path
 
@@ -37,16 +36,6 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.processor() or platform.machine()} CPU, {torch.get_num_threads()} threads"
-
-
-def peak_memory_mib() -> float:
-    """Largest resident memory of this process so far, MiB."""
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux hands ru_maxrss on from the process that started this one
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1024**2 if platform.system() == "Darwin" else peak / 1024
 
 
 def origin() -> dict[str, object]:

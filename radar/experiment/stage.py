@@ -11,6 +11,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from radar.evaluation.metrics import StageMemory
+from radar.evaluation.typed_sections import read_section
 from radar.experiment.artefact_store import ArtefactStore, Key
 from radar.files import Plain, write_atomically, write_json
 
@@ -61,8 +63,13 @@ class Stage(Generic[Result_co]):
     @property
     def seconds(self) -> float | None:
         """How long it took when it was made, interrupted attempts included; None where it is not stored."""
-        record = self.store.record(self.key) if self.is_stored else None
-        return None if record is None else float(record["seconds"])
+        return float(self.store.record(self.key)["seconds"]) if self.is_stored else None
+
+    @property
+    def memory(self) -> StageMemory | None:
+        """What it took when it was made; None where it is not stored, or was by a version that did not measure it."""
+        record = self.store.record(self.key) if self.is_stored else {}
+        return read_section(StageMemory, record["memory"], "memory") if "memory" in record else None
 
 
 def json_stage(

@@ -47,7 +47,7 @@ class Cell:
 
     @property
     def trained(self) -> tuple[Result, ...]:
-        """The runs that trained their network themselves, so that their memory and times are those of a whole run."""
+        """The runs that trained their network themselves, so that their times are those of a whole run."""
         return tuple(each for each in self.results if each.metrics.value("network", "trained_by_this_run"))
 
     @property

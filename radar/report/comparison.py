@@ -28,7 +28,9 @@ _MEASURES = {
     "KS of the noise's pixels": ("noise", "pixels", "ks"),
     "Δ L2 norm of the noise": ("noise", "l2_norm", "difference"),
     "training, s": ("seconds", "training"),
-    "peak memory of the process, MiB": ("peak_memory_mib",),
+    "peak memory of training, MiB": ("memory", "training", "host"),
+    "peak memory of scoring, MiB": ("memory", "scoring", "host"),
+    "peak GPU memory of training, MiB": ("memory", "training", "device"),
 }
 
 

@@ -45,7 +45,7 @@ def sensitivity_figure(key: str, members: Sequence[Ablation]) -> Figure:
 
 def _draw_curve(axes: Axes, ablation: Ablation, path: tuple[str, ...], index: int) -> None:
     colour, dashes, marker = style.line(index)
-    values, means, spreads = curve(ablation, *path)
+    values, names, means, spreads = curve(ablation, *path)
     if not values:
         return
     places = np.array(values, dtype=float) if ablation.numeric else np.arange(len(values), dtype=float)
@@ -55,7 +55,7 @@ def _draw_curve(axes: Axes, ablation: Ablation, path: tuple[str, ...], index: in
         label=f"{ablation.dataset}, {ablation.family}{held}",
     )  # fmt: skip
     if not ablation.numeric:
-        texts = [_lines(str(value)) for value in values]
+        texts = [_lines(name) for name in names]
         upright = any("\n" in text for text in texts)  # a line per setting, beside each other below the tick
         axes.set_xticks(places, texts, rotation=90 if upright else 20)
         if upright:

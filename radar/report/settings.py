@@ -70,10 +70,13 @@ def family(result: Result) -> str:
 
 def changes(result: Result) -> tuple[str, ...]:
     """What was typed beside the preset and makes the method another one, as it was typed."""
-    return tuple(text for text in result.command.overrides if not _ignored(_key(text)) and _key(text) not in _NO_CHANGE)
+    return tuple(
+        text for text in result.command.overrides if not _ignored(key_of(text)) and key_of(text) not in _NO_CHANGE
+    )
 
 
-def _key(override: str) -> str:
+def key_of(override: str) -> str:
+    """The key, or the group, of an override."""
     return override.lstrip("+~").partition("=")[0]
 
 

@@ -1,85 +1,182 @@
-"""What a study turned: single settings, or whole config groups whose options change several settings at once."""
+"""What a study turned: series of results that are equal in everything but one setting, or one config group's option."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import prod
 
 from radar.report.result import Result
-from radar.report.settings import Settings, axes, settings
+from radar.report.settings import MISSING, Settings, key_of, settings, varying_keys
 
-_GROUPS = ("patch", "unet", "diffusion", "timestep", "scoring", "contamination", "detector", "method")
-REFERENCE = "reference"
+_GROUPS = ("patch", "unet", "diffusion", "timestep", "scoring", "contamination", "detector")
+REFERENCE = "reference"  # the option that a preset or the config itself has, where a command chose none
 
 
-@dataclass(frozen=True)
-class Unit:
-    """What was turned as one: `name` a key, or a config group; the keys that vary with it; and its value in each result."""
+@dataclass(frozen=True, eq=False)
+class Point:
+    """One value of what was turned, and the results that have it: one for each seed, or several of a seed."""
+
+    value: object
+    shown: str
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Results that differ in `name` alone, a key or a config group, and in what is read because of its value alone."""
 
     name: str
-    keys: tuple[str, ...]
-    values: tuple[object, ...]
-    reference: str  # of a group: its settings that the value `reference` stands for; empty for a key
+    fixed: str  # what else varies in the study, and is held here
+    reference: str  # of a group: the settings that REFERENCE stands for; empty where no point has it
+    points: tuple[Point, ...]
+
+    @property
+    def results(self) -> list[Result]:
+        """Of all points."""
+        return [result for point in self.points for result in point.results]
 
 
-def units(results: Sequence[Result]) -> list[Unit]:
-    """Units of results of one family and data set.
-
-    A config group whose settings vary independently, or one at a time from a reference, falls into single keys. One whose
-    options change several keys at once is one categorical unit.
-    """
-    rows = [settings(result) for result in results]
-    grouped: dict[str, dict[str, list[str]]] = defaultdict(dict)
-    for key, together in axes(results).items():
-        section = key.split(".")[0]
-        grouped[section if section in _GROUPS else key][key] = together
-    found: list[Unit] = []
-    for section, members in grouped.items():
-        if _independent(rows, list(members)):
-            found += [Unit(key, tuple(keys), tuple(row.get(key) for row in rows), "") for key, keys in members.items()]
-        else:
-            found.append(_categorical(section, members, rows))
+def series(results: Sequence[Result]) -> list[Series]:
+    """All series of two or more values among results of one family and data set, by what was turned; the longest first."""
+    rows = [{**settings(result), **_data(result)} for result in results]
+    varying = varying_keys(results)
+    told = [*varying, *(key for key in _data(results[0]) if len({row[key] for row in rows}) > 1)]
+    found: list[Series] = []
+    for group in _GROUPS:
+        if len({_option(result, group) for result in results}) > 1:
+            found += _of_unit(group, [key for key in varying if key.startswith(f"{group}.")], rows, results, told)
+    grouped = [set(map(id, each.results)) for each in found]
+    for key in varying:
+        for each in _of_unit(key, [key], rows, results, told):
+            if not any(set(map(id, each.results)) <= whole for whole in grouped):
+                found.append(each)
     return found
 
 
-def follows(other: Unit, unit: Unit) -> bool:
-    """Whether the value of `other` is the same wherever that of `unit` is."""
-    values = [repr(value) for value in unit.values]
-    return len(set(values)) == len(set(zip(values, map(repr, other.values), strict=True)))
+def left_out(found: Sequence[Series], results: Sequence[Result], name: str) -> int:
+    """How many results had `name` turned but differ elsewhere, too, from all that have another value of it."""
+    shown = {id(result) for each in found if each.name == name for result in each.results}
+    values = [_value(result, name) for result in results]
+    usual = Counter(values).most_common(1)[0][0]
+    return sum(value != usual and id(result) not in shown for value, result in zip(values, results, strict=True))
 
 
-def _independent(rows: Sequence[Settings], keys: Sequence[str]) -> bool:
-    points = _points(rows, keys)
-    full = prod(len({point[index] for point in points}) for index in range(len(keys)))
-    return len(points) == full or all(_distance(point, points[0]) < 2 for point in points)
+def _of_unit(
+    name: str, keys: Sequence[str], rows: Sequence[Settings], results: Sequence[Result], told: Sequence[str]
+) -> list[Series]:
+    single = keys == [name]
+    classes: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for index, signature in enumerate(_signatures(keys, rows)):
+        classes[signature].append(index)
+    found = []
+    for members in classes.values():
+        points: dict[str, list[int]] = defaultdict(list)
+        for index in members:
+            points[repr([rows[index].get(key) for key in keys])].append(index)
+        turned = [key for key in keys if len({repr(rows[index].get(key)) for index in members}) > 1]
+        if len(points) < 2 or (not single and len(turned) < 2):  # one key alone is a series of its own
+            continue
+        firsts = [indices[0] for indices in points.values()]
+        shown = _shown(name, turned, [results[index] for index in firsts], [rows[index] for index in firsts])
+        others = [key for key in told if key not in keys]
+        made = [
+            Point(rows[first].get(name) if single else text, text, tuple(results[index] for index in indices))
+            for first, text, indices in zip(firsts, shown, points.values(), strict=True)
+        ]
+        reference = next((row for row, text in zip(firsts, shown, strict=True) if text == REFERENCE), None)
+        usual = (
+            "" if reference is None else _told(rows[reference], [key.removeprefix(f"{name}.") for key in turned], name)
+        )
+        fixed = _fixed(results[members[0]], rows[members[0]], others)
+        found.append(Series(name, fixed, usual, tuple(sorted(made, key=_place))))
+    return sorted(found, key=lambda each: (-len(each.results), each.fixed))
 
 
-def _points(rows: Sequence[Settings], keys: Sequence[str]) -> list[tuple[str, ...]]:
-    """Values of `keys` that occur, first those that differ least from the others."""
-    points = sorted({_point(row, keys) for row in rows})
-    return sorted(points, key=lambda point: sum(_distance(point, other) for other in points))
+def _signatures(keys: Sequence[str], rows: Sequence[Settings]) -> list[tuple[str, ...]]:
+    """What must be equal within a series, for each row.
+
+    That is every other setting, but for those that some rows do not read: such a one may come and go with the value of what was
+    turned, as the constants of a schedule do, if it has one value wherever it is read.
+    """
+    beside = {"data"} if any(key.startswith("dataset.") for key in keys) else set()  # fewer images are other data
+    others = sorted({key for row in rows for key in row} - set(keys) - beside)
+    partial = [key for key in others if not all(key in row for row in rows)]
+    common = [tuple(repr(row[key]) for key in others if key not in partial) for row in rows]
+    values = [repr([row.get(key) for key in keys]) for row in rows]
+    signatures = list(common)
+    for key in partial:
+        states: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for row, signature, value in zip(rows, common, values, strict=True):
+            states[signature][value].add(repr(row[key]) if key in row else MISSING)
+        for index, signature in enumerate(common):
+            by_value = states[signature].values()
+            comes_and_goes = all(len(state) == 1 for state in by_value)
+            if not comes_and_goes or len(set().union(*by_value) - {MISSING}) > 1:
+                signatures[index] += (f"{key}={rows[index].get(key, MISSING)!r}",)
+    return signatures
 
 
-def _point(row: Settings, keys: Sequence[str]) -> tuple[str, ...]:
-    return tuple(str(row.get(key)) for key in keys)
+def _data(result: Result) -> Settings:
+    return {"data": result.data[:12], "test images": result.test_data}
 
 
-def _distance(first: Sequence[str], second: Sequence[str]) -> int:
-    return sum(one != other for one, other in zip(first, second, strict=True))
+def _option(result: Result, group: str) -> str | None:
+    """The option of a config group that the command chose."""
+    chosen = [text for text in result.command.overrides if key_of(text) == group]
+    return chosen[-1].partition("=")[2] if chosen else None
 
 
-def _categorical(section: str, members: Mapping[str, Sequence[str]], rows: Sequence[Settings]) -> Unit:
-    """One unit of the axes of a config group; a value names what differs from the reference."""
-    together = [key for keys in members.values() for key in keys]
-    own = [key for key in together if key.startswith(f"{section}.")]
-    reference = _points(rows, own)[0]
-    names = [key.removeprefix(f"{section}.") for key in own]
+def _shown(name: str, turned: Sequence[str], results: Sequence[Result], rows: Sequence[Settings]) -> list[str]:
+    """What each point is called: the option that its command chose, with what it changed of it; else its value."""
+    group = name.partition(".")[0]
+    options = [_option(result, group) for result in results]
+    if name != group:
+        plain = [str(row.get(name, MISSING)) for row in rows]
+        named = [option for option in options if option is not None]
+        typed = any(key_of(text) == name for result in results for text in result.command.overrides)
+        return named if len(set(named)) == len(plain) and not typed else plain
+    texts = []
+    for result, option in zip(results, options, strict=True):
+        leaves = [text for text in result.command.overrides if key_of(text) in turned]
+        texts.append(", ".join([option or REFERENCE, *(_as_told(text, group) for text in leaves)]))
+    known = Counter(texts)
+    return [
+        text if known[text] == 1 else f"{text}: {_told(row, [key.removeprefix(f'{name}.') for key in turned], name)}"
+        for text, row in zip(texts, rows, strict=True)
+    ]
 
-    def told(row: Settings) -> str:
-        changed = zip(names, _point(row, own), reference, strict=True)
-        return ", ".join(f"{name} = {value}" for name, value, usual in changed if value != usual) or REFERENCE
 
-    usual = ", ".join(f"{name} = {value}" for name, value in zip(names, reference, strict=True))
-    return Unit(section, tuple(together), tuple(told(row) for row in rows), usual)
+def _as_told(override: str, group: str) -> str:
+    key, _, value = override.partition("=")
+    return f"{key.removeprefix(f'{group}.')} = {value}"
+
+
+def _told(row: Settings, keys: Iterable[str], section: str) -> str:
+    return ", ".join(f"{key} = {row.get(f'{section}.{key}', MISSING)}" for key in keys)
+
+
+def _fixed(result: Result, row: Settings, others: Sequence[str]) -> str:
+    """What else varies in the study, as it is in a series: the option that was chosen tells all of its group."""
+    texts: dict[str, None] = {}
+    typed = {key_of(text) for text in result.command.overrides}
+    for key in others:
+        group = key.partition(".")[0]
+        option = _option(result, group) if group in _GROUPS else None
+        if option is not None:
+            texts[f"{group} = {option}"] = None
+        if option is None or key in typed:
+            texts[f"{key} = {row.get(key, MISSING)}"] = None
+    return ", ".join(texts)
+
+
+def _value(result: Result, name: str) -> str:
+    row = settings(result)
+    return repr([value for key, value in row.items() if key == name or key.startswith(f"{name}.")])
+
+
+def _place(point: Point) -> tuple[int, float, str]:
+    value = point.value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return 0, float(value), ""
+    return 1, float(point.shown != REFERENCE), str(value)

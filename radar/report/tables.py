@@ -85,6 +85,25 @@ def measured(cell: Cell, *path: str, digits: int = 3) -> Entry:
     return replace(shown, text=shown.text + FEWER) if 0 < len(having) < len(cell.results) else shown
 
 
+MEMORY_NOTE = (
+    "Memory is that of the stage when it was made: the peak of the whole process, and its growth above what was there when the stage "
+    "began. Of jobs that share a process, memory that earlier ones freed is in the peak and not in the growth; with "
+    "sweep.isolated=true each job has its own. A dash: of a run that did not measure it."
+)
+
+
+def memory_columns(cells: Sequence[Cell], *stages: str) -> dict[str, tuple[str, ...]]:
+    """Headings, each with the path of its metric: of every stage the peak and its growth, and those of a GPU where one was used."""
+    columns: dict[str, tuple[str, ...]] = {}
+    for stage in stages:
+        columns[f"peak memory of {stage}, MiB"] = ("memory", stage, "host")
+        columns[f"growth in {stage}, MiB"] = ("memory", stage, "host_growth")
+    for stage in stages:
+        if any(cell.values("memory", stage, "device") for cell in cells):
+            columns[f"peak GPU memory of {stage}, MiB"] = ("memory", stage, "device")
+    return columns
+
+
 def p_value(value: float | None) -> Entry:
     """A probability, with small ones as a bound."""
     if value is None or not math.isfinite(value):

@@ -12,21 +12,21 @@ import numpy as np
 from radar.report.cells import Cell, cells
 from radar.report.result import Result
 from radar.report.settings import family
-from radar.report.settings_units import REFERENCE, follows, units
-from radar.report.tables import Entry, Table, count, measured, over_seeds, table
+from radar.report.settings_units import REFERENCE, Series, left_out, series
+from radar.report.tables import MEMORY_NOTE, Entry, Table, count, measured, memory_columns, table
 
 
 @dataclass(frozen=True, eq=False)
 class Ablation:
-    """Cells of one family on one data set that differ in one setting or config group (and what follows it), ordered by value."""
+    """Cells of one family on one data set that differ in one setting or config group alone, ordered by value."""
 
     dataset: str
     family: str
     key: str
-    followers: tuple[str, ...]
-    reference: str  # of a config group: what its value `reference` stands for; empty for a single setting
+    reference: str  # of a config group: what its option `reference` stands for; empty where there is none
     fixed: str  # the other settings that vary elsewhere in the family
     values: tuple[Any, ...]
+    shown: tuple[str, ...]  # what the values are called
     cells: tuple[Cell, ...]
 
     @property
@@ -36,45 +36,26 @@ class Ablation:
 
 
 def ablations(results: Sequence[Result], seeds: int | None) -> list[Ablation]:
-    """Every series of two or more values of one setting, others equal. Of equally good series the longest comes first."""
+    """Every series of two or more values of one setting, all else equal. Of equally good series the longest comes first."""
+    return [
+        _ablation(dataset, name, each, seeds)
+        for (dataset, name), members in _by_family(results).items()
+        for each in series(members)
+    ]
+
+
+def _by_family(results: Sequence[Result]) -> dict[tuple[str, str], list[Result]]:
     grouped: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
         grouped[result.dataset, family(result)].append(result)
-    found: list[Ablation] = []
-    for (dataset, name), members in sorted(grouped.items()):
-        found += _of_family(dataset, name, members, seeds)
-    return found
+    return dict(sorted(grouped.items()))
 
 
-def _of_family(dataset: str, name: str, members: Sequence[Result], seeds: int | None) -> list[Ablation]:
-    varying = units(members)
-    found = []
-    for place, unit in enumerate(varying):
-        if any(follows(unit, earlier) and follows(earlier, unit) for earlier in varying[:place]):
-            continue  # it has been shown as what follows that one
-        behind = [other for other in varying if other is not unit and follows(other, unit)]
-        others = [other for other in varying if other is not unit and other not in behind]
-        followers = tuple(key for each in (unit, *behind) for key in each.keys if key != unit.name)
-        series: dict[tuple[str, ...], list[tuple[Any, Result]]] = defaultdict(list)
-        for index, result in enumerate(members):
-            fixed = tuple(f"{other.name} = {other.values[index]}" for other in others)
-            series[fixed].append((unit.values[index], result))
-        for fixed, group in sorted(series.items(), key=lambda item: (-len(item[1]), item[0])):
-            by_value: dict[Any, list[Result]] = defaultdict(list)
-            for value, result in group:
-                by_value[value].append(result)
-            if len(by_value) > 1:
-                ordered = sorted(by_value, key=_place)
-                asked = seeds or max(len({result.seed for result in each}) for each in by_value.values())
-                row = tuple(_cell(by_value[value], asked) for value in ordered)
-                told = ", ".join(fixed)
-                found.append(Ablation(dataset, name, unit.name, followers, unit.reference, told, tuple(ordered), row))
-    return found
-
-
-def _place(value: Any) -> tuple[int, float, str]:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return (0, float(value), "") if number else (1, float(value != REFERENCE), str(value))
+def _ablation(dataset: str, name: str, found: Series, seeds: int | None) -> Ablation:
+    asked = seeds or max(len({result.seed for result in point.results}) for point in found.points)
+    row = tuple(_cell(point.results, asked) for point in found.points)
+    values, shown = zip(*((point.value, point.shown) for point in found.points), strict=True)
+    return Ablation(dataset, name, found.name, found.reference, found.fixed, values, shown, row)
 
 
 def _cell(group: Sequence[Result], seeds: int) -> Cell:
@@ -87,35 +68,47 @@ def ablation_tables(results: Sequence[Result], seeds: int | None) -> list[Table]
     by_key: dict[str, list[Ablation]] = defaultdict(list)
     for each in ablations(results, seeds):
         by_key[each.key].append(each)
-    return [_table(key, members) for key, members in by_key.items()]
+    return [_table(key, members, _left_out(key, results)) for key, members in by_key.items()]
 
 
-def _table(key: str, members: Sequence[Ablation]) -> Table:
-    rows = [_row(each, value, cell) for each in members for value, cell in zip(each.values, each.cells, strict=True)]
-    followers = sorted({follower for each in members for follower in each.followers})
+def _left_out(key: str, results: Sequence[Result]) -> list[str]:
+    found = {place: left_out(series(members), members, key) for place, members in _by_family(results).items()}
+    return [
+        f"{dataset}, {name}: {number} runs with another {key} differ elsewhere, too, and are left out."
+        for (dataset, name), number in found.items()
+        if number
+    ]
+
+
+def _table(key: str, members: Sequence[Ablation], left: Sequence[str]) -> Table:
+    memory = memory_columns([cell for each in members for cell in each.cells], "training")
+    rows = [
+        [*_row(each, value, shown, cell), *(measured(cell, *path, digits=0) for path in memory.values())]
+        for each in members
+        for value, shown, cell in zip(each.values, each.shown, each.cells, strict=True)
+    ]
     notes = [
+        "In a row's series everything else is equal: every other setting, preset and data.",
         "Δ L2 norm: mean L2 norm of the noise map of anomalous minus that of normal images, the strength of the signal.",
         "Structure left: size of the correlation between a normal image and its noise map, 0 where no structure of it is left.",
-        *([f"Settings that follow {key}: {', '.join(followers)}"] if followers else []),
         *sorted(
             {f"{each.dataset}, {each.family}: {REFERENCE} is {each.reference}" for each in members if each.reference}
         ),
+        *left,
+        MEMORY_NOTE,
     ]
     headings = ("data set", "method", "held fixed", key, "seeds", "AUROC", "F1", "precision", "recall", "false positive rate",
-                "pixel AUROC", "Δ L2 norm", "structure left", "parameters", "training, s",
-                "peak memory of the process, MiB")  # fmt: skip
+                "pixel AUROC", "Δ L2 norm", "structure left", "parameters", "training, s", *memory)  # fmt: skip
     return table(f"ablation_{key.replace('.', '_')}", f"Ablation: {key}", headings, rows, *notes)
 
 
-def _row(ablation: Ablation, value: Any, cell: Cell) -> list[Entry | str]:
+def _row(ablation: Ablation, value: Any, shown: str, cell: Cell) -> list[Entry | str]:
     image = [measured(cell, "image", name) for name in ("auroc", "f1", "precision", "recall", "false_positive_rate")]
-    trained = cell.trained
-    shown = Entry(str(value), float(value)) if ablation.numeric else Entry(str(value))
     return [
         ablation.dataset,
         ablation.family,
         ablation.fixed,
-        shown,
+        Entry(shown, float(value) if ablation.numeric else None),
         Entry(f"{len(cell.results)}{cell.marks}", len(cell.results)),
         *image,
         measured(cell, "pixel", "auroc"),
@@ -123,17 +116,19 @@ def _row(ablation: Ablation, value: Any, cell: Cell) -> list[Entry | str]:
         measured(cell, "noise", "image_correlation", "normal"),
         count(cell.one.metrics.parameters),
         measured(cell, "seconds", "training", digits=1),
-        over_seeds([result.metrics.peak_memory_mib for result in trained], 0, [result.name for result in trained]),
     ]
 
 
-def curve(ablation: Ablation, *path: str) -> tuple[list[Any], np.ndarray, np.ndarray]:
-    """Values of the setting, and mean and standard deviation over seeds of the metric at `path`; cells without it are left out."""
+def curve(ablation: Ablation, *path: str) -> tuple[list[Any], list[str], np.ndarray, np.ndarray]:
+    """Values of the setting and what they are called, and mean and standard deviation over seeds of the metric at `path`.
+
+    Cells without it are left out.
+    """
     kept = [
-        (value, cell.values(*path))
-        for value, cell in zip(ablation.values, ablation.cells, strict=True)
+        (value, shown, cell.values(*path))
+        for value, shown, cell in zip(ablation.values, ablation.shown, ablation.cells, strict=True)
         if cell.values(*path)
     ]
-    means = np.array([np.mean(values) for _, values in kept])
-    spreads = np.array([np.std(values, ddof=1) if len(values) > 1 else 0.0 for _, values in kept])
-    return [value for value, _ in kept], means, spreads
+    means = np.array([np.mean(values) for *_, values in kept])
+    spreads = np.array([np.std(values, ddof=1) if len(values) > 1 else 0.0 for *_, values in kept])
+    return [value for value, *_ in kept], [shown for _, shown, _ in kept], means, spreads

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from radar.report.cells import FEWER, Cell, by_dataset, differing_settings
 from radar.report.cited import Published, cited, published
 from radar.report.settings import changes
-from radar.report.tables import NOTHING, Entry, Table, count, measured, number, over_seeds, table
+from radar.report.tables import (
+    MEMORY_NOTE,
+    NOTHING,
+    Entry,
+    Table,
+    count,
+    measured,
+    memory_columns,
+    number,
+    over_seeds,
+    table,
+)
 
 DECISION_MEASURES = {"accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1"}
 OTHER_MEASURES = {"auroc": "AUROC", "average_precision": "AP", "false_positive_rate": "false positive rate"}
@@ -138,6 +149,7 @@ def defect_table(cells: Sequence[Cell]) -> Table:
 def cost_table(cells: Sequence[Cell]) -> Table:
     """Parameters, times and memory; the map's cost is that of the moment when it was made, whichever run reads it."""
     rows: list[Sequence[Entry | str]] = []
+    memory = memory_columns(cells, "training", "fitting", "scoring")
     for cell in cells:
         fresh = cell.trained
         runs = [result.name for result in fresh]
@@ -152,7 +164,7 @@ def cost_table(cells: Sequence[Cell]) -> Table:
                 measured(cell, "cost", "fit_seconds", digits=1),
                 Entry("–" if passes is None else str(passes), passes),
                 measured(cell, "cost", "milliseconds_per_image", digits=1),
-                over_seeds([result.metrics.peak_memory_mib for result in fresh], 0, runs),
+                *(measured(cell, *path, digits=0) for path in memory.values()),
                 *(
                     over_seeds([result.metrics.seconds.get(stage, 0.0) for result in fresh], 2, runs)
                     for stage in ("metrics", "validation", "controls")
@@ -162,12 +174,12 @@ def cost_table(cells: Sequence[Cell]) -> Table:
         )
     headings = ("data set", "method", "runs that trained", "parameters", "training, s", "own fitting, s", "passes per image",
                 "map, ms per image",
-                "peak memory of the process, MiB", "metrics, s", "validation, s", "controls, s", "device")  # fmt: skip
+                *memory, "metrics, s", "validation, s", "controls, s", "device")  # fmt: skip
     notes = (
-        "Training is that of the shared diffusion network; own fitting is what a method learns beside it. Peak memory is that "
-        "of the whole process.",
-        "Where fewer runs trained than there are, the others took the network from the store: memory and the times right of it "
-        "are of those that did.",
+        "Training is that of the shared diffusion network; own fitting is what a method learns beside it.",
+        "Where fewer runs trained than there are, the others took the network from the store: the times of metrics, validation "
+        "and controls are of those that did.",
+        MEMORY_NOTE,
     )
     return table("cost", "Cost", headings, rows, *notes)
 

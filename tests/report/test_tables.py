@@ -16,7 +16,7 @@ from report_builders import SETTINGS, on_other_data, result, study
 from radar.report.build import Report, table_files
 from radar.report.cells import FEWER, cells, main_cells
 from radar.report.tables import Entry, csv_text, latex, latex_escaped, markdown, over_seeds, p_value, table
-from radar.report.tables_ablation import ablation_tables, ablations
+from radar.report.tables_ablation import ablations
 from radar.report.tables_ranks import rank_table, rankings
 from radar.report.tables_results import main_table, published_table
 from radar.report.tables_statistics import noise_table, pairs
@@ -68,13 +68,13 @@ def test_the_papers_figures_are_as_quoted() -> None:
     assert [(row["data set"], row["F1"]) for row in rows] == [("prints", "0.85"), ("prints", "0.27"), ("tile", "0.67")]
 
 
-def test_an_ablation_holds_everything_else_and_names_what_follows() -> None:
+def test_an_ablation_holds_everything_else() -> None:
     (one,) = ablations(study(), None)
-    assert (one.dataset, one.key, one.values, one.followers) == ("grid", "timestep.value", (1, 50), ("scoring.stride",))
+    assert (one.dataset, one.key, one.values) == ("grid", "timestep.value", (1, 50))
     assert [len(cell.results) for cell in one.cells] == [3, 2]
     assert [cell.marks for cell in one.cells] == ["", "†"]
-    (content,) = ablation_tables(study(), None)
-    assert any("scoring.stride" in note for note in content.notes)
+    beside = result(seed=0, timestep__value=5, scoring__stride=7)  # another stride as well
+    assert [each.values for each in ablations([*study(), beside], None)] == [(1, 50)]
 
 
 def test_two_axes_give_a_series_for_each_value_of_the_other() -> None:
