@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +12,16 @@ from pathlib import Path
 import pytest
 from test_main import QUICK
 
+from radar.cli.isolation import in_own_process
 from radar.cli.main import main
+from radar.compose import command_line
+from radar.compose.plan import plan
+from radar.errors import Interrupted
 from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import CACHE_FOLDER
 from radar.experiment.sweep import Sweep, sweeps
+from radar.methods.relevance import effective
 
 
 def sweep(root: Path, *arguments: str) -> int:
@@ -185,3 +191,56 @@ def test_a_cached_sweep_is_explained_job_by_job(tmp_path: Path, capsys: pytest.C
     assert main(["cache", "explain", *arguments]) == 0
     # a network, what is fitted; responses and points of three splits; pixels, noise statistics, data
     assert capsys.readouterr().out.count("to be made") == 2 * 11
+
+
+@pytest.mark.slow
+def test_a_job_in_a_process_of_its_own_takes_the_memory_that_it_takes_alone(tmp_path: Path) -> None:
+    """A large job before a small one leaves the peak of the small one as it is."""
+    held = ["dataset.synthetic.side=96", "dataset.image.size=96", "training.batch_size=48", "sweep.isolated=true"]
+    assert sweep(tmp_path / "shared", "patch.size=96,14", *held) == 0
+    assert sweep(tmp_path / "alone", "patch.size=14", *held) == 0
+    large, small = (training_peak(tmp_path / "shared", size) for size in (96, 14))
+    assert training_peak(tmp_path / "alone", 14) == pytest.approx(small, rel=0.05)
+    assert large > small + 100  # MiB
+
+
+def training_peak(root: Path, patch: int) -> float:
+    """Of the run with that patch, MiB."""
+    for state in sweeps(root)[0].states():
+        assert state.directory is not None
+        if f"size: {patch}\n" in (state.directory / "config.yaml").read_text().partition("patch:")[2][:20]:
+            peak = RunDirectory(state.directory).read_metrics().value("memory", "training", "host")
+            assert peak is not None
+            return peak
+    raise AssertionError(f"{root}: no run with patches of {patch} px")
+
+
+def test_a_process_that_does_not_end_properly_is_told() -> None:
+    assert in_own_process(_killed) == "its process was ended by SIGKILL"
+    assert in_own_process(sys.exit, 3) == "its process ended with exit code 3"
+    assert in_own_process(print, "done") is None
+    with pytest.raises(Interrupted):
+        in_own_process(_interrupted)
+
+
+def _killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_launcher_has_processes_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="the extra launchers is not installed")
+    assert sweep(tmp_path, "seed=0,1", "hydra/launcher=joblib", "sweep.isolated=true") == 2
+    assert "sweep.isolated=true: a launcher" in capsys.readouterr().err
+
+
+def test_how_jobs_run_together_is_no_part_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    planned = plan(command_line.read(["-m", *QUICK, "seed=0,1", "sweep.isolated=true", "sweep.table=noise"]))
+    assert (planned.sweep.isolated, planned.sweep.table) == (True, "noise")
+    assert all("sweep" not in text for job in planned.jobs for text in job.overrides)
+    assert "sweep" not in effective(planned.jobs[0].config)
+    assert sweep(tmp_path, "seed=0,1", "sweep.table=nothing") == 2
+    assert "sweep.table=nothing: must be one of noise, patch" in capsys.readouterr().err

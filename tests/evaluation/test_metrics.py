@@ -29,6 +29,15 @@ def test_a_record_from_before_the_border_was_measured_is_read() -> None:
     assert older.value("border_share", "test") is None
 
 
+def test_a_record_from_before_memory_was_measured_by_stage_is_read() -> None:
+    tree = METRICS.to_dict()
+    assert METRICS.value("memory", "training", "host") == 500.0
+    del tree["memory"]
+    older = Metrics.from_dict({**tree, "peak_memory_mib": 700.0})
+    assert older == replace(METRICS, memory={})
+    assert older.value("memory", "training", "host") is None
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
