@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from radar.deploy.prediction import Prediction
     from radar.model import Model
 
 __version__ = "0.1.0"
@@ -28,3 +29,18 @@ def load(run_or_folder: str | Path, device: str = "cpu", plugins: Sequence[str] 
 
     import_plugins(plugins)
     return load_model(run_or_folder, device)
+
+
+def predict(model: Model, paths: Sequence[str | Path], *overrides: str) -> Iterator[Prediction]:
+    """What `model` says of image files, folders and patterns, one by one and in their order, as `radar predict` does.
+
+    `overrides` are keys of conf/predict, such as "regions=5". A file that cannot be read is told in its prediction. Raises
+    `DataError` where a folder or a pattern holds no image, `ConfigError` for a wrong key.
+    """
+    from radar.compose.settings import verb_settings  # noqa: PLC0415 - as above
+    from radar.config.schema import PredictConfig  # noqa: PLC0415 - as above
+    from radar.deploy.paths import image_files  # noqa: PLC0415 - as above
+    from radar.deploy.stream import examined  # noqa: PLC0415 - as above
+
+    settings = verb_settings(PredictConfig, "predict", overrides)
+    return (each.prediction for each in examined(model, image_files([str(path) for path in paths]), settings))

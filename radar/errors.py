@@ -6,11 +6,12 @@ class RadarError(Exception):
 
 
 class Interrupted(BaseException):
-    """The run was stopped from outside; `exit_code` is what the shell expects for the signal."""
+    """The run was stopped from outside; `exit_code` is what the shell expects for the signal, `advice` how to go on."""
 
-    def __init__(self, exit_code: int) -> None:
+    def __init__(self, exit_code: int, advice: str = "") -> None:
         super().__init__(f"stopped from outside, exit code {exit_code}")
         self.exit_code = exit_code
+        self.advice = advice
 
 
 class ConfigError(RadarError):

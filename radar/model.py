@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from torch import Tensor, nn
 import radar
 from radar.config.plain import plain
 from radar.config.schema import Config
+from radar.data.file_reader import FileReader
 from radar.data.images import Images, read_images
 from radar.data.layouts import LAYOUTS
 from radar.data.preprocessing import plane_names
@@ -33,8 +36,10 @@ from radar.progress import silent
 from radar.scoring.decision import decide
 from radar.scoring.detector import Detector, detector_from_arrays
 from radar.scoring.forest import Floats
+from radar.scoring.map_levels import MapLevels, map_levels
+from radar.thresholds import FITTED, Threshold, Thresholds, read_thresholds
 
-FORMAT = 1  # of the model folder; raised when an older reader could not read it
+FORMAT = 2  # of the model folder; raised when an older reader could not read it
 FOLDER = "model"  # below a run directory
 _TENSORS, _FACTS, _CARD = "model.safetensors", "model.json", "README.md"
 _PLACES = (
@@ -48,15 +53,21 @@ UNSEEN = ("network", "densities", "detector")
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Scores of normal images, and what they can promise.
+    """Scores of M normal images, how high their maps rise, and what they can promise.
 
     `unseen_by` names what had not learnt from any of these images when it scored it, of `UNSEEN`. Cross-fitted scores leave an
     image out of the densities and not out of the network. Without `densities` and `detector`, no rate of false alarms is promised.
     """
 
     scores: Floats  # (M,)
+    map_tops: Floats  # (M, 2), how high each image's anomaly map rises: radar/scoring/map_levels.py
     unseen_by: tuple[str, ...]
     false_alarms: float | None  # expected share of normal images above the threshold, at most; None: no promise
+
+    def fitted(self, threshold: float, contamination: float) -> Thresholds:
+        """The fitted threshold of scores as a first version; its map levels are what as many of the normals' maps stay below."""
+        levels, made = map_levels(self.map_tops, contamination), datetime.now(UTC).isoformat(timespec="seconds")
+        return Thresholds((Threshold(FITTED, threshold, levels, "fit", "", made, self.false_alarms, self.scores),))
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +87,29 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """How images are read, the fitted method, the detector, its calibration and the threshold."""
+    """How images are read, the fitted method, the detector, its calibration and the versions of its threshold."""
 
     config: Config  # that it was fitted with
     method: FittedMethod
     detector: Detector
     calibration: Calibration
-    threshold: float
+    thresholds: Thresholds
     fingerprint: str  # of the config and the data
+
+    @property
+    def threshold(self) -> float:
+        """Of the current version: an image is anomalous where its score lies above."""
+        return self.thresholds.current.value
+
+    @cached_property
+    def files(self) -> FileReader:
+        """Reads files as those of the layout that it was fitted on."""
+        dataset = self.config.dataset
+        return LAYOUTS.get(dataset.layout)(dataset).files
+
+    def at(self, threshold_name: str) -> Model:
+        """The same model, deciding by another version of its threshold. Raises `ConfigError` where there is none of that name."""
+        return replace(self, thresholds=self.thresholds.using(threshold_name))
 
     def score(self, images: Images | Tensor | str | Path | Sequence[str | Path]) -> Scores:
         """Scores of image files or named crops of files, of loaded images, or of a tensor `(N, P, H, W)` in [−1, 1].
@@ -123,10 +149,8 @@ class Model:
         else:
             if not images:
                 raise DataError("no images to score; name at least one file")
-            dataset = self.config.dataset
-            files = LAYOUTS.get(dataset.layout)(dataset).files
             for path in images:  # one at a time, whatever their number
-                one = read_images([Path(path)], files, dataset.image)
+                one = read_images([Path(path)], self.files, self.config.dataset.image)
                 yield self._measured(one.planes, one.identities)
 
     def _measured(self, planes: Tensor, identities: Sequence[str]) -> Maps:
@@ -142,13 +166,16 @@ class Model:
             return read(self.method, response, images_per_pass=size)
 
     def save(self, folder: Path) -> None:
-        """Write the model's folder; its JSON, which names the tensors' checksum, last."""
+        """Write the model's folder; its JSON, which names the tensors' checksum, last but for later versions of the threshold."""
         folder.mkdir(parents=True, exist_ok=True)
         arrays = {
             f"detector.{name}": torch.from_numpy(np.array(value)) for name, value in self.detector.arrays().items()
         }
         learnt = {f"method.{name}": value.contiguous().cpu() for name, value in self.method.state_dict().items()}
-        content = save_tensors({**learnt, **arrays, "calibration.scores": torch.from_numpy(self.calibration.scores)})
+        normals = {
+            f"calibration.{name}": torch.from_numpy(getattr(self.calibration, name)) for name in ("scores", "map_tops")
+        }
+        content, fitted = save_tensors({**learnt, **arrays, **normals}), self.thresholds.named(FITTED)
         facts: dict[str, Plain] = {
             "format": FORMAT,
             "radar": radar.__version__,
@@ -156,7 +183,9 @@ class Model:
             "config": _without_places(self.config),
             "structure": self.method.structure(),
             "point_names": list(self.method.point_names),
-            "threshold": self.threshold,
+            "made": fitted.made,
+            "threshold": fitted.value,
+            "map_levels": fitted.map_levels._asdict(),
             "calibration": {
                 "images": len(self.calibration.scores),
                 "unseen_by": list(self.calibration.unseen_by),
@@ -167,6 +196,8 @@ class Model:
         write_atomically(folder / _TENSORS, lambda file: file.write(content))
         write_text(folder / _CARD, card(self.config, facts))
         write_json(folder / _FACTS, facts)
+        if len(self.thresholds.versions) > 1:
+            self.thresholds.write(folder, self.fingerprint)
 
 
 def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
@@ -181,8 +212,8 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
         fill(fitted, {name[7:]: value for name, value in stored.items() if name.startswith("method.")})
         arrays = {name[9:]: value.numpy() for name, value in stored.items() if name.startswith("detector.")}
         detector = detector_from_arrays(arrays)
-        calibration = _calibration(_mapping(facts, "calibration"), stored["calibration.scores"])
-        threshold, fingerprint = float(str(facts["threshold"])), str(facts["fingerprint"])
+        calibration = _calibration(_mapping(facts, "calibration"), stored)
+        first, fingerprint = _fitted_threshold(facts, calibration), str(facts["fingerprint"])
     except (ConfigError, RunError) as error:
         raise RunError(f"{folder}: {error}") from None
     except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
@@ -193,7 +224,7 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
         raise RunError(
             f"device={device}: cannot be used ({str(error).splitlines()[0]}); load the model with device='cpu'"
         ) from None
-    return Model(config, fitted, detector, calibration, threshold, fingerprint)
+    return Model(config, fitted, detector, calibration, read_thresholds(folder, first, fingerprint), fingerprint)
 
 
 def stored_config(run_or_folder: str | Path) -> Config:
@@ -284,12 +315,19 @@ def _mapping(facts: Mapping[str, Plain], key: str) -> dict[str, Plain]:
     return value
 
 
-def _calibration(facts: Mapping[str, Plain], scores: Tensor) -> Calibration:
+def _calibration(facts: Mapping[str, Plain], stored: Mapping[str, Tensor]) -> Calibration:
     unseen_by, false_alarms = facts["unseen_by"], facts["false_alarms"]
     if not isinstance(unseen_by, list):
         raise ValueError("calibration.unseen_by is not a list")
     promised = None if false_alarms is None else float(str(false_alarms))
-    return Calibration(scores.numpy(), tuple(str(each) for each in unseen_by), promised)
+    scores, tops = (stored[f"calibration.{name}"].numpy() for name in ("scores", "map_tops"))
+    return Calibration(scores, tops, tuple(str(each) for each in unseen_by), promised)
+
+
+def _fitted_threshold(facts: Mapping[str, Plain], calibration: Calibration) -> Threshold:
+    faint, strong = (float(str(_mapping(facts, "map_levels")[name])) for name in MapLevels._fields)
+    value, levels, made = float(str(facts["threshold"])), MapLevels(faint, strong), str(facts["made"])
+    return Threshold(FITTED, value, levels, "fit", "", made, calibration.false_alarms, calibration.scores)
 
 
 def _unreadable(folder: Path, error: Exception) -> RunError:

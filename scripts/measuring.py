@@ -48,7 +48,9 @@ def untrained_model(config: Config) -> Model:
     detector, threshold = fit_detector(
         points, points, config=config.detector, contamination=config.contamination, seed=config.seed
     )
-    return Model(config, method, detector, Calibration(detector.score(points), (), None), threshold, "untrained")
+    calibration = Calibration(detector.score(points), points, (), None)
+    thresholds = calibration.fitted(threshold, config.contamination.value)
+    return Model(config, method, detector, calibration, thresholds, "untrained")
 
 
 def layer_bytes(network: nn.Module, images: Tensor) -> float:

@@ -30,6 +30,8 @@ from radar.methods.untrained import random_network
 from radar.model import Calibration, Model, Scores, stored_config
 from radar.progress import silent
 from radar.scoring.detector import fit_detector
+from radar.scoring.map_levels import map_tops
+from radar.thresholds import as_plain
 
 SMALL = (
     "unet=small", "unet.channels=[8,8]", "unet.attention_levels=[1]", "patch.size=12", "dataset.image.size=24",
@@ -60,14 +62,14 @@ def models() -> dict[str, Model]:
         config = experiment([], presets=[*SMALL, *overrides])
         method = method_of(config).fit(normals(), {DENOISER: random_network(config, 1)}, silent)
         learn_border(method, normals(), seed=0, images_per_pass=1, report=silent)
-        empty = Model(config, method, None, Calibration(np.zeros(0), (), None), 0.0, "")  # type: ignore[arg-type]
+        empty = Model(config, method, None, Calibration(np.zeros(0), np.zeros((0, 2)), (), None), None, "")  # type: ignore[arg-type]
         maps = next(iter(empty._maps(normals().validation)))
         points = maps.points.numpy()
         detector, threshold = fit_detector(
             points, points, config=config.detector, contamination=config.contamination, seed=config.seed
         )
-        calibration = Calibration(detector.score(points), ("network", "densities"), 0.05)
-        made[name] = Model(config, method, detector, calibration, threshold, "abc123")
+        calibration = Calibration(detector.score(points), map_tops(maps.anomaly), ("network", "densities"), 0.05)
+        made[name] = Model(config, method, detector, calibration, calibration.fitted(threshold, 0.05), "abc123")
     return made
 
 
@@ -101,7 +103,9 @@ def test_every_part_comes_back(models: dict[str, Model], saved: dict[str, Path],
     arrays, again = model.detector.arrays(), loaded.detector.arrays()
     assert arrays.keys() == again.keys() and all(np.array_equal(arrays[key], again[key]) for key in arrays)
     assert (loaded.threshold, loaded.fingerprint) == (model.threshold, "abc123")
+    assert as_plain(loaded.thresholds.current) == as_plain(model.thresholds.current)
     np.testing.assert_array_equal(loaded.calibration.scores, model.calibration.scores)
+    np.testing.assert_array_equal(loaded.calibration.map_tops, model.calibration.map_tops)
     assert (loaded.calibration.unseen_by, loaded.calibration.false_alarms) == (("network", "densities"), 0.05)
     here = {key: value for key, value in plain(model.config).items() if key not in ("data_root", "output_root")}
     assert plain(loaded.config).items() >= here.items()
@@ -171,11 +175,11 @@ def refused(folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("format", "advice"), [(0, "run the experiment again with this radar"), (2, "update radar")], ids=["older", "newer"]
+    ("format", "advice"), [(1, "run the experiment again with this radar"), (3, "update radar")], ids=["older", "newer"]
 )
 def test_another_format_is_one_line(copied: Path, format: int, advice: str) -> None:
     change(copied, lambda facts: facts.update(format=format))
-    assert f"a model of format {format}, and this radar reads format 1; {advice}" in refused(copied)
+    assert f"a model of format {format}, and this radar reads format 2; {advice}" in refused(copied)
 
 
 def test_damaged_tensors_are_one_line_that_names_the_file(copied: Path) -> None:
@@ -196,7 +200,9 @@ def test_a_damaged_description_is_one_line(copied: Path, text: str) -> None:
     assert "run the experiment again" in refused(copied)
 
 
-@pytest.mark.parametrize("key", ["config", "structure", "threshold", "calibration", "fingerprint"])
+@pytest.mark.parametrize(
+    "key", ["config", "structure", "threshold", "map_levels", "made", "calibration", "fingerprint"]
+)
 def test_a_description_that_lacks_a_part_is_one_line(copied: Path, key: str) -> None:
     change(copied, lambda facts: facts.pop(key))
     assert key in refused(copied)
@@ -245,3 +251,17 @@ def test_the_config_is_read_without_the_tensors(models: dict[str, Model], copied
 def test_a_folder_that_holds_no_model_is_one_line(tmp_path: Path) -> None:
     assert "holds no model" in refused(tmp_path)
     assert "no such folder" in refused(tmp_path / "absent")
+
+
+def test_a_model_decides_by_its_current_threshold_and_keeps_its_fingerprint(
+    models: dict[str, Model], copied: Path, files: list[Path]
+) -> None:
+    fitted = radar.load(copied)
+    lowest = replace(fitted.thresholds.current, name="lowest", value=float(fitted.score(files).scores.min()))
+    fitted.thresholds.with_version(lowest).write(copied, fitted.fingerprint)
+    loaded = radar.load(copied)
+    assert loaded.fingerprint == fitted.fingerprint and loaded.threshold == lowest.value
+    assert loaded.score(files).decisions.sum() == len(files) - 1
+    assert loaded.at("fitted").threshold == fitted.threshold
+    loaded.save(copied.parent / "again")
+    assert radar.load(copied.parent / "again").thresholds.current_name == "lowest"

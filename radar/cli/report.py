@@ -6,12 +6,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
-from radar.compose.config_tree import config_folder
+from radar.compose.settings import verb_settings
 from radar.config.schema import ReportConfig
-from radar.config.typed import typed
-from radar.errors import ConfigError, RunError
+from radar.errors import RunError
 from radar.files import write_text
 from radar.report.build import Report, write_figures, write_tables
 from radar.report.html import page
@@ -41,11 +38,4 @@ def report(arguments: Sequence[str]) -> int:
 
 def report_settings(overrides: Sequence[str]) -> ReportConfig:
     """conf/report/default.yaml with `overrides`. Raises `ConfigError`."""
-    composed = OmegaConf.load(config_folder() / "report" / "default.yaml")
-    try:
-        given = OmegaConf.from_dotlist(list(overrides))
-    except ValueError as error:
-        raise ConfigError(f"{' '.join(overrides)}: {error}") from None
-    merged = OmegaConf.merge(composed, given)
-    values = OmegaConf.to_container(merged)
-    return typed(ReportConfig, {str(key): value for key, value in values.items()} if isinstance(values, dict) else {})
+    return verb_settings(ReportConfig, "report", overrides)

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 import radar
+from radar.cli.exit_codes import DONE, FAILED, REFUSED
 from radar.cli.isolation import in_own_process
 from radar.cli.printing import print_best, print_outcome, sweep_table
 from radar.compose.command_line import CommandLine
@@ -51,7 +52,7 @@ class Runner:
         self.searched = plan.axes if plan.is_search else None
         self.total = plan.settings.sweeper.n_trials if plan.is_search else len(plan.jobs)
         self.sweep = sweep
-        self.failed = False
+        self.failed = DONE  # the exit code of the last job that failed
         self.told: set[str] = set()  # notes, each of which is printed once
         self.force = force
         self.isolated = plan.sweep.isolated and sweep is not None
@@ -64,10 +65,10 @@ class Runner:
 
     @property
     def exit_code(self) -> int:
-        """0 where every job is done, else 1."""
+        """Of one job what became of it; of a sweep whether every job is done."""
         if self.sweep is None:
-            return int(self.failed)
-        return int(any(state.state != "done" for state in self.sweep.states()))
+            return self.failed
+        return FAILED if any(state.state != "done" for state in self.sweep.states()) else DONE
 
     def __call__(self, composed: DictConfig) -> float | None:
         """A job that Hydra composed, in whatever process: returns what a search minimises, None where the job failed."""
@@ -88,7 +89,7 @@ class Runner:
                 self.run(config, name, number, overrides, session)
             elif error := in_own_process(_run_alone, self, config, name, number, overrides):
                 print(f"radar: job {number + 1} of {self.total}: {error}", file=sys.stderr)
-                self._fail(name, error)
+                self._fail(name, error, FAILED)
 
     def run(self, config: Config, name: str, number: int, overrides: tuple[str, ...], session: Session) -> float | None:
         """Job `number`, from 0; returns what a search minimises, None where the job failed."""
@@ -96,15 +97,15 @@ class Runner:
             return self._run(config, name, number, overrides, session)
         except RadarError as error:
             print(f"radar: {error}", file=sys.stderr)
-            self._fail(name, str(error))
+            self._fail(name, str(error), REFUSED)
         except Exception as error:
             traceback.print_exc()
             print(f"radar: job {number + 1} of {self.total} failed; the traceback is above", file=sys.stderr)
-            self._fail(name, f"{type(error).__name__}: {error}")
+            self._fail(name, f"{type(error).__name__}: {error}", FAILED)
         return None
 
-    def _fail(self, name: str, error: str) -> None:
-        self.failed = True
+    def _fail(self, name: str, error: str, code: int) -> None:
+        self.failed = code
         if self.sweep is not None:
             with suppress(OSError):  # a full disk may be why it failed; a job without a record is missing
                 self.sweep.fail_job(name, error)

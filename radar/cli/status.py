@@ -10,13 +10,14 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from radar.cli.exit_codes import DONE, FAILED
 from radar.compose import output_root
 from radar.errors import RunError
 from radar.experiment.sweep import JobState, Sweep, seconds_left, sweeps
 
 
 def status(arguments: Sequence[str]) -> int:
-    """Run `radar status`; returns the exit code: 0 where every job is done, else 1."""
+    """Run `radar status`; returns the exit code, which says whether every job is done."""
     parser = argparse.ArgumentParser("radar status", description="How far a sweep is: done, running, failed, missing.")
     parser.add_argument("sweep", nargs="?", help="name or folder of a sweep; none: the latest one, and a list of all")
     parser.add_argument("overrides", nargs="*", help="output_root=FOLDER")
@@ -36,7 +37,7 @@ def status(arguments: Sequence[str]) -> int:
     states = sweep.states()
     console.print(_table(sweep, states))
     console.print(_line(sweep), highlight=False, soft_wrap=True)
-    return 0 if all(state.state == "done" for state in states) else 1
+    return DONE if all(state.state == "done" for state in states) else FAILED
 
 
 def _line(sweep: Sweep) -> str:

@@ -293,3 +293,17 @@ class ReportConfig:
     seed: int = _number(minimum=0)  # of the bootstrap
     borderline: float = _number(minimum=0.0, maximum=1.0)  # share of the test images that the gallery calls borderline
     vector: str = _choice("pdf", "svg")  # second format of every figure beside PNG
+
+
+@dataclass
+class PredictConfig:
+    """How a fitted model is asked about new photos; no part of an experiment."""
+
+    device: str = MISSING  # cpu, cuda or cuda:N
+    threads: Optional[int] = _number(minimum=1)  # CPU threads; null: those that the model was fitted with
+    decode_ahead: int = _number(minimum=0)  # images that are decoded while one is scored
+    regions: int = _number(minimum=0)  # most flagged regions that a line lists
+    colour_range: float = _number(minimum=1.0)  # of overlays: where the colour is full, in levels of strong regions
+    opacity: float = _number(above=0.0, maximum=1.0)  # of the full colour
+    interval: float = _number(above=0.0)  # seconds between two looks at a watched folder
+    patience: float = _number(minimum=0.0)  # seconds that a file which cannot be decoded may still change

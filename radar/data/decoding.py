@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,22 +65,31 @@ def read_pixels(path: Path) -> Pixels:
     if not path.is_file():
         raise DataError(f"{path}: no such file; restore it or remove it from the manifest")
     try:
-        with Image.open(path) as image:
-            return _pixels(image, path)
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check the file") from error
+    return decode(content, path)
+
+
+def decode(content: bytes, path: Path) -> Pixels:
+    """The pixels in a file's bytes; `path` is what an error names. Raises DataError."""
+    try:
+        with Image.open(BytesIO(content)) as image:
+            return _pixels(image, content, path)
     except _BROKEN as error:
         raise DataError(f"{path}: not a readable image ({error}); replace or remove the file") from error
 
 
-def _pixels(image: Image.Image, path: Path) -> Pixels:
+def _pixels(image: Image.Image, content: bytes, path: Path) -> Pixels:
     """Pixels of an opened image, by its mode."""
     if getattr(image, "n_frames", 1) > 1:
         raise DataError(f"{path}: holds several pages; save each page as a file of its own")
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.mode in ("RGB", "RGBA") and _tiff_bits(image) == 16:
-        return _tiff_pixels(path)
+        return _tiff_pixels(content)
     if image.mode.startswith("I;16"):
         return Pixels(np.asarray(image).astype(np.uint16), 65535)
     if isinstance(image, PngImagePlugin.PngImageFile) and str(image.tile[0].args).endswith(";16B"):
-        return _deep_png_pixels(image, path)
+        return _deep_png_pixels(image, content, path)
     if image.mode not in _EIGHT_BIT:
         raise DataError(f"{path}: pixels of kind {image.mode} have no known range; save it as 8 or 16 bit grey or RGB")
     return Pixels(np.asarray(image.convert(_EIGHT_BIT[image.mode])), 255)
@@ -90,9 +100,9 @@ def _tiff_bits(image: TiffImagePlugin.TiffImageFile) -> int:
     return int(bits[0] if isinstance(bits, tuple) else bits)
 
 
-def _tiff_pixels(path: Path) -> Pixels:
+def _tiff_pixels(content: bytes) -> Pixels:
     """16-bit colour, of which Pillow would keep the upper 8 bits only."""
-    with tifffile.TiffFile(path) as file:
+    with tifffile.TiffFile(BytesIO(content)) as file:
         page = file.pages[0]
         values = page.asarray()
         if page.axes == "SYX":
@@ -100,12 +110,12 @@ def _tiff_pixels(path: Path) -> Pixels:
     return Pixels(np.ascontiguousarray(values[..., :3], dtype=np.uint16), 65535)
 
 
-def _deep_png_pixels(image: Image.Image, path: Path) -> Pixels:
+def _deep_png_pixels(image: Image.Image, content: bytes, path: Path) -> Pixels:
     """16-bit colour PNG: Pillow unpacks one byte of each sample, so it is asked once for either byte."""
     if image.mode not in ("RGB", "RGBA"):
         raise DataError(f"{path}: 16-bit grey with alpha is not supported; save it without alpha")
     upper = np.asarray(image.convert("RGB")).astype(np.uint16)
-    with PngImagePlugin.PngImageFile(path) as again:
+    with PngImagePlugin.PngImageFile(BytesIO(content)) as again:
         again.tile = [tile._replace(args=str(tile.args).replace(";16B", ";16L")) for tile in again.tile]
         lower = np.asarray(again.convert("RGB")).astype(np.uint16)
     return Pixels(upper * 256 + lower, 65535)

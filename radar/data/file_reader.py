@@ -5,6 +5,7 @@ The one place that reads such a name. Whatever takes an image file takes one: la
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from radar.data.decoding import BoolArray, Pixels, array_hash, file_hash, image_shape, read_mask, read_pixels
+from radar.data.decoding import BoolArray, Pixels, array_hash, decode, file_hash, image_shape, read_mask, read_pixels
 from radar.errors import DataError
 
 _NAMED = re.compile(r"(?P<file>.+)#xywh=(?P<left>\d+),(?P<top>\d+),(?P<width>[1-9]\d*),(?P<height>[1-9]\d*)")
@@ -79,6 +80,20 @@ class FileReader:
         height, width = pixels.values.shape[:2]
         self._check_side(path, height, width)
         return pixels
+
+    def read(self, path: Path, content: bytes) -> tuple[Pixels, str]:
+        """The image and its identity, decoded from the file's bytes; only a file of a kind of its own is read once more.
+
+        Raises DataError naming it.
+        """
+        file, crop = file_and_crop(path)
+        pixels = self._decode(file) if self._own else decode(content, file)
+        if crop is not None:
+            _check_inside(path, crop, *pixels.values.shape[:2])
+            pixels = Pixels(np.ascontiguousarray(crop.of(pixels.values)), pixels.full)
+        self._check_side(path, *pixels.values.shape[:2])
+        bytes_tell = crop is None and not self._own
+        return pixels, hashlib.sha256(content).hexdigest() if bytes_tell else array_hash(pixels.values)
 
     def shape(self, path: Path) -> tuple[int, int]:
         """Height and width in px, from the file's header where radar decodes it."""

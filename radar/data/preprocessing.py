@@ -83,6 +83,12 @@ def preprocess(pixels: Pixels, config: ImageConfig) -> tuple[FloatArray, Frame]:
     return np.clip(planes * 2 - 1, -1, 1).astype(np.float32), frame
 
 
+def luma(planes: FloatArray, names: tuple[str, ...]) -> FloatArray:
+    """Luma `(H, W)` in [0, 1] of a model's picture `(P, H, W)` in [−1, 1], whose planes are `names`."""
+    values = (planes + 1) / 2
+    return np.asarray(np.tensordot(_LUMA, values, 1) if names == _PLANE_NAMES["rgb"] else values[0], dtype=np.float32)
+
+
 def thumbnail(pixels: Pixels, side: int) -> FloatArray:
     """Grey (side, side) in [0, 1], area-averaged and stretched: what near-duplicates are compared by."""
     return _resize(grey(pixels), side, "box")

@@ -34,8 +34,9 @@ def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDire
         measures = stages.data_measures.value
     with clock.stage("controls"):
         controls = {name: stages.quality(control) for name, control in stages.controls.items()}
-    detector, threshold = method.detector
-    model = Model(config, method.fitted.value, detector, method.calibration, threshold, fingerprint)
+    (detector, threshold), calibration = method.detector, method.calibration
+    thresholds = calibration.fitted(threshold, config.contamination.value)
+    model = Model(config, method.fitted.value, detector, calibration, thresholds, fingerprint)
     model.save(run.model)
     defects, flatness = measures["defects"], measures["spectral_flatness"]
     write_scores(run.scores, list(scored.values()), defects if isinstance(defects, dict) else {})

@@ -32,6 +32,7 @@ from radar.progress import Report
 from radar.scoring.decision import decide
 from radar.scoring.detector import Detector, fit_detector
 from radar.scoring.forest import Floats
+from radar.scoring.map_levels import map_tops
 from radar.training.fit import fit_network
 from radar.training.history import Row
 
@@ -126,7 +127,8 @@ class MethodStages:
         rate, detector = self.config.contamination.value, self.config.detector
         alike = {"densities", "detector"} <= set(unseen)  # else no score is like a new image's
         kept = alike and detector.name == "upper_tail" and detector.threshold == "quantile"
-        return Calibration(scores, unseen, rate if kept and rate * (len(scores) + 1) >= 1 else None)
+        tops = np.concatenate([map_tops(self.maps(split).anomaly) for split in splits])
+        return Calibration(scores, tops, unseen, rate if kept and rate * (len(scores) + 1) >= 1 else None)
 
     def unseen_by(self, split: Split) -> tuple[str, ...]:
         """Those of `UNSEEN` that had not learnt from an image of the split when they scored it.

@@ -10,6 +10,7 @@ from radar.config.schema import Config
 from radar.experiment.stage import VERSIONS
 from radar.methods.registry import method_of
 from radar.methods.relevance import effective
+from radar.model import FORMAT
 
 _VERSION = 3  # raised when the same config and data would give other results
 
@@ -25,5 +26,6 @@ def fingerprint(config: Config, content_hash: str) -> str:
     tree = effective(config)
     for key in _WITHOUT_EFFECT:
         remove(tree, key)
-    content = {"versions": [_VERSION, method_of(config).version, VERSIONS], "config": tree, "data": content_hash}
+    versions = [_VERSION, FORMAT, method_of(config).version, VERSIONS]
+    content = {"versions": versions, "config": tree, "data": content_hash}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]

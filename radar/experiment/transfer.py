@@ -22,6 +22,7 @@ from radar.experiment.run_directory import RunDirectory
 from radar.files import read_lines, write_lines
 from radar.model import UNSEEN, load, stored_config
 from radar.progress import Report
+from radar.thresholds import FITTED
 
 RECORDS_NAME = "transfers.jsonl"  # in the folder of the runs, or of their records
 
@@ -101,7 +102,8 @@ def transfers(
         loaded = dataset.load(dataset.split("test"), report)
         asked = set(loaded.identities)
         for source in (each for each in sources if not asked & each.fitted_images()):
-            scores, evaluation = load(source.directory.path, str(device)).score(loaded), source.config.evaluation
+            model, evaluation = load(source.directory.path, str(device)).at(FITTED), source.config.evaluation
+            scores = model.score(loaded)
             pixel = None
             if evaluation.pixel:
                 pixel = pixel_metrics(dataset, loaded, scores.anomaly_maps, evaluation.aupro_limit)

@@ -23,6 +23,7 @@ from radar.report.figures import (
     timestep_loss_curve,
 )
 from radar.report.figures_features import feature_label
+from radar.thresholds import FITTED
 
 _VALIDATION_PREFIX = "validation_loss/t"
 Row = dict[str, str]
@@ -30,7 +31,7 @@ Row = dict[str, str]
 
 def draw_run(run: RunDirectory) -> dict[str, Path]:
     """Draw every figure of a run, as PNG, from what the run has stored; returns their paths by name."""
-    rows, model = _rows(run.scores), load(run.path)
+    rows, model = _rows(run.scores), load(run.path).at(FITTED)
     figures = {**_feature_figures(model, rows), **_panel_figures(run, model.threshold, rows)}
     if run.history.exists():  # not every method trains the shared network
         figures |= _loss_figures([{key: float(value) for key, value in row.items()} for row in _rows(run.history)])

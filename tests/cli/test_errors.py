@@ -9,13 +9,14 @@ import pytest
 from hydra.errors import HydraException
 
 from radar import install_command
+from radar.cli.exit_codes import REFUSED
 from radar.cli.main import main
 from radar.compose.messages import one_line
 from radar.errors import ConfigError
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert main(arguments) != 0
+    assert main(arguments) == REFUSED
     captured = capsys.readouterr()
     lines = captured.err.strip().splitlines()
     assert len(lines) == 1, captured.err

@@ -12,6 +12,7 @@ import pytest
 from test_main import QUICK
 
 from radar import install_command
+from radar.cli.exit_codes import FAILED
 from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.session import CACHE_FOLDER
 from radar.experiment.sweep import sweeps
@@ -61,7 +62,7 @@ def test_a_job_that_fails_in_another_process_is_told(name: str, launcher: list[s
     jobs = ["training.learning_rate=1e-3,1e30", "training.max_steps=20", "training.gradient_clip=0"]
     command = [sys.executable, "-m", "radar", "-m", *QUICK, *jobs, *launcher, f"output_root={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == FAILED, done.stdout + done.stderr
     (sweep,) = sweeps(tmp_path)
     states = sweep.states()
     assert [state.state for state in states] == ["done", "failed"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import radar
+from radar.cli.exit_codes import FAILED, REFUSED
 from radar.cli.main import main
 from radar.experiment.sweep import sweeps
 
@@ -59,12 +60,12 @@ def test_a_failed_job_does_not_stop_the_others_and_the_exit_code_says_so(
         return train(*arguments, **named)
 
     monkeypatch.setattr(method_stages, "fit_network", fails_for_seed_one)
-    assert main(["-m", *QUICK, f"output_root={tmp_path}", "seed=0,1,2"]) == 1
+    assert main(["-m", *QUICK, f"output_root={tmp_path}", "seed=0,1,2"]) == FAILED
     assert sorted(statuses(tmp_path)) == ["done", "done", "failed"]
     assert "planted" in capsys.readouterr().err
     (sweep,) = sweeps(tmp_path)
     assert [state.state for state in sweep.states()] == ["done", "failed", "done"]
-    assert main(["status", f"output_root={tmp_path}"]) == 1
+    assert main(["status", f"output_root={tmp_path}"]) == FAILED
     table = capsys.readouterr().out
     assert "2 done, 1 failed" in table and "ArithmeticError: planted" in " ".join(table.split())
 
@@ -123,7 +124,7 @@ def test_configs_of_ones_own_from_outside_the_checkout(tmp_path: Path) -> None:
 
 def test_python_m_radar_is_the_same_command() -> None:
     answer = subprocess.run([sys.executable, "-m", "radar", "timestep=1"], capture_output=True, text=True, check=False)
-    assert answer.returncode == 2
+    assert answer.returncode == REFUSED
     assert answer.stderr.startswith("radar: timestep=1: ")
 
 
@@ -155,7 +156,7 @@ def test_data_split_writes_a_manifest_that_a_run_accepts(tmp_path: Path) -> None
 def test_data_split_leaves_an_edited_manifest_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     edited = tmp_path / "split.csv"
     edited.write_text("mine")
-    assert main(["data", "split", str(edited)]) == 2
+    assert main(["data", "split", str(edited)]) == REFUSED
     assert "is there already" in capsys.readouterr().err
     assert edited.read_text() == "mine"
 

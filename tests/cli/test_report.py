@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from radar.cli.exit_codes import REFUSED
 from radar.cli.main import main
 from radar.experiment.run_directory import RunDirectory
 from radar.model import UNSEEN
@@ -66,7 +67,7 @@ def test_records_of_runs_hold_what_the_runs_hold(outputs: Path, tmp_path: Path) 
     assert "data_root" not in runs[0].config
     names = [f"{tmp_path / 'some.runs.jsonl.xz'}:{run.name}" for run in runs[:2]]
     assert main(["compare", *names, "--markdown", "resamples=20"]) == 0
-    assert main(["compare", *names, f"{names[0]}x"]) == 2
+    assert main(["compare", *names, f"{names[0]}x"]) == REFUSED
 
 
 def test_comparing_runs(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +90,7 @@ def test_comparing_runs(outputs: Path, capsys: pytest.CaptureFixture[str]) -> No
     ],
 )
 def test_errors_are_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == 2
+    assert main(arguments) == REFUSED
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -97,13 +98,13 @@ def test_errors_are_one_line(arguments: list[str], message: str, capsys: pytest.
 
 def test_wrong_settings_and_a_single_run(outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = str(next(outputs.glob("*/status.json")).parent)
-    assert main(["report", run, "--out", str(tmp_path), "level=2"]) == 2
+    assert main(["report", run, "--out", str(tmp_path), "level=2"]) == REFUSED
     assert "level=2" in capsys.readouterr().err
-    assert main(["report", run, "--out", str(tmp_path), "nothing=2"]) == 2
+    assert main(["report", run, "--out", str(tmp_path), "nothing=2"]) == REFUSED
     assert "nothing: no such key" in capsys.readouterr().err
-    assert main(["compare", run]) == 2
+    assert main(["compare", run]) == REFUSED
     assert "name two or more" in capsys.readouterr().err
-    assert main(["compare", str(outputs), run]) == 2
+    assert main(["compare", str(outputs), run]) == REFUSED
     assert "4 runs are here; name one" in capsys.readouterr().err
 
 

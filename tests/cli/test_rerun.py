@@ -10,6 +10,7 @@ import pytest
 from test_main import FEW_IMAGES
 
 from radar import plugins
+from radar.cli.exit_codes import REFUSED
 from radar.cli.main import main
 from radar.cli.rerun import again
 from radar.compose import command_line
@@ -76,7 +77,7 @@ def test_nothing_that_runs_code_is_taken_from_the_file(tmp_path: Path, monkeypat
     ],
 )
 def test_a_wrong_option_is_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == 2
+    assert main(arguments) == REFUSED
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(message)
 

@@ -9,6 +9,7 @@ import pytest
 from test_main import QUICK
 
 from radar import install_command
+from radar.cli.exit_codes import REFUSED
 
 optuna = pytest.importorskip("optuna", reason=f"optuna is not installed; {install_command('search')}")
 
@@ -86,6 +87,6 @@ def test_a_failed_trial_does_not_stop_the_search(tmp_path: Path, monkeypatch: py
 
 
 def test_a_bad_key_fails_before_anything_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert search(tmp_path, 1, "training.max_step=3") == 2
+    assert search(tmp_path, 1, "training.max_step=3") == REFUSED
     assert "did you mean" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

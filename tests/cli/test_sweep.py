@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from test_main import QUICK
 
+from radar.cli.exit_codes import FAILED, REFUSED
 from radar.cli.isolation import in_own_process
 from radar.cli.main import main
 from radar.compose import command_line
@@ -71,7 +72,7 @@ def test_only_what_is_missing_runs_again(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_ddp_in_a_sweep_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert sweep(tmp_path, "trainer=ddp", "seed=0,1") == 2
+    assert sweep(tmp_path, "trainer=ddp", "seed=0,1") == REFUSED
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert "trainer=ddp" in line and "one job per device" in line
     assert not list(tmp_path.iterdir())
@@ -79,9 +80,9 @@ def test_ddp_in_a_sweep_is_refused_in_one_line(tmp_path: Path, capsys: pytest.Ca
 
 def test_an_unknown_sweep_names_those_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Sweep.of(tmp_path, ["a", "b"]).begin(["-m", "x=1,2"], ["x=1", "x=2"])
-    assert main(["status", "nothing", f"output_root={tmp_path}"]) == 2
+    assert main(["status", "nothing", f"output_root={tmp_path}"]) == REFUSED
     assert sweeps(tmp_path)[0].path.name in capsys.readouterr().err
-    assert main(["status", f"output_root={tmp_path}"]) == 1
+    assert main(["status", f"output_root={tmp_path}"]) == FAILED
     assert "2 missing" in capsys.readouterr().out
 
 
@@ -233,7 +234,7 @@ def _interrupted() -> None:
 
 def test_a_launcher_has_processes_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="the extra launchers is not installed")
-    assert sweep(tmp_path, "seed=0,1", "hydra/launcher=joblib", "sweep.isolated=true") == 2
+    assert sweep(tmp_path, "seed=0,1", "hydra/launcher=joblib", "sweep.isolated=true") == REFUSED
     assert "sweep.isolated=true: a launcher" in capsys.readouterr().err
 
 
@@ -242,5 +243,5 @@ def test_how_jobs_run_together_is_no_part_of_them(tmp_path: Path, capsys: pytest
     assert (planned.sweep.isolated, planned.sweep.table) == (True, "noise")
     assert all("sweep" not in text for job in planned.jobs for text in job.overrides)
     assert "sweep" not in effective(planned.jobs[0].config)
-    assert sweep(tmp_path, "seed=0,1", "sweep.table=nothing") == 2
+    assert sweep(tmp_path, "seed=0,1", "sweep.table=nothing") == REFUSED
     assert "sweep.table=nothing: must be one of noise, patch" in capsys.readouterr().err

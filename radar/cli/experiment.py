@@ -1,0 +1,136 @@
+"""An experiment or a sweep: what `radar` runs where no verb is named."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from radar.compose import command_line, hydra_internals
+from radar.compose.command_line import CommandLine
+from radar.compose.config_tree import with_folder
+from radar.compose.messages import one_line
+from radar.errors import ConfigError, Interrupted, RadarError, RunError
+
+if TYPE_CHECKING:
+    from radar.cli.running import Runner
+    from radar.compose.plan import Plan
+    from radar.experiment.sweep import Sweep
+
+
+def experiment(words: Sequence[str]) -> int:
+    """Run an experiment or a sweep; returns the exit code."""
+    arguments = list(words)
+    try:
+        return _experiment(arguments)
+    except (KeyboardInterrupt, Interrupted) as stop:
+        code = stop.exit_code if isinstance(stop, Interrupted) else 128 + signal.SIGINT
+        raise Interrupted(code, "the same command goes on from the last checkpoint, if one was reached") from None
+
+
+def _experiment(arguments: list[str]) -> int:
+    dry, force = _taken("--dry-run", arguments), _taken("--force", arguments)
+    run = _taken_value("--rerun", arguments)
+    line = command_line.read(arguments)
+    if line.shows:
+        return _help(arguments, line)
+    if run is not None:
+        from radar.cli.rerun import again  # noqa: PLC0415
+
+        line = again(Path(run), line)
+    from radar.compose.plan import plan  # noqa: PLC0415 - methods and torch: help does without
+
+    planned = plan(line)
+    if dry:
+        from radar.cli.dry_run import dry_run  # noqa: PLC0415
+
+        return dry_run(planned)
+    from radar.cli.running import Runner  # noqa: PLC0415
+
+    sweep = _sweep(line, planned) if planned.is_sweep else None
+    runner = Runner(line, planned, force=force, sweep=sweep)
+    if planned.is_launched:
+        if planned.sweep.isolated:
+            raise ConfigError(
+                "sweep.isolated=true: a launcher or a search has processes of its own; leave hydra/launcher and hydra/sweeper out"
+            )
+        _launch(arguments, line, planned, runner)
+    else:
+        runner.run_all([job.config for job in planned.jobs])
+    runner.summarise()
+    return runner.exit_code
+
+
+def _taken(flag: str, arguments: list[str]) -> bool:
+    """Whether `flag` is among the arguments, from which it is removed."""
+    found = flag in arguments
+    arguments[:] = [argument for argument in arguments if argument != flag]
+    return found
+
+
+def _taken_value(option: str, arguments: list[str]) -> str | None:
+    """What follows `option`, both being removed. Raises `ConfigError` where nothing does."""
+    if option not in arguments:
+        return None
+    place = arguments.index(option)
+    if place + 1 == len(arguments):
+        raise ConfigError(f"{option}: name a run directory after it")
+    _, value = arguments[place : place + 2]
+    del arguments[place : place + 2]
+    return value
+
+
+def _sweep(line: CommandLine, planned: Plan) -> Sweep:
+    """The record of a sweep. Raises `ConfigError` where its jobs cannot share a process."""
+    from radar.experiment.sweep import Sweep  # noqa: PLC0415
+
+    if any(job.config.trainer.strategy == "ddp" for job in planned.jobs):
+        raise ConfigError(
+            "trainer=ddp: a sweep runs one job per device; use trainer=auto, or leave -m out for one run on several"
+        )
+    if planned.is_search:
+        jobs, names = [*planned.axes, *(text for text in line.overrides if not text.startswith("hydra"))], None
+    else:
+        jobs, names = [" ".join(sorted(job.overrides)) for job in planned.jobs], planned.names
+    sweep = Sweep.of(Path(planned.jobs[0].config.output_root), [*jobs, *line.sources])
+    sweep.begin(line.words, names)
+    return sweep
+
+
+def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runner) -> None:
+    """Let Hydra's launcher or sweeper run the jobs; what it writes lies in the sweep's folder.
+
+    Raises `RunError` where the launcher itself fails.
+    """
+    sweep = runner.sweep
+    folder = [] if sweep is None else [f"hydra.sweep.dir='{sweep.path / 'hydra'}'"]
+    with with_folder(line.config_dir), one_line(line.overrides):
+        if sweep is not None and not planned.is_search:
+            own = [text for text in line.overrides if text.lstrip("+~").startswith("hydra")]
+            try:
+                hydra_internals.launch(
+                    line.config_name, [*own, *folder], [job.overrides for job in planned.jobs], runner
+                )
+            except (RadarError, hydra_internals.HydraException):
+                raise
+            except Exception as error:  # of a cluster, a process that was killed, …
+                what = " ".join(f"{type(error).__name__}: {error}".split())
+                raise RunError(f"hydra/launcher: {what}; the same command runs the jobs that are not done") from error
+            return
+        study: list[str] | None = []
+        if sweep is not None:
+            from radar.compose.search import study_overrides  # noqa: PLC0415
+
+            study = study_overrides(planned.settings, sweep.path)
+        if study is not None:
+            hydra_internals.run_hydra([*arguments, *folder, *study], runner)
+
+
+def _help(arguments: list[str], line: CommandLine) -> int:
+    try:
+        with with_folder(line.config_dir), one_line(line.overrides):
+            hydra_internals.run_hydra(arguments, lambda composed: None)
+    except SystemExit as stop:  # how Hydra ends --help
+        return int(stop.code or 0)
+    return 0

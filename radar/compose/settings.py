@@ -1,0 +1,25 @@
+"""Settings of a verb: its file in the config tree, with `key=value` words over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from omegaconf import OmegaConf
+
+from radar.compose.config_tree import config_folder
+from radar.config.typed import typed
+from radar.errors import ConfigError
+
+Schema = TypeVar("Schema")
+
+
+def verb_settings(schema: type[Schema], verb: str, overrides: Sequence[str]) -> Schema:
+    """`conf/VERB/default.yaml` as `schema`, with `overrides`. Raises `ConfigError`."""
+    composed = OmegaConf.load(config_folder() / verb / "default.yaml")
+    try:
+        given = OmegaConf.from_dotlist(list(overrides))
+    except ValueError as error:
+        raise ConfigError(f"{' '.join(overrides)}: {error}") from None
+    values = OmegaConf.to_container(OmegaConf.merge(composed, given))
+    return typed(schema, {str(key): value for key, value in values.items()} if isinstance(values, dict) else {})

@@ -1,0 +1,106 @@
+"""The log: a line per photo, in JSON Lines and in CSV, whole whatever happens; it is all that a watch remembers."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from radar.deploy.prediction import Prediction, csv_header, csv_line, from_json, json_line
+from radar.errors import RunError
+from radar.files import write_atomically
+
+JSON_LINES, CSV = "predictions.jsonl", "predictions.csv"
+
+
+class PredictionLog:
+    """Both files of a folder, open for one process; a line stands in the JSON Lines first, of which the CSV is a copy."""
+
+    def __init__(self, lines: BinaryIO, table: BinaryIO, *, durable: bool) -> None:
+        self._lines, self._table = lines, table
+        self._durable = durable
+
+    def append(self, prediction: Prediction) -> None:
+        """Add a line; with `durable` it is on the disk when this returns."""
+        self._lines.write(f"{json_line(prediction)}\n".encode())
+        self._lines.flush()
+        if self._durable:
+            os.fsync(self._lines.fileno())
+        self._table.write(csv_line(prediction).encode())
+        self._table.flush()
+
+
+@contextmanager
+def new_log(folder: Path, *, force: bool) -> Iterator[PredictionLog]:
+    """An empty log in `folder`. Raises `RunError` where there is one already, unless `force` is on, or where one is being written."""
+    with ExitStack() as closing:
+        lines = closing.enter_context(_held(folder))
+        if lines.tell() and not force:
+            raise RunError(
+                f"{folder / JSON_LINES}: is there already; name another folder with --out, or start over with --force"
+            )
+        lines.truncate(0)
+        write_atomically(folder / CSV, lambda file: file.write(csv_header().encode()))
+        yield PredictionLog(lines, closing.enter_context((folder / CSV).open("ab")), durable=False)
+
+
+@contextmanager
+def continued_log(folder: Path, remember: Callable[[Prediction], None]) -> Iterator[PredictionLog]:
+    """The log in `folder`, each line of which `remember` is told first; durable. What a kill left of a last line is cut off.
+
+    Raises `RunError` where another process writes it, or where a line before the last one is damaged.
+    """
+    with ExitStack() as closing:
+        lines = closing.enter_context(_held(folder))
+
+        def copy(table: BinaryIO) -> None:
+            table.write(csv_header().encode())
+            for prediction in _whole_lines(lines, folder / JSON_LINES):
+                remember(prediction)
+                table.write(csv_line(prediction).encode())
+
+        write_atomically(folder / CSV, copy)
+        yield PredictionLog(lines, closing.enter_context((folder / CSV).open("ab")), durable=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[BinaryIO]:
+    """The JSON Lines, locked, at their end; the kernel frees the lock of a process that dies."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / JSON_LINES).open("a+b")
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); name another folder with --out") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"{folder / JSON_LINES}: another process writes this log; name another folder with --out"
+            ) from None
+        file.seek(0, os.SEEK_END)
+        yield file
+
+
+def _whole_lines(file: BinaryIO, path: Path) -> Iterator[Prediction]:
+    """All lines of an open log, from the first; leaves it cut after the last whole one."""
+    file.seek(0)
+    whole = 0
+    for number, line in enumerate(file, start=1):
+        try:
+            if not line.endswith(b"\n"):
+                raise ValueError("it has no end")
+            prediction = from_json(line)
+        except ValueError as error:
+            if file.read(1):
+                raise RunError(
+                    f"{path}, line {number}: is damaged ({error}); remove the line, or name another folder"
+                ) from None
+            break
+        whole += len(line)
+        yield prediction
+    file.truncate(whole)
+    file.seek(0, os.SEEK_END)

@@ -1,0 +1,81 @@
+"""Pictures of what was flagged: overlays in the original's size and colour, on one colour range per model, and masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+from scipy import ndimage
+
+from radar.config.schema import PredictConfig
+from radar.data.decoding import Pixels
+from radar.deploy.examination import Drawable, Examined
+from radar.deploy.paths import output_name
+from radar.files import write_atomically
+from radar.scoring.map_levels import MapLevels
+
+OVERLAYS, MASKS = "overlays", "masks"  # folders
+_LOW, _HIGH = np.array([255, 196, 0], dtype=np.float32), np.array([226, 0, 70], dtype=np.float32)  # amber to crimson
+_LEAST = 0.4  # of the full opacity, just above the level: what is flagged can be seen
+_OUTLINE_SHARE = 1 / 400  # of the longer side, the outline's width
+
+Rgb = NDArray[np.uint8]
+
+
+def write_overlay(folder: Path, examined: Examined, levels: MapLevels, settings: PredictConfig) -> Path | None:
+    """`overlays/DECISION/NAME_SCORE.png` below `folder`; nothing of an unreadable photo."""
+    picture, said, drawable = examined.photo.picture, examined.prediction, examined.drawable
+    if picture is None or drawable is None:
+        return None
+    path = folder / OVERLAYS / said.decision / f"{output_name(examined.photo.path)}_{said.score:.4g}.png"
+    legend = (
+        f"{said.decision}: score {said.score:.6g}, threshold {said.threshold:.6g} ({said.threshold_name}); colours from map level "
+        f"{levels.faint:.6g} to {settings.colour_range * levels.strong:.6g}"
+    )
+    drawn = overlay(picture.pixels, drawable, levels, settings)
+    _write(path, Image.fromarray(drawn), legend)
+    return path
+
+
+def write_mask(folder: Path, examined: Examined) -> Path | None:
+    """`masks/NAME.png` below `folder`: 255 where flagged, else 0; nothing of an unreadable photo."""
+    if examined.drawable is None:
+        return None
+    path = folder / MASKS / f"{output_name(examined.photo.path)}.png"
+    _write(path, Image.fromarray(examined.drawable.flagged.astype(np.uint8) * 255), "255 where flagged")
+    return path
+
+
+def overlay(pixels: Pixels, drawable: Drawable, levels: MapLevels, settings: PredictConfig) -> Rgb:
+    """The original `(H, W, 3)` in 8 bits, coloured by its map and outlined where it is flagged, untouched elsewhere.
+
+    The colour depends on the map's value alone, never on the photo's other pixels: pictures of one model compare.
+    """
+    original, flagged = _rgb(pixels), drawable.flagged
+    if not flagged.any():
+        return original
+    span = settings.colour_range * levels.strong - levels.faint
+    above = drawable.anomaly_map[flagged] - levels.faint
+    strength = np.clip(above / span, 0, 1)[:, None] if span > 0 else np.ones((len(above), 1), dtype=np.float32)
+    colour, opacity = _LOW + strength * (_HIGH - _LOW), settings.opacity * (_LEAST + (1 - _LEAST) * strength)
+    drawn = original.copy()
+    drawn[flagged] = np.rint((1 - opacity) * original[flagged] + opacity * colour).astype(np.uint8)
+    width = max(1, round(max(flagged.shape) * _OUTLINE_SHARE))
+    outline = ndimage.binary_dilation(flagged, np.ones((3, 3)), iterations=width) & ~flagged
+    drawn[outline] = _HIGH.astype(np.uint8)
+    return drawn
+
+
+def _rgb(pixels: Pixels) -> Rgb:
+    values = pixels.values if pixels.full == 255 else pixels.values >> 8
+    shown = values.astype(np.uint8)
+    return np.stack([shown] * 3, axis=-1) if shown.ndim == 2 else shown
+
+
+def _write(path: Path, image: Image.Image, legend: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told = PngImagePlugin.PngInfo()
+    told.add_text("Description", legend)
+    write_atomically(path, lambda file: image.save(file, "PNG", pnginfo=told))

@@ -1,0 +1,77 @@
+"""From what a command names to image files, and from an image's path to the names of what is written of it."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from radar.data.decoding import EXTENSIONS
+from radar.data.file_reader import stem as readable_stem
+from radar.errors import DataError
+
+_STEM_BYTES = 80  # of an image's name in the names of what is made of it; file systems take 255
+_DIGITS = 10  # of the hash that tells equal names of several folders apart
+# control characters, halves of characters that no text can hold, and what some file system refuses in a name
+_REPLACED = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069<>:"/\\|?*]')
+
+
+def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[Path]:
+    """The images that files, folders (with those below) and patterns name, in that order, sorted within each.
+
+    A named file is taken whatever it is called, and whether it exists; in folders and of patterns, files that are no PNG, JPEG,
+    BMP or TIFF by their name, hidden ones and what lies in `besides` are passed over. Raises `DataError` before the first one
+    where a folder or a pattern holds no image.
+    """
+    for name in names:
+        if next(_named(name, besides), None) is None:
+            raise DataError(
+                f"{name}: holds no images (read are {', '.join(EXTENSIONS)}); name files, folders or patterns"
+            )
+    return (path for name in names for path in _named(name, besides))
+
+
+def _named(name: str, besides: Path | None) -> Iterator[Path]:
+    path = Path(name)
+    if path.is_dir():
+        yield from images_below(path, besides)
+    elif path.exists() or not glob.has_magic(name):
+        yield path
+    else:
+        for found in map(Path, sorted(glob.glob(name, recursive=True))):  # noqa: PTH207 - Path.glob takes no pattern that starts at the root
+            if found.is_dir():
+                yield from images_below(found, besides)
+            elif is_image(found.name):
+                yield found
+
+
+def is_image(name: str) -> bool:
+    """Whether a file of that name is looked at where a folder holds it."""
+    return name.lower().endswith(EXTENSIONS) and not name.startswith(".")
+
+
+def images_below(folder: Path, besides: Path | None = None) -> Iterator[Path]:
+    """Images in a folder and below it, a folder's own first, sorted; hidden ones and what lies in `besides` are passed over."""
+    left_out = None if besides is None else besides.resolve()
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        folders[:] = sorted(
+            each
+            for each in folders
+            if not each.startswith(".") and (left_out is None or (here / each).resolve() != left_out)
+        )
+        if left_out is None or here.resolve() != left_out:
+            yield from (here / name for name in sorted(files) if is_image(name) and (here / name).is_file())
+
+
+def output_name(path: Path) -> str:
+    """A file's name, without extension, for what is made of the image at `path`: readable, and another one for every path.
+
+    It names no folder, has at most 91 bytes, and holds nothing that a file system or a terminal takes for a command.
+    """
+    stem = _REPLACED.sub("_", readable_stem(path)).strip(" .") or "_"
+    short = stem.encode()[:_STEM_BYTES].decode(errors="ignore")
+    return f"{short}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:_DIGITS]}"

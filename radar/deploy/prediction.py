@@ -1,0 +1,88 @@
+"""What is said of one photo, and its line in CSV and JSON Lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+GOOD, DEFECTIVE, UNREADABLE = DECISIONS = ("good", "defective", "unreadable")
+
+
+@dataclass(frozen=True)
+class Region:
+    """Connected flagged pixels and the box around them, in pixels of the original; `x`, `y` is its first column and row, from 0."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    area: int  # px
+    peak: float  # the largest value of the anomaly map in it
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One photo. What could not be known of an unreadable one is None, and `regions` empty."""
+
+    path: str
+    time: str  # of the decision: UTC, ISO 8601
+    decision: str  # of DECISIONS
+    score: float | None  # higher is more anomalous
+    threshold: float  # above which the decision is defective
+    threshold_name: str  # its version
+    p_value: (
+        float | None
+    )  # share of normal images that are as extreme, conformal: (1 + #{normals ≥ score}) / (normals + 1)
+    region_count: int | None
+    flagged_area: int | None  # px of all regions
+    flagged_share: float | None  # of all pixels
+    regions: tuple[Region, ...]  # the highest peaks first; no more than were asked for
+    width: int | None  # px of the original image
+    height: int | None
+    brightness: float | None  # mean luma of the picture that the model sees: 0 black, 1 white
+    sharpness: (
+        float | None
+    )  # variance of that picture's Laplacian (4 neighbours, luma in [0, 1]); falls where it is blurred
+    milliseconds: float | None  # reading, decoding and scoring; its share of a pass that several images share
+    content_hash: str | None  # SHA-256 of the file's bytes
+    bytes: int | None  # the file's size
+    modified_ns: int | None  # when the file was changed last, ns since 1970
+    model: str  # first digits of the model's fingerprint
+    error: str | None  # why it is unreadable
+
+
+COLUMNS = tuple(each.name for each in fields(Prediction))
+
+
+def json_line(prediction: Prediction) -> str:
+    """One line of JSON, in ASCII, without its end."""
+    return json.dumps(asdict(prediction), allow_nan=False)
+
+
+def from_json(line: str | bytes) -> Prediction:
+    """The inverse of `json_line`. Raises `ValueError` where the line is none."""
+    try:
+        values: dict[str, Any] = json.loads(line)
+        return Prediction(**{**values, "regions": tuple(Region(**each) for each in values["regions"])})
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"not a prediction ({error!r})") from None
+
+
+def csv_header() -> str:
+    """The names of the columns, with the line's end."""
+    return _row(COLUMNS)
+
+
+def csv_line(prediction: Prediction) -> str:
+    """One record with its end; regions are JSON, and a line break in a path is quoted, as CSV has it."""
+    values = asdict(prediction)
+    return _row([*({**values, "regions": json.dumps(values["regions"])}.values())])
+
+
+def _row(values: Any) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(values)
+    return buffer.getvalue().encode(errors="backslashreplace").decode()  # names of bytes that are no text

@@ -1,0 +1,55 @@
+"""Photos one after the other, in bounded memory and in their order: some are decoded while one is scored."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from radar.config.schema import PredictConfig
+from radar.deploy.examination import Examined, examine
+from radar.deploy.photo import Photo, read_photo
+from radar.model import Model
+
+
+def examined(model: Model, paths: Iterable[Path], settings: PredictConfig) -> Iterator[Examined]:
+    """What `model` says of the files at `paths`, in their order, each as soon as it is known; a bad file stops nothing."""
+    photos = read_ahead(paths, model, settings.decode_ahead)
+    for batch in batches(photos, model.config.scoring.images_per_pass):
+        yield from examine(model, batch, settings.regions)
+
+
+def read_ahead(paths: Iterable[Path], model: Model, ahead: int) -> Iterator[Photo]:
+    """The files at `paths`, read as `model` wants them by a thread which is at most `ahead` of them ahead."""
+    files, config, waiting = model.files, model.config.dataset.image, deque[Future[Photo]]()
+    with ThreadPoolExecutor(max_workers=1) as pool:  # Pillow lets go of the interpreter
+        try:
+            for path in paths:
+                waiting.append(pool.submit(read_photo, path, files, config))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def batches(photos: Iterable[Photo], size: int) -> Iterator[list[Photo]]:
+    """Photos in their order, as many together as share a pass: up to `size` readable ones of one size, and bad ones between them."""
+    batch: list[Photo] = []
+    shapes: list[tuple[int, ...]] = []  # of the readable ones
+    for photo in photos:
+        shape = None if photo.picture is None else photo.picture.planes.shape
+        if shape is not None and shapes and shape != shapes[0]:
+            yield batch
+            batch, shapes = [], []
+        batch.append(photo)
+        if shape is not None:
+            shapes.append(shape)
+        if len(shapes) in (0, size):
+            yield batch
+            batch, shapes = [], []
+    if batch:
+        yield batch

@@ -1,0 +1,133 @@
+"""Versions of a model's threshold: the fitted one is the first and stays, later ones lie beside it, and one is current."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from radar.errors import ConfigError, RunError
+from radar.files import Plain, write_json
+from radar.scoring.forest import Floats
+from radar.scoring.map_levels import MapLevels
+
+FITTED = "fitted"  # name of the first version
+SOURCES = ("fit", "normals", "reviewed", "hand")  # what a threshold comes from
+_FILE = "thresholds.json"  # in a model's folder, once there is a version beside the fitted one
+
+
+@dataclass(frozen=True, eq=False)
+class Threshold:
+    """Where defective begins: for an image's score, and for a pixel of its map."""
+
+    name: str
+    value: float  # an image is defective where its score lies above
+    map_levels: MapLevels  # a pixel is flagged where it belongs to a region above these
+    source: str  # of SOURCES
+    origin: str  # the folder or the file that it comes from; empty where there is none
+    made: str  # UTC, ISO 8601
+    false_alarms: float | None  # expected share of normal images above `value`, at most; None: no promise
+    normal_scores: Floats  # (M,) of the normal images that it comes from; by hand (0,)
+
+    def p_value(self, score: float) -> float:
+        """Conformal p of an image's score among the normals': (1 + #{normals ≥ score}) / (M + 1), small where it is extreme."""
+        return float((1 + np.count_nonzero(self.normal_scores >= score)) / (len(self.normal_scores) + 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Thresholds:
+    """All versions, the fitted one first, and the name of the current one."""
+
+    versions: tuple[Threshold, ...]
+    current_name: str = FITTED
+
+    @property
+    def current(self) -> Threshold:
+        """The version that decides."""
+        return self.named(self.current_name)
+
+    def named(self, name: str) -> Threshold:
+        """The version of that name. Raises `ConfigError`, which lists the names."""
+        for version in self.versions:
+            if version.name == name:
+                return version
+        known = ", ".join(version.name for version in self.versions)
+        raise ConfigError(f"threshold {name}: there is none; use one of {known}")
+
+    def using(self, name: str) -> Thresholds:
+        """The same versions, another one being current. Raises `ConfigError` where there is none of that name."""
+        return replace(self, current_name=self.named(name).name)
+
+    def with_version(self, version: Threshold) -> Thresholds:
+        """One more version, which becomes the current one. Raises `ConfigError` where its name is taken."""
+        if any(version.name == known.name for known in self.versions):
+            raise ConfigError(f"threshold {version.name}: there is one already; choose another name")
+        return Thresholds((*self.versions, version), version.name)
+
+    def write(self, folder: Path, fingerprint: str) -> None:
+        """Leave the versions beside the model of `fingerprint`, whole or not at all; the fitted one stands in the model itself."""
+        later = [as_plain(version) for version in self.versions[1:]]
+        write_json(folder / _FILE, {"fingerprint": fingerprint, "current": self.current_name, "versions": later})
+
+
+def read_thresholds(folder: Path, fitted: Threshold, fingerprint: str) -> Thresholds:
+    """The versions beside the model of `fingerprint`; the fitted one alone where nobody added any.
+
+    Raises `RunError` where the file is damaged, or another model's.
+    """
+    path = folder / _FILE
+    try:
+        content: object = json.loads(path.read_text())
+        if not isinstance(content, dict) or not isinstance(content["versions"], list):
+            raise ValueError("it is no list of versions")
+        thresholds = Thresholds((fitted,))
+        for version in content["versions"]:
+            thresholds = thresholds.with_version(from_plain(version))
+        thresholds, owner = thresholds.using(str(content["current"])), str(content["fingerprint"])
+    except FileNotFoundError:
+        return Thresholds((fitted,))
+    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
+        raise RunError(
+            f"{path}: cannot be read ({' '.join(reason.split())[:200]}); restore it, or remove it to go back to the fitted threshold"
+        ) from None
+    if owner != fingerprint:
+        raise RunError(f"{path}: belongs to the model {owner[:12]}, not to {fingerprint[:12]}; remove it")
+    return thresholds
+
+
+def as_plain(version: Threshold) -> dict[str, Plain]:
+    """A version as JSON holds it."""
+    scores = [float(score) for score in version.normal_scores]
+    return {**vars(version), "map_levels": version.map_levels._asdict(), "normal_scores": scores}
+
+
+def from_plain(values: object) -> Threshold:
+    """The inverse of `as_plain`. Raises `ValueError` where the values do not describe one."""
+    names = {each.name for each in fields(Threshold)}
+    if not isinstance(values, Mapping) or set(values) != names:
+        raise ValueError(f"a version has the entries {', '.join(sorted(names))}")
+    scores, rate, levels = values["normal_scores"], values["false_alarms"], values["map_levels"]
+    if values["source"] not in SOURCES:
+        raise ValueError(f"source {values['source']} is none of {', '.join(SOURCES)}")
+    if not isinstance(scores, Sequence) or isinstance(scores, str):
+        raise ValueError("normal_scores is not a list")
+    if not isinstance(levels, Mapping) or set(levels) != set(MapLevels._fields):
+        raise ValueError(f"map_levels has the entries {', '.join(MapLevels._fields)}")
+    return Threshold(
+        **{name: str(values[name]) for name in ("name", "source", "origin", "made")},
+        value=_finite(values["value"]),
+        map_levels=MapLevels(**{name: _finite(level) for name, level in levels.items()}),
+        false_alarms=None if rate is None else _finite(rate),
+        normal_scores=np.array([_finite(score) for score in scores]),
+    )
+
+
+def _finite(value: object) -> float:
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value} is not a finite number")
+    return float(value)

@@ -1,0 +1,76 @@
+"""No error of the tool itself reads as an answer about parts: 0 is well, 1 and 2 are predict's, the rest are errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from radar.cli.exit_codes import FAILED, REFUSED, guarded
+from radar.cli.main import main
+from radar.errors import ConfigError, Interrupted
+
+
+def raising(error: BaseException) -> Callable[[], int]:
+    def command() -> int:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "last_line"),
+    [
+        (ConfigError("seed: wrong"), 3, "radar: seed: wrong"),
+        (SystemExit(2), 3, ""),
+        (SystemExit("why"), 3, ""),
+        (SystemExit(0), 0, ""),
+        (SystemExit(), 0, ""),
+        (ZeroDivisionError("planted"), 4, "radar: this is an error of radar itself; the traceback is above"),
+        (ImportError("no torch"), 4, "radar: this is an error of radar itself; the traceback is above"),
+        (MemoryError(), 4, "radar: this is an error of radar itself; the traceback is above"),
+        (KeyboardInterrupt(), 130, "radar: interrupted"),
+        (Interrupted(143, "go on"), 143, "radar: interrupted; go on"),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, BaseException) else "",
+)
+def test_whatever_ends_a_command(
+    capsys: pytest.CaptureFixture[str], error: BaseException, code: int, last_line: str
+) -> None:
+    assert guarded(raising(error)) == code
+    printed = capsys.readouterr().err
+    assert printed.rstrip("\n").rpartition("\n")[2] == last_line
+    assert ("Traceback" in printed) == (code == FAILED)
+
+
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_answers_pass_as_they_are(code: int) -> None:
+    assert guarded(lambda: code) == code
+
+
+@pytest.mark.parametrize("verb", ["data", "predict", "report", "compare", "transfer", "status", "cache"])
+def test_a_wrong_option_of_any_verb_is_refused(capsys: pytest.CaptureFixture[str], verb: str) -> None:
+    assert main([verb, "--nothing"]) == REFUSED
+    assert verb in capsys.readouterr().err
+    assert main([verb, "--help"]) == 0
+    assert f"radar {verb}" in capsys.readouterr().out
+
+
+def test_the_help_names_every_verb_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    for verb in ("data", "predict", "report", "compare", "transfer", "status", "cache"):
+        assert f"\n  radar {verb} " in printed
+
+
+def test_nobody_reads_the_output_any_more() -> None:
+    code = "from radar.cli.exit_codes import guarded\nimport sys\n"
+    code += "def talk():\n while True: print('x' * 1000)\nsys.exit(guarded(talk))"
+    talking = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert talking.stdout is not None and talking.stderr is not None
+    talking.stdout.readline()
+    talking.stdout.close()
+    assert talking.wait(60) == 141
+    assert talking.stderr.read() == ""

@@ -1,0 +1,62 @@
+"""File names that are made of paths: readable, different, and harmless."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from radar.deploy.paths import image_files, output_name
+
+HOSTILE = [
+    "..", "../../etc/passwd", "/etc/passwd.png", "a/../../b.png", ".hidden.png", "-rf.png", "x\ny.png", "x\x1b[31m.png", "x\x00.png",
+    "C:\\windows\\x.png", "con.png", "a" * 300 + ".png", "測" * 200 + ".png", " . .png", "\udcff\udcfe.png",
+    "\u202egnp.exe.png", "?*|<>.png",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", HOSTILE, ids=repr)
+def test_a_name_stays_in_its_folder_whatever_the_path(tmp_path: Path, path: str) -> None:
+    name = output_name(Path(path))
+    assert len(name.encode()) <= 91 and name.isprintable()
+    assert not name.startswith(".") and not set(name) & set('/\\:*?"<>|')
+    target = tmp_path / f"{name}.png"
+    assert target.resolve().parent == tmp_path.resolve()
+    target.touch()
+    assert os.listdir(tmp_path) == [target.name]  # noqa: PTH208 - the name as the system has it
+
+
+def test_every_path_has_another_name() -> None:
+    long = "x" * 200
+    paths = ["a/x.png", "b/x.png", "x.png", "x.jpg", "a_x.png", f"{long}1.png", f"{long}2.png", "X.png", *HOSTILE]
+    names = [output_name(Path(path)).casefold() for path in paths]  # some file systems do not tell x and X apart
+    assert len(set(names)) == len(paths)
+    assert output_name(Path("a/x.png")).startswith("x-")
+
+
+def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "b.png",
+        "a.JPG",
+        ".hidden.png",
+        "notes.txt",
+        "deep/er/c.tif",
+        ".git/d.png",
+        "out/overlays/e.png",
+        "what[1].png",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    monkeypatch.chdir(tmp_path)
+
+    def found(*names: str, besides: Path | None = None) -> list[str]:
+        return [str(path) for path in image_files(names, besides)]
+
+    assert found(".", besides=Path("out")) == ["a.JPG", "b.png", "what[1].png", "deep/er/c.tif"]
+    assert found("notes.txt", "deep", "nowhere.png") == ["notes.txt", "deep/er/c.tif", "nowhere.png"]
+    assert found("*.png") == ["b.png", "what[1].png"]
+    assert found("**/*.tif") == ["deep/er/c.tif"]
+    assert found("what[1].png") == ["what[1].png"]
+    assert found("b.png", "b.png") == ["b.png", "b.png"]
