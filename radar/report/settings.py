@@ -62,10 +62,11 @@ def method_label(method: Mapping[str, Any]) -> str:
 
 
 def family(result: Result) -> str:
-    """The method's name with the preset that it starts from."""
-    label = method_label(result.config["method"])
-    name = "RADAR" if label == "radar" else label
-    return name if result.command.preset is None else f"{name}, {result.command.preset}"
+    """The method's name with the preset that it starts from; RADAR as published, the preset `paper`, alone is called RADAR."""
+    label, preset = method_label(result.config["method"]), result.command.preset
+    if label == "radar" and preset == "paper":
+        return "RADAR"
+    return f"{label}, {preset or 'no preset'}"
 
 
 def changes(result: Result) -> tuple[str, ...]:

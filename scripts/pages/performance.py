@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from radar.report.cited import cited
 from radar.report.tables import Entry, Table, markdown
 from scripts.pages.committed import Figures, measured, rows_of
 from scripts.pages.sections import Sections
+
+GOAL = 0.99  # of image AUROC
 
 
 def numbers(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
@@ -40,7 +43,7 @@ def machine() -> str:
 
 
 def training() -> str:
-    """Patches per second of all contenders, with their floors."""
+    """Patches per second of every network in both loops, with their floors."""
     figures = measured("benchmark.json")
 
     def row(label: str, figure: Figures) -> list[str]:
@@ -58,7 +61,19 @@ def training() -> str:
     head = ["network, loop", "parameters", "MFLOP per patch, forward", "patches/s", "arithmetic alone", "copying alone"]
     rows = [row(label, figure) for label, figure in figures["training"].items() if label != "ratios"]
     ratios = [[label, f"{ratio:.2f}"] for label, ratio in figures["training"]["ratios"].items()]
-    return numbers(head, rows) + "\n\n" + numbers(["ratio of patches/s, median of the rounds", ""], ratios)
+    tables = [numbers(head, rows), numbers(["ratio of patches/s, median of the rounds", ""], ratios)]
+    return "\n\n".join([*tables, "\n".join(_loops_said(figures["training"]))])
+
+
+def _loops_said(training: Figures) -> Iterator[str]:
+    """What our loop and bfloat16 are worth to our network."""
+    for size in dict.fromkeys(name.partition(",")[0] for name in training if name.endswith("bf16")):
+        plain, ours, casts = (
+            training[f"{size}, radar, {name}"]["patches_per_second"]["median"]
+            for name in ("plain loop", "our loop", "our loop, bf16")
+        )
+        gains = f"{ours / plain:.2f} × the patches/s of the plain one, bfloat16 {casts / ours:.2f} × those of float32"
+        yield f"- {size}: our loop has {gains}."
 
 
 def scoring() -> str:
@@ -131,9 +146,19 @@ def curves() -> str:
                     f"{statistics.mean(local):.3f} ({min(local):.3f}–{max(local):.3f})",
                 ]
             )
-    return numbers(
-        ["training", "steps", "seconds", "image AUROC, mean (range) of 3 seeds", "AUROC of the local norm"], lines
-    )
+    head = ["training", "steps", "seconds", "image AUROC, mean (range) of 3 seeds", "AUROC of the local norm"]
+    return "\n\n".join([numbers(head, lines), "\n".join(_reached(name, records) for name in names)])
+
+
+def _reached(name: str, records: Iterable[Figures]) -> str:
+    """When the mean over the seeds comes to the goal for the first time."""
+    chosen = [record for record in records if record["training"] == name]
+    for index, step in enumerate(chosen[0]["milestones"]):
+        rows = [record["rows"][index] for record in chosen]
+        if statistics.mean(row["image_auroc"] for row in rows) >= GOAL:
+            spent = statistics.mean(row["seconds"] for row in rows)
+            return f"- {name}: the mean reaches {GOAL} first at {step} steps, after {spent:.0f} s."
+    return f"- {name}: the mean does not reach {GOAL}."
 
 
 def growth() -> str:
@@ -175,7 +200,29 @@ def growth_memory() -> str:
         ],
         peaks,
     )
-    return first + "\n\n" + numbers(["kept for the backward pass by one training step", "MiB"], claim)
+    second = numbers(["kept for the backward pass by one training step", "MiB"], claim)
+    return "\n\n".join([first, second, _patches_said(figures["kept_for_backward"])])
+
+
+def _patches_said(kept: Iterable[Figures]) -> str:
+    """The paper's claim beside what was counted."""
+    claim = cited("patch_memory")
+    by_network: dict[str, list[Figures]] = {}
+    for row in kept:
+        by_network.setdefault(row["network"], []).append(row)
+    lines = [
+        f"The paper: {claim.value:.0f} {claim.unit} ({claim.source}). Counted, times less than one image of that size:",
+        "",
+    ]
+    for network, rows in by_network.items():
+        whole = max(row["kept_mib"] for row in rows if row["batch"] == 1)
+        shares = [
+            f"{whole / row['kept_mib']:.1f} for {row['batch']} × {row['side']} × {row['side']} px"
+            for row in rows
+            if row["kept_mib"] != whole
+        ]
+        lines.append(f"- {network}: {', '.join(shares)}")
+    return "\n".join(lines)
 
 
 def sections() -> Sections:

@@ -20,7 +20,7 @@ METHODS = Path(__file__).resolve().parents[2] / "conf" / "method"
 def test_seeds_of_one_method_on_one_data_set_are_one_cell() -> None:
     (cell,) = cells([result(seed=seed) for seed in (2, 0, 1)], None)
     assert [each.seed for each in cell.results] == [0, 1, 2]
-    assert (cell.dataset, cell.method, cell.marks) == ("grid", "RADAR, paper", "")
+    assert (cell.dataset, cell.method, cell.marks) == ("grid", "RADAR", "")
     expected = [result(seed=seed).metrics.image.auroc for seed in range(3)]
     assert cell.values("image", "auroc") == expected
     assert cell.values("controls", "untrained", "image", "auroc") == []
@@ -40,7 +40,7 @@ def test_runs_on_other_data_are_never_averaged_in() -> None:
     assert [each.seed for each in cell.results] == [0, 1]
     assert cell.marks == LEFT_OUT
     both = cells([*some[:2], on_other_data(result(preset="recommended"))], 1)
-    assert {cell.method: cell.marks for cell in both} == {"RADAR, paper": "", "RADAR, recommended": OTHER_DATA}
+    assert {cell.method: cell.marks for cell in both} == {"RADAR": "", "radar, recommended": OTHER_DATA}
 
 
 def test_the_latest_run_of_a_seed_counts_and_changes_without_a_revision_are_marked() -> None:
@@ -54,7 +54,7 @@ def test_settings_that_vary_name_the_method_and_what_follows_them_does_not() -> 
     some = [result(), result(timestep__value=50, scoring__stride=7), result(preset="recommended")]
     names = method_names(some)
     assert [names[each.name] for each in some] == [
-        "RADAR, paper, timestep.value = 1", "RADAR, paper, timestep.value = 50", "RADAR, recommended",
+        "RADAR, timestep.value = 1", "RADAR, timestep.value = 50", "radar, recommended",
     ]  # fmt: skip
     assert axes(some[:2]) == {"timestep.value": ["timestep.value", "scoring.stride"]}
 
@@ -62,9 +62,9 @@ def test_settings_that_vary_name_the_method_and_what_follows_them_does_not() -> 
 def test_what_was_typed_beside_the_preset_names_the_method_where_all_have_it_and_tags_name_nothing() -> None:
     typed = ("experiment=paper", "dataset=grid", "dataset.category=x", "seed=0", "tags=[mine]", "scoring.window=7")
     (cell,) = main_cells(cells([result(overrides=typed, seed=seed) for seed in range(2)], None))
-    assert cell.method == "RADAR, paper, scoring.window=7"
+    assert cell.method == "RADAR, scoring.window=7"
     (unnamed,) = cells([result(preset=None)], None)
-    assert unnamed.method == "RADAR"
+    assert unnamed.method == "radar, no preset"
 
 
 def test_a_key_that_a_method_does_not_read_is_a_dash() -> None:
@@ -74,14 +74,14 @@ def test_a_key_that_a_method_does_not_read_is_a_dash() -> None:
 
 def test_settings_that_differ_between_data_sets_alone_are_one_method_and_said() -> None:
     some = cells([result(), result(dataset="wood", patch__size=14)], None)
-    assert {cell.method for cell in some} == {"RADAR, paper"}
-    assert differing_settings(some) == {"RADAR, paper": ["patch.size"]}
+    assert {cell.method for cell in some} == {"RADAR"}
+    assert differing_settings(some) == {"RADAR": ["patch.size"]}
 
 
 def test_one_setting_stands_for_a_method() -> None:
     chosen = main_cells(cells(study(), None))
     assert [(cell.dataset, cell.method) for cell in chosen] == [
-        (dataset, method) for dataset in ("grid", "tile", "wood") for method in ("RADAR, paper", "RADAR, recommended")
+        (dataset, method) for dataset in ("grid", "tile", "wood") for method in ("RADAR", "radar, recommended")
     ]
     assert all(cell.one.config["timestep"]["value"] == 1 for cell in chosen)
 

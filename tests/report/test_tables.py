@@ -45,10 +45,10 @@ def test_the_main_table_has_every_method_control_and_the_trivial_decision() -> N
     rows = {(row[0].text, row[1].text): row for row in content.rows}
     f1 = content.headings.index("F1")
     mine = [each.metrics.image.f1 for each in study()[:3]]
-    assert rows["grid", "RADAR, paper"][f1].text == f"{np.mean(mine):.3f} ± {np.std(mine, ddof=1):.3f}"
+    assert rows["grid", "RADAR"][f1].text == f"{np.mean(mine):.3f} ± {np.std(mine, ddof=1):.3f}"
     assert rows["grid", "·\u00a0all called anomalous"][f1].text == f"{2 * 18 / (12 + 2 * 18):.3f}"
-    assert ("grid", "·\u00a0raw_sobel (RADAR, paper)") in rows
-    assert rows["tile", "RADAR, paper"][content.headings.index("F1 in the paper")].text == "0.67"
+    assert ("grid", "·\u00a0raw_sobel (RADAR)") in rows
+    assert rows["tile", "RADAR"][content.headings.index("F1 in the paper")].text == "0.67"
     assert ("tile", "RADAR, as published") in rows
     assert any("+7 and +13" in note and "disagree" in note for note in content.notes)
 
@@ -58,7 +58,7 @@ def test_controls_that_are_the_same_for_every_method_are_shown_once() -> None:
     second = [replace(each, name=f"{each.name}b", command=replace(each.command, preset="fast")) for each in first]
     content = main_table(main_cells(cells([*first, *second], None)))
     names = [row[1].text for row in content.rows]
-    assert {"RADAR, paper", "RADAR, fast", "·\u00a0raw_sobel"} <= set(names)
+    assert {"RADAR", "radar, fast", "·\u00a0raw_sobel"} <= set(names)
     assert sum("raw_sobel" in name for name in names) == 1
 
 
@@ -177,7 +177,7 @@ def test_the_papers_figure_stands_beside_its_recipe_alone() -> None:
     content = main_table(main_cells(cells(study(), None)))
     column = content.headings.index("F1 in the paper")
     shown = {row[1].text: row[column].text for row in content.rows if row[0].text == "tile"}
-    assert (shown["RADAR, paper"], shown["RADAR, recommended"]) == ("0.67", "–")
+    assert (shown["RADAR"], shown["radar, recommended"]) == ("0.67", "–")
     changed = main_table(cells([result(dataset="tile", overrides=["scoring.window=7"])], None))
     assert changed.rows[0][column].text == "–"
 
@@ -200,6 +200,6 @@ def test_the_noise_hypothesis_is_of_methods_that_predict_noise() -> None:
     methods = {
         name: {row[1].text for row in tables[name].rows} for name in ("noise_distances", "noise_moments", "separation")
     }
-    assert methods["noise_distances"] == methods["noise_moments"] == {"RADAR, paper"}
-    assert methods["separation"] == {"RADAR, paper", "pca, fast"}
+    assert methods["noise_distances"] == methods["noise_moments"] == {"RADAR"}
+    assert methods["separation"] == {"RADAR", "pca, fast"}
     assert "noise_distances" not in {each.name for each in Report([other], SETTINGS, []).tables}
