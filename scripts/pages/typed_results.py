@@ -33,6 +33,7 @@ _SETTINGS = (
     r"(?<![A-Za-z])[A-OQ-Za-oq-zα-ωΑ-Ω]\s?=\s?\.\d+",
     r"(?:Python|torch|CUDA|version|revision|NFS)\s?[≥>=]*\s?\d+(?:\.\d+)*",
     r"\b(?:Eq|eq|Fig|Sec|Table)s?\.?\s?\d+(?:\.\d+)*",
+    r"\d\d(?:\.\d)?\s?% (?:confidence )?intervals?",
     r"\b(?:19|20)\d\d-\d\d-\d\d\b",
 )
 _RESULTS = {

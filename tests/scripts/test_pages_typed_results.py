@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from scripts.pages.__main__ import PAGES
+from scripts.pages.committed import DOCS, ROOT
+from scripts.pages.sections import by_hand
 from scripts.pages.typed_results import typed_in_code, typed_results
 
 RESULTS = (
@@ -69,6 +72,7 @@ SETTINGS = (
     "2 × 2 px become channels; 28 × 28 positions",
     "| `sweep_patch` | patch size 14, 28, 56; 3 seeds | 9 |",
     "![Image](images/demo_0.5.png) and [a page](page.md#a-0.5)",
+    "the exact 95 % interval",
     "released on 2026-11-24",
     "one of the two, each time; some minutes",
 )
@@ -89,3 +93,25 @@ def test_a_text_in_code_is_searched_and_what_is_computed_is_not():
     code = 'def said(value):\n    return f"grid reaches {value:.3f} and wood .98"\n'
     assert [(each.line, each.text) for each in typed_in_code(code)] == [(2, ".98")]
     assert typed_in_code('x = f"{0.98:.2f}" + "nothing"') == []
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda path: path.name)
+def test_no_result_stands_outside_a_block(page):
+    text = page.read_text(encoding="utf-8")
+    assert page in PAGES or "written by make tables" not in text
+    found = typed_results(by_hand(text))
+    assert found == [], f"{page.name}: compute these in a block (scripts/pages), or write a setting as code"
+
+
+WRITERS = [
+    *sorted((ROOT / "scripts" / "pages").glob("*.py")),
+    *sorted((ROOT / "radar" / "report").glob("tables*.py")),
+    ROOT / "scripts" / "false_alarms.py",
+]
+
+
+@pytest.mark.parametrize(
+    "module", [each for each in WRITERS if each.name != "typed_results.py"], ids=lambda path: path.name
+)
+def test_no_writer_of_tables_has_a_result_in_its_words(module):
+    assert typed_in_code(module.read_text(encoding="utf-8")) == []
