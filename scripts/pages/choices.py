@@ -19,6 +19,7 @@ NOT_RUN = Entry("not run")
 FILTERS = ("mean_brightness", "raw_sobel")
 WITHOUT_NETWORK, UNTRAINED = "same_without_network", "same_untrained"
 PUBLISHED, RECOMMENDED, NOISE_ALONE, PATCHCORE = "RADAR as published", "recommended", "noise parts alone", "PatchCore"
+PATCHCORE_LARGE = "PatchCore at its own size"
 _SIZE = "dataset.image.size="  # typed where a data set's own preset has another
 
 Cells = dict[str, dict[str, Cell]]
@@ -60,6 +61,11 @@ def _noise_alone(result: Result) -> bool:
     typed = {text.rpartition(".")[2] for text in changes(result) if not text.startswith(_SIZE)}
     left_out = parts.get("appearance", 0) is None and parts.get("colour", 0) is None
     return result.command.preset == "recommended" and left_out and typed <= {"appearance=null", "colour=null"}
+
+
+def _patchcore(preset: str) -> Callable[[Result], bool]:
+    """PatchCore as one of its presets stands, which says the pixels."""
+    return lambda result: result.command.preset == preset and not changes(result)
 
 
 def named_method(label: str) -> Callable[[Result], bool]:
@@ -116,7 +122,8 @@ def chosen() -> Cells:
         PUBLISHED: _as_published,
         RECOMMENDED: _recommended,
         NOISE_ALONE: _noise_alone,
-        PATCHCORE: named_method("patchcore"),
+        PATCHCORE: _patchcore("patchcore"),
+        PATCHCORE_LARGE: _patchcore("patchcore_256"),
         statistical_method(): named_method(statistical_method()),
     }
     return chosen_cells(records(), choices)

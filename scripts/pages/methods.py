@@ -12,7 +12,7 @@ from radar.report.cited import cited
 from radar.report.result import Result
 from radar.report.settings import method_label
 from radar.report.tables import NOTHING, Entry, Table, count, markdown, number, over_seeds, untitled
-from scripts.pages.choices import FILTERS, PUBLISHED, RECOMMENDED, BySet, by_method, chosen, mean_ranks
+from scripts.pages.choices import FILTERS, PATCHCORE, PATCHCORE_LARGE, PUBLISHED, RECOMMENDED, BySet, by_method, chosen, mean_ranks
 from scripts.pages.committed import METHODS, dates, recorded
 from scripts.pages.sections import Sections
 from scripts.pages.sets import SHORT
@@ -36,7 +36,7 @@ def compared(results: Iterable[Result]) -> dict[str, BySet]:
 
 def beside() -> dict[str, BySet]:
     """What has a budget of its own and other pixels, and is not ranked for that: by name and set."""
-    shown = {f"{name} (not ranked)": chosen()[name] for name in (PUBLISHED, RECOMMENDED)}
+    shown = {f"{name} (not ranked)": chosen()[name] for name in (PUBLISHED, RECOMMENDED, PATCHCORE, PATCHCORE_LARGE)}
     return {
         label: {name: list(cells[name].results) for name in SHORT if name in cells}
         for label, cells in shown.items()
