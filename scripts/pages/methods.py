@@ -12,7 +12,17 @@ from radar.report.cited import cited
 from radar.report.result import Result
 from radar.report.settings import method_label
 from radar.report.tables import NOTHING, Entry, Table, count, markdown, number, over_seeds, untitled
-from scripts.pages.choices import FILTERS, PATCHCORE, PATCHCORE_LARGE, PUBLISHED, RECOMMENDED, BySet, by_method, chosen, mean_ranks
+from scripts.pages.choices import (
+    FILTERS,
+    PATCHCORE,
+    PATCHCORE_LARGE,
+    PUBLISHED,
+    RECOMMENDED,
+    BySet,
+    by_method,
+    chosen,
+    mean_ranks,
+)
 from scripts.pages.committed import METHODS, dates, recorded
 from scripts.pages.sections import Sections
 from scripts.pages.sets import SHORT

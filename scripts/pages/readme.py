@@ -64,8 +64,8 @@ def notes() -> list[str]:
         "RADAR as published is `experiment=paper`: U-Net with attention, one noise draw at t = 1, Sobel edges, Isolation Forest; the "
         "forest's score saturates, so the AUROC of the larger of its two features stands beside it.",
         "PatchCore (ImageNet features) is `experiment=patchcore`, on the pixels and colours that the recipe sees; "
-        f"`{statistical}`, on grey images of the same size, has the best mean rank of all methods without a network on the development sets "
-        "([docs/methods.md](docs/methods.md)).",
+        f"`{statistical}`, on grey images of the same size, has the best mean rank of all methods without a network on the "
+        "development sets ([docs/methods.md](docs/methods.md)).",
         f"Best filter: {' or '.join(f'`{name}`' for name in FILTERS)}, as a control of either recipe. The last two columns are the "
         "recommended recipe with its network left out, and with its network as it was before training: "
         "[what diffusion contributes](docs/what_diffusion_contributes.md).",
