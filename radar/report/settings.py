@@ -26,6 +26,8 @@ _LEADING = (
     "training.max_steps",
 )  # fmt: skip
 
+_AS_EVER = ("scoring.border.name", "none")  # what every run was before there was a choice
+
 MISSING = "–"  # a key that the method does not read
 
 Settings = dict[str, Any]
@@ -44,7 +46,8 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> Settings:
 
 def settings(result: Result) -> Settings:
     """All that makes a method what it is, and the data of its data set what it reads; no seed."""
-    return {key: value for key, value in flat(result.config).items() if not _ignored(key)}
+    leaves = flat(result.config)
+    return {key: value for key, value in leaves.items() if not _ignored(key) and (key, value) != _AS_EVER}
 
 
 def _ignored(key: str) -> bool:

@@ -9,6 +9,7 @@ from report_builders import result
 from radar.evaluation.metrics import BorderMetrics
 from radar.report.cells import cells
 from radar.report.result import Result
+from radar.report.settings import settings
 from radar.report.tables_border import border_table, with_border_share
 
 
@@ -23,6 +24,16 @@ def test_shares_stand_beside_the_share_by_area() -> None:
     texts = [[entry.text for entry in row[2:6]] for row in content.rows]
     assert texts == [["none", "19", "75", "–"], ["standardised", "19", "20", "–"]]
     assert "within 5 px" in content.notes[0]
+
+
+def test_a_border_that_counts_as_the_rest_is_the_setting_of_runs_from_before_there_was_a_choice() -> None:
+    before = settings(result())
+    assert settings(result(scoring__border={"name": "none"})) == before
+    assert settings(result(scoring__border={"name": "margin", "width": 6})) == {
+        **before,
+        "scoring.border.name": "margin",
+        "scoring.border.width": 6,
+    }
 
 
 def test_runs_that_did_not_measure_it_have_no_row() -> None:
