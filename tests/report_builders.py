@@ -70,7 +70,7 @@ def result(
         "dataset": {"name": dataset, "train_images": None},
         "timestep": {"value": 1},
         "patch": {"size": 28},
-        "scoring": {"stride": 14},
+        "scoring": {"stride": 14, "border": {"name": "none"}},
         "logger": {"csv": True},
     }
     for key, value in changes.items():

@@ -27,11 +27,11 @@ def border_table(cells: Sequence[Cell]) -> Table:
         [
             cell.dataset,
             cell.method,
-            str(cell.one.config["scoring"].get("border", {}).get("name", "none")),
+            _border(cell),
             *(_share(cell, name) for name in ("area", *_SHARES)),
             *(measured(cell, *path) for path in _QUALITY),
         ]
-        for cell in cells
+        for cell in sorted(cells, key=lambda cell: (cell.dataset, cell.one.config["method"]["name"], _border(cell)))
     ]
     headings = ("data set", "method", "border", "area", *_SHARES.values(), *_QUALITY.values())
     widths = sorted({f"{width:.0f}" for cell in cells for width in cell.values("border_share", "width")})
@@ -41,6 +41,10 @@ def border_table(cells: Sequence[Cell]) -> Table:
         "out of the score."
     )
     return table("border", "Border: share of the highest pixels of normal images", headings, rows, note)
+
+
+def _border(cell: Cell) -> str:
+    return str(cell.one.config["scoring"]["border"]["name"])  # of a run that has measured the border's share
 
 
 def _share(cell: Cell, name: str) -> Entry:

@@ -40,4 +40,4 @@ def test_runs_that_did_not_measure_it_have_no_row() -> None:
     one = result()
     older = replace(one, metrics=replace(one.metrics, border_share=None))
     assert with_border_share(cells([older], None)) == []
-    assert len(with_border_share(cells([older, measured("none", 0.7, 1)], None))) == 1
+    assert len(with_border_share(cells([older, measured("margin", 0.7, 1)], None))) == 1
