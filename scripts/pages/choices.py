@@ -78,6 +78,16 @@ def named_method(label: str) -> Callable[[Result], bool]:
     return choose
 
 
+SELECTED: dict[str, Callable[[Result], bool]] = {
+    PUBLISHED: _as_published,
+    RECOMMENDED: _recommended,
+    NOISE_ALONE: _noise_alone,
+    PATCHCORE: _patchcore("patchcore"),
+    PATCHCORE_LARGE: _patchcore("patchcore_256"),
+}
+"""What a run must be to stand in a column."""
+
+
 @cache
 def records() -> tuple[Result, ...]:
     """Of the study and of the comparison of methods."""
@@ -118,15 +128,8 @@ def statistical_method() -> str:
 @cache
 def chosen() -> Cells:
     """The cells of every choice."""
-    choices = {
-        PUBLISHED: _as_published,
-        RECOMMENDED: _recommended,
-        NOISE_ALONE: _noise_alone,
-        PATCHCORE: _patchcore("patchcore"),
-        PATCHCORE_LARGE: _patchcore("patchcore_256"),
-        statistical_method(): named_method(statistical_method()),
-    }
-    return chosen_cells(records(), choices)
+    classical = statistical_method()
+    return chosen_cells(records(), {**SELECTED, classical: named_method(classical)})
 
 
 def entry(cell: Cell | None, *path: str) -> Entry:

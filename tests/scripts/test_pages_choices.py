@@ -1,0 +1,69 @@
+"""Which runs stand in which column: a preset as it stands, on the pixels of the set's comparison."""
+
+from __future__ import annotations
+
+import pytest
+from report_builders import result
+
+from radar.report.cells import OTHER_DATA, chosen_cells
+from scripts.pages.choices import PATCHCORE, PUBLISHED, RECOMMENDED, SELECTED, best_filter, entry, named_method
+from scripts.pages.sets import in_order, named, shared_images
+
+
+def run(method="radar", preset="paper", size=100, overrides=(), **settings):
+    return result(
+        preset=preset,
+        overrides=overrides,
+        method__name=method,
+        dataset__image={"size": size},
+        **{f"method__{key}": value for key, value in settings.items()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "columns"),
+    [
+        (run(), {PUBLISHED}),
+        (run(overrides=("dataset.image.size=100",)), {PUBLISHED}),
+        (run(preset="fast"), set()),
+        (run(preset=None), set()),
+        (run(overrides=("scoring.window=7",)), set()),
+        (run(size=50), set()),  # not the pixels of the recipe on this set
+        (run("fused_densities", "recommended"), {RECOMMENDED}),
+        (run("fused_densities", "recommended", overrides=("method.fused_densities.power=2",)), set()),
+        (run("patchcore", "patchcore"), {PATCHCORE}),
+        (run("patchcore", "fast"), set()),
+    ],
+)
+def test_a_column_is_a_preset_as_it_stands(one, columns):
+    assert {name for name, choose in SELECTED.items() if choose(one)} == columns
+
+
+def test_the_noise_parts_alone_are_the_recipe_without_two_parts_and_nothing_else():
+    keys = ("method.fused_densities.appearance=null", "method.fused_densities.colour=null")
+    parts = {"appearance": None, "colour": None, "power": 4.0}
+    choose = SELECTED["noise parts alone"]
+    assert choose(run("fused_densities", "recommended", overrides=keys, fused_densities=parts))
+    more = (*keys, "method.fused_densities.power=2")
+    assert not choose(run("fused_densities", "recommended", overrides=more, fused_densities=parts))
+    assert not choose(run("fused_densities", "recommended", fused_densities={"appearance": {}, "colour": {}}))
+
+
+def test_a_cell_is_of_the_seeds_that_ran_and_marked_where_its_data_is_another():
+    runs = [run(), result(preset="paper", seed=1, dataset__image={"size": 100})]
+    one = chosen_cells(runs, {PUBLISHED: SELECTED[PUBLISHED]})[PUBLISHED]["grid"]
+    assert entry(one, "image", "auroc").text.endswith("(2)")
+    assert entry(one, "controls", "same_untrained", "image", "auroc").text == entry(None).text == "not run"
+    assert OTHER_DATA not in one.marks
+    assert best_filter([one, None], "image", "auroc") == ("raw_sobel", one)
+    assert not named_method("pca")(run())
+
+
+def test_development_sets_come_first_and_a_set_with_their_images_is_named():
+    assert in_order(["tile", "magnetic_tile", "grid", "leather"]) == ["grid", "magnetic_tile", "leather", "tile"]
+    assert (named("tile"), named("grid")) == ("tile", "grid ◆")
+    grid = result(dataset="grid")
+    other = result(dataset="other")
+    again = result(dataset="another_split")
+    object.__setattr__(again, "images", grid.images[:3])
+    assert shared_images([grid, other, again]) == {"another_split": "grid"}
