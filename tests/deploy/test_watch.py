@@ -1,0 +1,213 @@
+"""A watched folder: every photo has one line, whatever becomes of it, of its file and of the watcher."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from deploy_builders import drawn, quick_model, save, settings
+
+from radar.deploy.log import continued_log, new_log
+from radar.deploy.prediction import json_line
+from radar.deploy.stream import examined
+from radar.deploy.watch import Watcher
+from radar.errors import RunError
+from radar.model import Model
+
+FAST = ("interval=0.02", "patience=0.3")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return quick_model(tmp_path_factory.mktemp("normals"))
+
+
+def lines(out: Path) -> list[dict[str, object]]:
+    path = out / "predictions.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def decided(out: Path) -> list[tuple[str, str]]:
+    return [(Path(str(line["path"])).name, str(line["decision"])) for line in lines(out)]
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.01)
+
+
+@contextmanager
+def watching(model: Model, folder: Path, out: Path) -> Iterator[None]:
+    watcher, stop = Watcher(model, folder, out, settings(*FAST)), threading.Event()
+    with continued_log(out, watcher.remember) as log:
+        thread = threading.Thread(target=watcher.run, args=(lambda each: log.append(each.prediction), stop))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+def several_looks() -> None:
+    time.sleep(20 * 0.02)
+
+
+def test_what_comes_is_decided_once_and_a_restart_knows_it(model: Model, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "in" / "results"
+    save(folder / "a.png", drawn(1))
+    with watching(model, folder, out):
+        until(lambda: len(lines(out)) == 1)
+        save(folder / "deep" / "b.png", drawn(2, spot=True))
+        until(lambda: len(lines(out)) == 2)
+        save(out / "overlays" / "c.png", drawn(3))  # its own pictures are no photos
+        several_looks()
+    with watching(model, folder, out):
+        several_looks()
+    assert decided(out) == [("a.png", "good"), ("b.png", "defective")]
+    with (out / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["content_hash"] for row in rows] == [line["content_hash"] for line in lines(out)]
+
+
+def test_touched_renamed_overwritten_and_vanished(model: Model, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    first = save(folder / "a.png", drawn(1))
+    with watching(model, folder, out):
+        until(lambda: len(lines(out)) == 1)
+        os.utime(first, (1, 1))
+        several_looks()
+        assert len(lines(out)) == 1, "the same path and content"
+        first.rename(folder / "b.png")
+        until(lambda: len(lines(out)) == 2)
+        (folder / "b.png").rename(first)
+        several_looks()
+        assert len(lines(out)) == 2, "it was there before"
+        save(first, drawn(9, spot=True))
+        until(lambda: len(lines(out)) == 3)
+        first.unlink()
+        several_looks()
+    assert decided(out) == [("a.png", "good"), ("b.png", "good"), ("a.png", "defective")]
+
+
+def test_a_file_is_read_when_it_is_whole(model: Model, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    content = save(tmp_path / "whole.png", drawn(1)).read_bytes()
+    with watching(model, folder, out):
+        for end in range(0, len(content) * 5 // 6, len(content) // 6):
+            (folder / "slow.png").write_bytes(content[:end])
+            time.sleep(0.08)  # several looks, less than the patience
+        (folder / "slow.png").write_bytes(content)
+        until(lambda: bool(lines(out)))
+        (folder / "cut.png").write_bytes(content[: len(content) // 2])
+        until(lambda: len(lines(out)) == 2)
+        (folder / "cut.png").write_bytes(content)
+        until(lambda: len(lines(out)) == 3)
+        several_looks()
+    assert decided(out) == [("slow.png", "good"), ("cut.png", "unreadable"), ("cut.png", "good")]
+
+
+@pytest.mark.parametrize(
+    "left", [b'{"path": "/x', b'{"path": "/x"}\n', b"\0" * 50, b"\0\n"], ids=["half", "odd", "zeros", "zero"]
+)
+def test_what_a_kill_leaves_of_a_last_line_is_cut_off(model: Model, tmp_path: Path, left: bytes) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    save(folder / "a.png", drawn(1))
+    with watching(model, folder, out):
+        until(lambda: len(lines(out)) == 1)
+    log = out / "predictions.jsonl"
+    before = log.read_bytes()
+    log.write_bytes(before + left)
+    (out / "predictions.csv").write_text("half a ta")
+    with watching(model, folder, out):
+        several_looks()
+        assert log.read_bytes() == before
+        save(folder / "b.png", drawn(2))
+        until(lambda: len(lines(out)) == 2)
+    assert decided(out) == [("a.png", "good"), ("b.png", "good")]
+    assert len((out / "predictions.csv").read_text().splitlines()) == 3
+    log.write_bytes(b"nothing\n" + before)
+    with pytest.raises(RunError, match=r"predictions\.jsonl, line 1: is damaged"), watching(model, folder, out):
+        pass
+
+
+def test_a_log_has_one_writer_one_model_and_is_not_overwritten(model: Model, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    save(folder / "a.png", drawn(1))
+    with watching(model, folder, out):
+        until(lambda: len(lines(out)) == 1)
+        for opened in (continued_log(out, lambda line: None), new_log(out, force=True)):
+            with pytest.raises(RunError, match="another process writes this log"), opened:
+                pass
+    with pytest.raises(RunError, match=r"is there already.*--force"), new_log(out, force=False):
+        pass
+    assert len(lines(out)) == 1
+    other = quick_model(tmp_path / "normals", normals=5)
+    object.__setattr__(other, "fingerprint", "def456" * 4)
+    with (
+        pytest.raises(RunError, match="was written by the model abc123abc123, and this is def456def456"),
+        watching(other, folder, out),
+    ):
+        pass
+    with new_log(out, force=True):
+        assert lines(out) == []
+
+
+def test_a_log_takes_what_is_predicted(model: Model, tmp_path: Path) -> None:
+    photos = [save(tmp_path / f"{seed}.png", drawn(seed)) for seed in range(3)]
+    with new_log(tmp_path / "out", force=False) as log:
+        for count, each in enumerate(examined(model, photos, settings()), start=1):
+            log.append(each.prediction)
+            text = (tmp_path / "out" / "predictions.jsonl").read_text()
+            assert text.endswith(f"{json_line(each.prediction)}\n") and text.count("\n") == count, "as they come"
+            assert (tmp_path / "out" / "predictions.csv").read_text().count("\n") == count + 1
+
+
+WATCH = "import sys; from radar.cli.main import main; sys.exit(main())"
+
+
+def watch_process(run: Path, folder: Path, out: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WATCH, "predict", str(run), "--watch", str(folder), "--out", str(out), *FAST],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def test_kills_and_a_proper_end(model: Model, tmp_path: Path) -> None:
+    """Killed at any time it goes on where it was; a signal ends it with the exit code of what it saw."""
+    run, folder, out = tmp_path / "model", tmp_path / "in", tmp_path / "out"
+    model.save(run)
+    for seed in range(30):
+        save(folder / f"{seed:02}.png", drawn(seed, spot=seed == 25, width=64, height=64 if seed != 25 else 128))
+    for at_least in (1, 10):
+        process = watch_process(run, folder, out)
+        until(lambda n=at_least: len(lines_so_far(out)) >= n, 120)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    process = watch_process(run, folder, out)
+    until(lambda: len(lines_so_far(out)) >= 30, 120)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode in (0, 1) and "Traceback" not in errors and "photos:" in errors
+    assert Counter(Path(str(line["path"])).name for line in lines(out)) == Counter(
+        f"{seed:02}.png" for seed in range(30)
+    )
+
+
+def lines_so_far(out: Path) -> list[str]:
+    path = out / "predictions.jsonl"
+    return path.read_text().splitlines() if path.exists() else []
