@@ -21,6 +21,13 @@ BoolArray = NDArray[np.bool_]
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
+_FORMATS = (
+    "PNG",
+    "JPEG",
+    "BMP",
+    "TIFF",
+)  # whatever a file is called: Pillow would start another program for some others
+
 _EIGHT_BIT = {
     "1": "L",
     "L": "L",
@@ -74,7 +81,7 @@ def read_pixels(path: Path) -> Pixels:
 def decode(content: bytes, path: Path) -> Pixels:
     """The pixels in a file's bytes; `path` is what an error names. Raises DataError."""
     try:
-        with Image.open(BytesIO(content)) as image:
+        with Image.open(BytesIO(content), formats=_FORMATS) as image:
             return _pixels(image, content, path)
     except _BROKEN as error:
         raise DataError(f"{path}: not a readable image ({error}); replace or remove the file") from error
@@ -140,7 +147,7 @@ def read_mask(path: Path, shape: tuple[int, int], *, inverted: bool) -> BoolArra
 def image_shape(path: Path) -> tuple[int, int]:
     """Height and width in px, from the file's header alone."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             return image.height, image.width
     except _BROKEN as error:
         raise DataError(f"{path}: not a readable image ({error}); replace or remove the file") from error

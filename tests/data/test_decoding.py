@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import tifffile
 from data_builders import image_config, noise, save
 from PIL import Image
 
-from radar.data.decoding import read_mask, read_pixels
+from radar.data.decoding import image_shape, read_mask, read_pixels
 from radar.data.preprocessing import preprocess
 from radar.errors import DataError
 
@@ -122,3 +123,19 @@ def test_float_and_paged_tiffs_are_refused(tmp_path):
         read_pixels(tmp_path / "float.tif")
     with pytest.raises(DataError, match="several pages"):
         read_pixels(tmp_path / "pages.tif")
+
+
+def test_what_is_called_png_and_is_a_program_for_a_printer_starts_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "photo.png"
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\n%%EndComments\nshowpage\n%%EOF\n")
+    started = tmp_path / "started"
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {started}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for read in (read_pixels, image_shape):
+        with pytest.raises(DataError, match="not a readable image"):
+            read(path)
+    assert not started.exists()
