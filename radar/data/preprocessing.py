@@ -108,6 +108,22 @@ def _opponents(colours: FloatArray) -> FloatArray:
     return np.stack([(1 + red - green) / 2, (1 + (red + green) / 2 - blue) / 2])
 
 
+def rgb(planes: torch.Tensor, channels: str) -> torch.Tensor:
+    """The colours `(N, 3, H, W)` in [−1, 1] of planes `(N, P, H, W)` that were read as `channels`; grey is repeated.
+
+    Luma and opponents are a linear map of red, green and blue, so they lead back to them, but for rounding and for what Lanczos
+    and bicubic overshoot where white or black meets an edge.
+    """
+    if channels != "luma_chroma":
+        return planes.expand(-1, 3, -1, -1)
+    luma, red_green, yellow_blue = planes.unbind(dim=1)
+    _, green, blue = _LUMA.tolist()
+    red = 1 - green - blue
+    yellow = luma + (green - red) * red_green + 2 * blue * yellow_blue  # the mean of red and green
+    colours = [yellow + red_green, yellow - red_green, yellow - 2 * yellow_blue]
+    return torch.stack(colours, dim=1).clamp(-1, 1)
+
+
 def _frame(height: int, width: int, aspect: str) -> Frame:
     if aspect == "stretch":
         return Frame(height, width, 0, 0, height, width)

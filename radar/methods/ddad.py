@@ -102,6 +102,7 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
     """Reconstruction towards the image itself: what the model of normal images does not give back is anomalous."""
 
     name = "ddad"
+    version = 2
     Settings = DdadSettings
 
     def problems(self) -> Iterator[str]:

@@ -28,8 +28,8 @@ from radar.seeds import StepClock
 from radar.training.objective import Forward
 
 _SEGMENTATION = "segmentation"  # the name of its training
-_FOCUS = 2.0  # γ of the focal loss
-_FOCAL_WEIGHT = 5.0  # beside the smooth L1 loss
+_FOCUS = 4.0  # γ of the focal loss
+_FOCAL_WEIGHT = 0.5 * 5.0  # its α, for anomalous pixels and normal ones alike, and its weight beside the smooth L1 loss
 
 
 @dataclass
@@ -91,6 +91,7 @@ class DiffusionAdMethod(ReducedMethod[DiffusionAdSettings]):
     """Segmentation of what one-step denoising changes, learnt from synthetic anomalies."""
 
     name = "diffusion_ad"
+    version = 2
     Settings = DiffusionAdSettings
 
     @property

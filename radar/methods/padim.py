@@ -38,25 +38,28 @@ class FittedPadim(FittedEmbedding):
 
     kept: Tensor  # (D,) channels of the network
 
-    def __init__(self, reading: MapReading, network: EfficientNetFeatures, channels: int) -> None:
-        super().__init__(reading, network, channels)
+    def __init__(
+        self, reading: MapReading, network: EfficientNetFeatures, settings: EmbeddingConfig, channels: str
+    ) -> None:
+        super().__init__(reading, network, settings, channels)
         self.register_buffer("kept", torch.zeros(0, dtype=torch.long))
         self.densities = Gaussian.empty()  # one for each of h·w positions
 
     def distance(self, features: Tensor) -> Tensor:
         vectors = features[:, self.kept].flatten(2).permute(2, 1, 0).double()  # (h·w, D, N)
         distances = self.densities.squared(vectors).sqrt()
-        return distances.T.reshape(len(features), 1, *features.shape[-2:])
+        return distances.T.reshape(len(features), *features.shape[-2:])
 
 
 class PadimMethod(EmbeddingMethod[PadimSettings, FittedPadim]):
     """What is normal at a position, whatever is normal elsewhere."""
 
     name = "padim"
+    version = 2
     Settings = PadimSettings
 
-    def module(self, network: EfficientNetFeatures, channels: int) -> FittedPadim:
-        return FittedPadim(self.reading, network, channels)
+    def module(self, network: EfficientNetFeatures) -> FittedPadim:
+        return FittedPadim(self.reading, network, self.settings.embedding, self.config.dataset.image.channels)
 
     def learn(self, fitted: FittedPadim, features: Iterator[Tensor], count: int) -> None:
         settings = self.settings.embedding

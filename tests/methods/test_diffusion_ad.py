@@ -83,7 +83,7 @@ def test_anomalies_are_a_function_of_the_stream():
 
 def test_the_loss_by_hand():
     logit, truth = torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)
-    focal = 0.25 * np.log(2)  # (1 − ½)² · −log ½
+    focal = 0.5 * 0.5**4 * np.log(2)  # α · (1 − ½)⁴ · −log ½
     assert segmentation_loss(logit, truth).item() == pytest.approx(5 * focal + 0.125)
     assert segmentation_loss(torch.full_like(logit, 20), truth).item() == pytest.approx(0, abs=1e-6)
 

@@ -12,18 +12,37 @@ from radar.methods.parts.feature_maps import UNetFeatures, feature_distance
 
 
 class Rays:
-    """Directions 0° and 0° of the first image, 45° and 0° of the second."""
+    """Directions 0° of a black image, 45° of a white one, on two levels; on the finest one they are opposite."""
 
     stride = 1
 
+    def __init__(self, *sides: int) -> None:
+        self.sides = sides
+
     def __call__(self, images):
-        first = torch.tensor([1.0, images.mean().item()])
-        return [first.view(1, 2, 1, 1), torch.ones(1, 2, 1, 1)]
+        white = images.mean().item()
+        maps = [torch.tensor([1.0, white]).view(1, 2, 1, 1).expand(1, 2, side, side) for side in self.sides]
+        return [torch.full((1, 2, 8, 8), 1 - 2 * white), *maps]
 
 
-def test_the_distance_is_the_cosines():
-    distance = feature_distance(Rays(), torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
-    torch.testing.assert_close(distance, torch.full((1, 1, 4, 4), 1 - 0.5**0.5))
+def test_the_distance_is_the_cosines_of_all_levels_but_the_finest():
+    black, white = torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4)
+    torch.testing.assert_close(feature_distance(Rays(1, 2), black, white), torch.full((1, 1, 4, 4), 2 - 2**0.5))
+    torch.testing.assert_close(feature_distance(Rays(), black, white), torch.full((1, 1, 4, 4), 2.0))
+
+
+def test_features_are_averaged_over_nine_positions_before_they_are_compared():
+    class OnePosition:
+        stride = 1
+
+        def __call__(self, images):
+            maps = torch.tensor([1.0, 0.0]).view(1, 2, 1, 1).repeat(1, 1, 5, 5)
+            maps[0, 1, 2, 2] = 9 * images.mean()
+            return [maps]
+
+    distance = feature_distance(OnePosition(), torch.zeros(1, 1, 5, 5), torch.ones(1, 1, 5, 5))[0, 0]
+    torch.testing.assert_close(distance[1:4, 1:4], torch.full((3, 3), 1 - 0.5**0.5))
+    assert distance[0].max() < 1e-6
 
 
 @pytest.mark.parametrize("kind", ["ddpm", "compact"])

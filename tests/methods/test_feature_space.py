@@ -52,7 +52,7 @@ def fitted(config):
 
 def grid_of(dimensions=2, crop=4):
     settings = FeatureSpaceConfig(24, [0], dimensions, crop, [8], 1)
-    return FeatureGrid(settings, 1, pretrained=True)
+    return FeatureGrid(settings, 1, "grey", pretrained=True)
 
 
 @pytest.mark.parametrize("name", NAMES)

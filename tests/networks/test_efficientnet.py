@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -37,6 +38,17 @@ def test_strides_and_channels_are_those_of_the_network():
     assert [64 // each.shape[-1] for each in maps] == list(STRIDES)
     assert features.channels == sum(each.shape[1] for each in maps)
     assert features.positions == maps[0].shape[-1]
+
+
+@pytest.mark.usefixtures("_installed")
+def test_a_margin_is_the_image_mirrored_and_cut_off_again():
+    image = torch.rand(1, 3, 64, 64)
+    with_margin = EfficientNetFeatures(blocks=(4, 10), side=64, margin=32, pretrained=True)
+    without = EfficientNetFeatures(blocks=(4, 10), side=128, pretrained=True)
+    mirrored = torch.from_numpy(np.pad(image.numpy(), [(0, 0), (0, 0), (32, 32), (32, 32)], "reflect"))
+    joined = with_margin.joined(image)
+    assert joined.shape == (1, without.channels, 8, 8)
+    torch.testing.assert_close(joined, without.joined(mirrored)[..., 4:12, 4:12], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.usefixtures("_installed")

@@ -13,12 +13,14 @@ from omegaconf import MISSING
 from torch import Tensor
 
 from radar.config.fields import number
-from radar.files import Plain
-from radar.methods.method import FittedMethod, Networks, Normals, Structure, channels_of
+from radar.config.schema import BorderConfig
+from radar.data.preprocessing import rgb
+from radar.methods.method import FittedMethod, Networks, Normals, Structure
 from radar.methods.parts.pretrained import block_problems, extra_problems
 from radar.methods.parts.reduced import HasReduction, ReducedMethod
-from radar.networks.efficientnet import EfficientNetFeatures, locally_aware
+from radar.networks.efficientnet import STRIDES, EfficientNetFeatures
 from radar.progress import Report
+from radar.scoring.border import Border
 from radar.scoring.reading import MapReading
 from radar.training.device import resolve_device
 
@@ -28,6 +30,13 @@ class EmbeddingConfig:
     """Pretrained features; needs the extra `pretrained`."""
 
     side: int = number(minimum=32)  # px that images are resized to
+    margin: int = number(minimum=0)  # px by which they are mirrored beyond each border
+    trim: int = number(
+        minimum=0
+    )  # outermost positions per side that are left out; the map there goes on as further inside
+    rings: int = number(
+        minimum=0
+    )  # of positions inside those that are brought to the interior's scale, as held-out normals tell
     blocks: list[int] = MISSING  # EfficientNet-Lite0 blocks whose outputs are concatenated
 
 
@@ -43,25 +52,30 @@ class FittedEmbedding(FittedMethod):
 
     network_passes = 1
 
-    def __init__(self, reading: MapReading, network: EfficientNetFeatures, channels: int) -> None:
+    def __init__(
+        self, reading: MapReading, network: EfficientNetFeatures, settings: EmbeddingConfig, channels: str
+    ) -> None:
+        """`channels` is how images were read."""
         super().__init__(reading)
         self.network = network
+        self.trim = settings.trim
+        self.rings = Border(BorderConfig("standardised" if settings.rings else "none", settings.rings))
         self.channels = channels
 
-    def structure(self) -> dict[str, Plain]:
-        return {"channels": self.channels}
-
     def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
-        coarse = self.distance(self.features(images))
-        return F.interpolate(coarse, size=images.shape[-2:], mode="bilinear").float()
+        evened = self.rings.evened(self.distance(self.features(images)))[:, None]
+        whole = F.pad(evened, [self.trim] * 4, mode="replicate")
+        return F.interpolate(whole, size=images.shape[-2:], mode="bilinear").float()
 
     def features(self, images: Tensor) -> Tensor:
-        """Feature vectors `(N, F, h, w)` of images `(N, P, H, W)`."""
-        return locally_aware(self.network(images[:, : self.channels]))
+        """Feature vectors `(N, F, h, w)` of images `(N, P, H, W)`, without the outermost positions."""
+        joined = self.network.joined(rgb(images, self.channels))
+        last = self.network.positions - self.trim
+        return joined[..., self.trim : last, self.trim : last]
 
     @abstractmethod
     def distance(self, features: Tensor) -> Tensor:
-        """Of features `(N, F, h, w)`: `(N, 1, h, w)` ≥ 0."""
+        """Of features `(N, F, h, w)`: `(N, h, w)` ≥ 0."""
 
 
 EmbeddingSettings = TypeVar("EmbeddingSettings", bound=HasEmbedding)
@@ -72,7 +86,7 @@ class EmbeddingMethod(ReducedMethod[EmbeddingSettings], Generic[EmbeddingSetting
     """A method that trains no network: its model of vectors is fitted to those of all training normals."""
 
     @abstractmethod
-    def module(self, network: EfficientNetFeatures, channels: int) -> Fitted:
+    def module(self, network: EfficientNetFeatures) -> Fitted:
         """The fitted method's module, without its model."""
 
     @abstractmethod
@@ -81,14 +95,15 @@ class EmbeddingMethod(ReducedMethod[EmbeddingSettings], Generic[EmbeddingSetting
 
     def problems(self) -> Iterator[str]:
         yield from super().problems()
-        embedding = self.settings.embedding
-        yield from block_problems("method.embedding", embedding.blocks, embedding.side)
+        embedding, key = self.settings.embedding, "method.embedding"
+        of_blocks = list(block_problems(key, embedding.blocks, embedding.side))
+        yield from of_blocks or _border_problems(key, embedding)
         yield from extra_problems(self.name)
 
     @torch.inference_mode()
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
         images = normals.train
-        fitted = self._of(images.network_planes.shape[1], pretrained=True).to(resolve_device(self.config.trainer))
+        fitted = self._of(pretrained=True).to(resolve_device(self.config.trainer))
 
         def features() -> Iterator[Tensor]:
             for index in range(len(images)):
@@ -96,11 +111,24 @@ class EmbeddingMethod(ReducedMethod[EmbeddingSettings], Generic[EmbeddingSetting
                 yield fitted.features(images.planes[index : index + 1])
 
         self.learn(fitted, features(), len(images))
+        if fitted.rings.rings:
+            held_out = torch.split(normals.validation.planes, 1)
+            fitted.rings.learn(fitted.distance(fitted.features(image)) for image in held_out)
         return fitted
 
     def empty(self, structure: Structure) -> FittedMethod:
-        return self._of(channels_of(structure), pretrained=False)
+        return self._of(pretrained=False)
 
-    def _of(self, channels: int, *, pretrained: bool) -> Fitted:
-        blocks, side = self.settings.embedding.blocks, self.settings.embedding.side
-        return self.module(EfficientNetFeatures(blocks=blocks, side=side, pretrained=pretrained), channels)
+    def _of(self, *, pretrained: bool) -> Fitted:
+        own = self.settings.embedding
+        network = EfficientNetFeatures(blocks=own.blocks, side=own.side, margin=own.margin, pretrained=pretrained)
+        return self.module(network)
+
+
+def _border_problems(key: str, embedding: EmbeddingConfig) -> Iterator[str]:
+    positions = embedding.side // STRIDES[min(embedding.blocks)]
+    if embedding.margin % STRIDES[-1] or embedding.margin >= embedding.side:
+        yield f"{key}.margin={embedding.margin}: must be a multiple of {STRIDES[-1]} px below {key}.side={embedding.side}"
+    outer = embedding.trim + embedding.rings
+    if 2 * outer >= positions:
+        yield f"{key}.trim={embedding.trim}, {key}.rings={embedding.rings}: leave none of {positions} positions per side"

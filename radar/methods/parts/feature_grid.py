@@ -10,7 +10,8 @@ from omegaconf import MISSING
 from torch import Tensor, nn
 
 from radar.config.fields import number
-from radar.networks.efficientnet import EfficientNetFeatures, locally_aware
+from radar.data.preprocessing import rgb
+from radar.networks.efficientnet import EfficientNetFeatures
 from radar.seeds import generator
 
 
@@ -68,8 +69,10 @@ class FeatureGrid(PixelSpace):
     mean: Tensor  # (1, F, h, w), of normal images
     spread: Tensor
 
-    def __init__(self, settings: FeatureSpaceConfig, channels: int, *, pretrained: bool) -> None:
+    def __init__(self, settings: FeatureSpaceConfig, channels: int, read_as: str, *, pretrained: bool) -> None:
+        """`read_as` is `dataset.image.channels`, by which all planes of an image become colours."""
         super().__init__(channels)
+        self.read_as = read_as
         self.network = EfficientNetFeatures(blocks=settings.blocks, side=settings.side, pretrained=pretrained)
         self.margin = settings.crop // 2
         self.register_buffer("kept", torch.arange(min(settings.dimensions, self.network.channels)))
@@ -92,7 +95,7 @@ class FeatureGrid(PixelSpace):
         return torch.cat([self(image).cpu() for image in torch.split(images, 1)])
 
     def forward(self, images: Tensor) -> Tensor:
-        found = locally_aware(self.network(images[:, : self.channels]))[:, self.kept]
+        found = self.network.joined(rgb(images, self.read_as))[:, self.kept]
         return (F.pad(found, [self.margin] * 4, mode="reflect") - self.mean) / self.spread
 
     @property

@@ -123,7 +123,10 @@ class FieldMethod(ReducedMethod[FieldSettings], Generic[FieldSettings, Fitted]):
 
     def _space(self, channels: int, *, pretrained: bool) -> PixelSpace:
         settings = self.settings.feature_space
-        return PixelSpace(channels) if settings is None else FeatureGrid(settings, channels, pretrained=pretrained)
+        return PixelSpace(channels) if settings is None else self._grid(settings, channels, pretrained=pretrained)
+
+    def _grid(self, settings: FeatureSpaceConfig, channels: int, *, pretrained: bool) -> FeatureGrid:
+        return FeatureGrid(settings, channels, self.config.dataset.image.channels, pretrained=pretrained)
 
     def _grid_training(self, settings: FeatureSpaceConfig, normals: Normals) -> Training:
         """One network for all methods that see the same grids."""
@@ -132,20 +135,25 @@ class FieldMethod(ReducedMethod[FieldSettings], Generic[FieldSettings, Fitted]):
         unet: dict[str, Plain] = {key: getattr(config.unet, key) for key in _UNET_KEYS}
 
         def material(_: Networks) -> Material:
-            grid = FeatureGrid(settings, _channels(normals), pretrained=True).to(resolve_device(config.trainer))
+            grid = self._grid(settings, _channels(normals), pretrained=True).to(resolve_device(config.trainer))
             with torch.no_grad():
                 train = grid.fit(normals.train.planes, config.seed)
                 validation = grid.grids(normals.validation.planes)
             return Material(train, validation, DiffusionObjective(config.diffusion, simplex=None))
 
         def build(_: Networks) -> torch.nn.Module:
-            return untrained_network(config, FeatureGrid(settings, _channels(normals), pretrained=False).dimensions)
+            return untrained_network(config, self._grid(settings, _channels(normals), pretrained=False).dimensions)
 
         return Training(
             GRID_DENOISER,
             build,
             material,
-            {"feature_space": own, "unet": unet, "diffusion": asdict(config.diffusion)},
+            {
+                "feature_space": own,
+                "channels": config.dataset.image.channels,
+                "unet": unet,
+                "diffusion": asdict(config.diffusion),
+            },
             config.patch,
             shortened(config.training, settings.max_steps),
         )
