@@ -95,7 +95,9 @@ class FittedDdad(FittedReconstruction):
     def distances(self, clean: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
         """D_p and D_f, both `(N, 1, H, W)`, of images and reconstructions `(N, C, H, W)`."""
         features = UNetFeatures(self.denoiser.network) if self.features is None else self.features
-        return absolute_error(clean, back), feature_distance(cast(FeatureMaps, features), clean, back)
+        # the finest pretrained level is fine-tuned with the others, and not compared (as in the authors' code)
+        skipped = 1 if self.settings.features == "efficientnet" else 0
+        return absolute_error(clean, back), feature_distance(cast(FeatureMaps, features), clean, back, skipped=skipped)
 
 
 class DdadMethod(ReconstructionMethod[DdadSettings]):

@@ -126,7 +126,7 @@ def test_every_step_and_process_sees_anomalies_of_its_own_and_every_validation_t
 
 def test_a_planted_defect_is_found_where_it_lies(composed):
     config = composed(*ORACLE, "method=diffusion_ad", "method.segmentation.channels=[8,16]")
-    method = fitted_with(config, Oracle(config), oracle_normals(), steps=200)
+    method = fitted_with(config, Oracle(config), oracle_normals(), steps=400)
     maps = method.read(answers(method, with_spots()))
     assert maps.points[:3].min() > maps.points[3:].max()
     for mapped in maps.anomaly[:3]:

@@ -12,23 +12,20 @@ from radar.methods.parts.feature_maps import UNetFeatures, feature_distance
 
 
 class Rays:
-    """Directions 0° of a black image, 45° of a white one, on two levels; on the finest one they are opposite."""
+    """Directions 0°, 0° and 0° of a black image, 180°, 45° and 0° of a white one."""
 
     stride = 1
 
-    def __init__(self, *sides: int) -> None:
-        self.sides = sides
-
     def __call__(self, images):
         white = images.mean().item()
-        maps = [torch.tensor([1.0, white]).view(1, 2, 1, 1).expand(1, 2, side, side) for side in self.sides]
-        return [torch.full((1, 2, 8, 8), 1 - 2 * white), *maps]
+        levels = [[1 - 2 * white, 0.0], [1.0, white], [1.0, 0.0]]
+        return [torch.tensor(level).view(1, 2, 1, 1) for level in levels]
 
 
-def test_the_distance_is_the_cosines_of_all_levels_but_the_finest():
-    black, white = torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4)
-    torch.testing.assert_close(feature_distance(Rays(1, 2), black, white), torch.full((1, 1, 4, 4), 2 - 2**0.5))
-    torch.testing.assert_close(feature_distance(Rays(), black, white), torch.full((1, 1, 4, 4), 2.0))
+@pytest.mark.parametrize(("skipped", "expected"), [(0, 3 - 0.5**0.5), (1, 1 - 0.5**0.5), (2, 0.0)])
+def test_the_distance_is_the_cosines(skipped, expected):
+    distance = feature_distance(Rays(), torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4), skipped=skipped)
+    torch.testing.assert_close(distance, torch.full((1, 1, 4, 4), expected))
 
 
 def test_features_are_averaged_over_nine_positions_before_they_are_compared():

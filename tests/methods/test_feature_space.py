@@ -29,9 +29,10 @@ class Halved(nn.Module):
 
     channels, positions = 2, 12
 
-    def forward(self, images):
-        means = nn.functional.avg_pool2d(images, 2)
-        return [torch.cat([means, nn.functional.avg_pool2d(images.square(), 2)], dim=1)]
+    def joined(self, images):
+        grey = images[:, :1]
+        maps = torch.cat([nn.functional.avg_pool2d(each, 2) for each in (grey, grey.square())], dim=1)
+        return locally_aware([maps])
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +94,7 @@ def test_other_images_do_not_move_the_standard():
 
 def test_a_grid_is_mirrored_beyond_its_border_and_freed_of_that_again():
     grid, image = grid_of(dimensions=1), image_set(1, 7).planes
-    wide, means = grid(image), locally_aware(Halved()(image))[:, :1]
+    wide, means = grid(image), Halved().joined(image)[:, :1]
     assert torch.equal(grid.inside(wide), means)
     assert torch.equal(wide[..., 2:-2, 0], means[..., 2]) and torch.equal(wide[..., -1, 2:-2], means[..., -3, :])
     assert grid.shape(24, 24) == wide.shape[1:]

@@ -20,7 +20,7 @@ def nearest_distance(vectors: Tensor, bank: Tensor) -> Tensor:
     vectors, bank = vectors - centre, bank - centre
     # a product says which is nearest; the distance itself is taken of the two, since squares would cancel
     nearest = (bank.square().sum(dim=1) - 2 * vectors @ bank.T).argmin(dim=1)
-    return torch.linalg.vector_norm(vectors - bank[nearest], dim=1)
+    return (vectors - bank[nearest]).square().sum(dim=1).sqrt()
 
 
 def coreset(vectors: Tensor, count: int, first: int) -> Tensor:

@@ -26,18 +26,16 @@ class FeatureMaps(Protocol):
     def __call__(self, images: Tensor) -> list[Tensor]: ...
 
 
-def feature_distance(features: FeatureMaps, first: Tensor, second: Tensor) -> Tensor:
+def feature_distance(features: FeatureMaps, first: Tensor, second: Tensor, *, skipped: int = 0) -> Tensor:
     """D_f `(B, 1, H, W)` ≥ 0 of images `(B, C, H, W)`: cosine distances of their feature maps, each averaged over 3 × 3 positions,
-    summed over all levels but the finest, which is asked where there is no other (DDAD, as its authors' code has it).
+    summed over levels (DDAD, as its authors' code has it); the first `skipped` of them are left out.
     """
     height, width = first.shape[-2:]
     covered = (height + -height % features.stride, width + -width % features.stride)
     total = first.new_zeros(len(first), 1, height, width)
-    pairs = sorted(zip(features(first), features(second), strict=True), key=lambda pair: pair[0].shape[-1])
-    for one, other in pairs[:-1] or pairs:
-        distance = 1 - F.cosine_similarity(
-            *(F.avg_pool2d(each, 3, stride=1, padding=1) for each in (one, other)), dim=1
-        )
+    for pair in list(zip(features(first), features(second), strict=True))[skipped:]:
+        one, other = (F.avg_pool2d(each, 3, stride=1, padding=1) for each in pair)
+        distance = 1 - F.cosine_similarity(one, other, dim=1)
         total += F.interpolate(distance[:, None], size=covered, mode="bilinear")[..., :height, :width]
     return total.clamp(min=0)
 
