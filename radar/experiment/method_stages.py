@@ -136,7 +136,7 @@ class MethodStages:
         Cross-fitting leaves the image's group out of the densities, not out of the network.
         """
         detector, fitted_on = self.config.detector, splits_named(self.detector_sets[0])
-        as_it_is = self.method.one_score and detector.name == "upper_tail"  # one number is brought to no scale
+        as_it_is = self.method.one_score and detector.name == "upper_tail"  # the scale that it brings one number to decides nothing
         held_out = {
             "network": split != "train",
             "densities": split != "train" or bool(self.fitted.value.folds),
