@@ -23,6 +23,7 @@ import numpy as np
 from radar.compose import experiment
 from radar.config.schema import Config
 from radar.data.images import Images
+from radar.data.sample import Split
 from radar.errors import RunError
 from radar.experiment.devices import configure_torch
 from radar.experiment.environment import environment
@@ -37,6 +38,7 @@ from radar.training.device import resolve_device
 from scripts.command_line import guarded
 
 OUT = Path("docs/results/network_left_out.json")
+NORMAL_SPLITS: tuple[Split, ...] = ("train", "validation")
 _DIGITS = 6  # of a score
 
 
@@ -48,22 +50,22 @@ def left_out(config: Config) -> dict[str, Any]:
     configure_torch(config.trainer, session.threads)
     data = session.open(config, silent)
 
-    def stages(images: dict[Any, Images]) -> MethodStages:
+    def stages(images: dict[Split, Images]) -> MethodStages:
         opened = OpenData(data.dataset, images)
         context = Context(session.store(config), opened, resolve_device(config.trainer), silent, lambda row: None)
         return MethodStages(method_of(config), context)
 
     whole, folds = stages(data.images), config.method.settings.fused_densities.folds
-    normals = {split: data.images[split] for split in ("train", "validation")}
+    normals = {split: data.images[split] for split in NORMAL_SPLITS}
     numbers = iter(fold_numbers([group for each in normals.values() for group in each.groups], folds))
     fold_of = {split: np.array([next(numbers) for _ in images.samples]) for split, images in normals.items()}
     unseen = {split: np.zeros(len(images)) for split, images in normals.items()}
     test = data.images["test"]
     for fold in sorted({*fold_of["train"], *fold_of["validation"]}):
-        others = {split: images[np.flatnonzero(fold_of[split] != fold)] for split, images in normals.items()}
+        others = {split: images[np.flatnonzero(fold_of[split] != fold).tolist()] for split, images in normals.items()}
         for split, images in normals.items():
-            places = np.flatnonzero(fold_of[split] == fold)
-            if len(places):
+            places = np.flatnonzero(fold_of[split] == fold).tolist()
+            if places:
                 unseen[split][places] = stages({**others, "test": images[places]}).points["test"].value[:, 0]
     return {
         "dataset": config.dataset.name,

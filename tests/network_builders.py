@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from radar.config.schema import DiffusionConfig, TrainerConfig, TrainingConfig, UNetConfig
+from radar.config.schema import Config, DiffusionConfig, TrainerConfig, TrainingConfig, UNetConfig
+from radar.methods.parts.denoising import untrained_network
 from radar.networks.build import NoisePredictor, build_unet
+from radar.networks.untrained import awake
 
 
 def unet_config(**changes) -> UNetConfig:
@@ -78,3 +80,8 @@ def random_unet(seed: int = 0, *, image_channels: int = 1, patch_size: int = 28,
         fan_in = parameter[0].numel() if parameter.ndim > 1 else 25
         parameter.data = torch.randn(parameter.shape, generator=stream) / fan_in**0.5
     return unet.to(memory_format=torch.channels_last).eval()
+
+
+def untrained(config: Config, channels: int) -> torch.nn.Module:
+    """The experiment's network as it is before training, but that no layer of it is zero: it predicts something."""
+    return awake(untrained_network(config, channels), config.seed, "denoiser").eval().requires_grad_(False)

@@ -15,6 +15,7 @@ from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
 from radar.evaluation.metrics import (
     BorderMetrics,
     Compared,
+    ControlQuality,
     CostMetrics,
     Counts,
     DataMetrics,
@@ -27,7 +28,6 @@ from radar.evaluation.metrics import (
     NoiseMetrics,
     Normality,
     Origin,
-    Quality,
     StageMemory,
 )
 from radar.evaluation.pixel_metrics import PixelMetrics
@@ -139,7 +139,7 @@ def metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray, defec
         pixel=pixel,
         features={"global_norm": FeatureMetrics(0.7), "local_norm": FeatureMetrics(0.8)},
         defects={each.defect: each for each in per_defect_metrics(labels, scores, decisions, defects)},
-        controls={"raw_sobel": Quality(control, {}, {}, pixel)},
+        controls={"raw_sobel": ControlQuality(control, {}, {}, pixel)},
         noise=NoiseMetrics(
             counts, counts, "histogram", 99, distances, Moments(kinds, kinds, kinds, kinds), Normality(8, kinds, compared),
             compared, compared,

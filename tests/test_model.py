@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from image_builders import normals
+from network_builders import untrained
 from PIL import Image
 
 import radar
@@ -26,7 +27,6 @@ from radar.errors import DataError, RunError
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.registry import METHODS, method_of
 from radar.methods.responses import learn_border
-from radar.methods.untrained import random_network
 from radar.model import Calibration, Model, Scores, stored_config
 from radar.progress import silent
 from radar.scoring.detector import fit_detector
@@ -60,7 +60,7 @@ def models() -> dict[str, Model]:
     made = {}
     for name, overrides in KINDS.items():
         config = experiment([], presets=[*SMALL, *overrides])
-        method = method_of(config).fit(normals(), {DENOISER: random_network(config, 1)}, silent)
+        method = method_of(config).fit(normals(), {DENOISER: untrained(config, 1)}, silent)
         learn_border(method, normals(), seed=0, images_per_pass=1, report=silent)
         empty = Model(config, method, None, Calibration(np.zeros(0), np.zeros((0, 2)), (), None), None, "")  # type: ignore[arg-type]
         maps = next(iter(empty._maps(normals().validation)))

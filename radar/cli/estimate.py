@@ -55,7 +55,7 @@ def estimate(config: Config) -> Estimate:
         torch.set_num_threads(config.trainer.threads)
     device, method = resolve_device(config.trainer), method_of(config)
     normals = Normals(_random_images(config, "train"), _random_images(config, "validation"))
-    networks: dict[str, nn.Module] = {}
+    networks: dict[str, nn.Module] = {name: read().to(device) for name, read in method.pretrained.items()}
     trainings = []
     for training in method.trainings(normals):
         networks[training.name] = training.build(networks).to(device)

@@ -48,8 +48,12 @@ def print_outcome(console: Console, name: str, method: str, metrics: Metrics, di
     features = ", ".join(f"{feature} {_number(values.auroc)}" for feature, values in metrics.features.items())
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in metrics.seconds.items())
     console.print(results_table(name, "RADAR" if method == "radar" else method, metrics))
-    alarms, normal, best = metrics.image.false_positive_rate, metrics.image.normal, best_control([metrics])
-    told = "" if best is None else f"AUROC over the best control ({best.name}): {best.gain:+.3f}; "
+    alarms, normal = metrics.image.false_positive_rate, metrics.image.normal
+    told = "".join(
+        f"{measure} over its best control ({best.name}): {best.gain:+.3f}; "
+        for measure, level in (("AUROC", "image"), ("pixel AUROC", "pixel"))
+        if (best := best_control([metrics], level, "auroc")) is not None
+    )
     if alarms is not None:
         told += f"False alarms: {round(alarms * normal)} of {normal} normal test images; "
     border = metrics.border_share

@@ -19,6 +19,7 @@ from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_s
 from radar.config.schema import Config, SweepConfig
 from radar.config.typed import typed
 from radar.errors import ConfigError
+from radar.methods.controls import controls
 from radar.methods.registry import has_setting
 from radar.methods.relevance import effective, unread_by
 
@@ -99,7 +100,9 @@ def plan(line: CommandLine) -> Plan:
         else:
             batches = hydra_internals.expanded([*own, *given])
         jobs = [composer.job(batch) for batch in batches]
-    _refuse_unread([text for text in line.overrides if text in given], jobs)
+    typed_of_jobs = [text for text in line.overrides if text in given]
+    _refuse_unread(typed_of_jobs, jobs)
+    _refuse_controls(typed_of_jobs, jobs)
     return Plan(_distinct(jobs), is_sweep, settings, axes, sweep)
 
 
@@ -112,6 +115,17 @@ def _refuse_unread(typed: Iterable[str], jobs: Sequence[Job]) -> None:
             first, *more = [reader for reader in readers if reader is not None]
             said = f"none of {', '.join((first, *more))} reads it" if more else f"{first} does not read it"
             raise ConfigError(f"{text}: {said}; leave it out")
+
+
+def _refuse_controls(typed: Iterable[str], jobs: Sequence[Job]) -> None:
+    """A control that was typed must be one that the method of one job at least has."""
+    for text in typed:
+        if read_overrides([text])[0].key_or_group == "method.controls":
+            had = {name for job in jobs for name in controls(job.config)}
+            methods = ", ".join(dict.fromkeys(f"method {job.config.method.name}" for job in jobs))
+            for name in dict.fromkeys(name for job in jobs for name in job.config.method.controls):
+                if name not in had:
+                    raise ConfigError(f"{text}: {methods} has no control {name}; leave it out")
 
 
 def _distinct(jobs: Sequence[Job]) -> list[Job]:

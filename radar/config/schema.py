@@ -245,7 +245,7 @@ class MethodConfig:
     """Which method scores, and its own keys; the controls run beside it on the same images."""
 
     name: str = MISSING  # of a registered method
-    controls: list[str] = MISSING  # of mean_brightness, raw_sobel, untrained
+    controls: list[str] = MISSING  # of mean_brightness, raw_sobel, same_untrained, same_without_network
     settings: Any = MISSING  # the dataclass that the method declares; its keys stand directly below `method`
 
 

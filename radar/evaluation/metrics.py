@@ -34,6 +34,13 @@ class Quality:
     pixel: PixelMetrics | None
 
 
+@dataclass(frozen=True)
+class ControlQuality(Quality):
+    """`parts` names what the control's map is fused of, where it is: of `same_without_network`, the parts that it keeps."""
+
+    parts: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Kinds:
     """One number of each kind of image; None where there is none of that kind."""
@@ -175,7 +182,7 @@ class Metrics(Quality):
     noise: NoiseMetrics | None  # None: the method predicts no noise
     separation: dict[str, Distances]  # of each feature and of `score`
     data: DataMetrics
-    controls: dict[str, Quality]
+    controls: dict[str, ControlQuality]
     threshold: float
     parameters: int
     cost: CostMetrics
@@ -218,27 +225,24 @@ def value_at(section: Quality, *path: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class BestControl:
-    """The control with the highest mean image AUROC over the runs that have both; `gain` is what the method has above it there."""
+    """Of all controls the one with the highest mean of a measure over the runs that have both; `gain` is what the method has above
+    it there. Each measure has a best control of its own."""
 
     name: str
-    auroc: float
+    value: float
     gain: float
 
 
-def best_control(runs: Sequence[Metrics]) -> BestControl | None:
-    """Of equal ones the first; None where no run has an AUROC of its own and of a control."""
+def best_control(runs: Sequence[Metrics], *path: str) -> BestControl | None:
+    """By the measure at `path`, of which more is better; of equal ones the first. None where no run has its own and a control's."""
     found = []
     for name in dict.fromkeys(name for each in runs for name in each.controls):
-        both = [
-            (each.image.auroc, value_at(each.controls[name], "image", "auroc"))
-            for each in runs
-            if name in each.controls
-        ]
+        both = [(each.value(*path), value_at(each.controls[name], *path)) for each in runs if name in each.controls]
         pairs = [(own, control) for own, control in both if own is not None and control is not None]
         if pairs:
-            method, auroc = map(statistics.fmean, zip(*pairs, strict=True))
-            found.append(BestControl(name, auroc, method - auroc))
-    return max(found, key=lambda each: each.auroc, default=None)
+            method, value = map(statistics.fmean, zip(*pairs, strict=True))
+            found.append(BestControl(name, value, method - value))
+    return max(found, key=lambda each: each.value, default=None)
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Plain]]:

@@ -33,7 +33,7 @@ def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDire
         distances = separation(test, config.evaluation.noise, config.seed)
         measures = stages.data_measures.value
     with clock.stage("controls"):
-        controls = {name: stages.quality(control) for name, control in stages.controls.items()}
+        controls = {name: stages.control_quality(control) for name, control in stages.controls.items()}
     (detector, threshold), calibration = method.detector, method.calibration
     thresholds = calibration.fitted(threshold, config.contamination.value)
     model = Model(config, method.fitted.value, detector, calibration, thresholds, fingerprint)

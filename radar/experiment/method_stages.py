@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from radar.config.schema import Config
 from radar.data.images import Images
 from radar.data.sample import SPLITS, Split
 from radar.experiment.artefact_store import ArtefactStore
+from radar.experiment.networks import LazyNetworks, untrained_networks
 from radar.experiment.session import OpenData
 from radar.experiment.stage import Stage, array_stage
 from radar.files import Plain, write_atomically, write_json
@@ -61,15 +62,20 @@ class TrainedNetwork:
 
 
 class MethodStages:
-    """One method's stages; nothing is made before it is asked for."""
+    """One method's stages; nothing is made before it is asked for. With `untrained` its trainings are left out."""
 
-    def __init__(self, method: Method[Any], context: Context) -> None:
+    def __init__(self, method: Method[Any], context: Context, *, untrained: bool = False) -> None:
         self.method = method
         self.config: Config = method.config
         self.context = context
+        self.untrained = untrained
         self.trainings: dict[str, Stage[TrainedNetwork]] = {}
-        for training in method.trainings(context.data.normals):
+        trainings = method.trainings(context.data.normals)
+        for training in () if untrained else trainings:
             self.trainings[training.name] = self._training(training)
+        self.networks = (
+            untrained_networks(method, trainings, context.device) if untrained else self._trained(self.trainings)
+        )
         self.fitted = self._fitted()
         self.responses = {split: self._responses(split) for split in SPLITS}
         self.points = {split: self._points(split) for split in SPLITS}
@@ -136,7 +142,9 @@ class MethodStages:
         Cross-fitting leaves the image's group out of the densities, not out of the network.
         """
         detector, fitted_on = self.config.detector, splits_named(self.detector_sets[0])
-        as_it_is = self.method.one_score and detector.name == "upper_tail"  # the scale that it brings one number to decides nothing
+        as_it_is = (
+            self.method.one_score and detector.name == "upper_tail"
+        )  # the scale that it brings one number to decides nothing
         held_out = {
             "network": split != "train",
             "densities": split != "train" or bool(self.fitted.value.folds),
@@ -182,9 +190,18 @@ class MethodStages:
             "network",
             inputs,
             parents,
-            make=lambda part: self._train(training, _Trained(parents), part),
-            load=lambda folder: self._load_network(training, _Trained(parents), folder),
+            make=lambda part: self._train(training, self._trained(parents), part),
+            load=lambda folder: self._load_network(training, self._trained(parents), folder),
         )
+
+    def _trained(self, stages: Mapping[str, Stage[TrainedNetwork]]) -> Networks:
+        """The networks of these trainings beside the pretrained ones."""
+
+        def trained(name: str) -> nn.Module:
+            return stages[name].value.network
+
+        learnt = {name: partial(trained, name) for name in stages}
+        return LazyNetworks({**learnt, **self.method.pretrained}, self.context.device)
 
     def _train(self, training: Training, networks: Networks, part: Path) -> None:
         context, shared = self.context, training.name == DENOISER
@@ -225,18 +242,20 @@ class MethodStages:
         ]
         for key in ("method.controls", *read_later):
             remove(own, key)
+        fitting = [key for key in method.fitting_keys if not self.untrained or key.partition(".")[0] != "training"]
         inputs = {
             **self._common(),
+            **({"networks": "untrained"} if self.untrained else {}),
             "method": own,
             "method_version": method.version,
-            "keys": selected(plain(config), (*method.fitting_keys, *border)),
+            "keys": selected(plain(config), (*fitting, *border)),
             "normals": [_identity(images) for images in normals.sets],
             "groups": _digest([group for images in normals.sets for group in images.groups]),
         }
 
         def make(part: Path) -> None:
             report, size = self.context.report, config.scoring.images_per_pass
-            fitted = method.fit(normals, _Trained(self.trainings), report)
+            fitted = method.fit(normals, self.networks, report)
             learn_border(fitted, normals, seed=config.seed, images_per_pass=size, report=report)
             _save_tensors(part / _WEIGHTS, fitted.state_dict())
             write_json(part / _STRUCTURE, fitted.structure())
@@ -272,22 +291,6 @@ class MethodStages:
         parents = {"responses": self.responses[split], "fitted": self.fitted}
         keys = self.read_values(self.method.point_keys)
         return array_stage(self.context.store, "points", {"keys": keys}, parents, make)
-
-
-class _Trained(Mapping[str, nn.Module]):
-    """Networks by the name of their training, each loaded when it is asked for."""
-
-    def __init__(self, stages: Mapping[str, Stage[TrainedNetwork]]) -> None:
-        self._stages = stages
-
-    def __getitem__(self, name: str) -> nn.Module:
-        return self._stages[name].value.network
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._stages)
-
-    def __len__(self) -> int:
-        return len(self._stages)
 
 
 def splits_named(name: str) -> tuple[Split, ...]:

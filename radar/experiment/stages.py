@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property
 
-from radar.config.schema import Config, MethodConfig
+from radar.config.schema import Config
 from radar.data.sample import Split
 from radar.errors import ConfigError
-from radar.evaluation.metrics import NoiseMetrics, Quality
+from radar.evaluation.metrics import ControlQuality, NoiseMetrics, Quality
 from radar.evaluation.pixel_metrics import PixelMetrics
 from radar.evaluation.typed_sections import read_section
 from radar.experiment.measures import Scored, data_measures, noise_hypothesis, pixel_metrics, quality
 from radar.experiment.method_stages import Context, MethodStages
 from radar.experiment.stage import Stage, json_stage
 from radar.files import Plain
-from radar.methods.registry import METHODS, method_of
-from radar.methods.relevance import controls, unread_by
+from radar.methods.controls import SAME_UNTRAINED, control_of, controls
+from radar.methods.registry import method_of
+from radar.methods.relevance import unread_by
 from radar.scoring.border import border_problem
 
 
@@ -29,7 +30,9 @@ class ExperimentStages:
         self.context = context
         self.method = MethodStages(method_of(config), context)
         self.controls = {
-            name: MethodStages(METHODS.get(name)(as_control(config, name)), context) for name in controls(config)
+            name: MethodStages(control, context, untrained=name == SAME_UNTRAINED)
+            for name in controls(config)
+            if (control := control_of(config, name)) is not None
         }
 
     def stages(self) -> Iterator[tuple[str, Stage[object]]]:
@@ -52,6 +55,11 @@ class ExperimentStages:
         if self.config.evaluation.pixel:
             pixel = read_section(PixelMetrics, self.pixel_metrics(stages).value, "pixel_metrics")
         return quality(self.scored(stages), pixel)
+
+    def control_quality(self, control: MethodStages) -> ControlQuality:
+        """That of a control, with the parts that it has."""
+        parts = ", ".join(control.fitted.value.parts)
+        return ControlQuality(**vars(self.quality(control)), parts=parts or None)
 
     def scored(self, stages: MethodStages, split: Split = "test") -> Scored:
         """The images of a split and what is known of them."""
@@ -107,11 +115,6 @@ class ExperimentStages:
             {},
             lambda: data_measures(data.dataset, data.images),
         )
-
-
-def as_control(config: Config, name: str) -> Config:
-    """The experiment with the control `name` in its method's place."""
-    return replace(config, method=MethodConfig(name, [], METHODS.get(name).Settings()))
 
 
 def check_size(config: Config, height: int, width: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from radar.methods.parts.reduced import ReducedMethod
 from radar.progress import Report
 from radar.scoring.denoiser import Denoiser
 from radar.scoring.reading import MapReading
+from radar.training.device import resolve_device
 
 NOISE_PARTS = ("energy", "detail", "context")
 PARTS = (*NOISE_PARTS, "appearance", "colour")
@@ -44,7 +45,8 @@ _LEAST_LEVEL = 1e-2  # of an image whose pixels are normally about 1
 
 @dataclass
 class FusedDensitiesConfig:
-    """Gaussians of noise, brightness and colour at every pixel, cross-fitted and fused. A part is left out where it is null."""
+    """Gaussians of noise, brightness and colour at every pixel, cross-fitted and fused. A part is left out where it is null; without
+    any of the noise, no network is trained."""
 
     energy: NoiseFieldConfig | None = MISSING
     detail: NoiseFieldConfig | None = MISSING
@@ -80,7 +82,7 @@ class FittedFusedDensities(FittedMethod):
         self,
         settings: FusedDensitiesConfig,
         reading: MapReading,
-        network: Denoiser,
+        network: Denoiser | None,
         parts: Sequence[str],
         folds: Mapping[str, int],
     ) -> None:
@@ -111,9 +113,11 @@ class FittedFusedDensities(FittedMethod):
         )
 
     def noise_maps(self, images: Tensor) -> dict[int, Tensor]:
-        """ε̂ `(N, 1, H, W)` of the scaled brightness, by timestep: no noise is drawn."""
-        brightness = images[:, :1]
-        return {t: self.denoiser(self.denoiser.scaled(brightness, t), t).float() for t in timesteps(self.settings)}
+        """ε̂ `(N, 1, H, W)` of the scaled brightness, by timestep: no noise is drawn. None without a network."""
+        network, brightness = self.denoiser, images[:, :1]
+        if network is None:
+            return {}
+        return {t: network(network.scaled(brightness, t), t).float() for t in timesteps(self.settings)}
 
     def field(self, part: str, images: Tensor, noise_maps: dict[int, Tensor]) -> Tensor:
         """The vectors `(N, K, H, W)` of one part."""
@@ -149,17 +153,29 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
 
     @property
     def fitting_keys(self) -> tuple[str, ...]:
-        return (*denoiser_keys(self.config), "method.reduction", *self.border_keys)  # which calibrate the parts
+        network = denoiser_keys(self.config) if self._asks_network else ()
+        return (*network, "method.reduction", *self.border_keys)  # which calibrate the parts
+
+    @property
+    def _asks_network(self) -> bool:
+        return bool(noise_parts(self.settings.fused_densities))
+
+    def without_network(self) -> FusedDensitiesSettings | None:
+        own = self.settings.fused_densities
+        if not self._asks_network or (own.appearance is None and own.colour is None):
+            return None
+        return replace(self.settings, fused_densities=replace(own, energy=None, detail=None, context=None))
 
     def problems(self) -> Iterator[str]:
         yield from super().problems()
         yield from _problems(self.config, self.settings.fused_densities)
 
     def trainings(self, normals: Normals) -> tuple[Training, ...]:
-        return (denoiser_training(self.config, normals),)
+        return (denoiser_training(self.config, normals),) if self._asks_network else ()
 
     def empty(self, structure: Structure) -> FittedMethod:
-        network = denoiser(self.config, untrained_network(self.config, channels_of(structure)))
+        channels = channels_of(structure)
+        network = denoiser(self.config, untrained_network(self.config, channels)) if self._asks_network else None
         parts, folds = structure["parts"], structure["folds"]
         if not isinstance(parts, list) or not isinstance(folds, dict):
             raise RunError("fused_densities: the stored structure is damaged; run the experiment again")
@@ -167,18 +183,19 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
             network, [str(name) for name in parts], {name: int(str(fold)) for name, fold in folds.items()}
         )
 
-    def _empty(self, network: Denoiser, parts: Sequence[str], folds: Mapping[str, int]) -> FittedFusedDensities:
+    def _empty(self, network: Denoiser | None, parts: Sequence[str], folds: Mapping[str, int]) -> FittedFusedDensities:
         return FittedFusedDensities(self.settings.fused_densities, self.reading, network, parts, folds)
 
     @torch.inference_mode()
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
-        settings, network = self.settings.fused_densities, denoiser(self.config, networks[DENOISER])
+        settings = self.settings.fused_densities
+        network = denoiser(self.config, networks[DENOISER]) if self._asks_network else None
         groups = [group for images in normals.sets for group in images.groups]
         folds = fold_numbers(groups, settings.folds)
         planes = [images.planes[index : index + 1] for images in normals.sets for index in range(len(images))]
         identities = [identity for images in normals.sets for identity in images.identities]
         fitted = self._empty(network, _parts(settings, planes), dict(zip(identities, folds, strict=True)))
-        fitted.to(network.schedule.signal.device)
+        fitted.to(resolve_device(self.config.trainer))
         noise_maps = []
         for index, image in enumerate(planes):
             report(index, len(planes), f"Fitting ({self.name})")

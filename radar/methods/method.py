@@ -62,7 +62,9 @@ class Training:
     """A network that a method wants trained: a stage of its own, shared by all who ask for an equal one."""
 
     name: str
-    build: Callable[[Networks], nn.Module]  # with its initial weights; takes the networks of `parents`
+    build: Callable[
+        [Networks], nn.Module
+    ]  # with its initial weights; takes the networks of `parents`, and pretrained ones
     material: Callable[[Networks], Material]  # asked for only where nothing is stored
     inputs: Mapping[str, Plain]  # what these depend on beside patch, training, trainer, seed, images and parents
     patch: PatchConfig
@@ -88,6 +90,7 @@ class FittedMethod(nn.Module, ABC):
     draws = NoiseDraws(0)
     predicts_noise = False
     network_passes = 0  # over each image; windows that together cover it are one pass
+    parts: tuple[str, ...] = ()  # names of what its map is fused of, where it is
     folds: Mapping[str, int] = {}  # content hash of a normal that was fitted → its fold, where the method cross-fits
 
     def __init__(self, reading: Reading) -> None:
@@ -154,6 +157,20 @@ class Method(ABC, Generic[Own]):
     def uses_denoiser(self) -> bool:
         """Whether it asks the diffusion network that methods share."""
         return {"patch", "unet"} <= set(self.fitting_keys)
+
+    @property
+    def uses_network(self) -> bool:
+        """Whether it asks any network, trained or pretrained."""
+        return bool(self.pretrained) or any(key.partition(".")[0] == "training" for key in self.fitting_keys)
+
+    @property
+    def pretrained(self) -> Mapping[str, Callable[[], nn.Module]]:
+        """Networks that come with their weights, by name, each read when it is asked for: `fit` and trainings are handed them, too."""
+        return {}
+
+    def without_network(self) -> Own | None:
+        """The settings that keep only those of its parts which ask no network; None where there are none, or no others."""
+        return None
 
     @property
     def predicts_noise(self) -> bool:

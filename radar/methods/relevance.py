@@ -7,9 +7,9 @@ from dataclasses import fields
 
 from radar.config.plain import plain
 from radar.config.schema import Config, DatasetConfig
-from radar.errors import ConfigError
 from radar.files import Plain
-from radar.methods.registry import METHODS, method_of
+from radar.methods.controls import control_of, controls
+from radar.methods.registry import method_of
 
 _METHODS_OWN = ("patch", "unet", "diffusion", "timestep", "scoring", "training")  # sections that only some methods read
 _ALWAYS = ("scoring.images_per_pass", "scoring.border.name")
@@ -22,30 +22,13 @@ _ONLY_WITH = {  # keys that are read where another one has this value
     "diffusion.cosine_offset": ("diffusion", "schedule", "cosine"),
 }
 _DATASET = ("", *(item.name for item in fields(DatasetConfig)))  # beside the section of the layout
-CONTROLS = ("mean_brightness", "raw_sobel", "untrained")
-_UNTRAINED = "untrained"  # a control with the shared network, which only methods that share it are compared with
-
-
-def controls(config: Config) -> list[str]:
-    """The controls that run beside the method. Raises `ConfigError` for an unknown one."""
-    for name in config.method.controls:
-        if name not in CONTROLS:
-            raise ConfigError(f"method.controls={config.method.controls}: {name} is not one of {', '.join(CONTROLS)}")
-    shares = method_of(config).uses_denoiser
-    return [name for name in config.method.controls if name != _UNTRAINED or shares]
 
 
 def reads(config: Config) -> tuple[str, ...]:
     """Prefixes of the keys that the method and its controls read, in the sections that not every method reads."""
-    found = dict.fromkeys((*_method_reads(config, config.method.name), *_ALWAYS))
-    for control in controls(config):
-        found |= dict.fromkeys(_method_reads(config, control))
-    return tuple(found)
-
-
-def _method_reads(config: Config, name: str) -> tuple[str, ...]:
-    method = METHODS.get(name)(config)
-    return (*method.fitting_keys, *method.reading_keys)
+    methods = (method_of(config), *(control_of(config, name) for name in controls(config)))
+    keys = [key for each in methods if each is not None for key in (*each.fitting_keys, *each.reading_keys)]
+    return tuple(dict.fromkeys((*keys, *_ALWAYS)))
 
 
 def unread_by(config: Config, key: str) -> str | None:

@@ -7,17 +7,15 @@ import torch
 from radar.config.schema import UNetConfig
 from radar.networks.compact_unet import CompactUNet
 from radar.networks.unet import UNet
-from radar.seeds import Stream, stream_seed
+from radar.seeds import stream_seed
 
 NoisePredictor = UNet | CompactUNet
 
 
-def build_unet(
-    config: UNetConfig, *, patch_size: int, image_channels: int, seed: int, stream: Stream = "initialisation"
-) -> NoisePredictor:
-    """A U-Net whose initial weights depend on (seed, stream) alone; the global generator is left as it was."""
+def build_unet(config: UNetConfig, *, patch_size: int, image_channels: int, seed: int) -> NoisePredictor:
+    """A U-Net whose initial weights depend on the seed alone; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, stream))
+        torch.manual_seed(stream_seed(seed, "initialisation"))
         unet = _initialised(config, patch_size=patch_size, image_channels=image_channels)
     for weight in unet.parameters():
         if weight.ndim == 4:

@@ -50,10 +50,9 @@ class Cell:
         """The runs that trained their network themselves, so that their times are those of a whole run."""
         return tuple(each for each in self.results if each.metrics.value("network", "trained_by_this_run"))
 
-    @property
-    def best_control(self) -> BestControl | None:
-        """What is to be beaten."""
-        return best_control([result.metrics for result in self.results])
+    def best_control(self, *path: str) -> BestControl | None:
+        """What is to be beaten by the measure at `path`."""
+        return best_control([result.metrics for result in self.results], *path)
 
 
 def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:

@@ -33,8 +33,11 @@ def results_table(cells: Mapping[str, Cell]) -> Table:
         cell = cells[name]
         row: list[Entry | str] = [named(name), Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))]
         for path in MEASURES.values():
-            best = best_control(cell, *path)
-            row += [measured(cell, *path), NOTHING if best is None else Entry(f"{best[0]:.3f} `{best[1]}`", best[0])]
+            best = cell.best_control(*path)
+            row += [
+                measured(cell, *path),
+                NOTHING if best is None else Entry(f"{best.value:.3f} `{best.name}`", best.value),
+            ]
         decisions = [measured(cell, "image", key) for key in ("f1", "false_positive_rate")]
         trivial, cost = number(cell.one.metrics.image.f1_all_anomalous), mean_of(cell, "cost", "milliseconds_per_image")
         rows.append([*row, *decisions, trivial, number(cost, 0)])
@@ -43,21 +46,14 @@ def results_table(cells: Mapping[str, Cell]) -> Table:
     return table("", "The recommended recipe on test images", headings, rows, SETS_NOTE, *sharing_notes(records()))
 
 
-def best_control(cell: Cell, *path: str) -> tuple[float, str] | None:
-    """Mean over the seeds and name of the control that is best by the measure at `path`."""
-    names = dict.fromkeys(name for result in cell.results for name in result.metrics.controls)
-    found = [(mean, name) for name in names if (mean := mean_of(cell, "controls", name, *path)) is not None]
-    return max(found, key=lambda each: each[0], default=None)
-
-
 def controls_said(cells: Mapping[str, Cell]) -> Iterator[str]:
     """A sentence for each measure: where the recipe lies below its best control, as far as three digits show it."""
     for measure, path in MEASURES.items():
         below = []
         for name in in_order(cells):
-            own, best = mean_of(cells[name], *path), best_control(cells[name], *path)
-            if own is not None and best is not None and round(own, 3) < round(best[0], 3):
-                below.append(f"{named(name)} ({own:.3f} against {best[0]:.3f} of `{best[1]}`)")
+            own, best = mean_of(cells[name], *path), cells[name].best_control(*path)
+            if own is not None and best is not None and round(own, 3) < round(best.value, 3):
+                below.append(f"{named(name)} ({own:.3f} against {best.value:.3f} of `{best.name}`)")
         where = (
             f"on {len(below)} of {len(cells)} sets: {', '.join(below)}" if below else f"on none of {len(cells)} sets"
         )

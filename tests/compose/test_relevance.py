@@ -62,11 +62,11 @@ def test_presets_that_differ_in_nothing_that_is_read_make_one_run() -> None:
 
 
 def test_the_effective_config_has_the_methods_keys_and_no_others() -> None:
-    tree = effective(compose.experiment(["method=pca", "method.controls=[mean_brightness,untrained]"]))
+    tree = effective(compose.experiment(["method=pca", "method.controls=[mean_brightness]"]))
     assert not {"unet", "timestep", "training", "diffusion", "patch"} & tree.keys()
     assert tree["method"] == {
         "name": "pca",
-        "controls": ["mean_brightness"],  # the untrained network is compared with methods that share the network
+        "controls": ["mean_brightness"],
         "reduction": {"smoothing": 0.0, "statistic": "max", "pixels": 1},
         "windows": {
             "descriptor": "raw", "size": 14, "stride": 4, "fitting_windows": 5000, "explained_variance": 0.95,
@@ -110,3 +110,55 @@ def test_rules_between_keys_that_are_not_read_do_not_count() -> None:
 def test_overrides_that_count_as_a_preset_are_dropped() -> None:
     config = compose.experiment(["method=pca"], presets=["timestep.value=7", "method.windows.size=9", "method=lof"])
     assert (config.method.name, config.method.settings.windows.size, config.timestep.value) == ("pca", 9, 10)
+
+
+FILTERS, UNTRAINED, WITHOUT = ["mean_brightness", "raw_sobel"], "same_untrained", "same_without_network"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([], [*FILTERS, UNTRAINED]),
+        (["method=pca"], FILTERS),
+        (["method=deep_svdd"], [*FILTERS, UNTRAINED]),
+        (["experiment=recommended"], [*FILTERS, UNTRAINED, WITHOUT]),
+        (["experiment=recommended", "method.fused_densities.appearance=null", "method.fused_densities.colour=null"],
+         [*FILTERS, UNTRAINED]),
+        (["experiment=recommended", *(f"method.fused_densities.{part}=null" for part in ("energy", "detail", "context"))], FILTERS),
+    ],
+    ids=["radar", "pca", "own-network", "fused", "noise-alone", "no-noise"],
+)  # fmt: skip
+def test_of_the_default_controls_a_run_has_those_that_apply(overrides: list[str], expected: list[str]) -> None:
+    tree = effective(compose.experiment(overrides))
+    assert tree["method"]["controls"] == expected  # type: ignore[call-overload,index]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["method=pca", "method.controls=[same_untrained]"],
+         "method.controls=[same_untrained]: method pca has no control same_untrained; leave it out"),
+        (["method.controls=[raw_sobel,same_without_network]"],
+         "method.controls=[raw_sobel,same_without_network]: method radar has no control same_without_network; leave it out"),
+        (["-m", "method=pca,lof", "method.controls=[same_untrained]"],
+         "method.controls=[same_untrained]: method pca, method lof has no control same_untrained; leave it out"),
+    ],
+)  # fmt: skip
+def test_a_control_that_is_typed_and_does_not_apply_is_refused(arguments: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        names(*arguments)
+    assert str(error.value) == message
+
+
+def test_in_a_sweep_over_methods_each_has_the_typed_controls_that_apply() -> None:
+    jobs = plan(command_line.read(["-m", "method=radar,pca", "method.controls=[raw_sobel,same_untrained]"])).jobs
+    found = [effective(job.config)["method"]["controls"] for job in jobs]  # type: ignore[call-overload,index]
+    assert found == [["raw_sobel", "same_untrained"], ["raw_sobel"]]
+
+
+def test_without_a_part_that_reads_noise_the_network_is_not_read() -> None:
+    parts = [f"method.fused_densities.{part}=null" for part in ("energy", "detail", "context")]
+    assert (
+        not {"unet", "training", "diffusion", "patch"}
+        & effective(compose.experiment(["experiment=recommended", *parts])).keys()
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from report_builders import result
 
-from radar.evaluation.metrics import Metrics, Quality, best_control, value_at
+from radar.evaluation.metrics import ControlQuality, Metrics, best_control, value_at
 
 METRICS = result().metrics
 
@@ -95,18 +95,21 @@ def test_flat_names_are_paths() -> None:
     assert all(METRICS.value(*key.split("/")) == value for key, value in numbers.items())
 
 
+AUROC = ("image", "auroc")
+
+
 def with_controls(own: float | None, **controls: float | None) -> Metrics:
     image = replace(METRICS.image, auroc=own)
-    told = {name: Quality(replace(image, auroc=value), {}, {}, None) for name, value in controls.items()}
+    told = {name: ControlQuality(replace(image, auroc=value), {}, {}, None) for name, value in controls.items()}
     return replace(METRICS, image=image, controls=told)
 
 
 def test_the_best_control_has_the_highest_mean_over_the_runs_that_have_both() -> None:
     runs = [with_controls(0.9, a=0.5, b=0.6), with_controls(0.7, a=0.8), with_controls(None, a=0.1, b=1.0)]
-    best = best_control(runs)
+    best = best_control(runs, *AUROC)
     assert best is not None
-    assert (best.name, best.auroc, best.gain) == ("a", pytest.approx(0.65), pytest.approx(0.15))
-    assert best_control([with_controls(0.9), with_controls(None, a=0.5), with_controls(0.5, a=None)]) is None
-    equal = best_control([with_controls(0.9, z=0.5, a=0.5)])
+    assert (best.name, best.value, best.gain) == ("a", pytest.approx(0.65), pytest.approx(0.15))
+    assert best_control([with_controls(0.9), with_controls(None, a=0.5), with_controls(0.5, a=None)], *AUROC) is None
+    equal = best_control([with_controls(0.9, z=0.5, a=0.5)], *AUROC)
     assert equal is not None
     assert equal.name == "z"

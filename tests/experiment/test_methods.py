@@ -20,6 +20,7 @@ from radar.config.schema import Config
 from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.session import Session
 from radar.experiment.stage import VERSIONS, Stage, json_stage
+from radar.methods.controls import FILTERS
 from radar.methods.registry import METHODS as REGISTRY
 from radar.methods.registry import method_of
 
@@ -31,7 +32,6 @@ OWN_TRAININGS = {
     "osd_irf_pretrained": 1,
     "invad_pretrained": 1,
 }
-CONTROLS = {"mean_brightness", "raw_sobel", "untrained"}
 
 # reads names of run directories, answers with the scores of their test images; it has seen no training
 FRESH_PROCESS = """
@@ -74,7 +74,10 @@ def ask() -> Iterator[Callable[[Path], tuple[list[float], list[int], float]]]:
 def test_every_option_of_the_group_and_every_registered_method_is_tested() -> None:
     options = {file.stem for file in (config_folder() / "method").glob("[a-z]*.yaml")}
     assert options == {"radar", *METHODS, *PRETRAINED}
-    assert {*REGISTRY.names()} - CONTROLS == {"radar", *(name for name in METHODS if not name.endswith("_texture"))} | {
+    assert {*REGISTRY.names()} - {*FILTERS} == {
+        "radar",
+        *(name for name in METHODS if not name.endswith("_texture")),
+    } | {
         "patchcore",
         "padim",
     }
@@ -186,14 +189,6 @@ def test_the_reduction_makes_no_map_again(tiny: Tiny, key: str) -> None:
     made(session, tiny())
     run(tiny(*overrides("pca"), f"method.reduction.{key}"), session)
     assert "responses" not in made(session, tiny())
-
-
-def test_the_controls_run_beside_any_method_and_the_untrained_network_beside_one_that_has_it(tiny: Tiny) -> None:
-    controls = "method.controls=[mean_brightness,raw_sobel,untrained]"
-    without = run(tiny("method=pca", *METHODS["pca"], controls)).metrics.controls
-    with_network = run(tiny(controls)).metrics.controls
-    assert list(with_network) == ["mean_brightness", "raw_sobel", "untrained"]
-    assert without == {name: with_network[name] for name in ("mean_brightness", "raw_sobel")}
 
 
 @pytest.mark.slow

@@ -77,8 +77,8 @@ def test_the_threshold_flags_the_contamination_share_of_the_training_normals(tin
 
 
 def test_all_controls_are_measured_on_the_same_images(tiny: Tiny) -> None:
-    outcome = run(tiny("method.controls=[mean_brightness,raw_sobel,untrained]"))
-    assert list(outcome.metrics.controls) == ["mean_brightness", "raw_sobel", "untrained"]
+    outcome = run(tiny("method.controls=[mean_brightness,raw_sobel,same_untrained]"))
+    assert list(outcome.metrics.controls) == ["mean_brightness", "raw_sobel", "same_untrained"]
     for control in outcome.metrics.controls.values():
         assert control.image.anomalous == 10
         assert 0 <= control.image.auroc <= 1

@@ -1,4 +1,4 @@
-"""The controls: maps by hand, and an untrained network that predicts something and depends on the seed alone."""
+"""The controls: filters by hand, and networks that are left untrained: initial weights to the bit, and an answer all the same."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 from method_builders import SMALL, answers, fitted, image_set, images_of, normals
+from network_builders import untrained
 
 from radar.methods.registry import METHODS
-from radar.methods.untrained import random_network
 from radar.networks.build import build_unet
+from radar.networks.untrained import awake, drawn_anew
 from radar.scoring.detector import fit_detector
 from radar.scoring.edge_map import edge_map
 
-NAMES = ("mean_brightness", "raw_sobel", "untrained")
+NAMES = ("mean_brightness", "raw_sobel")
 
 
 def control(config, name: str):
@@ -38,12 +39,12 @@ def test_raw_sobel_filters_the_image_itself(composed):
 
 
 @pytest.mark.parametrize("edge", ["sobel", "none"])
-@pytest.mark.parametrize(("name", "own"), [("mean_brightness", "none"), ("raw_sobel", "sobel"), ("untrained", None)])
-def test_filters_have_their_own_edges_and_the_untrained_network_the_experiments(composed, name, own, edge):
+@pytest.mark.parametrize(("name", "own"), [("mean_brightness", "none"), ("raw_sobel", "sobel")])
+def test_filters_have_their_own_edges(composed, name, own, edge):
     config = composed(*SMALL, f"scoring.edge={edge}", "scoring.smoothing=0")
     response = torch.randn(2, 1, 24, 24)
     maps = fitted(control(config, name)).read(response).anomaly
-    assert torch.equal(maps, edge_map(response, config.scoring.blur, own or edge))
+    assert torch.equal(maps, edge_map(response, config.scoring.blur, own))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,21 +80,28 @@ def test_controls_see_the_defects_that_they_can(composed, name, defect, found):
 
 def predicted(config, channels: int = 1) -> torch.Tensor:
     with torch.inference_mode():
-        return random_network(config, channels).eval()(image_set(2, 3, channels=channels).planes, torch.tensor([1, 10]))
+        return untrained(config, channels)(image_set(2, 3, channels=channels).planes, torch.tensor([1, 10]))
 
 
 @pytest.mark.parametrize(("unet", "channels"), [("attention", 1), ("no_attention", 3), ("compact", 1)])
-def test_the_untrained_network_predicts_something_and_no_layer_of_it_is_zero(composed, unet, channels):
+def test_an_untrained_network_has_its_initial_weights_to_the_bit_but_no_layer_is_zero(composed, unet, channels):
     config = composed(f"unet={unet}", "unet.channels=[16,32]", "unet.attention_levels=[]")
     output = predicted(config, channels)
     assert output.isfinite().all()
     assert (output.std(dim=(1, 2, 3)) > 1e-3).all()
     assert not torch.equal(output[0], output[1])
-    layers = [layer for layer in random_network(config, channels).modules() if isinstance(layer, torch.nn.Conv2d)]
-    assert all(layer.weight.any() for layer in layers)
+    start = dict(build_unet(config.unet, patch_size=28, image_channels=channels, seed=0).named_parameters())
+    changed = []
+    for name, weight in untrained(config, channels).named_parameters():
+        if torch.equal(weight, start[name]):
+            assert weight.any() or name.endswith("bias"), name
+        else:
+            assert not start[name].any(), f"{name}: only what was zero is drawn"
+            changed.append(name)
+    assert changed
 
 
-def test_the_untrained_network_depends_on_the_seed_alone_and_is_not_the_one_that_training_starts_from(composed):
+def test_what_is_drawn_depends_on_the_seed_and_the_name_alone(composed):
     config = composed(*SMALL)
     torch.manual_seed(1)
     first, state = predicted(config), torch.random.get_rng_state()
@@ -102,5 +110,26 @@ def test_the_untrained_network_depends_on_the_seed_alone_and_is_not_the_one_that
     torch.manual_seed(2)
     assert torch.equal(predicted(config), first)
     assert not torch.equal(predicted(replace(config, seed=1)), first)
-    start = build_unet(config.unet, patch_size=28, image_channels=1, seed=0)
-    assert not torch.equal(start.stem.weight, random_network(config, 1).stem.weight)
+
+    def zeros() -> torch.nn.Conv2d:
+        layer = torch.nn.Conv2d(1, 1, 3)
+        torch.nn.init.zeros_(layer.weight)
+        return layer
+
+    assert not torch.equal(awake(zeros(), 0, "one").weight, awake(zeros(), 0, "another").weight)
+
+
+def test_nothing_of_pretrained_weights_or_statistics_is_left():
+    def network(seed: int) -> torch.nn.Module:
+        torch.manual_seed(seed)
+        layers = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU(), torch.nn.Linear(4, 2)
+        )
+        layers[1].running_mean.normal_()
+        layers[1].weight.data.normal_()
+        return layers
+
+    first, second = (drawn_anew(network(seed), 7, "features").state_dict() for seed in (1, 2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["0.weight"], drawn_anew(network(1), 8, "features").state_dict()["0.weight"])
+    assert not torch.equal(first["0.weight"], network(1).state_dict()["0.weight"])

@@ -8,6 +8,7 @@ import pytest
 import torch
 from denoiser_builders import ORACLE, Oracle, oracle_normals, with_spots
 from method_builders import SMALL, answers, image_set, normals
+from network_builders import untrained
 from torch import nn
 from trained import fitted_with
 
@@ -16,7 +17,6 @@ from radar.methods.parts.denoising import DENOISER
 from radar.methods.parts.feature_maps import UNetFeatures, feature_distance
 from radar.methods.parts.reconstruction import squared_error
 from radar.methods.registry import method_of
-from radar.methods.untrained import random_network
 from radar.model import fill
 from radar.training.module import TrainingModule
 
@@ -47,7 +47,7 @@ def reconstructed(method, planes, identities, *arguments):
 
 def network_of(config):
     """One that knows nothing."""
-    return random_network(config, 1).eval().requires_grad_(False)
+    return untrained(config, 1)
 
 
 def test_full_guidance_gives_the_image_back_more_than_none(composed):

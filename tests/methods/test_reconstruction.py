@@ -7,12 +7,12 @@ import pytest
 import torch
 from denoiser_builders import ORACLE, SPREAD, Oracle, oracle_normals, with_spots
 from method_builders import answers, image_set
+from network_builders import untrained
 from trained import fitted_with
 
 from radar.errors import ConfigError
 from radar.methods.parts.reconstruction import absolute_error, squared_error
 from radar.methods.registry import method_of
-from radar.methods.untrained import random_network
 from radar.scoring.noise_draws import NoiseDraws
 
 STEPS = ("method.reconstruction.start=250", "method.reconstruction.steps=10")
@@ -105,7 +105,7 @@ def test_one_network_serves_all_that_add_white_noise(composed):
 def test_an_answer_does_not_depend_on_the_batch(composed, name):
     """DDAD's authors scale a map by the maximum of its batch."""
     config = composed(*ORACLE, f"method={name}", "method.reconstruction.steps=3")
-    method, test = fitted_with(config, random_network(config, 1), oracle_normals()), with_spots(4)
+    method, test = fitted_with(config, untrained(config, 1), oracle_normals()), with_spots(4)
     together = answers(method, test)
     assert torch.equal(answers(method, test[3:]), together[3:])
     torch.testing.assert_close(answers(method, test, images_per_pass=4), together, rtol=1e-4, atol=1e-6)

@@ -129,8 +129,8 @@ def test_what_fewer_seeds_measured_is_marked_and_names_its_runs() -> None:
     assert (control[2].text, control[auroc].text, control[auroc].runs) == (f"1{FEWER}", f"0.600{FEWER}", (first.name,))
     assert FEWER not in own[auroc].text
     assert len(own[auroc].runs) == 3
-    assert cell.best_control is not None
-    assert cell.best_control.gain == pytest.approx(first.metrics.image.auroc - 0.6)
+    assert (best := cell.best_control("image", "auroc")) is not None
+    assert best.gain == pytest.approx(first.metrics.image.auroc - 0.6)
 
 
 def test_the_noise_table_has_the_largest_p_value_of_the_seeds() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from report_builders import result
 
-from radar.evaluation.metrics import Quality
+from radar.evaluation.metrics import ControlQuality
 from radar.report.cells import Cell
 from scripts.pages.choices import FILTERS, UNTRAINED, WITHOUT_NETWORK
 from scripts.pages.diffusion import contribution, missing, said, set_table
@@ -21,7 +21,8 @@ def cell(own, dataset="leather_quads", **controls):
     for seed, auroc in enumerate(own):
         one = result(dataset=dataset, seed=seed)
         told = {
-            name: Quality(replace(one.metrics.image, auroc=value), {}, {}, None) for name, value in controls.items()
+            name: ControlQuality(replace(one.metrics.image, auroc=value), {}, {}, None)
+            for name, value in controls.items()
         }
         image = replace(one.metrics.image, auroc=auroc)
         runs.append(replace(one, metrics=replace(one.metrics, image=image, controls=told)))

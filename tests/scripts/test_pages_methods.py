@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from report_builders import result
 
-from radar.evaluation.metrics import Quality
+from radar.evaluation.metrics import ControlQuality
 from radar.evaluation.pixel_metrics import PixelMetrics
 from radar.report.tables import markdown
 from scripts.pages.methods import leaders_said, quality_table, ranked, trivial_said
@@ -16,7 +16,7 @@ def run(auroc, pixel=0.5, **controls):
     one = result()
     image, of_pixels = replace(one.metrics.image, auroc=auroc), PixelMetrics(pixel, 0.5, 0.5, 0.3, 1, 0, 1, 1, 1)
     told = {
-        name: Quality(replace(image, auroc=value), {}, {}, replace(of_pixels, auroc=value))
+        name: ControlQuality(replace(image, auroc=value), {}, {}, replace(of_pixels, auroc=value))
         for name, value in controls.items()
     }
     return replace(one, metrics=replace(one.metrics, image=image, pixel=of_pixels, controls=told))
