@@ -19,13 +19,14 @@ from wandb_workspaces.workspaces import Config as GroupKey
 from wandb_workspaces.workspaces import RunsetSettings, Section, Workspace
 
 from radar.errors import RunError
+from radar.methods.controls import CONTROLS
 from scripts.command_line import guarded
 
 NAME = "radar"
 AXES = ("patch.size", "timestep.value", "contamination.value", "seed")
 QUALITY = ("image/auroc", "image/f1", "pixel/auroc", "pixel/aupro")
 LOSSES = ("train_loss", "validation_loss")
-GAIN = ("image/auroc", *(f"controls/{name}/image/auroc" for name in ("mean_brightness", "raw_sobel", "untrained")))
+GAIN = ("image/auroc", *(f"controls/{name}/image/auroc" for name in CONTROLS))
 NOISE = ("noise/l2_norm/difference", "noise/image_correlation/normal", "noise/pixels/ks")
 
 

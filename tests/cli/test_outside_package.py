@@ -160,6 +160,7 @@ def test_a_package_outside_the_repository_adds_a_method_and_a_layout(environment
     metrics = json.loads((directory / "metrics.json").read_text())
     assert list(metrics["features"]) == ["map_statistic"]
     assert metrics["pixel"]["auroc"] > 0.5
+    assert list(metrics["controls"]) == ["mean_brightness", "raw_sobel", "same_untrained"]
     assert "reused" in radar(*QUICK, *places)
     (directory / "status.json").unlink()  # as if it had been killed after its training
     assert "reused" not in radar(*QUICK, *places)
