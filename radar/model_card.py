@@ -32,6 +32,10 @@ Made by radar {facts["radar"]}; fingerprint `{facts["fingerprint"]}` of its conf
 
 `model.safetensors` holds all that was learnt, `model.json` the rest; no image is stored, and reading executes nothing.
 
+```sh
+radar predict this/folder photos    # good, defective or unreadable, and where
+```
+
 ```python
 import radar
 

@@ -33,10 +33,6 @@ class Threshold:
     false_alarms: float | None  # expected share of normal images above `value`, at most; None: no promise
     normal_scores: Floats  # (M,) of the normal images that it comes from; by hand (0,)
 
-    def p_value(self, score: float) -> float:
-        """Conformal p of an image's score among the normals': (1 + #{normals ≥ score}) / (M + 1), small where it is extreme."""
-        return float((1 + np.count_nonzero(self.normal_scores >= score)) / (len(self.normal_scores) + 1))
-
 
 @dataclass(frozen=True, eq=False)
 class Thresholds:
@@ -49,6 +45,15 @@ class Thresholds:
     def current(self) -> Threshold:
         """The version that decides."""
         return self.named(self.current_name)
+
+    def p_value(self, score: float) -> float:
+        """Conformal p of an image's score: (1 + #{normals ≥ score}) / (normals + 1), small where it is extreme.
+
+        The normals are those of the current version; where it comes from none, those of the fitted one.
+        """
+        own = self.current.normal_scores
+        normals = own if len(own) else self.versions[0].normal_scores
+        return float((1 + np.count_nonzero(normals >= score)) / (len(normals) + 1))
 
     def named(self, name: str) -> Threshold:
         """The version of that name. Raises `ConfigError`, which lists the names."""

@@ -51,7 +51,11 @@ def test_names_are_known_and_used_once() -> None:
     ids=["above", "largest", "tied", "all"],
 )
 def test_conformal_p_counts_normals_at_least_as_extreme(score: float, expected: float) -> None:
-    assert FIRST.p_value(score) == expected
+    thresholds = Thresholds((FIRST,))
+    assert thresholds.p_value(score) == expected
+    by_hand = replace(FIRST, name="mine", value=9.0, source="hand", normal_scores=np.zeros(0))
+    assert thresholds.with_version(by_hand).p_value(score) == expected
+    assert thresholds.with_version(LATER).p_value(score) == 1.0, "its one normal is as extreme"
 
 
 @pytest.mark.parametrize(

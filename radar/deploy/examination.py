@@ -108,7 +108,7 @@ def _judged(model: Model, photo: Photo, picture: Picture, answer: _Answer, most_
         **_common(model, photo),
         decision=answer.decision,
         score=answer.score,
-        p_value=threshold.p_value(answer.score),
+        p_value=model.thresholds.p_value(answer.score),
         region_count=len(found),
         flagged_area=area,
         flagged_share=area / flagged.size,

@@ -5,18 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from deploy_builders import drawn, quick_model, save
 from test_main import QUICK
 
 from radar.cli.exit_codes import DEFECTIVE, DONE, REFUSED, UNREADABLE
 from radar.cli.main import main
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "deploy"))
-from deploy_builders import drawn, quick_model, save
 
 FEW = ("dataset.validation_fraction=0.25", "dataset.image.size=32", "patch=14x14")
 
