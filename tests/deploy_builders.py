@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,11 @@ from PIL import Image
 
 from radar.compose import experiment
 from radar.compose.settings import verb_settings
-from radar.config.schema import PredictConfig
+from radar.config.schema import MethodConfig, PredictConfig
 from radar.data.file_reader import FileReader
 from radar.data.images import read_images
-from radar.experiment.stages import as_control
 from radar.methods.method import Normals
-from radar.methods.registry import method_of
+from radar.methods.registry import METHODS, method_of
 from radar.methods.responses import read, responses
 from radar.model import Calibration, Model
 from radar.progress import silent
@@ -52,7 +52,9 @@ def save(path: Path, values: NDArray[np.uint8] | NDArray[np.uint16]) -> Path:
 
 def quick_model(folder: Path, *overrides: str, normals: int = 24) -> Model:
     """Mean brightness of photos without a spot, calibrated on as many others."""
-    config = as_control(experiment([], presets=[*QUICK, *overrides]), "mean_brightness")
+    config = experiment([], presets=[*QUICK, *overrides])
+    control = METHODS.get("mean_brightness")  # of which no config can be composed
+    config = replace(config, method=MethodConfig(control.name, [], control.Settings()))
     files = [save(folder / f"{seed}.png", drawn(seed)) for seed in range(2 * normals)]
     images = read_images(files, FileReader(), config.dataset.image)
     shutil.rmtree(folder)
