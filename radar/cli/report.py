@@ -6,13 +6,16 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from radar.cli.answer import answer, write_answer
 from radar.compose.settings import verb_settings
 from radar.config.schema import ReportConfig
 from radar.errors import RunError
+from radar.experiment.sweep import Sweep
 from radar.files import write_text
 from radar.report.build import Report, write_figures, write_tables
 from radar.report.html import page
 from radar.report.stored import read_results
+from radar.report.tables import markdown
 from radar.report.tables_transfer import transfers_at
 
 PAGE = "report.html"
@@ -21,19 +24,45 @@ PAGE = "report.html"
 def report(arguments: Sequence[str]) -> int:
     """Run `radar report`; returns the exit code."""
     parser = argparse.ArgumentParser("radar report", description="Tables, figures and one page from stored results.")
-    parser.add_argument("paths", nargs="*", help="run directories, records, folders of them; key=value of conf/report")
-    parser.add_argument("--out", type=Path, required=True, help="folder that the report is written to")
+    parser.add_argument("paths", nargs="*", help="run directories, records, sweeps, folders of them; key=value")
+    parser.add_argument(
+        "--out", type=Path, help="folder that the report is written to; with --table it may be left out"
+    )
+    parser.add_argument("--table", metavar="NAME", help="print that one table, as a sweep with sweep.table=NAME does")
     parsed = parser.parse_intermixed_args(arguments)
     overrides = [each for each in parsed.paths if "=" in each]
     paths = [Path(each) for each in parsed.paths if each not in overrides]
     if not paths:
         raise RunError("radar report: nothing to report on; name run directories, records, or folders of them")
-    content = Report(read_results(paths), report_settings(overrides), transfers_at(paths))
+    if parsed.out is None and parsed.table is None:
+        raise RunError("radar report: nowhere to write to; name a folder with --out, or one table with --table")
+    paths, folders = _without_sweeps(paths)
+    content = Report(read_results(paths), report_settings(overrides), transfers_at(folders))
+    if parsed.table is not None:
+        told = answer(parsed.table, content.results, content.settings.seeds, content.transfers)
+        print(markdown(told), end="")
+        if parsed.out is not None:
+            write_answer(told, parsed.out)
+        return 0
     tables = write_tables(content, parsed.out / "tables")
     figures = write_figures(content, parsed.out / "figures")
     write_text(parsed.out / PAGE, page(content, figures))
     print(f"{len(content.results)} runs, {len(tables)} table files, {len(figures)} figures: {parsed.out / PAGE}")
     return 0
+
+
+def _without_sweeps(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The runs of sweeps in the place of their folders, and the folders where transfers lie."""
+    runs: list[Path] = []
+    folders: list[Path] = []
+    for path in paths:
+        sweep = Sweep(path)
+        is_sweep = sweep.is_there
+        runs += sweep.done() if is_sweep else [path]
+        folders.append(sweep.root if is_sweep else path)
+    if not runs:
+        raise RunError(f"{paths[0]}: no job of this sweep is done; radar status {paths[0]} says how far it is")
+    return runs, folders
 
 
 def report_settings(overrides: Sequence[str]) -> ReportConfig:

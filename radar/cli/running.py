@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 import radar
+from radar.cli.answer import print_answer
 from radar.cli.exit_codes import DONE, FAILED, REFUSED
 from radar.cli.isolation import in_own_process
 from radar.cli.printing import print_best, print_outcome, sweep_table
@@ -55,6 +56,7 @@ class Runner:
         self.failed = DONE  # the exit code of the last job that failed
         self.told: set[str] = set()  # notes, each of which is printed once
         self.force = force
+        self.table = plan.sweep.table
         self.isolated = plan.sweep.isolated and sweep is not None
         self.command = uuid4().hex  # one name for all processes of this command
         self.plugins = imported_plugins()
@@ -160,13 +162,21 @@ class Runner:
         )
 
     def summarise(self) -> None:
-        """One line per job of a sweep."""
+        """One line per job of a sweep, and the table that answers it."""
         if self.sweep is not None:
             rows = [_row(state) for state in self.sweep.states()]
             Console().print(sweep_table(rows))
             print(f"Sweep {self.sweep.path.name}: radar status {self.sweep.path.name}")
             if self.searched is not None:
                 print_best(Console(), rows)
+            if self.table is not None:
+                self._answer(self.sweep, self.table)
+
+    def _answer(self, sweep: Sweep, table: str) -> None:
+        try:
+            print_answer(sweep, table)
+        except Exception as error:  # the jobs are done all the same
+            print(f"radar: note: sweep.table={table}: {' '.join(str(error).split())}", file=sys.stderr)
 
 
 def _run_alone(runner: Runner, config: Config, name: str, number: int, overrides: tuple[str, ...]) -> None:

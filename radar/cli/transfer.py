@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from radar.errors import RunError
-from radar.experiment.transfer import RECORDS_NAME, DoneRun, read_transfers, transfers, write_transfers
+from radar.experiment.transfer import RECORDS_NAME, DoneRun, Transfer, read_transfers, transfers, write_transfers
 from radar.progress import silent
 
 
@@ -27,15 +27,21 @@ def transfer(arguments: Sequence[str]) -> int:
     runs = [DoneRun.at(path) for path in parsed.runs]
     if len({run.data for run in runs}) < 2:
         raise RunError("radar transfer: all runs are on one data set; name runs on two or more")
-    parsed.out.mkdir(parents=True, exist_ok=True)
-    path = parsed.out / RECORDS_NAME
+    records = add_transfers(runs, parsed.out, parsed.device)
+    print(f"{len(records)} transfers: {parsed.out / RECORDS_NAME}")
+    return 0
+
+
+def add_transfers(runs: Sequence[DoneRun], folder: Path, device: torch.device) -> list[Transfer]:
+    """Ask the models of `runs` about each other's data sets, where `folder` does not know yet; all that it knows then."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / RECORDS_NAME
     records = read_transfers(path)
     known = {(each.source, each.target_data) for each in records}
-    for record in transfers(runs, known, parsed.device, silent):
+    for record in transfers(runs, known, device, silent):
         records.append(record)
         write_transfers(path, records)
         auroc = record.image.auroc
         shown = "no anomalous images" if auroc is None else f"AUROC {auroc:.3f}"
         print(f"{record.source_run} on {record.target_dataset}: {shown}", flush=True)
-    print(f"{len(records)} transfers: {path}")
-    return 0
+    return records

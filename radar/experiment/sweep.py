@@ -45,8 +45,8 @@ class Sweep:
     def named(root: Path, name: str) -> Sweep:
         """The sweep of that name below `root`, or at that path. Raises `RunError` where there is none."""
         for path in (root / SWEEPS_FOLDER / name, Path(name)):
-            if (path / "sweep.json").exists():
-                return Sweep(path)
+            if (sweep := Sweep(path)).is_there:
+                return sweep
         there = ", ".join(sweep.path.name for sweep in sweeps(root)) or "none"
         raise RunError(f"{name}: no such sweep below {root / SWEEPS_FOLDER}; there are: {there}")
 
@@ -96,7 +96,7 @@ class Sweep:
         directory, error = record.get("directory"), record.get("error")
         if directory is None:
             return JobState(name, "failed" if error else "missing", None, None, error)
-        run = RunDirectory(self.path.parent.parent / directory)
+        run = RunDirectory(self.root / directory)
         status = run.read_status()
         state = status.get("state", "missing")
         if state == "running" and not run.is_held():
@@ -114,6 +114,21 @@ class Sweep:
             records = [json.loads(file.read_text()) for file in (self.path / "jobs").glob("*.json")]
             names = [record["name"] for record in sorted(records, key=lambda record: float(record["first"]))]
         return [self.job(name) for name in names]
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its folder is one of a sweep."""
+        return (self.path / "sweep.json").exists()
+
+    def done(self) -> list[Path]:
+        """The directories of the jobs that are done, each once."""
+        states = [state for state in self.states() if state.state == "done"]
+        return list(dict.fromkeys(state.directory for state in states if state.directory is not None))
+
+    @property
+    def root(self) -> Path:
+        """The folder of its runs."""
+        return self.path.parent.parent
 
 
 def sweeps(root: Path) -> list[Sweep]:

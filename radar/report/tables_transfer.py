@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from radar.evaluation.metrics import value_at
@@ -12,6 +12,7 @@ from radar.report.cells import Cell, by_dataset
 from radar.report.tables import Entry, Table, measured, over_seeds, table
 
 Transfers = Sequence[Transfer]
+_NOTE = "Columns are the sets that are scored; on the diagonal, models score the set they were trained on. Nothing is fitted anew."
 _MEASURES = {
     "auroc": "image AUROC",
     "false_positive_rate": "false positive rate at the threshold of the training set",
@@ -42,35 +43,43 @@ def transfer_values(cell: Cell, target: Cell, transfers: Transfers, measure: str
 
 
 def transfer_tables(cells: Sequence[Cell], transfers: Transfers) -> list[Table]:
-    """A row per method and training set, a column per set that is scored; none without transfers between `cells`."""
-    by_method: dict[str, list[Cell]] = defaultdict(list)
-    for cell in cells:
-        by_method[cell.method].append(cell)
+    """For each measure a row per method and training set, a column per set that is scored; none without transfers between `cells`."""
     datasets = sorted(by_dataset(cells))
     return [
-        each
+        table(
+            f"transfer_{measure}",
+            f"Models on other data sets: {title}",
+            ("method", "trained on", *datasets),
+            rows,
+            _NOTE,
+        )
         for measure, title in _MEASURES.items()
-        if (each := _table(by_method, datasets, transfers, measure, title)) is not None
+        if (rows := _rows(cells, datasets, transfers, [measure]))
     ]
 
 
-def _table(
-    by_method: Mapping[str, Sequence[Cell]], datasets: Sequence[str], transfers: Transfers, measure: str, title: str
-) -> Table | None:
+def transfer_table(cells: Sequence[Cell], transfers: Transfers) -> Table:
+    """All measures beside each other."""
+    datasets = sorted(by_dataset(cells))
+    columns = [f"{name}: {measure.replace('_', ' ')}" for measure in _MEASURES for name in datasets]
+    rows = _rows(cells, datasets, transfers, list(_MEASURES))
+    return table("sweep_transfer", "Models on other data sets", ("method", "trained on", *columns), rows, _NOTE)
+
+
+def _rows(
+    cells: Sequence[Cell], datasets: Sequence[str], transfers: Transfers, measures: Sequence[str]
+) -> list[list[Entry | str]]:
+    by_method: dict[str, dict[str, Cell]] = defaultdict(dict)
+    for cell in cells:
+        by_method[cell.method][cell.dataset] = cell
     rows: list[list[Entry | str]] = []
-    for method, members in by_method.items():
-        targets = {cell.dataset: cell for cell in members}
-        for cell in members:
-            entries = [_entry(cell, targets.get(name), transfers, measure) for name in datasets]
-            if any(
-                entry.value is not None for entry, name in zip(entries, datasets, strict=True) if name != cell.dataset
-            ):
-                rows.append([method, cell.dataset, *entries])
-    if not rows:
-        return None
-    note = "Columns are the sets that are scored; on the diagonal, models score the set they were trained on. Nothing is fitted anew."
-    headings = ("method", "trained on", *datasets)
-    return table(f"transfer_{measure}", f"Models on other data sets: {title}", headings, rows, note)
+    for method, targets in by_method.items():
+        for own, cell in targets.items():
+            asked = [(name, measure) for measure in measures for name in datasets]
+            entries = [_entry(cell, targets.get(name), transfers, measure) for name, measure in asked]
+            if any(each.value is not None for each, (name, _) in zip(entries, asked, strict=True) if name != own):
+                rows.append([method, own, *entries])
+    return rows
 
 
 def _entry(cell: Cell, target: Cell | None, transfers: Transfers, measure: str) -> Entry:

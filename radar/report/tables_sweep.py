@@ -1,0 +1,210 @@
+"""The one table that answers a sweep: a row for each data set, method and value of what was turned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from radar.report.cells import Cell, cells, mean
+from radar.report.result import Result
+from radar.report.settings import changes, family, key_of, shared_changes
+from radar.report.tables import (
+    MEMORY_NOTE,
+    NOTHING,
+    Entry,
+    Table,
+    count,
+    measured,
+    memory_columns,
+    number,
+    p_value,
+    table,
+)
+from radar.report.tables_transfer import Transfers, transfer_table
+
+Columns = Mapping[str, Callable[[Cell], Entry]]
+Axes = Mapping[str, Callable[[Result], Entry]]
+_PAPER_SHARE = (25, 500)  # px: the paper's example, patches of 25 × 25 px of images of 500 × 500 px
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A table of a sweep: `axes` are what was turned, `section` that of the config which has it; methods without it are left out."""
+
+    title: str
+    section: str
+    axes: Axes
+    columns: Callable[[Sequence[Cell]], Columns]
+    notes: tuple[str, ...]
+
+
+def sweep_table(name: str, results: Sequence[Result], seeds: int | None, transfers: Transfers) -> Table:
+    """The table `name` of `SweepConfig.table`, of a sweep's results or of any others."""
+    if name == "transfer":
+        return transfer_table(cells(results, seeds), transfers)
+    answer = ANSWERS[name]
+    having = [result for result in results if answer.section in result.config]
+    members = cells(having, seeds) if having else []
+    shared = shared_changes(having) if having else ()
+    columns = answer.columns(members)
+    rows = []
+    for cell in members:
+        turned = [shown(cell.one) for shown in answer.axes.values()]
+        seeds_entry = Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))
+        shown = [column(cell) for column in columns.values()]
+        rows.append(
+            [Entry(cell.dataset), Entry(_method(cell.one, shared, answer.section)), *turned, seeds_entry, *shown]
+        )
+    rows.sort(key=lambda row: [_place(entry) for entry in row[: 2 + len(answer.axes)]])
+    held = (f"In every row: {', '.join(shared)}.",) if shared else ()
+    headings = ("data set", "method", *answer.axes, "seeds", *columns)
+    return table(f"sweep_{name}", answer.title, headings, rows, *held, *answer.notes)
+
+
+def _place(entry: Entry) -> tuple[float, str]:
+    return (math.inf if entry.value is None else entry.value), entry.text
+
+
+def _method(result: Result, shared: Sequence[str], section: str) -> str:
+    """The family, and what was typed for this row beside what the axes tell."""
+    own = [text for text in changes(result) if text not in shared and key_of(text).partition(".")[0] != section]
+    return ", ".join([family(result), *own])
+
+
+def _of(*path: str, digits: int = 3) -> Callable[[Cell], Entry]:
+    return lambda cell: measured(cell, *path, digits=digits)
+
+
+_QUALITY: Columns = {"AUROC": _of("image", "auroc"), "F1": _of("image", "f1"), "pixel AUROC": _of("pixel", "auroc")}
+_COST: Columns = {"training, s": _of("seconds", "training", digits=1)}
+
+
+def _memory(members: Sequence[Cell]) -> Columns:
+    return {heading: _of(*path, digits=0) for heading, path in memory_columns(members, "training").items()}
+
+
+def _step(result: Result) -> Entry:
+    return Entry(str(result.timestep), result.timestep)
+
+
+def _largest_p(cell: Cell) -> Entry:
+    return p_value(max(cell.values("noise", "pixels", "p_value"), default=None))
+
+
+def _noise_columns(members: Sequence[Cell]) -> Columns:
+    pixels = partial(_of, "noise", "pixels")
+    kurtosis = partial(_of, "noise", "moments", "excess_kurtosis", digits=2)
+    return {
+        "KS": pixels("ks"),
+        "Wasserstein": pixels("wasserstein"),
+        "KL(a ‖ n), nats": pixels("kl_anomalous_from_normal"),
+        "overlap": pixels("overlap"),
+        "p": _largest_p,
+        "excess kurtosis, normal": kurtosis("normal"),
+        "anomalous": kurtosis("anomalous"),
+        "AUROC of the distance from a Gaussian": _of("noise", "normality", "distance_from_gaussian", "auroc"),
+        "AUROC of the L2 norm": _of("noise", "l2_norm", "auroc"),
+        "AUROC of the score": _of("image", "auroc"),
+    }
+
+
+def _timestep_columns(members: Sequence[Cell]) -> Columns:
+    return {
+        **_QUALITY,
+        "Δ L2 norm": _of("noise", "l2_norm", "difference"),
+        "AUROC of the L2 norm": _of("noise", "l2_norm", "auroc"),
+        "structure left, normal": _of("noise", "image_correlation", "normal"),
+        "anomalous": _of("noise", "image_correlation", "anomalous"),
+    }
+
+
+def _side(result: Result) -> int | None:
+    side = result.config["dataset"]["image"]["size"]
+    return None if side is None else int(side)
+
+
+def _is_whole(result: Result) -> bool:
+    return bool(result.config["patch"]["size"] == _side(result))
+
+
+def _patch(result: Result) -> Entry:
+    size = int(result.config["patch"]["size"])
+    return Entry(f"{size} × {size}{', the whole image' if _is_whole(result) else ''}", size)
+
+
+def _pixels(cell: Cell) -> Entry:
+    side = _side(cell.one)
+    return Entry(NOTHING) if side is None else _share((cell.one.config["patch"]["size"] / side) ** 2)
+
+
+def _share(value: float) -> Entry:
+    return Entry(f"1/{1 / value:.3g}", value) if value < 1 else number(value, 2)
+
+
+def _patch_columns(members: Sequence[Cell]) -> Columns:
+    path = ("memory", "training", "host_growth")
+    whole = {cell.dataset: mean(cell.values(*path)) for cell in members if _is_whole(cell.one) and cell.values(*path)}
+
+    def ratio(cell: Cell) -> Entry:
+        growth, other = cell.values(*path), whole.get(cell.dataset)
+        return _share(mean(growth) / other) if growth and other and mean(growth) > 0 else Entry(NOTHING)
+
+    shares = {"pixels of a crop over the image's": _pixels, "growth over the whole image's": ratio}
+    return {**_QUALITY, **_COST, **_memory(members), **shares}
+
+
+def _levels(result: Result) -> Entry:
+    return Entry(str(len(result.config["unet"]["channels"])), len(result.config["unet"]["channels"]))
+
+
+def _widths(result: Result) -> Entry:
+    widths = result.config["unet"]["channels"]
+    return Entry(", ".join(map(str, widths)), sum(widths))
+
+
+def _attention(result: Result) -> Entry:
+    """Sides of the maps that attend, of a patch of the training size."""
+    unet, patch = result.config["unet"], result.config["patch"]["size"]
+    sides = [math.ceil(patch / (unet["fold"] * 2**level)) for level in unet["attention_levels"]]
+    return Entry(", ".join(f"{side} px" for side in sides) or "none", sum(side**2 for side in sides))
+
+
+def _network(result: Result) -> Entry:
+    chosen = [text.partition("=")[2] for text in result.command.overrides if key_of(text) == "unet"]
+    return Entry(chosen[-1] if chosen else NOTHING)
+
+
+def _unet_columns(members: Sequence[Cell]) -> Columns:
+    return {**_QUALITY, "parameters": lambda cell: count(cell.one.metrics.parameters), **_COST, **_memory(members)}
+
+
+_HYPOTHESIS = (
+    "KS, Wasserstein, KL and overlap: predicted noise of normal against anomalous images, pixel by pixel. p: permutation of groups of "
+    "images between the labels, the largest of the seeds. Excess kurtosis is 0 for a Gaussian. Distance from a Gaussian: Lilliefors'."
+)
+_SIGNAL = (
+    "Δ L2 norm: mean L2 norm of the noise map of anomalous minus that of normal images. Structure left: size of the correlation "
+    "between an image and its noise map, 0 where nothing of it is left."
+)
+_ARITHMETIC = (
+    "The paper: patches of {0} × {0} px of images of {1} × {1} px need 1/{2:.0f} of the memory, which is the share of the pixels, "
+    "{0}² / {1}², at equally many crops a step. What is measured has parts that no crop makes smaller: the network, its optimiser, "
+    "libraries that training loads. The last column is against a row of the whole image: patch=14x14,28x28,56x56,whole."
+).format(*_PAPER_SHARE, (_PAPER_SHARE[1] / _PAPER_SHARE[0]) ** 2)
+
+ANSWERS: Mapping[str, Answer] = {
+    "noise": Answer("The noise hypothesis: normal against anomalous images", "timestep", {"t": _step}, _noise_columns, (_HYPOTHESIS,)),
+    "timestep": Answer("The timestep: signal and structure left", "timestep", {"t": _step}, _timestep_columns, (_SIGNAL,)),
+    "patch": Answer(
+        "Patch size: quality, time and memory of training", "patch", {"patch, px": _patch}, _patch_columns, (_ARITHMETIC, MEMORY_NOTE)
+    ),
+    "unet": Answer(
+        "The U-Net: depth, width and attention",
+        "unet",
+        {"network": _network, "levels": _levels, "channels": _widths, "attention at": _attention},
+        _unet_columns,
+        ("Attention at: sides of the maps that attend, of a patch of the training size.", MEMORY_NOTE),
+    ),
+}  # fmt: skip
