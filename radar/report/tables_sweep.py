@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from radar.report.cells import Cell, cells, mean
 from radar.report.result import Result
-from radar.report.settings import changes, family, key_of, shared_changes
+from radar.report.settings import changes, family, key_of
 from radar.report.tables import (
     MEMORY_NOTE,
     NOTHING,
@@ -42,12 +43,14 @@ class Answer:
 
 def sweep_table(name: str, results: Sequence[Result], seeds: int | None, transfers: Transfers) -> Table:
     """The table `name` of `SweepConfig.table`, of a sweep's results or of any others."""
+    shared = _typed_alike(results)
+    held = (f"In every row that reads it: {', '.join(shared)}.",) if shared else ()
     if name == "transfer":
-        return transfer_table(cells(results, seeds), transfers)
+        content = transfer_table([_named(cell, shared) for cell in cells(results, seeds)], transfers)
+        return replace(content, notes=(*held, *content.notes))
     answer = ANSWERS[name]
     having = [result for result in results if answer.section in result.config]
     members = cells(having, seeds) if having else []
-    shared = shared_changes(having) if having else ()
     columns = answer.columns(members)
     rows = []
     for cell in members:
@@ -58,9 +61,21 @@ def sweep_table(name: str, results: Sequence[Result], seeds: int | None, transfe
             [Entry(cell.dataset), Entry(_method(cell.one, shared, answer.section)), *turned, seeds_entry, *shown]
         )
     rows.sort(key=lambda row: [_place(entry) for entry in row[: 2 + len(answer.axes)]])
-    held = (f"In every row: {', '.join(shared)}.",) if shared else ()
     headings = ("data set", "method", *answer.axes, "seeds", *columns)
     return table(f"sweep_{name}", answer.title, headings, rows, *held, *answer.notes)
+
+
+def _typed_alike(results: Sequence[Result]) -> list[str]:
+    """What was typed with one value alone."""
+    typed = dict.fromkeys(text for result in results for text in changes(result))
+    values = Counter(key_of(text) for text in typed)
+    return [text for text in typed if values[key_of(text)] == 1]
+
+
+def _named(cell: Cell, shared: Sequence[str]) -> Cell:
+    return replace(
+        cell, method=cell.method.replace("".join(f", {text}" for text in changes(cell.one) if text in shared), "")
+    )
 
 
 def _place(entry: Entry) -> tuple[float, str]:
@@ -77,7 +92,12 @@ def _of(*path: str, digits: int = 3) -> Callable[[Cell], Entry]:
     return lambda cell: measured(cell, *path, digits=digits)
 
 
-_QUALITY: Columns = {"AUROC": _of("image", "auroc"), "F1": _of("image", "f1"), "pixel AUROC": _of("pixel", "auroc")}
+_QUALITY: Columns = {
+    "AUROC": _of("image", "auroc"),
+    "F1": _of("image", "f1"),
+    "F1, all called anomalous": _of("image", "f1_all_anomalous"),
+    "pixel AUROC": _of("pixel", "auroc"),
+}
 _COST: Columns = {"training, s": _of("seconds", "training", digits=1)}
 
 
@@ -172,8 +192,9 @@ def _attention(result: Result) -> Entry:
 
 
 def _network(result: Result) -> Entry:
-    chosen = [text.partition("=")[2] for text in result.command.overrides if key_of(text) == "unet"]
-    return Entry(chosen[-1] if chosen else NOTHING)
+    """The option that was chosen, where nothing of it was changed."""
+    typed = [text for text in result.command.overrides if key_of(text).partition(".")[0] == "unet"]
+    return Entry(typed[-1].partition("=")[2] if typed and key_of(typed[-1]) == "unet" else NOTHING)
 
 
 def _unet_columns(members: Sequence[Cell]) -> Columns:
@@ -203,7 +224,7 @@ ANSWERS: Mapping[str, Answer] = {
     "unet": Answer(
         "The U-Net: depth, width and attention",
         "unet",
-        {"network": _network, "levels": _levels, "channels": _widths, "attention at": _attention},
+        {"levels": _levels, "channels": _widths, "attention at": _attention, "option": _network},
         _unet_columns,
         ("Attention at: sides of the maps that attend, of a patch of the training size.", MEMORY_NOTE),
     ),

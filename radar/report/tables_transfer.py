@@ -12,6 +12,7 @@ from radar.report.cells import Cell, by_dataset
 from radar.report.tables import Entry, Table, measured, over_seeds, table
 
 Transfers = Sequence[Transfer]
+_SHORT = {"auroc": "AUROC", "false_positive_rate": "false positive rate"}
 _NOTE = "Columns are the sets that are scored; on the diagonal, models score the set they were trained on. Nothing is fitted anew."
 _MEASURES = {
     "auroc": "image AUROC",
@@ -61,7 +62,7 @@ def transfer_tables(cells: Sequence[Cell], transfers: Transfers) -> list[Table]:
 def transfer_table(cells: Sequence[Cell], transfers: Transfers) -> Table:
     """All measures beside each other."""
     datasets = sorted(by_dataset(cells))
-    columns = [f"{name}: {measure.replace('_', ' ')}" for measure in _MEASURES for name in datasets]
+    columns = [f"{name}: {_SHORT[measure]}" for measure in _MEASURES for name in datasets]
     rows = _rows(cells, datasets, transfers, list(_MEASURES))
     return table("sweep_transfer", "Models on other data sets", ("method", "trained on", *columns), rows, _NOTE)
 

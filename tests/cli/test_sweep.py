@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -35,6 +36,8 @@ SHORTENED = {
     "sweep_border": ["scoring.border.width=3"],
     "sweep_edges": ["scoring.window=5"],
     "sweep_unet": ["unet=small,compact"],
+    "sweep_transfer": ["method=radar,pca"],
+    "sweep_depth_attention": ["unet.channels=[32,32],[32,32,32]"],
 }
 
 
@@ -116,7 +119,9 @@ def test_every_sweep_config_is_a_sweep(
     monkeypatch.setattr(
         "radar.cli.running.Runner._run", lambda self, config, name, number, overrides, session: started.append(number)
     )
-    main(["--config-name", name, "seed=0,1", *SHORTENED.get(name, []), f"output_root={tmp_path}"])
+    main(
+        ["--config-name", name, "seed=0,1", "sweep.isolated=false", *SHORTENED.get(name, []), f"output_root={tmp_path}"]
+    )
     (only,) = sweeps(tmp_path)
     jobs = only.content()["jobs"]
     assert len(jobs) == len(set(jobs)) >= 2
@@ -245,3 +250,38 @@ def test_how_jobs_run_together_is_no_part_of_them(tmp_path: Path, capsys: pytest
     assert "sweep" not in effective(planned.jobs[0].config)
     assert sweep(tmp_path, "seed=0,1", "sweep.table=nothing") == REFUSED
     assert "sweep.table=nothing: must be one of noise, patch" in capsys.readouterr().err
+
+
+def test_a_sweep_answers_with_its_table_and_a_report_gives_it_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    axes = ["dataset=printed_layers,stochastic_tile", "timestep=t1,t10"]
+    assert sweep(tmp_path, *axes, "sweep.table=timestep") == 0
+    (only,) = sweeps(tmp_path)
+    told = (only.path / "sweep_timestep.md").read_text()
+    assert told in capsys.readouterr().out
+    assert told.count("| printed_layers |") == told.count("| stochastic_tile |") == 2
+    assert main(["report", str(only.path), "--table", "timestep"]) == 0
+    assert capsys.readouterr().out == told
+    assert main(["report", str(tmp_path), "--table", "timestep"]) == 0  # of the same runs without the sweep
+    assert capsys.readouterr().out == told
+    assert main(["report", str(only.path), "--table", "nothing"]) == 2
+    assert "--table nothing: there is none of this name; there are: noise, patch" in capsys.readouterr().err
+    assert main(["report", str(only.path)]) == 2
+    assert "name a folder with --out" in capsys.readouterr().err
+
+
+def test_a_sweep_of_transfers_asks_every_model_about_the_other_sets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    axes = ["dataset=printed_layers,stochastic_tile", "method=radar,pca"]
+    assert sweep(tmp_path, *axes, "sweep.table=transfer") == 0
+    assert "Nothing is fitted anew" in capsys.readouterr().out
+    (only,) = sweeps(tmp_path)
+    rows = list(csv.DictReader((only.path / "sweep_transfer.csv").open()))
+    assert [(row["method"], row["trained on"]) for row in rows] == [
+        (method, name) for method in ("RADAR, debug", "pca, debug") for name in ("printed_layers", "stochastic_tile")
+    ]
+    assert all(0 <= float(row["printed_layers: AUROC (value)"]) <= 1 for row in rows)
+    assert main(["report", str(only.path), "--table", "transfer"]) == 0
+    assert capsys.readouterr().out == (only.path / "sweep_transfer.md").read_text()

@@ -1,0 +1,89 @@
+"""The table that answers a sweep, on the composed configs of the project's own sweeps."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from typing import get_type_hints
+
+import pytest
+from report_builders import result
+from test_settings_units import of_sweep
+
+from radar.config.schema import SweepConfig
+from radar.evaluation.metrics import StageMemory
+from radar.report.result import Result
+from radar.report.tables import Table, csv_text
+from radar.report.tables_sweep import ANSWERS, sweep_table
+
+
+def lines(content: Table) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(csv_text(content))))
+
+
+def with_growth(one: Result, growth: float) -> Result:
+    memory = {"training": StageMemory(400 + growth, growth, None, None)}
+    return replace(one, metrics=replace(one.metrics, memory=memory))
+
+
+def test_every_table_that_a_config_may_name_is_there() -> None:
+    assert "table" in get_type_hints(SweepConfig)
+    field = SweepConfig.__dataclass_fields__["table"]
+    assert set(field.metadata["choices"]) == {*ANSWERS, "transfer"}
+
+
+@pytest.mark.parametrize(
+    ("sweep", "levels", "attention"),
+    [
+        ("sweep_depth", [1, 2, 3, 4], {"none"}),
+        ("sweep_width", [3], {"7 px"}),
+        ("sweep_attention", [3], {"none", "7 px", "14 px, 7 px", "28 px, 14 px, 7 px"}),
+        ("sweep_depth_attention", [2, 3, 4], {"none", "14 px"}),
+    ],
+)
+def test_depth_width_and_attention_are_isolated(sweep: str, levels: list[int], attention: set[str]) -> None:
+    results = of_sweep(sweep)
+    rows = lines(sweep_table("unet", results, None, []))
+    assert sorted({int(row["levels"]) for row in rows}) == levels
+    assert {row["attention at"] for row in rows} == attention
+    assert len(rows) == len(results)
+    turned = {"sweep_depth": {"channels"}, "sweep_width": {"channels"}, "sweep_attention": {"attention_levels"}}
+    unets = [each.config["unet"] for each in results]
+    differing = {key for key in unets[0] if len({repr(unet[key]) for unet in unets}) > 1}
+    assert differing == turned.get(sweep, {"channels", "attention_levels"})
+    if sweep != "sweep_width":
+        assert {width for unet in unets for width in unet["channels"]} == ({32} if "depth" in sweep else {16, 32, 64})
+
+
+def test_the_whole_image_is_what_patches_are_measured_against() -> None:
+    growths = {14: 20.0, 28: 40.0, 56: 100.0, 100: 400.0}
+    results = of_sweep("sweep_patch", "patch=14x14,28x28,56x56,whole", "dataset=printed_layers")
+    some = [with_growth(each, growths[each.config["patch"]["size"]]) for each in results]
+    rows = lines(sweep_table("patch", some, None, []))
+    assert [row["growth over the whole image's"] for row in rows] == ["1/20", "1/10", "1/4", "1.00"]
+    assert rows[1]["pixels of a crop over the image's"] == f"1/{100**2 / 28**2:.3g}"
+    assert rows[3]["patch, px"] == "100 × 100, the whole image"
+    content = sweep_table("patch", some, None, [])
+    assert any("1/400" in note for note in content.notes)
+    without = sweep_table("patch", some[:3], None, [])
+    assert {row["growth over the whole image's"] for row in lines(without)} == {"–"}
+
+
+def test_timesteps_stand_in_order_and_what_all_rows_share_is_told_once() -> None:
+    results = of_sweep("sweep_timestep", "dataset=printed_layers,stochastic_tile", "training.max_steps=60")
+    content = sweep_table("timestep", results, None, [])
+    rows = lines(content)
+    assert [(row["data set"], row["t"]) for row in rows] == [
+        (name, t) for name in ("printed_layers", "stochastic_tile") for t in ("1", "5", "10", "50")
+    ]
+    assert {row["method"] for row in rows} == {"RADAR, paper"}
+    assert "training.max_steps=60" in content.notes[0]
+    noise = lines(sweep_table("noise", results, None, []))
+    assert len(noise) == 8 and {row["KS"] for row in noise} == {"0.500"}
+
+
+def test_methods_without_what_was_turned_are_left_out() -> None:
+    other = result(method__name="pca", preset="fast")
+    other = replace(other, config={key: value for key, value in other.config.items() if key != "timestep"})
+    assert {row["method"] for row in lines(sweep_table("timestep", [result(), other], None, []))} == {"RADAR, paper"}
