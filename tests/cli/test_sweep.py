@@ -265,9 +265,9 @@ def test_a_sweep_answers_with_its_table_and_a_report_gives_it_again(
     assert capsys.readouterr().out == told
     assert main(["report", str(tmp_path), "--table", "timestep"]) == 0  # of the same runs without the sweep
     assert capsys.readouterr().out == told
-    assert main(["report", str(only.path), "--table", "nothing"]) == 2
+    assert main(["report", str(only.path), "--table", "nothing"]) == REFUSED
     assert "--table nothing: there is none of this name; there are: noise, patch" in capsys.readouterr().err
-    assert main(["report", str(only.path)]) == 2
+    assert main(["report", str(only.path)]) == REFUSED
     assert "name a folder with --out" in capsys.readouterr().err
 
 
