@@ -280,7 +280,7 @@ def test_a_sweep_of_transfers_asks_every_model_about_the_other_sets(
     (only,) = sweeps(tmp_path)
     rows = list(csv.DictReader((only.path / "sweep_transfer.csv").open()))
     assert [(row["method"], row["trained on"]) for row in rows] == [
-        (method, name) for method in ("RADAR, debug", "pca, debug") for name in ("printed_layers", "stochastic_tile")
+        (method, name) for method in ("pca, debug", "radar, debug") for name in ("printed_layers", "stochastic_tile")
     ]
     assert all(0 <= float(row["printed_layers: AUROC (value)"]) <= 1 for row in rows)
     assert main(["report", str(only.path), "--table", "transfer"]) == 0
