@@ -77,7 +77,7 @@ def test_timesteps_stand_in_order_and_what_all_rows_share_is_told_once() -> None
     assert [(row["data set"], row["t"]) for row in rows] == [
         (name, t) for name in ("printed_layers", "stochastic_tile") for t in ("1", "5", "10", "50")
     ]
-    assert {row["method"] for row in rows} == {"RADAR, paper"}
+    assert {row["method"] for row in rows} == {"RADAR"}
     assert "training.max_steps=60" in content.notes[0]
     noise = lines(sweep_table("noise", results, None, []))
     assert len(noise) == 8 and {row["KS"] for row in noise} == {"0.500"}
@@ -86,4 +86,4 @@ def test_timesteps_stand_in_order_and_what_all_rows_share_is_told_once() -> None
 def test_methods_without_what_was_turned_are_left_out() -> None:
     other = result(method__name="pca", preset="fast")
     other = replace(other, config={key: value for key, value in other.config.items() if key != "timestep"})
-    assert {row["method"] for row in lines(sweep_table("timestep", [result(), other], None, []))} == {"RADAR, paper"}
+    assert {row["method"] for row in lines(sweep_table("timestep", [result(), other], None, []))} == {"RADAR"}
