@@ -183,7 +183,8 @@ WATCH = "import sys; from radar.cli.main import main; sys.exit(main())"
 def watch_process(run: Path, folder: Path, out: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", WATCH, "predict", str(run), "--watch", str(folder), "--out", str(out), *FAST],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.DEVNULL,  # a pipe that nobody reads fills up, and the watcher waits
+        stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
