@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from radar.config.schema import ReportConfig
 from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
 from radar.evaluation.metrics import (
     BorderMetrics,
+    Chance,
+    ChanceDistances,
     Compared,
     ControlQuality,
     CostMetrics,
@@ -33,7 +35,9 @@ from radar.evaluation.metrics import (
 from radar.evaluation.pixel_metrics import PixelMetrics
 from radar.report.result import FORMAT, Command, EvaluatedImage, Result, ScoredNormals
 
-SETTINGS = ReportConfig(seeds=None, level=0.95, alpha=0.05, resamples=100, seed=0, borderline=0.1, vector="pdf")
+SETTINGS = ReportConfig(
+    seeds=None, level=0.95, alpha=0.05, resamples=100, permutations=199, seed=0, borderline=0.1, vector="pdf"
+)
 NORMAL, ANOMALOUS = 12, 18
 DEFECTS = ("crack", "hole")
 
@@ -131,9 +135,10 @@ def metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray, defec
     image = image_metrics(labels, scores, decisions)
     control = replace(image, auroc=0.6, average_precision=float(average_precision_score(labels, labels)))
     pixel = PixelMetrics(0.9, 0.7, 0.8, 0.3, labels.size, 0, 20, 1000, 9000)
-    distances = Distances(0.5, 0.25, 1.0, 1.1, 0.4, 0.8, 16, 0.01)
+    chance = ChanceDistances(*[Chance(0.25, 0.35)] * 4, Chance(0.7, 0.6))
+    distances = Distances(0.5, 0.25, 1.0, 1.1, 0.4, 0.8, 16, 0.01, chance)
     kinds, counts = Kinds(1.0, 2.0), Counts(NORMAL, ANOMALOUS)
-    compared = Compared(**asdict(kinds), difference=1.0, **asdict(distances))
+    compared = Compared(1.0, 0.25, 1.0, 1.1, 0.4, 0.8, 16, 0.01, chance, normal=1.0, anomalous=2.0, difference=1.0)
     return Metrics(
         image=image,
         pixel=pixel,
@@ -145,7 +150,7 @@ def metrics(labels: np.ndarray, scores: np.ndarray, decisions: np.ndarray, defec
             compared, compared,
         ),
         separation=dict.fromkeys(("global_norm", "local_norm", "score"), distances),
-        data=DataMetrics(0.1),
+        data=DataMetrics(0.1, True),
         threshold=1.0,
         parameters=1000,
         cost=CostMetrics(1.5, 2.5, 1),

@@ -290,7 +290,8 @@ class ReportConfig:
     level: float = _number(above=0.0, below=1.0)  # of intervals
     alpha: float = _number(above=0.0, below=1.0)  # of tests, after the correction for their number
     resamples: int = _number(minimum=10)  # bootstrap, over groups of images
-    seed: int = _number(minimum=0)  # of the bootstrap
+    permutations: int = _number(minimum=1)  # most swaps of groups between two methods
+    seed: int = _number(minimum=0)  # of the bootstrap and the permutations
     borderline: float = _number(minimum=0.0, maximum=1.0)  # share of the test images that the gallery calls borderline
     vector: str = _choice("pdf", "svg")  # second format of every figure beside PNG
 

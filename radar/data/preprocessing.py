@@ -72,6 +72,12 @@ def grey(pixels: Pixels) -> FloatArray:
     return values if values.ndim == 2 else np.asarray(values @ _LUMA, dtype=np.float32)
 
 
+def has_colour(pixels: Pixels) -> bool:
+    """Whether the channels differ anywhere."""
+    values = pixels.values
+    return values.ndim == 3 and bool((values != values[..., :1]).any())
+
+
 def preprocess(pixels: Pixels, config: ImageConfig) -> tuple[FloatArray, Frame]:
     """The model's picture, float32 (C, H, W) in [-1, 1], and its frame in the original image."""
     planes = _planes(pixels, config.channels)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from radar.data.manifest import read_manifest
 from radar.data.sample import Sample
 
 MANIFESTS = Path(__file__).parent / "manifests"
+_WITHOUT_GROUPS = ("random", "literature")  # rules that keep only byte-identical files together
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,31 @@ def split_manifests() -> tuple[SplitManifest, ...]:
     """All of them, in the order of the index."""
     lines: list[dict[str, Any]] = json.loads((MANIFESTS / "index.json").read_text(encoding="utf-8"))
     return tuple(SplitManifest(**{"settings": None, **line}) for line in lines)
+
+
+def known_groups(
+    layout: str, category: str | None, split: str, content_hashes: Sequence[str], groups: Sequence[str]
+) -> list[str]:
+    """The groups (N,) that statistics resample, of images with the first digits of their `content_hashes` (N,) and their `groups` (N,)
+    in `split`.
+
+    A random split tells none, as its groups would cross into test; that images show the same part is no less true, so there they are
+    those of another manifest of this layout and category, where one holds the image.
+    """
+    known = _grouped(layout, category)
+    if split not in _WITHOUT_GROUPS or not known or not groups:
+        return list(groups)
+    digits = len(content_hashes[0])
+    by_start = {content_hash[:digits]: group for content_hash, group in known.items()}
+    return [by_start.get(each, group) for each, group in zip(content_hashes, groups, strict=True)]
+
+
+@cache
+def _grouped(layout: str, category: str | None) -> Mapping[str, str]:
+    """Content hash to group, by the manifests that tell groups."""
+    made = [each for each in split_manifests() if (each.layout, each.category) == (layout, category)]
+    rows = [row for each in made if each.split not in _WITHOUT_GROUPS for row in read_manifest(each.path)]
+    return {row.content_hash: row.group for row in rows}
 
 
 def split_by_manifest(

@@ -58,9 +58,30 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Chance:
+    """What a distance is by chance alone: its `mean` over permutations, and the `limit` that .95 of them do not pass (of the
+    overlap, which falls as samples part, they do not fall below it)."""
+
+    mean: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChanceDistances:
+    """`Distances` under permutation of groups of images between the labels."""
+
+    ks: Chance
+    wasserstein: Chance
+    kl_anomalous_from_normal: Chance
+    kl_normal_from_anomalous: Chance
+    overlap: Chance
+
+
+@dataclass(frozen=True, slots=True)
 class Distances:
     """How far normal and anomalous values lie apart: `statistics_distributions.Separation` with the `p_value` of its KS, by
-    permutation of groups of images. All None where one kind of image is absent.
+    permutation of groups of images, and what `chance` alone gives. All None where one kind of image is absent; `chance` alone
+    in runs of old.
     """
 
     ks: float | None = None
@@ -71,6 +92,7 @@ class Distances:
     auroc: float | None = None
     bins: int | None = None
     p_value: float | None = None
+    chance: ChanceDistances | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +143,7 @@ class DataMetrics:
     """What the data says of itself, whatever the method; None where a run of old did not measure it."""
 
     spectral_flatness: float | None
+    coloured: bool | None = None  # whether a training image holds any colour, however images are read
 
 
 @dataclass(frozen=True, slots=True)

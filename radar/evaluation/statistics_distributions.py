@@ -41,9 +41,9 @@ def separation(normal: ArrayLike, anomalous: ArrayLike, most_bins: int) -> Separ
     return Separation(
         ks=float(ks_2samp(first, second, method="asymp").statistic),
         wasserstein=float(wasserstein_distance(first, second)),
-        kl_anomalous_from_normal=kl_divergence(counts[1], counts[0]),
-        kl_normal_from_anomalous=kl_divergence(counts[0], counts[1]),
-        overlap=overlap_coefficient(counts[0], counts[1]),
+        kl_anomalous_from_normal=float(kl_divergence(counts[1], counts[0])),
+        kl_normal_from_anomalous=float(kl_divergence(counts[0], counts[1])),
+        overlap=float(overlap_coefficient(counts[0], counts[1])),
         auroc=exceedance(first, second),
         bins=counts.shape[1],
     )
@@ -62,17 +62,20 @@ def binned(values: Floats, edges: Floats) -> Floats:
     return np.bincount(places, minlength=edges.size + 1).astype(np.float64)
 
 
-def kl_divergence(counts: ArrayLike, reference: ArrayLike) -> float:
-    """KL(counts ‖ reference) in nats of two histograms over the same bins, half a count added to each bin of both."""
-    first, second = (np.asarray(each, dtype=np.float64) + 0.5 for each in (counts, reference))
-    first, second = first / first.sum(), second / second.sum()
-    return float(np.sum(first * np.log(first / second)))
+def kl_divergence(counts: ArrayLike, reference: ArrayLike) -> Floats:
+    """KL(counts ‖ reference) (…) in nats of histograms (…, B) over the same bins, half a count added to each bin of both."""
+    first, second = (_shares(np.asarray(each, dtype=np.float64) + 0.5) for each in (counts, reference))
+    return np.asarray(np.sum(first * np.log(first / second), axis=-1))
 
 
-def overlap_coefficient(first: ArrayLike, second: ArrayLike) -> float:
-    """Σ min(p, q) of two histograms over the same bins, each of any total: 0 apart, 1 the same."""
-    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    return float(np.minimum(one / one.sum(), other / other.sum()).sum())
+def overlap_coefficient(first: ArrayLike, second: ArrayLike) -> Floats:
+    """Σ min(p, q) (…) of histograms (…, B) over the same bins, each of any total: 0 apart, 1 the same."""
+    one, other = (_shares(np.asarray(each, dtype=np.float64)) for each in (first, second))
+    return np.asarray(np.minimum(one, other).sum(axis=-1))
+
+
+def _shares(counts: Floats) -> Floats:
+    return np.asarray(counts / counts.sum(axis=-1, keepdims=True))
 
 
 def exceedance(normal: Floats, anomalous: Floats) -> float:

@@ -7,7 +7,7 @@ images between the two labels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TypeVar
 
 import numpy as np
@@ -17,13 +17,13 @@ from scipy.stats import kurtosis, normaltest, skew
 
 from radar.config.schema import NoiseStatisticsConfig
 from radar.evaluation.metrics import Compared, Counts, Distances, Kinds, Moments, NoiseMetrics, Normality
-from radar.evaluation.statistics_distributions import KL_ESTIMATOR, binned, pooled_edges, separation
-from radar.evaluation.statistics_resampling import Units, ks_permutation_p, one_hot_ranks
+from radar.evaluation.statistics_chance import Histograms, by_chance, histograms_of_pixels, histograms_of_values
+from radar.evaluation.statistics_distributions import KL_ESTIMATOR, separation
+from radar.evaluation.statistics_resampling import Units
 
 Floats = NDArray[np.float64]
 Number = TypeVar("Number")
 MOMENTS = ("mean", "standard_deviation", "skewness", "excess_kurtosis")
-_PERMUTED_BINS = 500  # of pooled pixels, for the permutation test alone: KS to within 1 / 500
 
 
 def noise_statistics(
@@ -46,7 +46,8 @@ def noise_statistics(
 
     def compared(name: str) -> Compared:
         values = per_image[name]
-        means, distances = asdict(_means(values, truth)), asdict(compare.values(values))
+        means, found = asdict(_means(values, truth)), compare.values(values)
+        distances = {item.name: getattr(found, item.name) for item in fields(found)}
         return Compared(**means, difference=_difference(values, truth), **distances)
 
     pixels = compare.pixels(noise_maps)  # first: all comparisons draw from one stream
@@ -73,7 +74,7 @@ def feature_statistics(
 
 
 class _Comparison:
-    """Normal against anomalous: distances, each with a p value by permutation of groups. None where one kind is absent."""
+    """Normal against anomalous: distances, each with what it is by permutation of groups. None where one kind is absent."""
 
     def __init__(self, labels: ArrayLike, groups: Sequence[str], settings: NoiseStatisticsConfig, seed: int) -> None:
         self.truth = np.asarray(labels).astype(np.bool_)
@@ -83,23 +84,20 @@ class _Comparison:
 
     def values(self, values: Floats) -> Distances:
         """Compare one number per image (N,)."""
-        return self._measured(values, one_hot_ranks(values)) if self._both_kinds() else Distances()
+        return self._measured(values, histograms_of_values)
 
     def pixels(self, noise_maps: NDArray[np.float32]) -> Distances:
         """Compare all pixels of maps (N, C, H, W)."""
-        if not self._both_kinds():
+        return self._measured(noise_maps.reshape(len(noise_maps), -1).astype(np.float64), histograms_of_pixels)
+
+    def _measured(self, values: Floats, histograms: Callable[[Floats, int], Histograms]) -> Distances:
+        truth, settings = self.truth, self._settings
+        if truth.all() or not truth.any():
             return Distances()
-        values = noise_maps.reshape(len(noise_maps), -1).astype(np.float64)
-        edges = pooled_edges(values.ravel(), _PERMUTED_BINS)
-        return self._measured(values, np.stack([binned(each, edges) for each in values]))
-
-    def _both_kinds(self) -> bool:
-        return bool(self.truth.any() and not self.truth.all())
-
-    def _measured(self, values: Floats, counts: Floats) -> Distances:
-        measured = separation(values[~self.truth], values[self.truth], self._settings.bins)
-        p_value = ks_permutation_p(counts, self.units, self._settings.permutations, self._random)
-        return Distances(**asdict(measured), p_value=p_value)
+        measured = separation(values[~truth], values[truth], settings.bins)
+        binned = histograms(values, settings.bins)
+        p_value, chance = by_chance(binned, self.units, settings.permutations, self._random)
+        return Distances(**asdict(measured), p_value=p_value, chance=chance)
 
 
 def _per_image(

@@ -1,9 +1,11 @@
-"""Permutation and bootstrap over groups: images of one tile or one sheet are not independent and move together."""
+"""Permutation and bootstrap over groups: images of one tile, sheet or strip are not independent and move together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,37 +39,53 @@ class Units:
         np.add.at(total, self.of_image, values)
         return total
 
+    def assignments(self, permutations: int, random: np.random.Generator) -> Bools:
+        """Assignments (P, U) of the labels to the units, the observed one first.
 
-def ks_of_counts(counts: Floats, anomalous: Bools) -> Floats:
-    """Kolmogorov–Smirnov distance between the pooled histograms of the two kinds, for each assignment of labels.
+        All distinct ones where they are at most `permutations`; else that many drawn ones beside the observed one.
+        """
+        if self.distinct <= permutations:
+            rows = np.zeros((self.distinct, self.anomalous.size), dtype=np.bool_)
+            for row, places in zip(rows, combinations(range(self.anomalous.size), self.anomalous.sum()), strict=True):
+                row[list(places)] = True
+            first = int(np.flatnonzero((rows == self.anomalous).all(axis=1))[0])
+            return np.roll(rows, -first, axis=0)
+        drawn = random.permuted(np.tile(self.anomalous, (permutations, 1)), axis=1)
+        return np.concatenate([self.anomalous[None], drawn])
 
-    `counts` (U, B) over ordered bins, `anomalous` (P, U) bool; returns (P,). Exact where a bin holds one distinct value,
-    else taken at the edges of the bins.
-    """
+    @property
+    def distinct(self) -> int:
+        """How many assignments there are: no p value by permutation is below one over them."""
+        return comb(self.anomalous.size, int(self.anomalous.sum()))
+
+
+def two_kinds(counts: Floats, anomalous: Bools) -> tuple[Floats, Floats]:
+    """Histograms (P, B) of the normal and of the anomalous units' sums (U, B), for each assignment (P, U)."""
     second = anomalous.astype(np.float64) @ counts
-    first = counts.sum(axis=0) - second
-    cumulative = [np.cumsum(each, axis=1) / each.sum(axis=1, keepdims=True) for each in (first, second)]
-    distances: Floats = np.abs(cumulative[0] - cumulative[1]).max(axis=1)
-    return distances
+    return counts.sum(axis=0) - second, second
 
 
-def ks_permutation_p(counts: ArrayLike, units: Units, permutations: int, random: np.random.Generator) -> float:
-    """Share of random assignments of labels to units whose KS distance is at least the one observed.
+def ks_of_counts(first: Floats, second: Floats) -> Floats:
+    """Kolmogorov–Smirnov distances (P,) between pairs of histograms (P, B) over ordered bins.
 
-    `counts` (N, B) are the images' histograms over ordered bins. The observed assignment counts as one, so the result is
-    in [1 / (permutations + 1), 1].
+    Exact where a bin holds one distinct value, else taken at the edges of the bins.
     """
-    sums = units.sums(np.asarray(counts, dtype=np.float64))
-    shuffled = random.permuted(np.tile(units.anomalous, (permutations, 1)), axis=1)
-    drawn = ks_of_counts(sums, shuffled)
-    observed = ks_of_counts(sums, units.anomalous[None])[0]
-    return float((1 + np.sum(drawn >= observed - 1e-12)) / (permutations + 1))
+    return np.asarray(np.abs(_cumulative(first) - _cumulative(second)).max(axis=1))
 
 
-def one_hot_ranks(values: ArrayLike) -> Floats:
-    """Histograms (N, D) of single values (N,) over their D distinct values in order."""
-    distinct, places = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)
-    return np.eye(distinct.size)[places]
+def wasserstein_of_counts(first: Floats, second: Floats, positions: Floats) -> Floats:
+    """First-order Wasserstein distances (P,) between pairs of histograms (P, B) of bins at ascending `positions` (B,)."""
+    apart = np.abs(_cumulative(first) - _cumulative(second))
+    return np.asarray(apart[:, :-1] @ np.diff(positions))
+
+
+def _cumulative(counts: Floats) -> Floats:
+    return np.asarray(np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True))
+
+
+def permutation_p(distances: Floats) -> float:
+    """Share of `distances` (P,) of the assignments that are at least the first, which is the observed one's."""
+    return float(np.mean(distances >= distances[0] - 1e-12))
 
 
 def bootstrap_weights(labels: ArrayLike, groups: Sequence[str], resamples: int, random: np.random.Generator) -> Floats:

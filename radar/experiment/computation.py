@@ -30,7 +30,7 @@ def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDire
         measured = stages.quality(method)
     with clock.stage("validation"):
         noise = stages.noise()
-        distances = separation(test, config.evaluation.noise, config.seed)
+        distances = separation(test, stages.test_groups, config.evaluation.noise, config.seed)
         measures = stages.data_measures.value
     with clock.stage("controls"):
         controls = {name: stages.control_quality(control) for name, control in stages.controls.items()}
@@ -38,7 +38,7 @@ def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDire
     thresholds = calibration.fitted(threshold, config.contamination.value)
     model = Model(config, method.fitted.value, detector, calibration, thresholds, fingerprint)
     model.save(run.model)
-    defects, flatness = measures["defects"], measures["spectral_flatness"]
+    defects = measures["defects"]
     write_scores(run.scores, list(scored.values()), defects if isinstance(defects, dict) else {})
     if config.logger.csv and history:
         columns = list(history[0])
@@ -52,7 +52,7 @@ def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDire
         **vars(measured),
         noise=noise,
         separation=distances,
-        data=DataMetrics(float(str(flatness))),
+        data=DataMetrics(float(str(measures["spectral_flatness"])), bool(measures["coloured"])),
         controls=controls,
         threshold=threshold,
         parameters=parameter_count(model.method),

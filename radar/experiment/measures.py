@@ -14,7 +14,7 @@ from torch import Tensor
 from radar.config.schema import NoiseStatisticsConfig
 from radar.data.dataset import Dataset
 from radar.data.images import Images
-from radar.data.preprocessing import place_map
+from radar.data.preprocessing import has_colour, place_map
 from radar.data.sample import Split
 from radar.evaluation.border_share import area_share, border_share
 from radar.evaluation.data_measures import defect_measures, spectral_flatness
@@ -66,18 +66,18 @@ def pixel_metrics(dataset: Dataset, images: Images, maps: Tensor, aupro_limit: f
 
 
 def noise_hypothesis(
-    noise: NDArray[np.float32], test: Images, settings: NoiseStatisticsConfig, seed: int
+    noise: NDArray[np.float32], test: Images, groups: Sequence[str], settings: NoiseStatisticsConfig, seed: int
 ) -> NoiseMetrics:
-    """Statistics of the noise `(N, C, H, W)` predicted for the test images, normal against anomalous."""
+    """Statistics of the noise `(N, C, H, W)` predicted for the test images, normal against anomalous; whole `groups` (N,) move."""
     planes = test.network_planes.cpu().numpy()
-    return noise_statistics(noise, planes, test.labels, test.groups, settings=settings, seed=seed)
+    return noise_statistics(noise, planes, test.labels, groups, settings=settings, seed=seed)
 
 
-def separation(test: Scored, settings: NoiseStatisticsConfig, seed: int) -> dict[str, Distances]:
-    """How far the features and the score of normal and of anomalous test images lie apart."""
+def separation(test: Scored, groups: Sequence[str], settings: NoiseStatisticsConfig, seed: int) -> dict[str, Distances]:
+    """How far the features and the score of normal and of anomalous test images lie apart; whole `groups` (N,) move."""
     columns = {name: test.scores.points[:, column] for column, name in enumerate(test.scores.point_names)}
-    labels, groups = test.images.labels, test.images.groups
-    return feature_statistics({**columns, "score": test.scores.scores}, labels, groups, settings=settings, seed=seed)
+    columns["score"] = test.scores.scores
+    return feature_statistics(columns, test.images.labels, groups, settings=settings, seed=seed)
 
 
 def border_metrics(test: Scored, validation: Scored | None, width: int) -> BorderMetrics:
@@ -106,7 +106,8 @@ def _placed(
 
 
 def data_measures(dataset: Dataset, images: Mapping[Split, Images]) -> dict[str, Plain]:
-    """Spectral flatness of the training images, and area and contrast of each masked defect in the test set, by path."""
+    """Spectral flatness of the training images, whether any is coloured, and area and contrast of each masked defect in the test
+    set, by path."""
     test, defects = images["test"], dict[str, Plain]()
     for index, sample in enumerate(test.samples):
         if sample.label and sample.mask:
@@ -115,7 +116,8 @@ def data_measures(dataset: Dataset, images: Mapping[Split, Images]) -> dict[str,
             if measured is not None:
                 defects[sample.path] = asdict(measured)
     flatness = spectral_flatness(images["train"].network_planes.mean(dim=1).cpu().numpy())
-    return {"spectral_flatness": flatness, "defects": defects}
+    coloured = any(has_colour(dataset.layout.pixels(sample.path)) for sample in images["train"].samples)
+    return {"spectral_flatness": flatness, "coloured": coloured, "defects": defects}
 
 
 def write_scores(path: Path, splits: Sequence[Scored], defects: Mapping[str, Plain]) -> None:

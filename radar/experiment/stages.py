@@ -8,6 +8,7 @@ from functools import cached_property
 
 from radar.config.schema import Config
 from radar.data.sample import Split
+from radar.data.split_manifests import known_groups
 from radar.errors import ConfigError
 from radar.evaluation.metrics import ControlQuality, NoiseMetrics, Quality
 from radar.evaluation.pixel_metrics import PixelMetrics
@@ -82,6 +83,12 @@ class ExperimentStages:
         return json_stage(self.context.store, "pixel_metrics", inputs, parents, make)
 
     @cached_property
+    def test_groups(self) -> list[str]:
+        """Those of the test images that statistics resample."""
+        dataset, images = self.config.dataset, self.context.data.images["test"]
+        return known_groups(dataset.layout, dataset.category, dataset.split, images.identities, images.groups)
+
+    @cached_property
     def noise_statistics(self) -> Stage[dict[str, Plain]]:
         """The noise hypothesis on predicted noise, normal against anomalous test images."""
         settings, seed, images = self.config.evaluation.noise, self.config.seed, self.context.data.images["test"]
@@ -92,7 +99,8 @@ class ExperimentStages:
         }
 
         def make() -> dict[str, Plain]:
-            return asdict(noise_hypothesis(self.method.responses["test"].value, images, settings, seed))
+            noise = self.method.responses["test"].value
+            return asdict(noise_hypothesis(noise, images, self.test_groups, settings, seed))
 
         parents = {"responses": self.method.responses["test"]}
         return json_stage(self.context.store, "noise_statistics", inputs, parents, make)

@@ -23,10 +23,12 @@ from radar.report.result import Result
 from radar.report.tables import Table, csv_text, latex, latex_document, markdown
 from radar.report.tables_ablation import Ablation, ablation_tables, ablations
 from radar.report.tables_border import border_table, with_border_share
+from radar.report.tables_comparisons import pair_table, pairs
+from radar.report.tables_false_alarms import false_alarm_table
 from radar.report.tables_ranks import rank_table, rankings
 from radar.report.tables_regime import regime_table, regimes
 from radar.report.tables_results import cost_table, defect_table, main_table, provenance_table, published_table
-from radar.report.tables_statistics import moments_table, noise_table, pair_table, pairs, separation_table
+from radar.report.tables_statistics import moments_table, noise_table, separation_table
 from radar.report.tables_transfer import Transfers, transfer_tables
 
 TABLES_PAGE = "tables.md"
@@ -63,13 +65,18 @@ class Report:
             main_table(chosen),
             published_table(),
             *([pair_table(compared, settings)] if compared else []),
-            *([rank_table(ranked, settings.alpha)] if ranked else []),
+            *([rank_table(ranked, chosen, settings.alpha)] if ranked else []),
             *ablation_tables(self.results, settings.seeds),
+            *([alarms] if (alarms := false_alarm_table(chosen, settings)) else []),
             defect_table(chosen),
             regime_table(regimes(chosen)),
             *transfer_tables(chosen, self.transfers),
-            separation_table(self.all_cells),
-            *([noise_table(self.all_cells), moments_table(self.all_cells)] if self._predicts_noise else []),
+            separation_table(self.all_cells, settings.alpha),
+            *(
+                [noise_table(self.all_cells, settings.alpha), moments_table(self.all_cells)]
+                if self._predicts_noise
+                else []
+            ),
             *([border_table(told)] if (told := with_border_share(self.all_cells)) else []),
             cost_table(self.all_cells),
             provenance_table(self.all_cells),

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from radar.evaluation.metrics import BestControl, best_control
+from radar.evaluation.statistics_methods import FEW_GROUPS
+from radar.report.pixels import not_ranked
 from radar.report.result import Result
 from radar.report.settings import family, method_names, settings, shared_changes
 
-FEWER, OTHER_DATA, LEFT_OUT, MODIFIED, OLDER = "†", "‡", "§", "¶", "△"
+FEWER, OTHER_DATA, LEFT_OUT, MODIFIED, OLDER, FEW = "†", "‡", "§", "¶", "△", "∗"
 MARKS = {
     FEWER: "fewer seeds than asked, or than the rest of the row has",
     OTHER_DATA: "measured on other data than the other methods of this data set: not comparable with them",
@@ -20,6 +22,7 @@ MARKS = {
     MODIFIED: "some runs come from a working tree with changes that no revision holds",
     OLDER: "some records are of an older format: no scores of training and held-out normals, and the control `untrained` is RADAR's, "
     "its network untrained, whatever the method",
+    FEW: f"fewer than {FEW_GROUPS} groups of a kind of image: a bootstrap over so few covers less than it says, the fewer the less",
 }
 
 
@@ -31,6 +34,12 @@ class Cell:
     method: str
     results: tuple[Result, ...]
     marks: str
+    not_ranked: str  # why it is not ranked with the other methods of the data set; empty where it is
+
+    @property
+    def label(self) -> str:
+        """The method, with why it is not ranked."""
+        return f"{self.method}, not ranked: {self.not_ranked}" if self.not_ranked else self.method
 
     @property
     def one(self) -> Result:
@@ -67,9 +76,15 @@ def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
         grouped[result.dataset, names[result.name]].append(result)
     reference = _reference(results)
     chosen = {key: _on_one_data(group, reference[key[0]]) for key, group in grouped.items()}
-    asked = seeds or max(len(group) for group in chosen.values())
+    asked, apart = seeds or max(len(group) for group in chosen.values()), not_ranked(results)
     return [
-        Cell(dataset, method, group, _marks(group, grouped[dataset, method], reference[dataset], asked))
+        Cell(
+            dataset,
+            method,
+            group,
+            _marks(group, grouped[dataset, method], reference[dataset], asked),
+            apart.get(group[0].name, ""),
+        )
         for (dataset, method), group in sorted(chosen.items())
     ]
 
@@ -79,9 +94,11 @@ def chosen_cells(
 ) -> dict[str, dict[str, Cell]]:
     """By the names of `chosen`, and then by data set, one cell of the runs that are chosen, marked like any other.
 
-    Cells of a data set are compared with the test data that most of all its `results` read.
+    Cells of a data set are compared with the test data that most of all its `results` read, and ranked on the pixels that most of
+    the chosen saw.
     """
     reference = _reference(results)
+    apart = not_ranked([result for result in results if any(choose(result) for choose in chosen.values())])
     found: dict[str, dict[str, Cell]] = {}
     for name, choose in chosen.items():
         grouped: dict[str, list[Result]] = defaultdict(list)
@@ -90,20 +107,22 @@ def chosen_cells(
         found[name] = {}
         for dataset, group in grouped.items():
             same = _on_one_data(group, reference[dataset])
-            found[name][dataset] = Cell(dataset, name, same, _marks(same, group, reference[dataset], len(same)))
+            marks = _marks(same, group, reference[dataset], len(same))
+            found[name][dataset] = Cell(dataset, name, same, marks, apart.get(same[0].name, ""))
     return found
 
 
 def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:
-    """One cell per family and data set, for tables that compare methods; the others are points of ablations.
+    """One cell per family and data set, for tables that compare methods; the others are points of ablations. What is not ranked, as it
+    saw other pixels or colours, is a family of its own.
 
     It is the setting that most data sets have, of those the one with most runs; on a data set without it, the one with most runs.
     """
-    families: dict[str, list[Cell]] = defaultdict(list)
+    families: dict[tuple[str, str], list[Cell]] = defaultdict(list)
     for cell in all_cells:
-        families[family(cell.one)].append(cell)
+        families[family(cell.one), cell.not_ranked].append(cell)
     chosen = []
-    for name, members in families.items():
+    for (name, _), members in families.items():
         named = ", ".join([name, *shared_changes([result for cell in members for result in cell.results])])
         coverage = Counter(cell.method for cell in members)
         runs = Counter(dict.fromkeys(coverage, 0))
@@ -152,6 +171,21 @@ def by_dataset(all_cells: Sequence[Cell]) -> dict[str, list[Cell]]:
     for cell in all_cells:
         grouped[cell.dataset].append(cell)
     return dict(grouped)
+
+
+def without_shared_images(grouped: Mapping[str, Sequence[Cell]]) -> dict[str, Sequence[Cell]]:
+    """`grouped` without data sets that show images of another one: two splits of the same images are no two witnesses.
+
+    Of such data sets that with most cells stays, of equal ones the first by name.
+    """
+    kept: dict[str, Sequence[Cell]] = {}
+    seen: set[str] = set()
+    for dataset, members in sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0])):
+        shown = {image.content_hash for image in members[0].one.images}
+        if seen.isdisjoint(shown):
+            kept[dataset] = members
+        seen |= shown
+    return dict(sorted(kept.items()))
 
 
 def differing_settings(all_cells: Sequence[Cell]) -> dict[str, list[str]]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from radar.config.schema import ReportConfig
-from radar.evaluation.statistics_paired import delong, mcnemar_exact, two_of_each
-from radar.evaluation.statistics_resampling import bootstrap_weights, percentile_interval, weighted_aurocs
+from radar.evaluation.statistics_paired import two_of_each
 from radar.report.result import Result
 from radar.report.settings import flat
-from radar.report.tables import NOTHING, Entry, Table, number, p_value, table
+from radar.report.tables import NOTHING, Entry, Table, number, table
+from radar.report.tables_comparisons import TEST_HEADINGS, Comparer, notes_on_tests, tests_shown
 
 _MEASURES = {
     "AUROC": ("image", "auroc"),
@@ -89,30 +87,15 @@ def _beside(value: float | None, first: float | None) -> Entry:
 
 
 def _paired(first: Result, others: Sequence[Result], settings: ReportConfig) -> Table:
-    weights = bootstrap_weights(first.labels, first.groups, settings.resamples, np.random.default_rng(settings.seed))
-    reference = weighted_aurocs(first.labels, first.scores, weights)
+    comparer = Comparer(settings)
     rows: list[Sequence[Entry | str]] = []
     for other in others:
-        compared = delong(first.labels, first.scores, other.scores, settings.level)
-        resampled = weighted_aurocs(other.labels, other.scores, weights) - reference
-        low, high = percentile_interval(resampled, settings.level)
-        truth = first.labels.astype(bool)
-        decided = mcnemar_exact(first.decisions == truth, other.decisions == truth)
-        right = f"{decided.only_first_right} : {decided.only_second_right}"
-        rows.append(
-            [
-                other.name,
-                number(compared.difference),
-                f"{low:.3f} … {high:.3f}",
-                p_value(compared.p_value),
-                right,
-                p_value(decided.p_value),
-            ]
-        )
-    headings = ("run", "Δ AUROC", "bootstrap interval", "DeLong p", "only first : only this right", "McNemar p")
+        compared = comparer.compare([first], [other])
+        found = (compared.tests.auroc.p_value, compared.tests.decisions.p_value)
+        rows.append([other.name, *tests_shown(compared, found, settings.alpha)])
     notes = (
-        f"Against {first.name}, on the same test images; intervals at {settings.level:.0%} from "
-        f"{settings.resamples:,} resamples of groups; "
-        "p values uncorrected. One seed each: what another seed would have changed is not in them.",
+        f"Second minus first, which is {first.name}, on the same test images; p values uncorrected. One seed each: what another seed "
+        "would have changed is not in them.",
+        *notes_on_tests(settings),
     )
-    return table("paired", "On the same images", headings, rows, *notes)
+    return table("paired", "On the same images", ("second", *TEST_HEADINGS), rows, *notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from radar.data.split_manifests import known_groups
 from radar.evaluation.metrics import Metrics
 
 Floats = NDArray[np.float64]
@@ -97,10 +99,16 @@ class Result:
         """(N,) 0 / 1."""
         return np.array([image.label for image in self.images])
 
-    @property
+    @cached_property
     def groups(self) -> list[str]:
-        """(N,)"""
-        return [image.group for image in self.images]
+        """(N,): what is resampled; see `known_groups`."""
+        return self.groups_of([image.content_hash for image in self.images], [image.group for image in self.images])
+
+    def groups_of(self, content_hashes: Sequence[str], groups: Sequence[str]) -> list[str]:
+        """What is resampled of images of this data set."""
+        dataset = self.config["dataset"]
+        told = (dataset.get("layout", ""), dataset.get("category"), dataset.get("split", ""))
+        return known_groups(*told, content_hashes, groups)
 
     @property
     def is_older(self) -> bool:

@@ -111,6 +111,14 @@ def p_value(value: float | None) -> Entry:
     return Entry(f"< {SMALLEST_P}" if value < SMALLEST_P else f"{value:.3f}", value)
 
 
+def bounded_p(value: float | None, smallest: float, alpha: float) -> Entry:
+    """A probability with the smallest that could have come out, where that is above `alpha` so that nothing can be told."""
+    shown = p_value(value)
+    if shown.value is None or not smallest > alpha:
+        return shown
+    return replace(shown, text=f"{shown.text} (≥ {smallest:.3f})")
+
+
 def markdown(content: Table) -> str:
     """The table with its title, where it has one, and notes."""
     rule = ["---:" if column in content.numeric else "---" for column in range(len(content.headings))]
@@ -141,7 +149,7 @@ _ESCAPES = {
     "<": r"\textless{}", ">": r"\textgreater{}", "·": r"$\cdot$", "→": r"$\to$",
     "α": r"$\alpha$", "σ": r"$\sigma$", "‖": r"$\Vert$", "≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "Δ": r"$\Delta$",
     "²": r"$^2$", "\u00a0": "~", "…": r"\ldots{}", "ε": r"$\varepsilon$", "ü": r'\"u', "š": r"\v{s}", 
-    "|": r"\textbar{}", "√": r"$\surd$",
+    "∗": r"$\ast$", "|": r"\textbar{}", "√": r"$\surd$",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from radar.evaluation.statistics_ranks import RankComparison, compare_ranks
-from radar.report.cells import OTHER_DATA, Cell, by_dataset, mean
+from radar.report.cells import OTHER_DATA, Cell, by_dataset, mean, without_shared_images
 from radar.report.tables import Entry, Table, count, number, p_value, table
 
 
@@ -23,9 +23,11 @@ class Ranking:
 def rankings(cells: Sequence[Cell], alpha: float) -> list[Ranking]:
     """By AUROC and by F1; nothing where fewer than two methods share two data sets.
 
-    Cells on other test data are left out, and of data sets that share test images one counts.
+    Cells on other test data or of other pixels or colours are left out, and of data sets that share test images one counts.
     """
-    grouped = _apart(by_dataset([cell for cell in cells if OTHER_DATA not in cell.marks]))
+    grouped = without_shared_images(
+        by_dataset([cell for cell in cells if OTHER_DATA not in cell.marks and not cell.not_ranked])
+    )
     found = []
     for key, measure in (("auroc", "AUROC"), ("f1", "F1")):
         values = {
@@ -37,21 +39,6 @@ def rankings(cells: Sequence[Cell], alpha: float) -> list[Ranking]:
             rows = [[values[dataset][method] for method in methods] for dataset in datasets]
             found.append(Ranking(measure, methods, datasets, compare_ranks(rows, alpha)))
     return found
-
-
-def _apart(grouped: Mapping[str, Sequence[Cell]]) -> dict[str, Sequence[Cell]]:
-    """`grouped` without data sets that show images of another one: two splits of the same images are no two witnesses.
-
-    Of such data sets that with most cells stays, of equal ones the first by name.
-    """
-    kept: dict[str, Sequence[Cell]] = {}
-    seen: set[str] = set()
-    for dataset, members in sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0])):
-        shown = {image.content_hash for image in members[0].one.images}
-        if seen.isdisjoint(shown):
-            kept[dataset] = members
-        seen |= shown
-    return dict(sorted(kept.items()))
 
 
 def _largest_block(methods: Mapping[str, frozenset[str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -69,8 +56,8 @@ def _largest_block(methods: Mapping[str, frozenset[str]]) -> tuple[tuple[str, ..
     return min(blocks, key=lambda block: (-len(block[0]) * len(block[1]), -len(block[1]), block), default=((), ()))
 
 
-def rank_table(found: Sequence[Ranking], alpha: float) -> Table:
-    """Mean ranks with the critical difference."""
+def rank_table(found: Sequence[Ranking], cells: Sequence[Cell], alpha: float) -> Table:
+    """Mean ranks with the critical difference, and which of `cells` saw too much or too little to be ranked."""
     rows: list[Sequence[Entry | str]] = [
         [
             each.measure,
@@ -87,9 +74,10 @@ def rank_table(found: Sequence[Ranking], alpha: float) -> Table:
         f"1 is the best. Ranks closer than the critical difference (Nemenyi, α = {alpha}) are not told apart. p: Friedman's "
         "test, exact for few methods and data sets, else in Iman and Davenport's form; for three methods or more. Means over "
         "seeds are ranked; data sets count alike.",
-        "Where not every method has every data set, the largest block of cells is ranked that is whole; cells on other data are "
-        "left out, and of data sets that share test images one counts.",
+        "Where not every method has every data set, the largest block of cells is ranked that is whole; cells on other data, and of "
+        "methods that saw other pixels or colours than most, are left out, and of data sets that share test images one counts.",
         *(f"{each.measure}: {len(each.methods)} methods on {', '.join(each.datasets)}" for each in found),
+        *(f"{cell.dataset}: {cell.label}" for cell in cells if cell.not_ranked),
     )
     headings = ("measure", "method", "mean rank", "data sets", "critical difference", "Friedman p")
     return table("ranks", "Ranks over data sets", headings, rows, *notes)

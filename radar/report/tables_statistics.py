@@ -1,31 +1,17 @@
-"""Tables of statistics: the noise hypothesis, and methods against each other on the same images and seeds."""
+"""Tables of the noise hypothesis, and of how far features and score of normal and of anomalous images lie apart."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from radar.config.schema import ReportConfig
-from radar.evaluation.statistics_paired import (
-    AurocComparison,
-    DecisionComparison,
-    SeedComparison,
-    delong,
-    holm,
-    mcnemar_exact,
-    paired_seeds,
-    two_of_each,
-)
-from radar.evaluation.statistics_resampling import bootstrap_weights, percentile_interval, weighted_aurocs
-from radar.report.cells import Cell, by_dataset
-from radar.report.result import Result
-from radar.report.tables import NOTHING, Entry, Table, count, interval, measured, number, p_value, table
+from radar.evaluation.statistics_paired import holm
+from radar.evaluation.statistics_resampling import Units
+from radar.report.cells import Cell, mean
+from radar.report.tables import NOTHING, Entry, Table, bounded_p, measured, p_value, table
 
-Floats = NDArray[np.float64]
 _DISTANCES = {
     "ks": "KS",
     "wasserstein": "Wasserstein",
@@ -39,27 +25,30 @@ _NOISE = {
 }
 
 
-def noise_table(cells: Sequence[Cell]) -> Table:
+_HEADINGS = [f"{name} (chance: mean, limit)" for name in _DISTANCES.values()]
+
+
+def noise_table(cells: Sequence[Cell], alpha: float) -> Table:
     """How far the noise predicted for normal and for anomalous images lies apart, by method, data set and timestep."""
     places = [(cell, subject, path) for cell in _predicting(cells) for subject, path in _NOISE.items()]
-    compared, notes = _compared([(cell, ("noise", *path)) for cell, _, path in places])
+    compared, notes = _compared([(cell, ("noise", *path)) for cell, _, path in places], alpha)
     rows: list[Sequence[Entry | str]] = [
         [cell.dataset, cell.method, _step(cell), subject, *entries]
         for (cell, subject, _), entries in zip(places, compared, strict=True)
     ]
-    headings = ("data set", "method", "t", "of", *_DISTANCES.values(), "p", "Holm p", "AUROC")
+    headings = ("data set", "method", "t", "of", *_HEADINGS, "p", "Holm p", "AUROC")
     return table("noise_distances", "The noise hypothesis: normal against anomalous", headings, rows, *notes)
 
 
-def separation_table(cells: Sequence[Cell]) -> Table:
+def separation_table(cells: Sequence[Cell], alpha: float) -> Table:
     """The same distances of features and score, of every method."""
     places = [(cell, name) for cell in cells for name in cell.one.metrics.separation]
-    compared, notes = _compared([(cell, ("separation", name)) for cell, name in places])
+    compared, notes = _compared([(cell, ("separation", name)) for cell, name in places], alpha)
     rows: list[Sequence[Entry | str]] = [
         [cell.dataset, cell.method, name.replace("_", " "), *entries]
         for (cell, name), entries in zip(places, compared, strict=True)
     ]
-    headings = ("data set", "method", "of", *_DISTANCES.values(), "p", "Holm p", "AUROC")
+    headings = ("data set", "method", "of", *_HEADINGS, "p", "Holm p", "AUROC")
     return table("separation", "Features and score: normal against anomalous", headings, rows, *notes)
 
 
@@ -73,13 +62,15 @@ def _step(cell: Cell) -> Entry:
     return Entry(NOTHING if step is None else str(step), step)
 
 
-def _compared(places: Sequence[tuple[Cell, tuple[str, ...]]]) -> tuple[list[list[Entry]], tuple[str, ...]]:
+def _compared(
+    places: Sequence[tuple[Cell, tuple[str, ...]]], alpha: float
+) -> tuple[list[list[Entry]], tuple[str, ...]]:
     """Distances with their p values for each cell and path, and what is to be said of them."""
     largest = [max(cell.values(*path, "p_value"), default=float("nan")) for cell, path in places]
     found = [
         [
-            *(measured(cell, *path, name) for name in _DISTANCES),
-            p_value(p),
+            *(_beside_chance(cell, path, name) for name in _DISTANCES),
+            bounded_p(p, _smallest_p(cell), alpha),
             p_value(float(adjusted)),
             measured(cell, *path, "auroc"),
         ]
@@ -88,12 +79,31 @@ def _compared(places: Sequence[tuple[Cell, tuple[str, ...]]]) -> tuple[list[list
     notes = (
         "KL divergence: histogram of equal-probability bins of the pooled sample, half a count added to each bin. "
         "Overlap in the same bins.",
+        "Chance: the distance where whole groups of images change the label at random, its mean and the limit that one permutation in "
+        "twenty passes (of the overlap: falls below); a dash where runs did not measure it. Of few images KL is large and the overlap "
+        "small by chance alone.",
         "Wasserstein in the unit of the values. p: permutation of groups of images between the labels, statistic KS; "
-        "the largest of the seeds' p values, as a mean of them is none. Holm p: the same, corrected for the "
+        "the largest of the seeds' p values, as a mean of them is none; (≥ x): no smaller one can come out with so few groups. "
+        "Holm p: the same, corrected for the "
         f"{int(np.isfinite(largest).sum())} rows; where these are many, p cannot come below the level with the permutations made.",
         "AUROC: probability that an anomalous value exceeds a normal one.",
     )
     return found, notes
+
+
+def _beside_chance(cell: Cell, path: Sequence[str], name: str) -> Entry:
+    """A distance, and its mean and limit by chance."""
+    shown = measured(cell, *path, name)
+    chance = [mean(cell.values(*path, "chance", name, each)) for each in ("mean", "limit")]
+    if shown.value is None:
+        return shown
+    told = ", ".join(f"{each:.3f}" for each in chance) if np.isfinite(chance).all() else NOTHING
+    return replace(shown, text=f"{shown.text} ({told})")
+
+
+def _smallest_p(cell: Cell) -> float:
+    """No permutation of the test images' groups gives less."""
+    return 1 / Units.of(cell.one.labels, cell.one.groups).distinct
 
 
 def moments_table(cells: Sequence[Cell]) -> Table:
@@ -122,101 +132,3 @@ def moments_table(cells: Sequence[Cell]) -> Table:
     headings = ("data set", "method", "t", "images", "mean", "standard deviation", "skewness", "excess kurtosis",
                 "distance from a Gaussian", "rejected", "correlation with the image", "L2 norm")  # fmt: skip
     return table("noise_moments", "Moments and normality of the predicted noise", headings, rows, *notes)
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """Two methods on the same test images over the same seeds."""
-
-    dataset: str
-    first: Cell
-    second: Cell
-    seeds: tuple[int, ...]
-    auroc: AurocComparison
-    interval: tuple[float, float]  # of the AUROC difference, by bootstrap over groups
-    decisions: DecisionComparison
-    f1: SeedComparison | None  # None for one seed
-
-
-def pairs(cells: Sequence[Cell], settings: ReportConfig) -> list[Pair]:
-    """All pairs of methods on one data set that share test images, two or more of each label, and at least one seed."""
-    found = []
-    for members in by_dataset(cells).values():
-        aurocs: dict[int, Floats] = {}
-        for first, second in combinations(members, 2):
-            seeds = sorted({each.seed for each in first.results} & {each.seed for each in second.results})
-            if seeds and first.one.test_data == second.one.test_data and two_of_each(first.one.labels):
-                found.append(_pair((first, second), seeds, settings, aurocs))
-    return found
-
-
-def _pair(both: tuple[Cell, Cell], seeds: Sequence[int], settings: ReportConfig, aurocs: dict[int, Floats]) -> Pair:
-    labels = both[0].one.labels
-    sides = [[next(each for each in cell.results if each.seed == seed) for seed in seeds] for cell in both]
-    scores = [np.stack([result.scores for result in side]) for side in sides]
-    right = [np.mean([result.decisions == labels.astype(bool) for result in side], axis=0) > 0.5 for side in sides]
-    resampled = [np.mean([_resampled(result, settings, aurocs) for result in side], axis=0) for side in sides]
-    f1 = [[value for result in side if (value := result.metrics.image.f1) is not None] for side in sides]
-    return Pair(
-        both[0].dataset,
-        *both,
-        tuple(seeds),
-        delong(labels, scores[0], scores[1], settings.level),
-        percentile_interval(resampled[1] - resampled[0], settings.level),
-        mcnemar_exact(right[0], right[1]),
-        paired_seeds(f1[0], f1[1], settings.level) if len(seeds) > 1 else None,
-    )
-
-
-def _resampled(result: Result, settings: ReportConfig, known: dict[int, Floats]) -> Floats:
-    """AUROCs under the resamples that all runs on the same images share."""
-    if id(result) not in known:
-        random = np.random.default_rng(settings.seed)
-        weights = bootstrap_weights(result.labels, result.groups, settings.resamples, random)
-        known[id(result)] = weighted_aurocs(result.labels, result.scores, weights)
-    return known[id(result)]
-
-
-def pair_table(found: Sequence[Pair], settings: ReportConfig) -> Table:
-    """Second minus first, with corrected p values."""
-    adjusted = [
-        holm([each.auroc.p_value for each in found]),
-        holm([each.decisions.p_value for each in found]),
-    ]
-    rows: list[Sequence[Entry | str]] = []
-    for index, each in enumerate(found):
-        rows.append(
-            [
-                each.dataset,
-                each.first.method,
-                each.second.method,
-                count(len(each.seeds)),
-                number(each.auroc.difference),
-                interval(*each.interval),
-                interval(each.auroc.low, each.auroc.high),
-                p_value(float(adjusted[0][index])),
-                Entry(f"{each.decisions.only_first_right} : {each.decisions.only_second_right}"),
-                p_value(float(adjusted[1][index])),
-                *_seed_entries(each.f1),
-            ]
-        )
-    headings = ("data set", "first", "second", "seeds", "Δ AUROC", "bootstrap interval", "DeLong interval", "DeLong p",
-                "only first : only second right", "McNemar p", "Δ F1", "t interval", "paired t p", "effect")  # fmt: skip
-    notes = (
-        f"Second minus first. Intervals at {settings.level:.0%}. Δ AUROC is that of the mean over seeds; the "
-        f"bootstrap draws whole groups of "
-        f"images ({settings.resamples:,} resamples), DeLong takes images as independent.",
-        f"p values of DeLong and McNemar are Holm-corrected for the {len(found)} comparisons of the column. An image "
-        f"counts as right where more "
-        "than half of the seeds decide it right.",
-        "Paired t over seeds, uncorrected, of F1; effect: mean difference over the standard deviation of the differences. "
-        "Three seeds have little power: a large p is no proof of equality.",
-    )
-    return table("comparisons", "Methods against each other", headings, rows, *notes)
-
-
-def _seed_entries(compared: SeedComparison | None) -> list[Entry]:
-    if compared is None:
-        return [Entry(NOTHING)] * 4
-    reach = interval(compared.low, compared.high)
-    return [number(compared.difference), reach, p_value(compared.p_value), number(compared.effect, 2)]

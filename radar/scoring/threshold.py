@@ -21,8 +21,12 @@ def conformal_quantile(scores: Floats, contamination: float) -> float:
     On n ≥ 1 / contamination − 1 scores exchangeable with new ones, the expected share of false alarms is at most the
     contamination, with fewer it is up to 1 / (n + 1) (Vovk et al. 2005).
     """
-    rank = min(len(scores), int(np.ceil((len(scores) + 1) * (1 - contamination))))
-    return float(np.sort(scores)[rank - 1])
+    return float(np.sort(scores)[conformal_rank(len(scores), contamination) - 1])
+
+
+def conformal_rank(count: int, contamination: float) -> int:
+    """Which of `count` ascending scores the conformal quantile is, from 1."""
+    return min(count, int(np.ceil((count + 1) * (1 - contamination))))
 
 
 def shifted_quantile(fitting: Floats, held_out: Floats, contamination: float, *, prior: float) -> float:

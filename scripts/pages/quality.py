@@ -6,17 +6,18 @@ import shlex
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from radar.cli.report import report_settings
 from radar.report.cells import Cell
 from radar.report.tables import NOTHING, Entry, Table, count, markdown, measured, number, table, untitled
-from scripts.false_alarms import false_alarm_table, read_counts
+from radar.report.tables_false_alarms import false_alarm_table
 from scripts.pages.choices import RECOMMENDED, chosen, mean_of, records
-from scripts.pages.committed import RESULTS, SWEEPS, dates, rows_of
+from scripts.pages.committed import SWEEPS, dates, rows_of
 from scripts.pages.sections import Sections
 from scripts.pages.sets import SETS_NOTE, SHORT, in_order, named, sharing_notes
 
-COUNTS = RESULTS / "false_alarms.csv"
 MEASURES = {
     "image AUROC": ("image", "auroc"),
     "pixel AUROC": ("pixel", "auroc"),
@@ -165,10 +166,11 @@ def sections() -> Sections:
     cells, ablations = chosen()[RECOMMENDED], variants(rows_of(SWEEPS.name))
     shown = [each for cell in cells.values() for each in cell.results]
     told = [*controls_said(cells), f"The runs ended {dates(shown)}."]
+    alarms = false_alarm_table(list(cells.values()), report_settings([]))
     return {
         "results": f"{markdown(results_table(cells))}" + "".join(f"- {sentence}\n" for sentence in told),
         "missed": missed_table(cells),
-        "false alarms": false_alarm_table(read_counts(COUNTS)),
+        "false alarms": replace(alarms, title="") if alarms else "Not measured.",
         "ablation": f"{markdown(ablation_table(ablations))}\n"
         + "\n".join(f"- {each}" for each in parts_said(ablations)),
     }

@@ -59,6 +59,16 @@ def test_what_does_not_fit_is_named(change: Callable[[dict[str, Any]], object], 
         Metrics.from_dict(tree)
 
 
+def test_what_runs_of_old_did_not_measure_may_be_missing() -> None:
+    tree = METRICS.to_dict()
+    del tree["data"]["coloured"], tree["separation"]["score"]["chance"], tree["noise"]["l2_norm"]["chance"]
+    before = Metrics.from_dict(tree)
+    assert before.data == replace(METRICS.data, coloured=None)
+    assert before.value("separation", "score", "chance", "overlap", "mean") is None
+    assert METRICS.value("noise", "l2_norm", "chance", "overlap", "mean") == 0.7
+    assert before.value("noise", "l2_norm", "chance", "overlap", "mean") is None
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [

@@ -39,6 +39,7 @@ def test_kl_by_hand() -> None:
     """(2, 0) and (0, 2) with half a count each: (2.5, .5)/3 against (.5, 2.5)/3, KL = 2/3 · ln 5."""
     assert kl_divergence([2, 0], [0, 2]) == pytest.approx(2 / 3 * np.log(5))
     assert overlap_coefficient([3, 1], [2, 6]) == pytest.approx(0.25 + 0.25)
+    np.testing.assert_allclose(kl_divergence([[2, 0], [1, 1]], [[0, 2], [1, 1]]), [2 / 3 * np.log(5), 0])
 
 
 def test_the_same_and_disjoint_samples() -> None:

@@ -40,6 +40,8 @@ def test_planted_structure_is_found() -> None:
     assert found.normality.rejected_share.normal <= 0.2
     assert found.image_correlation.normal < 0.05
     assert found.image_correlation.anomalous > 0.5
+    assert found.pixels.chance is not None
+    assert found.pixels.chance.kl_anomalous_from_normal.limit < found.pixels.kl_anomalous_from_normal
     assert found.l2_norm.difference == pytest.approx(32 * (np.sqrt(1 + 4) - 1), rel=0.05)
 
 
@@ -48,6 +50,10 @@ def test_nothing_is_found_where_nothing_is() -> None:
     assert found.pixels.p_value > 0.05
     assert found.normality.distance_from_gaussian.p_value > 0.05
     assert found.pixels.overlap > 0.95
+    assert found.pixels.chance is not None
+    assert found.pixels.chance.overlap.limit <= found.pixels.overlap
+    assert found.l2_norm.chance is not None
+    assert found.l2_norm.chance.kl_anomalous_from_normal.limit >= found.l2_norm.kl_anomalous_from_normal
 
 
 def test_moments_are_scipys() -> None:

@@ -6,16 +6,17 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap, ks_2samp
+from scipy.stats import bootstrap, ks_2samp, wasserstein_distance
 from sklearn.metrics import roc_auc_score
 
 from radar.evaluation.statistics_resampling import (
     Units,
     bootstrap_weights,
     ks_of_counts,
-    ks_permutation_p,
-    one_hot_ranks,
     percentile_interval,
+    permutation_p,
+    two_kinds,
+    wasserstein_of_counts,
     weighted_aurocs,
 )
 
@@ -26,20 +27,38 @@ def single(count: int) -> list[str]:
     return [str(index) for index in range(count)]
 
 
-def test_ks_of_counts_is_scipys_for_every_assignment() -> None:
+def one_hot(values: np.ndarray) -> np.ndarray:
+    return np.eye(np.unique(values).size)[np.unique(values, return_inverse=True)[1]]
+
+
+def p_of(values: np.ndarray, units: Units, permutations: int, random: np.random.Generator = RANDOM) -> float:
+    assigned = units.assignments(permutations, random)
+    return permutation_p(ks_of_counts(*two_kinds(units.sums(one_hot(values)), assigned)))
+
+
+def test_distances_of_counts_are_scipys_for_every_assignment() -> None:
     values = RANDOM.integers(0, 9, size=14).astype(float)  # with ties
     assignments = np.array([RANDOM.permutation(np.repeat([False, True], 7)) for _ in range(20)])
-    expected = [ks_2samp(values[~each], values[each]).statistic for each in assignments]
-    np.testing.assert_allclose(ks_of_counts(one_hot_ranks(values), assignments), expected)
+    first, second = two_kinds(one_hot(values), assignments)
+    ks = [ks_2samp(values[~each], values[each], method="asymp").statistic for each in assignments]
+    np.testing.assert_allclose(ks_of_counts(first, second), ks)
+    moved = [wasserstein_distance(values[~each], values[each]) for each in assignments]
+    np.testing.assert_allclose(wasserstein_of_counts(first, second, np.unique(values)), moved)
 
 
-def test_the_p_value_is_near_that_of_all_permutations() -> None:
+def test_few_assignments_are_all_gone_through_and_many_drawn() -> None:
     values, labels = np.array([0.1, 0.4, 0.35, 0.8, 1.2, 0.9, 0.5]), np.array([0, 0, 0, 1, 1, 1, 0])
-    assignments = np.array(sorted(set(permutations(labels))), dtype=bool)
-    distances = ks_of_counts(one_hot_ranks(values), assignments)
+    every = np.array(sorted(set(permutations(labels))), dtype=bool)
+    distances = ks_of_counts(*two_kinds(one_hot(values), every))
     exact = np.mean(distances >= ks_2samp(values[labels == 0], values[labels == 1]).statistic - 1e-12)
-    found = ks_permutation_p(one_hot_ranks(values), Units.of(labels, single(7)), 20_000, RANDOM)
-    assert found == pytest.approx(exact, abs=0.01)
+    units = Units.of(labels, single(7))
+    assert units.distinct == len(every) == 35
+    assigned = units.assignments(35, RANDOM)
+    assert (assigned[0] == units.anomalous).all()
+    assert {tuple(row) for row in assigned} == {tuple(row) for row in every}
+    assert p_of(values, units, 35) == pytest.approx(exact)
+    drawn = [p_of(values, units, 34) for _ in range(300)]
+    assert np.mean(drawn) == pytest.approx(1 / 35 + exact * 34 / 35, abs=0.02)
 
 
 def test_whole_groups_move() -> None:
@@ -47,9 +66,8 @@ def test_whole_groups_move() -> None:
     values = np.repeat([0.0, 0.1, 1.0, 1.1], 10)
     labels = np.repeat([0, 0, 1, 1], 10)
     sheets = [f"sheet {index}" for index in np.repeat(range(4), 10)]
-    grouped = ks_permutation_p(one_hot_ranks(values), Units.of(labels, sheets), 3000, RANDOM)
-    assert ks_permutation_p(one_hot_ranks(values), Units.of(labels, single(40)), 999, RANDOM) == 0.001
-    assert grouped == pytest.approx(2 / 6, abs=0.03)
+    assert p_of(values, Units.of(labels, single(40)), 999) == 0.001
+    assert p_of(values, Units.of(labels, sheets), 999) == 2 / 6
 
 
 def test_a_group_with_both_labels_is_two_units() -> None:
@@ -63,7 +81,7 @@ def test_p_values_are_uniform_where_nothing_differs() -> None:
     for seed in range(200):
         random = np.random.default_rng(seed)
         values = random.normal(size=30)
-        found.append(ks_permutation_p(one_hot_ranks(values), Units.of(labels, single(30)), 99, random))
+        found.append(p_of(values, Units.of(labels, single(30)), 99, random))
     assert np.mean(np.array(found) <= 0.05) <= 0.09
 
 

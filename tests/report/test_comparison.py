@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from report_builders import SETTINGS, on_other_data, result
 
+from radar.report.cells import FEW
 from radar.report.comparison import comparison_tables
 
 FIRST, SECOND = result(gain=1.0), result(gain=2.5, timestep__value=50)
@@ -17,7 +18,10 @@ def test_only_what_differs_is_listed() -> None:
     auroc = numbers.rows[0]
     values = [each.metrics.image.auroc for each in (FIRST, SECOND)]
     assert auroc[2].text == f"{values[1]:.3f} ({values[1] - values[0]:+.3f})"
-    assert paired.rows[0][1].value == pytest.approx(values[1] - values[0])
+    shown = dict(zip(paired.headings, paired.rows[0], strict=True))
+    assert shown["Δ AUROC"].value == pytest.approx(values[1] - values[0])
+    assert shown["groups"].text == f"6 + 9{FEW}"
+    assert 0 < shown["AUROC p"].value < 1
 
 
 def test_runs_on_other_images_are_not_paired_and_the_data_is_named() -> None:

@@ -14,12 +14,14 @@ import pytest
 from report_builders import SETTINGS, on_other_data, result, study
 
 from radar.report.build import Report, table_files
-from radar.report.cells import FEWER, cells, main_cells
+from radar.report.cells import FEW, FEWER, cells, main_cells
+from radar.report.result import Result
 from radar.report.tables import Entry, csv_text, latex, latex_escaped, markdown, over_seeds, p_value, table
 from radar.report.tables_ablation import ablations
+from radar.report.tables_comparisons import pair_table, pairs
 from radar.report.tables_ranks import rank_table, rankings
 from radar.report.tables_results import main_table, published_table
-from radar.report.tables_statistics import noise_table, pairs
+from radar.report.tables_statistics import noise_table, separation_table
 
 
 def test_mean_and_deviation_over_seeds() -> None:
@@ -87,13 +89,32 @@ def test_two_axes_give_a_series_for_each_value_of_the_other() -> None:
 
 
 def test_pairs_compare_the_same_images_over_common_seeds() -> None:
-    found = pairs(main_cells(cells(study(), None)), SETTINGS)
-    assert [(each.dataset, each.seeds) for each in found] == [(name, (0, 1, 2)) for name in ("grid", "tile", "wood")]
-    for each in found:
+    compared = pairs(main_cells(cells(study(), None)), SETTINGS)
+    assert [(each.dataset, each.seeds) for each in compared] == [(name, (0, 1, 2)) for name in ("grid", "tile", "wood")]
+    for each in compared:
         means = [np.mean(cell.values("image", "auroc")) for cell in (each.first, each.second)]
-        assert each.auroc.difference == pytest.approx(means[1] - means[0])
-        assert each.interval[0] <= each.auroc.difference <= each.interval[1]
-        assert each.auroc.p_value < 0.05
+        found = each.compared
+        assert found.tests.difference == pytest.approx(means[1] - means[0])
+        assert found.interval[0] <= found.tests.difference <= found.interval[1]
+        assert found.groups == (6, 9)
+        assert found.tests.grouped
+        assert found.tests.auroc.p_value < 0.05
+
+
+def test_a_pair_on_few_groups_is_marked_and_says_what_its_p_cannot_fall_below() -> None:
+    def on_sheets(one: Result, count: int) -> Result:
+        """The same run, its images on `count` sheets of each kind."""
+        images = [replace(each, group=f"{each.label} {n % count}") for n, each in enumerate(one.images)]
+        return replace(one, images=tuple(images))
+
+    for count, bound, mark in ((2, "(≥ 0.125)", FEW), (9, "", FEW), (12, "", "")):
+        some = [on_sheets(result(preset=preset, gain=gain), count) for preset, gain in (("a", 1.0), ("b", 2.5))]
+        content = pair_table(pairs(main_cells(cells(some, None)), SETTINGS), SETTINGS)
+        shown = dict(zip(content.headings, content.rows[0], strict=True))
+        assert shown["groups"].text == f"{count} + {count}{mark}"
+        assert shown["AUROC p"].text.endswith(bound)
+        assert ("(≥" in shown["AUROC p"].text) == bool(bound)
+        assert any(note.startswith(FEW) for note in content.notes) == bool(mark)
 
 
 def test_ranks_count_data_sets_that_all_methods_have() -> None:
@@ -139,11 +160,27 @@ def test_the_noise_table_has_the_largest_p_value_of_the_seeds() -> None:
     assert noise is not None
     noise = replace(noise, pixels=replace(noise.pixels, p_value=0.3))
     some[1] = replace(some[1], metrics=replace(some[1].metrics, noise=noise))
-    content = noise_table(cells(some, None))
+    content = noise_table(cells(some, None), 0.05)
     row, other = content.rows[:2]
     p, adjusted = content.headings.index("p"), content.headings.index("Holm p")
     assert (row[p].text, row[adjusted].text) == ("0.300", "0.300")
     assert (other[p].text, other[adjusted].text) == ("0.010", "0.030")
+
+
+def test_distances_stand_beside_what_chance_alone_gives() -> None:
+    some = [result(seed=seed) for seed in range(2)]
+    content = separation_table(cells(some, None), 0.05)
+    shown = dict(zip(content.headings, content.rows[0], strict=True))
+    assert shown["overlap (chance: mean, limit)"].text == "0.400 ± 0.000 (0.700, 0.600)"
+    assert shown["KL(a ‖ n), nats (chance: mean, limit)"].text == "1.000 ± 0.000 (0.250, 0.350)"
+    before = {
+        name: replace(distances, chance=None, p_value=0.5) for name, distances in some[0].metrics.separation.items()
+    }
+    old = replace(some[0], metrics=replace(some[0].metrics, separation=before),
+                  images=tuple(replace(each, group=str(each.label)) for each in some[0].images))  # fmt: skip
+    row = separation_table(cells([old], None), 0.05).rows[0]
+    assert row[3].text == "0.500 (–)"
+    assert row[content.headings.index("p")].text == "0.500 (≥ 0.500)"  # two sheets: two assignments
 
 
 def test_ranks_are_of_the_largest_whole_block_on_comparable_data() -> None:
@@ -156,7 +193,7 @@ def test_ranks_are_of_the_largest_whole_block_on_comparable_data() -> None:
     some += [result(dataset="p", preset="d"), result(dataset="q", preset="d"), result(dataset="s", preset="a")]
     ranking, _ = rankings(main_cells(cells(some, None)), 0.05)
     assert (ranking.datasets, len(ranking.methods)) == (("p", "q", "r"), 3)
-    assert "p, q, r" in rank_table([ranking], 0.05).notes[-1]
+    assert "p, q, r" in rank_table([ranking], [], 0.05).notes[-1]
     moved = [on_other_data(each) if (each.dataset, each.command.preset) == ("r", "a") else each for each in some]
     ranking, _ = rankings(main_cells(cells(moved, None)), 0.05)
     assert (ranking.datasets, len(ranking.methods)) == (("p", "q"), 4)

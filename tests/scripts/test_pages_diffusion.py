@@ -26,7 +26,7 @@ def cell(own, dataset="leather_quads", **controls):
         }
         image = replace(one.metrics.image, auroc=auroc)
         runs.append(replace(one, metrics=replace(one.metrics, image=image, controls=told)))
-    return Cell(dataset, "recommended", tuple(runs), "")
+    return Cell(dataset, "recommended", tuple(runs), "", "")
 
 
 def complete(own, filters=0.5, without=0.5, untrained=0.5, dataset="leather_quads"):

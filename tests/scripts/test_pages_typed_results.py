@@ -106,7 +106,6 @@ def test_no_result_stands_outside_a_block(page):
 WRITERS = [
     *sorted((ROOT / "scripts" / "pages").glob("*.py")),
     *sorted((ROOT / "radar" / "report").glob("tables*.py")),
-    ROOT / "scripts" / "false_alarms.py",
 ]
 
 

@@ -1,0 +1,78 @@
+"""Rates in groups: SciPy's exact interval where images are independent, and coverage where they are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from radar.evaluation.statistics_rates import delivered_rates, grouped_rate, promised_rate
+from radar.scoring.threshold import conformal_quantile
+
+
+def single(count: int) -> list[str]:
+    return [str(index) for index in range(count)]
+
+
+@pytest.mark.parametrize(("flagged", "images"), [(0, 16), (1, 21), (13, 190), (12, 12)])
+def test_of_images_that_are_their_own_groups_it_is_the_exact_interval(flagged: int, images: int) -> None:
+    found = grouped_rate(np.arange(images) < flagged, single(images), 0.95)
+    exact = binomtest(flagged, images).proportion_ci(0.95, method="exact")
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high))
+    assert (found.value, found.flagged, found.images, found.groups) == (flagged / images, flagged, images, images)
+
+
+def test_images_of_a_group_that_are_alike_are_worth_one() -> None:
+    alike = grouped_rate(np.repeat([1, 0, 0, 0, 0], 6), [str(n) for n in np.repeat(range(5), 6)], 0.95)
+    exact = binomtest(1, 5).proportion_ci(0.95, method="exact")
+    assert (alike.low, alike.high) == pytest.approx((exact.low, exact.high))
+    nothing = grouped_rate(np.zeros(30), [str(n) for n in np.repeat(range(5), 6)], 0.95)
+    assert (nothing.low, nothing.high) == pytest.approx((0, binomtest(0, 5).proportion_ci(0.95, method="exact").high))
+
+
+def test_the_design_effect_by_hand() -> None:
+    """Groups of 2, 2 and 4 with 1, 0 and 3 flagged: rate 1/2, Σ(y − pm)² = 0 + 1 + 1, variance 3/2 · 2 / 64 over 1/32 is 1.5."""
+    groups = list("aabbcccc")
+    found = grouped_rate([1, 0, 0, 0, 1, 1, 1, 0], groups, 0.9)
+    worth = 8 / 1.5
+    assert found.high == pytest.approx(1 - found.low)
+    simulated = np.random.default_rng(0).beta(worth / 2, worth / 2 + 1, size=400_000)
+    assert found.low == pytest.approx(np.quantile(simulated, 0.05), abs=0.003)
+
+
+@pytest.mark.parametrize(
+    ("groups", "sizes", "alike"),
+    [(2, (8, 8), 0.7), (4, (4, 4), 0.5), (6, (1, 4), 0.9), (11, (1, 6), 0.7), (33, (3, 8), 0.5), (60, (3, 8), 0.9)],
+)
+@pytest.mark.parametrize("rate", [0.05, 0.1])
+def test_the_interval_covers_the_rate_where_images_of_a_group_are_alike(
+    groups: int, sizes: tuple[int, int], alike: float, rate: float
+) -> None:
+    """Alarms of a group share a rate of their own: `alike` is the correlation of two of its images."""
+    random = np.random.default_rng([groups, int(100 * rate)])
+    covered, exact = 0, 0
+    for _ in range(300):
+        of_image = np.repeat(np.arange(groups), random.integers(sizes[0], sizes[1] + 1, size=groups))
+        rates = random.beta(rate * (1 / alike - 1), (1 - rate) * (1 / alike - 1), size=groups)
+        flagged = random.random(of_image.size) < rates[of_image]
+        found = grouped_rate(flagged, [str(each) for each in of_image], 0.95)
+        covered += found.low <= rate <= found.high
+        single_images = binomtest(int(flagged.sum()), flagged.size).proportion_ci(0.95, method="exact")
+        exact += single_images.low <= rate <= single_images.high
+    assert covered / 300 >= 0.89  # three standard errors below what it has at least, .92
+    assert covered >= exact
+    if groups > 30:
+        assert exact / 300 < 0.85
+
+
+@pytest.mark.parametrize(
+    ("count", "contamination"), [(8, 0.05), (19, 0.05), (32, 0.05), (264, 0.05), (32, 0.1), (54, 0.01)]
+)
+def test_what_a_threshold_delivers_is_what_fresh_scores_find(count: int, contamination: float) -> None:
+    """Uniform scores: the rate of false alarms of a threshold is one less it."""
+    random = np.random.default_rng(count)
+    rates = [1 - conformal_quantile(random.random(count), contamination) for _ in range(20_000)]
+    expected, low, high = delivered_rates(count, contamination, 0.9)
+    assert np.mean(rates) == pytest.approx(expected, rel=0.03)
+    assert (low, high) == pytest.approx(tuple(np.quantile(rates, [0.05, 0.95])), rel=0.06, abs=2e-4)
+    assert expected <= promised_rate(count, contamination)

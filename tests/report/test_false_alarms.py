@@ -1,0 +1,127 @@
+"""False alarms: thresholds by rank, intervals by groups, and where a promise fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from report_builders import SETTINGS, result
+
+from radar.report.cells import cells
+from radar.report.result import Result, ScoredNormals
+from radar.report.tables import Table
+from radar.report.tables_false_alarms import ALL, CONTAMINATIONS, alarms, false_alarm_table
+
+UNSEEN = ("densities", "detector")
+DETECTOR = {"name": "upper_tail", "fitted_on": "cross_fitted", "threshold": "quantile", "threshold_on": "cross_fitted"}
+
+
+def normals(
+    split: str, scores: Sequence[float], groups: Sequence[str] = (), unseen: tuple[str, ...] = UNSEEN
+) -> ScoredNormals:
+    names = tuple(groups) or tuple(f"{split}{index}" for index in range(len(scores)))
+    return ScoredNormals(split, unseen, names, names, np.asarray(scores, dtype=np.float64))
+
+
+def run(
+    test: Sequence[float], *, dataset: str = "grid", seed: int = 0, detector: dict[str, str] | None = None
+) -> Result:
+    """A run whose 99 normals score 1 to 99, and whose twelve normal test images, two of each sheet, score `test`."""
+    one = result(dataset=dataset, seed=seed, contamination__value=0.05)
+    config = {**one.config, "detector": detector or DETECTOR}
+    scores = np.concatenate([np.asarray(test, dtype=np.float64), one.scores[12:]])
+    split = normals("train", np.arange(1, 80)), normals("validation", np.arange(80, 100))
+    return replace(one, config=config, scores=scores, normals=split)
+
+
+def shown(content: Table | None) -> list[dict[str, str]]:
+    assert content is not None
+    return [dict(zip(content.headings, (entry.text for entry in row), strict=True)) for row in content.rows]
+
+
+def test_thresholds_are_taken_by_rank_at_every_contamination() -> None:
+    found = {each.contamination: each for each in alarms(run([94.5, 95.0, 95.5, 200.0, *[0.0] * 8]))}
+    assert tuple(found) == CONTAMINATIONS
+    assert {value: int(each.test[0].sum()) for value, each in found.items()} == {
+        0.01: 1,
+        0.05: 2,
+        0.1: 4,
+    }  # above 99, 95, 90
+    left_out = [each.left_out for each in found.values() if each.left_out is not None]
+    assert [int(flagged.sum()) for flagged, _ in left_out] == [1, 4, 9]
+    assert {each.setting for each in found.values()} == {99}
+
+
+def test_a_normal_is_left_out_with_its_whole_group() -> None:
+    """The two highest scores are of one sheet: each is judged by the other 98, of which the 94th is the limit."""
+    one = run([0.0] * 12)
+    pair = [f"sheet {index}" if index < 98 else "pair" for index in range(1, 100)]
+    (at, *_) = [each for each in alarms(replace(one, normals=(normals("validation", np.arange(1, 100), pair),)))
+                if each.contamination == 0.01]  # fmt: skip
+    assert at.left_out is not None
+    assert np.flatnonzero(at.left_out[0]).tolist() == [97, 98]
+    assert np.flatnonzero(next(iter(alarms(one))).left_out[0]).tolist() == [98]  # type: ignore[index]
+
+
+def test_the_table_by_hand() -> None:
+    alarmed = [96.0, 97.0, *[0.0] * 10]  # both of one sheet
+    content = false_alarm_table(cells([run(alarmed), run([0.0] * 12, seed=1)], None), SETTINGS)
+    row = shown(content)[1]
+    assert (row["promised, at most"], row["set by normals"]) == ("0.050", "99")
+    assert row["test normals"] == "12 in 6 groups"
+    assert row["called anomalous"] == "2 of 12: 0.167 (0.004 … 0.641)"  # Clopper and Pearson's of 1 of 6
+    assert row["rate, mean over seeds"] == "0.083"
+    assert row["such thresholds deliver"].startswith("0.050 (0.017 … 0.100)")  # Beta(5, 95)
+    assert row["promise"] == "–"
+
+
+def test_where_a_promise_fails_is_said() -> None:
+    rows = shown(false_alarm_table(cells([run([100.0] * 12)], None), SETTINGS))
+    assert [row["promise"] for row in rows] == ["fails: more"] * 3
+    many = run([0.0] * 12)
+    kept = [replace(many.images[0], path=str(n), group=str(n)) for n in range(300)]
+    many = replace(many, images=tuple(kept), scores=np.zeros(300), decisions=np.zeros(300, dtype=bool))
+    assert shown(false_alarm_table(cells([many], None), SETTINGS))[2]["promise"] == "fewer"
+
+
+def test_few_normals_promise_one_over_their_number_and_one_more() -> None:
+    few = replace(run([0.0] * 12), normals=(normals("train", np.arange(9)),))
+    assert [row["promised, at most"] for row in shown(false_alarm_table(cells([few], None), SETTINGS))] == ["0.100"] * 3
+
+
+def test_data_sets_that_share_images_are_pooled_once() -> None:
+    some = [run([96.0, *[0.0] * 11], dataset=name) for name in ("p", "q")]
+    split = replace(some[0], name="other", config={**some[0].config, "dataset": {"name": "p_literature"}})
+    rows = [row for row in shown(false_alarm_table(cells([*some, split], None), SETTINGS)) if row["data set"] == ALL]
+    assert [row["test normals"] for row in rows] == ["24 in 12 groups"] * 3
+    assert rows[1]["called anomalous"].startswith("2 of 24: 0.083")
+
+
+def test_a_record_of_before_tells_its_own_contamination_alone() -> None:
+    one = run([0.0] * 12)
+    decisions = np.concatenate([[True, True, True], np.zeros(27, dtype=bool)])
+    before = replace(one, normals=(), format=1, decisions=decisions, scored=129)
+    (found,) = alarms(before)
+    assert (found.contamination, found.setting, found.left_out, int(found.test[0].sum())) == (0.05, 99, None, 3)
+    (row,) = shown(false_alarm_table(cells([before], None), SETTINGS))
+    assert (row["left out"], row["called anomalous"][:7]) == ("–", "3 of 12")
+
+
+@pytest.mark.parametrize(
+    "detector",
+    [
+        pytest.param({**DETECTOR, "name": "isolation_forest"}, id="a forest"),
+        pytest.param({**DETECTOR, "threshold": "shifted"}, id="a shifted quantile"),
+        pytest.param({**DETECTOR, "threshold_on": "train"}, id="the normals that it was fitted on"),
+    ],
+)
+def test_what_promises_no_rate_is_no_row(detector: dict[str, str]) -> None:
+    assert list(alarms(run([0.0] * 12, detector=detector))) == []
+    assert false_alarm_table(cells([run([0.0] * 12, detector=detector)], None), SETTINGS) is None
+
+
+def test_normals_that_the_detector_was_fitted_on_promise_nothing() -> None:
+    one = run([0.0] * 12)
+    assert list(alarms(replace(one, normals=(normals("train", np.arange(99), unseen=("densities",)),)))) == []
