@@ -23,10 +23,11 @@ def not_ranked(results: Sequence[Result]) -> dict[str, str]:
     found: dict[str, str] = {}
     for members in by_dataset.values():
         known = {each.metrics.data.coloured for each in members} - {None}
-        coloured = known != {False}  # where no run says, it may be
+        coloured = known != {False}  # where no run says, they may be
         views = {each.name: _view(each, coloured=coloured) for each in members}
         usual = _usual(members, views)
-        reasons = {name: _reason(view, usual) for name, view in views.items()}
+        perhaps = "" if known else "perhaps "
+        reasons = {name: _reason(view, usual, perhaps) for name, view in views.items()}
         found |= {name: reason for name, reason in reasons.items() if reason}
     return found
 
@@ -47,11 +48,11 @@ def _usual(members: Sequence[Result], views: Mapping[str, View]) -> View:
     return by_text[min(families, key=lambda text: (-len(families[text]), text))]
 
 
-def _reason(view: View, usual: View) -> str:
-    """What differs from the usual; empty where nothing does."""
+def _reason(view: View, usual: View, perhaps: str) -> str:
+    """What differs from the usual, `perhaps` in its colours; empty where nothing does."""
     differing = {name: value for name, value in sorted(view.items()) if value != usual.get(name)}
     differing |= dict.fromkeys(sorted(usual.keys() - view.keys()), "–")
     colours = differing.pop("channels", None)
     told = [f"{value} px" if name == "size" else f"{name} {value}" for name, value in differing.items()]
     reasons = [f"other pixels ({', '.join(told)})"] if told else []
-    return ", ".join([*reasons, *([f"other colours ({colours})"] if colours else [])])
+    return ", ".join([*reasons, *([f"{perhaps}other colours ({colours})"] if colours else [])])
