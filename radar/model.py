@@ -31,7 +31,7 @@ from radar.files import Plain, write_atomically, write_json, write_text
 from radar.methods.method import FittedMethod, Maps
 from radar.methods.registry import method_of, typed_config
 from radar.methods.responses import read, responses
-from radar.model_card import card
+from radar.model_card import card, with_change
 from radar.progress import silent
 from radar.scoring.decision import decide
 from radar.scoring.detector import Detector, detector_from_arrays
@@ -197,7 +197,7 @@ class Model:
         write_text(folder / _CARD, card(self.config, facts))
         write_json(folder / _FACTS, facts)
         if len(self.thresholds.versions) > 1:
-            self.thresholds.write(folder, self.fingerprint)
+            store_thresholds(folder, self)
 
 
 def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
@@ -225,6 +225,25 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
             f"device={device}: cannot be used ({str(error).splitlines()[0]}); load the model with device='cpu'"
         ) from None
     return Model(config, fitted, detector, calibration, read_thresholds(folder, first, fingerprint), fingerprint)
+
+
+def store_thresholds(run_or_folder: str | Path, model: Model) -> None:
+    """Leave the versions of a model's threshold beside it, and in its card which one decides from now on; the rest stays as it is.
+
+    Raises `RunError` where the folder holds another model, or cannot be written.
+    """
+    folder = _folder(Path(run_or_folder))
+    found = str(_facts(folder).get("fingerprint"))
+    if found != model.fingerprint:
+        raise RunError(
+            f"{folder}: holds the model {found[:12]}, not {model.fingerprint[:12]}; name the folder of that one"
+        )
+    try:
+        model.thresholds.write(folder, model.fingerprint)
+        text = (folder / _CARD).read_text(encoding="utf-8") if (folder / _CARD).is_file() else ""
+        write_text(folder / _CARD, with_change(text, model.thresholds.current))
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); copy the model to where it can") from None
 
 
 def stored_config(run_or_folder: str | Path) -> Config:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from radar.config.schema import Config
 from radar.files import Plain
+from radar.thresholds import Threshold
+
+_CHANGES = "## Changes of the threshold"
 
 
 def card(config: Config, facts: Mapping[str, Plain]) -> str:
@@ -25,7 +29,7 @@ Made by radar {facts["radar"]}; fingerprint `{facts["fingerprint"]}` of its conf
 | preset | {config.preset or "none"} |
 | images are read as | {image.channels}, {size} |
 | detector | `{config.detector.name}` |
-| threshold | {facts["threshold"]} |
+| fitted threshold | {facts["threshold"]} |
 | seed | {config.seed} |
 
 {_promise(calibration if isinstance(calibration, dict) else {})}
@@ -44,6 +48,29 @@ scores = model.score(["photo.png"])
 print(scores.scores, scores.decisions)
 ```
 """
+
+
+def with_change(text: str, current: Threshold) -> str:
+    """A card's text with one line more below its last heading: from now on, `current` decides."""
+    before = text.rstrip("\n") if _CHANGES in text else f"{text}\n{_CHANGES}\n\nThe last line decides."
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    gap = "\n" if before.rpartition("\n")[2].startswith("- ") else "\n\n"
+    return f"{before}{gap}- {when}: `{current.name}`, {current.value!r}; {_origin(current)}\n"
+
+
+def _origin(threshold: Threshold) -> str:
+    count, rate = len(threshold.normal_scores), threshold.false_alarms
+    promise = (
+        "it promises nothing"
+        if rate is None
+        else f"at most {100 * rate:.3g} % of new normal images are expected above it"
+    )
+    if threshold.source == "hand":
+        return f"chosen by hand, {promise}."
+    if threshold.source == "fit":
+        return f"as the model was fitted, {promise}."
+    where = " ".join(threshold.origin.replace("`", "'").split())
+    return f"from {count} {'reviewed ' if threshold.source == 'reviewed' else ''}normal images of `{where}`, {promise}."
 
 
 def _promise(calibration: Mapping[str, Plain]) -> str:

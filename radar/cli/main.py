@@ -13,6 +13,7 @@ from radar.cli.exit_codes import guarded
 _VERBS = {
     "data": "list, check, split, export and download data sets",
     "predict": "score photos with a run's model: a line per image, overlays, masks; or watch a folder",
+    "calibrate": "another threshold for a run's model, without training: from normal photos, reviews, or by hand",
     "report": "tables, figures and one page from stored results",
     "compare": "what tells runs apart, and what that did to the numbers",
     "transfer": "each run's model on the test images of the other runs",

@@ -308,3 +308,12 @@ class PredictConfig:
     opacity: float = _number(above=0.0, maximum=1.0)  # of the full colour
     interval: float = _number(above=0.0)  # seconds between two looks at a watched folder
     patience: float = _number(minimum=0.0)  # seconds that a file which cannot be decoded may still change
+
+
+@dataclass
+class CalibrateConfig:
+    """How a fitted model gets another threshold; no part of an experiment."""
+
+    device: str = MISSING  # cpu, cuda or cuda:N
+    decode_ahead: int = _number(minimum=0)  # images that are decoded while one is scored
+    false_alarms: float = _number(above=0.0, below=1.0)  # share of new normal images above the threshold, at most

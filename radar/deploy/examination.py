@@ -75,7 +75,7 @@ def examine(model: Model, photos: Sequence[Photo], most_regions: int) -> list[Ex
 def _answers(model: Model, pictures: Sequence[tuple[Photo, Picture]]) -> Iterator[_Answer | None]:
     began = time.perf_counter()
     try:
-        scores = model.score(_images(model, pictures)) if pictures else None
+        scores = model.score(as_images(model, pictures)) if pictures else None
     except (RadarError, RuntimeError, ValueError):
         if model.config.dataset.image.size is not None:
             raise
@@ -89,7 +89,8 @@ def _answers(model: Model, pictures: Sequence[tuple[Photo, Picture]]) -> Iterato
             yield _Answer(float(scores.scores[place]), decision, scores.anomaly_maps[place].cpu().numpy(), seconds)
 
 
-def _images(model: Model, pictures: Sequence[tuple[Photo, Picture]]) -> Images:
+def as_images(model: Model, pictures: Sequence[tuple[Photo, Picture]]) -> Images:
+    """Photos of one size, read for `model`, as it scores them."""
     samples = [
         Sample(str(photo.path), picture.identity, "test", UNKNOWN_LABEL, UNKNOWN_DEFECT, None, str(photo.path))
         for photo, picture in pictures

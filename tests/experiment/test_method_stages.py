@@ -203,7 +203,7 @@ def test_a_promise_is_made_where_it_can_be_kept_and_the_card_says_so(
     assert ("20.0% of new ones" in text and "no guarantee" in text) == (
         promised is not None and "network" not in unseen_by
     )
-    assert "| threshold | 1.5 |" in text
+    assert "| fitted threshold | 1.5 |" in text
 
 
 @pytest.mark.parametrize(

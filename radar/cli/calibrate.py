@@ -1,0 +1,224 @@
+"""`radar calibrate`: another threshold for a run's model, without training; versions of it, and the old one back."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from radar.cli.exit_codes import DONE
+from radar.compose.settings import verb_settings
+from radar.config.schema import CalibrateConfig
+from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, by_hand, fitted_on, from_normals, scored, usable
+from radar.deploy.examination import MODEL_DIGITS
+from radar.deploy.paths import image_files
+from radar.deploy.prediction import DEFECTIVE, GOOD
+from radar.deploy.reviewed import Reviewed, read_reviewed
+from radar.errors import ConfigError, DataError
+from radar.experiment.devices import configure_torch
+from radar.model import Model, load, store_thresholds
+from radar.thresholds import Threshold
+
+_NAME = re.compile(r"[\w.-]{1,60}")
+_SHOWN = 3  # of the photos that cannot be scored
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "radar calibrate",
+        description="Give a run's model another threshold, without training. It becomes a version beside the model, which decides "
+        "from then on; what was fitted stays.",
+        epilog="Exit code: 0 done, 3 and above: nothing was changed.",
+    )
+    parser.add_argument("run", help="run directory, or a model's folder")
+    parser.add_argument("settings", nargs="*", help="key=value of conf/calibrate")
+    parser.add_argument(
+        "--normals", nargs="+", metavar="PATH", help="photos of good parts that the model has not learnt from"
+    )
+    parser.add_argument(
+        "--reviewed",
+        type=Path,
+        metavar="CSV",
+        help="columns path, verdict (good, defective) and maybe score; goods are normals",
+    )
+    parser.add_argument("--false-alarms", metavar="RATE", help="share of new good parts above the threshold, at most")
+    parser.add_argument("--threshold", type=float, metavar="SCORE", help="by hand: above it, a photo is defective")
+    parser.add_argument("--name", help="of the new version; else it is numbered")
+    parser.add_argument("--use", metavar="NAME", help="let an earlier version decide; `fitted` is the first")
+    parser.add_argument("--list", action="store_true", help="list the versions")
+    return parser
+
+
+def calibrate(arguments: Sequence[str]) -> int:
+    """Run `radar calibrate`; returns the exit code."""
+    parsed = _parser().parse_intermixed_args(arguments)
+    _check(parsed)
+    rate = [] if parsed.false_alarms is None else [f"false_alarms={parsed.false_alarms}"]
+    settings = verb_settings(CalibrateConfig, "calibrate", [*parsed.settings, *rate])
+    model = load(parsed.run, settings.device)
+    if parsed.list:
+        _list(model)
+        return DONE
+    before = model.thresholds.current
+    if parsed.use is not None:
+        changed, found = model.at(parsed.use), ""
+    else:
+        version, found = _new_version(parsed, settings, model)
+        changed = replace(model, thresholds=model.thresholds.with_version(version))
+    store_thresholds(parsed.run, changed)
+    print(f"threshold {_described(changed.thresholds.current)}{found}")
+    print(
+        f"before it, {before.name} decided ({before.value:.6g}); back to it: radar calibrate {parsed.run} --use {before.name}"
+    )
+    return DONE
+
+
+def _check(parsed: argparse.Namespace) -> None:
+    """Raises `ConfigError`."""
+    asked = [
+        name
+        for name, is_asked in (
+            ("--normals or --reviewed", parsed.normals is not None or parsed.reviewed is not None),
+            ("--threshold", parsed.threshold is not None),
+            ("--use", parsed.use is not None),
+            ("--list", parsed.list),
+        )
+        if is_asked
+    ]
+    if len(asked) != 1:
+        given = f"{' and '.join(asked)} exclude each other" if asked else "nothing is asked for"
+        raise ConfigError(
+            f"radar calibrate: {given}; give --normals, --reviewed or both, or --threshold, --use or --list"
+        )
+    if parsed.threshold is not None and not math.isfinite(parsed.threshold):
+        raise ConfigError(f"--threshold {parsed.threshold}: is not a finite number; give a score")
+    if parsed.false_alarms is not None and asked != ["--normals or --reviewed"]:
+        raise ConfigError(f"--false-alarms: {asked[0]} keeps no rate; leave it out, or give --normals")
+    if parsed.name is not None and asked[0] in ("--use", "--list"):
+        raise ConfigError(f"--name: {asked[0]} makes no version; leave it out")
+    if parsed.name is not None and not _NAME.fullmatch(parsed.name):
+        raise ConfigError(f"--name {parsed.name!r}: has letters, digits, and _ . - between them; at most 60 of them")
+
+
+def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: Model) -> tuple[Threshold, str]:
+    """The version that is asked for, and what it does to photos of which more is known, in words."""
+    calibration = model.calibration
+    if parsed.threshold is not None:
+        above, count = int((calibration.scores > parsed.threshold).sum()), len(calibration.scores)
+        version = by_hand(calibration, parsed.threshold, name=_name(parsed, model, "hand"))
+        return version, f"; {above} of the {count} normal images of the fit lie above it"
+    configure_torch(model.config.trainer, torch.get_num_threads())
+    reviews = [] if parsed.reviewed is None else read_reviewed(parsed.reviewed, model.fingerprint[:MODEL_DIGITS])
+    normals = [] if parsed.normals is None else _scored(model, parsed.normals, settings)
+    if reviews:
+        _say_whence(parsed.reviewed, reviews)
+    goods, defects = (_scored_reviews(model, reviews, verdict, settings) for verdict in (GOOD, DEFECTIVE))
+    _refuse_contradictions([*normals, *goods], defects)
+    kept = _kept(Path(parsed.run), [*normals, *goods])
+    source = "normals" if parsed.normals is not None else "reviewed"
+    version = from_normals(
+        calibration,
+        kept,
+        settings.false_alarms,
+        name=_name(parsed, model, source),
+        source=source,
+        origin=" ".join([*(parsed.normals or ()), *([] if parsed.reviewed is None else [str(parsed.reviewed)])]),
+    )
+    found = sum(photo.score > version.value for photo in defects)
+    return version, f"; it finds {found} of {len(defects)} reviewed defects" if defects else ""
+
+
+def _name(parsed: argparse.Namespace, model: Model, source: str) -> str:
+    taken = {version.name for version in model.thresholds.versions}
+    numbered = (f"{source}-{number}" for number in range(1, len(taken) + 2))
+    return str(parsed.name or next(name for name in numbered if name not in taken))
+
+
+def _scored(model: Model, names: Sequence[str], settings: CalibrateConfig) -> list[ScoredPhoto]:
+    photos, unscored = [], []
+    for each in scored(model, image_files(names), settings.decode_ahead):
+        if isinstance(each, UnscoredPhoto):
+            unscored.append(each)
+        else:
+            photos.append(each)
+    for bad in unscored[:_SHOWN]:
+        _say(f"{bad.path}: left out, {bad.error}")
+    if len(unscored) > _SHOWN:
+        _say(f"{len(unscored) - _SHOWN} more cannot be scored and are left out")
+    return photos
+
+
+def _scored_reviews(
+    model: Model, reviews: Sequence[Reviewed], verdict: str, settings: CalibrateConfig
+) -> list[ScoredPhoto]:
+    of_it = [each for each in reviews if each.verdict == verdict]
+    stated = [
+        ScoredPhoto(each.path, each.content_hash or each.path, each.score, None)
+        for each in of_it
+        if each.score is not None
+    ]
+    if stated or not of_it:
+        return stated
+    return _scored(model, [each.path for each in of_it], settings)
+
+
+def _say_whence(path: Path, reviews: Sequence[Reviewed]) -> None:
+    if reviews[0].score is None:
+        _say(f"{path}: its {len(reviews)} reviewed photos are scored anew")
+    else:
+        _say(f"{path}: the scores of its {len(reviews)} reviewed photos are taken from it; no photo is read")
+    _say("the promise holds for goods that were reviewed as they came, not where only doubtful ones were looked at")
+
+
+def _refuse_contradictions(normals: Sequence[ScoredPhoto], defects: Sequence[ScoredPhoto]) -> None:
+    """Raises `DataError` where a photo is both."""
+    good = {photo.identity: photo.path for photo in normals}
+    for photo in defects:
+        if photo.identity in good:
+            raise DataError(f"{photo.path}: is called defective, and good as {good[photo.identity]}; decide for one")
+
+
+def _kept(run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
+    """Those from which a threshold may come; what is left out is told."""
+    learnt = fitted_on(run)
+    if learnt is None:
+        _say(
+            f"{run}: holds no manifest, so it cannot be known whether the model was fitted on some of these photos, whose scores "
+            "would lie too low; name the run directory to have that checked"
+        )
+    kept, fitted, repeated = usable(normals, learnt or frozenset())
+    if fitted:
+        _say(
+            f"{fitted} of {len(normals)} normal photos are left out: the model was fitted on them, and scores them too low"
+        )
+    if repeated:
+        _say(f"{repeated} of {len(normals)} normal photos are left out: they repeat others")
+    return kept
+
+
+def _list(model: Model) -> None:
+    for version in model.thresholds.versions:
+        mark = "*" if version is model.thresholds.current else " "
+        print(f"{mark} {version.made}  {_described(version)}")
+
+
+def _described(version: Threshold) -> str:
+    count, rate = len(version.normal_scores), version.false_alarms
+    origin = f" in {version.origin}" if version.origin else ""
+    whence = {"fit": f"fitted on {count} normal images", "hand": "by hand"}.get(
+        version.source, f"from {count} normal images{origin}"
+    )
+    promise = (
+        "no rate is promised" if rate is None else f"of new ones taken alike, at most {rate:.3g} are expected above it"
+    )
+    return f"{version.name}: {version.value:.6g}, {whence}; {promise}"
+
+
+def _say(text: str) -> None:
+    print(f"radar: {text}", file=sys.stderr)

@@ -1,0 +1,128 @@
+"""A new threshold for a fitted model: from the scores of normal photos, with what so many can promise, or by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from radar.data.manifest import read_manifest
+from radar.deploy.examination import as_images
+from radar.deploy.stream import batches, read_ahead
+from radar.errors import DataError
+from radar.model import Calibration, Model
+from radar.scoring.forest import Floats
+from radar.scoring.map_levels import MapLevels, map_levels, map_tops
+from radar.scoring.threshold import conformal_quantile
+from radar.thresholds import Threshold
+
+_MANIFEST = "manifest.csv"  # of a run directory, above its model
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredPhoto:
+    """A photo's score, and by what its content is known."""
+
+    path: str
+    identity: str  # content hash, as manifests have it
+    score: float
+    map_tops: Floats | None  # (2,), how high its map rises; None where the score was read, not computed
+
+
+@dataclass(frozen=True)
+class UnscoredPhoto:
+    """A photo that has no score, and why."""
+
+    path: str
+    error: str
+
+
+def scored(model: Model, paths: Iterable[Path], decode_ahead: int) -> Iterator[ScoredPhoto | UnscoredPhoto]:
+    """The scores that `model` gives the files at `paths`, in their order, in bounded memory; a bad file stops nothing."""
+    for batch in batches(read_ahead(paths, model, decode_ahead), model.config.scoring.images_per_pass):
+        readable = [(photo, photo.picture) for photo in batch if photo.picture is not None]
+        yield from (UnscoredPhoto(str(photo.path), str(photo.error)) for photo in batch if photo.picture is None)
+        if not readable:
+            continue
+        scores = model.score(as_images(model, readable))
+        for (photo, picture), score, tops in zip(readable, scores.scores, map_tops(scores.anomaly_maps), strict=True):
+            if math.isfinite(score):
+                yield ScoredPhoto(str(photo.path), picture.identity, float(score), tops)
+            else:
+                yield UnscoredPhoto(str(photo.path), f"its score is {score}")
+
+
+def fitted_on(run_or_folder: Path) -> frozenset[str] | None:
+    """Content hashes of the images that the network, the densities or the detector had learnt from; None where no list is there.
+
+    The list is the run directory's manifest; a model's folder that was copied alone has none. Raises `DataError` for a damaged one.
+    """
+    run = run_or_folder if (run_or_folder / _MANIFEST).is_file() else run_or_folder.resolve().parent
+    if not (run / _MANIFEST).is_file():
+        return None
+    return frozenset(sample.content_hash for sample in read_manifest(run / _MANIFEST) if sample.split != "test")
+
+
+def usable(photos: Iterable[ScoredPhoto], learnt: Collection[str]) -> tuple[list[ScoredPhoto], int, int]:
+    """Photos whose scores are like those of new ones; how many the model was fitted on, scored too low; how many repeat others.
+
+    Both are known by their content, so a copy under another name is recognised, and one that was encoded anew is not.
+    """
+    kept: dict[str, ScoredPhoto] = {}
+    fitted = repeated = 0
+    for photo in photos:
+        if photo.identity in learnt:
+            fitted += 1
+        elif photo.identity in kept:
+            repeated += 1
+        else:
+            kept[photo.identity] = photo
+    return list(kept.values()), fitted, repeated
+
+
+def from_normals(
+    calibration: Calibration,
+    normals: Sequence[ScoredPhoto],
+    false_alarms: float,
+    *,
+    name: str,
+    source: str,
+    origin: str,
+) -> Threshold:
+    """The conformal quantile of n normal photos' scores: of new ones taken alike, at most `false_alarms` are expected above it.
+
+    Raises `DataError` where n normals cannot promise that rate, which must be 1 / (n + 1) at least (Vovk et al. 2005): the largest
+    score would then be a threshold that promises less than was asked for.
+    """
+    if false_alarms * (len(normals) + 1) < 1:
+        needed = math.ceil(1 / false_alarms - 1e-9) - 1
+        best = math.ceil(1000 / (len(normals) + 1)) / 1000
+        instead = f", or ask for --false-alarms {best:g} or more" if best < 1 else ""
+        raise DataError(
+            f"{origin}: {len(normals)} usable normal images cannot promise {false_alarms:.3g} false alarms, which needs {needed}; "
+            f"give more{instead}"
+        )
+    scores = np.array([photo.score for photo in normals])
+    value = conformal_quantile(scores, false_alarms)
+    tops = [photo.map_tops for photo in normals if photo.map_tops is not None]
+    levels = map_levels(np.stack(tops), false_alarms) if len(tops) == len(normals) else levels_like(calibration, value)
+    return Threshold(name, value, levels, source, origin, _now(), false_alarms, scores)
+
+
+def by_hand(calibration: Calibration, value: float, *, name: str) -> Threshold:
+    """A threshold that somebody chose; it promises nothing."""
+    return Threshold(name, value, levels_like(calibration, value), "hand", "", _now(), None, np.zeros(0))
+
+
+def levels_like(calibration: Calibration, value: float) -> MapLevels:
+    """Map levels that as few of the normals' maps exceed as their scores exceed `value`, where no map of other images is known."""
+    above = np.count_nonzero(calibration.scores > value)
+    return map_levels(calibration.map_tops, (1 + above) / (len(calibration.scores) + 1))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,80 @@
+"""Photos that a person has called good or defective, read from a CSV; a prediction table with a column `verdict` is one."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from radar.deploy.prediction import DEFECTIVE, GOOD
+from radar.errors import DataError
+
+VERDICTS = (GOOD, DEFECTIVE)
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A photo and what a person said of it."""
+
+    path: str
+    verdict: str  # of VERDICTS
+    score: float | None  # that the file states; None: the photo is to be scored
+    content_hash: str | None  # that the file states
+
+
+def read_reviewed(path: Path, model: str) -> list[Reviewed]:
+    """Rows with a verdict, the last of each path; scores stand in all of them or in none.
+
+    Columns `path` and `verdict` (good, defective, or empty: passed over); `score`, `content_hash` and `model`, as predictions have
+    them, may be there, others too. Raises `DataError` naming the row, also where a score is of another model than `model`, the
+    first digits of a fingerprint.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = {"path", "verdict"} - set(reader.fieldnames or ())
+            if missing:
+                raise DataError(
+                    f"{path}: column {', '.join(sorted(missing))} is missing; it has path, verdict and maybe score"
+                )
+            rows = [_row(row, f"{path}, row {number}", model) for number, row in enumerate(reader, start=2)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read as a CSV text in UTF-8 ({error})") from None
+    reviewed = list({each.path: each for each in rows if each is not None}.values())
+    if not any(each.verdict == GOOD for each in reviewed):
+        raise DataError(f"{path}: nothing in it is called {GOOD}, and a threshold comes from good photos; review some")
+    if len({each.score is None for each in reviewed}) > 1:
+        raise DataError(f"{path}: some rows have a score and others none; fill in all of them, or remove the column")
+    return reviewed
+
+
+def _row(row: Mapping[str, str | None], where: str, model: str) -> Reviewed | None:
+    cells = {name: (row.get(name) or "").strip() for name in ("path", "verdict", "score", "content_hash", "model")}
+    if not cells["verdict"]:
+        return None
+    if cells["verdict"] not in VERDICTS:
+        raise DataError(f"{where}: verdict {cells['verdict']!r}; write {' or '.join(VERDICTS)}, or leave it empty")
+    if not cells["path"]:
+        raise DataError(f"{where}: names no photo; fill in its path")
+    score = None
+    if cells["score"]:
+        if cells["model"] not in ("", model):
+            raise DataError(
+                f"{where}: its score is the model {cells['model']}'s, not {model}'s; remove the column score"
+            )
+        score = _number(cells["score"], where)
+    return Reviewed(cells["path"], cells["verdict"], score, cells["content_hash"].lower() or None)
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise DataError(
+            f"{where}: score {text!r} is not a finite number; remove the column score to have photos scored"
+        )
+    return value

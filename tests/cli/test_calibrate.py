@@ -1,0 +1,143 @@
+"""`radar calibrate`: what decides afterwards, what is recorded where, how it is taken back, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from deploy_builders import drawn, quick_model, save
+
+import radar
+from radar.cli.exit_codes import DONE, REFUSED
+from radar.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    for seed in range(30):
+        save(folder / "good" / f"{seed}.png", drawn(5000 + seed))
+    for seed in range(3):
+        save(folder / "bad" / f"{seed}.png", drawn(6000 + seed, spot=True))
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    quick_model(tmp_path / "normals").save(tmp_path / "run" / "model")
+    return tmp_path / "run"
+
+
+def scores(run: Path, folder: Path) -> np.ndarray:
+    return np.array([each.score for each in radar.predict(radar.load(run), [folder])])
+
+
+def test_a_threshold_of_normals_decides_and_the_fitted_one_comes_back(
+    run: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fitted, stored = radar.load(run), (run / "model" / "model.json").read_bytes()
+    assert main(["calibrate", str(run), "--normals", str(photos / "good"), "--false-alarms", "0.1"]) == DONE
+    captured = capsys.readouterr()
+    loaded, found = radar.load(run), np.sort(scores(run, photos / "good"))
+    assert loaded.threshold == found[27], "of 30, the ⌈31 · .9⌉-th"
+    assert loaded.fingerprint == fitted.fingerprint and (run / "model" / "model.json").read_bytes() == stored
+    assert captured.out.startswith(
+        f"threshold normals-1: {found[27]:.6g}, from 30 normal images in {photos / 'good'}; of new"
+    )
+    assert "at most 0.1 are expected above it" in captured.out and "--use fitted" in captured.out
+    assert captured.err.count("\n") == 1 and "holds no manifest, so it cannot be known" in captured.err
+    assert main(["calibrate", str(run), "--threshold", "0.9", "--name", "mine"]) == DONE
+    assert radar.load(run).threshold == 0.9
+    assert main(["calibrate", str(run), "--use", "fitted"]) == DONE
+    assert radar.load(run).threshold == fitted.threshold
+    capsys.readouterr()
+    assert main(["calibrate", str(run), "--list"]) == DONE
+    listed = capsys.readouterr().out.splitlines()
+    assert [line[0] for line in listed] == ["*", " ", " "] and all(
+        name in line for name, line in zip(("fitted", "normals-1", "mine"), listed, strict=True)
+    )
+    card = (run / "model" / "README.md").read_text()
+    assert card.startswith("# Model") and card.count("## Changes of the threshold") == 1
+    changes = [line for line in card.splitlines() if line.startswith("- ")]
+    assert [line.split("`")[1] for line in changes] == ["normals-1", "mine", "fitted"]
+    assert repr(loaded.threshold) in changes[0] and "at most 10 % of new normal images" in changes[0]
+
+
+def test_photos_that_it_was_fitted_on_are_left_out(run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hashes = [hashlib.sha256((photos / "good" / f"{seed}.png").read_bytes()).hexdigest() for seed in range(12)]
+    rows = [f"{number}.png,{each},{'train' if number < 10 else 'test'},0,,,\n" for number, each in enumerate(hashes)]
+    (run / "manifest.csv").write_text("path,content_hash,split,label,defect,mask,group\n" + "".join(rows))
+    ask = ["calibrate", str(run), "--normals", str(photos / "good"), "--false-alarms"]
+    assert main([*ask, "0.04"]) == REFUSED
+    assert "20 usable normal images cannot promise 0.04" in capsys.readouterr().err
+    assert not (run / "model" / "thresholds.json").exists()
+    assert main([*ask, "0.1"]) == DONE
+    assert "10 of 30 normal photos are left out: the model was fitted on them" in capsys.readouterr().err
+    assert len(radar.load(run).thresholds.current.normal_scores) == 20
+
+
+def test_reviewed_photos_set_it_and_tell_what_it_finds(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [*sorted((photos / "good").iterdir())[:20], *sorted((photos / "bad").iterdir())]
+    review = tmp_path / "reviewed.csv"
+    review.write_text("path,verdict\n" + "".join(f"{f},{'good' if 'good' in str(f) else 'defective'}\n" for f in files))
+    assert main(["calibrate", str(run), "--reviewed", str(review), "false_alarms=0.05"]) == DONE
+    captured = capsys.readouterr()
+    assert "it finds 3 of 3 reviewed defects" in captured.out and "23 reviewed photos are scored anew" in captured.err
+    anew = radar.load(run).thresholds.current
+    # the same from a table of predictions with a verdict beside each line, and without the photos
+    assert main(["predict", str(run), *map(str, files), "--out", str(tmp_path / "out")]) == 1
+    with (tmp_path / "out" / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    with review.open("w") as file:
+        table = csv.DictWriter(file, [*rows[0], "verdict"])
+        table.writeheader()
+        table.writerows(
+            {**row, "path": f"gone/{n}", "verdict": "good" if n < 20 else "defective"} for n, row in enumerate(rows)
+        )
+    capsys.readouterr()
+    assert main(["calibrate", str(run), "--reviewed", str(review), "--false-alarms", "0.05"]) == DONE
+    captured = capsys.readouterr()
+    assert "are taken from it; no photo is read" in captured.err and "it finds 3 of 3 reviewed defects" in captured.out
+    read = radar.load(run).thresholds.current
+    assert (read.name, read.source, read.value) == ("reviewed-2", "reviewed", anew.value)
+    np.testing.assert_array_equal(read.normal_scores, anew.normal_scores)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "nothing is asked for"),
+        (["--use", "fitted", "--list"], "--use and --list exclude each other"),
+        (["--use", "summer"], "use one of fitted"),
+        (["--threshold", "nan"], "is not a finite number"),
+        (["--threshold", "1", "--name", "a b"], "--name 'a b'"),
+        (["--threshold", "1", "--name", "fitted"], "there is one already"),
+        (["--use", "fitted", "--false-alarms", "0.1"], "--use keeps no rate"),
+        (["--normals", "nowhere"], "0 usable normal images"),
+        (["--normals", ".", "--false-alarms", "2"], "false_alarms=2.0: must be < 1"),
+        (["--reviewed", "nowhere.csv"], "nowhere.csv: cannot be read"),
+    ],
+)
+def test_what_is_refused_changes_nothing(
+    run: Path, words: list[str], expected: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(run.parent)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert main(["calibrate", str(run), *words]) == REFUSED
+    captured = capsys.readouterr()
+    assert expected in captured.err.splitlines()[-1] and captured.out == ""
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_photo_that_is_both_is_refused(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = save(tmp_path / "copy.png", drawn(5000))
+    (tmp_path / "r.csv").write_text(f"path,verdict\n{photos / 'good' / '0.png'},good\n{good},defective\n")
+    assert main(["calibrate", str(run), "--reviewed", str(tmp_path / "r.csv")]) == REFUSED
+    assert "is called defective, and good as" in capsys.readouterr().err
