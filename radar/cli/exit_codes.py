@@ -1,7 +1,7 @@
 """What exit codes mean, in one place: 0 is well, 1 and 2 are answers about parts, 3 and above are no answers.
 
-0    done; of `radar predict`: all images are good
-1    some are defective          (`radar predict` alone)
+0    done; of `radar predict`: all images are good; of `radar monitor`: in control
+1    some are defective          (`radar predict`), photos have drifted (`radar monitor`)
 2    some are unreadable         (`radar predict` alone)
 3    the command is refused: a wrong key, path, file or option, told in one line
 4    jobs failed or are not done, or radar itself failed, with its traceback
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from radar.errors import Interrupted, RadarError
 
 DONE, DEFECTIVE, UNREADABLE, REFUSED, FAILED = range(5)
+DRIFT = 1
 
 
 def guarded(command: Callable[[], int]) -> int:

@@ -317,3 +317,13 @@ class CalibrateConfig:
     device: str = MISSING  # cpu, cuda or cuda:N
     decode_ahead: int = _number(minimum=0)  # images that are decoded while one is scored
     false_alarms: float = _number(above=0.0, below=1.0)  # share of new normal images above the threshold, at most
+
+
+@dataclass
+class MonitorConfig:
+    """How a log of predictions is watched for drift; no part of an experiment."""
+
+    run_length: float = _number(above=1.0)  # photos until a false alarm of any chart, on average
+    weight: float = _number(above=0.0, maximum=1.0)  # of the newest photo in the moving average
+    baseline: int = _number(minimum=10)  # photos of the log's first stretch
+    score_baseline: str = _choice("normals", "log")  # what scores are compared with

@@ -31,7 +31,9 @@ def run(preset: str, *, coloured: bool | None = True, dataset: str = "grid", gai
         pytest.param({"size": 256}, True, "other pixels (256 px)", id="larger"),
         pytest.param({"aspect": "crop", "size": 50}, True, "other pixels (aspect crop, 50 px)", id="cropped"),
         pytest.param({"channels": "rgb"}, True, "other colours (colour)", id="colours"),
-        pytest.param({"channels": "luma_chroma"}, None, "perhaps other colours (colour)", id="colours, as far as is known"),
+        pytest.param(
+            {"channels": "luma_chroma"}, None, "perhaps other colours (colour)", id="colours, as far as is known"
+        ),
         pytest.param({"channels": "rgb"}, False, "", id="grey images read as colours"),
         pytest.param({"channels": "rgb", "size": 32}, True, "other pixels (32 px), other colours (colour)", id="both"),
     ],

@@ -1,0 +1,87 @@
+"""`radar monitor`: one line on whether photos still come as they did, an exit code for a scheduler, and the charts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from radar.cli.exit_codes import DONE, DRIFT
+from radar.compose.settings import verb_settings
+from radar.config.schema import MonitorConfig
+from radar.deploy.monitor import Chart, Monitored, in_utc
+from radar.deploy.monitor import monitor as watched
+from radar.errors import ConfigError
+from radar.model import load
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "radar monitor",
+        description="Control charts of brightness, sharpness and scores over a log of radar predict: has anything changed?",
+        epilog="Exit code: 0 in control, 1 drift, 3 and above: no answer.",
+    )
+    parser.add_argument("run", help="run directory, or a model's folder")
+    parser.add_argument(
+        "log", type=Path, help="predictions.jsonl, or the folder that radar predict --out has written it to"
+    )
+    parser.add_argument("settings", nargs="*", help="key=value of conf/monitor")
+    parser.add_argument(
+        "--since", metavar="TIME", help="pass over what is older (ISO 8601, UTC); after a lamp was changed, say"
+    )
+    parser.add_argument("--picture", type=Path, metavar="PNG", help="draw the charts")
+    return parser
+
+
+def monitor(arguments: Sequence[str]) -> int:
+    """Run `radar monitor`; returns the exit code."""
+    parsed = _parser().parse_intermixed_args(arguments)
+    settings = verb_settings(MonitorConfig, "monitor", parsed.settings)
+    since = None if parsed.since is None else _since(parsed.since)
+    found = watched(load(parsed.run), parsed.log, since, settings)
+    print(_line(found, settings))
+    if parsed.picture is not None:
+        _draw(parsed.picture, found)
+    return DRIFT if found.drifted else DONE
+
+
+def _since(text: str) -> datetime:
+    try:
+        return in_utc(text)
+    except ValueError:
+        raise ConfigError(f"--since {text}: is no time; write it as 2026-01-31T14:05") from None
+
+
+def _line(found: Monitored, settings: MonitorConfig) -> str:
+    passed = "".join(
+        f", {count} {what} passed over"
+        for count, what in ((found.unreadable, "unreadable"), (found.others, "of other models"))
+        if count
+    )
+    photos = f"{len(found.times)} photos from {_told(found.times[0])} to {_told(found.times[-1])}{passed}"
+    expected = f"a false alarm is expected once in {settings.run_length:g} photos"
+    if not found.drifted:
+        return f"in control: {photos}; {expected}"
+    left = ", ".join(_left(chart, found.times) for chart in found.drifted)
+    return f"drift: {left}; {photos}; {expected}"
+
+
+def _left(chart: Chart, times: Sequence[datetime]) -> str:
+    assert chart.alarm is not None
+    return f"{chart.measure} left its limits at {_told(times[chart.alarm])} ({'rising' if chart.rises else 'falling'})"
+
+
+def _told(time: datetime) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _draw(path: Path, found: Monitored) -> None:
+    """A picture that fails is told, and the answer stands."""
+    try:
+        from radar.report.control_charts import write_control_charts  # noqa: PLC0415 - matplotlib, which most calls do without
+
+        write_control_charts(path, found)
+    except Exception as error:
+        print(f"radar: {path}: cannot be drawn ({error})", file=sys.stderr)

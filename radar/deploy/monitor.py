@@ -1,0 +1,136 @@
+"""Whether photos still come as they did: control charts of brightness, sharpness and scores over a log of predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from radar.config.schema import MonitorConfig
+from radar.deploy.control_chart import ewma, limit_for
+from radar.deploy.examination import MODEL_DIGITS
+from radar.deploy.log import JSON_LINES
+from radar.deploy.prediction import UNREADABLE, Prediction, from_json
+from radar.errors import DataError
+from radar.model import Model
+from radar.scoring.forest import Floats
+
+MEASURES = ("brightness", "sharpness", "score")  # what changes first stands first
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """One measure over N photos in their order; `levels` and `limit` are on the scale of normal scores."""
+
+    measure: str  # of MEASURES
+    values: Floats  # (N,)
+    first: int  # index of the first photo that is judged; those before are its baseline
+    levels: Floats  # (N − first,), the moving average
+    limit: float
+    alarm: int | None  # index of the first photo at which the average was beyond ±limit
+
+    @property
+    def rises(self) -> bool:
+        """Whether the average left its limits upwards."""
+        return self.alarm is not None and bool(self.levels[self.alarm - self.first] > 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Monitored:
+    """A log's readable photos in the order of their time, and a chart per measure."""
+
+    times: tuple[datetime, ...]  # (N,), UTC
+    threshold: float  # of the last photo
+    charts: tuple[Chart, ...]
+    others: int  # lines of other models, which are passed over
+    unreadable: int  # photos, passed over too
+
+    @property
+    def drifted(self) -> tuple[Chart, ...]:
+        """Charts that left their limits, the earliest first."""
+        return tuple(sorted((each for each in self.charts if each.alarm is not None), key=lambda each: each.alarm or 0))
+
+
+def monitor(model: Model, log: Path, since: datetime | None, settings: MonitorConfig) -> Monitored:
+    """Charts of what `model` said in a log, a file of JSON Lines or the folder that holds it, from `since` on.
+
+    The limits of the charts are such that the sum of their rates of false alarms is one in `run_length` photos. Raises `DataError`
+    where the log cannot be read, or where fewer photos than the baseline and one more are in it.
+    """
+    path = log / JSON_LINES if log.is_dir() else log
+    mine, others, unreadable = _lines(path, model.fingerprint[:MODEL_DIGITS], since)
+    if len(mine) <= settings.baseline:
+        passed = f"; {others} lines are of other models" if others else ""
+        raise DataError(
+            f"{path}: holds {len(mine)} readable photos of this model{passed}, and the baseline alone takes "
+            f"{settings.baseline}; wait for more, or set baseline="
+        )
+    mine.sort(key=lambda line: line.time)
+    limit = limit_for(len(MEASURES) * settings.run_length, settings.weight)
+    own = model.thresholds.current.normal_scores
+    normals = own if len(own) else model.calibration.scores
+    enough = settings.score_baseline == "normals" and len(normals) >= settings.baseline
+    charts = []
+    for measure in MEASURES:
+        values = np.array([getattr(line, measure) for line in mine])
+        first = 0 if measure == "score" and enough else settings.baseline
+        baseline = values[:first] if first else normals
+        levels, alarm = ewma(values[first:], baseline, settings.weight, limit)
+        charts.append(Chart(measure, values, first, levels, limit, None if alarm is None else first + alarm))
+    return Monitored(tuple(line.time for line in mine), mine[-1].threshold, tuple(charts), others, unreadable)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What is charted of a photo."""
+
+    time: datetime
+    threshold: float
+    brightness: float
+    sharpness: float
+    score: float
+
+
+def _lines(path: Path, model: str, since: datetime | None) -> tuple[list[_Line], int, int]:
+    """Readable photos of the model, how many lines are of others, how many photos are unreadable."""
+    mine, others, unreadable = [], 0, 0
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):  # the last one, which is being written
+                    break
+                said, time = _said(line, f"{path}, line {number}")
+                if since is not None and time < since:
+                    continue
+                others += said.model != model
+                unreadable += said.model == model and said.decision == UNREADABLE
+                if (
+                    said.model == model
+                    and said.score is not None
+                    and said.brightness is not None
+                    and said.sharpness is not None
+                ):
+                    mine.append(_Line(time, said.threshold, said.brightness, said.sharpness, said.score))
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read as a log ({error.strerror}); radar predict --out FOLDER writes one"
+        ) from None
+    return mine, others, unreadable
+
+
+def _said(line: bytes, where: str) -> tuple[Prediction, datetime]:
+    try:
+        said = from_json(line)
+        return said, in_utc(said.time)
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"{where}: is no prediction ({error}); name the {JSON_LINES} that radar predict has written"
+        ) from None
+
+
+def in_utc(text: str) -> datetime:
+    """A time of ISO 8601; without a zone it is UTC. Raises `ValueError`."""
+    time = datetime.fromisoformat(text)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
