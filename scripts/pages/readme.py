@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from radar.evaluation.statistics_methods import groups_of_kinds
 from radar.report.tables import Entry, Table, markdown, table
 from scripts.pages.choices import (
     FILTERS,
@@ -33,7 +34,7 @@ def main_table() -> Table:
             cells[choice].get(name) for choice in (PUBLISHED, RECOMMENDED, PATCHCORE, statistical)
         )
         shown = next(cell for cell in (recipe, published) if cell is not None).one
-        kinds = [len({image.group for image in shown.images if image.label == label}) for label in (0, 1)]
+        kinds = groups_of_kinds(shown.labels, shown.groups)
         images = [int((shown.labels == label).sum()) for label in (0, 1)]
         rows.append(
             [
