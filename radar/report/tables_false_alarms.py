@@ -89,8 +89,8 @@ def false_alarm_table(cells: Sequence[Cell], settings: ReportConfig) -> Table | 
             pools.add(", ".join(apart))
     if not rows:
         return None
-    headings = ("data set", "method", "promised, at most", "set by normals", "such thresholds deliver", "left out", "test normals",
-                "called anomalous", "rate, mean over seeds", "promise")  # fmt: skip
+    headings = ("data set", "method", "contamination", "promised, at most", "set by normals", "such thresholds deliver", "left out",
+                "test normals", "called anomalous", "rate, mean over seeds", "promise")  # fmt: skip
     notes = (*_notes(f"{settings.level:.0%}"), *(f"{ALL}: of {pool}, which share no image" for pool in sorted(pools)))
     return table("false_alarms", "False alarms", headings, rows, *notes)
 
@@ -121,8 +121,9 @@ def _row(cell: Cell, found: Alarms, level: float) -> list[Entry | str]:
     setting = NOTHING if found.setting is None else str(found.setting)
     left_out = None if found.left_out is None else grouped_rate(*found.left_out, level)
     test = grouped_rate(*found.test, level)
-    return [cell.dataset, cell.method, *_entries(found.promised, setting, delivered, left_out, test), number(mean(rates)),
-            _promise(found.promised, test)]  # fmt: skip
+    shown = _entries(found.promised, setting, delivered, left_out, test)
+    told = (number(mean(rates)), _promise(found.promised, test))
+    return [cell.dataset, cell.method, number(found.contamination, 2), *shown, *told]
 
 
 def _pooled(method: str, found: Sequence[tuple[Cell, Alarms]], level: float) -> Iterator[list[Entry | str]]:
@@ -138,7 +139,14 @@ def _pooled(method: str, found: Sequence[tuple[Cell, Alarms]], level: float) -> 
         promised = float(
             np.average([each.promised for _, each in some], weights=[len(each.test[1]) for _, each in some])
         )
-        yield [ALL, method, *_entries(promised, NOTHING, NOTHING, left_out, test), NOTHING, _promise(promised, test)]
+        yield [
+            ALL,
+            method,
+            number(contamination, 2),
+            *_entries(promised, NOTHING, NOTHING, left_out, test),
+            NOTHING,
+            _promise(promised, test),
+        ]
 
 
 def _joined(parts: Sequence[tuple[str, Flags]]) -> Flags:

@@ -69,7 +69,7 @@ def test_the_table_by_hand() -> None:
     alarmed = [96.0, 97.0, *[0.0] * 10]  # both of one sheet
     content = false_alarm_table(cells([run(alarmed), run([0.0] * 12, seed=1)], None), SETTINGS)
     row = shown(content)[1]
-    assert (row["promised, at most"], row["set by normals"]) == ("0.050", "99")
+    assert (row["contamination"], row["promised, at most"], row["set by normals"]) == ("0.05", "0.050", "99")
     assert row["test normals"] == "12 in 6 groups"
     assert row["called anomalous"] == "2 of 12: 0.167 (0.004 … 0.641)"  # Clopper and Pearson's of 1 of 6
     assert row["rate, mean over seeds"] == "0.083"
