@@ -59,8 +59,9 @@ bench: $(READY)  ## speed of this machine beside diffusers and MONAI, into outpu
 tables: $(READY)  ## every table and figure quoted in README and docs, from the committed records
 	$(BIN)/python -m scripts.pages
 
-wheel: $(READY)  ## build the wheel into dist/
+wheel: $(READY)  ## build the wheels of radar and of its runtime into dist/
 	$(BIN)/python -m build --wheel
+	$(BIN)/python -m build --wheel --outdir dist radar/runtime
 
 clean:  ## remove .venv, build products and caches; outputs/ stays
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -15,6 +15,7 @@ _VERBS = {
     "predict": "score photos with a run's model: a line per image, overlays, masks; or watch a folder",
     "calibrate": "another threshold for a run's model, without training: from normal photos, reviews, or by hand",
     "monitor": "has the light, the focus or the product changed since: control charts over a log of predictions",
+    "export": "a run's model as a graph for ONNX Runtime or OpenVINO, which runs without torch",
     "report": "tables, figures and one page from stored results",
     "compare": "what tells runs apart, and what that did to the numbers",
     "transfer": "each run's model on the test images of the other runs",

@@ -67,6 +67,11 @@ class FileReader:
         self._decoded, self._masks = lru_cache(_KEPT)(decode), lru_cache(_KEPT)(read_mask)
         self._lock = Lock()  # so that threads that crop one file decode it once
 
+    @property
+    def decodes_itself(self) -> bool:
+        """Whether files are decoded in another way than radar's."""
+        return self._own
+
     def pixels(self, path: Path) -> Pixels:
         """The decoded image. Raises DataError naming it."""
         file, crop = file_and_crop(path)

@@ -48,7 +48,7 @@ class FittedPadim(FittedEmbedding):
     def distance(self, features: Tensor) -> Tensor:
         vectors = features[:, self.kept].flatten(2).permute(2, 1, 0).double()  # (h·w, D, N)
         distances = self.densities.squared(vectors).sqrt()
-        return distances.T.reshape(len(features), *features.shape[-2:])
+        return distances.T.reshape(features.shape[0], *features.shape[-2:])
 
 
 class PadimMethod(EmbeddingMethod[PadimSettings, FittedPadim]):

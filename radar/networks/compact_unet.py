@@ -6,7 +6,6 @@ size on a fixed grid. So a large image gives the same output in one pass as in t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -52,7 +51,7 @@ def window_positions(height: int, width: int, window: int, device: torch.device)
     positions = corners.reshape(-1, 1) + inside.reshape(1, -1)
     row = torch.arange(height, device=device) - tops[row_owner]
     column = torch.arange(width, device=device) - lefts[column_owner]
-    owner = row_owner[:, None] * len(lefts) + column_owner
+    owner = row_owner[:, None] * lefts.shape[0] + column_owner
     return positions, (owner * high * wide + row[:, None] * wide + column).flatten()
 
 
@@ -167,7 +166,8 @@ class CompactUNet(nn.Module):
     def forward(self, x: Tensor, timestep: Tensor) -> Tensor:
         height, width = x.shape[-2:]
         embedding = self.embed(timestep_embedding(timestep, self.sinusoid_width))
-        x = F.pad(x, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
+        right, below = (_multiple(side, self.stride) - side for side in (width, height))
+        x = F.pad(x, (0, right, 0, below), mode="replicate")
         x = self.stem(F.pixel_unshuffle(x, self.fold).contiguous(memory_format=torch.channels_last))
         skips: list[Tensor] = []
         for level, stack in enumerate(self.down):
@@ -185,7 +185,7 @@ class CompactUNet(nn.Module):
 
 def _multiple(length: int, of: int) -> int:
     """`length`, rounded up to a multiple."""
-    return math.ceil(length / of) * of
+    return (length + of - 1) // of * of
 
 
 def _through(stack: nn.Module, x: Tensor, embedding: Tensor) -> Tensor:

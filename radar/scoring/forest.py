@@ -15,7 +15,7 @@ from radar.errors import RunError
 Floats = NDArray[np.float64]
 
 
-def _average_path_length(samples: NDArray[np.number]) -> Floats:
+def average_path_length(samples: NDArray[np.number]) -> Floats:
     """Mean depth of an unsuccessful search in a binary tree of `samples` points (Liu et al. 2008, eq. 1)."""
     samples = np.asarray(samples, dtype=np.float64)
     safe = np.maximum(samples, 3)
@@ -54,7 +54,7 @@ class Forest:
                 "threshold": np.where(leaf, 0.0, tree.threshold),
                 "left": np.where(leaf, node, tree.children_left),  # a leaf is its own child: walking on stays there
                 "right": np.where(leaf, node, tree.children_right),
-                "depth": _node_depths(tree) + _average_path_length(tree.n_node_samples),
+                "depth": _node_depths(tree) + average_path_length(tree.n_node_samples),
             }
             padding = {"feature": np.full(nodes, -1), "left": row, "right": row}  # unreachable leaves
             for name, value in values.items():
@@ -84,7 +84,7 @@ class Forest:
             go_left = value <= self.threshold[trees, node]
             node = np.where(go_left, self.left[trees, node], self.right[trees, node])
         mean_depth = self.depth[trees, node].mean(axis=1)
-        normal_depth = _average_path_length(self.max_samples)
+        normal_depth = average_path_length(self.max_samples)
         # one sample per tree has no depth to compare with: scikit-learn then calls every point equally normal
         ratio = mean_depth / normal_depth if normal_depth > 0 else np.ones_like(mean_depth)
         return np.asarray(2.0**-ratio)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from radar.config.method_settings import SimplexConfig
 from radar.diffusion.simplex import simplex_noise
-from radar.scoring.philox import PhiloxStream
+from radar.runtime.philox import PhiloxStream
 
 
 @dataclass(frozen=True)

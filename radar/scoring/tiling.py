@@ -15,7 +15,7 @@ def _offsets(side: int, window: int, stride: int) -> list[int]:
     return [*range(0, side - window, stride), side - window]
 
 
-def _taper(side: int) -> Tensor:
+def taper(side: int) -> Tensor:
     """sin² weights `(side,)`, float64 and never zero, which sum to one at half overlap."""
     position = (torch.arange(side, dtype=torch.float64) + 0.5) / side
     return torch.sin(torch.pi * position) ** 2
@@ -42,7 +42,7 @@ class Tiling:
 
     def add(self, windows: Tensor, total: Tensor) -> None:
         """Add windows `(B·K, C, h, w)`, weighted, to the running sum `total` `(B, C, H, W)`."""
-        weight = torch.outer(_taper(self.height), _taper(self.width)).float().to(windows.device)
+        weight = torch.outer(taper(self.height), taper(self.width)).float().to(windows.device)
         weighted = (weight * windows).reshape(-1, len(self.corners), *windows.shape[1:])
         for index, (top, left) in enumerate(self.corners):
             total[..., top : top + self.height, left : left + self.width] += weighted[:, index]
@@ -51,9 +51,9 @@ class Tiling:
         """What the weights of all windows sum to, `(H, W)` float32: divides a running sum into a weighted mean."""
         rows, columns = torch.zeros(height, dtype=torch.float64), torch.zeros(width, dtype=torch.float64)
         for top in {top for top, _ in self.corners}:
-            rows[top : top + self.height] += _taper(self.height)
+            rows[top : top + self.height] += taper(self.height)
         for left in {left for _, left in self.corners}:
-            columns[left : left + self.width] += _taper(self.width)
+            columns[left : left + self.width] += taper(self.width)
         return torch.outer(rows, columns).float()
 
     def parts(self, count: int) -> Iterator[Tiling]:

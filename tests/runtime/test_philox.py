@@ -11,8 +11,8 @@ import torch
 from scipy.stats import kstest
 
 from radar.config.method_settings import SimplexConfig
+from radar.runtime.philox import PhiloxStream
 from radar.scoring.noise_draws import NoiseDraws
-from radar.scoring.philox import PhiloxStream
 
 MASK = 2**64 - 1
 

@@ -1,0 +1,135 @@
+"""A folder that runs without radar and without torch: a graph, how images are read, the threshold it holds, checksums."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+import radar
+from radar.data.preprocessing import plane_names, preprocessing_of
+from radar.deploy.graph import onnx_graph, size_of
+from radar.deploy.traceable import Size
+from radar.errors import RunError
+from radar.files import write_atomically, write_text
+from radar.model import Model
+from radar.runtime.errors import RuntimeFolderError
+from radar.runtime.exported import ExportedModel, Picture, load
+from radar.runtime.manifest import FORMAT, MANIFEST, SEAL, seal, sha256
+from radar.runtime.preprocessing import frame_of
+
+TOLERANCE = 1e-4  # of a map's maximum, and of the threshold's distance: what float32 in another order may change
+_DRAWN = 2  # images that every export is asked about
+
+
+class Exported(NamedTuple):
+    """What was written, and how far it is from the model on drawn images."""
+
+    folder: Path
+    size: Size
+    map_error: float  # of the map's maximum
+
+
+def export(model: Model, folder: Path, target: str) -> Exported:
+    """Write `model` as a graph for `target`, onnx or openvino, with the current version of its threshold.
+
+    The graph is asked before it is handed over. Raises `RunError` where the model has none, or where it answers otherwise.
+    """
+    if model.files.decodes_itself:
+        raise RunError(
+            f"layout {model.config.dataset.layout}: decodes files in a way of its own, which no runtime knows; "
+            "save the images as PNG, and run again with a layout of files"
+        )
+    if model.method.draws.simplex is not None:
+        raise RunError("radar export: the runtime draws Gaussian noise alone, and this model takes simplex noise")
+    size = size_of(model)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / SEAL).unlink(missing_ok=True)  # what is half written is no exported model
+    graph = onnx_graph(model, size)
+    if target == "onnx":
+        names = ["model.onnx"]
+        write_atomically(folder / names[0], lambda file: file.write(graph.SerializeToString()))
+    else:
+        names = ["model.xml", "model.bin"]
+        _write_openvino(graph, folder / names[0])
+    content = json.dumps(_manifest(model, folder, target, names, size), indent=2, allow_nan=False) + "\n"
+    write_text(folder / MANIFEST, content)
+    write_text(folder / SEAL, seal(content.encode()))
+    try:
+        error = _map_error(model, load(folder, torch.get_num_threads()), size)
+    except RuntimeFolderError as failure:
+        raise RunError(str(failure)) from None
+    if not error <= TOLERANCE:
+        (folder / SEAL).unlink()
+        raise RunError(
+            f"{folder}: the graph's maps differ by {error:.1e} of their maximum from the model's, more than {TOLERANCE:.0e}; "
+            "install the versions that constraints.txt names"
+        )
+    return Exported(folder, size, error)
+
+
+def _write_openvino(graph: Any, path: Path) -> None:
+    try:
+        import openvino  # noqa: PLC0415 - of the extra `export`
+    except ImportError as error:
+        raise RunError(f"radar export: {error}; get it with {radar.install_command('export')}") from None
+    with TemporaryDirectory() as temporary:
+        source = Path(temporary) / "model.onnx"
+        source.write_bytes(graph.SerializeToString())
+        openvino.save_model(openvino.convert_model(source), path, compress_to_fp16=False)
+
+
+def _manifest(model: Model, folder: Path, target: str, names: list[str], size: Size) -> dict[str, Any]:
+    threshold, method = model.thresholds.current, model.method
+    planes = plane_names(model.config.dataset.image)
+    least = size.least
+    return {
+        "format": FORMAT,
+        "radar": radar.__version__,
+        "target": target,
+        "graph": names[0],
+        "method": model.config.method.name,
+        "fingerprint": model.fingerprint,
+        "preprocessing": {**asdict(preprocessing_of(model.config.dataset.image)), "side": model.files.side},
+        "input": {
+            "planes": list(planes),
+            "size": None if size.fixed is None else list(size.fixed),
+            "least_side": least,
+        },
+        "noise": {
+            "seed": model.config.seed,
+            "draws": method.draws.count,
+            "channels": method.noise_shape(len(planes), least, least)[0],
+        },
+        "point_names": list(method.point_names),
+        "threshold": {
+            "name": threshold.name,
+            "value": threshold.value,
+            "source": threshold.source,
+            "made": threshold.made,
+            "false_alarms": threshold.false_alarms,
+            "map_levels": threshold.map_levels._asdict(),
+        },
+        "files": {name: sha256(folder / name) for name in names},
+    }
+
+
+def _map_error(model: Model, exported: ExportedModel, size: Size) -> float:
+    """How far the exported maps of drawn images are from the model's, of their maximum."""
+    planes, (height, width) = len(exported.manifest.planes), size.fixed or (size.least + 5, size.least + 2)
+    stream = np.random.default_rng(model.config.seed)
+    drawn = stream.uniform(-1, 1, (_DRAWN, planes, height, width)).astype(np.float32)
+    frame = frame_of(height, width, "stretch")
+    pictures = [Picture(image, frame, f"drawn/{place}") for place, image in enumerate(drawn)]
+    said = exported.score(pictures)
+    noise = model.method.draws.of(
+        [each.identity for each in pictures], model.method.noise_shape(planes, height, width), model.config.seed
+    )
+    with torch.inference_mode():
+        maps = model.method(torch.from_numpy(drawn), noise).anomaly.numpy()
+    return float(np.abs(said.maps - maps).max() / maps.max())

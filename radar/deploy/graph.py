@@ -1,0 +1,123 @@
+"""The graph of a fitted model as ONNX: traced with symbolic sizes, so that what holds for one batch or size alone is refused."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.export import Dim
+
+from radar import install_command
+from radar.data.preprocessing import plane_names
+from radar.deploy.traceable import Size, TraceableModel
+from radar.errors import RunError
+from radar.model import Model
+from radar.networks.compact_unet import CompactUNet
+from radar.runtime.manifest import OUTPUTS
+from radar.scoring.denoiser import Denoiser
+from radar.scoring.reading import MapReading, NormReading
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+METHODS = ("radar", "fused_densities", "patchcore", "padim")  # whose graphs are tested
+_OPSET = 20
+_MOST_SIDE, _MOST_IMAGES = 2**14, 2**14  # that the tracer is told of
+_LEAST_SIDE = 32  # px, of any graph
+
+
+def size_of(model: Model) -> Size:
+    """Which sizes a model's graph takes: one, where it stitches windows or has a density at every position.
+
+    Raises `RunError` where that is not known.
+    """
+    config, side = model.config, model.config.dataset.image.size
+    stitched = any(isinstance(part, Denoiser) and part.windows.field == "stitched" for part in model.method.modules())
+    if not stitched and config.method.name != "padim":
+        return Size(None, _least_side(model))
+    if side is None:
+        why = "scoring.field=stitched lays its windows" if stitched else "padim has a density at each position"
+        raise RunError(
+            f"dataset.image.size=null: {why} for one size of image; set a size, or scoring=whole, and run again"
+        )
+    return Size((side, side), side)
+
+
+def _least_side(model: Model) -> int:
+    """Px per side from which on no window, no kernel and no statistic is larger than an image."""
+    sides, reading = [_LEAST_SIDE], model.method.reading
+    margin = 2 * reading.border.margin + 1
+    sides.append(2 * reading.border.rings + 1)
+    if isinstance(reading, NormReading):
+        sides += [reading.window + margin, reading.blur.kernel]
+    if isinstance(reading, MapReading):
+        sides.append(math.isqrt(reading.pixels) + 1 + margin)
+    for part in model.method.modules():
+        if isinstance(part, CompactUNet):
+            sides.append(part.grid)
+    return max(sides)
+
+
+def onnx_graph(model: Model, size: Size) -> ModelProto:
+    """The graph from images, and noise where it takes some, to `OUTPUTS`. Raises `RunError` where there is none."""
+    if model.config.method.name not in METHODS:
+        raise RunError(f"method {model.config.method.name}: cannot be exported; methods that can: {', '.join(METHODS)}")
+    _check_installed()
+    planes = len(plane_names(model.config.dataset.image))
+    traced = TraceableModel(model.method, model.detector, model.threshold, size).requires_grad_(False)
+    # unlike each other and all that the model knows, so that no length is taken for another
+    height, width = size.fixed or (size.least + 11, size.least + 23)
+    inputs: list[torch.Tensor] = [torch.zeros(2, planes, height, width).uniform_(-1, 1)]
+    free: dict[int, Any] = {0: Dim("images_count", min=1, max=_MOST_IMAGES)}
+    sides = {}
+    if size.fixed is None:
+        sides = {name: Dim(name, min=size.least, max=_MOST_SIDE) for name in ("height", "width")}
+    axes = {"images": {**free, **{2 + place: side for place, side in enumerate(sides.values())}}}
+    draws = model.method.draws.count
+    if draws:
+        inputs.append(torch.randn(2, draws, *model.method.noise_shape(planes, height, width)))
+        axes["noise"] = {**free, **{3 + place: side for place, side in enumerate(sides.values())}}
+    program = torch.export.export(
+        traced, tuple(inputs), dynamic_shapes=axes, strict=False,
+        prefer_deferred_runtime_asserts_over_guards=True,
+    )  # fmt: skip
+    written = torch.onnx.export(
+        program, dynamo=True, opset_version=_OPSET, verbose=False, input_names=["images", "noise"][: len(inputs)],
+        output_names=list(OUTPUTS), custom_translation_table={torch.ops.aten.median.dim: _median},
+    )  # fmt: skip
+    if written is None:
+        raise RunError("torch.onnx.export: gave no graph; install the versions that constraints.txt names")
+    return _without_traces(written.model_proto)
+
+
+def _check_installed() -> None:
+    try:
+        import onnx  # noqa: F401, PLC0415 - of the extra `export`
+        import onnxscript  # noqa: F401, PLC0415 - as above
+    except ImportError as error:
+        raise RunError(
+            f"radar export: {error.name} is not installed; get it with {install_command('export')}"
+        ) from None
+
+
+def _median(values: Any, dim: int, keepdim: bool = False) -> Any:
+    """The lower median of the last axis of `(N, M)`, and its place, as torch has it."""
+    from onnxscript import opset20 as op  # noqa: PLC0415 - of the extra `export`
+
+    one, two, last = op.Constant(value_ints=[1]), op.Constant(value_ints=[2]), op.Constant(value_int=-1)
+    lower_half = op.Add(op.Div(op.Sub(op.Shape(values, start=1, end=2), one), two), one)
+    smallest, places = op.TopK(values, lower_half, axis=-1, largest=0)
+    return op.Gather(smallest, last, axis=1), op.Gather(places, last, axis=1)
+
+
+def _without_traces(graph: ModelProto) -> ModelProto:
+    """Without lines of the source and paths of this machine, which the exporter notes at every node."""
+    for node in (*graph.graph.node, *(each for function in graph.functions for each in function.node)):
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    for value in (*graph.graph.input, *graph.graph.output, *graph.graph.value_info, *graph.graph.initializer):
+        value.ClearField("metadata_props")
+    graph.ClearField("metadata_props")
+    graph.graph.ClearField("metadata_props")
+    return graph

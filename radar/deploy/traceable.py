@@ -1,0 +1,213 @@
+"""A fitted model as one module without Python that depends on values, so that a graph of it holds for any batch and size.
+
+It computes what the model does, in another order where the model goes image by image or tile by tile to keep its bits.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from radar.errors import RunError
+from radar.methods.fused_densities import FittedFusedDensities
+from radar.methods.method import FittedMethod
+from radar.methods.padim import FittedPadim
+from radar.methods.parts.coreset import nearest_distance
+from radar.methods.patchcore import FittedPatchCore
+from radar.methods.radar import FittedRadar
+from radar.scoring.denoiser import Denoiser, Windows
+from radar.scoring.detector import Detector, ForestDetector, UpperTailDetector
+from radar.scoring.forest import Forest, average_path_length
+from radar.scoring.tiling import Tiling, taper
+
+
+@dataclass(frozen=True)
+class Size:
+    """Height and width that a graph takes: one alone, or any from the least on."""
+
+    fixed: tuple[int, int] | None
+    least: int  # px per side, where they are free
+
+
+class TraceableModel(nn.Module):
+    """Images `(N, P, H, W)` and noise `(N, K, C, H, W)` → map `(N, H, W)`, points `(N, F)`, score `(N,)`, decision `(N,)`."""
+
+    def __init__(self, method: FittedMethod, detector: Detector, threshold: float, size: Size) -> None:
+        super().__init__()
+        self.method = _traceable(method, size)
+        self.detector = _traceable_detector(detector)
+        self.threshold = threshold
+
+    def forward(self, images: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        maps = self.method(images, noise)
+        score = self.detector(maps.points)
+        return maps.anomaly, maps.points, score, score > self.threshold
+
+
+def _traceable(method: FittedMethod, size: Size) -> FittedMethod:
+    """A copy on the host whose parts that read numbers of tensors, or go image by image, are replaced."""
+    method = copy.deepcopy(method).cpu().eval()
+    if isinstance(method, FittedRadar | FittedFusedDensities) and isinstance(method.denoiser, Denoiser):
+        setattr(method, "denoiser", _Denoiser(method.denoiser, size))  # noqa: B010 - it answers alike, and is of another type
+    if isinstance(method, FittedFusedDensities):
+        scales = method.scales.tolist()
+        del method.scales
+        setattr(method, "scales", scales)  # noqa: B010 - numbers in place of a buffer
+    if isinstance(method, FittedPatchCore):
+        method.distance = partial(_nearest, method.bank)  # type: ignore[method-assign]
+    if isinstance(method, FittedPadim):
+        method.distance = partial(_single, method.distance)  # type: ignore[method-assign]
+    return method
+
+
+def _nearest(bank: Tensor, features: Tensor) -> Tensor:
+    """Distances `(N, h, w)` of features `(N, F, h, w)`, all images at once."""
+    vectors = features.permute(0, 2, 3, 1)
+    return nearest_distance(vectors.flatten(0, 2), bank).reshape(vectors.shape[:-1])
+
+
+def _single(distance: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
+    """In float32, which runtimes resize."""
+    return distance(features).float()
+
+
+class _Denoiser(nn.Module):
+    """`Denoiser` with numbers for levels; a whole image in one pass, or all windows of an image of one size."""
+
+    def __init__(self, denoiser: Denoiser, size: Size) -> None:
+        super().__init__()
+        self.network = denoiser.network
+        self.signal: list[float] = denoiser.schedule.signal.tolist()
+        self.noise: list[float] = denoiser.schedule.noise.tolist()
+        windows = denoiser.windows
+        self.stitch = None if windows.field == "whole" or size.fixed is None else _Stitch(windows, *size.fixed)
+
+    def noised(self, clean: Tensor, noise: Tensor, timestep: int) -> Tensor:
+        return self.scaled(clean, timestep) + self.noise[timestep - 1] * noise
+
+    def scaled(self, clean: Tensor, timestep: int) -> Tensor:
+        return self.signal[timestep - 1] * clean
+
+    def forward(self, noisy: Tensor, timestep: int) -> Tensor:
+        if self.stitch is None:
+            return self._pass(noisy, timestep)
+        return self.stitch.blended(self._pass(self.stitch.cut(noisy), timestep), noisy)
+
+    def _pass(self, noisy: Tensor, timestep: int) -> Tensor:
+        predicted: Tensor = self.network(noisy, torch.full((noisy.shape[0],), timestep))
+        return predicted
+
+
+class _Stitch(nn.Module):
+    """Windows of images `(B, C, H, W)` of one size, and their blend, each as one look-up."""
+
+    pixels: Tensor  # (K · s²,) where in an image each pixel of the windows lies
+    cover: Tensor  # (H · W, M) which pixels of the windows cover each pixel of an image
+    share: Tensor  # (H · W, M) how much each of them counts, of 1; 0 where fewer than M do
+
+    def __init__(self, windows: Windows, height: int, width: int) -> None:
+        super().__init__()
+        self.side, self.shape = windows.patch_size, (height, width)
+        tiling = Tiling.overlapping(height, width, window=self.side, stride=windows.stride)
+        places = torch.arange(height * width).reshape(1, 1, height, width)
+        pixels = tiling.cut(places).flatten()
+        order = pixels.argsort(stable=True)
+        counts = pixels.bincount(minlength=height * width)
+        column = torch.arange(int(counts.max()))
+        first = counts.cumsum(0) - counts
+        covered = column < counts[:, None]
+        cover = order[(first[:, None] + column).clamp(max=len(order) - 1)].where(covered, 0)
+        weights = torch.outer(taper(self.side), taper(self.side)).flatten()
+        share = weights[cover % self.side**2].where(covered, 0)
+        self.register_buffer("pixels", pixels)
+        self.register_buffer("cover", cover)
+        self.register_buffer("share", (share / share.sum(dim=1, keepdim=True)).float())
+
+    def cut(self, images: Tensor) -> Tensor:
+        """Windows `(B · K, C, s, s)`."""
+        channels, side = images.shape[1], self.side
+        windows = images.flatten(2)[:, :, self.pixels].reshape(images.shape[0], channels, -1, side, side)
+        return windows.transpose(1, 2).flatten(0, 1)
+
+    def blended(self, windows: Tensor, images: Tensor) -> Tensor:
+        """Of windows `(B · K, C, s, s)` their weighted mean at each pixel of `images`."""
+        batch, channels = images.shape[:2]
+        values = windows.reshape(batch, -1, channels, self.side**2).transpose(1, 2).flatten(2)
+        return (values[:, :, self.cover] * self.share).sum(dim=-1).reshape(batch, channels, *self.shape)
+
+
+class _UpperTail(nn.Module):
+    """`UpperTailDetector` of points `(N, F)`."""
+
+    def __init__(self, detector: UpperTailDetector) -> None:
+        super().__init__()
+        self.register_buffer("centre", torch.from_numpy(detector.centre))
+        self.register_buffer("spread", torch.from_numpy(detector.spread))
+
+    def forward(self, points: Tensor) -> Tensor:
+        logs = points.clamp(min=float(np.finfo(np.float64).tiny)).log()
+        return ((logs - self.get_buffer("centre")) / self.get_buffer("spread")).amax(dim=1)
+
+
+class _Forest(nn.Module):
+    """`Forest.anomaly_score` of points `(N, F)`: all trees are walked down at once, as many steps as the deepest has."""
+
+    def __init__(self, forest: Forest) -> None:
+        super().__init__()
+        trees, nodes = forest.feature.shape
+        roots = np.arange(trees)[:, None] * nodes  # nodes are numbered through all trees
+        limits = forest.threshold.astype(
+            np.float32
+        )  # the largest float32 ≤ each: a float32 lies below both, or neither
+        limits = np.where(limits > forest.threshold, np.nextafter(limits, np.float32(-np.inf)), limits)
+        normal = float(average_path_length(forest.max_samples))
+        self.steps = _steps(forest)
+        self.normal_depth = normal or None
+        for name, values in {
+            "roots": roots.T,
+            "feature": np.maximum(forest.feature, 0).ravel(),
+            "limits": limits.ravel(),
+            "left": (forest.left + roots).ravel(),
+            "right": (forest.right + roots).ravel(),
+            "depth": forest.depth.ravel(),
+        }.items():
+            self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(values)))
+
+    def forward(self, points: Tensor) -> Tensor:
+        feature, limits, left, right, depth = (
+            self.get_buffer(name) for name in ("feature", "limits", "left", "right", "depth")
+        )
+        single = points.float()
+        node = self.get_buffer("roots").expand(points.shape[0], -1)
+        for _ in range(self.steps):
+            go_left = single.gather(1, feature[node]) <= limits[node]
+            node = torch.where(go_left, left[node], right[node])
+        mean_depth = depth[node].mean(dim=1)
+        ratio = torch.ones_like(mean_depth) if self.normal_depth is None else mean_depth / self.normal_depth
+        return torch.exp2(-ratio)
+
+
+def _steps(forest: Forest) -> int:
+    """Edges from a root to the deepest leaf."""
+    count, nodes = forest.feature.shape
+    depth, trees = np.zeros((count, nodes), dtype=np.int64), np.arange(count)
+    for node in range(nodes):  # children lie after their parent
+        inner = forest.feature[:, node] >= 0
+        for child in (forest.left[:, node], forest.right[:, node]):
+            reached = np.where(inner, depth[:, node] + 1, depth[trees, child])
+            depth[trees, child] = np.maximum(depth[trees, child], reached)
+    return int(depth.max())
+
+
+def _traceable_detector(detector: Detector) -> nn.Module:
+    if isinstance(detector, ForestDetector):
+        return _Forest(detector.forest)
+    if isinstance(detector, UpperTailDetector):
+        return _UpperTail(detector)
+    raise RunError(f"detector {type(detector).__name__}: has no graph; export a model with another detector")

@@ -1,0 +1,98 @@
+"""What lies in the folder of an exported model, and whether it is as it was written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import RuntimeFolderError
+from .preprocessing import Preprocessing
+
+FORMAT = 1  # raised when an older runtime could not read it
+MANIFEST, SEAL = "manifest.json", "manifest.json.sha256"  # the seal is as `sha256sum --check` reads it
+TARGETS = ("onnx", "openvino")
+OUTPUTS = ("map", "points", "score", "decision")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """How to ask a graph."""
+
+    target: str  # of TARGETS
+    graph: str  # file name
+    method: str
+    model: str  # fingerprint of the model that was exported
+    preprocessing: Preprocessing
+    side: int | None  # px of the square that each file must be; None: any
+    planes: tuple[str, ...]  # names
+    size: tuple[int, int] | None  # height and width that the graph takes; None: any from `least_side` on
+    least_side: int  # px
+    seed: int  # of noise
+    draws: int  # of noise, for each image
+    noise_channels: int
+    point_names: tuple[str, ...]
+    threshold: float  # an image is defective where its score lies above
+    threshold_name: str  # its version
+
+
+def sha256(path: Path) -> str:
+    """Of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal(content: bytes) -> str:
+    """What the seal of a manifest says."""
+    return f"{hashlib.sha256(content).hexdigest()}  {MANIFEST}\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of an exported model all of whose files are as they were written. Raises `RuntimeFolderError`."""
+    try:
+        content, sealed = (folder / MANIFEST).read_bytes(), (folder / SEAL).read_text()
+    except OSError as error:
+        raise RuntimeFolderError(f"{folder}: is no exported model ({error.strerror}: {error.filename})") from None
+    except ValueError:
+        raise _changed(folder / SEAL) from None
+    if sealed != seal(content):
+        raise _changed(folder / MANIFEST)
+    values: dict[str, Any] = json.loads(content)
+    if values["format"] != FORMAT:
+        raise RuntimeFolderError(
+            f"{folder}: has format {values['format']}, and this runtime reads {FORMAT}; export it again"
+        )
+    for name, checksum in values["files"].items():
+        if not (folder / name).is_file() or sha256(folder / name) != checksum:
+            raise _changed(folder / name)
+    return _manifest(values)
+
+
+def _manifest(values: dict[str, Any]) -> Manifest:
+    reading, given, noise = values["preprocessing"], values["input"], values["noise"]
+    size = given["size"]
+    return Manifest(
+        target=values["target"],
+        graph=values["graph"],
+        method=values["method"],
+        model=values["fingerprint"],
+        preprocessing=Preprocessing(**{name: reading[name] for name in ("channels", "size", "aspect", "resize")}),
+        side=reading["side"],
+        planes=tuple(given["planes"]),
+        size=None if size is None else (size[0], size[1]),
+        least_side=given["least_side"],
+        seed=noise["seed"],
+        draws=noise["draws"],
+        noise_channels=noise["channels"],
+        point_names=tuple(values["point_names"]),
+        threshold=values["threshold"]["value"],
+        threshold_name=values["threshold"]["name"],
+    )
+
+
+def _changed(path: Path) -> RuntimeFolderError:
+    return RuntimeFolderError(
+        f"{path}: is not as it was exported (its checksum differs); copy the folder again, or export again"
+    )

@@ -1,0 +1,121 @@
+"""Decoded pixels to the planes that a model sees, float32 in [-1, 1], and where they lie in the original."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .decoding import Pixels
+
+FloatArray = NDArray[np.float32]
+
+PLANE_NAMES = {
+    "grey": ("grey",),
+    "rgb": ("red", "green", "blue"),
+    "luma_chroma": ("luma", "red_green", "yellow_blue"),
+}
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R 601, Pillow's own weights
+_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How decoded pixels become planes."""
+
+    channels: str  # of `PLANE_NAMES`
+    size: int | None  # px per side; None: as the image is
+    aspect: str  # stretch | crop | pad
+    resize: str  # a filter of Pillow
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where the model's picture sits in the original image.
+
+    The picture covers the window of `height` x `width` original pixels whose first pixel is (`top`, `left`); under
+    `aspect: pad` the window is larger than the image, so `top` or `left` is negative.
+    """
+
+    image_height: int
+    image_width: int
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def visible(self) -> tuple[slice, slice]:
+        """Rows and columns of the original image that the window covers."""
+        return (
+            slice(max(self.top, 0), min(self.top + self.height, self.image_height)),
+            slice(max(self.left, 0), min(self.left + self.width, self.image_width)),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, in original pixels, of the visible part: the shape of its mask and placed map."""
+        rows, columns = self.visible
+        return rows.stop - rows.start, columns.stop - columns.start
+
+
+def grey(pixels: Pixels) -> FloatArray:
+    """Luma (H, W), float32 in [0, 1]."""
+    values = pixels.values.astype(np.float32) / np.float32(pixels.full)
+    return values if values.ndim == 2 else np.asarray(values @ LUMA, dtype=np.float32)
+
+
+def preprocess(pixels: Pixels, way: Preprocessing) -> tuple[FloatArray, Frame]:
+    """The model's picture, float32 (C, H, W) in [-1, 1], and its frame in the original image."""
+    planes = _planes(pixels, way.channels)
+    frame = frame_of(planes.shape[1], planes.shape[2], way.aspect)
+    planes = _window(planes, frame)
+    if way.size is not None:
+        planes = np.stack([resized(plane, way.size, way.resize) for plane in planes])
+    # Lanczos and bicubic overshoot at edges
+    return np.clip(planes * 2 - 1, -1, 1).astype(np.float32), frame
+
+
+def _planes(pixels: Pixels, channels: str) -> FloatArray:
+    if channels == "grey":
+        return grey(pixels)[None]
+    values = pixels.values.astype(np.float32) / np.float32(pixels.full)
+    colours = np.stack([values] * 3) if values.ndim == 2 else np.ascontiguousarray(np.moveaxis(values, -1, 0))
+    return colours if channels == "rgb" else np.stack([grey(pixels), *_opponents(colours)])
+
+
+def _opponents(colours: FloatArray) -> FloatArray:
+    """Red less green, and yellow less blue, of RGB planes `(3, H, W)`, each in [0, 1]; ½ where there is no colour."""
+    red, green, blue = colours
+    return np.stack([(1 + red - green) / 2, (1 + (red + green) / 2 - blue) / 2])
+
+
+def frame_of(height: int, width: int, aspect: str) -> Frame:
+    """The frame of an image of `height` x `width` px."""
+    if aspect == "stretch":
+        return Frame(height, width, 0, 0, height, width)
+    side = min(height, width) if aspect == "crop" else max(height, width)
+    return Frame(height, width, (height - side) // 2, (width - side) // 2, side, side)
+
+
+def _window(planes: FloatArray, frame: Frame) -> FloatArray:
+    """The window's pixels (C, frame.height, frame.width); outside the image its edge is repeated."""
+    rows, columns = frame.visible
+    above, before = max(-frame.top, 0), max(-frame.left, 0)
+    below, after = frame.height - frame.shape[0] - above, frame.width - frame.shape[1] - before
+    return np.pad(planes[:, rows, columns], ((0, 0), (above, below), (before, after)), mode="edge")
+
+
+def resized(plane: FloatArray, side: int, resize: str) -> FloatArray:
+    """Resize (H, W) to (side, side) in float; Pillow's filters widen with the scale, so they do not alias."""
+    if plane.shape == (side, side):
+        return plane
+    return np.asarray(Image.fromarray(plane).resize((side, side), _FILTERS[resize]), dtype=np.float32)
