@@ -33,8 +33,8 @@ def export(arguments: Sequence[str]) -> int:
         f"any size from {written.size.least} px per side on" if fixed is None else f"{fixed[1]} × {fixed[0]} px alone"
     )
     print(
-        f"{written.folder}: threshold {current.name} ({current.value:.6g}), {taken}, any number of images; on drawn images its maps "
-        f"differ by {written.map_error:.0e} of their maximum from the model's\n"
+        f"{written.folder}: threshold {current.name} ({current.value:.6g}), {taken}, any number of images; on drawn images "
+        f"it differs by {written.error:.0e} from the model\n"
         f"Ask it, where radar's runtime is installed, with: radar-runtime {written.folder} IMAGES"
     )
     return DONE

@@ -32,7 +32,7 @@ class Exported(NamedTuple):
 
     folder: Path
     size: Size
-    map_error: float  # of the map's maximum
+    error: float  # of its maps, of their maximum, or of its points, whichever is larger
 
 
 def export(model: Model, folder: Path, target: str) -> Exported:
@@ -61,13 +61,13 @@ def export(model: Model, folder: Path, target: str) -> Exported:
     write_text(folder / MANIFEST, content)
     write_text(folder / SEAL, seal(content.encode()))
     try:
-        error = _map_error(model, load(folder, torch.get_num_threads()), size)
+        error = _largest_error(model, load(folder, torch.get_num_threads()), size)
     except RuntimeFolderError as failure:
         raise RunError(str(failure)) from None
     if not error <= TOLERANCE:
         (folder / SEAL).unlink()
         raise RunError(
-            f"{folder}: the graph's maps differ by {error:.1e} of their maximum from the model's, more than {TOLERANCE:.0e}; "
+            f"{folder}: the graph's answers differ by {error:.1e} of their size from the model's, more than {TOLERANCE:.0e}; "
             "install the versions that constraints.txt names"
         )
     return Exported(folder, size, error)
@@ -119,8 +119,8 @@ def _manifest(model: Model, folder: Path, target: str, names: list[str], size: S
     }
 
 
-def _map_error(model: Model, exported: ExportedModel, size: Size) -> float:
-    """How far the exported maps of drawn images are from the model's, of their maximum."""
+def _largest_error(model: Model, exported: ExportedModel, size: Size) -> float:
+    """How far the exported maps of drawn images are from the model's, of their maximum, and points of theirs."""
     planes, (height, width) = len(exported.manifest.planes), size.fixed or (size.least + 5, size.least + 2)
     stream = np.random.default_rng(model.config.seed)
     drawn = stream.uniform(-1, 1, (_DRAWN, planes, height, width)).astype(np.float32)
@@ -131,5 +131,7 @@ def _map_error(model: Model, exported: ExportedModel, size: Size) -> float:
         [each.identity for each in pictures], model.method.noise_shape(planes, height, width), model.config.seed
     )
     with torch.inference_mode():
-        maps = model.method(torch.from_numpy(drawn), noise).anomaly.numpy()
-    return float(np.abs(said.maps - maps).max() / maps.max())
+        wanted = model.method(torch.from_numpy(drawn), noise)
+    maps, points = wanted.anomaly.numpy(), wanted.points.numpy()
+    of_maps, of_points = np.abs(said.maps - maps).max() / maps.max(), np.abs(said.points / points - 1).max()
+    return float(max(of_maps, of_points))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -84,7 +85,7 @@ def onnx_graph(model: Model, size: Size) -> ModelProto:
     )  # fmt: skip
     written = torch.onnx.export(
         program, dynamo=True, opset_version=_OPSET, verbose=False, input_names=["images", "noise"][: len(inputs)],
-        output_names=list(OUTPUTS), custom_translation_table={torch.ops.aten.median.dim: _median},
+        output_names=list(OUTPUTS), custom_translation_table=_translations(),
     )  # fmt: skip
     if written is None:
         raise RunError("torch.onnx.export: gave no graph; install the versions that constraints.txt names")
@@ -99,6 +100,33 @@ def _check_installed() -> None:
         raise RunError(
             f"radar export: {error.name} is not installed; get it with {install_command('export')}"
         ) from None
+
+
+def _translations() -> dict[Any, Any]:
+    """What the exporter lacks, or gets wrong."""
+    return {torch.ops.aten.median.dim: _median, torch.ops.aten.avg_pool2d.default: _mean_pool}
+
+
+def _mean_pool(  # noqa: PLR0917 - the operator's own
+    values: Any,
+    kernel_size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0, 0),
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Any:
+    """Means of windows, or with `divisor_override` sums over it, which the exporter passes over without a word."""
+    from onnxscript import opset20 as op  # noqa: PLC0415 - of the extra `export`
+
+    kernel, steps, pads = (list(each) * (2 // len(each)) for each in (kernel_size, stride or kernel_size, padding))
+    means = op.AveragePool(
+        values, kernel_shape=kernel, strides=steps, pads=pads * 2, ceil_mode=int(ceil_mode),
+        count_include_pad=int(count_include_pad),
+    )  # fmt: skip
+    if divisor_override is None:
+        return means
+    return op.Mul(means, op.Constant(value_float=math.prod(kernel) / divisor_override))
 
 
 def _median(values: Any, dim: int, keepdim: bool = False) -> Any:
