@@ -13,8 +13,8 @@ import numpy as np
 from radar.data.manifest import read_manifest
 from radar.deploy.examination import as_images
 from radar.deploy.stream import batches, read_ahead
-from radar.errors import DataError
-from radar.model import Calibration, Model
+from radar.errors import DataError, RadarError
+from radar.model import FOLDER, Calibration, Model
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import MapLevels, map_levels, map_tops
 from radar.scoring.threshold import conformal_quantile
@@ -48,7 +48,13 @@ def scored(model: Model, paths: Iterable[Path], decode_ahead: int) -> Iterator[S
         yield from (UnscoredPhoto(str(photo.path), str(photo.error)) for photo in batch if photo.picture is None)
         if not readable:
             continue
-        scores = model.score(as_images(model, readable))
+        try:
+            scores = model.score(as_images(model, readable))
+        except (RadarError, RuntimeError, ValueError):
+            if model.config.dataset.image.size is not None:
+                raise
+            yield from (UnscoredPhoto(str(photo.path), "the model does not take its size") for photo, _ in readable)
+            continue
         for (photo, picture), score, tops in zip(readable, scores.scores, map_tops(scores.anomaly_maps), strict=True):
             if math.isfinite(score):
                 yield ScoredPhoto(str(photo.path), picture.identity, float(score), tops)
@@ -61,7 +67,8 @@ def fitted_on(run_or_folder: Path) -> frozenset[str] | None:
 
     The list is the run directory's manifest; a model's folder that was copied alone has none. Raises `DataError` for a damaged one.
     """
-    run = run_or_folder if (run_or_folder / _MANIFEST).is_file() else run_or_folder.resolve().parent
+    here = run_or_folder.resolve()
+    run = here.parent if here.name == FOLDER else here
     if not (run / _MANIFEST).is_file():
         return None
     return frozenset(sample.content_hash for sample in read_manifest(run / _MANIFEST) if sample.split != "test")

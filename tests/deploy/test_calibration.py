@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from deploy_builders import drawn, quick_model, save
 
+from radar.data.images import Images
 from radar.deploy.calibration import (
     ScoredPhoto,
     UnscoredPhoto,
@@ -20,7 +21,7 @@ from radar.deploy.calibration import (
 )
 from radar.deploy.reviewed import read_reviewed
 from radar.errors import DataError
-from radar.model import Calibration, Model
+from radar.model import Calibration, Model, Scores
 from radar.scoring.map_levels import map_levels
 
 CALIBRATION = Calibration(np.arange(1.0, 100.0), np.arange(198.0).reshape(99, 2), ("network", "densities"), 0.05)
@@ -91,6 +92,7 @@ def test_images_of_the_fit_and_repeated_ones_are_left_out(tmp_path: Path) -> Non
         "path,content_hash,split,label,defect,mask,group\na,AA,train,0,,,\nb,bb,validation,0,,,\nc,cc,test,0,,,\n"
     )
     assert fitted_on(tmp_path) == fitted_on(tmp_path / "model") == {"aa", "bb"}
+    assert fitted_on(tmp_path / "copied") is None, "that list is not of this model"
 
 
 def test_scores_are_those_of_predictions(model: Model, tmp_path: Path) -> None:
@@ -102,6 +104,23 @@ def test_scores_are_those_of_predictions(model: Model, tmp_path: Path) -> None:
     np.testing.assert_array_equal([each.score for each in whole], model.score(files).scores)
     assert whole[1].map_tops is not None and whole[0].map_tops is not None
     assert (whole[1].map_tops > whole[0].map_tops).all(), "the spot rises above"
+
+
+def test_a_size_that_a_model_of_own_sizes_does_not_take_is_told(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model.config.dataset.image, "size", None)
+    files = [save(tmp_path / f"{side}.png", drawn(side, width=side, height=64)) for side in (64, 40)]
+    score = Model.score
+
+    def square_only(self: Model, images: Images) -> Scores:
+        if images.planes.shape[-1] != 64:
+            raise RuntimeError("sizes differ")
+        return score(self, images)
+
+    monkeypatch.setattr(Model, "score", square_only)
+    found = list(scored(model, files, 0))
+    assert [type(each) for each in found] == [ScoredPhoto, UnscoredPhoto]
 
 
 def test_reviews_are_read(tmp_path: Path) -> None:
