@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Column, Table
 
+from radar.cli.preflight import print_preflight
 from radar.compose import experiment
 from radar.compose.config_tree import options, with_folder
 from radar.config.schema import Config
@@ -19,7 +19,6 @@ from radar.data.layouts import public_sources
 from radar.data.manifest import write_manifest
 from radar.data.mvtec_export import write_mvtec
 from radar.data.sample import SPLITS
-from radar.data.summary import check_images, count_rows, leak_rows, size_rows
 from radar.errors import DataError, RadarError
 from radar.progress import ProgressBar
 
@@ -104,36 +103,7 @@ def _counts(dataset: Dataset) -> str:
 
 
 def _check(dataset: Dataset, console: Console, report: ProgressBar) -> int:
-    images = check_images(dataset, report)
-    table = Table(
-        "split",
-        "label",
-        Column("defect", overflow="fold"),
-        "images",
-        "groups",
-        "masks",
-        "empty masks",
-        title=dataset.name,
-        title_justify="left",
-    )
-    for row in count_rows(dataset):
-        table.add_row(
-            row.split,
-            "anomalous" if row.label else "normal",
-            row.defect,
-            *map(str, (row.images, row.groups, row.masks, row.empty_masks)),
-        )
-    console.print(table)
-    sizes = size_rows(dataset)
-    console.print(
-        f"{images} images decode; {len(sizes)} sizes, most often {sizes[0][1]} × {sizes[0][0]} px", highlight=False
-    )
-    if dataset.leaks.clean:
-        console.print("Nothing that was looked for crosses the splits", highlight=False)
-    for kind, what in leak_rows(dataset):
-        print(f"radar: note: {kind}: {what}", file=sys.stderr)
-    for note in dataset.notes:
-        print(f"radar: note: {note}", file=sys.stderr)
+    print_preflight(dataset, console, report)
     console.print(f"manifest {dataset.manifest_hash}", highlight=False, soft_wrap=True)
     return 0
 

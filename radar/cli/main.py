@@ -11,6 +11,7 @@ from radar.cli.exit_codes import guarded
 
 # each a module of this room with a function of its name
 _VERBS = {
+    "train": "learn a folder of photos: radar train parts",
     "data": "list, check, split, export and download data sets",
     "predict": "score photos with a run's model: a line per image, overlays, masks; or watch a folder",
     "calibrate": "another threshold for a run's model, without training: from normal photos, reviews, or by hand",

@@ -13,6 +13,28 @@ from radar.evaluation.metrics import BorderMetrics, Metrics, Quality, best_contr
 # what fits a terminal of 80 columns; metrics.json has the rest
 _IMAGE = {"auroc": "AUROC", "f1": "F1", "precision": "precision", "recall": "recall", "average_precision": "AP"}
 _PIXEL = {"auroc": "pixel AUROC", "aupro": "AUPRO"}
+_EXPLAINED = {
+    "AUROC": "how often a defective photo scores above a good one (0.5: guessing)",
+    "precision": "the share of rejected photos that are defective",
+    "recall": "the share of defective photos that are rejected",
+    "F1": "both in one (harmonic mean)",
+    "AP": "precision over all thresholds (average)",
+    "pixel AUROC": "AUROC of pixels",
+    "AUPRO": "how much of each defect's area is marked at few false pixels",
+}
+
+
+def glossary(metrics: Metrics) -> str:
+    """One line that explains the names of a run's measures and of its controls."""
+    told = [
+        f"{name}: {text}" for name, text in _EXPLAINED.items() if name not in _PIXEL.values() or _has_pixel(metrics)
+    ]
+    controls = ["rows with ·: what simple means reach on the same photos"] if metrics.controls else []
+    return "; ".join((*told, *controls))
+
+
+def _has_pixel(metrics: Metrics) -> bool:
+    return metrics.value("pixel", "auroc") is not None
 
 
 def _number(value: float | None) -> str:
@@ -28,7 +50,7 @@ def _row(name: str, metrics: Quality, pixel: bool) -> list[str]:
 
 def results_table(name: str, method: str, metrics: Metrics) -> Table:
     """The run's test metrics, with the controls and the trivial decision below."""
-    pixel = metrics.value("pixel", "auroc") is not None
+    pixel = _has_pixel(metrics)
     table = Table(
         title=f"{name}: test images", title_justify="left", caption_justify="left", box=SIMPLE, padding=(0, 1, 0, 0)
     )
@@ -43,23 +65,26 @@ def results_table(name: str, method: str, metrics: Metrics) -> Table:
     return table
 
 
+def print_verdict(console: Console, lines: Sequence[str]) -> None:
+    """What was found, in words."""
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False, markup=False, style="bold")
+
+
 def print_outcome(console: Console, name: str, method: str, metrics: Metrics, directory: str, *, reused: bool) -> None:
     """The table, what it cost, and where everything else lies."""
     features = ", ".join(f"{feature} {_number(values.auroc)}" for feature, values in metrics.features.items())
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in metrics.seconds.items())
     console.print(results_table(name, "RADAR" if method == "radar" else method, metrics))
-    alarms, normal = metrics.image.false_positive_rate, metrics.image.normal
     told = "".join(
         f"{measure} over its best control ({best.name}): {best.gain:+.3f}; "
         for measure, level in (("AUROC", "image"), ("pixel AUROC", "pixel"))
         if (best := best_control([metrics], level, "auroc")) is not None
     )
-    if alarms is not None:
-        told += f"False alarms: {round(alarms * normal)} of {normal} normal test images; "
     border = metrics.border_share
     glow = None if border is None else border.test
     for line in (
-        told.removesuffix("; "),
+        *filter(None, [told.removesuffix("; ")]),
         *([] if border is None or glow is None else [_border_line(border, glow)]),
         f"AUROC of the features alone: {features}",
         f"{metrics.parameters:,} parameters; {times}",

@@ -19,7 +19,7 @@ import radar
 from radar.cli.answer import print_answer
 from radar.cli.exit_codes import DONE, FAILED, REFUSED
 from radar.cli.isolation import in_own_process
-from radar.cli.printing import print_best, print_outcome, sweep_table
+from radar.cli.printing import glossary, print_best, print_outcome, print_verdict, sweep_table
 from radar.compose.command_line import CommandLine
 from radar.compose.hydra_internals import CONFIG_NAME, job_number, job_overrides
 from radar.compose.key_rules import parse
@@ -37,6 +37,8 @@ from radar.experiment.sweep import JobState, Sweep
 from radar.plugins import import_plugins, imported_plugins
 from radar.progress import ProgressBar, ProgressLines, Report, silent
 from radar.report.observer import RunObserver
+from radar.report.stored import read_run
+from radar.report.verdict import verdict
 
 
 class Runner:
@@ -157,9 +159,13 @@ class Runner:
                 print(f"radar: note: {note}", file=sys.stderr)
         self.told.update(outcome.notes)
         title = config.name if self.sweep is None else f"{config.name}, {name}"
+        print_verdict(console, _verdict(outcome))
         print_outcome(
             console, title, config.method.name, outcome.metrics, str(outcome.directory), reused=outcome.reused
         )
+        if (explained := glossary(outcome.metrics)) not in self.told:
+            self.told.add(explained)
+            console.print(explained, soft_wrap=True, highlight=False)
 
     def summarise(self) -> None:
         """One line per job of a sweep, and the table that answers it."""
@@ -177,6 +183,14 @@ class Runner:
             print_answer(sweep, table)
         except Exception as error:  # the jobs are done all the same
             print(f"radar: note: sweep.table={table}: {' '.join(str(error).split())}", file=sys.stderr)
+
+
+def _verdict(outcome: Outcome) -> list[str]:
+    """What the run has shown, in words; why there are none, where they cannot be had: the run is done all the same."""
+    try:
+        return verdict(read_run(RunDirectory(outcome.directory)))
+    except Exception as error:
+        return [f"What was found cannot be told in words ({' '.join(str(error).split())}); metrics.json holds it"]
 
 
 def _run_alone(runner: Runner, config: Config, name: str, number: int, overrides: tuple[str, ...]) -> None:

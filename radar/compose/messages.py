@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
@@ -29,6 +30,8 @@ _EXTRAS = {  # of a group, or of one option that needs more than its group
 def refuse_numbers_for_groups(overrides: Sequence[str]) -> None:
     """A number where a group option is meant: Hydra answers that with a traceback."""
     for text in overrides:
+        if "=" not in text and Path(text).is_dir():
+            raise ConfigError(f"{text}: is a folder; radar train {text} trains on its photos")
         if "=" not in text and not text.startswith("~"):
             raise ConfigError(f"{text}: is neither a command nor key=value; see radar --help")
         try:

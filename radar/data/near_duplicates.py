@@ -13,7 +13,7 @@ from radar.data.threads import in_threads
 from radar.progress import Report
 
 NEAR_DUPLICATE = 0.98  # correlation of thumbnails above which two images count as one scene
-_THUMBNAIL_SIDE = 32  # px
+THUMBNAIL_SIDE = 32  # px
 _BLOCK = 2048
 
 
@@ -31,7 +31,7 @@ class ThumbnailVectors:
         return unit_vectors(self._thumbnails[path] for path in paths)
 
     def _thumbnail(self, path: str) -> FloatArray:
-        return thumbnail(self._layout.pixels(path), _THUMBNAIL_SIDE)
+        return thumbnail(self._layout.pixels(path), THUMBNAIL_SIDE)
 
 
 def unit_vectors(thumbnails: Iterable[FloatArray]) -> FloatArray:

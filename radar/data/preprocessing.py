@@ -45,6 +45,13 @@ def luma(planes: FloatArray, names: tuple[str, ...]) -> FloatArray:
     return np.asarray(np.tensordot(LUMA, values, 1) if names == PLANE_NAMES["rgb"] else values[0], dtype=np.float32)
 
 
+def sharpness(picture: FloatArray) -> float:
+    """Variance of the Laplacian (4 neighbours) of a luma `(H, W)` in [0, 1]; 0 where it has no inner pixel."""
+    inner = 4 * picture[1:-1, 1:-1]
+    laplacian = inner - picture[:-2, 1:-1] - picture[2:, 1:-1] - picture[1:-1, :-2] - picture[1:-1, 2:]
+    return float(np.var(laplacian, dtype=np.float64)) if laplacian.size else 0.0
+
+
 def thumbnail(pixels: Pixels, side: int) -> FloatArray:
     """Grey (side, side) in [0, 1], area-averaged and stretched: what near-duplicates are compared by."""
     return resized(grey(pixels), side, "box")

@@ -1,4 +1,4 @@
-"""What `radar data check` says of a data set: counts, sizes, leaks, and whether every file can be read."""
+"""What `radar data check` says of a data set: counts, sizes and leaks; see `radar.data.inspection`, too."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from radar.data.dataset import Dataset
 from radar.data.sample import SPLITS, Sample
-from radar.data.threads import in_threads
-from radar.progress import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +51,3 @@ def leak_rows(dataset: Dataset) -> list[tuple[str, str]]:
         *(("near-duplicates into test", str(pair)) for pair in leaks.near_duplicates),
         *(("near-duplicates into validation", str(pair)) for pair in leaks.validation),
     ]
-
-
-def check_images(dataset: Dataset, progress: Report | None = None) -> int:
-    """Decode every image and mask; returns how many images. Raises DataError for the first that is broken."""
-    for start in range(0, len(dataset.samples), 256):  # a large set need not fit into memory at once
-        dataset.load(dataset.samples[start : start + 256])
-        if progress is not None:
-            progress(min(start + 256, len(dataset.samples)), len(dataset.samples), "checking")
-    in_threads(dataset.mask, [sample for sample in dataset.samples if sample.masked], "checking masks", progress)
-    return len(dataset.samples)

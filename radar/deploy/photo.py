@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from radar.config.schema import ImageConfig
 from radar.data.decoding import FloatArray, Pixels
 from radar.data.file_reader import FileReader, file_and_crop
-from radar.data.preprocessing import Frame, luma, plane_names, preprocess
+from radar.data.preprocessing import Frame, luma, plane_names, preprocess, sharpness
 
 
 class Stamp(NamedTuple):
@@ -75,13 +73,6 @@ def _picture(pixels: Pixels, identity: str, config: ImageConfig) -> Picture:
     planes, frame = preprocess(pixels, config)
     seen = luma(planes, plane_names(config))
     return Picture(pixels, identity, planes, frame, float(seen.mean()), sharpness(seen))
-
-
-def sharpness(picture: FloatArray) -> float:
-    """Variance of the Laplacian (4 neighbours) of a luma `(H, W)` in [0, 1]; 0 where it has no inner pixel."""
-    inner = 4 * picture[1:-1, 1:-1]
-    laplacian = inner - picture[:-2, 1:-1] - picture[2:, 1:-1] - picture[1:-1, :-2] - picture[1:-1, 2:]
-    return float(np.var(laplacian, dtype=np.float64)) if laplacian.size else 0.0
 
 
 def _one_line(failure: Exception, path: Path) -> str:

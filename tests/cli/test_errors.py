@@ -71,6 +71,12 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("trainer.devices=2", "several devices need trainer=ddp", id="devices"),
         pytest.param("dataset=mvtec", "dataset.category: no value is set", id="missing value"),
         pytest.param("dataset=folder", "dataset.root: no value is set", id="missing root"),
+        pytest.param(
+            "dataset.root=parts",
+            "dataset.root=parts: layout synthetic draws its images and reads no folder; radar train parts trains on it",
+            id="folder that nothing reads",
+        ),
+        pytest.param("conf", "conf: is a folder; radar train conf trains on its photos", id="folder without a verb"),
         pytest.param("patch=14x14,28x28", "add -m", id="sweep without -m"),
         pytest.param("seed=[1", "seed=[1: cannot be read", id="unreadable"),
         pytest.param("list", "list: is neither a command", id="unknown command"),

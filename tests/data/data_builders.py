@@ -39,8 +39,8 @@ def dataset_config(layout: str, root: Path | None, **changes) -> DatasetConfig:
     return DatasetConfig(**(values | changes))
 
 
-def folder_settings(*, normal="normal", anomalous="anomalous", masks=None) -> FolderSettings:
-    return FolderSettings(normal=normal, anomalous=anomalous, masks=masks)
+def folder_settings(*, normal="normal", anomalous="anomalous", masks=None, group=None) -> FolderSettings:
+    return FolderSettings(normal=normal, anomalous=anomalous, masks=masks, group=group)
 
 
 def save(path: Path, values: np.ndarray) -> Path:

@@ -6,7 +6,7 @@ from data_builders import dataset_config, folder_settings, mvtec_folder, noise, 
 
 from radar.data.layouts import layout_of
 from radar.data.layouts.magnetic_tile import exposure_series
-from radar.errors import ConfigError, DataError
+from radar.errors import ConfigError, DataError, RadarError
 
 
 def entries(config):
@@ -100,6 +100,53 @@ def test_folder_of_normals_alone(tmp_path):
     normal_and_anomalous(tmp_path)
     config = dataset_config("folder", tmp_path, settings=folder_settings(anomalous=None))
     assert {entry.label for entry in entries(config)} == {0}
+
+
+def test_one_folder_per_class_beside_the_good_ones(tmp_path):
+    for name in ("good", "dent", "scratch", "masks/dent", "masks/scratch"):
+        save(tmp_path / name / "a.png", noise(len(name)))
+    config = dataset_config("folder", tmp_path, settings=folder_settings(normal="good", anomalous=".", masks="masks"))
+    assert [(entry.path, entry.defect, entry.mask) for entry in entries(config)] == [
+        ("dent/a.png", "dent", "masks/dent/a.png"),
+        ("good/a.png", "good", None),
+        ("scratch/a.png", "scratch", "masks/scratch/a.png"),
+    ]
+
+
+def test_names_tell_groups(tmp_path):
+    for name in ("sheet1_01", "sheet1_02", "sheet2_01", "loose"):
+        save(tmp_path / f"good/{name}.png", noise(0))
+    config = dataset_config(
+        "folder", tmp_path, settings=folder_settings(normal="good", anomalous=None, group=r"^sheet\d+")
+    )
+    groups = {entry.path.rpartition("/")[2]: entry.group for entry in entries(config)}
+    assert groups == {
+        "sheet1_01.png": "good/sheet1",
+        "sheet1_02.png": "good/sheet1",
+        "sheet2_01.png": "good/sheet2",
+        "loose.png": "good/loose.png",
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            folder_settings(normal="/elsewhere"),
+            r"dataset\.folder\.normal=/elsewhere: does not lie in .*; name a folder",
+        ),
+        (folder_settings(anomalous="../bad"), r"dataset\.folder\.anomalous=\.\./bad: does not lie in"),
+        (
+            folder_settings(anomalous="normal"),
+            r"normal: dataset\.folder\.normal and .*anomalous are one folder; name two",
+        ),
+        (folder_settings(group="(["), r"dataset\.folder\.group=\(\[: is no regular expression"),
+    ],
+)
+def test_folders_that_cannot_be_meant(tmp_path, settings, message):
+    normal_and_anomalous(tmp_path)
+    with pytest.raises(RadarError, match=message):
+        entries(dataset_config("folder", tmp_path, settings=settings))
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from data_builders import dataset_config, mvtec_folder, noise, save
 
 from radar.data.dataset import open_dataset
-from radar.data.summary import check_images, count_rows, leak_rows, size_rows
-from radar.errors import DataError
+from radar.data.summary import count_rows, leak_rows, size_rows
 
 
 def test_counts_sizes_and_leaks(tmp_path):
@@ -23,11 +21,3 @@ def test_counts_sizes_and_leaks(tmp_path):
     ]
     assert size_rows(dataset) == [(32, 32, 12)]
     assert [kind for kind, _ in leak_rows(dataset)] == ["near-duplicates into test"]
-    assert check_images(dataset) == 12
-
-
-def test_checking_meets_broken_masks(tmp_path):
-    mvtec_folder(tmp_path)
-    (tmp_path / "ground_truth/dent/001_mask.png").write_bytes(b"no")
-    with pytest.raises(DataError, match=r"001_mask\.png: not a readable image"):
-        check_images(open_dataset(dataset_config("mvtec", tmp_path, split="official")))

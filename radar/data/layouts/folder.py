@@ -1,7 +1,8 @@
-"""Anyone's own images: `<normal>/*`, `<anomalous>/[<defect>/]*`, `<masks>/[<defect>/]<name>[_mask].*`."""
+"""Anyone's own images: `<normal>/*`, `<anomalous>/[<defect>/]*`, `<masks>/[<defect>/]<name>[_mask].*`; any of them may be `.`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ class FolderSettings:
     normal: str = MISSING  # sub-folder of normal images
     anomalous: str | None = MISSING  # sub-folder of anomalous images, one sub-folder per defect allowed; null: none
     masks: str | None = MISSING  # sub-folder of masks with the anomalous images' names; null: none
+    group: str | None = (
+        MISSING  # regular expression: what it finds in a file's name, photos of one group share; null: nothing
+    )
 
 
 class FolderLayout(FilesLayout):
@@ -30,24 +34,43 @@ class FolderLayout(FilesLayout):
     Settings = FolderSettings
     settings: FolderSettings
 
+    def problems(self) -> Iterator[str]:
+        """Also an expression that is none."""
+        yield from super().problems()
+        try:
+            re.compile(self.settings.group or "")
+        except re.error as error:
+            yield f"dataset.folder.group={self.settings.group}: is no regular expression ({error})"
+
     def find(self, folder: Path) -> Iterator[Entry]:
-        """Every image is its own group."""
+        """An image is its own group where its name tells of none."""
         settings = self.settings
-        for path in image_files(_named(folder, settings.normal, "normal")):
-            yield Entry(relative(path, folder), 0, NORMAL_DEFECT, None, relative(path, folder), None)
+        normal = _named(folder, settings.normal, "normal")
+        for path in image_files(normal):
+            yield Entry(relative(path, folder), 0, NORMAL_DEFECT, None, self._group(path, folder), None)
         if settings.anomalous is None:
             return
         anomalous = _named(folder, settings.anomalous, "anomalous")
         masks = None if settings.masks is None else _named(folder, settings.masks, "masks")
-        for parent in (anomalous, *(sub for sub in subfolders(anomalous) if sub != masks)):
+        if normal == anomalous:
+            raise DataError(f"{normal}: dataset.folder.normal and dataset.folder.anomalous are one folder; name two")
+        for parent in (anomalous, *(sub for sub in subfolders(anomalous) if sub not in (normal, masks))):
             defect = ANOMALOUS_DEFECT if parent == anomalous else parent.name
             beside = None if masks is None else masks / parent.relative_to(anomalous)
             for path in image_files(parent):
                 mask = None if beside is None else relative(mask_file(beside, path), folder)
-                yield Entry(relative(path, folder), 1, defect, mask, relative(path, folder), None)
+                yield Entry(relative(path, folder), 1, defect, mask, self._group(path, folder), None)
+
+    def _group(self, path: Path, folder: Path) -> str:
+        """Photos of one folder whose names share what the expression finds are one group; what is found is not empty."""
+        pattern = self.settings.group
+        found = None if pattern is None else re.search(pattern, path.name)
+        return relative(path.parent / found[0] if found and found[0] else path, folder)
 
 
 def _named(folder: Path, name: str, key: str) -> Path:
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise DataError(f"dataset.folder.{key}={name}: does not lie in {folder}; name a folder inside it")
     if not (folder / name).is_dir():
         there = ", ".join(sub.name for sub in subfolders(folder)) or "no folders"
         none = "" if key == "normal" else f", or dataset.folder.{key}=null where there are none"

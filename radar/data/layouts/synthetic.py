@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 from radar.data.decoding import BoolArray, Pixels, array_hash
@@ -17,6 +18,15 @@ class SyntheticLayout(Layout):
     Settings = SyntheticSettings
     official_split = True
     settings: SyntheticSettings
+
+    def problems(self) -> Iterator[str]:
+        """Also a folder, which nobody would read."""
+        yield from super().problems()
+        if (root := self.config.root) is not None:
+            yield (
+                f"dataset.root={root}: layout synthetic draws its images and reads no folder; "
+                f"radar train {root} trains on it, or add dataset=folder"
+            )
 
     @property
     def side(self) -> int:

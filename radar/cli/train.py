@@ -1,0 +1,113 @@
+"""`radar train FOLDER`: the recommended experiment on a folder of photos, of which names tell what is good."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from radar.cli.experiment import experiment
+from radar.cli.preflight import print_preflight
+from radar.compose import command_line
+from radar.compose.command_line import CommandLine
+from radar.config.schema import Config
+from radar.data.dataset import open_dataset
+from radar.data.folder_names import Recognised, recognise
+from radar.data.grouping import safer_grouping
+from radar.errors import ConfigError
+from radar.progress import ProgressBar
+
+_RECOMMENDED = "experiment=recommended"
+_GROUPING = ("dataset.split", "dataset.manifest", "dataset.folder.group")  # each of them says what belongs together
+_FLAGS = ("--dry-run", "--force")  # which say how the experiment runs, and not which it is
+
+
+def train(arguments: Sequence[str]) -> int:
+    """Run `radar train`; returns the exit code. Raises `RadarError` where names do not tell what is good."""
+    parser = argparse.ArgumentParser(
+        "radar train",
+        description="Train on a folder of photos. Its sub-folders are known by usual names (good, bad, one per defect, masks).",
+        epilog="KEY=VALUE …, -m, --dry-run and --force as for an experiment; dataset.folder.normal= and its like name sub-folders",
+    )
+    parser.add_argument("folder", help="a folder of good photos, or of sub-folders of good and defective ones")
+    first = arguments[0] if arguments else "--help"
+    if "=" in first or (first.startswith("-") and first not in ("-h", "--help")):
+        raise ConfigError(f"{first}: name the folder of the photos first, as in radar train parts {first}")
+    folder = Path(parser.parse_args([first]).folder)
+    typed = list(arguments[1:])
+    console = Console()
+    chosen = _missing(_chosen(folder, typed, console), typed)
+    line = command_line.read([word for word in (*chosen, *typed) if word not in _FLAGS])
+    if line.shows:
+        return experiment([*chosen, *typed])
+    words = [*chosen, *_inspected(line, typed, console), *typed]
+    console.print(f"The same as: radar {shlex.join(words)}", soft_wrap=True, highlight=False, markup=False)
+    return experiment(words)
+
+
+def _chosen(folder: Path, typed: Sequence[str], console: Console) -> list[str]:
+    """The overrides that a folder's names stand for; where they are typed, names are not asked."""
+    keys = {_key(word) for word in typed}
+    if {"dataset", "dataset.folder.normal"} & keys:
+        found = Recognised("folder", {"root": str(folder)}, "as was typed")
+    else:
+        found = recognise(folder)
+    console.print(f"{folder}: {found.told}", soft_wrap=True, highlight=False, markup=False)
+    return [_RECOMMENDED, f"dataset={found.preset}", *_overrides({"name": _name(folder), **found.values})]
+
+
+def _inspected(line: CommandLine, typed: Sequence[str], console: Console) -> list[str]:
+    """Tell what is there and what is odd; the overrides that keep together what belongs together."""
+    config, chosen = _config(line), list[str]()
+    with ProgressBar() as report:
+        if config.dataset.layout == "folder" and not {_key(word) for word in typed} & set(_GROUPING):
+            grouping = safer_grouping(config.dataset, report)
+            chosen = _overrides(grouping.values)
+            console.print(f"{grouping.told} ({' '.join(chosen)})", soft_wrap=True, highlight=False, markup=False)
+            config = _config(
+                CommandLine((*line.overrides, *chosen), config_dir=line.config_dir, multirun=line.multirun)
+            )
+        print_preflight(open_dataset(config.dataset, report), console, report)
+    return chosen
+
+
+def _config(line: CommandLine) -> Config:
+    """Of a sweep that of its first job."""
+    from radar.compose.plan import plan  # noqa: PLC0415 - methods and torch: help does without
+
+    return plan(line).jobs[0].config
+
+
+def _missing(overrides: Sequence[str], typed: Sequence[str]) -> list[str]:
+    """Those whose key is not typed."""
+    keys = {_key(word) for word in typed}
+    return [override for override in overrides if _key(override) not in keys]
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0].lstrip("+")
+
+
+def _overrides(values: Mapping[str, str | None]) -> list[str]:
+    return [f"dataset.{key}={_quoted(value)}" for key, value in values.items()]
+
+
+def _quoted(value: str | None) -> str:
+    """As Hydra reads it; a plain word stays as it is."""
+    if value is None:
+        return "null"
+    plain = value.replace("_", "").replace("-", "").replace("/", "").replace(".", "").isalnum() and value.isascii()
+    escaped = value.replace("'", r"\'")
+    return value if plain and not value[0].isdigit() else f"'{escaped}'"
+
+
+def _name(folder: Path) -> str:
+    """What runs are called: the folder's name in what a run's name may hold."""
+    name = folder.resolve().name
+    return (
+        "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "_" for letter in name)
+        or "photos"
+    )

@@ -1,0 +1,126 @@
+"""What the names in a folder of photos say of it: which are good, which are defective, where masks lie. Nothing is guessed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from radar.data.decoding import EXTENSIONS
+from radar.data.layouts.files import image_files, subfolders
+from radar.data.sample import NORMAL_DEFECT
+from radar.errors import DataError
+
+# as folders are called, without case, spaces, '-' and '_'
+_GOOD = {
+    "good", "normal", "normals", "ok", "okay", "io", "pass", "passed", "nodefect", "nodefects", "defectfree", "nondefective",
+}  # fmt: skip
+_DEFECTIVE = {
+    "bad", "defect", "defects", "defective", "anomalous", "anomaly", "anomalies", "abnormal", "ng", "nok", "nio", "notok",
+    "notgood", "fail", "failed", "faulty", "reject", "rejects", "rejected",
+}  # fmt: skip
+_MASKS = {"groundtruth", "groundtruths", "gt", "mask", "masks"}
+_NEITHER = {
+    "train", "training", "test", "testing", "validation", "val", "valid", "new", "old", "unsorted", "unknown", "unlabeled",
+    "unlabelled", "misc", "other", "others", "backup", "raw", "incoming", "all", "images", "photos", "outputs",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """The preset of `dataset` that fits, values of keys below `dataset`, and what was recognised, in one line."""
+
+    preset: str
+    values: Mapping[str, str | None]
+    told: str
+
+
+def recognise(folder: Path) -> Recognised:
+    """What lies in `folder`, by the names of its sub-folders that hold images. Raises `DataError` where names cannot tell."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; name the one that holds the photos")
+    holding = [sub.name for sub in subfolders(folder) if _holds_images(sub)]
+    loose = len(image_files(folder))
+    if not holding:
+        if not loose:
+            raise DataError(
+                f"{folder}: holds no images (read are {', '.join(EXTENSIONS)}); name the folder of the photos"
+            )
+        return _as_folder(folder, ".", None, None, f"no sub-folders, so all {loose} photos are taken as good")
+    if "train" in holding:
+        return _as_mvtec(folder)
+    good = [name for name in holding if _plain(name) in _GOOD]
+    if len(good) != 1:
+        found = f"{_listed(good)} could each be the good ones" if good else f"none of {_listed(holding)} says good"
+        raise _cannot_tell(folder, found)
+    if loose:
+        raise _cannot_tell(folder, f"{loose} photos lie beside its sub-folders {_listed(holding)}")
+    return _good_and_defective(folder, good[0], [name for name in holding if name != good[0]])
+
+
+def _good_and_defective(folder: Path, good: str, others: Sequence[str]) -> Recognised:
+    """A folder of good ones, and beside it one of all defects or one of each class, perhaps masks."""
+    masks = [name for name in others if _plain(name) in _MASKS]
+    if len(masks) > 1:
+        raise _cannot_tell(folder, f"{_listed(masks)} could each hold the masks")
+    defective = [name for name in others if _plain(name) in _DEFECTIVE]
+    classes = [name for name in others if name not in (*masks, *defective)]
+    unclear = [name for name in classes if defective or _plain(name) in _NEITHER]
+    if unclear:
+        raise _cannot_tell(folder, f"{_listed(unclear)} is neither good nor defective by its name")
+    told = f"{good} = good"
+    if not classes and not defective:
+        beside = f"; {masks[0]} is not read" if masks else ""
+        return _as_folder(folder, good, None, None, f"{told}; no defective ones to test with{beside}")
+    one = len(defective) == 1
+    anomalous = defective[0] if one else "."
+    inside = [sub.name for sub in subfolders(folder / anomalous) if _plain(sub.name) in _MASKS] if one else []
+    where = masks[0] if masks else f"{anomalous}/{inside[0]}" if inside else None
+    told += f", {anomalous} = defective" if one else f", {_listed((*defective, *classes))} = defective, a class each"
+    return _as_folder(folder, good, anomalous, where, told + (f", {where} = masks" if where else ", no masks"))
+
+
+def _as_folder(folder: Path, normal: str, anomalous: str | None, masks: str | None, told: str) -> Recognised:
+    keys: dict[str, str | None] = {"folder.normal": normal, "folder.anomalous": anomalous, "folder.masks": masks}
+    return Recognised("folder", {"root": str(folder), **keys}, told)
+
+
+def _as_mvtec(folder: Path) -> Recognised:
+    """`train/good`, `test/good`, `test/<defect>`, perhaps `ground_truth`, spelt as in MVTec AD."""
+    tested = [sub.name for sub in subfolders(folder / "test") if _holds_images(sub)]
+    trained = [sub.name for sub in subfolders(folder / "train") if _holds_images(sub)]
+    other_good = [name for name in tested if _plain(name) in _GOOD and name != NORMAL_DEFECT]
+    if trained != [NORMAL_DEFECT] or not tested or other_good:
+        found = [f"train/{name}" for name in trained] + [f"test/{name}" for name in tested] or ["train"]
+        raise DataError(
+            f"{folder}: has a folder train, as MVTec AD does, which has train/good, test/good, test/DEFECT and ground_truth/DEFECT; "
+            f"here are {_listed(found)}: rename them so, or name yours with dataset.folder.normal= and dataset.folder.anomalous="
+        )
+    defects = [name for name in tested if name != NORMAL_DEFECT]
+    masks = "ground_truth = masks" if (folder / "ground_truth").is_dir() else "no masks"
+    told = (
+        f"as MVTec AD: train/good = good, to learn from; in test, {_listed(defects) or 'nothing'} = defective, {masks}"
+    )
+    return Recognised("mvtec_folder", {"root": str(folder)}, told)
+
+
+def _cannot_tell(folder: Path, found: str) -> DataError:
+    return DataError(
+        f"{folder}: {found}; say which is which with dataset.folder.normal=, dataset.folder.anomalous= (a sub-folder, '.' for one "
+        "beside it per class, null for none) and dataset.folder.masks= (or null)"
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name.lower())
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _holds_images(folder: Path) -> bool:
+    """In it, or at any depth below."""
+    return any(image_files(Path(place)) for place, _, _ in os.walk(folder))

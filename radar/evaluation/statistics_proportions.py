@@ -1,0 +1,26 @@
+"""What a count says of the share behind it, where some of what was counted belongs together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from scipy.stats import beta
+
+
+class Interval(NamedTuple):
+    """Both ends in [0, 1]."""
+
+    low: float
+    high: float
+
+
+def share_interval(found: int, count: int, groups: int, level: float) -> Interval:
+    """The central interval at `level` in (0, 1) for the share behind `found` of `count` ≥ 1 images, which lie in `groups` ≥ 1 groups.
+
+    Clopper and Pearson (1934) where every image is a group of its own. Images of one group may be alike wholly, so fewer groups
+    count as that many images, the share being kept: Korn and Graubard (1998) with the largest design effect.
+    """
+    hits, tail = found / count * groups, (1 - level) / 2
+    low = 0.0 if found == 0 else float(beta.ppf(tail, hits, groups - hits + 1))
+    high = 1.0 if found == count else float(beta.ppf(1 - tail, hits + 1, groups - hits))
+    return Interval(low, high)

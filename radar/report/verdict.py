@@ -1,0 +1,115 @@
+"""What a run has shown, in words for whoever answers for the line: found and missed, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from radar.evaluation.statistics_proportions import Interval, share_interval
+from radar.report.result import Result
+
+_LEVEL = 0.95  # of the intervals
+_WIDE = 0.1  # from this width on, an interval says that there are few photos
+_NAMED = 3  # of the missed photos
+_RANKED = 0.9  # AUROC from which scores tell defects apart, whatever the threshold does
+
+
+@dataclass(frozen=True)
+class Count:
+    """`rejected` of `photos` were called defective; they lie in `groups`."""
+
+    rejected: int
+    photos: int
+    groups: int
+
+    @property
+    def interval(self) -> Interval:
+        """Of the share that would be rejected."""
+        return share_interval(self.rejected, self.photos, self.groups, _LEVEL)
+
+    @property
+    def share(self) -> float:
+        """Rejected of all."""
+        return self.rejected / self.photos
+
+
+def verdict(result: Result) -> list[str]:
+    """Lines about a run's test images, the gravest first."""
+    good, defective = _count(result, 0), _count(result, 1)
+    asked = float(result.config["contamination"]["value"])
+    lines = [_defective_line(result, defective), _good_line(good, asked)]
+    if defective is not None and good is not None and defective.rejected:
+        lines += _compared(good, defective)
+    return lines
+
+
+def _count(result: Result, label: int) -> Count | None:
+    """None where there are no such images."""
+    members = np.flatnonzero(result.labels == label)
+    if not members.size:
+        return None
+    groups = len(set(np.asarray(result.groups)[members]))
+    return Count(int(result.decisions[members].sum()), int(members.size), groups)
+
+
+def _defective_line(result: Result, count: Count | None) -> str:
+    if count is None:
+        return "No defective photos to test with: what this model finds is not known, only how much good it rejects"
+    if count.rejected == 0:
+        them = "NONE of your {} defects was found" if count.photos > 1 else "Your only defect was NOT found"
+        return f"{them.format(count.photos)}: do not use this model; {'; '.join(_reasons(result))}"
+    missed = [
+        image.path for image, called in zip(result.images, result.decisions, strict=True) if image.label and not called
+    ]
+    named = f"; missed: {', '.join(missed[:_NAMED])}{', …' if len(missed) > _NAMED else ''}" if missed else ""
+    return f"{count.rejected} of {count.photos} defective found ({_sureness(count, 'share')}){named}"
+
+
+def _reasons(result: Result) -> Iterator[str]:
+    """Why nothing was found, as far as the run can tell."""
+    auroc, size = result.metrics.value("image", "auroc"), result.config["dataset"]["image"]["size"]
+    if auroc is not None and auroc >= _RANKED:
+        yield (
+            "its scores do tell defects from good, so the threshold lies too high: give it more good photos (radar calibrate), or a "
+            "larger contamination.value"
+        )
+        return
+    smaller = "" if size is None else f", at {size} px a side, to be seen: raise dataset.image.size"
+    yield f"the usual reasons are: defects too small{smaller}"
+    yield "good photos that differ more among each other than defects do (light, position, several parts in one folder)"
+    yield "defective photos among the good ones that it learnt from"
+
+
+def _good_line(count: Count | None, asked: float) -> str:
+    if count is None:
+        return "No good photos to test with: how much good this model rejects is not known"
+    line = (
+        f"{count.rejected} of {count.photos} good rejected ({_sureness(count, 'rate')}; {_percent(asked)} % was asked)"
+    )
+    return f"{line}: MORE than was asked" if count.interval.low > asked else line
+
+
+def _sureness(count: Count, what: str) -> str:
+    low, high = count.interval
+    few = "with so few, " if high - low > _WIDE else ""
+    joined = f"of {count.groups} groups, each counted once: " if count.groups < count.photos else ""
+    return f"{joined}{few}the true {what} lies between {_percent(low)} and {_percent(high)} %"
+
+
+def _compared(good: Count, defective: Count) -> Iterator[str]:
+    if defective.share <= good.share:
+        yield "It rejects good photos as often as defective ones: do not use this model"
+    elif defective.interval.low <= good.interval.high:
+        yield "So few photos cannot show that it does better than guessing: test it with more before it decides anything"
+
+
+def _percent(share: float) -> str:
+    """One digit or two, and never 100 or 0 for what is less or more."""
+    percent = 100 * share
+    if percent in (0.0, 100.0):
+        return f"{percent:.0f}"
+    if percent < 1:
+        return f"{percent:.1g}"
+    return f"{percent:.2g}" if percent < 99 else f"{min(percent, 99.9):.1f}"

@@ -1,0 +1,87 @@
+"""A folder is enough: `radar train FOLDER`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from radar.cli.exit_codes import REFUSED
+from radar.cli.main import main
+
+QUICK = (
+    "trainer=cpu", "trainer.threads=1", "training.max_steps=2", "training.epoch_steps=2", "training.warmup_steps=0",
+    "method.controls=[]", "evaluation.figures=false", "logger=csv", "dataset.image.size=40",
+)  # fmt: skip
+
+
+def folder_of(root: Path, good: str = "good", bad: str = "bad") -> Path:
+    random = np.random.default_rng(0)
+    for name, count in ((good, 16), (bad, 3)):
+        (root / name).mkdir(parents=True)
+        for index in range(count):
+            photo = random.integers(80, 160, (40, 40, 3), dtype=np.uint8)
+            if name == bad:
+                photo[10:30, 10:30] = 250
+            Image.fromarray(photo).save(root / name / f"photo_{index:02d}.png")
+    return root
+
+
+def test_a_folder_is_enough_and_the_command_that_it_stands_for_is_the_same_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    parts = folder_of(tmp_path / "parts, 'new'")
+    Image.fromarray(np.full((40, 40), 128, np.uint8)).save(parts / "good" / "blank.png")
+    assert main(["train", str(parts), *QUICK, f"output_root={tmp_path / 'outputs'}"]) == 0
+    captured = capsys.readouterr()
+    printed = captured.out
+    assert f"{parts}: good = good, bad = defective, no masks" in printed
+    assert "split one by one (dataset.split=random)" in printed
+    assert "20 images decode; one size, 40 × 40 px" in printed
+    assert "1 blank: one even level: good/blank.png" in captured.err
+    assert " defective found" in printed or "NONE of your 3 defects was found" in printed
+    assert printed.index("good rejected") < printed.index("AUROC") < printed.index("AUROC: how often")
+    (status,) = (tmp_path / "outputs").glob("*/status.json")
+    assert status.parent.name.startswith("parts") and json.loads(status.read_text())["state"] == "done"
+    again = json.loads((status.parent / "command.json").read_text())["overrides"]
+    assert main(again) == 0
+    assert "Done before" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["{}"], "none of a, b says good; say which is which with dataset.folder.normal="),
+        (["{}/gone"], "gone: no such folder"),
+        (["seed=1", "{}"], "seed=1: name the folder of the photos first"),
+        (["{}", "dataset.folder.normal=a"], "no sub-folder 'anomalous'; set dataset.folder.anomalous="),
+    ],
+    ids=["names", "no folder", "order", "half told"],
+)
+def test_what_cannot_be_told_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    folder_of(tmp_path, "a", "b")
+    assert main(["train", *(text.format(tmp_path) for text in arguments)]) == REFUSED
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert said in line
+
+
+def test_typed_keys_win_over_names_and_a_dry_run_writes_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    parts = folder_of(tmp_path / "parts", "a", "b")
+    typed = ["dataset.folder.normal=a", "dataset.folder.anomalous=null", "dataset.split=random", "dataset.name=mine"]
+    outputs = tmp_path / "outputs"
+    assert main(["train", str(parts), *typed, *QUICK, f"output_root={outputs}", "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "mine" in printed and "1 job(s) with 1 training(s)" in printed
+    assert not outputs.exists()
+
+
+def test_without_a_folder_help_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train"]) == 0
+    assert "usage: radar train" in capsys.readouterr().out

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+from data_builders import noise, save
+
+from radar.data.folder_names import recognise
+from radar.errors import DataError
+
+
+def laid_out(root, *names):
+    for name in names:
+        (root / name).mkdir(parents=True, exist_ok=True)
+        for index in range(2):
+            save(root / name / f"{index}.png", noise(index, 8, 8))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("folders", "normal", "anomalous", "masks"),
+    [
+        (["."], ".", None, None),
+        (["good"], "good", None, None),
+        (["Good", "Bad"], "Good", "Bad", None),
+        (["normal", "anomalous", "masks"], "normal", "anomalous", "masks"),
+        (["OK", "NG"], "OK", "NG", None),
+        (["ok", "not-ok"], "ok", "not-ok", None),
+        (["IO", "NIO"], "IO", "NIO", None),
+        (["NoDefects", "Defects", "Defects/Ground Truth"], "NoDefects", "Defects", "Defects/Ground Truth"),
+        (["good", "defective/dent", "defective/scratch"], "good", "defective", None),
+        (["good", "dent", "scratch", "ground_truth/dent"], "good", ".", "ground_truth"),
+        (["good", "bad", "rejected"], "good", ".", None),
+        (["good", "masks"], "good", None, None),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, list) else None,
+)
+def test_usual_names_are_recognised_and_said(tmp_path, folders, normal, anomalous, masks):
+    found = recognise(laid_out(tmp_path, *folders))
+    assert found.preset == "folder"
+    assert found.values == {
+        "root": str(tmp_path), "folder.normal": normal, "folder.anomalous": anomalous, "folder.masks": masks,
+    }  # fmt: skip
+    assert "\n" not in found.told
+    for name in (normal, *([] if anomalous in (None, ".") else [anomalous])):
+        assert name == "." or name in found.told
+
+
+def test_classes_of_defects_are_named(tmp_path):
+    told = recognise(laid_out(tmp_path, "good", "dent", "scratch")).told
+    assert told == "good = good, dent, scratch = defective, a class each, no masks"
+
+
+@pytest.mark.parametrize("folders", [["train/good", "test/good", "test/dent"], ["train/good", "test/dent"]])
+def test_train_and_test_of_mvtec(tmp_path, folders):
+    found = recognise(laid_out(tmp_path, *folders, "ground_truth/dent"))
+    assert (found.preset, found.values) == ("mvtec_folder", {"root": str(tmp_path)})
+    assert "dent = defective, ground_truth = masks" in found.told
+
+
+def test_empty_and_hidden_folders_say_nothing(tmp_path):
+    (tmp_path / "notes").mkdir()
+    laid_out(tmp_path, "good", "bad", ".thumbnails")
+    assert recognise(tmp_path).values["folder.anomalous"] == "bad"
+
+
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        (["good", "ok"], "good, ok could each be the good ones"),
+        (["a", "b"], "none of a, b says good"),
+        (["bad"], "none of bad says good"),
+        (["good", "bad", "line2"], "line2 is neither good nor defective"),
+        (["good", "unsorted"], "unsorted is neither good nor defective"),
+        (["good", "test"], "test is neither good nor defective"),
+        (["good", "bad", "gt", "masks"], "gt, masks could each hold the masks"),
+        ([".", "good", "bad"], "2 photos lie beside its sub-folders bad, good"),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, list) else None,
+)
+def test_what_names_cannot_tell_is_an_error_that_names_the_keys(tmp_path, folders, said):
+    with pytest.raises(DataError) as raised:
+        recognise(laid_out(tmp_path, *folders))
+    assert said in str(raised.value)
+    for key in ("dataset.folder.normal=", "dataset.folder.anomalous=", "dataset.folder.masks="):
+        assert key in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "folders", [["train/ok", "test/ng"], ["train/good", "test/ok", "test/dent"], ["train/good"], ["train"]]
+)
+def test_other_names_than_mvtecs_are_to_be_renamed(tmp_path, folders):
+    with pytest.raises(DataError, match=r"rename them so, or name yours with dataset\.folder\.normal="):
+        recognise(laid_out(tmp_path, *folders))
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        recognise(tmp_path / "gone")
+    (tmp_path / "notes.txt").write_text("none")
+    with pytest.raises(DataError, match=r"holds no images \(read are \.png"):
+        recognise(tmp_path)

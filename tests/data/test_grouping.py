@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from data_builders import dataset_config, folder_settings, noise, save
+
+from radar.data.dataset import open_dataset
+from radar.data.grouping import safer_grouping
+
+
+def config_of(root, anomalous=None):
+    return dataset_config("folder", root, settings=folder_settings(normal="good", anomalous=anomalous))
+
+
+def grouped(config):
+    """The split that the values of the grouping make."""
+    values = dict(safer_grouping(config, None).values)
+    settings = replace(config.settings, group=values.pop("folder.group", None))
+    return open_dataset(replace(config, settings=settings, near_duplicates="warn", **values)).samples
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"sheet{sheet}_{index:02d}" for sheet in range(6) for index in range(4)],
+        [f"2026-03-{day:02d}-{index}" for day in range(1, 7) for index in range(4)],
+        [f"IMG_202603{day:02d}_{index:06d}" for day in range(1, 7) for index in range(4)],
+    ],
+    ids=["sheets", "days", "times"],
+)
+def test_names_that_share_all_but_a_number_stay_together(tmp_path, names):
+    for seed, name in enumerate(names):
+        save(tmp_path / f"good/{name}.png", noise(seed))
+    assert safer_grouping(config_of(tmp_path), None).told.startswith("names suggest 6 sheets or batches (")
+    samples = grouped(config_of(tmp_path))
+    sheets = {sample.path[:-4].rstrip("0123456789") for sample in samples}
+    assert len(sheets) == 6 == len({(sample.path[:-4].rstrip("0123456789"), sample.split) for sample in samples})
+
+
+@pytest.mark.parametrize("name", ["{:03d}", "photo_{:03d}", "part{}"])
+def test_numbers_alone_suggest_nothing(tmp_path, name):
+    for seed in range(16):
+        save(tmp_path / "good" / f"{name.format(seed)}.png", noise(seed))
+    found = safer_grouping(config_of(tmp_path), None)
+    assert found.values == {"split": "random"} and found.told.startswith("neither names nor likeness")
+
+
+def test_photos_that_look_alike_stay_together(tmp_path):
+    for seed in range(16):
+        save(tmp_path / f"good/{seed:02d}.png", noise(seed // 2) // 2 + seed % 2)
+    assert safer_grouping(config_of(tmp_path), None).values == {"split": "grouped"}
+    samples = grouped(config_of(tmp_path))
+    pairs = {(int(sample.path[5:7]) // 2, sample.split) for sample in samples}
+    assert len(pairs) == 8
+
+
+def test_where_all_look_alike_photos_are_split_one_by_one_and_that_is_said(tmp_path):
+    scene = noise(0) // 2
+    for seed in range(16):
+        save(tmp_path / f"good/{seed:02d}.png", scene + np.uint8(seed))
+    found = safer_grouping(config_of(tmp_path), None)
+    assert found.values == {"split": "random"} and "too alike" in found.told
+    assert {sample.split for sample in grouped(config_of(tmp_path))} == {"train", "validation", "test"}
+
+
+def test_good_photos_like_defective_ones_must_not_all_be_lost_to_the_test(tmp_path):
+    scene = noise(0) // 2
+    for seed in range(16):
+        save(tmp_path / f"good/{seed:02d}.png", scene + np.uint8(seed))
+        save(tmp_path / f"bad/{seed:02d}.png", scene + np.uint8(seed + 20))
+    assert safer_grouping(config_of(tmp_path, "bad"), None).values == {"split": "random"}
