@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import torch
@@ -18,7 +19,7 @@ from radar.data.images import Images
 from radar.methods.method import FittedMethod, Material, Networks, Normals, Structure, Training, channels_of
 from radar.methods.parts.denoising import DENOISER, denoiser, untrained_network
 from radar.methods.parts.feature_maps import FeatureMaps, UNetFeatures, feature_distance, pretrained_maps
-from radar.methods.parts.pretrained import extra_problems
+from radar.methods.parts.pretrained import FEATURES, extra_problems
 from radar.methods.parts.reconstruction import (
     FittedReconstruction,
     ReconstructionConfig,
@@ -118,7 +119,7 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
 
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
         network, channels = denoiser(self.config, networks[DENOISER]), normals.train.network_planes.shape[1]
-        fitted = self._fitted(network, channels, networks[_FEATURES] if self._adapts else self._pretrained(empty=False))
+        fitted = self._fitted(network, channels, networks.get(_FEATURES if self._adapts else FEATURES))
         fitted.to(network.schedule.signal.device)
         if self.settings.reconstruction.features != "none":
             fitted.ratio.fill_(self._ratio(fitted, normals.train, report))
@@ -126,8 +127,11 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
 
     def empty(self, structure: Structure) -> FittedMethod:
         channels = channels_of(structure)
-        network, features = untrained_network(self.config, channels), self._pretrained(empty=True)
-        if self._adapts and features is None:
+        network = untrained_network(self.config, channels)
+        features: nn.Module | None = None
+        if self.pretrained:
+            features = pretrained_maps(empty=True)
+        elif self._adapts:
             features = UNetFeatures(untrained_network(self.config, channels))
         return self._fitted(denoiser(self.config, network), channels, features)
 
@@ -136,8 +140,10 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
         settings = self.settings.reconstruction
         return settings.features != "none" and settings.adaptation.max_steps > 0
 
-    def _pretrained(self, *, empty: bool) -> nn.Module | None:
-        return pretrained_maps(empty=empty) if self.settings.reconstruction.features == "efficientnet" else None
+    @property
+    def pretrained(self) -> Mapping[str, Callable[[], nn.Module]]:
+        asked = self.settings.reconstruction.features == "efficientnet"
+        return {FEATURES: partial(pretrained_maps, empty=False)} if asked else {}
 
     def _fitted(self, network: Denoiser, channels: int, features: nn.Module | None) -> FittedDdad:
         return FittedDdad(self.settings.reconstruction, self.reading, network, channels, features)
@@ -195,8 +201,7 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
 
     def _frozen(self, networks: Networks) -> nn.Module:
         """The features before their adaptation."""
-        pretrained = self._pretrained(empty=False)
-        return UNetFeatures(networks[DENOISER]) if pretrained is None else pretrained
+        return networks[FEATURES] if FEATURES in networks else UNetFeatures(networks[DENOISER])
 
     @torch.no_grad()
     def _pairs(self, fitted: FittedDdad, images: Images) -> Tensor:

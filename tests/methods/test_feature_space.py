@@ -13,8 +13,9 @@ from sklearn.covariance import LedoitWolf
 from torch import nn
 
 from radar.errors import ConfigError
-from radar.methods.parts.feature_grid import FeatureGrid, FeatureSpaceConfig
+from radar.methods.parts.feature_grid import FeatureGrid, FeatureSpaceConfig, grid_network
 from radar.methods.parts.feature_space import GRID_DENOISER
+from radar.methods.parts.pretrained import FEATURES
 from radar.methods.registry import method_of
 from radar.model import fill
 from radar.networks.compact_unet import CompactUNet
@@ -48,12 +49,12 @@ def config_of(composed, name, *overrides):
 
 def fitted(config):
     """With the optimal denoiser of independent values N(0, 1)."""
-    return method_of(config).fit(normals(), {GRID_DENOISER: Oracle(config, spread=1.0)}, silent)
+    return method_of(config).fit(normals(), {GRID_DENOISER: Oracle(config, spread=1.0), FEATURES: Halved()}, silent)
 
 
 def grid_of(dimensions=2, crop=4):
     settings = FeatureSpaceConfig(24, [0], dimensions, crop, [8], 1)
-    return FeatureGrid(settings, 1, "grey", pretrained=True)
+    return FeatureGrid(settings, 1, "grey", grid_network(settings, pretrained=True))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -71,7 +72,7 @@ def test_a_planted_defect_is_found_where_it_lies(composed, name):
 
 def test_the_network_learns_crops_of_standardised_grids(composed):
     (training,) = method_of(config_of(composed, "invad_pretrained", "patch.flips=true")).trainings(normals())
-    material = training.material({})
+    material = training.material({FEATURES: Halved()})
     assert material.train.shape == (40, 2, 16, 16)  # 12 positions, and half a crop on each side
     torch.testing.assert_close(material.train.mean(dim=0), torch.zeros(2, 16, 16), atol=1e-5, rtol=0)
     torch.testing.assert_close(material.train.std(dim=0), torch.ones(2, 16, 16))

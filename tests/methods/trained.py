@@ -31,7 +31,8 @@ def trained(training: Training, networks: Networks, *, steps: int | None = None)
 
 def fitted_with(config, denoiser: torch.nn.Module, normals: Normals, *, steps: int | None = None) -> FittedMethod:
     """The method of a config around `denoiser`, its own networks trained."""
-    method, networks = method_of(config), {DENOISER: denoiser}
+    method = method_of(config)
+    networks = {DENOISER: denoiser, **{name: read() for name, read in method.pretrained.items()}}
     for training in method.trainings(normals):
         if training.name != DENOISER:
             networks[training.name] = trained(training, networks, steps=steps)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from functools import partial
+from typing import Generic, Protocol, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
 from omegaconf import MISSING
-from torch import Tensor
+from torch import Tensor, nn
 
 from radar.config.fields import number
 from radar.config.schema import BorderConfig
 from radar.data.preprocessing import rgb
 from radar.methods.method import FittedMethod, Networks, Normals, Structure
-from radar.methods.parts.pretrained import block_problems, extra_problems
+from radar.methods.parts.pretrained import FEATURES, block_problems, extra_problems
 from radar.methods.parts.reduced import HasReduction, ReducedMethod
 from radar.networks.efficientnet import STRIDES, EfficientNetFeatures
 from radar.progress import Report
@@ -100,10 +101,14 @@ class EmbeddingMethod(ReducedMethod[EmbeddingSettings], Generic[EmbeddingSetting
         yield from of_blocks or _border_problems(key, embedding)
         yield from extra_problems(self.name)
 
+    @property
+    def pretrained(self) -> Mapping[str, Callable[[], nn.Module]]:
+        return {FEATURES: partial(self._network, pretrained=True)}
+
     @torch.inference_mode()
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
         images = normals.train
-        fitted = self._of(pretrained=True).to(resolve_device(self.config.trainer))
+        fitted = self.module(cast(EfficientNetFeatures, networks[FEATURES])).to(resolve_device(self.config.trainer))
 
         def features() -> Iterator[Tensor]:
             for index in range(len(images)):
@@ -117,12 +122,11 @@ class EmbeddingMethod(ReducedMethod[EmbeddingSettings], Generic[EmbeddingSetting
         return fitted
 
     def empty(self, structure: Structure) -> FittedMethod:
-        return self._of(pretrained=False)
+        return self.module(self._network(pretrained=False))
 
-    def _of(self, *, pretrained: bool) -> Fitted:
+    def _network(self, *, pretrained: bool) -> EfficientNetFeatures:
         own = self.settings.embedding
-        network = EfficientNetFeatures(blocks=own.blocks, side=own.side, margin=own.margin, pretrained=pretrained)
-        return self.module(network)
+        return EfficientNetFeatures(blocks=own.blocks, side=own.side, margin=own.margin, pretrained=pretrained)
 
 
 def _border_problems(key: str, embedding: EmbeddingConfig) -> Iterator[str]:

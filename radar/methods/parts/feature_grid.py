@@ -57,6 +57,11 @@ class PixelSpace(nn.Module):
         return maps
 
 
+def grid_network(settings: FeatureSpaceConfig, *, pretrained: bool) -> EfficientNetFeatures:
+    """The network whose features a grid is of, with or without its weights."""
+    return EfficientNetFeatures(blocks=settings.blocks, side=settings.side, pretrained=pretrained)
+
+
 class FeatureGrid(PixelSpace):
     """Images → some of the channels of their features `(N, F, h, w)`, of mean 0 and variance 1 on normal images.
 
@@ -69,11 +74,13 @@ class FeatureGrid(PixelSpace):
     mean: Tensor  # (1, F, h, w), of normal images
     spread: Tensor
 
-    def __init__(self, settings: FeatureSpaceConfig, channels: int, read_as: str, *, pretrained: bool) -> None:
-        """`read_as` is `dataset.image.channels`, by which all planes of an image become colours."""
+    def __init__(
+        self, settings: FeatureSpaceConfig, channels: int, read_as: str, network: EfficientNetFeatures
+    ) -> None:
+        """`network` is that of the settings; `read_as` is `dataset.image.channels`, by which all planes of an image become colours."""
         super().__init__(channels)
         self.read_as = read_as
-        self.network = EfficientNetFeatures(blocks=settings.blocks, side=settings.side, pretrained=pretrained)
+        self.network = network
         self.margin = settings.crop // 2
         self.register_buffer("kept", torch.arange(min(settings.dimensions, self.network.channels)))
         self.register_buffer("mean", torch.zeros(()))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
-from typing import Generic, Protocol, TypeVar
+from functools import partial
+from typing import Generic, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -15,10 +16,10 @@ from radar.diffusion.objective import DiffusionObjective
 from radar.files import Plain
 from radar.methods.method import FittedMethod, Material, Networks, Normals, Structure, Training, channels_of
 from radar.methods.parts.denoising import DENOISER, denoiser, denoiser_keys, denoiser_training, untrained_network
-from radar.methods.parts.feature_grid import FeatureGrid, FeatureSpaceConfig, PixelSpace
-from radar.methods.parts.pretrained import block_problems, extra_problems
+from radar.methods.parts.feature_grid import FeatureGrid, FeatureSpaceConfig, PixelSpace, grid_network
+from radar.methods.parts.pretrained import FEATURES, block_problems, extra_problems
 from radar.methods.parts.reduced import HasReduction, ReducedMethod, fitting_problems, odd_problems, shortened
-from radar.networks.efficientnet import STRIDES
+from radar.networks.efficientnet import STRIDES, EfficientNetFeatures
 from radar.progress import Report
 from radar.scoring.denoiser import Denoiser
 from radar.scoring.reading import MapReading
@@ -90,6 +91,11 @@ class FieldMethod(ReducedMethod[FieldSettings], Generic[FieldSettings, Fitted]):
             yield from _grid_problems(self.settings.feature_space, self.sizes)
             yield from extra_problems(self.name)
 
+    @property
+    def pretrained(self) -> Mapping[str, Callable[[], torch.nn.Module]]:
+        settings = self.settings.feature_space
+        return {} if settings is None else {FEATURES: partial(grid_network, settings, pretrained=True)}
+
     def trainings(self, normals: Normals) -> tuple[Training, ...]:
         settings = self.settings.feature_space
         if settings is None:
@@ -104,15 +110,16 @@ class FieldMethod(ReducedMethod[FieldSettings], Generic[FieldSettings, Fitted]):
         settings = self.settings.feature_space
         network = denoiser(self._field_config, networks[DENOISER if settings is None else GRID_DENOISER])
         device = network.schedule.signal.device
-        space = self._space(_channels(normals), pretrained=True).to(device)
+        space = self._space(_channels(normals), networks.get(FEATURES)).to(device)
         if isinstance(space, FeatureGrid):
             report(0, 1, f"Fitting ({self.name})")
             space.fit(normals.train.planes, self.config.seed)
         return self.module(space, network).to(device)
 
     def empty(self, structure: Structure) -> FittedMethod:
-        space = self._space(channels_of(structure), pretrained=False)
-        config = self._field_config
+        settings, config = self.settings.feature_space, self._field_config
+        network = None if settings is None else grid_network(settings, pretrained=False)
+        space = self._space(channels_of(structure), network)
         return self.module(space, denoiser(config, untrained_network(config, space.dimensions)))
 
     @property
@@ -121,12 +128,15 @@ class FieldMethod(ReducedMethod[FieldSettings], Generic[FieldSettings, Fitted]):
         settings = self.settings.feature_space
         return self.config if settings is None else on_the_grid(self.config, settings)
 
-    def _space(self, channels: int, *, pretrained: bool) -> PixelSpace:
+    def _space(self, channels: int, network: torch.nn.Module | None) -> PixelSpace:
         settings = self.settings.feature_space
-        return PixelSpace(channels) if settings is None else self._grid(settings, channels, pretrained=pretrained)
+        if settings is None or network is None:
+            return PixelSpace(channels)
+        return self._grid(settings, channels, network)
 
-    def _grid(self, settings: FeatureSpaceConfig, channels: int, *, pretrained: bool) -> FeatureGrid:
-        return FeatureGrid(settings, channels, self.config.dataset.image.channels, pretrained=pretrained)
+    def _grid(self, settings: FeatureSpaceConfig, channels: int, network: torch.nn.Module) -> FeatureGrid:
+        read_as = self.config.dataset.image.channels
+        return FeatureGrid(settings, channels, read_as, cast(EfficientNetFeatures, network))
 
     def _grid_training(self, settings: FeatureSpaceConfig, normals: Normals) -> Training:
         """One network for all methods that see the same grids."""
@@ -134,15 +144,16 @@ class FieldMethod(ReducedMethod[FieldSettings], Generic[FieldSettings, Fitted]):
         own: dict[str, Plain] = {key: value for key, value in asdict(settings).items() if key != "max_steps"}
         unet: dict[str, Plain] = {key: getattr(config.unet, key) for key in _UNET_KEYS}
 
-        def material(_: Networks) -> Material:
-            grid = self._grid(settings, _channels(normals), pretrained=True).to(resolve_device(config.trainer))
+        def material(networks: Networks) -> Material:
+            grid = self._grid(settings, _channels(normals), networks[FEATURES]).to(resolve_device(config.trainer))
             with torch.no_grad():
                 train = grid.fit(normals.train.planes, config.seed)
                 validation = grid.grids(normals.validation.planes)
             return Material(train, validation, DiffusionObjective(config.diffusion, simplex=None))
 
         def build(_: Networks) -> torch.nn.Module:
-            return untrained_network(config, self._grid(settings, _channels(normals), pretrained=False).dimensions)
+            grid = self._grid(settings, _channels(normals), grid_network(settings, pretrained=False))
+            return untrained_network(config, grid.dimensions)
 
         return Training(
             GRID_DENOISER,

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from radar.networks.efficientnet import STRIDES, is_installed
 
+FEATURES = "pretrained_features"  # the name of the network that is read with its weights
+
 
 def extra_problems(name: str) -> Iterator[str]:
     """Whether what method `name` needs of the extra `pretrained` is missing."""
