@@ -25,9 +25,10 @@ from radar.config.schema import Config
 from radar.data.images import Images
 from radar.data.sample import Split
 from radar.errors import RunError
+from radar.experiment.context import Context
 from radar.experiment.devices import configure_torch
 from radar.experiment.environment import environment
-from radar.experiment.method_stages import Context, MethodStages
+from radar.experiment.method_stages import MethodStages
 from radar.experiment.session import OpenData, Session
 from radar.files import write_text
 from radar.methods.parts.cross_fitting import fold_numbers

@@ -2,63 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from safetensors.torch import load_file
 
 from radar.config.plain import plain, remove, selected
 from radar.config.schema import Config
-from radar.data.images import Images
 from radar.data.sample import SPLITS, Split
-from radar.experiment.artefact_store import ArtefactStore
-from radar.experiment.networks import LazyNetworks, untrained_networks
-from radar.experiment.session import OpenData
+from radar.experiment.context import Context, digest, identity, save_tensors
+from radar.experiment.networks import WEIGHTS, trained_networks, training_stages, untrained_networks
 from radar.experiment.stage import Stage, array_stage
-from radar.files import Plain, write_atomically, write_json
-from radar.methods.method import FittedMethod, Maps, Method, Networks, Training
-from radar.methods.parts.denoising import DENOISER
+from radar.files import Plain, write_json
+from radar.methods.method import FittedMethod, Maps, Method
 from radar.methods.responses import learn_border, read, responses
 from radar.model import UNSEEN, Calibration, Scores, fill
-from radar.progress import Report
 from radar.scoring.decision import decide
 from radar.scoring.detector import Detector, fit_detector
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import map_tops
-from radar.training.fit import fit_network
-from radar.training.history import Row
 
-_WEIGHTS, _HISTORY, _STRUCTURE = "network.safetensors", "history.json", "structure.json"
-# of the trainer section: what changes the bits of a training by more than how threads share the work
-_TRAINER_KEYS = ("devices", "strategy", "precision", "matmul_precision", "compile", "deterministic")
-
-
-@dataclass(frozen=True)
-class Context:
-    """Where the stages of an experiment are made, and from what."""
-
-    store: ArtefactStore
-    data: OpenData
-    device: torch.device
-    report: Report
-    publish: Callable[[Row], None]  # the training curve of the shared network
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedNetwork:
-    """Averaged weights, and how the training went: a row per epoch."""
-
-    network: nn.Module
-    history: list[Row]
+_STRUCTURE = "structure.json"
 
 
 class MethodStages:
@@ -69,12 +39,12 @@ class MethodStages:
         self.config: Config = method.config
         self.context = context
         self.untrained = untrained
-        self.trainings: dict[str, Stage[TrainedNetwork]] = {}
-        trainings = method.trainings(context.data.normals)
-        for training in () if untrained else trainings:
-            self.trainings[training.name] = self._training(training)
+        trainings, device = method.trainings(context.data.normals), context.device
+        self.trainings = {} if untrained else training_stages(method, trainings, context, self._common())
         self.networks = (
-            untrained_networks(method, trainings, context.device) if untrained else self._trained(self.trainings)
+            untrained_networks(method, trainings, device)
+            if untrained
+            else trained_networks(method, self.trainings, device)
         )
         self.fitted = self._fitted()
         self.responses = {split: self._responses(split) for split in SPLITS}
@@ -142,9 +112,8 @@ class MethodStages:
         Cross-fitting leaves the image's group out of the densities, not out of the network.
         """
         detector, fitted_on = self.config.detector, splits_named(self.detector_sets[0])
-        as_it_is = (
-            self.method.one_score and detector.name == "upper_tail"
-        )  # the scale that it brings one number to decides nothing
+        # the scale that an upper tail brings one number to decides nothing
+        as_it_is = self.method.one_score and detector.name == "upper_tail"
         held_out = {
             "network": split != "train",
             "densities": split != "train" or bool(self.fitted.value.folds),
@@ -171,71 +140,11 @@ class MethodStages:
             "matmul_precision": trainer["matmul_precision"],
         }
 
-    def _training(self, training: Training) -> Stage[TrainedNetwork]:
-        normals, trainer = self.context.data.normals, asdict(self.config.trainer)
-        inputs = {
-            **self._common(),
-            "name": training.name,
-            "method_version": None if training.name == DENOISER else self.method.version,  # methods share the denoiser
-            "network": dict(training.inputs),
-            "patch": asdict(training.patch),
-            "training": asdict(training.training),
-            "trainer": {key: trainer[key] for key in _TRAINER_KEYS},
-            "train": _identity(normals.train),
-            "validation": _identity(normals.validation),
-        }
-        parents = {name: self.trainings[name] for name in training.parents}
-        return Stage(
-            self.context.store,
-            "network",
-            inputs,
-            parents,
-            make=lambda part: self._train(training, self._trained(parents), part),
-            load=lambda folder: self._load_network(training, self._trained(parents), folder),
-        )
-
-    def _trained(self, stages: Mapping[str, Stage[TrainedNetwork]]) -> Networks:
-        """The networks of these trainings beside the pretrained ones."""
-
-        def trained(name: str) -> nn.Module:
-            return stages[name].value.network
-
-        learnt = {name: partial(trained, name) for name in stages}
-        return LazyNetworks({**learnt, **self.method.pretrained}, self.context.device)
-
-    def _train(self, training: Training, networks: Networks, part: Path) -> None:
-        context, shared = self.context, training.name == DENOISER
-        if not (part / _HISTORY).exists():  # else an attempt was killed after its end
-            material = training.material(networks)
-            network, history = fit_network(
-                training.build(networks),
-                material.objective,
-                material.train,
-                material.validation,
-                patch=training.patch,
-                training=training.training,
-                trainer=self.config.trainer,
-                seed=self.config.seed,
-                checkpoints=part / "checkpoints",
-                publish=context.publish if shared else _unpublished,
-                report=context.report,
-            )
-            _save_tensors(part / _WEIGHTS, network.state_dict())
-            write_json(part / _HISTORY, history)
-        shutil.rmtree(part / "checkpoints", ignore_errors=True)
-
-    def _load_network(self, training: Training, networks: Networks, folder: Path) -> TrainedNetwork:
-        network = training.build(networks)
-        network.load_state_dict(load_file(folder / _WEIGHTS))
-        history = json.loads((folder / _HISTORY).read_text())
-        return TrainedNetwork(network.to(self.context.device).eval().requires_grad_(False), history)
-
     def _fitted(self) -> Stage[FittedMethod]:
         method, normals = self.method, self.context.data.normals
         config, own = self.config, selected(plain(self.config), ["method"])
-        standardised = (
-            config.scoring.border.name == "standardised"
-        )  # what is learnt of the border follows how maps are read
+        # what is learnt of the border follows how maps are read
+        standardised = config.scoring.border.name == "standardised"
         border = (*method.map_keys, *method.border_keys) if standardised else ()
         read_later = [
             key for key in method.reading_keys if key not in method.fitting_keys and key.startswith("method.")
@@ -249,20 +158,20 @@ class MethodStages:
             "method": own,
             "method_version": method.version,
             "keys": selected(plain(config), (*fitting, *border)),
-            "normals": [_identity(images) for images in normals.sets],
-            "groups": _digest([group for images in normals.sets for group in images.groups]),
+            "normals": [identity(images) for images in normals.sets],
+            "groups": digest([group for images in normals.sets for group in images.groups]),
         }
 
         def make(part: Path) -> None:
             report, size = self.context.report, config.scoring.images_per_pass
             fitted = method.fit(normals, self.networks, report)
             learn_border(fitted, normals, seed=config.seed, images_per_pass=size, report=report)
-            _save_tensors(part / _WEIGHTS, fitted.state_dict())
+            save_tensors(part / WEIGHTS, fitted.state_dict())
             write_json(part / _STRUCTURE, fitted.structure())
 
         def load(folder: Path) -> FittedMethod:
             fitted = method.empty(json.loads((folder / _STRUCTURE).read_text()))
-            fill(fitted, load_file(folder / _WEIGHTS))
+            fill(fitted, load_file(folder / WEIGHTS))
             return fitted.to(self.context.device).eval().requires_grad_(False)
 
         return Stage(self.context.store, "fitted", inputs, self.trainings, make=make, load=load)
@@ -281,7 +190,7 @@ class MethodStages:
                 held_out=split != "test",
             ).numpy()
 
-        inputs: dict[str, Plain] = {"images": _identity(images), "images_per_pass": config.scoring.images_per_pass}
+        inputs: dict[str, Plain] = {"images": identity(images), "images_per_pass": config.scoring.images_per_pass}
         return array_stage(self.context.store, "responses", inputs, {"fitted": self.fitted}, make)
 
     def _points(self, split: Split) -> Stage[Floats]:
@@ -297,21 +206,3 @@ def splits_named(name: str) -> tuple[Split, ...]:
     """The splits that `detector.fitted_on` or `detector.threshold_on` names; `cross_fitted` is all normals."""
     splits: dict[str, tuple[Split, ...]] = {"train": ("train",), "validation": ("validation",)}
     return splits.get(name, ("train", "validation"))
-
-
-def _save_tensors(path: Path, state: Mapping[str, Tensor]) -> None:
-    tensors = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in state.items()}
-    write_atomically(path, lambda file: file.write(save(tensors)))
-
-
-def _identity(images: Images) -> str:
-    """One hash for many content hashes in their order."""
-    return _digest(images.identities)
-
-
-def _digest(names: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()
-
-
-def _unpublished(row: Row) -> None:
-    """The curves of a run are those of the shared network."""

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
-from radar.methods.method import Method, Training
+from radar.experiment.context import Context, identity, save_tensors
+from radar.experiment.stage import Stage
+from radar.files import Plain, write_json
+from radar.methods.method import Method, Networks, Training
+from radar.methods.parts.denoising import DENOISER
 from radar.networks.untrained import awake, drawn_anew
+from radar.training.fit import fit_network
+from radar.training.history import Row
+
+WEIGHTS = "network.safetensors"
+_HISTORY = "history.json"
+# of the trainer section: what changes the bits of a training by more than how threads share the work
+_TRAINER_KEYS = ("devices", "strategy", "precision", "matmul_precision", "compile", "deterministic")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """Averaged weights, and how the training went: a row per epoch."""
+
+    network: nn.Module
+    history: list[Row]
 
 
 class LazyNetworks(Mapping[str, nn.Module]):
@@ -33,6 +57,27 @@ class LazyNetworks(Mapping[str, nn.Module]):
         return len(self._makers)
 
 
+def training_stages(
+    method: Method[Any], trainings: Sequence[Training], context: Context, common: Mapping[str, Plain]
+) -> dict[str, Stage[TrainedNetwork]]:
+    """A stage for each training, by its name; `common` are inputs that all stages of the method have."""
+    stages: dict[str, Stage[TrainedNetwork]] = {}
+    for training in trainings:
+        stages[training.name] = _training_stage(method, training, stages, context, common)
+    return stages
+
+
+def trained_networks(
+    method: Method[Any], stages: Mapping[str, Stage[TrainedNetwork]], device: torch.device
+) -> LazyNetworks:
+    """The networks of these stages beside the pretrained ones."""
+
+    def trained(name: str) -> nn.Module:
+        return stages[name].value.network
+
+    return LazyNetworks({**{name: partial(trained, name) for name in stages}, **method.pretrained}, device)
+
+
 def untrained_networks(method: Method[Any], trainings: Sequence[Training], device: torch.device) -> LazyNetworks:
     """All of a method's networks with their initial weights; what is pretrained has drawn ones in place of its own."""
     builds, pretrained, seed = {each.name: each.build for each in trainings}, method.pretrained, method.config.seed
@@ -44,3 +89,62 @@ def untrained_networks(method: Method[Any], trainings: Sequence[Training], devic
 
     networks = LazyNetworks({name: partial(make, name) for name in (*builds, *pretrained)}, device)
     return networks
+
+
+def _training_stage(
+    method: Method[Any],
+    training: Training,
+    stages: Mapping[str, Stage[TrainedNetwork]],
+    context: Context,
+    common: Mapping[str, Plain],
+) -> Stage[TrainedNetwork]:
+    normals, trainer = context.data.normals, asdict(method.config.trainer)
+    inputs = {
+        **common,
+        "name": training.name,
+        "method_version": None if training.name == DENOISER else method.version,  # methods share the denoiser
+        "network": dict(training.inputs),
+        "patch": asdict(training.patch),
+        "training": asdict(training.training),
+        "trainer": {key: trainer[key] for key in _TRAINER_KEYS},
+        "train": identity(normals.train),
+        "validation": identity(normals.validation),
+    }
+    parents = {name: stages[name] for name in training.parents}
+    networks = trained_networks(method, parents, context.device)
+
+    def make(part: Path) -> None:
+        if not (part / _HISTORY).exists():  # else an attempt was killed after its end
+            _train(method, training, networks, context, part)
+        shutil.rmtree(part / "checkpoints", ignore_errors=True)
+
+    def load(folder: Path) -> TrainedNetwork:
+        network = training.build(networks)
+        network.load_state_dict(load_file(folder / WEIGHTS))
+        history = json.loads((folder / _HISTORY).read_text())
+        return TrainedNetwork(network.to(context.device).eval().requires_grad_(False), history)
+
+    return Stage(context.store, "network", inputs, parents, make=make, load=load)
+
+
+def _train(method: Method[Any], training: Training, networks: Networks, context: Context, part: Path) -> None:
+    material = training.material(networks)
+    network, history = fit_network(
+        training.build(networks),
+        material.objective,
+        material.train,
+        material.validation,
+        patch=training.patch,
+        training=training.training,
+        trainer=method.config.trainer,
+        seed=method.config.seed,
+        checkpoints=part / "checkpoints",
+        publish=context.publish if training.name == DENOISER else _unpublished,
+        report=context.report,
+    )
+    save_tensors(part / WEIGHTS, network.state_dict())
+    write_json(part / _HISTORY, history)
+
+
+def _unpublished(row: Row) -> None:
+    """The curves of a run are those of the shared network."""

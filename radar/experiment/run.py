@@ -17,9 +17,10 @@ from radar.evaluation.metrics import Metrics
 from radar.experiment.clock import Clock
 from radar.experiment.command import Command, write_command
 from radar.experiment.computation import compute
+from radar.experiment.context import Context
 from radar.experiment.devices import configure_torch
 from radar.experiment.environment import environment
-from radar.experiment.method_stages import Context, splits_named
+from radar.experiment.method_stages import splits_named
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.run_fingerprint import fingerprint
 from radar.experiment.session import Session

@@ -13,8 +13,9 @@ from radar.errors import ConfigError
 from radar.evaluation.metrics import ControlQuality, NoiseMetrics, Quality
 from radar.evaluation.pixel_metrics import PixelMetrics
 from radar.evaluation.typed_sections import read_section
+from radar.experiment.context import Context
 from radar.experiment.measures import Scored, data_measures, noise_hypothesis, pixel_metrics, quality
-from radar.experiment.method_stages import Context, MethodStages
+from radar.experiment.method_stages import MethodStages
 from radar.experiment.stage import Stage, json_stage
 from radar.files import Plain
 from radar.methods.controls import SAME_UNTRAINED, control_of, controls

@@ -27,8 +27,8 @@ def table(found: Mapping[str, Any]) -> Table:
         alarms = [_above(densities, thresholds[0]), _above(both, thresholds[0]), _above(both, thresholds[1])]
         rows.append([WHO[each["split"]], count(len(both)), *shown, change, higher, *alarms])
     test = np.array(found["test_normals"])
-    nothing = [""] * 3
-    own = [_above(test, thresholds[0]), "", _above(test, thresholds[1])]
+    nothing: list[Entry | str] = [""] * 3
+    own: list[Entry | str] = [_above(test, thresholds[0]), "", _above(test, thresholds[1])]
     rows.append(["test normals", count(len(test)), number(float(np.median(test))), *nothing, *own])
     headings = ("scored", "images", "median, densities left out", "median, network left out, too", "median change", "higher",
                 "above the recipe's threshold", "above it, network left out, too", "above a threshold from those scores")  # fmt: skip

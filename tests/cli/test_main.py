@@ -50,16 +50,16 @@ def test_a_sweep_runs_every_job_in_its_own_directory_and_sums_up(
 def test_a_failed_job_does_not_stop_the_others_and_the_exit_code_says_so(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from radar.experiment import method_stages  # noqa: PLC0415
+    from radar.experiment import networks  # noqa: PLC0415
 
-    train = method_stages.fit_network
+    train = networks.fit_network
 
     def fails_for_seed_one(*arguments, **named):
         if named["seed"] == 1:
             raise ArithmeticError("planted")
         return train(*arguments, **named)
 
-    monkeypatch.setattr(method_stages, "fit_network", fails_for_seed_one)
+    monkeypatch.setattr(networks, "fit_network", fails_for_seed_one)
     assert main(["-m", *QUICK, f"output_root={tmp_path}", "seed=0,1,2"]) == FAILED
     assert sorted(statuses(tmp_path)) == ["done", "done", "failed"]
     assert "planted" in capsys.readouterr().err

@@ -69,9 +69,9 @@ def test_a_killed_trial_is_tried_again_with_its_own_values(tmp_path: Path, monke
 
 
 def test_a_failed_trial_does_not_stop_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from radar.experiment import method_stages  # noqa: PLC0415
+    from radar.experiment import networks  # noqa: PLC0415
 
-    train, calls = method_stages.fit_network, []
+    train, calls = networks.fit_network, []
 
     def fails_first(*arguments, **named):
         calls.append(1)
@@ -79,7 +79,7 @@ def test_a_failed_trial_does_not_stop_the_search(tmp_path: Path, monkeypatch: py
             raise ArithmeticError("planted")
         return train(*arguments, **named)
 
-    monkeypatch.setattr(method_stages, "fit_network", fails_first)
+    monkeypatch.setattr(networks, "fit_network", fails_first)
     assert search(tmp_path, 2) == 1
     (only,) = sweeps(tmp_path)
     assert [state.state for state in only.states()] == ["failed", "done"]

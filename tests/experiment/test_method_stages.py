@@ -17,7 +17,8 @@ from image_builders import image_set
 
 from radar.config.schema import Config
 from radar.experiment.artefact_store import ArtefactStore
-from radar.experiment.method_stages import Context, MethodStages
+from radar.experiment.context import Context
+from radar.experiment.method_stages import MethodStages
 from radar.experiment.session import OpenData
 from radar.methods.method import FittedMethod, Method, Structure
 from radar.model_card import card
