@@ -44,7 +44,9 @@ def test_the_run_directory_is_complete_and_agrees_with_itself(tiny: Tiny) -> Non
     assert environment["data_manifest_hash"] == open_dataset(config.dataset).manifest_hash
     assert environment["packages"]["torch"] == torch.__version__
     rows = scores_of(outcome)
-    columns = "path split label defect group global_norm local_norm score decision unseen_by defect_area defect_contrast"
+    columns = (
+        "path split label defect group global_norm local_norm score decision unseen_by defect_area defect_contrast"
+    )
     assert list(rows[0]) == columns.split()
     assert [row["split"] for row in rows].count("test") == 16
     assert len(rows) == 12 + 16
