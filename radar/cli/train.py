@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from radar.progress import ProgressBar
 
 _RECOMMENDED = "experiment=recommended"
 _GROUPING = ("dataset.split", "dataset.manifest", "dataset.folder.group")  # each of them says what belongs together
+_HYDRAS_WORDS = ("null", "true", "false", "nan", "inf")  # which are no text where they are not quoted
 _FLAGS = ("--dry-run", "--force")  # which say how the experiment runs, and not which it is
 
 
@@ -99,9 +101,10 @@ def _quoted(value: str | None) -> str:
     """As Hydra reads it; a plain word stays as it is."""
     if value is None:
         return "null"
-    plain = value.replace("_", "").replace("-", "").replace("/", "").replace(".", "").isalnum() and value.isascii()
+    if re.fullmatch(r"[A-Za-z./_][A-Za-z0-9./_-]*", value) and value.lower() not in _HYDRAS_WORDS:
+        return value
     escaped = value.replace("'", r"\'")
-    return value if plain and not value[0].isdigit() else f"'{escaped}'"
+    return f"'{escaped}'"
 
 
 def _name(folder: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from radar.data.decoding import EXTENSIONS
 from radar.data.layouts.files import image_files, subfolders
+from radar.data.layouts.folder import names_masks
 from radar.data.sample import NORMAL_DEFECT
 from radar.errors import DataError
 
@@ -21,7 +22,6 @@ _DEFECTIVE = {
     "bad", "defect", "defects", "defective", "anomalous", "anomaly", "anomalies", "abnormal", "ng", "nok", "nio", "notok",
     "notgood", "fail", "failed", "faulty", "reject", "rejects", "rejected",
 }  # fmt: skip
-_MASKS = {"groundtruth", "groundtruths", "gt", "mask", "masks"}
 _NEITHER = {
     "train", "training", "test", "testing", "validation", "val", "valid", "new", "old", "unsorted", "unknown", "unlabeled",
     "unlabelled", "misc", "other", "others", "backup", "raw", "incoming", "all", "images", "photos", "outputs",
@@ -62,7 +62,7 @@ def recognise(folder: Path) -> Recognised:
 
 def _good_and_defective(folder: Path, good: str, others: Sequence[str]) -> Recognised:
     """A folder of good ones, and beside it one of all defects or one of each class, perhaps masks."""
-    masks = [name for name in others if _plain(name) in _MASKS]
+    masks = [name for name in others if names_masks(name)]
     if len(masks) > 1:
         raise _cannot_tell(folder, f"{_listed(masks)} could each hold the masks")
     defective = [name for name in others if _plain(name) in _DEFECTIVE]
@@ -76,7 +76,7 @@ def _good_and_defective(folder: Path, good: str, others: Sequence[str]) -> Recog
         return _as_folder(folder, good, None, None, f"{told}; no defective ones to test with{beside}")
     one = len(defective) == 1
     anomalous = defective[0] if one else "."
-    inside = [sub.name for sub in subfolders(folder / anomalous) if _plain(sub.name) in _MASKS] if one else []
+    inside = [sub.name for sub in subfolders(folder / anomalous) if names_masks(sub.name)] if one else []
     where = masks[0] if masks else f"{anomalous}/{inside[0]}" if inside else None
     told += f", {anomalous} = defective" if one else f", {_listed((*defective, *classes))} = defective, a class each"
     return _as_folder(folder, good, anomalous, where, told + (f", {where} = masks" if where else ", no masks"))

@@ -113,6 +113,22 @@ def test_one_folder_per_class_beside_the_good_ones(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("name", ["masks", "Ground Truth", "GroundThruth"])
+@pytest.mark.parametrize("anomalous", ["bad", "."])
+def test_masks_that_are_not_read_are_no_class_of_defects(tmp_path, name, anomalous):
+    for each in ("good", "bad/dent", f"bad/{name}", name):
+        save(tmp_path / each / "a.png", noise(len(each)))
+    config = dataset_config("folder", tmp_path, settings=folder_settings(normal="good", anomalous=anomalous))
+    assert {entry.path for entry in entries(config)} <= {"good/a.png", "bad/dent/a.png"}
+
+
+def test_a_missing_mask_says_how_to_do_without(tmp_path):
+    normal_and_anomalous(tmp_path)
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(DataError, match=r"no mask .* or read no masks with dataset\.folder\.masks=null$"):
+        entries(dataset_config("folder", tmp_path, settings=folder_settings(masks="masks")))
+
+
 def test_names_tell_groups(tmp_path):
     for name in ("sheet1_01", "sheet1_02", "sheet2_01", "loose"):
         save(tmp_path / f"good/{name}.png", noise(0))

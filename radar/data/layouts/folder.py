@@ -14,6 +14,8 @@ from radar.data.layouts.layout import Entry
 from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT
 from radar.errors import DataError
 
+_MASKS = {"groundtruth", "groundthruth", "groundtruths", "gt", "mask", "masks"}  # without case, spaces, '-' and '_'
+
 
 @dataclass
 class FolderSettings:
@@ -54,11 +56,12 @@ class FolderLayout(FilesLayout):
         masks = None if settings.masks is None else _named(folder, settings.masks, "masks")
         if normal == anomalous:
             raise DataError(f"{normal}: dataset.folder.normal and dataset.folder.anomalous are one folder; name two")
-        for parent in (anomalous, *(sub for sub in subfolders(anomalous) if sub not in (normal, masks))):
+        classes = [sub for sub in subfolders(anomalous) if sub != normal and not names_masks(sub.name)]
+        for parent in (anomalous, *(sub for sub in classes if sub != masks)):
             defect = ANOMALOUS_DEFECT if parent == anomalous else parent.name
             beside = None if masks is None else masks / parent.relative_to(anomalous)
             for path in image_files(parent):
-                mask = None if beside is None else relative(mask_file(beside, path), folder)
+                mask = None if beside is None else relative(_mask(beside, path), folder)
                 yield Entry(relative(path, folder), 1, defect, mask, self._group(path, folder), None)
 
     def _group(self, path: Path, folder: Path) -> str:
@@ -66,6 +69,18 @@ class FolderLayout(FilesLayout):
         pattern = self.settings.group
         found = None if pattern is None else re.search(pattern, path.name)
         return relative(path.parent / found[0] if found and found[0] else path, folder)
+
+
+def names_masks(name: str) -> bool:
+    """Whether a folder is called as one of masks is, which is never a class of defects."""
+    return re.sub(r"[\s_-]", "", name.lower()) in _MASKS
+
+
+def _mask(masks: Path, image: Path) -> Path:
+    try:
+        return mask_file(masks, image)
+    except DataError as error:
+        raise DataError(f"{error}, or read no masks with dataset.folder.masks=null") from None
 
 
 def _named(folder: Path, name: str, key: str) -> Path:
