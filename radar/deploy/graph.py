@@ -69,7 +69,7 @@ def onnx_graph(model: Model, size: Size) -> ModelProto:
     traced = TraceableModel(model.method, model.detector, model.threshold, size).requires_grad_(False)
     # unlike each other and all that the model knows, so that no length is taken for another
     height, width = size.fixed or (size.least + 11, size.least + 23)
-    inputs: list[torch.Tensor] = [torch.zeros(2, planes, height, width).uniform_(-1, 1)]
+    inputs: list[torch.Tensor] = [torch.zeros(2, planes, height, width)]
     free: dict[int, Any] = {0: Dim("images_count", min=1, max=_MOST_IMAGES)}
     sides = {}
     if size.fixed is None:
@@ -77,7 +77,7 @@ def onnx_graph(model: Model, size: Size) -> ModelProto:
     axes = {"images": {**free, **{2 + place: side for place, side in enumerate(sides.values())}}}
     draws = model.method.draws.count
     if draws:
-        inputs.append(torch.randn(2, draws, *model.method.noise_shape(planes, height, width)))
+        inputs.append(torch.zeros(2, draws, *model.method.noise_shape(planes, height, width)))
         axes["noise"] = {**free, **{3 + place: side for place, side in enumerate(sides.values())}}
     program = torch.export.export(
         traced, tuple(inputs), dynamic_shapes=axes, strict=False,

@@ -14,7 +14,8 @@ import pytest
 import torch
 from export_builders import MODELS, model_of, photos
 
-from radar.deploy.export import TOLERANCE, Exported, export
+from radar.cli.main import main as radar_main
+from radar.deploy.export import TOLERANCE, export
 from radar.errors import RunError
 from radar.model import Model
 from radar.networks.efficientnet import is_installed
@@ -33,13 +34,17 @@ def model() -> Model:
 
 
 @pytest.fixture(scope="module")
-def written(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    return export(model, tmp_path_factory.mktemp("exported") / "export", "onnx")
+def written(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the command leaves."""
+    run = tmp_path_factory.mktemp("run")
+    model.save(run / "model")
+    assert radar_main(["export", str(run), "--to", "onnx"]) == 0
+    return run / "export_onnx"
 
 
 @pytest.fixture
-def copied(written: Exported, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(written.folder, tmp_path / "copied"))
+def copied(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(written, tmp_path / "copied"))
 
 
 def assert_alike(model: Model, exported: ExportedModel, count: int, height: int, width: int) -> None:
@@ -60,8 +65,8 @@ def assert_alike(model: Model, exported: ExportedModel, count: int, height: int,
     assert (said.decisions == wanted.decisions)[clear].all()
 
 
-def test_a_graph_answers_alike_on_any_size_and_number(model: Model, written: Exported) -> None:
-    exported = load(written.folder, threads=1)
+def test_a_graph_answers_alike_on_any_size_and_number(model: Model, written: Path) -> None:
+    exported = load(written, threads=1)
     for count, height, width in ((1, 40, 40), (3, 33, 47), (2, 64, 35), (1, 97, 120)):
         assert_alike(model, exported, count, height, width)
 
@@ -86,8 +91,8 @@ def test_every_method_answers_alike(name: str, target: str, tmp_path: Path) -> N
             assert_alike(model, exported, 1, size.fixed[0] + 1, size.fixed[1])
 
 
-def test_files_are_read_to_the_bit_and_decided_alike(model: Model, written: Exported, tmp_path: Path) -> None:
-    files, exported = photos(tmp_path, 4), load(written.folder, threads=1)
+def test_files_are_read_to_the_bit_and_decided_alike(model: Model, written: Path, tmp_path: Path) -> None:
+    files, exported = photos(tmp_path, 4), load(written, threads=1)
     wanted = model.score(files)
     for place, file in enumerate(files):
         picture = exported.read(file)
@@ -97,8 +102,9 @@ def test_files_are_read_to_the_bit_and_decided_alike(model: Model, written: Expo
     assert len({*wanted.scores}) == 4
 
 
-def test_too_small_an_image_is_refused(written: Exported) -> None:
-    exported, least = load(written.folder, threads=1), written.size.least
+def test_too_small_an_image_is_refused(written: Path) -> None:
+    exported = load(written, threads=1)
+    least = exported.manifest.least_side
     planes = np.zeros((1, least - 1, least), dtype=np.float32)
     with pytest.raises(ImageError, match=f"no side below {least} px"):
         exported.score([Picture(planes, frame_of(least - 1, least, "stretch"), "small")])
@@ -120,13 +126,13 @@ def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_the_manifest_names_the_threshold_and_no_path(model: Model, written: Exported) -> None:
-    text = (written.folder / "manifest.json").read_text()
+def test_the_manifest_names_the_threshold_and_no_path(model: Model, written: Path) -> None:
+    text = (written / "manifest.json").read_text()
     facts = json.loads(text)
     assert facts["threshold"]["name"] == "fitted" and facts["threshold"]["value"] == model.threshold
     assert facts["fingerprint"] == model.fingerprint
     here = str(Path(__file__).resolve().parents[2]).encode()
-    assert here not in b"".join(file.read_bytes() for file in written.folder.iterdir())
+    assert here not in b"".join(file.read_bytes() for file in written.iterdir())
 
 
 def test_a_method_without_a_graph_is_refused(model: Model, tmp_path: Path) -> None:
@@ -137,11 +143,11 @@ def test_a_method_without_a_graph_is_refused(model: Model, tmp_path: Path) -> No
 
 
 def test_the_command_says_what_it_decides(
-    model: Model, written: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model: Model, written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [*photos(tmp_path, 3), tmp_path / "missing.png"]
     wanted = model.score(files[:3])
-    code = main([str(written.folder), *map(str, files), "--maps", str(tmp_path / "maps"), "--threads", "1"])
+    code = main([str(written), *map(str, files), "--maps", str(tmp_path / "maps"), "--threads", "1"])
     header, *lines = [line.split(",") for line in capsys.readouterr().out.splitlines()]
     assert header[:3] == ["path", "decision", "score"] and code == 2
     said = ["defective" if decision else "good" for decision in wanted.decisions]
@@ -151,7 +157,7 @@ def test_the_command_says_what_it_decides(
     assert main([str(tmp_path), str(files[0])]) == 3
 
 
-def test_it_runs_where_neither_torch_nor_radar_is(written: Exported, tmp_path: Path) -> None:
+def test_it_runs_where_neither_torch_nor_radar_is(written: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     shutil.copytree(Path(sys.modules[ExportedModel.__module__].__file__ or "").parent, site / "radar_runtime")
     (file,) = photos(tmp_path, 1)
@@ -162,7 +168,7 @@ def test_it_runs_where_neither_torch_nor_radar_is(written: Exported, tmp_path: P
         "sys.exit(main(sys.argv[1:]))\n"
     )
     answer = subprocess.run(
-        [sys.executable, "-c", script, str(written.folder), str(file), "--threads", "1"], cwd=tmp_path,
+        [sys.executable, "-c", script, str(written), str(file), "--threads", "1"], cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(site)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert answer.returncode in (0, 1), answer.stderr
