@@ -61,7 +61,9 @@ def model_of(name: str) -> Model:
     assert side is not None
     normals = Normals(_images(12, 0, side, names), _images(9, 1, side, names))
     planned = method_of(config)
-    networks = {DENOISER: untrained(config, 1)} if planned.uses_denoiser else {}
+    networks = {name: pretrained() for name, pretrained in planned.pretrained.items()}
+    if planned.uses_denoiser:
+        networks[DENOISER] = untrained(config, 1)
     method = planned.fit(normals, networks, silent)
     learn_border(method, normals, seed=0, images_per_pass=1, report=silent)
     empty = Model(config, method, None, Calibration(np.zeros(0), np.zeros((0, 2)), (), None), None, "")  # type: ignore[arg-type]
