@@ -29,7 +29,7 @@ def typed_composed(composed: DictConfig) -> Config:
     with one_line({}):
         values = OmegaConf.to_container(composed, resolve=True)
     if isinstance(values, dict):
-        values.pop("sweep")  # of a command with several jobs
+        values.pop("sweep", None)  # of a command with several jobs
     return typed_config(values)
 
 

@@ -9,7 +9,7 @@ import pytest
 from test_main import QUICK
 
 from radar import install_command
-from radar.cli.exit_codes import REFUSED
+from radar.cli.exit_codes import FAILED, REFUSED
 
 optuna = pytest.importorskip("optuna", reason=f"optuna is not installed; {install_command('search')}")
 
@@ -58,7 +58,7 @@ def test_a_killed_trial_is_tried_again_with_its_own_values(tmp_path: Path, monke
 
     with monkeypatch.context() as patch:
         patch.setattr("radar.cli.running.Runner._run", killed)
-        assert search(tmp_path, 2) == 130
+        assert search(tmp_path, 2) == FAILED30
     (only,) = sweeps(tmp_path)
     (running,) = trials(only)
     assert running.state == optuna.trial.TrialState.RUNNING
@@ -80,7 +80,7 @@ def test_a_failed_trial_does_not_stop_the_search(tmp_path: Path, monkeypatch: py
         return train(*arguments, **named)
 
     monkeypatch.setattr(networks, "fit_network", fails_first)
-    assert search(tmp_path, 2) == 1
+    assert search(tmp_path, 2) == FAILED
     (only,) = sweeps(tmp_path)
     assert [state.state for state in only.states()] == ["failed", "done"]
     assert [trial.state.name for trial in trials(only)] == ["FAIL", "COMPLETE"]

@@ -119,9 +119,9 @@ def test_an_unknown_layout_is_one_line_with_the_known_names(composed):
     ("overrides", "code", "said"),
     [
         ([], 0, "11 images decode"),
-        (["dataset.station.shifts=3"], 2, "no mask 6_mask.png or 6.png"),
-        (["dataset.station.shift=3"], 2, "no such key; did you mean dataset.station.shifts?"),
-        (["dataset.layout=mvtec", "dataset.station.shifts=4"], 2, "layout mvtec does not read it; leave it out"),
+        (["dataset.station.shifts=3"], 3, "no mask 6_mask.png or 6.png"),
+        (["dataset.station.shift=3"], 3, "no such key; did you mean dataset.station.shifts?"),
+        (["dataset.layout=mvtec", "dataset.station.shifts=4"], 3, "layout mvtec does not read it; leave it out"),
     ],
 )
 def test_its_preset_lies_beside_it(station, capsys, overrides, code, said):

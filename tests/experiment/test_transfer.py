@@ -79,5 +79,5 @@ def test_the_command_adds_what_is_missing_and_nothing_twice(
     assert main(command) == 0
     assert sorted(path.read_text().splitlines()) == sorted(whole.splitlines())
     assert capsys.readouterr().out.count("AUROC") == 1
-    assert main(["transfer", str(runs[0]), str(runs[0]), "--out", str(tmp_path)]) == 2
+    assert main(["transfer", str(runs[0]), str(runs[0]), "--out", str(tmp_path)]) == 3
     assert "all runs are on one data set" in capsys.readouterr().err
