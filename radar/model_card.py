@@ -68,7 +68,7 @@ def _origin(threshold: Threshold) -> str:
     if threshold.source == "hand":
         return f"chosen by hand, {promise}."
     if threshold.source == "fit":
-        return f"as the model was fitted, {promise}."
+        return "as the model was fitted; what it promises stands above."
     where = " ".join(threshold.origin.replace("`", "'").split())
     return f"from {count} {'reviewed ' if threshold.source == 'reviewed' else ''}normal images of `{where}`, {promise}."
 
