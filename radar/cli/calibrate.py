@@ -214,9 +214,12 @@ def _described(version: Threshold) -> str:
     whence = {"fit": f"fitted on {count} normal images", "hand": "by hand"}.get(
         version.source, f"from {count} normal images{origin}"
     )
-    promise = (
-        "no rate is promised" if rate is None else f"of new ones taken alike, at most {rate:.3g} are expected above it"
-    )
+    if rate is None:
+        promise = "no rate is promised"
+    elif version.source == "fit":  # cross-fitted scores are no guarantee
+        promise = f"{rate:.3g} false alarms were asked for; the model's card says what that promises"
+    else:
+        promise = f"of new ones taken alike, at most {rate:.3g} are expected above it"
     return f"{version.name}: {version.value:.6g}, {whence}; {promise}"
 
 
