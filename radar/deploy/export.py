@@ -47,7 +47,7 @@ def export(model: Model, folder: Path, target: str) -> Exported:
         )
     if model.method.draws.simplex is not None:
         raise RunError("radar export: the runtime draws Gaussian noise alone, and this model takes simplex noise")
-    size = size_of(model)
+    size = size_of(model, target)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SEAL).unlink(missing_ok=True)  # what is half written is no exported model
     graph = onnx_graph(model, size)

@@ -28,19 +28,20 @@ _MOST_SIDE, _MOST_IMAGES = 2**14, 2**14  # that the tracer is told of
 _LEAST_SIDE = 32  # px, of any graph
 
 
-def size_of(model: Model) -> Size:
-    """Which sizes a model's graph takes: one, where it stitches windows or has a density at every position.
+def size_of(model: Model, target: str) -> Size:
+    """Which sizes a model's graph takes: one, where it stitches windows, has a density at every position, or must not shrink.
 
     Raises `RunError` where that is not known.
     """
     config, side = model.config, model.config.dataset.image.size
     stitched = any(isinstance(part, Denoiser) and part.windows.field == "stitched" for part in model.method.modules())
-    if not stitched and config.method.name != "padim":
+    # OpenVINO resizes without the filter that shrinking needs, which the check of an export finds at one size
+    shrinks = config.method.name == "patchcore" and target == "openvino"
+    if not (stitched or shrinks or config.method.name == "padim"):
         return Size(None, _least_side(model))
     if side is None:
-        why = "scoring.field=stitched lays its windows" if stitched else "padim has a density at each position"
         raise RunError(
-            f"dataset.image.size=null: {why} for one size of image; set a size, or scoring=whole, and run again"
+            f"dataset.image.size=null: a graph of {config.method.name} for {target} takes one size of image; set a size and run again"
         )
     return Size((side, side), side)
 
