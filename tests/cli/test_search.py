@@ -58,7 +58,7 @@ def test_a_killed_trial_is_tried_again_with_its_own_values(tmp_path: Path, monke
 
     with monkeypatch.context() as patch:
         patch.setattr("radar.cli.running.Runner._run", killed)
-        assert search(tmp_path, 2) == FAILED30
+        assert search(tmp_path, 2) == 130
     (only,) = sweeps(tmp_path)
     (running,) = trials(only)
     assert running.state == optuna.trial.TrialState.RUNNING
