@@ -37,12 +37,11 @@ class EvaluatedImage:
 
 @dataclass(frozen=True, eq=False)
 class ScoredNormals:
-    """The normal images of train or validation, each with its score, and what had not learnt from them when it scored them."""
+    """The normal images of train or validation, each with its score, and what had not learnt from them when it scored them: of
+    `network`, `densities`, `detector`. Cross-fitted densities leave the image out, networks do not."""
 
     split: str
-    unseen_by: tuple[
-        str, ...
-    ]  # of `network`, `densities`, `detector`; cross-fitted densities leave the image out, networks do not
+    unseen_by: tuple[str, ...]
     groups: tuple[str, ...]  # N
     content_hashes: tuple[str, ...]  # N, their first digits
     scores: Floats  # (N,)

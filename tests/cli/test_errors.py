@@ -107,7 +107,7 @@ def test_a_threshold_needs_something_to_shift(
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (("method=radar",), "method radar fits nothing without the image it scores"),
+        (("method=radar",), "method radar fits no densities without the image it scores"),
         (("dataset.image.channels=rgb",), "use luma_chroma or grey"),
         (("dataset.image.channels=grey",), "grey images have none"),
         (("method.fused_densities.detail.side=4",), "method.fused_densities.detail.side=4: must be odd"),

@@ -57,7 +57,7 @@ def fold_numbers(groups: Sequence[str], folds: int) -> list[int]:
     names = sorted(set(groups))
     if len(names) < 2:
         raise RunError(
-            "all normal images show the same part (one group), so none can be scored by what was fitted without it; add "
+            "all normal images show the same part (one group), so none can be scored by densities that were fitted without it; add "
             "images of other parts, or name the groups in dataset.manifest"
         )
     number = {name: index % min(folds, len(names)) for index, name in enumerate(names)}
