@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,17 @@ THREADS = 1  # two do not pay for the small tensors of tests
 @pytest.fixture(autouse=True, scope="session")
 def _capped_threads() -> None:
     torch.set_num_threads(THREADS)
+
+
+@pytest.fixture(autouse=True)
+def _root_logger() -> Iterator[None]:
+    """Hydra's `--info` ends a process and cares for no later one: it leaves the root logger talking to a stream that a test closes."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    for handler in set(root.handlers) - set(handlers):
+        root.removeHandler(handler)
 
 
 @pytest.fixture(autouse=True)

@@ -127,8 +127,8 @@ def _detector_problems(config: Config) -> Iterator[str]:
     for key in ("fitted_on", "threshold_on"):
         if getattr(detector, key) == "cross_fitted" and not METHODS.get(config.method.name).cross_fits:
             yield (
-                f"detector.{key}=cross_fitted: method {config.method.name} fits no densities without the image it scores; use train or "
-                "validation, or method=fused_densities"
+                f"detector.{key}=cross_fitted: method {config.method.name} fits no densities without the image it scores; use "
+                "train or validation, or method=fused_densities"
             )
     if detector.threshold == "shifted" and detector.name != "upper_tail":
         yield f"detector.threshold=shifted: {detector.name} takes a quantile alone; use detector=shifted_tail"

@@ -166,7 +166,7 @@ def test_a_preset_counts_and_decodes_them(root, capsys):
     keys = [f"dataset.root={root}", "dataset.aitex.crop_size=32", "dataset.aitex.table_share=0.1"]
     assert main(["data", "check", "dataset=aitex_00", *keys]) == 0
     said = capsys.readouterr().out
-    assert "43 images decode; 1 sizes, most often 32 × 32 px" in said
+    assert "43 images decode; one size, 32 × 32 px" in said
     assert "broken_end" in said
 
 
