@@ -44,7 +44,8 @@ def border_table(cells: Sequence[Cell]) -> Table:
 
 
 def _border(cell: Cell) -> str:
-    return str(cell.one.config["scoring"]["border"]["name"])  # of a run that has measured the border's share
+    border = cell.one.config["scoring"]["border"]  # of a run that has measured the border's share
+    return str(border["name"]) if border["name"] == "none" else f"{border['name']}, {border['width']} px"
 
 
 def _share(cell: Cell, name: str) -> Entry:

@@ -18,6 +18,7 @@ RESULTS = DOCS / "results"
 STUDY = RESULTS / "study.runs.jsonl.xz"
 METHODS = RESULTS / "methods.runs.jsonl.xz"
 ABLATIONS = RESULTS / "ablations.runs.jsonl.xz"
+BORDER = RESULTS / "border.runs.jsonl.xz"
 SWEEPS = RESULTS / "sweeps.jsonl.xz"
 
 Figures = dict[str, Any]

@@ -11,10 +11,13 @@ from typing import Any
 
 from radar.cli.report import report_settings
 from radar.report.cells import Cell
+from radar.report.cells import cells as cells_of
+from radar.report.settings import family
 from radar.report.tables import NOTHING, Entry, Table, count, markdown, measured, number, table, untitled
+from radar.report.tables_border import border_table
 from radar.report.tables_false_alarms import false_alarm_table
 from scripts.pages.choices import RECOMMENDED, chosen, mean_of, records
-from scripts.pages.committed import SWEEPS, dates, rows_of
+from scripts.pages.committed import BORDER, SWEEPS, dates, recorded, rows_of
 from scripts.pages.sections import Sections
 from scripts.pages.sets import SETS_NOTE, SHORT, in_order, named, sharing_notes
 
@@ -167,10 +170,12 @@ def sections() -> Sections:
     shown = [each for cell in cells.values() for each in cell.results]
     told = [*controls_said(cells), f"The runs ended {dates(shown)}."]
     alarms = false_alarm_table(list(cells.values()), report_settings([]))
+    borders = [replace(cell, method=family(cell.one)) for cell in cells_of(recorded(BORDER), None)]
     return {
         "results": f"{markdown(results_table(cells))}" + "".join(f"- {sentence}\n" for sentence in told),
         "missed": missed_table(cells),
         "false alarms": replace(alarms, title="") if alarms else "Not measured.",
         "ablation": f"{markdown(ablation_table(ablations))}\n"
         + "\n".join(f"- {each}" for each in parts_said(ablations)),
+        "border": replace(border_table(borders), title=""),
     }

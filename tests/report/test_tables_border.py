@@ -22,7 +22,7 @@ def test_shares_stand_beside_the_share_by_area() -> None:
     runs = [measured("none", 0.7, 0), measured("none", 0.8, 1), measured("standardised", 0.2, 0)]
     content = border_table(with_border_share(cells(runs, None)))
     texts = [[entry.text for entry in row[2:6]] for row in content.rows]
-    assert texts == [["none", "19", "75", "–"], ["standardised", "19", "20", "–"]]
+    assert texts == [["none", "19", "75", "–"], ["standardised, 6 px", "19", "20", "–"]]
     assert "within 5 px" in content.notes[0]
 
 
