@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from radar.cli.exit_codes import REFUSED
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 # a network, something learnt, a key of its own: the two files that the page on methods shows
 PAGE = (REPOSITORY / "docs" / "extending.md").read_text(encoding="utf-8").partition("# A method of your own")[2]
@@ -176,9 +178,11 @@ def test_a_package_outside_the_repository_adds_a_method_and_a_layout(environment
 def test_its_key_is_checked_and_its_name_is_needed(environment: Path, tmp_path: Path) -> None:
     images = environment.parents[2] / "images"
     places = (f"dataset.root={images}", f"output_root={tmp_path}")
-    refused = run(str(environment), "-m", "radar", *QUICK, *places, "method.strength=-1", code=2)
+    refused = run(str(environment), "-m", "radar", *QUICK, *places, "method.strength=-1", code=REFUSED)
     assert "method.strength=-1" in refused
     assert "must be > 0" in refused
-    without = run(sys.executable, "-m", "radar", "experiment=debug", "+method.name=nearest_mean", *places[1:], code=2)
+    without = run(
+        sys.executable, "-m", "radar", "experiment=debug", "+method.name=nearest_mean", *places[1:], code=REFUSED
+    )
     assert without.startswith("radar: ")
     assert len(without.splitlines()) == 1
