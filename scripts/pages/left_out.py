@@ -11,7 +11,7 @@ from radar.report.tables import Entry, Table, count, markdown, number, untitled
 from radar.scoring.threshold import conformal_quantile
 
 DENSITIES, BOTH = "densities", "network_and_densities"
-WHO = {"train": "training normals", "validation": "held-out normals, which no network saw"}
+WHO = {"train": "training normals", "validation": "held-out normals, which no network saw", "all": "all normals"}
 
 
 def table(found: Mapping[str, Any]) -> Table:
@@ -19,7 +19,8 @@ def table(found: Mapping[str, Any]) -> Table:
     ways = {way: np.concatenate([each[way] for each in found["normals"]]) for way in (DENSITIES, BOTH)}
     thresholds = [conformal_quantile(scores, found["contamination"]) for scores in ways.values()]
     rows: list[list[Entry | str]] = []
-    for each in found["normals"]:
+    whole = {"split": "all", **ways}
+    for each in (*found["normals"], whole):
         densities, both = (np.array(each[way]) for way in ways)
         shown = [number(float(np.median(densities))), number(float(np.median(both)))]
         change = Entry(f"{np.median(both / densities) - 1:+.1%}", float(np.median(both / densities)))

@@ -16,6 +16,7 @@ from radar.report.settings import family
 from radar.report.tables import NOTHING, Entry, Table, count, markdown, measured, number, table, untitled
 from radar.report.tables_border import border_table
 from radar.report.tables_false_alarms import false_alarm_table
+from scripts.pages import committed, left_out
 from scripts.pages.choices import RECOMMENDED, chosen, mean_of, records
 from scripts.pages.committed import BORDER, SWEEPS, dates, recorded, rows_of
 from scripts.pages.sections import Sections
@@ -175,6 +176,7 @@ def sections() -> Sections:
         "results": f"{markdown(results_table(cells))}" + "".join(f"- {sentence}\n" for sentence in told),
         "missed": missed_table(cells),
         "false alarms": replace(alarms, title="") if alarms else "Not measured.",
+        "network left out": left_out.section(committed.measured("network_left_out.json")),
         "ablation": f"{markdown(ablation_table(ablations))}\n"
         + "\n".join(f"- {each}" for each in parts_said(ablations)),
         "border": replace(border_table(borders), title=""),

@@ -35,10 +35,11 @@ PLANTED = {
 
 
 def test_planted_scores_give_the_table_and_its_words() -> None:
-    train, validation, test = ([entry.text for entry in row] for row in table(PLANTED).rows)
+    train, validation, whole, test = ([entry.text for entry in row] for row in table(PLANTED).rows)
     # thresholds: the ⌈6 · 0.75⌉ = fifth of 1 2 2 3 4, and of 1 2 4 4 6
     assert train[1:] == ["3", "2.000", "4.000", "+100.0%", "100%", "0 (0.000)", "1 (0.333)", "0 (0.000)"]
     assert validation[1:] == ["2", "3.000", "2.500", "-25.0%", "0%", "0 (0.000)", "0 (0.000)", "0 (0.000)"]
+    assert whole[1:] == ["5", "2.000", "4.000", "+100.0%", "60%", "0 (0.000)", "1 (0.200)", "0 (0.000)"]
     assert test[1:] == ["3", "3.500", "", "", "", "1 (0.333)", "", "1 (0.333)"]
     assert "would be 6.000 in place of 4.000 (+50.0%)" in section(PLANTED)
 
