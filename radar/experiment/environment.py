@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -40,8 +41,17 @@ def describe_device(device: torch.device) -> str:
 
 def origin() -> dict[str, object]:
     """What is written beside each stored result."""
-    packages = {name: importlib.metadata.version(name) for name in ("torch", "kornia", "scikit-learn")}
+    packages = _versions(("torch", "kornia", "scikit-learn"))
     return {"radar": radar.__version__, "git_revision": _git("rev-parse", "HEAD"), "packages": packages}
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str | None]:
+    """The installed version of each; None where one is not installed as a package, which no run fails for."""
+    found: dict[str, str | None] = dict.fromkeys(packages)
+    for name in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def environment(device: torch.device, manifest_hash: str) -> dict[str, object]:
@@ -50,7 +60,7 @@ def environment(device: torch.device, manifest_hash: str) -> dict[str, object]:
     return {
         "radar": radar.__version__,
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "packages": _versions(_PACKAGES),
         "platform": platform.platform(),
         "cpu_count": os.cpu_count(),
         "threads": torch.get_num_threads(),
