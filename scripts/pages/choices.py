@@ -63,27 +63,17 @@ def _noise_alone(result: Result) -> bool:
     return result.command.preset == "recommended" and left_out and typed <= {"appearance=null", "colour=null"}
 
 
-def _patchcore(preset: str) -> Callable[[Result], bool]:
-    """PatchCore as one of its presets stands, which says the pixels."""
-    return lambda result: result.command.preset == preset and not changes(result)
-
-
-def named_method(label: str) -> Callable[[Result], bool]:
-    """A method on the same pixels, at its own settings."""
-
-    def choose(result: Result) -> bool:
-        own = not [text for text in changes(result) if not text.startswith(_SIZE)]
-        return method_label(result.config["method"]) == label and same_pixels(result) and own
-
-    return choose
+def as_preset(name: str) -> Callable[[Result], bool]:
+    """A preset as it stands, which says the pixels and the colours: `patchcore` and `lof_texture` those of the recipe."""
+    return lambda result: result.command.preset == name and not changes(result)
 
 
 SELECTED: dict[str, Callable[[Result], bool]] = {
     PUBLISHED: _as_published,
     RECOMMENDED: _recommended,
     NOISE_ALONE: _noise_alone,
-    PATCHCORE: _patchcore("patchcore"),
-    PATCHCORE_LARGE: _patchcore("patchcore_256"),
+    PATCHCORE: as_preset("patchcore"),
+    PATCHCORE_LARGE: as_preset("patchcore_256"),
 }
 """What a run must be to stand in a column."""
 
@@ -127,9 +117,9 @@ def statistical_method() -> str:
 
 @cache
 def chosen() -> Cells:
-    """The cells of every choice."""
+    """The cells of every choice; that of the statistical method is the preset of its name."""
     classical = statistical_method()
-    return chosen_cells(records(), {**SELECTED, classical: named_method(classical)})
+    return chosen_cells(records(), {**SELECTED, classical: as_preset(classical)})
 
 
 def entry(cell: Cell | None, *path: str) -> Entry:

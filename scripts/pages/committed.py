@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -43,7 +44,10 @@ def rows_of(name: str) -> tuple[Figures, ...]:
     return tuple(json.loads(line) for line in read_lines(RESULTS / name))
 
 
-def dates(results: Iterable[Result]) -> str:
-    """The days on which `results` ended, so that old rows say so."""
-    days = sorted({each.ended[:10] for each in results})
-    return "" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+def when_and_where(results: Iterable[Result]) -> str:
+    """The days on which `results` ended, so that old rows say so, and the devices that trained and scored them."""
+    shown = list(results)
+    days = sorted({each.ended[:10] for each in shown})
+    period = "" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    devices = Counter(str(each.environment.get("device", "unknown device")) for each in shown)
+    return f"{period} on {', '.join(f'{name} ({count} runs)' for name, count in sorted(devices.items()))}"

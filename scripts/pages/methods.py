@@ -23,7 +23,7 @@ from scripts.pages.choices import (
     chosen,
     mean_ranks,
 )
-from scripts.pages.committed import METHODS, dates, recorded
+from scripts.pages.committed import METHODS, recorded, when_and_where
 from scripts.pages.sections import Sections
 from scripts.pages.sets import SHORT
 
@@ -217,7 +217,7 @@ def sections() -> Sections:
     """By their names."""
     results = recorded(METHODS)
     methods, others = compared(results), beside()
-    said = [*leaders_said(methods), margins_said(methods), f"The runs ended {dates(results)}."]
+    said = [*leaders_said(methods), margins_said(methods), f"The runs ended {when_and_where(results)}."]
     return {
         "quality": markdown(quality_table(methods, others)) + "\n" + "\n".join(f"- {each}" for each in said),
         "decisions": markdown(decision_table(methods, others))

@@ -18,7 +18,7 @@ from radar.report.tables_border import border_table
 from radar.report.tables_false_alarms import false_alarm_table
 from scripts.pages import committed, left_out
 from scripts.pages.choices import RECOMMENDED, chosen, mean_of, records
-from scripts.pages.committed import BORDER, SWEEPS, dates, recorded, rows_of
+from scripts.pages.committed import BORDER, SWEEPS, recorded, rows_of, when_and_where
 from scripts.pages.sections import Sections
 from scripts.pages.sets import SETS_NOTE, SHORT, in_order, named, sharing_notes
 
@@ -169,7 +169,7 @@ def sections() -> Sections:
     """By their names."""
     cells, ablations = chosen()[RECOMMENDED], variants(rows_of(SWEEPS.name))
     shown = [each for cell in cells.values() for each in cell.results]
-    told = [*controls_said(cells), f"The runs ended {dates(shown)}."]
+    told = [*controls_said(cells), f"The runs ended {when_and_where(shown)}."]
     alarms = false_alarm_table(list(cells.values()), report_settings([]))
     borders = [replace(cell, method=family(cell.one)) for cell in cells_of(recorded(BORDER), None)]
     return {

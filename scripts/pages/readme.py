@@ -17,7 +17,7 @@ from scripts.pages.choices import (
     records,
     statistical_method,
 )
-from scripts.pages.committed import dates
+from scripts.pages.committed import when_and_where
 from scripts.pages.sections import Sections
 from scripts.pages.sets import SETS_NOTE, in_order, named, sharing_notes
 
@@ -61,12 +61,13 @@ def notes() -> list[str]:
     shown = [each for cells in chosen().values() for cell in cells.values() for each in cell.results]
     return [
         "Mean ± standard deviation over seeds; their number in brackets. *Not run*: no record of it on these pixels is committed. "
-        f"The runs ended {dates(shown)}.",
+        f"The runs ended {when_and_where(shown)}.",
         "RADAR as published is `experiment=paper`: U-Net with attention, one noise draw at t = 1, Sobel edges, Isolation Forest; the "
-        "forest's score saturates, so the AUROC of the larger of its two features stands beside it.",
-        "PatchCore (ImageNet features) is `experiment=patchcore`, on the pixels and colours that the recipe sees; "
-        f"`{statistical}`, on grey images of the same size, has the best mean rank of all methods without a network on the "
-        "development sets ([docs/methods.md](docs/methods.md)).",
+        "forest's score saturates, so the AUROC of its feature `local_norm` stands beside it.",
+        "PatchCore (ImageNet features) is `experiment=patchcore`; its side, margin and share of scores left out were chosen by the "
+        "image AUROC on test images of grid, wood_quads and piped_PA_BRG03_TL. "
+        f"`experiment={statistical}` has the best mean rank of all methods without a network on the development sets "
+        "([docs/methods.md](docs/methods.md)). Both are given the pixels and colours that the recipe is given.",
         f"Best filter: {' or '.join(f'`{name}`' for name in FILTERS)}, as a control of either recipe. The last two columns are the "
         "recommended recipe with its network left out, and with its network as it was before training: "
         "[what diffusion contributes](docs/what_diffusion_contributes.md).",

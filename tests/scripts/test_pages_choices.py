@@ -6,7 +6,7 @@ import pytest
 from report_builders import result
 
 from radar.report.cells import OTHER_DATA, chosen_cells
-from scripts.pages.choices import PATCHCORE, PUBLISHED, RECOMMENDED, SELECTED, best_filter, entry, named_method
+from scripts.pages.choices import PATCHCORE, PUBLISHED, RECOMMENDED, SELECTED, as_preset, best_filter, entry
 from scripts.pages.sets import in_order, named, shared_images
 
 
@@ -56,7 +56,13 @@ def test_a_cell_is_of_the_seeds_that_ran_and_marked_where_its_data_is_another():
     assert entry(one, "controls", "same_untrained", "image", "auroc").text == entry(None).text == "not run"
     assert OTHER_DATA not in one.marks
     assert best_filter([one, None], "image", "auroc") == ("raw_sobel", one)
-    assert not named_method("pca")(run())
+
+
+def test_a_peer_is_the_preset_of_its_name():
+    choose = as_preset("lof_texture")
+    assert choose(run("lof", "lof_texture"))
+    assert not choose(run("lof", "lof_texture", overrides=("dataset.image.size=50",)))
+    assert not choose(run("lof", "fast"))  # grey, which is not what the recipe is given
 
 
 def test_development_sets_come_first_and_a_set_with_their_images_is_named():
