@@ -38,7 +38,7 @@ def predict(model: Model, paths: Sequence[str | Path], *overrides: str) -> Itera
     `DataError` where a folder or a pattern holds no image, `ConfigError` for a wrong key.
     """
     from radar.compose.settings import verb_settings  # noqa: PLC0415 - as above
-    from radar.config.schema import PredictConfig  # noqa: PLC0415 - as above
+    from radar.config.verbs import PredictConfig  # noqa: PLC0415 - as above
     from radar.deploy.paths import image_files  # noqa: PLC0415 - as above
     from radar.deploy.stream import examined  # noqa: PLC0415 - as above
 

@@ -13,7 +13,8 @@ from PIL import Image
 
 from radar.compose import experiment
 from radar.compose.settings import verb_settings
-from radar.config.schema import MethodConfig, PredictConfig
+from radar.config.schema import MethodConfig
+from radar.config.verbs import PredictConfig
 from radar.data.file_reader import FileReader
 from radar.data.images import read_images
 from radar.methods.method import Normals

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from radar.config.schema import ReportConfig
+from radar.config.verbs import ReportConfig
 from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
 from radar.evaluation.metrics import (
     BorderMetrics,

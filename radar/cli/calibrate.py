@@ -14,7 +14,7 @@ import torch
 
 from radar.cli.exit_codes import DONE
 from radar.compose.settings import verb_settings
-from radar.config.schema import CalibrateConfig
+from radar.config.verbs import CalibrateConfig
 from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, by_hand, fitted_on, from_normals, scored, usable
 from radar.deploy.examination import MODEL_DIGITS
 from radar.deploy.paths import image_files

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from radar.cli.exit_codes import DONE, DRIFT
 from radar.compose.settings import verb_settings
-from radar.config.schema import MonitorConfig
+from radar.config.verbs import MonitorConfig
 from radar.deploy.monitor import Chart, Monitored, in_utc
 from radar.deploy.monitor import monitor as watched
 from radar.errors import ConfigError

@@ -17,7 +17,7 @@ import torch
 
 from radar.cli.exit_codes import DEFECTIVE, DONE, UNREADABLE
 from radar.compose.settings import verb_settings
-from radar.config.schema import PredictConfig
+from radar.config.verbs import PredictConfig
 from radar.deploy import prediction as said
 from radar.deploy.examination import Examined
 from radar.deploy.log import continued_log, new_log

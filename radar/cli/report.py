@@ -8,7 +8,7 @@ from pathlib import Path
 
 from radar.cli.answer import answer, write_answer
 from radar.compose.settings import verb_settings
-from radar.config.schema import ReportConfig
+from radar.config.verbs import ReportConfig
 from radar.errors import RunError
 from radar.experiment.sweep import Sweep
 from radar.files import write_text

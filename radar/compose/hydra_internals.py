@@ -30,7 +30,8 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import MISSING, DictConfig
 
 from radar.compose.config_tree import config_folder, further_folders
-from radar.config.schema import Config, SweepConfig
+from radar.config.schema import Config
+from radar.config.verbs import SweepConfig
 
 __all__ = ["HydraException", "Override"]
 

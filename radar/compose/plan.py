@@ -16,8 +16,9 @@ from radar.compose.config_tree import is_group, with_folder
 from radar.compose.hydra_internals import Override, read_overrides
 from radar.compose.key_rules import check, typed_composed
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps, refuse_unknown_method_key
-from radar.config.schema import Config, SweepConfig
+from radar.config.schema import Config
 from radar.config.typed import typed
+from radar.config.verbs import SweepConfig
 from radar.errors import ConfigError
 from radar.methods.controls import controls
 from radar.methods.registry import has_setting

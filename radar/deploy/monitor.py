@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from radar.config.schema import MonitorConfig
+from radar.config.verbs import MonitorConfig
 from radar.deploy.control_chart import ewma, limit_for
 from radar.deploy.examination import MODEL_DIGITS
 from radar.deploy.log import JSON_LINES

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 from scipy import ndimage
 
-from radar.config.schema import PredictConfig
+from radar.config.verbs import PredictConfig
 from radar.data.decoding import Pixels
 from radar.deploy.examination import Drawable, Examined
 from radar.deploy.paths import output_name

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from radar.config.schema import PredictConfig
+from radar.config.verbs import PredictConfig
 from radar.deploy.examination import Examined, examine
 from radar.deploy.photo import Photo, read_photo
 from radar.model import Model

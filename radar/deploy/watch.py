@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
-from radar.config.schema import PredictConfig
+from radar.config.verbs import PredictConfig
 from radar.deploy.examination import MODEL_DIGITS, Examined, examine
 from radar.deploy.paths import images_below
 from radar.deploy.photo import Photo, Stamp

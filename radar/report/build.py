@@ -10,7 +10,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from radar.config.schema import ReportConfig
+from radar.config.verbs import ReportConfig
 from radar.files import write_text
 from radar.report.cells import Cell, by_dataset, cells, main_cells
 from radar.report.figures import save_figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from radar.config.schema import ReportConfig
+from radar.config.verbs import ReportConfig
 from radar.evaluation.statistics_paired import two_of_each
 from radar.report.result import Result
 from radar.report.settings import flat

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from radar.config.schema import ReportConfig
+from radar.config.verbs import ReportConfig
 from radar.evaluation.statistics_resampling import bootstrap_weights
 from radar.report import style
 from radar.report.cells import Cell, mean

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from radar.config.schema import ReportConfig
+from radar.config.verbs import ReportConfig
 from radar.evaluation.statistics_methods import (
     FEW_GROUPS,
     MethodComparison,

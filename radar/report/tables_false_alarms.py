@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from radar.config.schema import ReportConfig
+from radar.config.verbs import ReportConfig
 from radar.evaluation.statistics_rates import Rate, delivered_rates, grouped_rate, promised_rate
 from radar.report.cells import Cell, by_dataset, mean, without_shared_images
 from radar.report.result import Result

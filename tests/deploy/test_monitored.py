@@ -13,7 +13,7 @@ from deploy_builders import quick_model
 from numpy.typing import NDArray
 
 from radar.compose.settings import verb_settings
-from radar.config.schema import MonitorConfig
+from radar.config.verbs import MonitorConfig
 from radar.deploy.monitor import Monitored, monitor
 from radar.deploy.prediction import Prediction, json_line
 from radar.errors import DataError

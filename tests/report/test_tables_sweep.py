@@ -11,7 +11,7 @@ import pytest
 from report_builders import result
 from test_settings_units import of_sweep
 
-from radar.config.schema import SweepConfig
+from radar.config.verbs import SweepConfig
 from radar.evaluation.metrics import StageMemory
 from radar.report.result import Result
 from radar.report.tables import Table, csv_text

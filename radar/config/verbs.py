@@ -1,0 +1,66 @@
+"""The settings of verbs that are no part of an experiment: every key, its unit and its range. Values live in `conf/` alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+from omegaconf import MISSING
+
+from radar.config.fields import choice as _choice
+from radar.config.fields import number as _number
+
+
+@dataclass
+class SweepConfig:
+    """How the jobs of a sweep run and which table they answer with."""
+
+    isolated: bool = MISSING  # each job in a process of its own, as its memory is to be measured
+    table: Optional[str] = _choice("noise", "patch", "timestep", "unet", "transfer")  # printed at the end; null: none
+
+
+@dataclass
+class ReportConfig:
+    """What a report assumes."""
+
+    seeds: Optional[int] = _number(minimum=1)  # that each cell should have; null: as many as the best-covered cell has
+    level: float = _number(above=0.0, below=1.0)  # of intervals
+    alpha: float = _number(above=0.0, below=1.0)  # of tests, after the correction for their number
+    resamples: int = _number(minimum=10)  # bootstrap, over groups of images
+    permutations: int = _number(minimum=1)  # most swaps of groups between two methods
+    seed: int = _number(minimum=0)  # of the bootstrap and the permutations
+    borderline: float = _number(minimum=0.0, maximum=1.0)  # share of the test images that the gallery calls borderline
+    vector: str = _choice("pdf", "svg")  # second format of every figure beside PNG
+
+
+@dataclass
+class PredictConfig:
+    """How a fitted model is asked about new photos."""
+
+    device: str = MISSING  # cpu, cuda or cuda:N
+    threads: Optional[int] = _number(minimum=1)  # CPU threads; null: those that the model was fitted with
+    decode_ahead: int = _number(minimum=0)  # images that are decoded while one is scored
+    regions: int = _number(minimum=0)  # most flagged regions that a line lists
+    colour_range: float = _number(minimum=1.0)  # of overlays: where the colour is full, in levels of strong regions
+    opacity: float = _number(above=0.0, maximum=1.0)  # of the full colour
+    interval: float = _number(above=0.0)  # seconds between two looks at a watched folder
+    patience: float = _number(minimum=0.0)  # seconds that a file which cannot be decoded may still change
+
+
+@dataclass
+class CalibrateConfig:
+    """How a fitted model gets another threshold."""
+
+    device: str = MISSING  # cpu, cuda or cuda:N
+    decode_ahead: int = _number(minimum=0)  # images that are decoded while one is scored
+    false_alarms: float = _number(above=0.0, below=1.0)  # share of new normal images above the threshold, at most
+
+
+@dataclass
+class MonitorConfig:
+    """How a log of predictions is watched for drift."""
+
+    run_length: float = _number(above=1.0)  # photos until a false alarm of any chart, on average
+    weight: float = _number(above=0.0, maximum=1.0)  # of the newest photo in the moving average
+    baseline: int = _number(minimum=10)  # photos of the log's first stretch
+    score_baseline: str = _choice("normals", "log")  # what scores are compared with
