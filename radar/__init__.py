@@ -24,7 +24,7 @@ def load(run_or_folder: str | Path, device: str = "cpu", plugins: Sequence[str] 
 
     `plugins` are modules to import first, where the model's method comes from one. Raises `RunError`, `ConfigError`.
     """
-    from radar.model import load as load_model  # noqa: PLC0415 - torch, which the command line's help does without
+    from radar.model_folder import load as load_model  # noqa: PLC0415 - torch, which the command line's help does without
     from radar.plugins import import_plugins  # noqa: PLC0415 - as above
 
     import_plugins(plugins)

@@ -1,10 +1,9 @@
-"""A fitted model: one thing that can be saved, loaded and asked, complete without the images that it was fitted on."""
+"""A fitted model: one thing that can be asked, complete without the images that it was fitted on."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,39 +13,22 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
-from torch import Tensor, nn
+from torch import Tensor
 
-import radar
-from radar.config.plain import plain
 from radar.config.schema import Config
 from radar.data.file_reader import FileReader
 from radar.data.images import Images, read_images
 from radar.data.layouts import LAYOUTS
 from radar.data.preprocessing import plane_names
-from radar.errors import ConfigError, DataError, RunError
-from radar.files import Plain, write_atomically, write_json, write_text
+from radar.errors import DataError
 from radar.methods.method import FittedMethod, Maps
-from radar.methods.registry import method_of, typed_config
 from radar.methods.responses import read, responses
-from radar.model_card import card, with_change
 from radar.progress import silent
 from radar.scoring.decision import decide
-from radar.scoring.detector import Detector, detector_from_arrays
+from radar.scoring.detector import Detector
 from radar.scoring.forest import Floats
-from radar.scoring.map_levels import MapLevels, map_levels
-from radar.thresholds import FITTED, Threshold, Thresholds, read_thresholds
-
-FORMAT = 2  # of the model folder; raised when an older reader could not read it
-FOLDER = "model"  # below a run directory
-_TENSORS, _FACTS, _CARD = "model.safetensors", "model.json", "README.md"
-_PLACES = (
-    "data_root",
-    "output_root",
-)  # where things lay when it was fitted; dataset.root and dataset.manifest beside them
-
+from radar.scoring.map_levels import map_levels
+from radar.thresholds import FITTED, Threshold, Thresholds
 
 UNSEEN = ("network", "densities", "detector")
 
@@ -166,110 +148,6 @@ class Model:
             )
             return read(self.method, response, images_per_pass=size)
 
-    def save(self, folder: Path) -> None:
-        """Write the model's folder; its JSON, which names the tensors' checksum, last but for later versions of the threshold."""
-        folder.mkdir(parents=True, exist_ok=True)
-        arrays = {
-            f"detector.{name}": torch.from_numpy(np.array(value)) for name, value in self.detector.arrays().items()
-        }
-        learnt = {f"method.{name}": value.contiguous().cpu() for name, value in self.method.state_dict().items()}
-        normals = {
-            f"calibration.{name}": torch.from_numpy(getattr(self.calibration, name)) for name in ("scores", "map_tops")
-        }
-        content, fitted = save_tensors({**learnt, **arrays, **normals}), self.thresholds.named(FITTED)
-        facts: dict[str, Plain] = {
-            "format": FORMAT,
-            "radar": radar.__version__,
-            "fingerprint": self.fingerprint,
-            "config": _without_places(self.config),
-            "structure": self.method.structure(),
-            "point_names": list(self.method.point_names),
-            "made": fitted.made,
-            "threshold": fitted.value,
-            "map_levels": fitted.map_levels._asdict(),
-            "calibration": {
-                "images": len(self.calibration.scores),
-                "unseen_by": list(self.calibration.unseen_by),
-                "false_alarms": self.calibration.false_alarms,
-            },
-            "tensors_sha256": hashlib.sha256(content).hexdigest(),
-        }
-        write_atomically(folder / _TENSORS, lambda file: file.write(content))
-        write_text(folder / _CARD, card(self.config, facts))
-        write_json(folder / _FACTS, facts)
-        if len(self.thresholds.versions) > 1:
-            store_thresholds(folder, self)
-
-
-def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
-    """The model of a run directory, or of a model's folder, on `device`; reading it executes nothing. Raises `RunError`."""
-    folder = _folder(Path(run_or_folder))
-    facts = _facts(folder)
-    content = _content(folder, str(facts.get("tensors_sha256")))
-    try:
-        stored = load_tensors(content)
-        config = _config(facts)
-        fitted = method_of(config).empty(_mapping(facts, "structure"))
-        fill(fitted, {name[7:]: value for name, value in stored.items() if name.startswith("method.")})
-        arrays = {name[9:]: value.numpy() for name, value in stored.items() if name.startswith("detector.")}
-        detector = detector_from_arrays(arrays)
-        calibration = _calibration(_mapping(facts, "calibration"), stored)
-        first, fingerprint = _fitted_threshold(facts, calibration), str(facts["fingerprint"])
-    except (ConfigError, RunError) as error:
-        raise RunError(f"{folder}: {error}") from None
-    except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
-        raise _unreadable(folder, error) from None
-    try:
-        fitted = fitted.to(device).eval().requires_grad_(False)
-    except (RuntimeError, AssertionError) as error:
-        raise RunError(
-            f"device={device}: cannot be used ({str(error).splitlines()[0]}); load the model with device='cpu'"
-        ) from None
-    return Model(config, fitted, detector, calibration, read_thresholds(folder, first, fingerprint), fingerprint)
-
-
-def store_thresholds(run_or_folder: str | Path, model: Model) -> None:
-    """Leave the versions of a model's threshold beside it, and in its card which one decides from now on; the rest stays as it is.
-
-    Raises `RunError` where the folder holds another model, or cannot be written.
-    """
-    folder = _folder(Path(run_or_folder))
-    found = str(_facts(folder).get("fingerprint"))
-    if found != model.fingerprint:
-        raise RunError(
-            f"{folder}: holds the model {found[:12]}, not {model.fingerprint[:12]}; name the folder of that one"
-        )
-    try:
-        model.thresholds.write(folder, model.fingerprint)
-        text = (folder / _CARD).read_text(encoding="utf-8") if (folder / _CARD).is_file() else ""
-        write_text(folder / _CARD, with_change(text, model.thresholds.current))
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror}); copy the model to where it can") from None
-
-
-def stored_config(run_or_folder: str | Path) -> Config:
-    """The config that a stored model was fitted with; its tensors are not read. Raises `RunError`."""
-    folder = _folder(Path(run_or_folder))
-    try:
-        return _config(_facts(folder))
-    except ConfigError as error:
-        raise RunError(f"{folder}: {error}") from None
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise _unreadable(folder, error) from None
-
-
-def _config(facts: Mapping[str, Plain]) -> Config:
-    values = _mapping(facts, "config")
-    if "${" in json.dumps(values):  # a stored config is resolved; reading one that is not would run resolvers
-        raise ValueError("its config holds interpolations")
-    return typed_config({**values, **dict.fromkeys(_PLACES, "")})
-
-
-def _without_places(config: Config) -> dict[str, Plain]:
-    """The config as plain values, without where things lay."""
-    dataset = replace(config.dataset, root=None, manifest=None)
-    return {key: value for key, value in plain(replace(config, dataset=dataset)).items() if key not in _PLACES}
-
 
 @contextmanager
 def _matmul_precision(wanted: str) -> Iterator[None]:
@@ -280,79 +158,6 @@ def _matmul_precision(wanted: str) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
-
-
-def fill(module: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Load `state` into a module whose buffers may have any shape yet. Raises `RuntimeError` where names or weights differ."""
-    for name, value in state.items():
-        owner, _, leaf = name.rpartition(".")
-        holder = module.get_submodule(owner)
-        if leaf in dict(holder.named_buffers(recurse=False)):
-            holder.register_buffer(leaf, torch.empty_like(value))
-    module.load_state_dict(dict(state))
-
-
-def _folder(path: Path) -> Path:
-    for folder in (path / FOLDER, path):
-        if (folder / _FACTS).is_file():
-            return folder
-    if not path.is_dir():
-        raise RunError(f"{path}: no such folder; name a run directory or a model's folder")
-    raise RunError(
-        f"{path}: holds no model ({FOLDER}/{_FACTS}); finish the run, or run it again where an older radar made it"
-    )
-
-
-def _facts(folder: Path) -> Mapping[str, Plain]:
-    try:
-        facts: object = json.loads((folder / _FACTS).read_text())
-    except (OSError, ValueError) as error:
-        raise _unreadable(folder, error) from None
-    if not isinstance(facts, dict) or not isinstance(facts.get("format"), int):
-        raise RunError(f"{folder / _FACTS}: is not the description of a model; run the experiment again")
-    if facts["format"] != FORMAT:
-        newer = "update radar" if facts["format"] > FORMAT else "run the experiment again with this radar"
-        raise RunError(f"{folder}: a model of format {facts['format']}, and this radar reads format {FORMAT}; {newer}")
-    return facts
-
-
-def _content(folder: Path, checksum: str) -> bytes:
-    try:
-        content = (folder / _TENSORS).read_bytes()
-    except OSError as error:
-        raise _unreadable(folder, error) from None
-    if hashlib.sha256(content).hexdigest() != checksum:
-        raise RunError(
-            f"{folder / _TENSORS}: is damaged (its checksum differs); copy it again, or run the experiment again"
-        )
-    return content
-
-
-def _mapping(facts: Mapping[str, Plain], key: str) -> dict[str, Plain]:
-    value = facts[key]
-    if not isinstance(value, dict):
-        raise ValueError(f"{key} is not a mapping")
-    return value
-
-
-def _calibration(facts: Mapping[str, Plain], stored: Mapping[str, Tensor]) -> Calibration:
-    unseen_by, false_alarms = facts["unseen_by"], facts["false_alarms"]
-    if not isinstance(unseen_by, list):
-        raise ValueError("calibration.unseen_by is not a list")
-    promised = None if false_alarms is None else float(str(false_alarms))
-    scores, tops = (stored[f"calibration.{name}"].numpy() for name in ("scores", "map_tops"))
-    return Calibration(scores, tops, tuple(str(each) for each in unseen_by), promised)
-
-
-def _fitted_threshold(facts: Mapping[str, Plain], calibration: Calibration) -> Threshold:
-    faint, strong = (float(str(_mapping(facts, "map_levels")[name])) for name in MapLevels._fields)
-    value, levels, made = float(str(facts["threshold"])), MapLevels(faint, strong), str(facts["made"])
-    return Threshold(FITTED, value, levels, "fit", "", made, calibration.false_alarms, calibration.scores)
-
-
-def _unreadable(folder: Path, error: Exception) -> RunError:
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
-    return RunError(f"{folder}: cannot be read as a model ({reason}); run the experiment again")
 
 
 def _tensor_hash(image: Tensor) -> str:

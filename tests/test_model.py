@@ -27,7 +27,8 @@ from radar.errors import DataError, RunError
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.registry import METHODS, method_of
 from radar.methods.responses import learn_border
-from radar.model import Calibration, Model, Scores, stored_config
+from radar.model import Calibration, Model, Scores
+from radar.model_folder import save, stored_config
 from radar.progress import silent
 from radar.scoring.detector import fit_detector
 from radar.scoring.map_levels import map_tops
@@ -77,7 +78,7 @@ def models() -> dict[str, Model]:
 def saved(models: dict[str, Model], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folders = {name: tmp_path_factory.mktemp(name) / "model" for name in models}
     for name, model in models.items():
-        model.save(folders[name])
+        save(model, folders[name])
     return folders
 
 
@@ -263,5 +264,5 @@ def test_a_model_decides_by_its_current_threshold_and_keeps_its_fingerprint(
     assert loaded.fingerprint == fitted.fingerprint and loaded.threshold == lowest.value
     assert loaded.score(files).decisions.sum() == len(files) - 1
     assert loaded.at("fitted").threshold == fitted.threshold
-    loaded.save(copied.parent / "again")
+    save(loaded, copied.parent / "again")
     assert radar.load(copied.parent / "again").thresholds.current_name == "lowest"

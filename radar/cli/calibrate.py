@@ -22,7 +22,8 @@ from radar.deploy.prediction import DEFECTIVE, GOOD
 from radar.deploy.reviewed import Reviewed, read_reviewed
 from radar.errors import ConfigError, DataError
 from radar.experiment.devices import configure_torch
-from radar.model import Model, load, store_thresholds
+from radar.model import Model
+from radar.model_folder import load, store_thresholds
 from radar.thresholds import Threshold
 
 _NAME = re.compile(r"[\w.-]{1,60}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from radar.cli.exit_codes import DONE
 from radar.deploy.export import export as write
-from radar.model import load
+from radar.model_folder import load
 from radar.runtime.manifest import TARGETS
 
 

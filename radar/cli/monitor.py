@@ -14,7 +14,7 @@ from radar.config.verbs import MonitorConfig
 from radar.deploy.monitor import Chart, Monitored, in_utc
 from radar.deploy.monitor import monitor as watched
 from radar.errors import ConfigError
-from radar.model import load
+from radar.model_folder import load
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,7 +27,8 @@ from radar.deploy.stream import examined
 from radar.deploy.watch import Watcher
 from radar.errors import ConfigError, DataError
 from radar.experiment.devices import configure_torch
-from radar.model import Model, load
+from radar.model import Model
+from radar.model_folder import load
 
 Take = Callable[[Examined], None]
 

@@ -14,7 +14,8 @@ from radar.data.manifest import read_manifest
 from radar.deploy.examination import as_images
 from radar.deploy.stream import batches, read_ahead
 from radar.errors import DataError, RadarError
-from radar.model import FOLDER, Calibration, Model
+from radar.model import Calibration, Model
+from radar.model_folder import FOLDER
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import MapLevels, map_levels, map_tops
 from radar.scoring.threshold import conformal_quantile

@@ -14,6 +14,7 @@ from radar.experiment.stages import ExperimentStages
 from radar.files import write_csv
 from radar.methods.parts.denoising import DENOISER
 from radar.model import Model
+from radar.model_folder import save
 from radar.networks.cost import parameter_count
 from radar.training.history import Row
 
@@ -37,7 +38,7 @@ def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDire
     (detector, threshold), calibration = method.detector, method.calibration
     thresholds = calibration.fitted(threshold, config.contamination.value)
     model = Model(config, method.fitted.value, detector, calibration, thresholds, fingerprint)
-    model.save(run.model)
+    save(model, run.model)
     defects = measures["defects"]
     write_scores(run.scores, list(scored.values()), defects if isinstance(defects, dict) else {})
     if config.logger.csv and history:

@@ -20,9 +20,9 @@ from radar.experiment.context import Context, digest, identity, save_tensors
 from radar.experiment.networks import WEIGHTS, trained_networks, training_stages, untrained_networks
 from radar.experiment.stage import Stage, array_stage
 from radar.files import Plain, write_json
-from radar.methods.method import FittedMethod, Maps, Method
+from radar.methods.method import FittedMethod, Maps, Method, fill
 from radar.methods.responses import learn_border, read, responses
-from radar.model import UNSEEN, Calibration, Scores, fill
+from radar.model import UNSEEN, Calibration, Scores
 from radar.scoring.decision import decide
 from radar.scoring.detector import Detector, fit_detector
 from radar.scoring.forest import Floats

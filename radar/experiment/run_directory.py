@@ -17,7 +17,7 @@ from typing import Any
 from radar.errors import Interrupted, RunError
 from radar.evaluation.metrics import Metrics
 from radar.files import remove_unfinished, write_json
-from radar.model import FOLDER
+from radar.model_folder import FOLDER
 
 DIRECTORY_DIGITS = 12  # of the fingerprint, in the directory's name
 

@@ -10,7 +10,7 @@ from radar.config.schema import Config
 from radar.experiment.stage import VERSIONS
 from radar.methods.registry import method_of
 from radar.methods.relevance import effective
-from radar.model import FORMAT
+from radar.model_folder import FORMAT
 
 _VERSION = 3  # raised when the same config and data would give other results
 

@@ -20,7 +20,8 @@ from radar.experiment.environment import origin
 from radar.experiment.measures import Scored, pixel_metrics, quality
 from radar.experiment.run_directory import RunDirectory
 from radar.files import read_lines, write_lines
-from radar.model import UNSEEN, load, stored_config
+from radar.model import UNSEEN
+from radar.model_folder import load, stored_config
 from radar.progress import Report
 from radar.thresholds import FITTED
 

@@ -217,3 +217,13 @@ class Method(ABC, Generic[Own]):
     @abstractmethod
     def empty(self, structure: Structure) -> FittedMethod:
         """A module of the shape that `structure` tells, into which a stored `state_dict` is loaded."""
+
+
+def fill(module: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load `state` into a module whose buffers may have any shape yet. Raises `RuntimeError` where names or weights differ."""
+    for name, value in state.items():
+        owner, _, leaf = name.rpartition(".")
+        holder = module.get_submodule(owner)
+        if leaf in dict(holder.named_buffers(recurse=False)):
+            holder.register_buffer(leaf, torch.empty_like(value))
+    module.load_state_dict(dict(state))

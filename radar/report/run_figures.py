@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from radar.experiment.panels import read_panels
 from radar.experiment.run_directory import RunDirectory
-from radar.model import Model, load
+from radar.model import Model
+from radar.model_folder import load
 from radar.report.figures import (
     Boundary,
     PanelRow,

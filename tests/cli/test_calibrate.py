@@ -13,6 +13,7 @@ from deploy_builders import drawn, quick_model, save
 import radar
 from radar.cli.exit_codes import DONE, REFUSED
 from radar.cli.main import main
+from radar.model_folder import save as save_model
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    quick_model(tmp_path / "normals").save(tmp_path / "run" / "model")
+    save_model(quick_model(tmp_path / "normals"), tmp_path / "run" / "model")
     return tmp_path / "run"
 
 

@@ -11,13 +11,14 @@ from PIL import Image
 
 from radar.cli.exit_codes import DONE, DRIFT, REFUSED
 from radar.cli.main import main
+from radar.model_folder import save as save_model
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model, and logs of photos that stay as they are, and of ones that grow darker from the 40th on."""
     folder = tmp_path_factory.mktemp("run")
-    quick_model(folder / "normals").save(folder / "model")
+    save_model(quick_model(folder / "normals"), folder / "model")
     for number in range(70):
         values = drawn(7000 + number, width=64, height=64)
         save(folder / "steady" / f"{number:03}.png", values)

@@ -14,6 +14,7 @@ from test_main import QUICK
 
 from radar.cli.exit_codes import DEFECTIVE, DONE, REFUSED, UNREADABLE
 from radar.cli.main import main
+from radar.model_folder import save as save_model
 
 FEW = ("dataset.validation_fraction=0.25", "dataset.image.size=32", "patch=14x14")
 
@@ -21,7 +22,7 @@ FEW = ("dataset.validation_fraction=0.25", "dataset.image.size=32", "patch=14x14
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    quick_model(folder / "normals").save(folder / "model")
+    save_model(quick_model(folder / "normals"), folder / "model")
     return folder
 
 

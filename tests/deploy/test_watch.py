@@ -24,6 +24,7 @@ from radar.deploy.stream import examined
 from radar.deploy.watch import Watcher
 from radar.errors import RunError
 from radar.model import Model
+from radar.model_folder import save as save_model
 
 FAST = ("interval=0.02", "patience=0.3")
 
@@ -191,7 +192,7 @@ def watch_process(run: Path, folder: Path, out: Path) -> subprocess.Popen[str]:
 def test_kills_and_a_proper_end(model: Model, tmp_path: Path) -> None:
     """Killed at any time it goes on where it was; a signal ends it with the exit code of what it saw."""
     run, folder, out = tmp_path / "model", tmp_path / "in", tmp_path / "out"
-    model.save(run)
+    save_model(model, run)
     for seed in range(30):
         save(folder / f"{seed:02}.png", drawn(seed, spot=seed == 25, width=64, height=64 if seed != 25 else 128))
     for at_least in (1, 10):

@@ -16,7 +16,7 @@ from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.errors import DataError
 from radar.experiment.transfer import RECORDS_NAME, DoneRun, Transfer, read_transfers, transfers
-from radar.model import load
+from radar.model_folder import load
 from radar.progress import silent
 
 Tiny = Callable[..., Config]

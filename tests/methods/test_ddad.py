@@ -13,11 +13,11 @@ from torch import nn
 from trained import fitted_with
 
 from radar.methods.ddad import FeatureDistillation, level_distance
+from radar.methods.method import fill
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.parts.feature_maps import UNetFeatures, feature_distance
 from radar.methods.parts.reconstruction import squared_error
 from radar.methods.registry import method_of
-from radar.model import fill
 from radar.training.module import TrainingModule
 
 SHORT = (

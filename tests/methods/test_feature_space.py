@@ -13,11 +13,11 @@ from sklearn.covariance import LedoitWolf
 from torch import nn
 
 from radar.errors import ConfigError
+from radar.methods.method import fill
 from radar.methods.parts.feature_grid import FeatureGrid, FeatureSpaceConfig, grid_network
 from radar.methods.parts.feature_space import GRID_DENOISER
 from radar.methods.parts.pretrained import FEATURES
 from radar.methods.registry import method_of
-from radar.model import fill
 from radar.networks.compact_unet import CompactUNet
 from radar.networks.efficientnet import locally_aware
 from radar.progress import silent

@@ -18,6 +18,7 @@ from radar.cli.main import main as radar_main
 from radar.deploy.export import TOLERANCE, export
 from radar.errors import RunError
 from radar.model import Model
+from radar.model_folder import save
 from radar.networks.efficientnet import is_installed
 from radar.runtime.__main__ import main
 from radar.runtime.errors import ImageError, RuntimeFolderError
@@ -37,7 +38,7 @@ def model() -> Model:
 def written(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command leaves."""
     run = tmp_path_factory.mktemp("run")
-    model.save(run / "model")
+    save(model, run / "model")
     assert radar_main(["export", str(run), "--to", "onnx"]) == 0
     return run / "export_onnx"
 
