@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
+from radar.methods.registry import METHODS as REGISTERED
 from radar.report.cells import Cell, chosen_cells
 from radar.report.result import Result
 from radar.report.settings import changes, method_label
@@ -20,6 +21,7 @@ FILTERS = ("mean_brightness", "raw_sobel")
 WITHOUT_NETWORK, UNTRAINED = "same_without_network", "same_untrained"
 PUBLISHED, RECOMMENDED, NOISE_ALONE, PATCHCORE = "RADAR as published", "recommended", "noise parts alone", "PatchCore"
 PATCHCORE_LARGE = "PatchCore at its own size"
+STATISTICAL = "lof_texture"  # the method without a network that was chosen on the development sets; `statistical_ranks` shows by what
 _SIZE = "dataset.image.size="  # typed where a data set's own preset has another
 
 Cells = dict[str, dict[str, Cell]]
@@ -36,6 +38,13 @@ def _preset(result: Result, name: str) -> bool:
 def same_pixels(result: Result) -> bool:
     """Whether a method saw images of the size that the recipe reads on that set."""
     return _side(result) == _sides().get(result.dataset, SIDE)
+
+
+def comparable(result: Result) -> bool:
+    """Whether a run of the comparison of methods still says what its command gives today: on the pixels that the recipe reads, and
+    not older than the present version of its method."""
+    current = REGISTERED.get(str(result.config["method"]["name"])).version
+    return same_pixels(result) and not (result.is_older and current > 1)
 
 
 def _side(result: Result) -> int:
@@ -74,6 +83,7 @@ SELECTED: dict[str, Callable[[Result], bool]] = {
     NOISE_ALONE: _noise_alone,
     PATCHCORE: as_preset("patchcore"),
     PATCHCORE_LARGE: as_preset("patchcore_256"),
+    STATISTICAL: as_preset(STATISTICAL),
 }
 """What a run must be to stand in a column."""
 
@@ -108,18 +118,16 @@ def mean_ranks(methods: Mapping[str, BySet], *path: str) -> dict[str, float]:
 
 
 @cache
-def statistical_method() -> str:
-    """The method without any network that ranks best by image AUROC on the development sets."""
-    plain = [each for each in recorded(METHODS) if each.metrics.parameters == 0]
-    ranks = mean_ranks(by_method(plain), "image", "auroc")
-    return min(ranks, key=lambda name: (ranks[name], name))
+def statistical_ranks() -> dict[str, float]:
+    """Mean ranks by image AUROC of the methods without any network, over the development sets on which all of them ran."""
+    plain = [each for each in recorded(METHODS) if each.metrics.parameters == 0 and comparable(each)]
+    return mean_ranks(by_method(plain), "image", "auroc")
 
 
 @cache
 def chosen() -> Cells:
-    """The cells of every choice; that of the statistical method is the preset of its name."""
-    classical = statistical_method()
-    return chosen_cells(records(), {**SELECTED, classical: as_preset(classical)})
+    """The cells of every choice."""
+    return chosen_cells(records(), SELECTED)
 
 
 def entry(cell: Cell | None, *path: str) -> Entry:

@@ -35,7 +35,7 @@ class Contribution:
     whole: float
     best: float
     name: str  # of that best
-    spread: float  # of the whole, over seeds
+    spread: float  # over seeds, the larger of the two
     complete: bool  # whether both controls of the recipe ran
 
     @property
@@ -69,7 +69,7 @@ def contribution(cell: Cell, *path: str) -> Contribution | None:
     if not own or not means:
         return None
     best = max(means, key=lambda name: means[name])
-    spread = statistics.stdev(own) if len(own) > 1 else 0.0
+    spread = max(statistics.stdev(each) if len(each) > 1 else 0.0 for each in (own, values[best]))
     return Contribution(statistics.fmean(own), means[best], best, spread, len(means) == len(values))
 
 
@@ -142,8 +142,11 @@ def sections() -> Sections:
     cells, alone = chosen()[RECOMMENDED], chosen()[NOISE_ALONE]
     notes = [
         f"*Decisive*: at least {MUCH:g} above the best of what needs no training; *useful*: by at least {LITTLE:g} and by the "
-        "standard deviation over seeds; *irrelevant*: within that; *outdone*: something that needs no training is better by as much; "
+        "larger standard deviation over seeds of the two; *irrelevant*: within that; *outdone*: something that needs no training is "
+        "better by as much; "
         "*open*: above what ran, while a control has not run.",
+        "Means over seeds are compared on the same test images; that these are few, and groups of them fewer, is in no verdict. "
+        "What is best without training is chosen with the test labels in view, which favours it.",
         SETS_NOTE,
         *sharing_notes(records()),
         *missing(cells, alone),
