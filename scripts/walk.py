@@ -84,9 +84,8 @@ def walk(work: Path, overrides: Sequence[str] = ()) -> list[dict[str, object]]:
     for step in STEPS:
         extra = list(overrides) if step is STEPS[0] else []
         began = time.perf_counter()
-        ended = subprocess.run(
-            _arguments(step.command.replace(_RUN, run), work) + extra, cwd=work, text=True, capture_output=True
-        )
+        arguments = [*_arguments(step.command.replace(_RUN, run), work), *extra]
+        ended = subprocess.run(arguments, cwd=work, text=True, capture_output=True, check=False)
         seconds = time.perf_counter() - began
         if ended.returncode not in step.accepted:
             raise DataError(f"{step.command}: exit code {ended.returncode}: {ended.stderr.strip()[-300:]}")
