@@ -24,7 +24,6 @@ from radar.errors import DataError
 from radar.methods.method import FittedMethod, Maps
 from radar.methods.responses import read, responses
 from radar.progress import silent
-from radar.scoring.decision import decide
 from radar.scoring.detector import Detector
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import map_levels
@@ -63,6 +62,12 @@ class Scores:
     point_names: tuple[str, ...]  # F
     anomaly_maps: Tensor  # (N, H, W) ≥ 0, at the size that the model sees
     noise: Tensor | None  # (N, C, H, W), of a method that predicts noise
+
+    @staticmethod
+    def of(maps: Maps, points: Floats, names: tuple[str, ...], detector: Detector, threshold: float) -> Scores:
+        """Of measured images with points `(N, F)`: an image is anomalous where its score lies above the threshold."""
+        scores = detector.score(points)
+        return Scores(scores, scores > threshold, points, names, maps.anomaly, maps.noise)
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -119,10 +124,7 @@ class Model:
 
     def judged(self, maps: Maps) -> Scores:
         """Scores and decisions of measured images."""
-        points: Floats = maps.points.cpu().numpy()
-        return Scores(
-            *decide(self.detector, self.threshold, points), points, self.method.point_names, maps.anomaly, maps.noise
-        )
+        return Scores.of(maps, maps.points.cpu().numpy(), self.method.point_names, self.detector, self.threshold)
 
     def _maps(self, images: Images | Tensor | Sequence[str | Path]) -> Iterator[Maps]:
         if isinstance(images, Images):

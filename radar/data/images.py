@@ -74,7 +74,7 @@ def load_images(
     samples: Sequence[Sample],
     pixels: Callable[[str], Pixels],
     config: ImageConfig,
-    progress: Report | None = None,
+    progress: Report | None,
 ) -> Images:
     """The images of at least one sample, each decoded by `pixels` from its path.
 
@@ -96,9 +96,7 @@ def load_images(
     return Images(planes, plane_names(config), tuple(samples), tuple(frame for _, frame in decoded))
 
 
-def read_images(
-    paths: Sequence[Path], files: FileReader, config: ImageConfig, progress: Report | None = None
-) -> Images:
+def read_images(paths: Sequence[Path], files: FileReader, config: ImageConfig) -> Images:
     """Images of no data set, read by a layout's `files` just as its own are: same planes to the bit, same identities.
 
     Nobody said what they show: label −1, defect "unknown", no mask, each a group of its own, split "test".
@@ -106,9 +104,9 @@ def read_images(
     """
     if not paths:
         raise DataError("no images to read; name at least one file")
-    hashes = in_threads(files.content_hash, paths, "hashing", progress)
+    hashes = in_threads(files.content_hash, paths, "hashing", None)
     samples = [
         Sample(str(path), content_hash, "test", UNKNOWN_LABEL, UNKNOWN_DEFECT, None, str(path))
         for path, content_hash in zip(paths, hashes, strict=True)
     ]
-    return load_images(samples, lambda path: files.pixels(Path(path)), config, progress)
+    return load_images(samples, lambda path: files.pixels(Path(path)), config, None)

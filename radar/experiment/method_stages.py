@@ -23,7 +23,6 @@ from radar.files import Plain, write_json
 from radar.methods.method import FittedMethod, Maps, Method, fill
 from radar.methods.responses import learn_border, read, responses
 from radar.model import UNSEEN, Calibration, Scores
-from radar.scoring.decision import decide
 from radar.scoring.detector import Detector, fit_detector
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import map_tops
@@ -123,10 +122,7 @@ class MethodStages:
 
     def scores(self, split: Split) -> Scores:
         """What is known of the images of a split."""
-        detector, threshold = self.detector
-        points: Floats = self.points[split].value
-        maps, names = self.maps(split), self.fitted.value.point_names
-        return Scores(*decide(detector, threshold, points), points, names, maps.anomaly, maps.noise)
+        return Scores.of(self.maps(split), self.points[split].value, self.fitted.value.point_names, *self.detector)
 
     def _normal_points(self, name: str) -> Floats:
         return np.concatenate([self.points[split].value for split in splits_named(name)])

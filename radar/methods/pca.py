@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.stats import chi2, f
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from radar.config.fields import choice, number, section
 from radar.config.method_settings import ReductionConfig
-from radar.methods.parts.control_limits import q_limit, t2_limit
 from radar.methods.parts.windows import WindowMethod, WindowsConfig
 from radar.scoring.forest import Floats
 
@@ -101,3 +101,22 @@ class PcaMethod(WindowMethod[PcaSettings]):
 
     def empty_model(self) -> nn.Module:
         return ControlChart(self.settings.windows.statistic)
+
+
+def t2_limit(count: int, kept: int, confidence: float) -> float:
+    """Limit of T² for a new observation, from `count` Gaussian observations and `kept` components (Jackson 1991, eq. 1.4.1)."""
+    factor = kept * (count - 1) * (count + 1) / (count * (count - kept))
+    return float(factor * f.ppf(confidence, kept, count - kept))
+
+
+def q_limit(residual_variances: Floats, confidence: float) -> float:
+    """Limit of Q from the variances of the components that were left out.
+
+    Q is a sum of squared Gaussians; it is taken for a shifted χ² of its mean, variance and skewness (Buckley & Eagleson 1988). The
+    usual power transform (Jackson & Mudholkar 1979) has no real limit where one variance stands far above many small ones.
+    """
+    first, second, third = (float((residual_variances**power).sum()) for power in (1, 2, 3))
+    if first == 0:
+        return 0.0
+    freedom = second**3 / third**2
+    return float(first + np.sqrt(second / freedom) * (chi2.ppf(confidence, freedom) - freedom))

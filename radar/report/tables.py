@@ -78,6 +78,11 @@ def over_seeds(values: Sequence[float], digits: int = 3, runs: Sequence[str] = (
     return Entry(text, mean(values), tuple(runs))
 
 
+def seeds_of(cell: Cell) -> Entry:
+    """How many seeds a cell has, with its marks."""
+    return Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))
+
+
 def measured(cell: Cell, *path: str, digits: int = 3) -> Entry:
     """The metric at `path` over the seeds that have it, marked where they are fewer than the cell's."""
     having = [result for result in cell.results if result.metrics.value(*path) is not None]

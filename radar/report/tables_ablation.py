@@ -13,7 +13,7 @@ from radar.report.cells import Cell, cells
 from radar.report.result import Result
 from radar.report.settings import family
 from radar.report.settings_units import REFERENCE, Series, left_out, series
-from radar.report.tables import MEMORY_NOTE, Entry, Table, count, measured, memory_columns, table
+from radar.report.tables import MEMORY_NOTE, Entry, Table, count, measured, memory_columns, seeds_of, table
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ def _row(ablation: Ablation, value: Any, shown: str, cell: Cell) -> list[Entry |
         ablation.family,
         ablation.fixed,
         Entry(shown, float(value) if ablation.numeric else None),
-        Entry(f"{len(cell.results)}{cell.marks}", len(cell.results)),
+        seeds_of(cell),
         *image,
         measured(cell, "pixel", "auroc"),
         measured(cell, "noise", "l2_norm", "difference"),

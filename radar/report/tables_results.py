@@ -17,6 +17,7 @@ from radar.report.tables import (
     memory_columns,
     number,
     over_seeds,
+    seeds_of,
     table,
 )
 
@@ -65,12 +66,11 @@ def _method_row(cell: Cell, paper: float | None) -> list[Entry | str]:
     def entries(level: str, names: Sequence[str]) -> list[Entry]:
         return [measured(cell, level, name) for name in names]
 
-    seeds = Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))
     decisions, others = entries("image", list(DECISION_MEASURES)), entries("image", list(OTHER_MEASURES))
     return [
         cell.dataset,
         cell.label,
-        seeds,
+        seeds_of(cell),
         *decisions,
         number(paper, 2),
         *others,
@@ -140,8 +140,7 @@ def defect_table(cells: Sequence[Cell]) -> Table:
     for cell in cells:
         for defect, first in cell.one.metrics.defects.items():
             values = [measured(cell, "defects", defect, measure) for measure in ("recall", "auroc")]
-            seeds = Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))
-            rows.append([cell.dataset, cell.method, defect, count(first.count), seeds, *values])
+            rows.append([cell.dataset, cell.method, defect, count(first.count), seeds_of(cell), *values])
     headings = ("data set", "method", "defect", "images", "seeds", "recall", "AUROC")
     return table("defects", "Classes of defects", headings, rows)
 

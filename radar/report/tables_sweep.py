@@ -21,6 +21,7 @@ from radar.report.tables import (
     memory_columns,
     number,
     p_value,
+    seeds_of,
     table,
 )
 from radar.report.tables_transfer import Transfers, transfer_table
@@ -55,11 +56,9 @@ def sweep_table(name: str, results: Sequence[Result], seeds: int | None, transfe
     rows = []
     for cell in members:
         turned = [shown(cell.one) for shown in answer.axes.values()]
-        seeds_entry = Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))
         shown = [column(cell) for column in columns.values()]
-        rows.append(
-            [Entry(cell.dataset), Entry(_method(cell.one, shared, answer.section)), *turned, seeds_entry, *shown]
-        )
+        method = Entry(_method(cell.one, shared, answer.section))
+        rows.append([Entry(cell.dataset), method, *turned, seeds_of(cell), *shown])
     rows.sort(key=lambda row: [_place(entry) for entry in row[: 2 + len(answer.axes)]])
     headings = ("data set", "method", *answer.axes, "seeds", *columns)
     return table(f"sweep_{name}", answer.title, headings, rows, *held, *answer.notes)

@@ -13,7 +13,7 @@ from radar.cli.report import report_settings
 from radar.report.cells import Cell
 from radar.report.cells import cells as cells_of
 from radar.report.settings import family
-from radar.report.tables import NOTHING, Entry, Table, count, markdown, measured, number, table, untitled
+from radar.report.tables import NOTHING, Entry, Table, count, markdown, measured, number, seeds_of, table, untitled
 from radar.report.tables_border import border_table
 from radar.report.tables_false_alarms import false_alarm_table
 from scripts.pages import committed, left_out
@@ -36,7 +36,7 @@ def results_table(cells: Mapping[str, Cell]) -> Table:
     rows: list[list[Entry | str]] = []
     for name in in_order(cells):
         cell = cells[name]
-        row: list[Entry | str] = [named(name), Entry(f"{len(cell.results)}{cell.marks}", len(cell.results))]
+        row: list[Entry | str] = [named(name), seeds_of(cell)]
         for path in MEASURES.values():
             best = cell.best_control(*path)
             row += [

@@ -7,8 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from radar.methods.parts.control_limits import q_limit, t2_limit
-from radar.methods.pca import ControlChart
+from radar.methods.pca import ControlChart, q_limit, t2_limit
 
 RNG = np.random.default_rng(0)
 MIXING = RNG.standard_normal((10, 10)) * np.linspace(2, 0.2, 10)

@@ -7,9 +7,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from network_builders import random_unet, unet_config
+from network_builders import random_unet
 
-from radar.networks.build import build_unet
 from radar.networks.compact_unet import CompactUNet, WindowAttention
 from radar.networks.layers import PositionNorm
 
@@ -123,33 +122,3 @@ def test_a_tile_with_its_halo_is_the_same_part_of_the_whole(changes):
         whole = unet(image, torch.tensor([10]))
         tile = unet(image[..., start - margin : stop + margin].contiguous(), torch.tensor([10]))
     torch.testing.assert_close(tile[..., margin:-margin], whole[..., start:stop], atol=1e-5, rtol=1e-5)
-
-
-def test_the_first_prediction_is_zero():
-    unet = build_unet(unet_config(kind="compact"), patch_size=28, image_channels=1, seed=0)
-    with torch.inference_mode():
-        assert not unet(torch.randn(2, 1, 28, 28), torch.tensor([1, 500])).any()
-
-
-@pytest.mark.parametrize("levels", [[], [0, 1]], ids=["no_attention", "attention"])
-def test_gradients_reach_every_parameter(levels):
-    unet = compact(attention_levels=levels).train()
-    unet(torch.randn(2, 1, 28, 28), torch.tensor([1, 700])).square().mean().backward()
-    assert [name for name, weight in unet.named_parameters() if weight.grad is None or not weight.grad.any()] == []
-
-
-def test_the_timestep_changes_the_output_of_its_own_image_alone():
-    image = torch.randn(1, 1, 28, 28).expand(3, 1, 28, 28)
-    with torch.inference_mode():
-        first, again, later = compact()(image, torch.tensor([1, 1, 400]))
-    torch.testing.assert_close(first, again)
-    assert (first - later).abs().max() > 1e-2
-
-
-def test_dropout_acts_in_training_alone():
-    unet = compact(dropout=0.5)
-    image, timestep = torch.randn(1, 1, 12, 12), torch.tensor([1])
-    with torch.inference_mode():
-        assert torch.equal(unet(image, timestep), unet(image, timestep))
-        unet.train()
-        assert not torch.equal(unet(image, timestep), unet(image, timestep))
