@@ -29,7 +29,7 @@ def main_table() -> Table:
     """A line per set, a column per method: image AUROC."""
     cells = chosen()
     rows: list[list[Entry | str]] = []
-    for name in in_order({*cells[PUBLISHED], *cells[RECOMMENDED]}):
+    for name in in_order(cells[PUBLISHED]):
         published, recipe, patchcore, classical = (
             cells[choice].get(name) for choice in (PUBLISHED, RECOMMENDED, PATCHCORE, STATISTICAL)
         )
