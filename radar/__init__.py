@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from radar.deploy.prediction import Prediction
     from radar.model import Model
+    from radar.runtime.prediction import Prediction
 
 __version__ = "0.1.0"
 DISTRIBUTION = "radar-patch-diffusion"  # the name to install by: `radar` on PyPI is another project
@@ -39,8 +39,10 @@ def predict(model: Model, paths: Sequence[str | Path], *overrides: str) -> Itera
     """
     from radar.compose.settings import verb_settings  # noqa: PLC0415 - as above
     from radar.config.verbs import PredictConfig  # noqa: PLC0415 - as above
-    from radar.deploy.paths import image_files  # noqa: PLC0415 - as above
-    from radar.deploy.stream import examined  # noqa: PLC0415 - as above
+    from radar.deploy.scorer import ModelScorer  # noqa: PLC0415 - as above
+    from radar.runtime.paths import image_files  # noqa: PLC0415 - as above
+    from radar.runtime.stream import examined  # noqa: PLC0415 - as above
 
     settings = verb_settings(PredictConfig, "predict", overrides)
-    return (each.prediction for each in examined(model, image_files([str(path) for path in paths]), settings))
+    files = image_files([str(path) for path in paths])
+    return (each.prediction for each in examined(ModelScorer(model), files, settings))

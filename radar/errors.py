@@ -1,8 +1,8 @@
 """The project's own exceptions: each message is one line that says what, where and what to do."""
 
+from radar.runtime.errors import ConfigError, DataError, RadarError, RunError
 
-class RadarError(Exception):
-    """Base of every error that a user can cause and mend."""
+__all__ = ["ConfigError", "DataError", "RadarError", "RunError"]  # the runtime raises them, too
 
 
 class Interrupted(BaseException):
@@ -12,15 +12,3 @@ class Interrupted(BaseException):
         super().__init__(f"stopped from outside, exit code {exit_code}")
         self.exit_code = exit_code
         self.advice = advice
-
-
-class ConfigError(RadarError):
-    """A config key or value is wrong; the message names the key."""
-
-
-class DataError(RadarError):
-    """A folder, an image, a mask or a manifest is wrong; the message names the path."""
-
-
-class RunError(RadarError):
-    """A run cannot start, go on or be read; the message names the run directory."""

@@ -1,4 +1,4 @@
-"""Atomic files: written under a temporary name, flushed to disk, then renamed; never half there."""
+"""Texts, tables and JSON in atomic files, never half there."""
 
 from __future__ import annotations
 
@@ -6,36 +6,22 @@ import csv
 import io
 import json
 import lzma
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
+
+from radar.runtime.files import write_atomically
+
+__all__ = ["write_atomically"]  # which whoever writes bytes reads here
 
 Plain: TypeAlias = bool | int | float | str | list["Plain"] | dict[str, "Plain"] | None
 """A value that JSON can hold."""
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what a killed process was writing below `folder`, which no living one writes to."""
     for stray in folder.rglob(".*.tmp"):
         stray.unlink()
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a temporary file, which then takes the place of `path`."""
-    temporary = _temporary(path)
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

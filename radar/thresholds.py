@@ -12,6 +12,7 @@ import numpy as np
 
 from radar.errors import ConfigError, RunError
 from radar.files import Plain, write_json
+from radar.runtime.threshold import CurrentThreshold
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import MapLevels
 
@@ -46,14 +47,12 @@ class Thresholds:
         """The version that decides."""
         return self.named(self.current_name)
 
-    def p_value(self, score: float) -> float:
-        """Conformal p of an image's score: (1 + #{normals ≥ score}) / (normals + 1), small where it is extreme.
-
-        The normals are those of the current version; where it comes from none, those of the fitted one.
-        """
-        own = self.current.normal_scores
-        normals = own if len(own) else self.versions[0].normal_scores
-        return float((1 + np.count_nonzero(normals >= score)) / (len(normals) + 1))
+    @property
+    def deciding(self) -> CurrentThreshold:
+        """The current version as it decides: beside its own normal images or, where it comes from none, those of the fitted one."""
+        current = self.current
+        normals = current.normal_scores if len(current.normal_scores) else self.versions[0].normal_scores
+        return CurrentThreshold(current.name, current.value, current.map_levels, normals)
 
     def named(self, name: str) -> Threshold:
         """The version of that name. Raises `ConfigError`, which lists the names."""

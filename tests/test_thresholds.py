@@ -52,10 +52,10 @@ def test_names_are_known_and_used_once() -> None:
 )
 def test_conformal_p_counts_normals_at_least_as_extreme(score: float, expected: float) -> None:
     thresholds = Thresholds((FIRST,))
-    assert thresholds.p_value(score) == expected
+    assert thresholds.deciding.p_value(score) == expected
     by_hand = replace(FIRST, name="mine", value=9.0, source="hand", normal_scores=np.zeros(0))
-    assert thresholds.with_version(by_hand).p_value(score) == expected
-    assert thresholds.with_version(LATER).p_value(score) == 1.0, "its one normal is as extreme"
+    assert thresholds.with_version(by_hand).deciding.p_value(score) == expected
+    assert thresholds.with_version(LATER).deciding.p_value(score) == 1.0, "its one normal is as extreme"
 
 
 @pytest.mark.parametrize(

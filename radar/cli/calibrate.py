@@ -16,14 +16,14 @@ from radar.cli.exit_codes import DONE
 from radar.compose.settings import verb_settings
 from radar.config.verbs import CalibrateConfig
 from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, by_hand, fitted_on, from_normals, scored, usable
-from radar.deploy.examination import MODEL_DIGITS
-from radar.deploy.paths import image_files
-from radar.deploy.prediction import DEFECTIVE, GOOD
 from radar.deploy.reviewed import Reviewed, read_reviewed
 from radar.errors import ConfigError, DataError
 from radar.experiment.devices import configure_torch
 from radar.model import Model
 from radar.model_folder import load, store_thresholds
+from radar.runtime.examination import MODEL_DIGITS
+from radar.runtime.paths import image_files
+from radar.runtime.prediction import DEFECTIVE, GOOD
 from radar.thresholds import Threshold
 
 _NAME = re.compile(r"[\w.-]{1,60}")

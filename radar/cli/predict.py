@@ -2,176 +2,39 @@
 
 from __future__ import annotations
 
-import argparse
-import signal
-import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from threading import Event
 
 import torch
 
-from radar.cli.exit_codes import DEFECTIVE, DONE, UNREADABLE
 from radar.compose.settings import verb_settings
 from radar.config.verbs import PredictConfig
-from radar.deploy import prediction as said
-from radar.deploy.examination import Examined
-from radar.deploy.log import continued_log, new_log
-from radar.deploy.overlays import write_mask, write_overlay
-from radar.deploy.paths import image_files
-from radar.deploy.stream import examined
-from radar.deploy.watch import Watcher
-from radar.errors import ConfigError, DataError
+from radar.deploy.scorer import ModelScorer
 from radar.experiment.devices import configure_torch
-from radar.model import Model
 from radar.model_folder import load
+from radar.runtime.command import answer, checked, parser_of
 
-Take = Callable[[Examined], None]
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "radar predict",
-        description="Score photos with a run's model: a line each, good, defective or unreadable, and where.",
-        epilog="Exit code: 0 all are good, 1 some are defective, 2 some are unreadable, 3 and above: no answer.",
-    )
-    parser.add_argument("run", help="run directory, or a model's folder")
-    parser.add_argument("paths", nargs="*", help="files, folders, patterns; key=value of conf/predict")
-    parser.add_argument("--watch", type=Path, metavar="FOLDER", help="score what comes into a folder, until stopped")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="FOLDER",
-        help="for predictions.csv, predictions.jsonl and pictures; else lines are printed",
-    )
-    parser.add_argument("--overlays", action="store_true", help="draw what is flagged over each photo, in its own size")
-    parser.add_argument(
-        "--masks", action="store_true", help="write what is flagged as 0 and 255, in the photo's own size"
-    )
-    parser.add_argument("--jsonl", action="store_true", help="print JSON Lines in place of CSV")
-    parser.add_argument("--force", action="store_true", help="start over where --out holds predictions")
-    return parser
+_NAME = "radar predict"
 
 
 def predict(arguments: Sequence[str]) -> int:
     """Run `radar predict`; returns the exit code."""
-    parsed = _parser().parse_intermixed_args(arguments)
+    parser = parser_of(
+        _NAME, "run directory, or a model's folder", "files, folders, patterns; key=value of conf/predict"
+    )
+    parsed = parser.parse_intermixed_args(arguments)
     overrides = [word for word in parsed.paths if _is_override(word)]
     parsed.paths = [word for word in parsed.paths if word not in overrides]
-    _check(parsed)
+    paths = checked(parsed, _NAME)
     settings = verb_settings(PredictConfig, "predict", overrides)
-    paths = image_files(parsed.paths, parsed.out)
-    model = load(parsed.run, settings.device)
+    model = load(parsed.model, settings.device)
     configure_torch(model.config.trainer, settings.threads or torch.get_num_threads())
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    counts, began = Counter[str](), time.perf_counter()
-    with ExitStack() as closing:
-        if parsed.watch is not None:
-            watcher = Watcher(model, parsed.watch, parsed.out, settings)
-            log = closing.enter_context(continued_log(parsed.out, watcher.remember))
-            stop = closing.enter_context(_stopped_by_signals())
-            watcher.run(_taking(parsed, settings, model, log.append, counts), stop)
-        else:
-            if parsed.out is None:
-                write = _printing(parsed.jsonl)
-            else:
-                write = closing.enter_context(new_log(parsed.out, force=parsed.force)).append
-            take = _taking(parsed, settings, model, write, counts)
-            for each in examined(model, paths, settings):
-                take(each)
-    _summarise(counts, time.perf_counter() - began)
-    return UNREADABLE if counts[said.UNREADABLE] else DEFECTIVE if counts[said.DEFECTIVE] else DONE
+    return answer(parsed, paths, ModelScorer(model), settings)
 
 
 def _is_override(word: str) -> bool:
     key, equals, _ = word.partition("=")
     return bool(equals) and key in {each.name for each in fields(PredictConfig)} and not Path(word).exists()
-
-
-def _check(parsed: argparse.Namespace) -> None:
-    """Raises `ConfigError`, `DataError`."""
-    if parsed.watch is None and not parsed.paths:
-        raise ConfigError(
-            "radar predict: no photos are named; name files, folders or patterns, or a folder after --watch"
-        )
-    if parsed.watch is not None and parsed.paths:
-        raise ConfigError(
-            f"radar predict --watch: takes no other photos ({parsed.paths[0]}); score them with another command"
-        )
-    wants_folder = [name for name in ("watch", "overlays", "masks", "force") if getattr(parsed, name)]
-    if parsed.out is None and wants_folder:
-        raise ConfigError(f"radar predict --{wants_folder[0]}: needs a folder; name one with --out FOLDER")
-    if parsed.watch is not None and parsed.force:
-        raise ConfigError("radar predict --watch: goes on with its log; to start over, name another folder with --out")
-    if parsed.watch is not None and not parsed.watch.is_dir():
-        raise DataError(f"{parsed.watch}: no such folder to watch; make it first")
-
-
-def _taking(
-    parsed: argparse.Namespace,
-    settings: PredictConfig,
-    model: Model,
-    write: Callable[[said.Prediction], None],
-    counts: Counter[str],
-) -> Take:
-    """What becomes of each photo: its pictures first, then its line, so that a photo with a line has them."""
-    levels = model.thresholds.current.map_levels
-
-    def take(each: Examined) -> None:
-        if parsed.overlays:
-            write_overlay(parsed.out, each, levels, settings)
-        if parsed.masks:
-            write_mask(parsed.out, each)
-        write(each.prediction)
-        counts[each.prediction.decision] += 1
-        if parsed.out is not None:
-            _print(f"{_short_line(each.prediction)}\n")
-
-    return take
-
-
-def _printing(json_lines: bool) -> Callable[[said.Prediction], None]:
-    if json_lines:
-        return lambda each: _print(f"{said.json_line(each)}\n")
-    _print(said.csv_header())
-    return lambda each: _print(said.csv_line(each))
-
-
-def _print(text: str) -> None:
-    """At once, whatever characters the terminal knows."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stdout.flush()
-
-
-def _short_line(each: said.Prediction) -> str:
-    """For a reader; what would end the line or steer the terminal is escaped."""
-    path = "".join(character if character.isprintable() else repr(character)[1:-1] for character in each.path)
-    if each.score is None:
-        return f"{each.decision:<10}            {path}: {each.error}"
-    where = f", {each.region_count} regions" if each.region_count else ""
-    return f"{each.decision:<10} {each.score:>10.4g}  {path}{where}"
-
-
-def _summarise(counts: Counter[str], seconds: float) -> None:
-    total = sum(counts.values())
-    parts = ", ".join(f"{counts[decision]} {decision}" for decision in said.DECISIONS)
-    each = f", {1000 * seconds / total:.0f} ms each" if total else ""
-    print(f"radar: {total} photos: {parts}; {seconds:.1f} s{each}", file=sys.stderr)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[Event]:
-    """Set by SIGTERM and Ctrl-C, which end a watch after the photo at hand."""
-    stop = Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

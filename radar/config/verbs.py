@@ -9,6 +9,7 @@ from omegaconf import MISSING
 
 from radar.config.fields import choice as _choice
 from radar.config.fields import number as _number
+from radar.runtime.settings import PredictSettings
 
 
 @dataclass
@@ -34,7 +35,7 @@ class ReportConfig:
 
 
 @dataclass
-class PredictConfig:
+class PredictConfig(PredictSettings):
     """How a fitted model is asked about new photos."""
 
     device: str = MISSING  # cpu, cuda or cuda:N

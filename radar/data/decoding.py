@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from radar.errors import DataError
-from radar.runtime.decoding import BROKEN, FORMATS, Pixels
+from radar.runtime.crops import array_hash
+from radar.runtime.decoding import BROKEN, EXTENSIONS, FORMATS, Pixels
 from radar.runtime.decoding import decode as decode_bytes
 from radar.runtime.errors import ImageError
 
-__all__ = ["Pixels"]  # which whoever decodes files of its own reads here
+__all__ = ["EXTENSIONS", "Pixels", "array_hash"]  # which whoever decodes files of its own reads here
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
 def file_hash(path: Path) -> str:
@@ -29,13 +28,6 @@ def file_hash(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the file") from error
-
-
-def array_hash(array: NDArray[np.uint8] | NDArray[np.uint16] | BoolArray) -> str:
-    """SHA-256 of shape, dtype and content: the identity of an image that is no file of its own."""
-    digest = hashlib.sha256(f"{array.shape} {array.dtype.str} ".encode())
-    digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def read_pixels(path: Path) -> Pixels:

@@ -13,13 +13,14 @@ import numpy as np
 
 from radar.data.dataset import Dataset
 from radar.data.decoding import EXTENSIONS, FloatArray
-from radar.data.file_reader import file_and_crop
 from radar.data.layouts.files import FilesLayout
 from radar.data.near_duplicates import THUMBNAIL_SIDE, near_pairs, unit_vectors
-from radar.data.preprocessing import luma, plane_names, preprocess, sharpness, thumbnail
+from radar.data.preprocessing import plane_names, preprocess, thumbnail
 from radar.data.sample import Sample
 from radar.data.threads import in_threads
 from radar.progress import Report
+from radar.runtime.crops import file_and_crop
+from radar.runtime.preprocessing import luma, sharpness
 
 _FLAT = 2 / 255  # standard deviation of a luma in [0, 1] below which a photo is blank
 _CLIPPED = 0.02  # from black or white, what counts as clipped

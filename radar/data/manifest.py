@@ -8,10 +8,10 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from radar.data.file_reader import file_and_crop
 from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT, SPLITS, Sample, Split
 from radar.errors import DataError
 from radar.files import write_text
+from radar.runtime.crops import file_and_crop
 
 COLUMNS = ("path", "content_hash", "split", "label", "defect", "mask", "group")
 

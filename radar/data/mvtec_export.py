@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from radar.data.dataset import Dataset
-from radar.data.file_reader import stem
 from radar.data.layouts.mvtec import mvtec_mask_path
 from radar.data.manifest import write_manifest
 from radar.data.sample import Sample
 from radar.data.threads import in_threads
 from radar.errors import DataError
 from radar.progress import Report
+from radar.runtime.crops import stem
 
 
 def write_mvtec(dataset: Dataset, folder: Path, progress: Report | None = None) -> int:

@@ -1,8 +1,7 @@
-"""Decoded pixels to the planes that a model sees, float32 in [-1, 1], and maps back to the mask's own pixels."""
+"""Decoded pixels to the planes that a model sees, float32 in [-1, 1], as a config says."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from radar.config.schema import ImageConfig
@@ -39,19 +38,6 @@ def has_colour(pixels: Pixels) -> bool:
     return values.ndim == 3 and bool((values != values[..., :1]).any())
 
 
-def luma(planes: FloatArray, names: tuple[str, ...]) -> FloatArray:
-    """Luma `(H, W)` in [0, 1] of a model's picture `(P, H, W)` in [−1, 1], whose planes are `names`."""
-    values = (planes + 1) / 2
-    return np.asarray(np.tensordot(LUMA, values, 1) if names == PLANE_NAMES["rgb"] else values[0], dtype=np.float32)
-
-
-def sharpness(picture: FloatArray) -> float:
-    """Variance of the Laplacian (4 neighbours) of a luma `(H, W)` in [0, 1]; 0 where it has no inner pixel."""
-    inner = 4 * picture[1:-1, 1:-1]
-    laplacian = inner - picture[:-2, 1:-1] - picture[2:, 1:-1] - picture[1:-1, :-2] - picture[1:-1, 2:]
-    return float(np.var(laplacian, dtype=np.float64)) if laplacian.size else 0.0
-
-
 def thumbnail(pixels: Pixels, side: int) -> FloatArray:
     """Grey (side, side) in [0, 1], area-averaged and stretched: what near-duplicates are compared by."""
     return resized(grey(pixels), side, "box")
@@ -71,17 +57,6 @@ def rgb(planes: torch.Tensor, channels: str) -> torch.Tensor:
     yellow = luma + (green - red) * red_green + 2 * blue * yellow_blue  # the mean of red and green
     colours = [yellow + red_green, yellow - red_green, yellow - 2 * yellow_blue]
     return torch.stack(colours, dim=1).clamp(-1, 1)
-
-
-def place_map(anomaly_map: FloatArray, frame: Frame) -> FloatArray:
-    """An anomaly map (h, w) of the model's picture at the mask's own pixels: (H, W) = `frame.shape`."""
-    tensor = torch.as_tensor(np.asarray(anomaly_map, dtype=np.float32))[None, None]
-    full = torch.nn.functional.interpolate(tensor, (frame.height, frame.width), mode="bilinear", align_corners=False)
-    rows, columns = frame.visible
-    placed: FloatArray = full[
-        0, 0, rows.start - frame.top : rows.stop - frame.top, columns.start - frame.left : columns.stop - frame.left
-    ].numpy()
-    return placed
 
 
 def visible_mask(mask: BoolArray, frame: Frame) -> BoolArray:

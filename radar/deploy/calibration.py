@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from radar.data.manifest import read_manifest
-from radar.deploy.examination import as_images
-from radar.deploy.stream import batches, read_ahead
-from radar.errors import DataError, RadarError
+from radar.deploy.scorer import ModelScorer
+from radar.errors import DataError
 from radar.model import Calibration, Model
 from radar.model_folder import FOLDER
+from radar.runtime.errors import ImageError
+from radar.runtime.stream import batches, read_ahead
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import MapLevels, map_levels, map_tops
 from radar.scoring.threshold import conformal_quantile
@@ -44,23 +46,24 @@ class UnscoredPhoto:
 
 def scored(model: Model, paths: Iterable[Path], decode_ahead: int) -> Iterator[ScoredPhoto | UnscoredPhoto]:
     """The scores that `model` gives the files at `paths`, in their order, in bounded memory; a bad file stops nothing."""
-    for batch in batches(read_ahead(paths, model, decode_ahead), model.config.scoring.images_per_pass):
-        readable = [(photo, photo.picture) for photo in batch if photo.picture is not None]
+    scorer = ModelScorer(model)
+    for batch in batches(read_ahead(paths, scorer, decode_ahead), scorer.pictures_per_pass):
+        readable = [photo.picture for photo in batch if photo.picture is not None]
         yield from (UnscoredPhoto(str(photo.path), str(photo.error)) for photo in batch if photo.picture is None)
         if not readable:
             continue
         try:
-            scores = model.score(as_images(model, readable))
-        except (RadarError, RuntimeError, ValueError):
-            if model.config.dataset.image.size is not None:
-                raise
-            yield from (UnscoredPhoto(str(photo.path), "the model does not take its size") for photo, _ in readable)
+            answers = scorer.answers(readable)
+        except ImageError as error:
+            yield from (UnscoredPhoto(str(picture.path), str(error)) for picture in readable)
             continue
-        for (photo, picture), score, tops in zip(readable, scores.scores, map_tops(scores.anomaly_maps), strict=True):
+        for picture, score, tops in zip(
+            readable, answers.scores, map_tops(torch.from_numpy(answers.maps)), strict=True
+        ):
             if math.isfinite(score):
-                yield ScoredPhoto(str(photo.path), picture.identity, float(score), tops)
+                yield ScoredPhoto(str(picture.path), picture.identity, float(score), tops)
             else:
-                yield UnscoredPhoto(str(photo.path), f"its score is {score}")
+                yield UnscoredPhoto(str(picture.path), f"its score is {score}")
 
 
 def fitted_on(run_or_folder: Path) -> frozenset[str] | None:

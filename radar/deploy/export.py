@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -18,10 +18,9 @@ from radar.deploy.traceable import Size
 from radar.errors import RunError
 from radar.files import write_atomically, write_text
 from radar.model import Model
-from radar.runtime.errors import RuntimeFolderError
-from radar.runtime.exported import ExportedModel, Picture, load
+from radar.runtime.exported import ExportedModel, load
 from radar.runtime.manifest import FORMAT, MANIFEST, SEAL, seal, sha256
-from radar.runtime.preprocessing import frame_of
+from radar.runtime.settings import PredictSettings
 
 TOLERANCE = 1e-4  # of a map's maximum, and of the threshold's distance: what float32 in another order may change
 _DRAWN = 2  # images that every export is asked about
@@ -35,8 +34,9 @@ class Exported(NamedTuple):
     error: float  # of its maps, of their maximum, or of its points, whichever is larger
 
 
-def export(model: Model, folder: Path, target: str) -> Exported:
-    """Write `model` as a graph for `target`, onnx or openvino, with the current version of its threshold.
+def export(model: Model, folder: Path, target: str, settings: PredictSettings) -> Exported:
+    """Write `model` as a graph for `target`, onnx or openvino, with the current version of its threshold and
+    the settings that it is asked with.
 
     The graph is asked before it is handed over. Raises `RunError` where the model has none, or where it answers otherwise.
     """
@@ -47,7 +47,7 @@ def export(model: Model, folder: Path, target: str) -> Exported:
         )
     if model.method.draws.simplex is not None:
         raise RunError("radar export: the runtime draws Gaussian noise alone, and this model takes simplex noise")
-    size = size_of(model, target)
+    size = size_of(model)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SEAL).unlink(missing_ok=True)  # what is half written is no exported model
     graph = onnx_graph(model, size)
@@ -57,13 +57,13 @@ def export(model: Model, folder: Path, target: str) -> Exported:
     else:
         names = ["model.xml", "model.bin"]
         _write_openvino(graph, folder / names[0])
-    content = json.dumps(_manifest(model, folder, target, names, size), indent=2, allow_nan=False) + "\n"
+    content = (
+        json.dumps({"target": target, **_manifest(model, folder, names, size, settings)}, indent=2, allow_nan=False)
+        + "\n"
+    )
     write_text(folder / MANIFEST, content)
     write_text(folder / SEAL, seal(content.encode()))
-    try:
-        error = _largest_error(model, load(folder, torch.get_num_threads()), size)
-    except RuntimeFolderError as failure:
-        raise RunError(str(failure)) from None
+    error = _largest_error(model, load(folder, torch.get_num_threads()), size)
     if not error <= TOLERANCE:
         (folder / SEAL).unlink()
         raise RunError(
@@ -84,14 +84,13 @@ def _write_openvino(graph: Any, path: Path) -> None:
         openvino.save_model(openvino.convert_model(source), path, compress_to_fp16=False)
 
 
-def _manifest(model: Model, folder: Path, target: str, names: list[str], size: Size) -> dict[str, Any]:
-    threshold, method = model.thresholds.current, model.method
+def _manifest(model: Model, folder: Path, names: list[str], size: Size, settings: PredictSettings) -> dict[str, Any]:
+    threshold, deciding, method = model.thresholds.current, model.thresholds.deciding, model.method
     planes = plane_names(model.config.dataset.image)
     least = size.least
     return {
         "format": FORMAT,
         "radar": radar.__version__,
-        "target": target,
         "graph": names[0],
         "method": model.config.method.name,
         "fingerprint": model.fingerprint,
@@ -99,7 +98,9 @@ def _manifest(model: Model, folder: Path, target: str, names: list[str], size: S
         "input": {
             "planes": list(planes),
             "size": None if size.fixed is None else list(size.fixed),
+            "size_reason": size.reason,
             "least_side": least,
+            "pictures_per_pass": model.config.scoring.images_per_pass,
         },
         "noise": {
             "seed": model.config.seed,
@@ -108,13 +109,15 @@ def _manifest(model: Model, folder: Path, target: str, names: list[str], size: S
         },
         "point_names": list(method.point_names),
         "threshold": {
-            "name": threshold.name,
-            "value": threshold.value,
+            "name": deciding.name,
+            "value": deciding.value,
             "source": threshold.source,
             "made": threshold.made,
             "false_alarms": threshold.false_alarms,
-            "map_levels": threshold.map_levels._asdict(),
+            "map_levels": deciding.map_levels._asdict(),
+            "normal_scores": deciding.normal_scores.tolist(),
         },
+        "predict": {each.name: getattr(settings, each.name) for each in fields(PredictSettings)},
         "files": {name: sha256(folder / name) for name in names},
     }
 
@@ -124,12 +127,9 @@ def _largest_error(model: Model, exported: ExportedModel, size: Size) -> float:
     planes, (height, width) = len(exported.manifest.planes), size.fixed or (size.least + 5, size.least + 2)
     stream = np.random.default_rng(model.config.seed)
     drawn = stream.uniform(-1, 1, (_DRAWN, planes, height, width)).astype(np.float32)
-    frame = frame_of(height, width, "stretch")
-    pictures = [Picture(image, frame, f"drawn/{place}") for place, image in enumerate(drawn)]
-    said = exported.score(pictures)
-    noise = model.method.draws.of(
-        [each.identity for each in pictures], model.method.noise_shape(planes, height, width), model.config.seed
-    )
+    identities = [f"drawn/{place}" for place in range(_DRAWN)]
+    said = exported.ask(drawn, identities)
+    noise = model.method.draws.of(identities, model.method.noise_shape(planes, height, width), model.config.seed)
     with torch.inference_mode():
         wanted = model.method(torch.from_numpy(drawn), noise)
     maps, points = wanted.anomaly.numpy(), wanted.points.numpy()

@@ -28,22 +28,21 @@ _MOST_SIDE, _MOST_IMAGES = 2**14, 2**14  # that the tracer is told of
 _LEAST_SIDE = 32  # px, of any graph
 
 
-def size_of(model: Model, target: str) -> Size:
-    """Which sizes a model's graph takes: one, where it stitches windows, has a density at every position, or must not shrink.
+def size_of(model: Model) -> Size:
+    """Which sizes a model's graph takes: one, where it stitches windows or has a density at every position.
 
     Raises `RunError` where that is not known.
     """
     config, side = model.config, model.config.dataset.image.size
     stitched = any(isinstance(part, Denoiser) and part.windows.field == "stitched" for part in model.method.modules())
-    # OpenVINO resizes without the filter that shrinking needs, which the check of an export finds at one size
-    shrinks = config.method.name == "patchcore" and target == "openvino"
-    if not (stitched or shrinks or config.method.name == "padim"):
+    if not (stitched or config.method.name == "padim"):
         return Size(None, _least_side(model))
+    reason = "its windows are laid out for that size" if stitched else "it has a density at every position of that size"
     if side is None:
         raise RunError(
-            f"dataset.image.size=null: a graph of {config.method.name} for {target} takes one size of image; set a size and run again"
+            f"dataset.image.size=null: a graph of {config.method.name} takes one size of image, as {reason}; set a size and run again"
         )
-    return Size((side, side), side)
+    return Size((side, side), side, reason)
 
 
 def _least_side(model: Model) -> int:

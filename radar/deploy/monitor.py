@@ -10,11 +10,11 @@ import numpy as np
 
 from radar.config.verbs import MonitorConfig
 from radar.deploy.control_chart import ewma, limit_for
-from radar.deploy.examination import MODEL_DIGITS
-from radar.deploy.log import JSON_LINES
-from radar.deploy.prediction import UNREADABLE, Prediction, from_json
 from radar.errors import DataError
 from radar.model import Model
+from radar.runtime.examination import MODEL_DIGITS
+from radar.runtime.log import JSON_LINES
+from radar.runtime.prediction import UNREADABLE, Prediction, from_json
 from radar.scoring.forest import Floats
 
 MEASURES = ("brightness", "sharpness", "score")  # what changes first stands first

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from radar.deploy.prediction import DEFECTIVE, GOOD
 from radar.errors import DataError
+from radar.runtime.prediction import DEFECTIVE, GOOD
 
 VERDICTS = (GOOD, DEFECTIVE)
 

@@ -21,6 +21,7 @@ from radar.methods.padim import FittedPadim
 from radar.methods.parts.coreset import nearest_distance
 from radar.methods.patchcore import FittedPatchCore
 from radar.methods.radar import FittedRadar
+from radar.networks.efficientnet import EfficientNetFeatures
 from radar.scoring.denoiser import Denoiser, Windows
 from radar.scoring.detector import Detector, ForestDetector, UpperTailDetector
 from radar.scoring.forest import Forest, average_path_length
@@ -33,6 +34,7 @@ class Size:
 
     fixed: tuple[int, int] | None
     least: int  # px per side, where they are free
+    reason: str = ""  # why one alone
 
 
 class TraceableModel(nn.Module):
@@ -59,11 +61,30 @@ def _traceable(method: FittedMethod, size: Size) -> FittedMethod:
         scales = method.scales.tolist()
         del method.scales
         setattr(method, "scales", scales)  # noqa: B010 - numbers in place of a buffer
+    for part in method.modules():
+        if isinstance(part, EfficientNetFeatures):
+            part.resized = partial(_resized, part.side)  # type: ignore[method-assign]
     if isinstance(method, FittedPatchCore):
         method.distance = partial(_nearest, method.bank)  # type: ignore[method-assign]
     if isinstance(method, FittedPadim):
         method.distance = partial(_single, method.distance)  # type: ignore[method-assign]
     return method
+
+
+def _resized(side: int, images: Tensor) -> Tensor:
+    """Images `(N, C, H, W)` at `side` × `side` px by two products: not every runtime filters where it shrinks."""
+    height, width = images.shape[-2:]
+    return _triangles(side, height) @ images @ _triangles(side, width).T
+
+
+def _triangles(side: int, length: int) -> Tensor:
+    """Weights `(side, length)` of the pixels of a line, of sum 1: a triangle around each centre, wider where lines shrink."""
+    scale = length / side  # symbolic where the size is free
+    centres = (torch.arange(side, dtype=torch.float64) + 0.5) * scale
+    away = (torch.arange(length, dtype=torch.float64) + 0.5 - centres[:, None]).abs()
+    width = torch.sym_max(scale, 1.0)  # type: ignore[no-untyped-call]
+    weights: Tensor = (1 - away / width).clamp(min=0)
+    return (weights / weights.sum(dim=1, keepdim=True)).float()
 
 
 def _nearest(bank: Tensor, features: Tensor) -> Tensor:

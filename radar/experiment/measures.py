@@ -14,7 +14,7 @@ from torch import Tensor
 from radar.config.schema import NoiseStatisticsConfig
 from radar.data.dataset import Dataset
 from radar.data.images import Images
-from radar.data.preprocessing import has_colour, place_map
+from radar.data.preprocessing import has_colour
 from radar.data.sample import Split
 from radar.evaluation.border_share import area_share, border_share
 from radar.evaluation.data_measures import defect_measures, spectral_flatness
@@ -24,6 +24,7 @@ from radar.evaluation.pixel_metrics import PixelMetrics, pixel_metrics_of
 from radar.evaluation.statistics_noise import feature_statistics, noise_statistics
 from radar.files import Plain, write_csv
 from radar.model import Scores
+from radar.runtime.preprocessing import place_map
 
 SAMPLE_COLUMNS = ("path", "split", "label", "defect", "group")
 DEFECT_COLUMNS = ("defect_area", "defect_contrast")

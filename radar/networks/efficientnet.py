@@ -74,10 +74,13 @@ class EfficientNetFeatures(nn.Module):
         width = self.margin // STRIDES[min(self.blocks)]
         return locally_aware(self(images))[..., width : width + self.positions, width : width + self.positions]
 
+    def resized(self, images: Tensor) -> Tensor:
+        """Images of `side` px, bilinear with a filter that widens where they shrink."""
+        return F.interpolate(images, size=(self.side, self.side), mode="bilinear", antialias=True)
+
     def forward(self, images: Tensor) -> list[Tensor]:
         device = next(self.parameters()).device
-        resized = F.interpolate(images.to(device), size=(self.side, self.side), mode="bilinear", antialias=True)
-        mirrored = F.pad(resized, [self.margin] * 4, mode="reflect")
+        mirrored = F.pad(self.resized(images.to(device)), [self.margin] * 4, mode="reflect")
         colours = (mirrored.expand(-1, 3, -1, -1) + 1) / 2
         x = self.stem((colours - _MEAN) / _SPREAD)
         maps = []

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from .errors import ImageError
 
@@ -19,6 +19,8 @@ FORMATS = (
     "BMP",
     "TIFF",
 )  # whatever a file is called: Pillow would start another program for some others
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 _EIGHT_BIT = {
     "1": "L",
@@ -48,6 +50,8 @@ def decode(content: bytes) -> Pixels:
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             return _pixels(image, content)
+    except UnidentifiedImageError:  # whose message names an address in memory
+        raise ImageError("not a readable image (no PNG, JPEG, BMP or TIFF); replace or remove the file") from None
     except BROKEN as error:
         raise ImageError(f"not a readable image ({error}); replace or remove the file") from error
 

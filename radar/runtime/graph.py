@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import RuntimeFolderError
+from .errors import RunError
 from .manifest import OUTPUTS
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -18,12 +18,12 @@ Graph = Callable[[Mapping[str, NDArray[np.float32]]], Arrays]
 
 
 def open_graph(target: str, path: Path, threads: int | None) -> Graph:
-    """The graph of a file; `threads` None: as many as the runtime takes. Raises `RuntimeFolderError`."""
+    """The graph of a file; `threads` None: as many as the runtime takes. Raises `RunError`."""
     try:
         return _onnx(path, threads) if target == "onnx" else _openvino(path, threads)
     except ImportError as error:
         package = "onnxruntime" if target == "onnx" else "openvino"
-        raise RuntimeFolderError(f"{path}: needs {package} ({error}); get it with pip install {package}") from None
+        raise RunError(f"{path}: needs {package} ({error}); get it with pip install {package}") from None
 
 
 def _onnx(path: Path, threads: int | None) -> Graph:

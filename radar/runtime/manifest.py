@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import RuntimeFolderError
-from .preprocessing import Preprocessing
+import numpy as np
 
-FORMAT = 1  # raised when an older runtime could not read it
+from .errors import RunError
+from .map_levels import MapLevels
+from .preprocessing import Preprocessing
+from .settings import PredictSettings
+from .threshold import CurrentThreshold
+
+FORMAT = 2  # raised when an older runtime could not read it
 MANIFEST, SEAL = "manifest.json", "manifest.json.sha256"  # the seal is as `sha256sum --check` reads it
 TARGETS = ("onnx", "openvino")
 OUTPUTS = ("map", "points", "score", "decision")
@@ -29,13 +34,15 @@ class Manifest:
     side: int | None  # px of the square that each file must be; None: any
     planes: tuple[str, ...]  # names
     size: tuple[int, int] | None  # height and width that the graph takes; None: any from `least_side` on
+    size_reason: str  # why one alone; empty where any will do
     least_side: int  # px
+    pictures_per_pass: int
     seed: int  # of noise
     draws: int  # of noise, for each image
     noise_channels: int
     point_names: tuple[str, ...]
-    threshold: float  # an image is defective where its score lies above
-    threshold_name: str  # its version
+    threshold: CurrentThreshold
+    settings: PredictSettings
 
 
 def sha256(path: Path) -> str:
@@ -50,20 +57,18 @@ def seal(content: bytes) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of an exported model all of whose files are as they were written. Raises `RuntimeFolderError`."""
+    """The manifest of an exported model all of whose files are as they were written. Raises `RunError`."""
     try:
         content, sealed = (folder / MANIFEST).read_bytes(), (folder / SEAL).read_text()
     except OSError as error:
-        raise RuntimeFolderError(f"{folder}: is no exported model ({error.strerror}: {error.filename})") from None
+        raise RunError(f"{folder}: is no exported model ({error.strerror}: {error.filename})") from None
     except ValueError:
         raise _changed(folder / SEAL) from None
     if sealed != seal(content):
         raise _changed(folder / MANIFEST)
     values: dict[str, Any] = json.loads(content)
     if values["format"] != FORMAT:
-        raise RuntimeFolderError(
-            f"{folder}: has format {values['format']}, and this runtime reads {FORMAT}; export it again"
-        )
+        raise RunError(f"{folder}: has format {values['format']}, and this runtime reads {FORMAT}; export it again")
     for name, checksum in values["files"].items():
         if not (folder / name).is_file() or sha256(folder / name) != checksum:
             raise _changed(folder / name)
@@ -72,7 +77,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _manifest(values: dict[str, Any]) -> Manifest:
     reading, given, noise = values["preprocessing"], values["input"], values["noise"]
-    size = given["size"]
+    size, threshold = given["size"], values["threshold"]
     return Manifest(
         target=values["target"],
         graph=values["graph"],
@@ -82,17 +87,22 @@ def _manifest(values: dict[str, Any]) -> Manifest:
         side=reading["side"],
         planes=tuple(given["planes"]),
         size=None if size is None else (size[0], size[1]),
+        size_reason=given["size_reason"],
         least_side=given["least_side"],
+        pictures_per_pass=given["pictures_per_pass"],
         seed=noise["seed"],
         draws=noise["draws"],
         noise_channels=noise["channels"],
         point_names=tuple(values["point_names"]),
-        threshold=values["threshold"]["value"],
-        threshold_name=values["threshold"]["name"],
+        threshold=CurrentThreshold(
+            threshold["name"],
+            threshold["value"],
+            MapLevels(**threshold["map_levels"]),
+            np.array(threshold["normal_scores"]),
+        ),
+        settings=PredictSettings(**values["predict"]),
     )
 
 
-def _changed(path: Path) -> RuntimeFolderError:
-    return RuntimeFolderError(
-        f"{path}: is not as it was exported (its checksum differs); copy the folder again, or export again"
-    )
+def _changed(path: Path) -> RunError:
+    return RunError(f"{path}: is not as it was exported (its checksum differs); copy the folder again, or export again")

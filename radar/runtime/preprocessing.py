@@ -1,4 +1,4 @@
-"""Decoded pixels to the planes that a model sees, float32 in [-1, 1], and where they lie in the original."""
+"""Decoded pixels to the planes that a model sees, float32 in [-1, 1], and maps of them back to the original's pixels."""
 
 from __future__ import annotations
 
@@ -119,3 +119,34 @@ def resized(plane: FloatArray, side: int, resize: str) -> FloatArray:
     if plane.shape == (side, side):
         return plane
     return np.asarray(Image.fromarray(plane).resize((side, side), _FILTERS[resize]), dtype=np.float32)
+
+
+def luma(planes: FloatArray, names: tuple[str, ...]) -> FloatArray:
+    """Luma `(H, W)` in [0, 1] of a model's picture `(P, H, W)` in [−1, 1], whose planes are `names`."""
+    values = (planes + 1) / 2
+    return np.asarray(np.tensordot(LUMA, values, 1) if names == PLANE_NAMES["rgb"] else values[0], dtype=np.float32)
+
+
+def sharpness(picture: FloatArray) -> float:
+    """Variance of the Laplacian (4 neighbours) of a luma `(H, W)` in [0, 1]; 0 where it has no inner pixel."""
+    inner = 4 * picture[1:-1, 1:-1]
+    laplacian = inner - picture[:-2, 1:-1] - picture[2:, 1:-1] - picture[1:-1, :-2] - picture[1:-1, 2:]
+    return float(np.var(laplacian, dtype=np.float64)) if laplacian.size else 0.0
+
+
+def place_map(anomaly_map: FloatArray, frame: Frame) -> FloatArray:
+    """An anomaly map (h, w) of the model's picture at the mask's own pixels: (H, W) = `frame.shape`, bilinear between centres."""
+    rows, columns = frame.visible
+    shown = np.arange(rows.start - frame.top, rows.stop - frame.top)
+    tall = _interpolated(np.asarray(anomaly_map, dtype=np.float32), frame.height, shown)
+    shown = np.arange(columns.start - frame.left, columns.stop - frame.left)
+    return np.ascontiguousarray(_interpolated(tall.T, frame.width, shown).T)
+
+
+def _interpolated(values: FloatArray, length: int, wanted: NDArray[np.integer]) -> FloatArray:
+    """Rows `(n, m)` stretched to `length` rows, those of `wanted`; beyond the outermost centres they are repeated."""
+    places = np.maximum((wanted + 0.5) * (len(values) / length) - 0.5, 0)
+    before = places.astype(np.intp)
+    after = np.minimum(before + 1, len(values) - 1)
+    share = (places - before).astype(np.float32)[:, None]
+    return np.asarray(values[before] * (1 - share) + values[after] * share)

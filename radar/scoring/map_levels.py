@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from torch import Tensor
 
+from radar.runtime.map_levels import MapLevels, region_pixels
 from radar.scoring.forest import Floats
 from radar.scoring.threshold import conformal_quantile
 
-REGION_SHARE = 0.005  # of a map's pixels: what is at least so large is a region, however faint; what is smaller, where it is strong
-
-
-class MapLevels(NamedTuple):
-    """A region is connected pixels above `faint`, at least `REGION_SHARE` of the map, or fewer of which one is above `strong`."""
-
-    faint: float
-    strong: float
-
-
-def region_pixels(pixels: int) -> int:
-    """How many of an image's pixels are a region however faint they are."""
-    return max(1, round(REGION_SHARE * pixels))
+__all__ = ["MapLevels"]  # which whoever makes levels reads here
 
 
 def map_tops(maps: Tensor) -> Floats:

@@ -14,11 +14,11 @@ from scipy.ndimage import convolve1d
 
 from radar.cli.main import main
 from radar.data.dataset import open_dataset
-from radar.data.file_reader import file_and_crop
 from radar.data.images import read_images
 from radar.data.layouts.aitex import AitexSettings
 from radar.data.manifest import write_manifest
 from radar.errors import DataError
+from radar.runtime.crops import file_and_crop
 
 SIDE, CROPS = 32, 8
 SETTINGS = AitexSettings(fabric="00", crop_size=SIDE, table_level=1.3, table_share=0.1, defect_pixels=20)

@@ -8,9 +8,9 @@ import torch
 from data_builders import dataset_config, folder_settings, image_config, mvtec_folder, noise, normal_and_anomalous, save
 
 from radar.data.dataset import open_dataset
-from radar.data.preprocessing import place_map
 from radar.data.synthetic.drawing import SyntheticSettings
 from radar.errors import ConfigError, DataError
+from radar.runtime.preprocessing import place_map
 
 
 def official(root, **changes):

@@ -13,12 +13,13 @@ from data_builders import dataset_config, folder_settings, image_config, noise, 
 
 from radar.data.dataset import open_dataset
 from radar.data.decoding import Pixels, read_pixels
-from radar.data.file_reader import Crop, FileReader, file_and_crop, stem
+from radar.data.file_reader import FileReader
 from radar.data.images import read_images
 from radar.data.layouts.folder import FolderLayout
 from radar.data.manifest import write_manifest
 from radar.data.mvtec_export import write_mvtec
 from radar.errors import DataError
+from radar.runtime.crops import Crop, file_and_crop, stem
 
 STRIP = noise(3, 32, 128)
 

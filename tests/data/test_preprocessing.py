@@ -6,7 +6,8 @@ import torch
 from data_builders import image_config, noise, save
 
 from radar.data.decoding import read_mask, read_pixels
-from radar.data.preprocessing import frame_of, place_map, preprocess, rgb, visible_mask
+from radar.data.preprocessing import frame_of, preprocess, rgb, visible_mask
+from radar.runtime.preprocessing import place_map
 
 
 def test_alpha_is_dropped_not_blended(tmp_path):

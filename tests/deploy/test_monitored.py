@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from radar.compose.settings import verb_settings
 from radar.config.verbs import MonitorConfig
 from radar.deploy.monitor import Monitored, monitor
-from radar.deploy.prediction import Prediction, json_line
 from radar.errors import DataError
 from radar.model import Model
+from radar.runtime.prediction import Prediction, json_line
 
 START = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)  # a photo each ten seconds
 NORMALS = np.random.default_rng(99).lognormal(size=200)

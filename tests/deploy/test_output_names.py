@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from radar.deploy.paths import image_files, output_name
+from radar.runtime.paths import image_files, output_name
 
 HOSTILE = [
     "..", "../../etc/passwd", "/etc/passwd.png", "a/../../b.png", ".hidden.png", "-rf.png", "x\ny.png", "x\x1b[31m.png", "x\x00.png",

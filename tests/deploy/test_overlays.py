@@ -10,11 +10,12 @@ from deploy_builders import SPOT, drawn, quick_model, save, settings
 from PIL import Image
 
 from radar.data.decoding import Pixels
-from radar.deploy.examination import Drawable
-from radar.deploy.overlays import overlay, write_mask, write_overlay
-from radar.deploy.regions import regions
-from radar.deploy.stream import examined
+from radar.deploy.scorer import ModelScorer
 from radar.model import Model
+from radar.runtime.examination import Drawable
+from radar.runtime.overlays import overlay, write_mask, write_overlay
+from radar.runtime.regions import regions
+from radar.runtime.stream import examined
 from radar.scoring.map_levels import MapLevels, map_levels, map_tops
 
 LEVELS = MapLevels(1.0, 2.0)
@@ -27,7 +28,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 def test_pictures_of_a_planted_spot(model: Model, tmp_path: Path) -> None:
     colour = np.stack([drawn(1, spot=True)] * 3, axis=-1)
-    (each,) = examined(model, [save(tmp_path / "spot.png", colour)], settings())
+    (each,) = examined(ModelScorer(model), [save(tmp_path / "spot.png", colour)], settings())
     mask, picture = (
         write_mask(tmp_path, each),
         write_overlay(tmp_path, each, model.thresholds.current.map_levels, settings()),
@@ -50,7 +51,7 @@ def test_pictures_of_a_planted_spot(model: Model, tmp_path: Path) -> None:
 
 def test_a_normal_photo_is_shown_as_it_is(model: Model, tmp_path: Path) -> None:
     values = drawn(2)
-    (each,) = examined(model, [save(tmp_path / "one.png", values)], settings())
+    (each,) = examined(ModelScorer(model), [save(tmp_path / "one.png", values)], settings())
     picture, mask = (
         write_overlay(tmp_path, each, model.thresholds.current.map_levels, settings()),
         write_mask(tmp_path, each),
@@ -61,7 +62,7 @@ def test_a_normal_photo_is_shown_as_it_is(model: Model, tmp_path: Path) -> None:
 
 
 def test_an_unreadable_photo_has_no_pictures(model: Model, tmp_path: Path) -> None:
-    (each,) = examined(model, [tmp_path / "nowhere.png"], settings())
+    (each,) = examined(ModelScorer(model), [tmp_path / "nowhere.png"], settings())
     assert write_overlay(tmp_path, each, LEVELS, settings()) is None and write_mask(tmp_path, each) is None
     assert list(tmp_path.iterdir()) == []
 

@@ -13,11 +13,12 @@ import pytest
 from deploy_builders import SPOT, decisions, drawn, quick_model, save, settings
 
 import radar
-from radar.deploy import stream
-from radar.deploy.prediction import COLUMNS, csv_header, csv_line, from_json, json_line
-from radar.deploy.stream import batches, examined, read_ahead
+from radar.deploy.scorer import ModelScorer
 from radar.errors import ConfigError, DataError
 from radar.model import Model
+from radar.runtime import stream
+from radar.runtime.prediction import COLUMNS, csv_header, csv_line, from_json, json_line
+from radar.runtime.stream import batches, examined, read_ahead
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_grey_colour_alpha_and_sixteen_bits_are_one_photo(model: Model, tmp_path
 @pytest.mark.parametrize("aspect", ["crop", "pad"])
 def test_regions_are_in_the_originals_pixels_whatever_the_window(tmp_path: Path, aspect: str) -> None:
     model = quick_model(tmp_path / "normals", f"dataset.image.aspect={aspect}")
-    (each,) = examined(model, [save(tmp_path / "spot.png", drawn(5, spot=True))], settings())
+    (each,) = examined(ModelScorer(model), [save(tmp_path / "spot.png", drawn(5, spot=True))], settings())
     (region,) = each.prediction.regions
     assert abs(region.x - SPOT[0]) <= 12 and abs(region.y - SPOT[1]) <= 12
     assert each.drawable is not None and each.drawable.anomaly_map.shape == (200, 300)
@@ -172,7 +173,7 @@ def test_few_photos_are_held_at_a_time(model: Model, tmp_path: Path, monkeypatch
         return real(*arguments)
 
     monkeypatch.setattr(stream, "read_photo", counted)
-    for done, _ in enumerate(read_ahead([path] * 40, model, 3)):
+    for done, _ in enumerate(read_ahead([path] * 40, ModelScorer(model), 3)):
         most = max(most, begun - done)
     assert begun == 40 and most <= 4
 
@@ -183,7 +184,7 @@ def test_a_pass_takes_readable_photos_of_one_size(tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
     bad.touch()
     names = [bad, small, bad, small, small, large, small, bad]
-    grouped = [[photo.path for photo in batch] for batch in batches(read_ahead(names, own_size, 2), 2)]
+    grouped = [[photo.path for photo in batch] for batch in batches(read_ahead(names, ModelScorer(own_size), 2), 2)]
     assert grouped == [[bad], [small, bad, small], [small], [large], [small, bad]]
 
 

@@ -18,7 +18,7 @@ def test_what_is_traced_answers_as_the_model(name: str) -> None:
     if name in ("patchcore", "padim") and not is_installed():
         pytest.skip("no pretrained features")
     model = model_of(name)
-    size = size_of(model, "onnx")
+    size = size_of(model)
     traced = TraceableModel(model.method, model.detector, model.threshold, size)
     planes = len(plane_names(model.config.dataset.image))
     for height, width in [size.fixed] if size.fixed else [(40, 40), (33, 51)]:

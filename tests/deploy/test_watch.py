@@ -18,13 +18,14 @@ from pathlib import Path
 import pytest
 from deploy_builders import drawn, quick_model, save, settings
 
-from radar.deploy.log import continued_log, new_log
-from radar.deploy.prediction import json_line
-from radar.deploy.stream import examined
-from radar.deploy.watch import Watcher
+from radar.deploy.scorer import ModelScorer
 from radar.errors import RunError
 from radar.model import Model
 from radar.model_folder import save as save_model
+from radar.runtime.log import continued_log, new_log
+from radar.runtime.prediction import json_line
+from radar.runtime.stream import examined
+from radar.runtime.watch import Watcher
 
 FAST = ("interval=0.02", "patience=0.3")
 
@@ -52,7 +53,7 @@ def until(holds: Callable[[], bool], seconds: float = 60) -> None:
 
 @contextmanager
 def watching(model: Model, folder: Path, out: Path) -> Iterator[None]:
-    watcher, stop = Watcher(model, folder, out, settings(*FAST)), threading.Event()
+    watcher, stop = Watcher(ModelScorer(model), folder, out, settings(*FAST)), threading.Event()
     with continued_log(out, watcher.remember) as log:
         thread = threading.Thread(target=watcher.run, args=(lambda each: log.append(each.prediction), stop))
         thread.start()
@@ -171,7 +172,7 @@ def test_a_log_has_one_writer_one_model_and_is_not_overwritten(model: Model, tmp
 def test_a_log_takes_what_is_predicted(model: Model, tmp_path: Path) -> None:
     photos = [save(tmp_path / f"{seed}.png", drawn(seed)) for seed in range(3)]
     with new_log(tmp_path / "out", force=False) as log:
-        for count, each in enumerate(examined(model, photos, settings()), start=1):
+        for count, each in enumerate(examined(ModelScorer(model), photos, settings()), start=1):
             log.append(each.prediction)
             text = (tmp_path / "out" / "predictions.jsonl").read_text()
             assert text.endswith(f"{json_line(each.prediction)}\n") and text.count("\n") == count, "as they come"

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from deploy_builders import settings
 from export_builders import MODELS, model_of, photos
+from PIL import Image
 
 from radar.cli.main import main as radar_main
 from radar.deploy.export import TOLERANCE, export
@@ -21,9 +23,8 @@ from radar.model import Model
 from radar.model_folder import save
 from radar.networks.efficientnet import is_installed
 from radar.runtime.__main__ import main
-from radar.runtime.errors import ImageError, RuntimeFolderError
-from radar.runtime.exported import ExportedModel, Picture, load
-from radar.runtime.preprocessing import frame_of
+from radar.runtime.errors import ImageError
+from radar.runtime.exported import ExportedModel, load
 
 QUICK = "residual"  # the one of which most is asked: tracing takes seconds
 pytest.importorskip("onnxscript")
@@ -52,8 +53,8 @@ def assert_alike(model: Model, exported: ExportedModel, count: int, height: int,
     """Maps, scores and decisions of drawn images, which only scores at the threshold may differ in."""
     planes = np.random.default_rng(count).uniform(-1, 1, (count, len(exported.manifest.planes), height, width))
     names = [f"{count}/{place}" for place in range(count)]
-    images, frame = planes.astype(np.float32), frame_of(height, width, "stretch")
-    said = exported.score([Picture(image, frame, name) for image, name in zip(images, names, strict=True)])
+    images = planes.astype(np.float32)
+    said = exported.ask(images, names)
     noise = model.method.draws.of(names, model.method.noise_shape(*images.shape[1:]), model.config.seed)
     with torch.inference_mode():
         wanted = model.judged(model.method(torch.from_numpy(images), noise))
@@ -80,7 +81,7 @@ def test_every_method_answers_alike(name: str, target: str, tmp_path: Path) -> N
         pytest.skip("no pretrained features")
     pytest.importorskip(target)
     model = model_of(name)
-    size = export(model, tmp_path / "export", target).size
+    size = export(model, tmp_path / "export", target, settings()).size
     exported = load(tmp_path / "export", threads=1)
     assert exported.manifest.size == size.fixed
     sizes = [size.fixed] if size.fixed else [(size.least, size.least), (33, 47), (97, 120)]
@@ -92,23 +93,12 @@ def test_every_method_answers_alike(name: str, target: str, tmp_path: Path) -> N
             assert_alike(model, exported, 1, size.fixed[0] + 1, size.fixed[1])
 
 
-def test_files_are_read_to_the_bit_and_decided_alike(model: Model, written: Path, tmp_path: Path) -> None:
-    files, exported = photos(tmp_path, 4), load(written, threads=1)
-    wanted = model.score(files)
-    for place, file in enumerate(files):
-        picture = exported.read(file)
-        said = exported.score([picture])
-        assert said.scores[0] == pytest.approx(wanted.scores[place], abs=1e-3)
-        assert bool(said.decisions[0]) == bool(wanted.decisions[place])
-    assert len({*wanted.scores}) == 4
-
-
 def test_too_small_an_image_is_refused(written: Path) -> None:
     exported = load(written, threads=1)
     least = exported.manifest.least_side
     planes = np.zeros((1, least - 1, least), dtype=np.float32)
     with pytest.raises(ImageError, match=f"no side below {least} px"):
-        exported.score([Picture(planes, frame_of(least - 1, least, "stretch"), "small")])
+        exported.ask(planes[None], ["small"])
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "manifest.json.sha256"])
@@ -117,13 +107,13 @@ def test_one_changed_byte_is_refused(copied: Path, name: str) -> None:
     content = bytearray((copied / name).read_bytes())
     content[len(content) // 2] ^= 1
     (copied / name).write_bytes(content)
-    with pytest.raises(RuntimeFolderError, match="is not as it was exported") as error:
+    with pytest.raises(RunError, match="is not as it was exported") as error:
         load(copied, threads=1)
     assert "\n" not in str(error.value)
 
 
 def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeFolderError, match="is no exported model"):
+    with pytest.raises(RunError, match="is no exported model"):
         load(tmp_path)
 
 
@@ -140,37 +130,79 @@ def test_a_method_without_a_graph_is_refused(model: Model, tmp_path: Path) -> No
     from deploy_builders import quick_model  # noqa: PLC0415 - of this test alone
 
     with pytest.raises(RunError, match="mean_brightness: cannot be exported; methods that can"):
-        export(quick_model(tmp_path / "normals"), tmp_path / "export", "onnx")
+        export(quick_model(tmp_path / "normals"), tmp_path / "export", "onnx", settings())
 
 
-def test_the_command_says_what_it_decides(
-    model: Model, written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    """Photos, one of them white but for a stripe, one cut off."""
+    photos(tmp_path / "parts", 3)
+    values = np.random.default_rng(9).integers(100, 110, (64, 90), dtype=np.uint8)
+    values[:, 12:] = 255
+    Image.fromarray(values).save(tmp_path / "parts" / "spot.png")
+    (tmp_path / "parts" / "cut.png").write_bytes(b"\x89PNG")
+    return tmp_path / "parts"
+
+
+def told(out: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (out / "predictions.jsonl").read_text().splitlines()]
+
+
+def test_the_command_tells_and_draws_what_radar_predict_does(
+    model: Model, written: Path, parts: Path, tmp_path: Path
 ) -> None:
-    files = [*photos(tmp_path, 3), tmp_path / "missing.png"]
-    wanted = model.score(files[:3])
-    code = main([str(written), *map(str, files), "--maps", str(tmp_path / "maps"), "--threads", "1"])
-    header, *lines = [line.split(",") for line in capsys.readouterr().out.splitlines()]
-    assert header[:3] == ["path", "decision", "score"] and code == 2
-    said = ["defective" if decision else "good" for decision in wanted.decisions]
-    assert [line[1] for line in lines] == [*said, "unreadable"]
-    maps = sorted((tmp_path / "maps").iterdir())
-    assert len(maps) == 3 and np.load(maps[0]).shape == (40, 40)
-    assert main([str(tmp_path), str(files[0])]) == 3
+    words = [str(parts), f"{parts}/spot.png#xywh=10,10,60,40", "--overlays", "--masks", "--out"]
+    assert radar_main(["predict", str(written.parent), *words, str(tmp_path / "own")]) == 2
+    assert main([str(written), *words, str(tmp_path / "exported"), "--threads", "1"]) == 2
+    own, exported = told(tmp_path / "own"), told(tmp_path / "exported")
+    assert len(own) == len(exported) == 6
+    assert {line["decision"] for line in own} == {"good", "defective", "unreadable"}
+    assert any(line["regions"] for line in own)
+    varying = {"time", "milliseconds", "score", "regions"}
+    for one, other in zip(own, exported, strict=True):
+        assert {key: one[key] for key in one if key not in varying} == {
+            key: other[key] for key in other if key not in varying
+        }
+        assert one["score"] == pytest.approx(other["score"], abs=1e-3)
+        assert other["regions"] == [
+            {**region, "peak": pytest.approx(region["peak"], rel=1e-3)} for region in one["regions"]
+        ]
+    for file in (tmp_path / "own").rglob("*.png"):
+        name = file.relative_to(tmp_path / "own")
+        same = [each for each in (tmp_path / "exported" / name.parent).iterdir() if each.name[:15] == file.name[:15]]
+        assert len(same) == 1
+        drawn = [np.asarray(Image.open(each), dtype=int) for each in (file, same[0])]
+        assert drawn[0].shape == drawn[1].shape and (np.abs(drawn[0] - drawn[1]) > 1).mean() < 0.01
 
 
-def test_it_runs_where_neither_torch_nor_radar_is(written: Path, tmp_path: Path) -> None:
+def test_exit_codes_are_those_of_radar_predict(written: Path, parts: Path, tmp_path: Path) -> None:
+    good = [str(path) for path in sorted(parts.glob("*.png")) if path.name not in ("spot.png", "cut.png")]
+    codes = {main([str(written), path]) for path in good}
+    assert codes <= {0, 1} and main([str(written), *good]) == max(codes)
+    assert main([str(written), str(parts / "spot.png")]) == 1
+    assert main([str(written), str(parts)]) == 2
+    assert main([str(tmp_path), *good]) == 3, "no exported model"
+    assert main([str(written), *good, "--masks"]) == main([str(written), "--nonsense"]) == 3
+
+
+def test_it_runs_where_neither_torch_nor_radar_is(written: Path, parts: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     shutil.copytree(Path(sys.modules[ExportedModel.__module__].__file__ or "").parent, site / "radar_runtime")
-    (file,) = photos(tmp_path, 1)
     script = (
-        "import sys\n"
-        "for name in ('torch', 'radar', 'scipy', 'sklearn', 'kornia', 'omegaconf'): sys.modules[name] = None\n"
+        "import sys, time\n"
+        "for name in ('torch', 'radar', 'scipy', 'sklearn', 'kornia', 'omegaconf', 'tifffile'): sys.modules[name] = None\n"
         "from radar_runtime.__main__ import main\n"
-        "sys.exit(main(sys.argv[1:]))\n"
+        "imported = time.process_time()\n"
+        "code = main(sys.argv[1:])\n"
+        "print('seconds', imported, time.process_time(), file=sys.stderr)\n"
+        "sys.exit(code)\n"
     )
+    words = [str(written), str(parts), "--threads", "1", "--out", "out", "--overlays", "--masks"]
     answer = subprocess.run(
-        [sys.executable, "-c", script, str(written), str(file), "--threads", "1"], cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(site)}, capture_output=True, text=True, check=False,
+        [sys.executable, "-c", script, *words], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert answer.returncode in (0, 1), answer.stderr
-    assert answer.stdout.splitlines()[1].startswith(f"{file},")
+    assert answer.returncode == 2, answer.stderr
+    assert len(told(tmp_path / "out")) == 5 and len(list((tmp_path / "out" / "masks").iterdir())) == 4
+    imported, done = map(float, answer.stderr.split("seconds")[-1].split())
+    assert imported < 1 and done < 2, "seconds of CPU: those of the clock depend on what else is running"

@@ -13,12 +13,12 @@ from scipy.ndimage import uniform_filter
 
 from radar.config.fields import choice, number
 from radar.data.decoding import BoolArray, Pixels, read_mask
-from radar.data.file_reader import Crop
 from radar.data.layouts.files import FilesLayout, image_files, mask_file, relative, subfolders
 from radar.data.layouts.layout import Entry, PublicSource
 from radar.data.sample import NORMAL_DEFECT
 from radar.data.threads import in_threads
 from radar.errors import DataError
+from radar.runtime.crops import Crop
 from radar.runtime.preprocessing import grey
 
 _STRIP = re.compile(r"\d{4}_(?P<defect>\d{3})_(?P<fabric>\d{2})")

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from radar.data.decoding import EXTENSIONS, BoolArray, Pixels, array_hash, file_hash, read_pixels
-from radar.data.file_reader import FileReader, file_and_crop
+from radar.data.file_reader import FileReader
 from radar.data.layouts.layout import Entry, Layout
 from radar.errors import DataError
+from radar.runtime.crops import file_and_crop
 
 
 class FilesLayout(Layout):

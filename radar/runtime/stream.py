@@ -7,26 +7,26 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from radar.config.verbs import PredictConfig
-from radar.deploy.examination import Examined, examine
-from radar.deploy.photo import Photo, read_photo
-from radar.model import Model
+from .examination import Examined, examine
+from .photo import Photo, read_photo
+from .picture import Scorer
+from .settings import PredictSettings
 
 
-def examined(model: Model, paths: Iterable[Path], settings: PredictConfig) -> Iterator[Examined]:
-    """What `model` says of the files at `paths`, in their order, each as soon as it is known; a bad file stops nothing."""
-    photos = read_ahead(paths, model, settings.decode_ahead)
-    for batch in batches(photos, model.config.scoring.images_per_pass):
-        yield from examine(model, batch, settings.regions)
+def examined(scorer: Scorer, paths: Iterable[Path], settings: PredictSettings) -> Iterator[Examined]:
+    """What `scorer` says of the files at `paths`, in their order, each as soon as it is known; a bad file stops nothing."""
+    photos = read_ahead(paths, scorer, settings.decode_ahead)
+    for batch in batches(photos, scorer.pictures_per_pass):
+        yield from examine(scorer, batch, settings.regions)
 
 
-def read_ahead(paths: Iterable[Path], model: Model, ahead: int) -> Iterator[Photo]:
-    """The files at `paths`, read as `model` wants them by a thread which is at most `ahead` of them ahead."""
-    files, config, waiting = model.files, model.config.dataset.image, deque[Future[Photo]]()
+def read_ahead(paths: Iterable[Path], scorer: Scorer, ahead: int) -> Iterator[Photo]:
+    """The files at `paths`, read as `scorer` wants them by a thread which is at most `ahead` of them ahead."""
+    waiting = deque[Future[Photo]]()
     with ThreadPoolExecutor(max_workers=1) as pool:  # Pillow lets go of the interpreter
         try:
             for path in paths:
-                waiting.append(pool.submit(read_photo, path, files, config))
+                waiting.append(pool.submit(read_photo, path, scorer))
                 if len(waiting) > ahead:
                     yield waiting.popleft().result()
             while waiting:

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from radar.data.decoding import EXTENSIONS
-from radar.data.file_reader import stem as readable_stem
-from radar.errors import DataError
+from .crops import stem as readable_stem
+from .decoding import EXTENSIONS
+from .errors import DataError
 
 _STEM_BYTES = 80  # of an image's name in the names of what is made of it; file systems take 255
 _DIGITS = 10  # of the hash that tells equal names of several folders apart

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from radar.deploy.prediction import Prediction, csv_header, csv_line, from_json, json_line
-from radar.errors import RunError
-from radar.files import write_atomically
+try:
+    import fcntl
+except ImportError:  # not on Windows, where nothing keeps two processes apart
+    fcntl = None  # type: ignore[assignment]
+
+from .errors import RunError
+from .files import write_atomically
+from .prediction import Prediction, csv_header, csv_line, from_json, json_line
 
 JSON_LINES, CSV = "predictions.jsonl", "predictions.csv"
 
@@ -76,7 +80,8 @@ def _held(folder: Path) -> Iterator[BinaryIO]:
         raise RunError(f"{folder}: cannot be written ({error.strerror}); name another folder with --out") from None
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunError(
                 f"{folder / JSON_LINES}: another process writes this log; name another folder with --out"

@@ -14,14 +14,14 @@ from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
-from radar.config.verbs import PredictConfig
-from radar.deploy.examination import MODEL_DIGITS, Examined, examine
-from radar.deploy.paths import images_below
-from radar.deploy.photo import Photo, Stamp
-from radar.deploy.prediction import Prediction
-from radar.deploy.stream import batches, read_ahead
-from radar.errors import RunError
-from radar.model import Model
+from .errors import RunError
+from .examination import MODEL_DIGITS, Examined, examine
+from .paths import images_below
+from .photo import Photo, Stamp
+from .picture import Scorer
+from .prediction import Prediction
+from .settings import PredictSettings
+from .stream import batches, read_ahead
 
 _DIGEST_BYTES = 16  # of a path and a content, in memory
 
@@ -36,8 +36,8 @@ class _Waiting(NamedTuple):
 class Watcher:
     """What is known of a folder's photos: 16 bytes of each that has a line, and the stamps of the files that are there now."""
 
-    def __init__(self, model: Model, folder: Path, besides: Path, settings: PredictConfig) -> None:
-        self._model = model
+    def __init__(self, scorer: Scorer, folder: Path, besides: Path, settings: PredictSettings) -> None:
+        self._scorer = scorer
         self._folder = folder.resolve()
         self._besides = besides
         self._settings = settings
@@ -47,9 +47,9 @@ class Watcher:
 
     def remember(self, prediction: Prediction) -> None:
         """Take over a line of the log. Raises `RunError` where another model wrote it."""
-        if prediction.model != self._model.fingerprint[:MODEL_DIGITS]:
+        if prediction.model != self._scorer.fingerprint[:MODEL_DIGITS]:
             raise RunError(
-                f"the log was written by the model {prediction.model}, and this is {self._model.fingerprint[:MODEL_DIGITS]}; "
+                f"the log was written by the model {prediction.model}, and this is {self._scorer.fingerprint[:MODEL_DIGITS]}; "
                 "name another folder with --out"
             )
         stamp = Stamp(prediction.modified_ns or 0, prediction.bytes or 0)
@@ -90,9 +90,9 @@ class Watcher:
 
     def _examined(self, ready: list[Path], stop: Event) -> Iterator[Examined]:
         paths = (path for path in ready if not stop.is_set())
-        photos = read_ahead(paths, self._model, self._settings.decode_ahead)
-        for batch in batches(self._new(photos), self._model.config.scoring.images_per_pass):
-            yield from examine(self._model, batch, self._settings.regions)
+        photos = read_ahead(paths, self._scorer, self._settings.decode_ahead)
+        for batch in batches(self._new(photos), self._scorer.pictures_per_pass):
+            yield from examine(self._scorer, batch, self._settings.regions)
 
     def _new(self, photos: Iterable[Photo]) -> Iterator[Photo]:
         """Those that want a line now."""

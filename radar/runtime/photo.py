@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from radar.config.schema import ImageConfig
-from radar.data.decoding import FloatArray, Pixels
-from radar.data.file_reader import FileReader, file_and_crop
-from radar.data.preprocessing import Frame, luma, plane_names, preprocess, sharpness
+from .crops import content_hash, file_and_crop
+from .picture import Picture, Scorer, picture_of
 
 
 class Stamp(NamedTuple):
@@ -28,18 +25,6 @@ class Stamp(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """What was decoded: the original's pixels, and the planes `(P, H, W)` in [−1, 1] that the model sees."""
-
-    pixels: Pixels
-    identity: str  # by which the model draws its noise
-    planes: FloatArray
-    frame: Frame
-    brightness: float
-    sharpness: float
-
-
-@dataclass(frozen=True, eq=False)
 class Photo:
     """A file that was read, or why it could not be."""
 
@@ -52,27 +37,21 @@ class Photo:
     error: str | None
 
 
-def read_photo(path: Path, files: FileReader, config: ImageConfig) -> Photo:
-    """Read and decode an image file, or a named crop of one; nothing that is wrong with it raises."""
+def read_photo(path: Path, scorer: Scorer) -> Photo:
+    """Read and decode an image file, or a named crop of one, as `scorer` wants it; nothing that is wrong with it raises."""
     began, file = time.perf_counter(), file_and_crop(path)[0]
-    stamp, steady, content_hash, picture, error = None, False, None, None, None
+    stamp, steady, hashed, picture, error = None, False, None, None, None
     try:
         if not file.is_file():  # opening a pipe would wait for ever
             raise FileNotFoundError("not a file" if file.exists() else "no such file")
         stamp = Stamp.of(file.stat())
         content = file.read_bytes()
-        content_hash = hashlib.sha256(content).hexdigest()
+        hashed = content_hash(content)
         steady = Stamp.of(file.stat()) == stamp and len(content) == stamp.bytes
-        picture = _picture(*files.read(path, content), config)
+        picture = picture_of(path, content, scorer)
     except Exception as failure:  # decoders raise whatever a broken file makes them
         error = _one_line(failure, path)
-    return Photo(path, stamp, steady, content_hash, time.perf_counter() - began, picture, error)
-
-
-def _picture(pixels: Pixels, identity: str, config: ImageConfig) -> Picture:
-    planes, frame = preprocess(pixels, config)
-    seen = luma(planes, plane_names(config))
-    return Picture(pixels, identity, planes, frame, float(seen.mean()), sharpness(seen))
+    return Photo(path, stamp, steady, hashed, time.perf_counter() - began, picture, error)
 
 
 def _one_line(failure: Exception, path: Path) -> str:

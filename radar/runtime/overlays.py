@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
-from scipy import ndimage
 
-from radar.config.verbs import PredictConfig
-from radar.data.decoding import Pixels
-from radar.deploy.examination import Drawable, Examined
-from radar.deploy.paths import output_name
-from radar.files import write_atomically
-from radar.scoring.map_levels import MapLevels
+from .decoding import Pixels
+from .examination import Drawable, Examined
+from .files import write_atomically
+from .map_levels import MapLevels
+from .paths import output_name
+from .settings import PredictSettings
 
 OVERLAYS, MASKS = "overlays", "masks"  # folders
 _LOW, _HIGH = np.array([255, 196, 0], dtype=np.float32), np.array([226, 0, 70], dtype=np.float32)  # amber to crimson
@@ -24,7 +23,7 @@ _OUTLINE_SHARE = 1 / 400  # of the longer side, the outline's width
 Rgb = NDArray[np.uint8]
 
 
-def write_overlay(folder: Path, examined: Examined, levels: MapLevels, settings: PredictConfig) -> Path | None:
+def write_overlay(folder: Path, examined: Examined, levels: MapLevels, settings: PredictSettings) -> Path | None:
     """`overlays/DECISION/NAME_SCORE.png` below `folder`; nothing of an unreadable photo."""
     picture, said, drawable = examined.photo.picture, examined.prediction, examined.drawable
     if picture is None or drawable is None:
@@ -48,7 +47,7 @@ def write_mask(folder: Path, examined: Examined) -> Path | None:
     return path
 
 
-def overlay(pixels: Pixels, drawable: Drawable, levels: MapLevels, settings: PredictConfig) -> Rgb:
+def overlay(pixels: Pixels, drawable: Drawable, levels: MapLevels, settings: PredictSettings) -> Rgb:
     """The original `(H, W, 3)` in 8 bits, coloured by its map and outlined where it is flagged, untouched elsewhere.
 
     The colour depends on the map's value alone, never on the photo's other pixels: pictures of one model compare.
@@ -63,9 +62,20 @@ def overlay(pixels: Pixels, drawable: Drawable, levels: MapLevels, settings: Pre
     drawn = original.copy()
     drawn[flagged] = np.rint((1 - opacity) * original[flagged] + opacity * colour).astype(np.uint8)
     width = max(1, round(max(flagged.shape) * _OUTLINE_SHARE))
-    outline = ndimage.binary_dilation(flagged, np.ones((3, 3)), iterations=width) & ~flagged
+    outline = widened(flagged, width) & ~flagged
     drawn[outline] = _HIGH.astype(np.uint8)
     return drawn
+
+
+def widened(flagged: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """Pixels `(H, W)` of which one that is flagged lies at most `width` rows and columns away."""
+    for _ in range(2):  # columns, then rows
+        wider = flagged.copy()
+        for step in range(1, min(width, flagged.shape[1] - 1) + 1):
+            wider[:, step:] |= flagged[:, :-step]
+            wider[:, :-step] |= flagged[:, step:]
+        flagged = wider.T
+    return flagged
 
 
 def _rgb(pixels: Pixels) -> Rgb:

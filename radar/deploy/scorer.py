@@ -1,0 +1,52 @@
+"""A model as the runtime asks one, so that what is said of a photo is the same code for it and for what was exported of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from radar.data.images import Images
+from radar.data.preprocessing import plane_names, preprocessing_of
+from radar.data.sample import UNKNOWN_DEFECT, UNKNOWN_LABEL, Sample
+from radar.errors import RadarError
+from radar.model import Model
+from radar.runtime.decoding import Pixels
+from radar.runtime.errors import ImageError
+from radar.runtime.picture import Answers, Picture
+
+
+class ModelScorer:
+    """Fulfils `radar.runtime.picture.Scorer`."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.fingerprint = model.fingerprint
+        self.threshold = model.thresholds.deciding
+        self.preprocessing = preprocessing_of(model.config.dataset.image)
+        self.pictures_per_pass = model.config.scoring.images_per_pass
+
+    def decode(self, path: Path, content: bytes) -> tuple[Pixels, str]:
+        """As the layout that the model was fitted on. Raises `DataError`."""
+        return self._model.files.read(path, content)
+
+    def answers(self, pictures: Sequence[Picture]) -> Answers:
+        """What the model says of pictures of one size. Raises `ImageError` where they keep a size that its method does not take."""
+        try:
+            scores = self._model.score(self._images(pictures))
+        except (RadarError, RuntimeError, ValueError):
+            if self.preprocessing.size is not None:
+                raise
+            raise ImageError("the model does not take an image of this size") from None
+        return Answers(scores.scores, scores.decisions, scores.points, scores.anomaly_maps.cpu().numpy())
+
+    def _images(self, pictures: Sequence[Picture]) -> Images:
+        samples = [
+            Sample(str(each.path), each.identity, "test", UNKNOWN_LABEL, UNKNOWN_DEFECT, None, str(each.path))
+            for each in pictures
+        ]
+        planes = torch.from_numpy(np.stack([each.planes for each in pictures]))
+        frames = tuple(each.frame for each in pictures)
+        return Images(planes, plane_names(self._model.config.dataset.image), tuple(samples), frames)

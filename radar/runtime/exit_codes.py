@@ -1,0 +1,42 @@
+"""What exit codes mean, in one place: 0 is well, 1 and 2 are answers about parts, 3 and above are no answers.
+
+0    done; of `predict`: all images are good; of `monitor`: in control
+1    some are defective          (`predict`), photos have drifted (`monitor`)
+2    some are unreadable         (`predict` alone)
+3    the command is refused: a wrong key, path, file or option, told in one line
+4    jobs failed or are not done, or radar itself failed, with its traceback
+128+ a signal ended it: 130 Ctrl-C, 143 terminated, 137 killed, 141 nobody reads its output any more
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+
+from .errors import RadarError
+
+DONE, DEFECTIVE, UNREADABLE, REFUSED, FAILED = range(5)
+_BROKEN_PIPE = 13  # SIGPIPE, which Windows does not name
+
+
+def guarded(command: Callable[[], int], name: str) -> int:
+    """The exit code of `command`, whatever ends it; `name` is whose error it is."""
+    try:
+        return command()
+    except SystemExit as error:  # of argparse and Hydra, which have said why; their own codes would read as answers
+        return REFUSED if error.code else DONE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed goes nowhere
+        return 128 + _BROKEN_PIPE
+    except RadarError as error:
+        line, code = str(error), REFUSED
+    except KeyboardInterrupt:
+        line, code = "interrupted", 128 + signal.SIGINT
+    except BaseException as error:
+        traceback.print_exception(error)
+        line, code = f"this is an error of {name} itself; the traceback is above", FAILED
+    print(f"{name}: {line}", file=sys.stderr)
+    return code

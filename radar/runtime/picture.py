@@ -1,0 +1,72 @@
+"""An image as a model sees it, what a model says of several, and what a model must be able to do to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .decoding import Pixels
+from .preprocessing import PLANE_NAMES, FloatArray, Frame, Preprocessing, luma, preprocess, sharpness
+from .threshold import CurrentThreshold
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What was decoded: the original's pixels, and the planes `(P, H, W)` in [−1, 1] that the model sees."""
+
+    path: Path
+    pixels: Pixels
+    identity: str  # by which the model draws its noise
+    planes: FloatArray
+    frame: Frame
+    brightness: float
+    sharpness: float
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a model says of N pictures."""
+
+    scores: NDArray[np.floating]  # (N,), higher is more anomalous
+    decisions: NDArray[np.bool_]  # (N,), True is defective
+    points: NDArray[np.floating]  # (N, F), what the detector judged
+    maps: NDArray[np.float32]  # (N, H, W) ≥ 0, at the size that the model sees
+
+
+class Scorer(Protocol):
+    """A model that can be asked about photos: radar's own, or an exported one."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model."""
+
+    @property
+    def threshold(self) -> CurrentThreshold:
+        """What decides."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How pixels become planes."""
+
+    @property
+    def pictures_per_pass(self) -> int:
+        """How many pictures of one size are asked about together, at most."""
+
+    def decode(self, path: Path, content: bytes) -> tuple[Pixels, str]:
+        """The image, or named crop, in a file's bytes, and its identity. Raises `ImageError`, `RadarError`."""
+
+    def answers(self, pictures: Sequence[Picture]) -> Answers:
+        """What it says of pictures of one size. Raises `ImageError` where it does not take that size."""
+
+
+def picture_of(path: Path, content: bytes, scorer: Scorer) -> Picture:
+    """The picture in the bytes of a file, or of a named crop. Raises `ImageError`, `RadarError`."""
+    pixels, identity = scorer.decode(path, content)
+    planes, frame = preprocess(pixels, scorer.preprocessing)
+    seen = luma(planes, PLANE_NAMES[scorer.preprocessing.channels])
+    return Picture(path, pixels, identity, planes, frame, float(seen.mean()), sharpness(seen))
