@@ -67,8 +67,8 @@ def main() -> int:
         parser.error("give --good and --bad, or --drawn")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        good, bad = _drawn(work) if parsed.drawn else (_photos(parsed.good), _photos(parsed.bad))
-        _lay_out(work, good, bad)
+        good, bad = drawn_photos(work) if parsed.drawn else (_photos(parsed.good), _photos(parsed.bad))
+        lay_out(work, good, bad)
         steps = walk(work, parsed.overrides)
         if parsed.to:
             write_json(parsed.to, {"photos": parsed.name, **_counts(work), **_machine(), "steps": steps})
@@ -113,7 +113,8 @@ def _photos(folder: Path) -> list[Path]:
     return found
 
 
-def _drawn(work: Path) -> tuple[list[Path], list[Path]]:
+def drawn_photos(work: Path) -> tuple[list[Path], list[Path]]:
+    """Printed layers, good and defective, drawn into a folder of `work`."""
     folder = work / "drawn"
     subprocess.run(
         [sys.executable, "-m", "radar", "data", "write", str(folder), "dataset=printed_layers"],
@@ -124,7 +125,7 @@ def _drawn(work: Path) -> tuple[list[Path], list[Path]]:
     return list(image_files(folder / "train" / "good")), sorted(defects, key=lambda path: (path.name, path.parent))
 
 
-def _lay_out(work: Path, good: Sequence[Path], bad: Sequence[Path]) -> None:
+def lay_out(work: Path, good: Sequence[Path], bad: Sequence[Path]) -> None:
     """`parts/good`, `parts/bad`, `new` and `good_today`, copies."""
     kept, known = 3 * len(good) // 4, len(bad) // 4
     places = {

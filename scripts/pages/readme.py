@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from radar.evaluation.statistics_methods import groups_of_kinds
 from radar.report.tables import Entry, Table, markdown, table
 from scripts.pages.choices import (
@@ -18,11 +20,12 @@ from scripts.pages.choices import (
     records,
     statistical_ranks,
 )
-from scripts.pages.committed import when_and_where
+from scripts.pages.committed import RESULTS, when_and_where
 from scripts.pages.sections import Sections
 from scripts.pages.sets import SETS_NOTE, in_order, named, sharing_notes
 
 AUROC = ("image", "auroc")
+WALK = RESULTS / "walk.json"
 
 
 def main_table() -> Table:
@@ -81,6 +84,20 @@ def notes() -> list[str]:
     ]
 
 
+def walk() -> str:
+    """The commands of `scripts/walk.py` with their seconds, and on what."""
+    told = json.loads(WALK.read_text(encoding="utf-8"))
+    steps = told["steps"]
+    width = max(len(step["command"]) for step in steps)
+    lines = [f"{step['command']:<{width}}  # {step['seconds']:.0f} s: {step['purpose']}" for step in steps]
+    return (
+        "```sh\n" + "\n".join(lines) + "\n```\n\n"
+        f"Measured once, {told['date']}, with {told['good_photos']} photos of good and {told['bad_photos']} of defective "
+        f"parts to learn from and {told['new_photos']} new ones ({told['photos']}), on {told['cores']} cores "
+        f"({told['machine']}), by `python -m scripts.walk`."
+    )
+
+
 def sections() -> Sections:
     """By their names."""
-    return {"study": markdown(main_table()) + "\n".join(f"- {note}" for note in notes())}
+    return {"walk": walk(), "study": markdown(main_table()) + "\n".join(f"- {note}" for note in notes())}
