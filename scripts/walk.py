@@ -46,7 +46,7 @@ STEPS = (
     Step(f"radar predict {_RUN} new --out results --overlays", "a line and a picture per photo", (0, 1)),
     Step(f"radar calibrate {_RUN} --normals good_today --false-alarms 0.1", "another threshold, no training"),
     Step(f"radar export {_RUN} --to onnx --out line", "for a PC without torch"),
-    Step("radar-runtime line new/*", "and what that PC says", (0, 1)),
+    Step("radar-runtime line new", "and what that PC says", (0, 1)),
 )
 
 
@@ -84,7 +84,7 @@ def walk(work: Path, overrides: Sequence[str] = ()) -> list[dict[str, object]]:
     for step in STEPS:
         extra = list(overrides) if step is STEPS[0] else []
         began = time.perf_counter()
-        arguments = [*_arguments(step.command.replace(_RUN, run), work), *extra]
+        arguments = [*_arguments(step.command.replace(_RUN, run)), *extra]
         ended = subprocess.run(arguments, cwd=work, text=True, capture_output=True, check=False)
         seconds = time.perf_counter() - began
         if ended.returncode not in step.accepted:
@@ -96,14 +96,12 @@ def walk(work: Path, overrides: Sequence[str] = ()) -> list[dict[str, object]]:
     return done
 
 
-def _arguments(command: str, work: Path) -> list[str]:
+def _arguments(command: str) -> list[str]:
     """As a shell would call it, by this interpreter."""
     program, *words = command.split()
-    module = {"radar": "radar", "radar-runtime": "radar_runtime"}[program]
-    if module == "radar_runtime" and shutil.which(program) is None:
-        module = "radar.runtime"  # the same program, where the distribution of its own is not installed
-    files = [str(path.relative_to(work)) for word in words if "*" in word for path in sorted(work.glob(word))]
-    return [sys.executable, "-m", module, *(word for word in words if "*" not in word), *files]
+    # the runtime's program is the same where its own distribution is not installed
+    module = "radar_runtime" if program == "radar-runtime" and shutil.which(program) else program.replace("-", ".")
+    return [sys.executable, "-m", module, *words]
 
 
 def _photos(folder: Path) -> list[Path]:
