@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from image_builders import image_set, images_of
-from network_builders import untrained
+from network_builders import untrained, uses_denoiser
 from PIL import Image
 
 from radar.compose import experiment
@@ -62,7 +62,7 @@ def model_of(name: str) -> Model:
     normals = Normals(_images(12, 0, side, names), _images(9, 1, side, names))
     planned = method_of(config)
     networks = {name: pretrained() for name, pretrained in planned.pretrained.items()}
-    if planned.uses_denoiser:
+    if uses_denoiser(planned):
         networks[DENOISER] = untrained(config, 1)
     method = planned.fit(normals, networks, silent)
     learn_border(method, normals, seed=0, images_per_pass=1, report=silent)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from radar.config.schema import Config, DiffusionConfig, TrainerConfig, TrainingConfig, UNetConfig
+from radar.methods.method import Method
 from radar.methods.parts.denoising import untrained_network
 from radar.networks.build import NoisePredictor, build_unet
 from radar.networks.untrained import awake
@@ -80,6 +83,11 @@ def random_unet(seed: int = 0, *, image_channels: int = 1, patch_size: int = 28,
         fan_in = parameter[0].numel() if parameter.ndim > 1 else 25
         parameter.data = torch.randn(parameter.shape, generator=stream) / fan_in**0.5
     return unet.to(memory_format=torch.channels_last).eval()
+
+
+def uses_denoiser(method: Method[Any]) -> bool:
+    """Whether it asks the diffusion network that methods share."""
+    return {"patch", "unet"} <= set(method.fitting_keys)
 
 
 def untrained(config: Config, channels: int) -> torch.nn.Module:

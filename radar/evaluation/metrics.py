@@ -79,9 +79,12 @@ class ChanceDistances:
 
 @dataclass(frozen=True, slots=True)
 class Distances:
-    """How far normal and anomalous values lie apart: `statistics_distributions.Separation` with the `p_value` of its KS, by
-    permutation of groups of images, and what `chance` alone gives. All None where one kind of image is absent; `chance` alone
-    in runs of old.
+    """How far normal and anomalous values lie apart. All None where one kind of image is absent; `chance` alone in runs of old.
+
+    `ks` in [0, 1] is the largest difference of the two distribution functions, `p_value` that of it by permutation of groups of
+    images; `wasserstein` the first-order distance in the values' unit; the two `kl` are the Kullback–Leibler divergences in nats
+    by `KL_ESTIMATOR`; `overlap` in [0, 1] is the shared probability in the same `bins`; `auroc` the probability that an anomalous
+    value exceeds a normal one; `chance` what chance alone gives.
     """
 
     ks: float | None = None

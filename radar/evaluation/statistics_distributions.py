@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import ks_2samp, rankdata, wasserstein_distance
+
+from radar.evaluation.metrics import Distances
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -15,30 +16,12 @@ Bools = NDArray[np.bool_]
 KL_ESTIMATOR = "histogram of equal-probability bins of the pooled sample, half a count added to each bin; in nats"
 
 
-@dataclass(frozen=True, slots=True)
-class Separation:
-    """Distances between a normal and an anomalous sample.
-
-    `ks` in [0, 1] is the largest difference of the two distribution functions; `wasserstein` the first-order distance in
-    the values' unit; the two `kl` are the Kullback–Leibler divergences in nats by `KL_ESTIMATOR`; `overlap` in [0, 1] is
-    the shared probability in the same `bins`; `auroc` the probability that an anomalous value exceeds a normal one.
-    """
-
-    ks: float
-    wasserstein: float
-    kl_anomalous_from_normal: float
-    kl_normal_from_anomalous: float
-    overlap: float
-    auroc: float
-    bins: int
-
-
-def separation(normal: ArrayLike, anomalous: ArrayLike, most_bins: int) -> Separation:
-    """Measure two non-empty samples. At most `most_bins` bins are used, and no more than the root of the number of values."""
+def separation(normal: ArrayLike, anomalous: ArrayLike, most_bins: int) -> Distances:
+    """Of two non-empty samples, chance aside; in `most_bins` bins, and no more than the root of the number of values."""
     first, second = np.asarray(normal, dtype=np.float64).ravel(), np.asarray(anomalous, dtype=np.float64).ravel()
     edges = pooled_edges(np.concatenate([first, second]), most_bins)
     counts = np.stack([binned(first, edges), binned(second, edges)])
-    return Separation(
+    return Distances(
         ks=float(ks_2samp(first, second, method="asymp").statistic),
         wasserstein=float(wasserstein_distance(first, second)),
         kl_anomalous_from_normal=float(kl_divergence(counts[1], counts[0])),

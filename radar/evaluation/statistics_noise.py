@@ -7,7 +7,7 @@ images between the two labels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -97,7 +97,7 @@ class _Comparison:
         measured = separation(values[~truth], values[truth], settings.bins)
         binned = histograms(values, settings.bins)
         p_value, chance = by_chance(binned, self.units, settings.permutations, self._random)
-        return Distances(**asdict(measured), p_value=p_value, chance=chance)
+        return replace(measured, p_value=p_value, chance=chance)
 
 
 def _per_image(

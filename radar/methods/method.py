@@ -154,11 +154,6 @@ class Method(ABC, Generic[Own]):
         return settings
 
     @property
-    def uses_denoiser(self) -> bool:
-        """Whether it asks the diffusion network that methods share."""
-        return {"patch", "unet"} <= set(self.fitting_keys)
-
-    @property
     def uses_network(self) -> bool:
         """Whether it asks any network, trained or pretrained."""
         return bool(self.pretrained) or any(key.partition(".")[0] == "training" for key in self.fitting_keys)

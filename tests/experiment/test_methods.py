@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from network_builders import uses_denoiser
 from tiny_experiment import made, run, scores_of
 from tiny_methods import METHODS, PRETRAINED, SCORINGS
 
@@ -94,7 +95,7 @@ def test_a_run_is_complete_and_its_model_scores_the_same_bits_in_a_fresh_process
     method = method_of(config)
     splits = 3 if not method.one_score or method.cross_fits else 2
     expected = {
-        "network": method.uses_denoiser + OWN_TRAININGS.get(name, 0), "fitted": 1, "responses": splits, "points": splits,
+        "network": uses_denoiser(method) + OWN_TRAININGS.get(name, 0), "fitted": 1, "responses": splits, "points": splits,
         "pixel_metrics": 1, "noise_statistics": int(method.predicts_noise), "data_measures": 1,
     }  # fmt: skip
     assert made(session, config) == {stage: count for stage, count in expected.items() if count}

@@ -123,7 +123,6 @@ def test_both_methods_ask_for_the_same_network_and_own_keys_do_not_train(compose
 @pytest.mark.parametrize("name", NAMES)
 def test_what_the_shared_network_reads_is_not_read(composed, name):
     method = method_of(config_of(composed, name))
-    assert not method.uses_denoiser
     assert not {"patch", "unet", "unet.channels", "scoring.field"} & set(method.fitting_keys)
     assert {"unet.blocks", "diffusion", "training"} <= set(method.fitting_keys)
 

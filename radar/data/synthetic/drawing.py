@@ -75,12 +75,6 @@ def draw_image(settings: SyntheticSettings, part: Part, index: int) -> DrawnImag
     return DrawnImage(f"test/{kind}/{index // len(kinds):03d}.png", picture, mask, 1, kind, "test")
 
 
-def draw_flawless(settings: SyntheticSettings, part: Part, index: int) -> NDArray[np.uint8]:
-    """The same surface in the same light without its defect, (H, W): equal to the image wherever its mask is False."""
-    scene = _draw_scene(settings, part, index)
-    return _photograph(scene, scene.reflectance, _stream(settings, part, index, _CAMERA))
-
-
 def _stream(settings: SyntheticSettings, part: Part, index: int, purpose: int) -> np.random.Generator:
     """The random numbers of one image for one purpose; purposes are apart so that a defect leaves its surface alone."""
     key = (_TEXTURE_KEYS[settings.texture], _PART_KEYS[part], index, purpose)
