@@ -10,17 +10,22 @@ from radar.files import Plain
 from radar.thresholds import Threshold
 
 _CHANGES = "## Changes of the threshold"
+COUNTS = ("train", "validation", "normal", "rejected", "anomalous", "found")
+"""Normal images that were learnt from and held out; normal and anomalous test images, and how many of each were called anomalous."""
 
 
 def card(config: Config, facts: Mapping[str, Plain]) -> str:
     """Markdown: what the model was fitted on, how images are read, what its threshold promises, how to ask it."""
     image, calibration = config.dataset.image, facts["calibration"]
+    tested = "{found} of {anomalous} anomalous images found; {rejected} of {normal} normal ones rejected"
+    images, versions = _mapping(facts["images"]), _mapping(facts["versions"])
     size = (
         "their own size" if image.size is None else f"{image.size} × {image.size} px ({image.aspect}, {image.resize})"
     )
     return f"""# Model `{config.name}`
 
-Made by radar {facts["radar"]}; fingerprint `{facts["fingerprint"]}` of its config and its data.
+Made by radar {facts["radar"]} ({", ".join(f"{name} {version}" for name, version in versions.items())}); fingerprint
+`{facts["fingerprint"]}` of its config and its data.
 
 | | |
 | --- | --- |
@@ -31,8 +36,17 @@ Made by radar {facts["radar"]}; fingerprint `{facts["fingerprint"]}` of its conf
 | detector | `{config.detector.name}` |
 | fitted threshold | {facts["threshold"]} |
 | seed | {config.seed} |
+| learnt from | {images["train"]} normal images; {images["validation"]} more were held out |
+| tested on | {tested.format(**images)} |
 
-{_promise(calibration if isinstance(calibration, dict) else {})}
+## What it promises
+
+{_promise(_mapping(calibration))}
+
+It promises nothing for another product, light, focus, distance or camera: take new photos as the old ones were taken, and let
+`radar monitor` watch that they are. Defects that vanish at the size above are not seen.
+
+## How to ask it
 
 `model.safetensors` holds all that was learnt, `model.json` the rest; no image is stored, and reading executes nothing.
 
@@ -48,6 +62,10 @@ scores = model.score(["photo.png"])
 print(scores.scores, scores.decisions)
 ```
 """
+
+
+def _mapping(value: Plain) -> Mapping[str, Plain]:
+    return value if isinstance(value, dict) else {}
 
 
 def with_change(text: str, current: Threshold) -> str:

@@ -34,8 +34,11 @@ _TENSORS, _FACTS, _CARD = "model.safetensors", "model.json", "README.md"
 _PLACES = ("data_root", "output_root")  # where things lay, beside dataset.root and dataset.manifest
 
 
-def save(model: Model, folder: Path) -> None:
-    """Write the model's folder; its JSON, which names the tensors' checksum, last but for later versions of the threshold."""
+def save(model: Model, folder: Path, images: Mapping[str, int]) -> None:
+    """Write the model's folder; its JSON, which names the tensors' checksum, last but for later versions of the threshold.
+
+    `images` counts what the model was fitted and tested on, for its card: `model_card.COUNTS` are its keys.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {f"detector.{name}": torch.from_numpy(np.array(value)) for name, value in model.detector.arrays().items()}
     learnt = {f"method.{name}": value.contiguous().cpu() for name, value in model.method.state_dict().items()}
@@ -46,6 +49,8 @@ def save(model: Model, folder: Path) -> None:
     facts: dict[str, Plain] = {
         "format": FORMAT,
         "radar": radar.__version__,
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+        "images": dict(images),
         "fingerprint": model.fingerprint,
         "config": _without_places(model.config),
         "structure": model.method.structure(),

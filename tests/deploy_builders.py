@@ -21,6 +21,8 @@ from radar.methods.method import Normals
 from radar.methods.registry import METHODS, method_of
 from radar.methods.responses import read, responses
 from radar.model import Calibration, Model
+from radar.model_card import COUNTS
+from radar.model_folder import save as save_folder
 from radar.progress import silent
 from radar.scoring.detector import fit_detector
 from radar.scoring.map_levels import map_tops
@@ -73,3 +75,8 @@ def quick_model(folder: Path, *overrides: str, normals: int = 24) -> Model:
 
 def decisions(predictions: Sequence[object]) -> list[str]:
     return [each.decision for each in predictions]  # type: ignore[attr-defined]
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Its folder, as of a model of whose images nothing is told."""
+    save_folder(model, folder, dict.fromkeys(COUNTS, 0))

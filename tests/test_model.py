@@ -28,6 +28,7 @@ from radar.methods.parts.denoising import DENOISER
 from radar.methods.registry import METHODS, method_of
 from radar.methods.responses import learn_border
 from radar.model import Calibration, Model, Scores
+from radar.model_card import COUNTS
 from radar.model_folder import save, stored_config
 from radar.progress import silent
 from radar.scoring.detector import fit_detector
@@ -78,7 +79,7 @@ def models() -> dict[str, Model]:
 def saved(models: dict[str, Model], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folders = {name: tmp_path_factory.mktemp(name) / "model" for name in models}
     for name, model in models.items():
-        save(model, folders[name])
+        save(model, folders[name], dict.fromkeys(COUNTS, 0))
     return folders
 
 
@@ -264,5 +265,5 @@ def test_a_model_decides_by_its_current_threshold_and_keeps_its_fingerprint(
     assert loaded.fingerprint == fitted.fingerprint and loaded.threshold == lowest.value
     assert loaded.score(files).decisions.sum() == len(files) - 1
     assert loaded.at("fitted").threshold == fitted.threshold
-    save(loaded, copied.parent / "again")
+    save(loaded, copied.parent / "again", dict.fromkeys(COUNTS, 0))
     assert radar.load(copied.parent / "again").thresholds.current_name == "lowest"

@@ -6,7 +6,7 @@ from radar.config.schema import Config
 from radar.evaluation.metrics import CostMetrics, DataMetrics, Metrics, NetworkMetrics, Origin, StageMemory
 from radar.evaluation.typed_sections import read_section
 from radar.experiment.clock import Clock
-from radar.experiment.measures import border_metrics, separation, write_scores
+from radar.experiment.measures import Scored, border_metrics, separation, write_scores
 from radar.experiment.method_stages import MethodStages
 from radar.experiment.panels import chosen_panels, write_panels
 from radar.experiment.run_directory import RunDirectory
@@ -14,6 +14,7 @@ from radar.experiment.stages import ExperimentStages
 from radar.files import write_csv
 from radar.methods.parts.denoising import DENOISER
 from radar.model import Model
+from radar.model_card import COUNTS
 from radar.model_folder import save
 from radar.networks.cost import parameter_count
 from radar.training.history import Row
@@ -38,7 +39,7 @@ def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDire
     (detector, threshold), calibration = method.detector, method.calibration
     thresholds = calibration.fitted(threshold, config.contamination.value)
     model = Model(config, method.fitted.value, detector, calibration, thresholds, fingerprint)
-    save(model, run.model)
+    save(model, run.model, _counts(stages, test))
     defects = measures["defects"]
     write_scores(run.scores, list(scored.values()), defects if isinstance(defects, dict) else {})
     if config.logger.csv and history:
@@ -65,6 +66,17 @@ def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDire
         memory=_memory(method),
         border_share=border_metrics(test, scored.get("validation"), config.evaluation.border),
     )
+
+
+def _counts(stages: ExperimentStages, test: Scored) -> dict[str, int]:
+    """What the model's card says of its images."""
+    split = stages.context.data.dataset.split
+    anomalous, called = test.images.labels == 1, test.scores.decisions == 1
+    learnt, tested = (
+        (len(split("train")), len(split("validation"))),
+        (~anomalous, called & ~anomalous, anomalous, called & anomalous),
+    )
+    return dict(zip(COUNTS, (*learnt, *(int(each.sum()) for each in tested)), strict=True))
 
 
 def _trained(method: MethodStages) -> tuple[bool, list[Row]]:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deploy_builders import drawn, quick_model, save
+from deploy_builders import drawn, quick_model, save, save_model
 
 import radar
 from radar.cli.exit_codes import DONE, REFUSED
 from radar.cli.main import main
-from radar.model_folder import save as save_model
 
 
 @pytest.fixture(scope="module")

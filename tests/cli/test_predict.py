@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deploy_builders import drawn, quick_model, save
+from deploy_builders import drawn, quick_model, save, save_model
 from test_main import QUICK
 
 from radar.cli.exit_codes import DEFECTIVE, DONE, REFUSED, UNREADABLE
 from radar.cli.main import main
-from radar.model_folder import save as save_model
 
 FEW = ("dataset.validation_fraction=0.25", "dataset.image.size=32", "patch=14x14")
 

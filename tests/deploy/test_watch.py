@@ -16,12 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from deploy_builders import drawn, quick_model, save, settings
+from deploy_builders import drawn, quick_model, save, save_model, settings
 
 from radar.deploy.scorer import ModelScorer
 from radar.errors import RunError
 from radar.model import Model
-from radar.model_folder import save as save_model
 from radar.runtime.log import continued_log, new_log
 from radar.runtime.prediction import json_line
 from radar.runtime.stream import examined

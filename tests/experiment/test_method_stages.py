@@ -197,7 +197,21 @@ def test_a_promise_is_made_where_it_can_be_kept_and_the_card_says_so(
     calibration = made.calibration
     assert (calibration.unseen_by, calibration.false_alarms) == (unseen_by, promised)
     facts: dict[str, Any] = {"images": len(calibration.scores), "unseen_by": list(unseen_by), "false_alarms": promised}
-    text = card(made.config, {"radar": "1", "fingerprint": "f", "threshold": 1.5, "calibration": facts})
+    images = {"train": 24, "validation": 8, "normal": 7, "rejected": 1, "anomalous": 9, "found": 6}
+    versions = {"torch": "2", "numpy": "2"}
+    text = card(
+        made.config,
+        {
+            "radar": "1",
+            "fingerprint": "f",
+            "threshold": 1.5,
+            "calibration": facts,
+            "images": images,
+            "versions": versions,
+        },
+    )
+    assert "| learnt from | 24 normal images; 8 more were held out |" in text
+    assert "| tested on | 6 of 9 anomalous images found; 1 of 7 normal ones rejected |" in text
     assert f"from {len(calibration.scores)} normal images" in text
     assert ("No rate of false alarms is promised" in text) == (promised is None)
     assert ("most 20.0% are expected" in text) == (promised is not None and "network" in unseen_by)

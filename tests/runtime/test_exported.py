@@ -20,6 +20,7 @@ from radar.cli.main import main as radar_main
 from radar.deploy.export import TOLERANCE, export
 from radar.errors import RunError
 from radar.model import Model
+from radar.model_card import COUNTS
 from radar.model_folder import save
 from radar.networks.efficientnet import is_installed
 from radar.runtime.__main__ import main
@@ -39,7 +40,7 @@ def model() -> Model:
 def written(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command leaves."""
     run = tmp_path_factory.mktemp("run")
-    save(model, run / "model")
+    save(model, run / "model", dict.fromkeys(COUNTS, 0))
     assert radar_main(["export", str(run), "--to", "onnx"]) == 0
     return run / "export_onnx"
 
