@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _WORD = r"(?:an?|half an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|fifty|hundred)"
+_SOME = _WORD.replace("|one|", "|")  # "one of the two" says no result
 _METRIC = (
     r"(?:AUROC|AUPRO|AP|F1|recall|precision|accuracy|average precision|false positive rates?|false alarms?|mean rank|ranks?"
     r"|KS|KL|overlap|p values?|p)"
@@ -29,8 +30,9 @@ _SETTINGS = (
     r"\d+\s?×\s?\d+(?:\s?×\s?\d+)*(?:\s?px)?",  # shapes
     r"\d+(?:\.\d+)?\s?px\b",
     r"[\[(][−-]?\d+(?:, ?[−-]?\d+)+[\])]",  # intervals
-    r"(?<![A-Za-z])[A-OQ-Za-oq-zα-ωΑ-Ω]\u0305?\s?[=≤≥<>]\s?[−+-]?" + _NUMBER,  # a symbol but p: t = 10, σ = 1.5, λ = .1
-    r"(?<![A-Za-z])[A-OQ-Za-oq-zα-ωΑ-Ω]\s?=\s?\.\d+",
+    r"(?<![A-Za-z])[BCHKNTWkmnqstvwα-ωΑ-Ω]\u0305?\s?[=≤≥<>]\s?[−+-]?(?:\.\d+|"
+    + _NUMBER
+    + ")",  # a symbol: t = 10, σ = 1.5, λ = .1
     r"(?:Python|torch|CUDA|version|revision|NFS)\s?[≥>=]*\s?\d+(?:\.\d+)*",
     r"\b(?:Eq|eq|Fig|Sec|Table)s?\.?\s?\d+(?:\.\d+)*",
     r"\d\d(?:\.\d)?\s?% (?:confidence )?intervals?",
@@ -42,15 +44,22 @@ _RESULTS = {
     "a percentage": r"\d\s?(?:%|‰|per cent|percent)",
     "a measurement": rf"(?<![\w.])\.?{_NUMBER}\s?(?:(?:–|-|to|and|or)\s?{_NUMBER}\s?)?{_UNIT}\b",
     "a duration": rf"\b{_WORD}(?: or {_WORD}| to {_WORD})? (?:seconds?|minutes?|hours?|milliseconds?)\b",
-    "a factor": rf"{_NUMBER}\s?(?:×(?!\s?\d)|times\b|-?fold\b)|\b(?:{_WORD} times as|twice as|half as)\b|(?<![\w/])1/\d+",
-    "a count": r"(?<![\w.])\d+ (?:of|out of) (?:the )?\d+\b",
+    "a factor": rf"{_NUMBER}\s?(?:×(?!\s?\d)|times\b|-?fold\b)"
+    rf"|\b(?:{_SOME} times (?:as|more|less|slower|faster)|(?:twice|half) (?:as|the F1))\b",
+    "a ratio": r"(?<![\w/.])\d+/\d+\b",
+    "a count": rf"(?<![\w.])\d+ (?:[a-z]+ )?(?:of|out of) (?:(?:the|its|these|all) )?\d+\b"
+    rf"|\b{_SOME} (?:of|out of) (?:(?:the|its) )?{_WORD}\b",
+    "a bold number": r"\*\*[+−-]?\d+\*\*",
+    "a decimal comma": r"(?<![\w,])0,\d+\b(?!,)",
     "a metric": rf"\b{_METRIC}\b\W{{0,3}}(?:[a-z ]{{0,20}}\W)?\W?[+−-]?\d+(?:\.\d+)?\b(?!\s?[=×])",
     "points": r"[+−-]?\d+(?:\.\d+)? (?:percentage )?points?\b",
     "a difference": r"(?<![\w.–])[+−]\d+(?:\.\d+)?\b",
     "a decimal": r"(?<![\w.,=/])\d+\.\d+\b(?!\.\d)",
 }  # fmt: skip
+_SHOW = ("number", "count", "Entry", "str")
 _FENCE = re.compile(r"^```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
 _NOT_TEXT = re.compile(r"`[^`\n]+`|<!--.*?-->|<[^>\n]+>|(?<=\])\([^)\s]+\)|https?://\S+", re.DOTALL)
+_BARE_DECIMAL = re.compile(r"`([+−-]?\d*\.\d+)`")  # as code, but no setting: nothing says of what
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$", re.MULTILINE)
 
 
@@ -65,7 +74,8 @@ class Typed:
 
 def typed_results(page: str) -> list[Typed]:
     """What a page without its blocks (`sections.by_hand`) says in numbers, in its order."""
-    told = _NOT_TEXT.sub(_blank, _FENCE.sub(_comments, page))
+    told = _FENCE.sub(_comments, page)
+    told = _NOT_TEXT.sub(_blank, _BARE_DECIMAL.sub(r" \1 ", told))
     for pattern in _SETTINGS:
         told = re.sub(pattern, _blank, told)
     matches = [(match, kind) for kind, pattern in _RESULTS.items() for match in re.finditer(pattern, told)]
@@ -80,11 +90,22 @@ def typed_results(page: str) -> list[Typed]:
 
 def typed_in_code(source: str) -> list[Typed]:
     """The same of the texts in a Python module, where only what is computed may stand in the place of a number."""
-    return [
-        Typed(line + each.line - 1, each.kind, each.text)
-        for line, text in _texts(ast.parse(source))
-        for each in typed_results(text)
+    tree = ast.parse(source)
+    texts = [
+        Typed(line + each.line - 1, each.kind, each.text) for line, text in _texts(tree) for each in typed_results(text)
     ]
+    return sorted([*texts, *_shown_literals(tree)], key=lambda each: each.line)
+
+
+def _shown_literals(tree: ast.AST) -> Iterator[Typed]:
+    """Numbers that an f-string formats, or that are given to what makes a table's entry."""
+    for node in ast.walk(tree):
+        shown = [node.value] if isinstance(node, ast.FormattedValue) else []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _SHOW:
+            shown = node.args[:1]
+        for each in shown:
+            if isinstance(each, ast.Constant) and isinstance(each.value, float) and each.value not in (0.0, 1.0):
+                yield Typed(each.lineno, "a formatted number", str(each.value))
 
 
 def _texts(node: ast.AST) -> Iterator[tuple[int, str]]:

@@ -51,6 +51,16 @@ RESULTS = (
     "```\nRADAR   1.000  0.976\n```",
     "```sh\nmake bench   # takes 300 s\n```",
     "It scores **.991**, no more.",
+    "reaches **97** there",
+    "a score of `.725`",
+    "R = .98 between them, F = 0.98",
+    "11 of its 13 alarms",
+    "9 sets out of 11",
+    "9/11 of them",
+    "six of nine alarms",
+    "twice the F1",
+    "ten times slower",
+    "0,98 in the end",
 )
 SETTINGS = (
     "noise at t = 10, images of 100 px, crops of 28 × 28 px",
@@ -92,7 +102,9 @@ def test_a_setting_is_left_alone(sentence):
 def test_a_text_in_code_is_searched_and_what_is_computed_is_not():
     code = 'def said(value):\n    return f"grid reaches {value:.3f} and wood .98"\n'
     assert [(each.line, each.text) for each in typed_in_code(code)] == [(2, ".98")]
-    assert typed_in_code('x = f"{0.98:.2f}" + "nothing"') == []
+    for code in ('x = f"{0.98:.2f}" + "nothing"', "row = [number(0.985)]", 'y = "AUROC " + str(.98)'):
+        assert [each.kind for each in typed_in_code(code)] == ["a formatted number"]
+    assert typed_in_code("row = [number(found, 3), number(best.mean)]") == []
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda path: path.name)
