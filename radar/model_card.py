@@ -83,11 +83,11 @@ def _origin(threshold: Threshold) -> str:
         if rate is None
         else f"at most {100 * rate:.3g} % of new normal images are expected above it"
     )
+    where = " ".join(threshold.origin.replace("`", "'").split())
     if threshold.source == "hand":
-        return f"chosen by hand, {promise}."
+        return f"chosen by hand{f' (`{where}`)' if where else ''}, {promise}."
     if threshold.source == "fit":
         return "as the model was fitted; what it promises stands above."
-    where = " ".join(threshold.origin.replace("`", "'").split())
     return f"from {count} {'reviewed ' if threshold.source == 'reviewed' else ''}normal images of `{where}`, {promise}."
 
 

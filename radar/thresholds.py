@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ class Threshold:
     value: float  # an image is defective where its score lies above
     map_levels: MapLevels  # a pixel is flagged where it belongs to a region above these
     source: str  # of SOURCES
-    origin: str  # the folder or the file that it comes from; empty where there is none
+    origin: str  # the folder or the file that it comes from, or why it was chosen by hand; may be empty
     made: str  # UTC, ISO 8601
     false_alarms: float | None  # expected share of normal images above `value`, at most; None: no promise
     normal_scores: Floats  # (M,) of the normal images that it comes from; by hand (0,)
@@ -71,6 +72,11 @@ class Thresholds:
         if any(version.name == known.name for known in self.versions):
             raise ConfigError(f"threshold {version.name}: there is one already; choose another name")
         return Thresholds((*self.versions, version), version.name)
+
+    def free_name(self, source: str) -> str:
+        """A numbered name that no version has yet."""
+        taken = {version.name for version in self.versions}
+        return next(name for number in count(1) if (name := f"{source}-{number}") not in taken)
 
     def write(self, folder: Path, fingerprint: str) -> None:
         """Leave the versions beside the model of `fingerprint`, whole or not at all; the fitted one stands in the model itself."""

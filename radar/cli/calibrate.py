@@ -112,7 +112,7 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
     calibration = model.calibration
     if parsed.threshold is not None:
         above, count = int((calibration.scores > parsed.threshold).sum()), len(calibration.scores)
-        version = by_hand(calibration, parsed.threshold, name=_name(parsed, model, "hand"))
+        version = by_hand(calibration, parsed.threshold, name=parsed.name or model.thresholds.free_name("hand"))
         return version, f"; {above} of the {count} normal images of the fit lie above it"
     configure_torch(model.config.trainer, torch.get_num_threads())
     reviews = [] if parsed.reviewed is None else read_reviewed(parsed.reviewed, model.fingerprint[:MODEL_DIGITS])
@@ -127,18 +127,12 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
         calibration,
         kept,
         settings.false_alarms,
-        name=_name(parsed, model, source),
+        name=parsed.name or model.thresholds.free_name(source),
         source=source,
         origin=" ".join([*(parsed.normals or ()), *([] if parsed.reviewed is None else [str(parsed.reviewed)])]),
     )
     found = sum(photo.score > version.value for photo in defects)
     return version, f"; it finds {found} of {len(defects)} reviewed defects" if defects else ""
-
-
-def _name(parsed: argparse.Namespace, model: Model, source: str) -> str:
-    taken = {version.name for version in model.thresholds.versions}
-    numbered = (f"{source}-{number}" for number in range(1, len(taken) + 2))
-    return str(parsed.name or next(name for name in numbered if name not in taken))
 
 
 def _scored(model: Model, names: Sequence[str], settings: CalibrateConfig) -> list[ScoredPhoto]:
@@ -212,7 +206,8 @@ def _list(model: Model) -> None:
 def _described(version: Threshold) -> str:
     count, rate = len(version.normal_scores), version.false_alarms
     origin = f" in {version.origin}" if version.origin else ""
-    whence = {"fit": f"fitted on {count} normal images", "hand": "by hand"}.get(
+    hand = f"by hand ({version.origin})" if version.origin else "by hand"
+    whence = {"fit": f"fitted on {count} normal images", "hand": hand}.get(
         version.source, f"from {count} normal images{origin}"
     )
     if rate is None:

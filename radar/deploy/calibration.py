@@ -124,9 +124,9 @@ def from_normals(
     return Threshold(name, value, levels, source, origin, _now(), false_alarms, scores)
 
 
-def by_hand(calibration: Calibration, value: float, *, name: str) -> Threshold:
-    """A threshold that somebody chose; it promises nothing."""
-    return Threshold(name, value, levels_like(calibration, value), "hand", "", _now(), None, np.zeros(0))
+def by_hand(calibration: Calibration, value: float, *, name: str, reason: str = "") -> Threshold:
+    """A threshold that somebody chose by hand, and why; it promises nothing."""
+    return Threshold(name, value, levels_like(calibration, value), "hand", reason, _now(), None, np.zeros(0))
 
 
 def levels_like(calibration: Calibration, value: float) -> MapLevels:

@@ -12,6 +12,7 @@ from radar.errors import DataError
 from radar.runtime.prediction import DEFECTIVE, GOOD
 
 VERDICTS = (GOOD, DEFECTIVE)
+WITHDRAWN = "withdrawn"  # in place of a verdict: takes an earlier one back
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,17 @@ class Reviewed:
     """A photo and what a person said of it."""
 
     path: str
-    verdict: str  # of VERDICTS
+    verdict: str  # of VERDICTS, or WITHDRAWN
     score: float | None  # that the file states; None: the photo is to be scored
     content_hash: str | None  # that the file states
 
 
 def read_reviewed(path: Path, model: str) -> list[Reviewed]:
-    """Rows with a verdict, the last of each path; scores stand in all of them or in none.
+    """Rows with a verdict, the last of each photo; scores stand in all of them or in none.
 
-    Columns `path` and `verdict` (good, defective, or empty: passed over); `score`, `content_hash` and `model`, as predictions have
-    them, may be there, others too. Raises `DataError` naming the row, also where a score is of another model than `model`, the
+    Columns `path` and `verdict` (good, defective, withdrawn, or empty: passed over); `score`, `content_hash` and `model`, as
+    predictions have them, may be there, others too. A photo with a score is its path and its content; without, it is what lies at
+    the path now. Raises `DataError` naming the row, also where a score is of another model than `model`, the
     first digits of a fingerprint.
     """
     try:
@@ -42,7 +44,8 @@ def read_reviewed(path: Path, model: str) -> list[Reviewed]:
             rows = [_row(row, f"{path}, row {number}", model) for number, row in enumerate(reader, start=2)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as a CSV text in UTF-8 ({error})") from None
-    reviewed = list({each.path: each for each in rows if each is not None}.values())
+    photos = {(each.path, each.score is None or each.content_hash): each for each in rows if each is not None}
+    reviewed = [each for each in photos.values() if each.verdict != WITHDRAWN]
     if not any(each.verdict == GOOD for each in reviewed):
         raise DataError(f"{path}: nothing in it is called {GOOD}, and a threshold comes from good photos; review some")
     if len({each.score is None for each in reviewed}) > 1:
@@ -54,7 +57,7 @@ def _row(row: Mapping[str, str | None], where: str, model: str) -> Reviewed | No
     cells = {name: (row.get(name) or "").strip() for name in ("path", "verdict", "score", "content_hash", "model")}
     if not cells["verdict"]:
         return None
-    if cells["verdict"] not in VERDICTS:
+    if cells["verdict"] not in (*VERDICTS, WITHDRAWN):
         raise DataError(f"{where}: verdict {cells['verdict']!r}; write {' or '.join(VERDICTS)}, or leave it empty")
     if not cells["path"]:
         raise DataError(f"{where}: names no photo; fill in its path")

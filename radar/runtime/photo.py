@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,18 +40,34 @@ class Photo:
 def read_photo(path: Path, scorer: Scorer) -> Photo:
     """Read and decode an image file, or a named crop of one, as `scorer` wants it; nothing that is wrong with it raises."""
     began, file = time.perf_counter(), file_and_crop(path)[0]
-    stamp, steady, hashed, picture, error = None, False, None, None, None
+    stamp = None
     try:
         if not file.is_file():  # opening a pipe would wait for ever
             raise FileNotFoundError("not a file" if file.exists() else "no such file")
         stamp = Stamp.of(file.stat())
         content = file.read_bytes()
-        hashed = content_hash(content)
-        steady = Stamp.of(file.stat()) == stamp and len(content) == stamp.bytes
+    except (OSError, ValueError, MemoryError) as failure:
+        return Photo(path, stamp, False, None, time.perf_counter() - began, None, _one_line(failure, path))
+    steady = _is_still(file, stamp) and len(content) == stamp.bytes
+    photo = decoded_photo(path, content, scorer)
+    return replace(photo, stamp=stamp, steady=steady, seconds=time.perf_counter() - began)
+
+
+def decoded_photo(path: Path, content: bytes, scorer: Scorer) -> Photo:
+    """A photo of a file's bytes, or of a named crop of them; `path` is a name. Nothing that is wrong with them raises."""
+    began, picture, error = time.perf_counter(), None, None
+    try:
         picture = picture_of(path, content, scorer)
     except Exception as failure:  # decoders raise whatever a broken file makes them
         error = _one_line(failure, path)
-    return Photo(path, stamp, steady, hashed, time.perf_counter() - began, picture, error)
+    return Photo(path, None, True, content_hash(content), time.perf_counter() - began, picture, error)
+
+
+def _is_still(file: Path, stamp: Stamp) -> bool:
+    try:
+        return Stamp.of(file.stat()) == stamp
+    except OSError:
+        return False
 
 
 def _one_line(failure: Exception, path: Path) -> str:

@@ -66,7 +66,11 @@ class Scorer(Protocol):
 
 def picture_of(path: Path, content: bytes, scorer: Scorer) -> Picture:
     """The picture in the bytes of a file, or of a named crop. Raises `ImageError`, `RadarError`."""
-    pixels, identity = scorer.decode(path, content)
-    planes, frame = preprocess(pixels, scorer.preprocessing)
-    seen = luma(planes, PLANE_NAMES[scorer.preprocessing.channels])
+    return as_seen(path, *scorer.decode(path, content), scorer.preprocessing)
+
+
+def as_seen(path: Path, pixels: Pixels, identity: str, preprocessing: Preprocessing) -> Picture:
+    """The picture that a model sees of decoded pixels."""
+    planes, frame = preprocess(pixels, preprocessing)
+    seen = luma(planes, PLANE_NAMES[preprocessing.channels])
     return Picture(path, pixels, identity, planes, frame, float(seen.mean()), sharpness(seen))

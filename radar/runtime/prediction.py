@@ -13,45 +13,68 @@ GOOD, DEFECTIVE, UNREADABLE = DECISIONS = ("good", "defective", "unreadable")
 
 @dataclass(frozen=True)
 class Region:
-    """Connected flagged pixels and the box around them, in pixels of the original; `x`, `y` is its first column and row, from 0."""
+    """Connected flagged pixels and the box around them, in pixels of the original, from 0."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - these texts describe the fields in OpenAPI, too
 
     x: int
+    """Its first column."""
     y: int
+    """Its first row."""
     width: int
     height: int
-    area: int  # px
-    peak: float  # the largest value of the anomaly map in it
+    area: int
+    """Pixels."""
+    peak: float
+    """The largest value of the anomaly map in it."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One photo. What could not be known of an unreadable one is None, and `regions` empty."""
+    """One photo. What could not be known of an unreadable one is null, and `regions` empty."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - as above
 
     path: str
-    time: str  # of the decision: UTC, ISO 8601
-    decision: str  # of DECISIONS
-    score: float | None  # higher is more anomalous
-    threshold: float  # above which the decision is defective
-    threshold_name: str  # its version
-    p_value: (
-        float | None
-    )  # share of normal images that are as extreme, conformal: (1 + #{normals ≥ score}) / (normals + 1)
+    time: str
+    """Of the decision: UTC, ISO 8601."""
+    decision: str
+    """good, defective or unreadable."""
+    score: float | None
+    """Higher is more anomalous."""
+    threshold: float
+    """Above which the decision is defective."""
+    threshold_name: str
+    """Its version."""
+    p_value: float | None
+    """Share of normal images that are as extreme, conformal: (1 + #{normals ≥ score}) / (normals + 1)."""
     region_count: int | None
-    flagged_area: int | None  # px of all regions
-    flagged_share: float | None  # of all pixels
-    regions: tuple[Region, ...]  # the highest peaks first; no more than were asked for
-    width: int | None  # px of the original image
+    flagged_area: int | None
+    """Pixels of all regions."""
+    flagged_share: float | None
+    """Of all pixels."""
+    regions: tuple[Region, ...]
+    """The highest peaks first; no more than were asked for."""
+    width: int | None
+    """Pixels of the original image."""
     height: int | None
-    brightness: float | None  # mean luma of the picture that the model sees: 0 black, 1 white
-    sharpness: (
-        float | None
-    )  # variance of that picture's Laplacian (4 neighbours, luma in [0, 1]); falls where it is blurred
-    milliseconds: float | None  # reading, decoding and scoring; its share of a pass that several images share
-    content_hash: str | None  # SHA-256 of the file's bytes
-    bytes: int | None  # the file's size
-    modified_ns: int | None  # when the file was changed last, ns since 1970
-    model: str  # first digits of the model's fingerprint
-    error: str | None  # why it is unreadable
+    """Pixels of the original image."""
+    brightness: float | None
+    """Mean luma of the picture that the model sees: 0 black, 1 white."""
+    sharpness: float | None
+    """Variance of that picture's Laplacian (4 neighbours, luma in [0, 1]); falls where it is blurred."""
+    milliseconds: float | None
+    """Reading, decoding and scoring; its share of a pass that several images share."""
+    content_hash: str | None
+    """SHA-256 of the file's bytes."""
+    bytes: int | None
+    """The file's size; null where it came without a file."""
+    modified_ns: int | None
+    """When the file was changed last, ns since 1970; null where it came without a file."""
+    model: str
+    """First digits of the model's fingerprint."""
+    error: str | None
+    """Why it is unreadable."""
 
 
 COLUMNS = tuple(each.name for each in fields(Prediction))
