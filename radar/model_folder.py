@@ -98,6 +98,12 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
     return Model(config, fitted, detector, calibration, read_thresholds(folder, first, fingerprint), fingerprint)
 
 
+def with_stored_thresholds(run_or_folder: str | Path, model: Model) -> Model:
+    """`model` with the versions that lie beside it now, as another process may have added some. Raises `RunError`."""
+    folder, fitted = _folder(Path(run_or_folder)), model.thresholds.named(FITTED)
+    return replace(model, thresholds=read_thresholds(folder, fitted, model.fingerprint))
+
+
 def store_thresholds(run_or_folder: str | Path, model: Model) -> None:
     """Leave the versions of a model's threshold beside it, and in its card which one decides from now on; the rest stays as it is.
 

@@ -14,6 +14,7 @@ _VERBS = {
     "train": "learn a folder of photos: radar train parts",
     "data": "list, check, split, export and download data sets",
     "predict": "score photos with a run's model: a line per image, overlays, masks; or watch a folder",
+    "inspect": "a local page on a run's model: drop photos, try thresholds, review; POST /predict for scripts",
     "calibrate": "another threshold for a run's model, without training: from normal photos, reviews, or by hand",
     "monitor": "has the light, the focus or the product changed since: control charts over a log of predictions",
     "export": "a run's model as a graph for ONNX Runtime or OpenVINO, which runs without torch",

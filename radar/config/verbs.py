@@ -65,3 +65,20 @@ class MonitorConfig:
     weight: float = _number(above=0.0, maximum=1.0)  # of the newest photo in the moving average
     baseline: int = _number(minimum=10)  # photos of the log's first stretch
     score_baseline: str = _choice("normals", "log")  # what scores are compared with
+
+
+@dataclass
+class InspectConfig:
+    """The page and the server that ask a fitted model, beside `PredictConfig`."""
+
+    host: str = MISSING  # address to listen on
+    port: int = _number(minimum=0, maximum=65535)  # 0: any free one
+    hosts: list[str] = MISSING  # further names by which the machine may be called
+    megabytes: float = _number(above=0.0)  # of one upload
+    images: int = _number(minimum=1)  # of one upload
+    megapixels: float = _number(above=0.0)  # of one image
+    uploads: int = _number(minimum=1)  # that are held at once
+    timeout: float = _number(above=0.0)  # seconds that an upload may take to arrive
+    gallery: int = _number(minimum=1)  # photos whose pictures are kept
+    scores: int = _number(minimum=1)  # photos whose scores are kept
+    side: int = _number(minimum=64)  # px, of the pictures that are kept

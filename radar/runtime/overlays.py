@@ -13,6 +13,7 @@ from .examination import Drawable, Examined
 from .files import write_atomically
 from .map_levels import MapLevels
 from .paths import output_name
+from .preprocessing import FloatArray
 from .settings import PredictSettings
 
 OVERLAYS, MASKS = "overlays", "masks"  # folders
@@ -52,19 +53,38 @@ def overlay(pixels: Pixels, drawable: Drawable, levels: MapLevels, settings: Pre
 
     The colour depends on the map's value alone, never on the photo's other pixels: pictures of one model compare.
     """
-    original, flagged = _rgb(pixels), drawable.flagged
+    original, flagged = rgb(pixels), drawable.flagged
     if not flagged.any():
         return original
-    span = settings.colour_range * levels.strong - levels.faint
-    above = drawable.anomaly_map[flagged] - levels.faint
-    strength = np.clip(above / span, 0, 1)[:, None] if span > 0 else np.ones((len(above), 1), dtype=np.float32)
-    colour, opacity = _LOW + strength * (_HIGH - _LOW), settings.opacity * (_LEAST + (1 - _LEAST) * strength)
-    drawn = original.copy()
+    colour, share = _colours(drawable, levels, settings)
+    opacity, drawn = settings.opacity * share, original.copy()
     drawn[flagged] = np.rint((1 - opacity) * original[flagged] + opacity * colour).astype(np.uint8)
-    width = max(1, round(max(flagged.shape) * _OUTLINE_SHARE))
-    outline = widened(flagged, width) & ~flagged
-    drawn[outline] = _HIGH.astype(np.uint8)
+    drawn[_outline(flagged)] = _HIGH.astype(np.uint8)
     return drawn
+
+
+def flagged_layer(drawable: Drawable, levels: MapLevels, settings: PredictSettings) -> Rgb:
+    """What `overlay` lays over a photo, at full opacity: `(H, W, 4)`, transparent where nothing is flagged."""
+    flagged = drawable.flagged
+    layer = np.zeros((*flagged.shape, 4), dtype=np.uint8)
+    if flagged.any():
+        colour, share = _colours(drawable, levels, settings)
+        layer[flagged] = np.rint(np.hstack([colour, 255 * share])).astype(np.uint8)
+        layer[_outline(flagged)] = [*_HIGH, 255]
+    return layer
+
+
+def _colours(drawable: Drawable, levels: MapLevels, settings: PredictSettings) -> tuple[FloatArray, FloatArray]:
+    """Of the flagged pixels the colour `(N, 3)` and the share `(N, 1)` of the full opacity."""
+    span = settings.colour_range * levels.strong - levels.faint
+    above = drawable.anomaly_map[drawable.flagged] - levels.faint
+    strength = np.clip(above / span, 0, 1)[:, None] if span > 0 else np.ones((len(above), 1), dtype=np.float32)
+    return _LOW + strength * (_HIGH - _LOW), _LEAST + (1 - _LEAST) * strength
+
+
+def _outline(flagged: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    width = max(1, round(max(flagged.shape) * _OUTLINE_SHARE))
+    return widened(flagged, width) & ~flagged
 
 
 def widened(flagged: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
@@ -78,7 +98,8 @@ def widened(flagged: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     return flagged
 
 
-def _rgb(pixels: Pixels) -> Rgb:
+def rgb(pixels: Pixels) -> Rgb:
+    """Pixels `(H, W, 3)` in 8 bits."""
     values = pixels.values if pixels.full == 255 else pixels.values >> 8
     shown = values.astype(np.uint8)
     return np.stack([shown] * 3, axis=-1) if shown.ndim == 2 else shown

@@ -1,0 +1,35 @@
+// What was dropped or chosen: photos with the names that they have below the dropped folder, and how many other files.
+
+const IMAGE = /\.(png|jpe?g|bmp|tiff?)$/i;
+
+export function chosen(files) {
+  return sorted([...files].map((file) => ({ name: file.webkitRelativePath || file.name, file })));
+}
+
+export async function dropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
+  if (!entries.length) return chosen(transfer.files);
+  const found = [];
+  for (const entry of entries) await below(entry, found);
+  return sorted(found);
+}
+
+async function below(entry, found) {
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    found.push({ name: entry.fullPath.replace(/^\//, ""), file });
+    return;
+  }
+  const reader = entry.createReader();
+  for (;;) {  // a browser lists a folder in parts
+    const part = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!part.length) return;
+    for (const each of part) await below(each, found);
+  }
+}
+
+function sorted(found) {
+  const taken = found.filter(({ name }) => IMAGE.test(name) && !name.split("/").some((part) => part.startsWith(".")));
+  taken.sort((one, other) => (one.name < other.name ? -1 : 1));
+  return { photos: taken, others: found.length - taken.length };
+}

@@ -1,0 +1,49 @@
+"""What the page shows of a photo: itself, its map and what is flagged, as layers that a browser lays over each other."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import matplotlib
+import numpy as np
+from PIL import Image
+
+from radar.config.verbs import PredictConfig
+from radar.runtime.examination import Examined
+from radar.runtime.map_levels import MapLevels
+from radar.runtime.overlays import flagged_layer, overlay, rgb
+
+LAYERS = {"photo": "image/jpeg", "map": "image/jpeg", "flagged": "image/png", "thumbnail": "image/jpeg"}
+_THUMBNAIL = 240  # px, its longer side
+_QUALITY = 92
+_COLOURS = (matplotlib.colormaps["magma"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+
+
+def layers(examined: Examined, levels: MapLevels, settings: PredictConfig, side: int) -> dict[str, bytes]:
+    """Files by the names of `LAYERS`, none larger than `side` px; none at all of an unreadable photo.
+
+    Colours depend on the map's values alone, by one range for the model: pictures compare.
+    """
+    picture, drawable = examined.photo.picture, examined.drawable
+    if picture is None or drawable is None:
+        return {}
+    full = max(settings.colour_range * levels.strong, float(np.finfo(np.float32).tiny))
+    shades = np.clip(drawable.anomaly_map / full * 255, 0, 255).astype(np.uint8)
+    drawn = overlay(picture.pixels, drawable, levels, settings)
+    return {
+        "photo": _file(rgb(picture.pixels), side),
+        "map": _file(_COLOURS[shades], side),
+        "flagged": _file(flagged_layer(drawable, levels, settings), side),
+        "thumbnail": _file(drawn, _THUMBNAIL),
+    }
+
+
+def _file(values: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], side: int) -> bytes:
+    """A JPEG, or a PNG of what has an alpha channel."""
+    image, buffer = Image.fromarray(values), BytesIO()
+    image.thumbnail((side, side), Image.Resampling.BOX)
+    if image.mode == "RGBA":
+        image.save(buffer, "PNG")
+    else:
+        image.save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
+    return buffer.getvalue()

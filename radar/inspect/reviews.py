@@ -1,0 +1,79 @@
+"""What a person says of photos: a CSV that only grows, and that `radar calibrate --reviewed` reads."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from radar.deploy.reviewed import VERDICTS, WITHDRAWN
+from radar.errors import RunError
+from radar.runtime.prediction import COLUMNS, Prediction, csv_header, csv_line
+
+_HEADER = f"verdict,{csv_header()}"
+
+
+class Reviews:
+    """The verdicts in a file on photos that one model has judged, the last of each photo; the file need not be there yet.
+
+    Raises `RunError` where it has other columns, or verdicts on another model's scores.
+    """
+
+    def __init__(self, path: Path, model: str) -> None:
+        self.path = path
+        self._said: dict[tuple[str, str], tuple[str, float]] = {}
+        if path.exists():
+            self._read(model)
+
+    def _read(self, model: str) -> None:
+        try:
+            with self.path.open(encoding="utf-8-sig", newline="") as file:
+                reader = csv.DictReader(file)
+                if (reader.fieldnames or ()) != ["verdict", *COLUMNS]:
+                    raise ValueError("it has other columns")
+                for row in reader:
+                    if row["model"] != model:
+                        raise ValueError(f"it holds reviews of the model {row['model']}, and this is {model}")
+                    self._note(row["path"], row["content_hash"], row["verdict"], float(row["score"]))
+        except (OSError, ValueError, TypeError, csv.Error) as error:
+            raise RunError(
+                f"{self.path}: reviews cannot go on here ({error}); name another file with --reviewed"
+            ) from None
+
+    def add(self, prediction: Prediction, verdict: str) -> None:
+        """Append a verdict on a photo that has a score; it is on the disk when this returns. Raises `RunError`."""
+        line = f"{verdict},{csv_line(prediction)}".encode()
+        try:
+            with self.path.open("a+b") as file:
+                file.write(_missing_before(file) + line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: cannot be written ({error.strerror}); name another file with --reviewed"
+            ) from None
+        self._note(prediction.path, str(prediction.content_hash), verdict, float(prediction.score or 0))
+
+    def _note(self, path: str, content_hash: str, verdict: str, score: float) -> None:
+        if verdict == WITHDRAWN:
+            self._said.pop((path, content_hash), None)
+        else:
+            self._said[path, content_hash] = (verdict, score)
+
+    def verdict(self, prediction: Prediction) -> str | None:
+        """What was said last of a photo."""
+        return self._said.get((prediction.path, str(prediction.content_hash)), (None,))[0]
+
+    def scores(self) -> dict[str, list[float]]:
+        """Of the reviewed photos, by their verdict."""
+        said = list(self._said.values())
+        return {verdict: [score for each, score in said if each == verdict] for verdict in VERDICTS}
+
+
+def _missing_before(file: BinaryIO) -> bytes:
+    """What a file lacks before its next line: its header, or the last line's end where an editor left that out."""
+    if not file.seek(0, os.SEEK_END):
+        return _HEADER.encode()
+    file.seek(-1, os.SEEK_END)
+    return b"" if file.read(1) == b"\n" else b"\n"

@@ -1,0 +1,54 @@
+"""Photos that the page holds from its start, where its user asks for them: a run's own test images, or those of a log."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from radar.data.layouts import layout_of
+from radar.data.layouts.layout import Layout
+from radar.data.manifest import read_manifest
+from radar.data.preprocessing import preprocessing_of
+from radar.data.sample import Sample
+from radar.deploy.scorer import ModelScorer
+from radar.errors import DataError
+from radar.experiment.transfer import DoneRun
+from radar.model import Model
+from radar.runtime.log import JSON_LINES
+from radar.runtime.photo import Photo, read_photo
+from radar.runtime.picture import as_seen
+from radar.runtime.prediction import from_json
+
+
+def run_photos(run: Path, model: Model) -> Iterator[Photo]:
+    """The test images of a run, as its data set has them, drawn ones too. Raises `RunError`, `DataError` before the first one."""
+    done = DoneRun.at(run)
+    layout, samples = layout_of(done.config.dataset), read_manifest(done.directory.manifest)
+    return (_photo(sample, layout, model) for sample in samples if sample.split == "test")
+
+
+def logged_photos(log: Path, model: Model, most: int) -> Iterator[Photo]:
+    """The latest `most` photos of a log of predictions, as they lie there now; asked anew. Raises `DataError` before the first one."""
+    path = log / JSON_LINES if log.is_dir() else log
+    try:
+        with path.open("rb") as lines:
+            latest = deque(dict.fromkeys(from_json(line).path for line in lines), most)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path}: cannot be read ({error}); name a folder that radar predict --out has written"
+        ) from None
+    scorer = ModelScorer(model)
+    return (read_photo(Path(name), scorer) for name in latest)
+
+
+def _photo(sample: Sample, layout: Layout, model: Model) -> Photo:
+    began, picture, error, path = time.perf_counter(), None, None, Path(sample.path)
+    try:
+        picture = as_seen(
+            path, layout.pixels(sample.path), sample.content_hash, preprocessing_of(model.config.dataset.image)
+        )
+    except DataError as failure:
+        error = str(failure)
+    return Photo(path, None, True, sample.content_hash, time.perf_counter() - began, picture, error)

@@ -1,0 +1,102 @@
+"""`radar inspect`: it starts, answers and ends as it says, and what keeps it from starting is one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from deploy_builders import drawn, quick_model, save
+
+from radar.cli.main import main
+from radar.model_folder import save as save_model
+from radar.runtime.exit_codes import REFUSED
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    save_model(quick_model(folder / "normals"), folder / "model")
+    return folder
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["inspect", *arguments]) == REFUSED
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_what_keeps_it_from_starting_is_one_line(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "holds no model" in refusal(capsys, str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"port={port}: cannot be listened on (Address already in use)" in refusal(
+            capsys, str(run), f"port={port}"
+        )
+    assert "host=no.such.invalid" in refusal(capsys, str(run), "host=no.such.invalid")
+    assert "prot: no such key" in refusal(capsys, str(run), "prot=1")
+    (tmp_path / "short").write_text("secret\n")
+    assert "16 to 200" in refusal(capsys, str(run), "--token-file", str(tmp_path / "short"))
+    (tmp_path / "other.csv").write_text("path,verdict\na.png,good\n")
+    assert "it has other columns" in refusal(capsys, str(run), "--reviewed", str(tmp_path / "other.csv"))
+    assert "the run is not done" in refusal(capsys, str(run), "--test", "port=0")
+    monkeypatch.setattr("radar.cli.inspect.find_spec", lambda name: None if name == "uvicorn" else name)
+    assert "uvicorn is not installed; get it with pip install" in refusal(capsys, str(run))
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A server in a process of its own; its first line and the process."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "radar", "inspect", *arguments, "port=0"],
+        stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        yield process.stderr.readline(), process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+def test_it_serves_a_logs_photos_until_ctrl_c(run: Path, tmp_path: Path) -> None:
+    parts = [save(tmp_path / "parts" / f"{seed}.png", drawn(seed, spot=seed == 1)) for seed in range(2)]
+    assert main(["predict", str(run), str(tmp_path / "parts"), "--out", str(tmp_path / "out")]) == 1
+    with serving(str(run), "--log", str(tmp_path / "out")) as (line, process):
+        url = re.findall(r"http://127\.0\.0\.1:\d+/", line)[0]
+        with urllib.request.urlopen(urllib.request.Request(f"{url}predict", data=parts[1].read_bytes())) as answer:
+            assert json.load(answer)[0]["decision"] == "defective"
+        for _ in range(100):
+            with urllib.request.urlopen(f"{url}photos") as answer:
+                photos = json.load(answer)["photos"]
+            if len(photos) == 2:
+                break
+        assert [photo["prediction"]["path"] for photo in photos] == [str(part) for part in reversed(parts)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+@pytest.mark.slow
+def test_elsewhere_than_on_loopback_a_token_is_drawn(run: Path) -> None:
+    with serving(str(run), "host=0.0.0.0") as (line, _):
+        port, token = re.findall(r":(\d+)/token#([\w-]{40,}) ", line)[0]
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/model")
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(request)
+        request.add_header("Authorization", f"Bearer {token}")
+        with urllib.request.urlopen(request) as answer:
+            assert json.load(answer)["current"] == "fitted"

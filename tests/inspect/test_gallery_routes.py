@@ -1,0 +1,121 @@
+"""What the page keeps of dropped photos, and what its buttons leave: verdicts that calibrate reads, versions of the threshold."""
+
+from __future__ import annotations
+
+import csv
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from deploy_builders import SPOT, drawn, save
+from fastapi.testclient import TestClient
+from PIL import Image
+
+import radar
+from radar.cli.main import main
+from radar.deploy.reviewed import read_reviewed
+
+
+def drop(client: TestClient, folder: Path, seed: int, name: str | None = None, *, spot: bool = False) -> dict:  # type: ignore[type-arg]
+    path = save(folder / f"{seed}.png", drawn(seed, spot=spot))
+    answer = client.post("/photos", params={"name": name or path.name}, content=path.read_bytes())
+    assert answer.status_code == 200
+    return answer.json()  # type: ignore[no-any-return]
+
+
+def picture(client: TestClient, key: str, layer: str) -> Image.Image:
+    answer = client.get(f"/photos/{key}/{layer}")
+    assert answer.status_code == 200
+    return Image.open(BytesIO(answer.content))
+
+
+def test_pictures_show_the_photo_and_what_is_flagged(client: TestClient, tmp_path: Path) -> None:
+    kept = drop(client, tmp_path, 2, spot=True)
+    assert kept["prediction"]["decision"] == "defective" and kept["layers"] == ["flagged", "map", "photo", "thumbnail"]
+    photo, flagged = picture(client, kept["key"], "photo"), np.asarray(picture(client, kept["key"], "flagged"))
+    assert (
+        photo.size == (300, 200)
+        and flagged.shape == (200, 300, 4)
+        and picture(client, kept["key"], "map").size == photo.size
+    )
+    assert np.abs(np.asarray(photo.convert("L")).astype(int) - drawn(2, spot=True)).mean() < 3
+    x, y, width, height = SPOT
+    assert flagged[y + height // 2, x + width // 2, 3] > 100 and flagged[180, 20, 3] == 0
+    good = drop(client, tmp_path, 1)
+    assert np.asarray(picture(client, good["key"], "flagged"))[..., 3].max() == 0
+    broken = client.post("/photos", content=b"no image").json()
+    assert broken["layers"] == [] and client.get(f"/photos/{broken['key']}/photo").status_code == 404
+
+
+def test_few_are_kept_and_a_few_more_counted(started, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    client = started("gallery=2", "scores=3", "side=64")
+    kept = [drop(client, tmp_path, seed) for seed in range(4)]
+    held = client.get("/photos").json()
+    assert [each["key"] for each in held["photos"]] == [kept[3]["key"], kept[2]["key"]]
+    assert held["scores"] == {each["key"]: each["prediction"]["score"] for each in kept[1:]}
+    assert client.get(f"/photos/{kept[0]['key']}/photo").status_code == 404
+    assert picture(client, kept[3]["key"], "photo").size == (64, 43)
+    drop(client, tmp_path, 2)
+    assert [each["key"] for each in client.get("/photos").json()["photos"]] == [kept[2]["key"], kept[3]["key"]], "once"
+    assert client.delete("/photos").status_code == 200 and client.get("/photos").json()["photos"] == []
+
+
+def test_calibrate_reads_the_verdicts(
+    client: TestClient, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    goods = [drop(client, tmp_path, 5000 + seed, "same name.png") for seed in range(20)]
+    bad = drop(client, tmp_path, 6000, "same name.png", spot=True)
+    for each in goods:
+        answer = client.post(f"/photos/{each['key']}/verdict", json={"verdict": "good"})
+    client.post(f"/photos/{bad['key']}/verdict", json={"verdict": "good"})  # a slip, mended
+    said = client.post(f"/photos/{bad['key']}/verdict", json={"verdict": "defective"}).json()
+    client.post(f"/photos/{goods[0]['key']}/verdict", json={"verdict": "withdrawn"})
+    assert answer.json()["verdict"] == "good" and said["verdict"] == "defective"
+    assert said["reviewed"]["defective"] == [bad["prediction"]["score"]] and len(said["reviewed"]["good"]) == 20
+    file = run / "reviewed.csv"
+    reviewed = read_reviewed(file, bad["prediction"]["model"])
+    assert sorted(each.verdict for each in reviewed) == ["defective", *["good"] * 19]
+    assert main(["calibrate", str(run), "--reviewed", str(file), "--false-alarms", "0.06"]) == 0
+    assert "it finds 1 of 1 reviewed defects" in capsys.readouterr().out
+    scores = sorted(each["prediction"]["score"] for each in goods[1:])
+    assert radar.load(run).threshold == scores[-1], "of 19, the ⌈20 · .94⌉-th"
+    assert client.post(f"/photos/{bad['key']}/verdict", json={"verdict": "nice"}).status_code == 422
+    broken = client.post("/photos", content=b"no image").json()
+    assert client.post(f"/photos/{broken['key']}/verdict", json={"verdict": "good"}).status_code == 400
+    assert client.post("/photos/unknown/verdict", json={"verdict": "good"}).status_code == 404
+
+
+def test_verdicts_outlive_the_server(started, run: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    kept = drop(started(), tmp_path, 1)
+    client = started()
+    drop(client, tmp_path, 1)
+    client.post(f"/photos/{kept['key']}/verdict", json={"verdict": "good"})
+    text = (run / "reviewed.csv").read_text()
+    (run / "reviewed.csv").write_text(text.removesuffix("\n"))  # as some editors leave it
+    again = started()
+    assert drop(again, tmp_path, 1)["verdict"] == "good"
+    again.post(f"/photos/{drop(again, tmp_path, 2)['key']}/verdict", json={"verdict": "defective"})
+    with (run / "reviewed.csv").open() as file:
+        assert [row["verdict"] for row in csv.DictReader(file)] == ["good", "defective"]
+
+
+def test_a_threshold_is_stored_with_its_reason(
+    client: TestClient, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, before = drop(client, tmp_path, 2, spot=True), radar.load(run).threshold
+    higher = kept["prediction"]["score"] * 2
+    assert client.post("/thresholds", json={"value": higher, "reason": " "}).status_code == 400
+    assert radar.load(run).threshold == before
+    assert main(["calibrate", str(run), "--threshold", "0.9"]) == 0  # meanwhile, by another process
+    stored = client.post("/thresholds", json={"value": higher, "reason": "dust\nis no `defect`"}).json()
+    assert stored["name"] == "hand-2" and stored["origin"] == "dust is no `defect`"
+    loaded = radar.load(run).thresholds
+    assert loaded.current.value == higher and [each.name for each in loaded.versions] == ["fitted", "hand-1", "hand-2"]
+    assert "(`dust is no 'defect'`), it promises nothing" in (run / "model" / "README.md").read_text()
+    capsys.readouterr()
+    assert main(["calibrate", str(run), "--list"]) == 0
+    assert "by hand (dust is no `defect`)" in capsys.readouterr().out
+    assert drop(client, tmp_path, 2, spot=True)["prediction"]["decision"] == "good", "it decides from now on"
+    told = client.get("/model").json()
+    assert told["current"] == "hand-2" and len(told["normal_scores"]) == 24

@@ -1,0 +1,111 @@
+"""`POST /predict`: the answers of `radar predict`, to the bit, for one image or several, and what is wrong told in its line."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from deploy_builders import drawn, save
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from radar.cli.main import main
+from radar.runtime.prediction import COLUMNS, from_json
+
+OF_THE_ASKING = ("path", "time", "milliseconds", "bytes", "modified_ns")  # what a file has beside its content
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    folder = tmp_path / "parts"
+    drawn_ones = [save(folder / f"{seed}.png", drawn(seed, spot=seed == 2)) for seed in range(3)]
+    wide = save(folder / "wide.tif", drawn(7, spot=True, width=400).astype(np.uint16) * 257)
+    broken = folder / "z.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n no more")
+    return [*drawn_ones, wide, broken]
+
+
+def form(paths: list[Path]) -> list[tuple[str, tuple[str, bytes]]]:
+    return [("images", (path.name, path.read_bytes())) for path in paths]
+
+
+def test_answers_are_those_of_radar_predict(
+    client: TestClient, run: Path, photos: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", str(run), "--jsonl", *map(str, photos)]) == 2
+    expected = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    answer = client.post("/predict", files=form(photos))
+    assert answer.status_code == 200
+    assert [each["path"] for each in answer.json()] == [path.name for path in photos]
+    assert [each["decision"] for each in answer.json()] == ["good", "good", "defective", "defective", "unreadable"]
+    for said, wanted in zip(answer.json(), expected, strict=True):
+        assert tuple(said) == COLUMNS and from_json(json.dumps(said))
+        assert {key: said[key] for key in COLUMNS if key not in OF_THE_ASKING} == {
+            key: wanted[key] for key in COLUMNS if key not in OF_THE_ASKING
+        }
+    assert "not a readable image" in answer.json()[-1]["error"] and answer.json()[-1]["score"] is None
+    alone = client.post("/predict?name=spot.png", content=photos[2].read_bytes()).json()
+    assert [each["score"] for each in alone] == [expected[2]["score"]] and alone[0]["path"] == "spot.png"
+    assert client.get("/photos").json()["photos"] == [], "what scripts ask is not kept"
+
+
+def test_a_named_crop_is_judged_as_predict_does(client: TestClient, run: Path, photos: list[Path]) -> None:
+    import radar  # noqa: PLC0415 - where it is compared alone
+
+    crop = f"{photos[3]}#xywh=100,0,300,200"
+    (expected,) = radar.predict(radar.load(run), [crop])
+    (said,) = client.post("/predict", files=[("images", (Path(crop).name, photos[3].read_bytes()))]).json()
+    assert (said["score"], said["width"]) == (expected.score, 300)
+
+
+def test_requests_beside_each_other_have_their_own_answers(client: TestClient, photos: list[Path]) -> None:
+    with client, ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda path: client.post("/predict", content=path.read_bytes()).json(), photos * 3))
+    alone = [client.post("/predict", content=path.read_bytes()).json()[0]["score"] for path in photos]
+    assert [answer[0]["score"] for answer in answers] == alone * 3 and len(set(alone)) == 5
+
+
+def test_what_is_too_large_is_refused(started, photos: list[Path]) -> None:  # type: ignore[no-untyped-def]
+    client = started("megabytes=0.1", "images=2", "megapixels=0.07")
+    assert client.post("/predict", content=photos[0].read_bytes()).status_code == 200
+    assert client.post("/predict", files=form(photos[:3])).status_code in (400, 413)
+    assert client.post("/predict", content=bytes(100_001)).status_code == 413
+    endless = (bytes(1000) for _ in range(200))  # sent in chunks, without a length
+    assert client.post("/predict", content=endless).status_code == 413
+    assert client.post("/thresholds", content=bytes(20_000)).status_code == 413
+    assert (
+        client.post("/predict", content=b"").status_code == 400 and client.post("/predict", files={}).status_code == 400
+    )
+    (said,) = client.post("/predict", content=_flat(400, 300)).json()
+    assert said["decision"] == "unreadable" and "has 0.12 million pixels, and at most 0.07 are taken" in said["error"]
+
+
+def test_a_small_file_that_holds_a_huge_picture_is_not_decoded(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = _flat(9000, 9000)
+    assert len(bomb) < 2_000_000
+    monkeypatch.setattr("radar.inspect.uploads.decoded_photo", lambda *_: pytest.fail("it is decoded"))
+    (said,) = client.post("/predict", content=bomb).json()
+    assert said["decision"] == "unreadable" and "81 million pixels" in said["error"]
+
+
+def _flat(width: int, height: int) -> bytes:
+    buffer = BytesIO()
+    Image.new("1", (width, height)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_it_describes_itself_without_a_network(client: TestClient) -> None:
+    described = client.get("/openapi.json").json()
+    assert set(described["paths"]) == {"/predict", "/model"}
+    fields = described["components"]["schemas"]["Prediction"]["properties"]
+    assert tuple(fields) == COLUMNS and "conformal" in fields["p_value"]["description"]
+    assert "multipart/form-data" in described["paths"]["/predict"]["post"]["requestBody"]["content"]
+    for page in ("/", "/docs", "/token"):
+        text = client.get(page).text
+        assert "http://" not in text and "https://" not in text and "<script>" not in text
