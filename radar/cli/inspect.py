@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from radar import install_command
+from radar.cli.exit_codes import DONE
 from radar.compose.settings import verb_settings
 from radar.config.verbs import InspectConfig, PredictConfig
 from radar.errors import ConfigError
 from radar.experiment.devices import configure_torch
 from radar.model_folder import load
-from radar.runtime.exit_codes import DONE
 from radar.runtime.photo import Photo
 
 if TYPE_CHECKING:

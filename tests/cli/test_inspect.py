@@ -16,11 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from deploy_builders import drawn, quick_model, save
+from deploy_builders import drawn, quick_model, save, save_model
 
+from radar.cli.exit_codes import REFUSED
 from radar.cli.main import main
-from radar.model_folder import save as save_model
-from radar.runtime.exit_codes import REFUSED
 
 
 @pytest.fixture(scope="module")

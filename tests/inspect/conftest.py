@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from deploy_builders import quick_model, settings
+from deploy_builders import quick_model, save_model, settings
 from fastapi.testclient import TestClient
 
 from radar.compose.settings import verb_settings
@@ -15,7 +15,6 @@ from radar.inspect.guard import Access
 from radar.inspect.inspection import Inspection
 from radar.inspect.server import guarded
 from radar.model_folder import load
-from radar.model_folder import save as save_model
 
 LOOPBACK = Access(frozenset({"127.0.0.1", "localhost"}), False, None)
 Started = Callable[..., TestClient]
