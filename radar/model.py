@@ -37,8 +37,8 @@ class Calibration:
     """Scores of M normal images, how high their maps rise, and what they can promise.
 
     `unseen_by` names what had not learnt from any of these images when it scored it, of `UNSEEN`. Cross-fitted scores leave an
-    image out of the densities and not out of the network; what brings parts or the border to one scale counts every normal.
-    Without `densities` and `detector`, no rate of false alarms is promised.
+    image out of the densities and not out of the network; what brings parts to one scale counts every normal. Normals that bring the
+    border to one scale are no `densities`' unseen ones. Without `densities` and `detector`, no rate of false alarms is promised.
     """
 
     scores: Floats  # (M,)

@@ -14,13 +14,14 @@ class Interval(NamedTuple):
     high: float
 
 
-def share_interval(found: int, count: int, groups: int, level: float) -> Interval:
-    """The central interval at `level` in (0, 1) for the share behind `found` of `count` ≥ 1 images, which lie in `groups` ≥ 1 groups.
+def share_interval(found: float, count: int, worth: float, level: float) -> Interval:
+    """The central interval at `level` in (0, 1) for the share behind `found` of `count` ≥ 1 images, which are `worth` so many
+    independent ones, from 1 to `count`.
 
     Clopper and Pearson (1934) where every image is a group of its own. Images of one group may be alike wholly, so fewer groups
-    count as that many images, the share being kept: Korn and Graubard (1998) with the largest design effect.
+    count as that many images, the share being kept (Kish 1965, the design effect of a correlation of one).
     """
-    hits, tail = found / count * groups, (1 - level) / 2
-    low = 0.0 if found == 0 else float(beta.ppf(tail, hits, groups - hits + 1))
-    high = 1.0 if found == count else float(beta.ppf(1 - tail, hits + 1, groups - hits))
+    hits, tail = found / count * worth, (1 - level) / 2
+    low = 0.0 if found == 0 else float(beta.ppf(tail, hits, worth - hits + 1))
+    high = 1.0 if found == count else float(beta.ppf(1 - tail, hits + 1, worth - hits))
     return Interval(low, high)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import beta
 
+from radar.evaluation.statistics_proportions import share_interval
 from radar.scoring.threshold import conformal_rank
 
 
@@ -17,7 +17,7 @@ from radar.scoring.threshold import conformal_rank
 class Rate:
     """`flagged` of `images`, in `groups`, with the interval of the rate; all rates in [0, 1]."""
 
-    flagged: int
+    flagged: float
     images: int
     groups: int
     low: float
@@ -30,24 +30,29 @@ class Rate:
 
 
 def grouped_rate(flagged: ArrayLike, groups: Sequence[str], level: float) -> Rate:
-    """The rate of `flagged` (N,) bool in `groups` (N,), N ≥ 1, with the exact interval (Clopper and Pearson) of as many independent
-    images as these are worth (Korn and Graubard 1998): their number over the design effect, the variance of the rate over that of
-    independent images.
+    """The rate of `flagged` (N,) in [0, 1], N ≥ 1, in `groups` (N,): bool, or the share of seeds that flag the image.
 
-    The effect is estimated from the groups' sums, and lies between 1 and what it is where all images of a group are alike; it is that
-    where nothing or everything is flagged, which tells no variance. Where every image is its own group it is 1.
+    The interval is the exact one (Clopper and Pearson 1934) of as many independent images as these are worth where all images of a
+    group are alike: N² / Σ m² of groups of m images (Kish 1965, the design effect of a correlation of one). It is no estimate: few
+    groups, or few flagged images, do not tell how alike images of a group are, and ends that follow an estimate (Korn and Graubard
+    1998) can fall when more images are flagged. Where images of a group are less alike, it covers more than it says.
     """
     values = np.asarray(flagged, dtype=np.float64)
-    of_image = np.unique(groups, return_inverse=True)[1]
-    sizes, sums = np.bincount(of_image), np.bincount(of_image, weights=values)
-    worth = values.size / _design_effect(sizes, sums)
-    low, high = _exact(float(values.mean()) * worth, worth, level)
-    return Rate(int(values.sum()), values.size, sizes.size, low, high)
+    sizes = np.unique(groups, return_counts=True)[1]
+    worth = values.size**2 / float((sizes**2).sum())
+    low, high = share_interval(float(values.sum()), values.size, worth, level)
+    return Rate(float(values.sum()), values.size, sizes.size, low, high)
 
 
-def promised_rate(count: int, contamination: float) -> float:
-    """What the expected rate of false alarms of a conformal quantile of `count` normal scores does not exceed."""
-    return max(contamination, 1 / (count + 1))
+def promised_rate(count: int, groups: int, contamination: float) -> float:
+    """What the expected rate of false alarms of a conformal quantile of `count` normal scores in `groups` does not exceed.
+
+    A new image is of a new group, and groups are exchangeable, not their images: of the scores a share s lies above the quantile, and
+    the new group counts as one more, all above it, (1 + G·s) / (G + 1) (Lee, Barber and Willett 2023, for groups of equal sizes).
+    Where every image is its own group that is the contamination, or one over their number and one more.
+    """
+    above = (count - conformal_rank(count, contamination)) / count
+    return max(contamination, (1 + groups * above) / (groups + 1))
 
 
 def delivered_rates(count: int, contamination: float, level: float) -> tuple[float, float, float]:
@@ -57,22 +62,3 @@ def delivered_rates(count: int, contamination: float, level: float) -> tuple[flo
     rates = beta(count + 1 - rank, rank)
     low, high = rates.interval(level)
     return float(rates.mean()), float(low), float(high)
-
-
-def _design_effect(sizes: NDArray[Any], sums: NDArray[Any]) -> float:
-    """Of groups of `sizes` (G,) with `sums` (G,) of flagged images."""
-    images, largest = sizes.sum(), float((sizes**2).sum() / sizes.sum())
-    rate = sums.sum() / images
-    independent = rate * (1 - rate) / images
-    if independent == 0 or sizes.size == 1:
-        return largest
-    variance = sizes.size / (sizes.size - 1) * ((sums - rate * sizes) ** 2).sum() / images**2
-    return float(np.clip(variance / independent, 1.0, largest))
-
-
-def _exact(flagged: float, images: float, level: float) -> tuple[float, float]:
-    """Clopper and Pearson's interval of a rate, of numbers that need not be whole."""
-    tail = (1 - level) / 2
-    low = 0.0 if flagged <= 0 else float(beta.ppf(tail, flagged, images - flagged + 1))
-    high = 1.0 if flagged >= images else float(beta.ppf(1 - tail, flagged + 1, images - flagged))
-    return low, high

@@ -55,8 +55,15 @@ class Units:
 
     @property
     def distinct(self) -> int:
-        """How many assignments there are: no p value by permutation is below one over them."""
+        """How many assignments there are."""
         return comb(self.anomalous.size, int(self.anomalous.sum()))
+
+    @property
+    def smallest_p(self) -> float:
+        """No permutation of a distance between both kinds gives less: where they have equally many units, an assignment and its
+        opposite are equally far apart."""
+        alike = 2 if 2 * int(self.anomalous.sum()) == self.anomalous.size else 1
+        return alike / self.distinct
 
 
 def two_kinds(counts: Floats, anomalous: Bools) -> tuple[Floats, Floats]:

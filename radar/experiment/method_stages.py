@@ -108,14 +108,16 @@ class MethodStages:
     def unseen_by(self, split: Split) -> tuple[str, ...]:
         """Those of `UNSEEN` that had not learnt from an image of the split when they scored it.
 
-        Cross-fitting leaves the image's group out of the densities, not out of the network.
+        Cross-fitting leaves the image's group out of the densities, not out of the network. Where normals that nothing else was fitted
+        on bring the border to one scale, what stands for the densities had learnt from them.
         """
         detector, fitted_on = self.config.detector, splits_named(self.detector_sets[0])
         # the scale that an upper tail brings one number to decides nothing
         as_it_is = self.method.one_score and detector.name == "upper_tail"
+        left_out = split == "validation" or bool(self.fitted.value.folds)
         held_out = {
             "network": split != "train",
-            "densities": split != "train" or bool(self.fitted.value.folds),
+            "densities": split == "test" or (left_out and not self.method.scales_by_held_out),
             "detector": as_it_is or split not in fitted_on,
         }
         return tuple(part for part in UNSEEN if held_out[part])

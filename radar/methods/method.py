@@ -173,6 +173,11 @@ class Method(ABC, Generic[Own]):
         return False
 
     @property
+    def scales_by_held_out(self) -> bool:
+        """Whether held-out normals tell the scale of a part of its maps, so that their own scores are no longer like new ones'."""
+        return self.config.scoring.border.name == "standardised"
+
+    @property
     def fitting_keys(self) -> tuple[str, ...]:
         """Prefixes of the config keys that weights, densities and responses depend on, beside data, seed, device and `method`."""
         return ()

@@ -65,11 +65,12 @@ def method_label(method: Mapping[str, Any]) -> str:
 
 
 def family(result: Result) -> str:
-    """The method's name with the preset that it starts from; RADAR as published, the preset `paper`, alone is called RADAR."""
+    """The method's name with the preset that it starts from, once where they are the same; RADAR as published, the preset `paper`,
+    alone is called RADAR."""
     label, preset = method_label(result.config["method"]), result.command.preset
     if label == "radar" and preset == "paper":
         return "RADAR"
-    return f"{label}, {preset or 'no preset'}"
+    return label if label == preset else f"{label}, {preset or 'no preset'}"
 
 
 def changes(result: Result) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from radar.report.cells import FEWER, MARKS, Cell, mean, spread
@@ -95,18 +95,19 @@ MEMORY_NOTE = (
     "began. Of jobs that share a process, memory that earlier ones freed is in the peak and not in the growth; with "
     "sweep.isolated=true each job has its own. A dash: of a run that did not measure it."
 )
+_MEMORY = {"host": "peak memory of", "host_growth": "growth in", "device": "peak GPU memory of"}
 
 
 def memory_columns(cells: Sequence[Cell], *stages: str) -> dict[str, tuple[str, ...]]:
-    """Headings, each with the path of its metric: of every stage the peak and its growth, and those of a GPU where one was used."""
-    columns: dict[str, tuple[str, ...]] = {}
-    for stage in stages:
-        columns[f"peak memory of {stage}, MiB"] = ("memory", stage, "host")
-        columns[f"growth in {stage}, MiB"] = ("memory", stage, "host_growth")
-    for stage in stages:
-        if any(cell.values("memory", stage, "device") for cell in cells):
-            columns[f"peak GPU memory of {stage}, MiB"] = ("memory", stage, "device")
-    return columns
+    """Headings, each with the path of its metric: of every stage the peak and its growth, of the host and of a GPU where any of
+    `cells` measured it."""
+    columns = {f"{what} {stage}, MiB": ("memory", stage, name) for stage in stages for name, what in _MEMORY.items()}
+    return {heading: path for heading, path in columns.items() if any(cell.values(*path) for cell in cells)}
+
+
+def memory_notes(headings: Iterable[str]) -> tuple[str, ...]:
+    """What a table with these headings is to say of memory."""
+    return (MEMORY_NOTE,) if any(heading.startswith(tuple(_MEMORY.values())) for heading in headings) else ()
 
 
 def p_value(value: float | None) -> Entry:

@@ -13,7 +13,7 @@ from radar.report.cells import Cell, cells
 from radar.report.result import Result
 from radar.report.settings import family
 from radar.report.settings_units import REFERENCE, Series, left_out, series
-from radar.report.tables import MEMORY_NOTE, Entry, Table, count, measured, memory_columns, seeds_of, table
+from radar.report.tables import Entry, Table, count, measured, memory_columns, memory_notes, seeds_of, table
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def _table(key: str, members: Sequence[Ablation], left: Sequence[str]) -> Table:
             {f"{each.dataset}, {each.family}: {REFERENCE} is {each.reference}" for each in members if each.reference}
         ),
         *left,
-        MEMORY_NOTE,
+        *memory_notes(memory),
     ]
     headings = ("data set", "method", "held fixed", key, "seeds", "AUROC", "F1", "precision", "recall", "false positive rate",
                 "pixel AUROC", "Δ L2 norm", "structure left", "parameters", "training, s", *memory)  # fmt: skip

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radar.config.verbs import ReportConfig
 from radar.evaluation.statistics_rates import Rate, delivered_rates, grouped_rate, promised_rate
-from radar.report.cells import Cell, by_dataset, mean, without_shared_images
+from radar.report.cells import Cell, by_dataset, without_shared_images
 from radar.report.result import Result
 from radar.report.tables import NOTHING, Entry, Table, number, table
 from radar.scoring.threshold import conformal_quantile
 
 Floats = NDArray[np.float64]
-Flags = tuple[NDArray[np.bool_], list[str]]
-"""Which normal images are called anomalous, and their groups."""
+Flags = tuple[Floats, list[str]]
+"""Of normal images: the share of runs that call each anomalous, and their groups."""
 CONTAMINATIONS = (0.01, 0.05, 0.1)
 ALL = "**all**"
 _SPLITS = {"validation": ("validation",), "cross_fitted": ("train", "validation")}  # by `detector.threshold_on`
@@ -26,21 +26,26 @@ _SPLITS = {"validation": ("validation",), "cross_fitted": ("train", "validation"
 
 @dataclass(frozen=True, eq=False)
 class Alarms:
-    """Of one run at one contamination, whose threshold is a quantile of normals that had no part in what scored them."""
+    """Of one run or of the mean of several, at one contamination, by a threshold that is a quantile of normal scores."""
 
     contamination: float
     setting: int | None  # how many normals set the threshold; None where the record does not tell
+    groups: int | None  # theirs; None where the record does not tell
+    promised: float | None  # what the expected rate does not exceed; None where nothing is promised, or it is not known
     test: Flags
     left_out: Flags | None  # the normals that set it, each by the threshold of those of other groups
 
     @property
-    def promised(self) -> float:
-        """What the expected rate does not exceed."""
-        return self.contamination if self.setting is None else promised_rate(self.setting, self.contamination)
+    def asked(self) -> float:
+        """The promise; where there is none, the contamination."""
+        return self.contamination if self.promised is None else self.promised
 
 
 def alarms(result: Result) -> Iterator[Alarms]:
-    """At each of `CONTAMINATIONS`; of a record that holds no scores of normals, at its own. Nothing where no rate is promised."""
+    """At each of `CONTAMINATIONS`; of a record that holds no scores of normals, at its own. Nothing of other thresholds.
+
+    Nothing is promised where the densities had learnt from the normals that set the threshold.
+    """
     detector, asked = result.config.get("detector", {}), result.config.get("contamination", {}).get("value")
     splits = _SPLITS.get(detector.get("threshold_on"))
     if splits is None or (detector["name"], detector["threshold"]) != ("upper_tail", "quantile"):
@@ -49,127 +54,181 @@ def alarms(result: Result) -> Iterator[Alarms]:
     groups = [group for group, chosen in zip(result.groups, normal, strict=True) if chosen]
     if result.is_older:
         known = result.scored - len(result.images) if detector["threshold_on"] == "cross_fitted" else None
-        yield Alarms(asked, known, (result.decisions[normal], groups), None)
+        alone = known if len(set(groups)) == len(groups) else None
+        promised = None if known is None or alone is None else promised_rate(known, alone, asked)
+        yield Alarms(asked, known, alone, promised, (result.decisions[normal].astype(float), groups), None)
         return
     chosen = [each for each in result.normals if each.split in splits]
     if not all("detector" in each.unseen_by for each in chosen):
         return
+    unseen = all("densities" in each.unseen_by for each in chosen)
     scores = np.concatenate([each.scores for each in chosen])
     of_scores = [group for each in chosen for group in result.groups_of(each.content_hashes, each.groups)]
+    count, distinct = len(scores), len(set(of_scores))
     for contamination in CONTAMINATIONS:
-        flagged = result.scores[normal] > conformal_quantile(scores, contamination)
-        left_out = _left_out(scores, of_scores, contamination), of_scores
-        yield Alarms(contamination, len(scores), (flagged, groups), left_out)
+        flagged = (result.scores[normal] > conformal_quantile(scores, contamination)).astype(float)
+        left_out = _left_out(scores, of_scores, contamination)
+        promised = promised_rate(count, distinct, contamination) if unseen else None
+        yield Alarms(contamination, count, distinct, promised, (flagged, groups), left_out)
 
 
-def _left_out(scores: Floats, groups: Sequence[str], contamination: float) -> NDArray[np.bool_]:
-    """Whether each of N scores lies above the threshold of the other groups'; False where there is no other."""
-    names, flagged = np.asarray(groups), np.zeros(scores.size, dtype=np.bool_)
-    for group in np.unique(names):
-        others = scores[names != group]
-        if others.size:
-            flagged[names == group] = scores[names == group] > conformal_quantile(others, contamination)
-    return flagged
+def _left_out(scores: Floats, groups: Sequence[str], contamination: float) -> Flags | None:
+    """Whether each of N scores lies above the threshold of the other groups'; None where there is no other."""
+    names, flagged = np.asarray(groups), np.zeros(scores.size)
+    distinct = np.unique(names)
+    if distinct.size < 2:
+        return None
+    for group in distinct:
+        own = names == group
+        flagged[own] = scores[own] > conformal_quantile(scores[~own], contamination)
+    return flagged, list(groups)
+
+
+def _over_seeds(cell: Cell) -> list[Alarms]:
+    """Of each contamination, means over the seeds that have it."""
+    by_contamination: dict[float, list[Alarms]] = defaultdict(list)
+    for result in cell.results:
+        for each in alarms(result):
+            by_contamination[each.contamination].append(each)
+    found = []
+    for some in by_contamination.values():
+        left_out = [each.left_out for each in some if each.left_out is not None]
+        test = _mean([each.test for each in some])
+        found.append(replace(some[0], test=test, left_out=_mean(left_out) if left_out else None))
+    return found
+
+
+def _mean(seeds: Sequence[Flags]) -> Flags:
+    return np.mean([flagged for flagged, _ in seeds], axis=0), seeds[0][1]
+
+
+Row = tuple[str, str, Alarms, Rate]
+"""Data set, method, what was found, and the rate of test images."""
 
 
 def false_alarm_table(cells: Sequence[Cell], settings: ReportConfig) -> Table | None:
     """A row per data set, method and contamination, and per method one over data sets that share no image; None without any."""
-    by_method: dict[str, list[Cell]] = defaultdict(list)
+    by_method: dict[str, dict[str, list[Alarms]]] = defaultdict(dict)
+    members: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
-        if any(alarms(cell.one)):
-            by_method[cell.method].append(cell)
-    rows: list[Sequence[Entry | str]] = []
+        if of_seeds := _over_seeds(cell):
+            by_method[cell.method][cell.dataset] = of_seeds
+            members[cell.method].append(cell)
+    rows: list[Row] = []
     pools = set()
-    for method, members in by_method.items():
-        found = [(cell, each) for cell in members for each in alarms(cell.one)]
-        rows += [_row(cell, each, settings.level) for cell, each in found]
-        apart = without_shared_images(by_dataset(members))
+    for method, by_set in by_method.items():
+        found = [(dataset, each) for dataset, some in by_set.items() for each in some]
+        apart = list(without_shared_images(by_dataset(members[method])))
         if len(apart) > 1:
-            rows += _pooled(method, [(cell, each) for cell, each in found if cell.dataset in apart], settings.level)
+            found += [(ALL, each) for each in _pooled({dataset: by_set[dataset] for dataset in apart})]
             pools.add(", ".join(apart))
+        rows += [(dataset, method, each, grouped_rate(*each.test, settings.level)) for dataset, each in found]
     if not rows:
         return None
     headings = ("data set", "method", "contamination", "promised, at most", "set by normals", "such thresholds deliver", "left out",
-                "test normals", "called anomalous", "rate, mean over seeds", "promise")  # fmt: skip
-    notes = (*_notes(f"{settings.level:.0%}"), *(f"{ALL}: of {pool}, which share no image" for pool in sorted(pools)))
-    return table("false_alarms", "False alarms", headings, rows, *notes)
+                "test normals", "called anomalous, mean over seeds", "promise")  # fmt: skip
+    pooled = (f"{ALL}: of {pool}, which share no image" for pool in sorted(pools))
+    notes = (*_notes(f"{settings.level:.0%}"), *_broken(rows), *pooled)
+    return table("false_alarms", "False alarms", headings, [_row(row, settings.level) for row in rows], *notes)
 
 
 def _notes(share: str) -> tuple[str, ...]:
     return (
-        "Normal images called anomalous, of the first seed, by thresholds that are a quantile of normals which what scored them had "
-        "not learnt from (of cross-fitted ones the densities had not, the network had). Promised: the contamination; or, where the "
-        "normals are too few for it, one over their number and one more.",
-        f"Such thresholds deliver: the expected rate, and where it lies for {share} of them, were their normals independent. Left "
-        "out: the normals that set the threshold, each by that of the other groups; it says that ranks are right, no more.",
-        f"Intervals at {share}: Clopper and Pearson's, of as many images as the groups are worth (design effect). Promise: fails, or "
-        "is kept with fewer than promised, where the interval says so.",
+        "Normal images called anomalous by thresholds that are a quantile of normals which the detector had not learnt from. "
+        "Promised: what the expected rate of a new image does not exceed. Where every image is its own group, that is the "
+        "contamination, or, where the normals are too few for it, one over their number and one more. Images of one group are not "
+        "exchangeable with those of a new one; groups are, and promise less: with G of them, and a share s of their images above the "
+        "threshold, (1 + G·s) / (G + 1). A dash: nothing is promised, as the densities had learnt from these normals, or the record "
+        "does not tell their groups. A network may have learnt from cross-fitted ones.",
+        f"Such thresholds deliver: the expected rate, and where it lies for {share} of them, where every normal is its own group. "
+        "Left out: the normals that set the threshold, each by that of the other groups, of two groups or more; it says that ranks "
+        "are right, no more.",
+        f"Intervals at {share}: Clopper and Pearson's, of as many images as the groups are worth where all images of a group are "
+        "alike. Promise: fails, where the interval lies above it; exceeded, where the rate does.",
     )
 
 
-def _row(cell: Cell, found: Alarms, level: float) -> list[Entry | str]:
-    rates = [
-        float(each.test[0].mean())
-        for result in cell.results
-        for each in alarms(result)
-        if each.contamination == found.contamination
-    ]
-    delivered = NOTHING
-    if found.setting is not None:
-        expected, low, high = delivered_rates(found.setting, found.contamination, level)
-        delivered = f"{expected:.3f} ({low:.3f} … {high:.3f})"
-    setting = NOTHING if found.setting is None else str(found.setting)
-    left_out = None if found.left_out is None else grouped_rate(*found.left_out, level)
-    test = grouped_rate(*found.test, level)
-    shown = _entries(found.promised, setting, delivered, left_out, test)
-    told = (number(mean(rates)), _promise(found.promised, test))
-    return [cell.dataset, cell.method, number(found.contamination, 2), *shown, *told]
+def _broken(rows: Sequence[Row]) -> Iterator[str]:
+    """By method, where the rate lies above what was promised, and where above what was asked for without a promise."""
+    for promises, told in ((True, "the promise"), (False, "the contamination, no promise being known")):
+        by_method: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for dataset, method, found, rate in rows:
+            if dataset != ALL and (found.promised is not None) == promises and rate.value > found.asked:
+                promised = f" of {found.promised:.3f}" if promises else ""
+                surely = ", the whole interval, too" if rate.low > found.asked else ""
+                by_method[method][f"{dataset} ({rate.value:.3f}{promised}{surely}"].append(f"{found.contamination:g}")
+        for method, places in by_method.items():
+            shown = (f"{place}; at {', '.join(contaminations)})" for place, contaminations in places.items())
+            yield f"Rate above {told}: {method} on {', '.join(shown)}."
 
 
-def _pooled(method: str, found: Sequence[tuple[Cell, Alarms]], level: float) -> Iterator[list[Entry | str]]:
-    """One row per contamination that all data sets have."""
-    datasets = {cell.dataset for cell, _ in found}
-    for contamination in sorted({each.contamination for _, each in found}):
-        some = [(cell, each) for cell, each in found if each.contamination == contamination]
-        if {cell.dataset for cell, _ in some} != datasets:
+def _pooled(by_set: dict[str, list[Alarms]]) -> Iterator[Alarms]:
+    """Of each contamination that all data sets have; of normals left out, those data sets where there was something to compare."""
+    for contamination in sorted({each.contamination for some in by_set.values() for each in some}):
+        found = {
+            dataset: each for dataset, some in by_set.items() for each in some if each.contamination == contamination
+        }
+        if len(found) < len(by_set):
             continue
-        test = grouped_rate(*_joined([(cell.dataset, each.test) for cell, each in some]), level)
-        parts = [(cell.dataset, each.left_out) for cell, each in some if each.left_out is not None]
-        left_out = grouped_rate(*_joined(parts), level) if len(parts) == len(some) else None
-        promised = float(
-            np.average([each.promised for _, each in some], weights=[len(each.test[1]) for _, each in some])
+        tested = {dataset: each.left_out for dataset, each in found.items() if each.left_out is not None}
+        promised = [each.promised for each in found.values() if each.promised is not None]
+        weights = [len(each.test[1]) for each in found.values()]
+        yield Alarms(
+            contamination,
+            None,
+            None,
+            float(np.average(promised, weights=weights)) if len(promised) == len(found) else None,
+            _joined({dataset: each.test for dataset, each in found.items()}),
+            _joined(tested) if tested else None,
         )
-        yield [
-            ALL,
-            method,
-            number(contamination, 2),
-            *_entries(promised, NOTHING, NOTHING, left_out, test),
-            NOTHING,
-            _promise(promised, test),
-        ]
 
 
-def _joined(parts: Sequence[tuple[str, Flags]]) -> Flags:
-    flags = np.concatenate([flagged for _, (flagged, _) in parts])
-    return flags, [f"{dataset} {group}" for dataset, (_, groups) in parts for group in groups]
+def _joined(parts: dict[str, Flags]) -> Flags:
+    flags = np.concatenate([flagged for flagged, _ in parts.values()])
+    return flags, [f"{dataset} {group}" for dataset, (_, groups) in parts.items() for group in groups]
 
 
-def _entries(promised: float, setting: str, delivered: str, left_out: Rate | None, test: Rate) -> list[Entry | str]:
+def _row(row: Row, level: float) -> list[Entry | str]:
+    dataset, method, found, rate = row
+    left_out = None if found.left_out is None else grouped_rate(*found.left_out, level)
     return [
-        number(promised),
-        setting,
-        delivered,
+        dataset,
+        method,
+        number(found.contamination, 2),
+        number(found.promised),
+        _setting(found),
+        _delivered(found, level),
         NOTHING if left_out is None else _told(left_out),
-        f"{test.images} in {test.groups} groups",
-        _told(test),
+        _grouped(rate.images, rate.groups),
+        Entry(_told(rate), rate.value),
+        _verdict(found, rate),
     ]
+
+
+def _setting(found: Alarms) -> str:
+    if found.setting is None:
+        return NOTHING
+    return str(found.setting) if found.groups is None else _grouped(found.setting, found.groups)
+
+
+def _grouped(images: int, groups: int) -> str:
+    return f"{images} in {groups} group{'s' if groups > 1 else ''}"
+
+
+def _delivered(found: Alarms, level: float) -> str:
+    if found.promised is None or found.setting is None or found.setting != found.groups:
+        return NOTHING
+    expected, low, high = delivered_rates(found.setting, found.contamination, level)
+    return f"{expected:.3f} ({low:.3f} … {high:.3f})"
 
 
 def _told(rate: Rate) -> str:
-    return f"{rate.flagged} of {rate.images}: {rate.value:.3f} ({rate.low:.3f} … {rate.high:.3f})"
+    return f"{rate.flagged:.3g} of {rate.images}: {rate.value:.3f} ({rate.low:.3f} … {rate.high:.3f})"
 
 
-def _promise(promised: float, test: Rate) -> str:
-    if test.low > promised:
-        return "fails: more"
-    return "fewer" if test.high < promised else "–"
+def _verdict(found: Alarms, rate: Rate) -> str:
+    if found.promised is None:
+        return NOTHING
+    if rate.low > found.promised:
+        return "fails"
+    return "exceeded" if rate.value > found.promised else "kept"

@@ -8,13 +8,13 @@ from radar.report.cells import FEWER, Cell, by_dataset, differing_settings
 from radar.report.cited import Published, cited, published
 from radar.report.settings import changes
 from radar.report.tables import (
-    MEMORY_NOTE,
     NOTHING,
     Entry,
     Table,
     count,
     measured,
     memory_columns,
+    memory_notes,
     number,
     over_seeds,
     seeds_of,
@@ -178,7 +178,7 @@ def cost_table(cells: Sequence[Cell]) -> Table:
         "Training is that of the shared diffusion network; own fitting is what a method learns beside it.",
         "Where fewer runs trained than there are, the others took the network from the store: the times of metrics, validation "
         "and controls are of those that did.",
-        MEMORY_NOTE,
+        *memory_notes(memory),
     )
     return table("cost", "Cost", headings, rows, *notes)
 

@@ -23,9 +23,12 @@ _NOISE = {
     "L2 norm of the noise map": ("l2_norm",),
     "distance from a Gaussian": ("normality", "distance_from_gaussian"),
 }
-
-
-_HEADINGS = [f"{name} (chance: mean, limit)" for name in _DISTANCES.values()]
+DISTANCE_HEADINGS = {name: f"{shown} (chance: mean, limit)" for name, shown in _DISTANCES.items()}
+CHANCE_NOTE = (
+    "Chance: the distance where whole groups of images change the label at random, its mean and the limit that one permutation in "
+    "twenty passes (of the overlap: falls below); a dash where runs did not measure it. Of few images KL is large and the overlap "
+    "small by chance alone."
+)
 
 
 def noise_table(cells: Sequence[Cell], alpha: float) -> Table:
@@ -36,7 +39,7 @@ def noise_table(cells: Sequence[Cell], alpha: float) -> Table:
         [cell.dataset, cell.method, _step(cell), subject, *entries]
         for (cell, subject, _), entries in zip(places, compared, strict=True)
     ]
-    headings = ("data set", "method", "t", "of", *_HEADINGS, "p", "Holm p", "AUROC")
+    headings = ("data set", "method", "t", "of", *DISTANCE_HEADINGS.values(), "p", "Holm p", "AUROC")
     return table("noise_distances", "The noise hypothesis: normal against anomalous", headings, rows, *notes)
 
 
@@ -48,7 +51,7 @@ def separation_table(cells: Sequence[Cell], alpha: float) -> Table:
         [cell.dataset, cell.method, name.replace("_", " "), *entries]
         for (cell, name), entries in zip(places, compared, strict=True)
     ]
-    headings = ("data set", "method", "of", *_HEADINGS, "p", "Holm p", "AUROC")
+    headings = ("data set", "method", "of", *DISTANCE_HEADINGS.values(), "p", "Holm p", "AUROC")
     return table("separation", "Features and score: normal against anomalous", headings, rows, *notes)
 
 
@@ -69,8 +72,8 @@ def _compared(
     largest = [max(cell.values(*path, "p_value"), default=float("nan")) for cell, path in places]
     found = [
         [
-            *(_beside_chance(cell, path, name) for name in _DISTANCES),
-            bounded_p(p, _smallest_p(cell), alpha),
+            *(beside_chance(cell, path, name) for name in _DISTANCES),
+            bounded_p(p, smallest_p(cell), alpha),
             p_value(float(adjusted)),
             measured(cell, *path, "auroc"),
         ]
@@ -79,9 +82,7 @@ def _compared(
     notes = (
         "KL divergence: histogram of equal-probability bins of the pooled sample, half a count added to each bin. "
         "Overlap in the same bins.",
-        "Chance: the distance where whole groups of images change the label at random, its mean and the limit that one permutation in "
-        "twenty passes (of the overlap: falls below); a dash where runs did not measure it. Of few images KL is large and the overlap "
-        "small by chance alone.",
+        CHANCE_NOTE,
         "Wasserstein in the unit of the values. p: permutation of groups of images between the labels, statistic KS; "
         "the largest of the seeds' p values, as a mean of them is none; (≥ x): no smaller one can come out with so few groups. "
         "Holm p: the same, corrected for the "
@@ -91,7 +92,7 @@ def _compared(
     return found, notes
 
 
-def _beside_chance(cell: Cell, path: Sequence[str], name: str) -> Entry:
+def beside_chance(cell: Cell, path: Sequence[str], name: str) -> Entry:
     """A distance, and its mean and limit by chance."""
     shown = measured(cell, *path, name)
     chance = [mean(cell.values(*path, "chance", name, each)) for each in ("mean", "limit")]
@@ -101,9 +102,9 @@ def _beside_chance(cell: Cell, path: Sequence[str], name: str) -> Entry:
     return replace(shown, text=f"{shown.text} ({told})")
 
 
-def _smallest_p(cell: Cell) -> float:
+def smallest_p(cell: Cell) -> float:
     """No permutation of the test images' groups gives less."""
-    return 1 / Units.of(cell.one.labels, cell.one.groups).distinct
+    return Units.of(cell.one.labels, cell.one.groups).smallest_p
 
 
 def moments_table(cells: Sequence[Cell]) -> Table:

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
+from radar.evaluation.statistics_paired import holm
 from radar.report.cells import Cell, cells, mean
 from radar.report.result import Result
 from radar.report.settings import changes, family, key_of
 from radar.report.tables import (
-    MEMORY_NOTE,
     NOTHING,
     Entry,
     Table,
     count,
     measured,
     memory_columns,
+    memory_notes,
     number,
     p_value,
     seeds_of,
     table,
 )
+from radar.report.tables_statistics import CHANCE_NOTE, DISTANCE_HEADINGS, beside_chance
 from radar.report.tables_transfer import Transfers, transfer_table
 
 Columns = Mapping[str, Callable[[Cell], Entry]]
@@ -61,20 +63,27 @@ def sweep_table(name: str, results: Sequence[Result], seeds: int | None, transfe
         rows.append([Entry(cell.dataset), method, *turned, seeds_of(cell), *shown])
     rows.sort(key=lambda row: [_place(entry) for entry in row[: 2 + len(answer.axes)]])
     headings = ("data set", "method", *answer.axes, "seeds", *columns)
-    return table(f"sweep_{name}", answer.title, headings, rows, *held, *answer.notes)
+    return table(f"sweep_{name}", answer.title, headings, rows, *held, *answer.notes, *memory_notes(headings))
 
 
 def _typed_alike(results: Sequence[Result]) -> list[str]:
-    """What was typed with one value alone."""
+    """What was typed for every result that reads it."""
     typed = dict.fromkeys(text for result in results for text in changes(result))
-    values = Counter(key_of(text) for text in typed)
-    return [text for text in typed if values[key_of(text)] == 1]
+    return [text for text in typed if all(text in changes(each) for each in results if _reads(each, key_of(text)))]
+
+
+def _reads(result: Result, key: str) -> bool:
+    """Whether the config, which holds what the method reads, has the key or group."""
+    place: Any = result.config
+    for name in key.split("."):
+        if not isinstance(place, Mapping) or name not in place:
+            return False
+        place = place[name]
+    return True
 
 
 def _named(cell: Cell, shared: Sequence[str]) -> Cell:
-    return replace(
-        cell, method=cell.method.replace("".join(f", {text}" for text in changes(cell.one) if text in shared), "")
-    )
+    return replace(cell, method=", ".join(part for part in cell.method.split(", ") if part not in shared))
 
 
 def _place(entry: Entry) -> tuple[float, str]:
@@ -108,25 +117,25 @@ def _step(result: Result) -> Entry:
     return Entry(str(result.timestep), result.timestep)
 
 
-def _largest_p(cell: Cell) -> Entry:
-    return p_value(max(cell.values("noise", "pixels", "p_value"), default=None))
-
-
 def _noise_columns(members: Sequence[Cell]) -> Columns:
-    pixels = partial(_of, "noise", "pixels")
+    pixels = ("noise", "pixels")
     kurtosis = partial(_of, "noise", "moments", "excess_kurtosis", digits=2)
+    largest = [max(cell.values(*pixels, "p_value"), default=math.nan) for cell in members]
+    p, adjusted = (dict(zip(map(id, members), each, strict=True)) for each in (largest, holm(largest).tolist()))
     return {
-        "KS": pixels("ks"),
-        "Wasserstein": pixels("wasserstein"),
-        "KL(a ‖ n), nats": pixels("kl_anomalous_from_normal"),
-        "overlap": pixels("overlap"),
-        "p": _largest_p,
+        **{heading: partial(_distance, name) for name, heading in DISTANCE_HEADINGS.items()},
+        "p": lambda cell: p_value(p[id(cell)]),
+        "Holm p": lambda cell: p_value(adjusted[id(cell)]),
         "excess kurtosis, normal": kurtosis("normal"),
         "anomalous": kurtosis("anomalous"),
         "AUROC of the distance from a Gaussian": _of("noise", "normality", "distance_from_gaussian", "auroc"),
         "AUROC of the L2 norm": _of("noise", "l2_norm", "auroc"),
         "AUROC of the score": _of("image", "auroc"),
     }
+
+
+def _distance(name: str, cell: Cell) -> Entry:
+    return beside_chance(cell, ("noise", "pixels"), name)
 
 
 def _timestep_columns(members: Sequence[Cell]) -> Columns:
@@ -202,7 +211,8 @@ def _unet_columns(members: Sequence[Cell]) -> Columns:
 
 _HYPOTHESIS = (
     "KS, Wasserstein, KL and overlap: predicted noise of normal against anomalous images, pixel by pixel. p: permutation of groups of "
-    "images between the labels, the largest of the seeds. Excess kurtosis is 0 for a Gaussian. Distance from a Gaussian: Lilliefors'."
+    "images between the labels, the largest of the seeds; Holm p: the same, corrected for the number of rows. "
+    "Excess kurtosis is 0 for a Gaussian. Distance from a Gaussian: Lilliefors'."
 )
 _SIGNAL = (
     "Δ L2 norm: mean L2 norm of the noise map of anomalous minus that of normal images. Structure left: size of the correlation "
@@ -215,16 +225,18 @@ _ARITHMETIC = (
 ).format(*_PAPER_SHARE, (_PAPER_SHARE[1] / _PAPER_SHARE[0]) ** 2)
 
 ANSWERS: Mapping[str, Answer] = {
-    "noise": Answer("The noise hypothesis: normal against anomalous images", "timestep", {"t": _step}, _noise_columns, (_HYPOTHESIS,)),
+    "noise": Answer(
+        "The noise hypothesis: normal against anomalous images", "timestep", {"t": _step}, _noise_columns, (_HYPOTHESIS, CHANCE_NOTE)
+    ),
     "timestep": Answer("The timestep: signal and structure left", "timestep", {"t": _step}, _timestep_columns, (_SIGNAL,)),
     "patch": Answer(
-        "Patch size: quality, time and memory of training", "patch", {"patch, px": _patch}, _patch_columns, (_ARITHMETIC, MEMORY_NOTE)
+        "Patch size: quality, time and memory of training", "patch", {"patch, px": _patch}, _patch_columns, (_ARITHMETIC,)
     ),
     "unet": Answer(
         "The U-Net: depth, width and attention",
         "unet",
         {"levels": _levels, "channels": _widths, "attention at": _attention, "option": _network},
         _unet_columns,
-        ("Attention at: sides of the maps that attend, of a patch of the training size.", MEMORY_NOTE),
+        ("Attention at: sides of the maps that attend, of a patch of the training size.",),
     ),
 }  # fmt: skip

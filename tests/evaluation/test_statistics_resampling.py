@@ -61,6 +61,13 @@ def test_few_assignments_are_all_gone_through_and_many_drawn() -> None:
     assert np.mean(drawn) == pytest.approx(1 / 35 + exact * 34 / 35, abs=0.02)
 
 
+def test_the_smallest_p_of_equally_many_units_is_that_of_two_kinds_wholly_apart() -> None:
+    units = Units.of(np.repeat([0, 1], 3), single(6))
+    assert units.smallest_p == 2 / 20
+    assert p_of(np.arange(6.0), units, 999) == pytest.approx(2 / 20)
+    assert Units.of(np.repeat([0, 1], [3, 4]), single(7)).smallest_p == 1 / 35
+
+
 def test_whole_groups_move() -> None:
     """Four sheets of ten equal images: 40 separate images would reject, four sheets cannot (2 of 6 assignments)."""
     values = np.repeat([0.0, 0.1, 1.0, 1.1], 10)

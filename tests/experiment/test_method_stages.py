@@ -185,9 +185,10 @@ def test_each_set_is_used_for_what_it_is_named_for(stages: Stages, name: str) ->
         ({"name": "isolation_forest"}, 0.2, ("network", "densities"), None),
         ({"threshold": "shifted"}, 0.2, ("network", "densities", "detector"), None),
         ({"threshold_on": "train"}, 0.2, ("densities", "detector"), 0.2),
+        ({"border": "standardised"}, 0.2, ("network", "detector"), None),
         ({"fitted_on": "cross_fitted", "threshold_on": "cross_fitted"}, 0.2, ("densities", "detector"), 0.2),
     ],
-    ids=["held-out", "too-few", "forest", "shifted", "train", "cross-fitted"],
+    ids=["held-out", "too-few", "forest", "shifted", "train", "border", "cross-fitted"],
 )
 def test_a_promise_is_made_where_it_can_be_kept_and_the_card_says_so(
     stages: Stages, detector: dict[str, str], contamination: float, unseen_by: tuple[str, ...], promised: float | None
@@ -229,8 +230,11 @@ def test_a_promise_is_made_where_it_can_be_kept_and_the_card_says_so(
         (Norms, {}, (), ("network", "densities", "detector")),
         (Norms, {"fitted_on": "validation"}, ("detector",), ("network", "densities")),
         (Energy, {"name": "isolation_forest"}, ("detector",), ("network", "densities")),
+        (Energy, {"border": "standardised"}, ("detector",), ("network", "detector")),
+        (CrossFittedEnergy, {"border": "standardised"}, ("detector",), ("network", "detector")),
+        (Energy, {"border": "margin"}, ("detector",), ("network", "densities", "detector")),
     ],
-    ids=["one-score", "cross-fitted", "norms", "norms-held-out", "forest"],
+    ids=["one-score", "cross-fitted", "norms", "norms-held-out", "forest", "border", "border-cross-fitted", "margin"],
 )
 def test_what_had_not_learnt_from_an_image_that_it_scores(
     stages: Stages,

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from report_builders import SETTINGS, result
+from scipy.stats import beta
 
 from radar.report.cells import cells
 from radar.report.result import Result, ScoredNormals
@@ -51,7 +52,7 @@ def test_thresholds_are_taken_by_rank_at_every_contamination() -> None:
     }  # above 99, 95, 90
     left_out = [each.left_out for each in found.values() if each.left_out is not None]
     assert [int(flagged.sum()) for flagged, _ in left_out] == [1, 4, 9]
-    assert {each.setting for each in found.values()} == {99}
+    assert {(each.setting, each.groups) for each in found.values()} == {(99, 99)}
 
 
 def test_a_normal_is_left_out_with_its_whole_group() -> None:
@@ -65,30 +66,72 @@ def test_a_normal_is_left_out_with_its_whole_group() -> None:
     assert np.flatnonzero(next(iter(alarms(one))).left_out[0]).tolist() == [98]  # type: ignore[index]
 
 
+def test_one_group_of_normals_leaves_nothing_to_compare() -> None:
+    """Two groups or none: with one there is no other's threshold, and what is pooled are the sets that were tested."""
+    scores = np.arange(1, 9)
+    alone = [replace(run([0.0] * 12, dataset="p"), normals=(normals("validation", scores, ["sheet"] * 8),))]
+    (row, *_) = shown(false_alarm_table(cells(alone, None), SETTINGS))
+    assert (row["left out"], row["set by normals"], row["promised, at most"]) == ("–", "8 in 1 group", "0.500")
+    pair = [*alone, run([0.0] * 12, dataset="q")]
+    rows = {
+        row["data set"]: row
+        for row in shown(false_alarm_table(cells(pair, None), SETTINGS))
+        if row["contamination"] == "0.05"
+    }
+    assert rows[ALL]["left out"] == rows["q"]["left out"]
+    assert rows["q"]["left out"].startswith("4 of 99")
+    assert [row["left out"] for row in shown(false_alarm_table(cells(alone, None), SETTINGS))] == ["–"] * 3
+
+
 def test_the_table_by_hand() -> None:
     alarmed = [96.0, 97.0, *[0.0] * 10]  # both of one sheet
     content = false_alarm_table(cells([run(alarmed), run([0.0] * 12, seed=1)], None), SETTINGS)
     row = shown(content)[1]
-    assert (row["contamination"], row["promised, at most"], row["set by normals"]) == ("0.05", "0.050", "99")
+    assert (row["contamination"], row["promised, at most"], row["set by normals"]) == (
+        "0.05",
+        "0.050",
+        "99 in 99 groups",
+    )
     assert row["test normals"] == "12 in 6 groups"
-    assert row["called anomalous"] == "2 of 12: 0.167 (0.004 … 0.641)"  # Clopper and Pearson's of 1 of 6
-    assert row["rate, mean over seeds"] == "0.083"
+    low, high = beta.ppf(0.025, 0.5, 6.5), beta.ppf(0.975, 1.5, 5.5)  # Clopper and Pearson's of half of 6
+    assert row["called anomalous, mean over seeds"] == f"1 of 12: 0.083 ({low:.3f} … {high:.3f})"
     assert row["such thresholds deliver"].startswith("0.050 (0.017 … 0.100)")  # Beta(5, 95)
-    assert row["promise"] == "–"
+    assert row["promise"] == "exceeded"
+    assert content is not None
+    (broken,) = (note for note in content.notes if note.startswith("Rate above"))
+    assert broken == "Rate above the promise: RADAR on grid (0.083 of 0.050; at 0.05)."
 
 
-def test_where_a_promise_fails_is_said() -> None:
-    rows = shown(false_alarm_table(cells([run([100.0] * 12)], None), SETTINGS))
-    assert [row["promise"] for row in rows] == ["fails: more"] * 3
-    many = run([0.0] * 12)
-    kept = [replace(many.images[0], path=str(n), group=str(n)) for n in range(300)]
-    many = replace(many, images=tuple(kept), scores=np.zeros(300), decisions=np.zeros(300, dtype=bool))
-    assert shown(false_alarm_table(cells([many], None), SETTINGS))[2]["promise"] == "fewer"
+def test_the_promise_is_judged_by_all_seeds() -> None:
+    """The first seed alone would keep it."""
+    some = [run([0.0] * 12), run([100.0] * 12, seed=1), run([100.0] * 12, seed=2)]
+    assert shown(false_alarm_table(cells(some[:1], None), SETTINGS))[0]["promise"] == "kept"
+    content = false_alarm_table(cells(some, None), SETTINGS)
+    assert [row["promise"] for row in shown(content)] == ["fails"] * 3
+    assert content is not None
+    assert any("RADAR on grid (0.667 of 0.010, the whole interval, too; at 0.01)" in note for note in content.notes)
 
 
-def test_few_normals_promise_one_over_their_number_and_one_more() -> None:
+def test_few_groups_promise_what_groups_can() -> None:
     few = replace(run([0.0] * 12), normals=(normals("train", np.arange(9)),))
     assert [row["promised, at most"] for row in shown(false_alarm_table(cells([few], None), SETTINGS))] == ["0.100"] * 3
+    sheets = [f"sheet {index // 3}" for index in range(9)]
+    few = replace(few, normals=(normals("train", np.arange(9), sheets),))
+    rows = shown(false_alarm_table(cells([few], None), SETTINGS))
+    assert [row["promised, at most"] for row in rows] == ["0.250"] * 3
+    assert {row["such thresholds deliver"] for row in rows} == {"–"}, "that is of independent normals"
+
+
+def test_normals_that_the_densities_learnt_from_promise_nothing() -> None:
+    one = replace(run([100.0] * 12), normals=(normals("validation", np.arange(99), unseen=("network", "detector")),))
+    content = false_alarm_table(cells([one], None), SETTINGS)
+    rows = shown(content)
+    assert {(row["promised, at most"], row["such thresholds deliver"], row["promise"]) for row in rows} == {
+        ("–", "–", "–")
+    }
+    assert content is not None
+    (told,) = (note for note in content.notes if note.startswith("Rate above"))
+    assert told.startswith("Rate above the contamination, no promise being known: RADAR on grid (1.000, the whole")
 
 
 def test_data_sets_that_share_images_are_pooled_once() -> None:
@@ -96,7 +139,7 @@ def test_data_sets_that_share_images_are_pooled_once() -> None:
     split = replace(some[0], name="other", config={**some[0].config, "dataset": {"name": "p_literature"}})
     rows = [row for row in shown(false_alarm_table(cells([*some, split], None), SETTINGS)) if row["data set"] == ALL]
     assert [row["test normals"] for row in rows] == ["24 in 12 groups"] * 3
-    assert rows[1]["called anomalous"].startswith("2 of 24: 0.083")
+    assert rows[1]["called anomalous, mean over seeds"].startswith("2 of 24: 0.083")
 
 
 def test_a_record_of_before_tells_its_own_contamination_alone() -> None:
@@ -105,8 +148,12 @@ def test_a_record_of_before_tells_its_own_contamination_alone() -> None:
     before = replace(one, normals=(), format=1, decisions=decisions, scored=129)
     (found,) = alarms(before)
     assert (found.contamination, found.setting, found.left_out, int(found.test[0].sum())) == (0.05, 99, None, 3)
+    assert (found.groups, found.promised) == (None, None), "images come in sheets, and the normals' are not recorded"
     (row,) = shown(false_alarm_table(cells([before], None), SETTINGS))
-    assert (row["left out"], row["called anomalous"][:7]) == ("–", "3 of 12")
+    assert (row["left out"], row["called anomalous, mean over seeds"][:7]) == ("–", "3 of 12")
+    alone = tuple(replace(each, group=each.path) for each in before.images)
+    (found,) = alarms(replace(before, images=alone))
+    assert (found.groups, found.promised) == (99, 0.05)
 
 
 @pytest.mark.parametrize(

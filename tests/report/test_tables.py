@@ -180,7 +180,7 @@ def test_distances_stand_beside_what_chance_alone_gives() -> None:
                   images=tuple(replace(each, group=str(each.label)) for each in some[0].images))  # fmt: skip
     row = separation_table(cells([old], None), 0.05).rows[0]
     assert row[3].text == "0.500 (–)"
-    assert row[content.headings.index("p")].text == "0.500 (≥ 0.500)"  # two sheets: two assignments
+    assert row[content.headings.index("p")].text == "0.500 (≥ 1.000)"  # two sheets: two assignments, equally far apart
 
 
 def test_ranks_are_of_the_largest_whole_block_on_comparable_data() -> None:

@@ -14,7 +14,8 @@ from test_settings_units import of_sweep
 from radar.config.verbs import SweepConfig
 from radar.evaluation.metrics import StageMemory
 from radar.report.result import Result
-from radar.report.tables import Table, csv_text
+from radar.report.tables import MEMORY_NOTE, Table, csv_text
+from radar.report.tables_ablation import ablation_tables
 from radar.report.tables_sweep import ANSWERS, sweep_table
 
 
@@ -80,7 +81,33 @@ def test_timesteps_stand_in_order_and_what_all_rows_share_is_told_once() -> None
     assert {row["method"] for row in rows} == {"RADAR"}
     assert "training.max_steps=60" in content.notes[0]
     noise = lines(sweep_table("noise", results, None, []))
-    assert len(noise) == 8 and {row["KS"] for row in noise} == {"0.500"}
+    assert len(noise) == 8 and {row["KS (chance: mean, limit)"] for row in noise} == {"0.500 (0.250, 0.350)"}
+    assert {row["KL(a ‖ n), nats (chance: mean, limit)"] for row in noise} == {"1.000 (0.250, 0.350)"}
+    assert {row["overlap (chance: mean, limit)"] for row in noise} == {"0.400 (0.700, 0.600)"}
+    assert {(row["p"], row["Holm p"]) for row in noise} == {("0.010", "0.080")}, "of eight rows"
+
+
+def test_what_some_rows_alone_typed_is_their_name_and_held_in_none() -> None:
+    """`unet` is read by one method alone, and typed wherever it is read; `patch.size` is read by all, and typed for some."""
+    plain, smaller = result(), result(overrides=["patch.size=20"], patch__size=20)
+    content = sweep_table("timestep", [plain, smaller], None, [])
+    assert [row["method"] for row in lines(content)] == ["RADAR", "RADAR, patch.size=20"]
+    assert not content.notes[0].startswith("In every row")
+    read = result(overrides=["unet=compact"], unet__channels=[8])
+    content = sweep_table("timestep", [read, result(method__name="ddpm", preset="fast")], None, [])
+    assert content.notes[0] == "In every row that reads it: unet=compact."
+
+
+def test_memory_that_no_run_measured_is_no_column() -> None:
+    some = of_sweep("sweep_patch")
+    measured = [with_growth(each, 20.0) for each in some]
+    without = [replace(each, metrics=replace(each.metrics, memory={})) for each in some]
+    heads = {name: sweep_table("patch", each, None, []) for name, each in (("with", measured), ("without", without))}
+    memory = {name: [head for head in content.headings if head.endswith("MiB")] for name, content in heads.items()}
+    assert memory == {"with": ["peak memory of training, MiB", "growth in training, MiB"], "without": []}
+    assert {name: MEMORY_NOTE in content.notes for name, content in heads.items()} == {"with": True, "without": False}
+    for content in ablation_tables(without, None):
+        assert not any("MiB" in head for head in content.headings) and MEMORY_NOTE not in content.notes
 
 
 def test_methods_without_what_was_turned_are_left_out() -> None:

@@ -105,6 +105,10 @@ class EmbeddingMethod(ReducedMethod[EmbeddingSettings], Generic[EmbeddingSetting
     def pretrained(self) -> Mapping[str, Callable[[], nn.Module]]:
         return {FEATURES: partial(self._network, pretrained=True)}
 
+    @property
+    def scales_by_held_out(self) -> bool:
+        return super().scales_by_held_out or self.settings.embedding.rings > 0
+
     @torch.inference_mode()
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
         images = normals.train
