@@ -13,10 +13,12 @@ import argparse
 import os
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -44,6 +46,7 @@ class Step:
 STEPS = (
     Step("radar train parts", "learn, test, and say what was found"),
     Step(f"radar predict {_RUN} new --out results --overlays", "a line and a picture per photo", (0, 1)),
+    Step(f"radar inspect {_RUN}", "until the page answers; photos, threshold, review"),
     Step(f"radar calibrate {_RUN} --normals good_today --false-alarms 0.1", "another threshold, no training"),
     Step(f"radar export {_RUN} --to onnx --out line", "for a PC without torch"),
     Step("radar-runtime line new", "and what that PC says", (0, 1)),
@@ -83,17 +86,47 @@ def walk(work: Path, overrides: Sequence[str] = ()) -> list[dict[str, object]]:
     run = _RUN
     for step in STEPS:
         extra = list(overrides) if step is STEPS[0] else []
-        began = time.perf_counter()
         arguments = [*_arguments(step.command.replace(_RUN, run)), *extra]
-        ended = subprocess.run(arguments, cwd=work, text=True, capture_output=True, check=False)
+        began = time.perf_counter()
+        if arguments[3] == "inspect":
+            _page(arguments, work)
+        else:
+            printed = _ended(step, arguments, work)
         seconds = time.perf_counter() - began
-        if ended.returncode not in step.accepted:
-            raise DataError(f"{step.command}: exit code {ended.returncode}: {ended.stderr.strip()[-300:]}")
         if step is STEPS[0]:
-            run = next(line.split(": ", 1)[1] for line in ended.stdout.splitlines() if line.startswith("Results: "))
+            run = next(line.split(": ", 1)[1] for line in printed.splitlines() if line.startswith("Results: "))
         print(f"{seconds:6.1f} s  {step.command}")
         done.append({**asdict(step), "seconds": round(seconds, 1)})
     return done
+
+
+def _ended(step: Step, arguments: Sequence[str], work: Path) -> str:
+    """What the command printed."""
+    ended = subprocess.run(arguments, cwd=work, text=True, capture_output=True, check=False)
+    if ended.returncode not in step.accepted:
+        raise DataError(f"{step.command}: exit code {ended.returncode}: {ended.stderr.strip()[-300:]}")
+    return ended.stdout
+
+
+def _page(arguments: Sequence[str], work: Path) -> None:
+    """Start the server, wait until the page is there, and stop it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [*arguments, f"port={port}"], cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        while server.poll() is None:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5):
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise DataError(f"radar inspect: ended with exit code {server.returncode}")
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def _arguments(command: str) -> list[str]:
