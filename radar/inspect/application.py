@@ -114,6 +114,7 @@ def _add_predict(app: FastAPI, inspection: Inspection) -> None:
         "/predict",
         summary="Ask about one or more images",
         response_model=list[Prediction],
+        response_description="A line of each image, in their order.",
         responses=_REFUSALS,
         openapi_extra={"requestBody": _BODY},
     )
@@ -174,7 +175,7 @@ def _add_gallery(app: FastAPI, inspection: Inspection) -> None:
 
 
 def _add_decisions(app: FastAPI, inspection: Inspection) -> None:
-    @app.get("/model", summary="Which model and which threshold decides")
+    @app.get("/model", summary="Which model and which threshold decides", response_description="As an object.")
     def model() -> dict[str, Any]:
         """Its method, the versions of its threshold, the scores of the normal images that they come from, and limits of uploads."""
         asked, settings = inspection.model, inspection.settings

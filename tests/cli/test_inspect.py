@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from deploy_builders import drawn, quick_model, save, save_model
+from serving import serving
 
 from radar.cli.exit_codes import REFUSED
 from radar.cli.main import main
@@ -53,22 +49,6 @@ def test_what_keeps_it_from_starting_is_one_line(
     assert "the run is not done" in refusal(capsys, str(run), "--test", "port=0")
     monkeypatch.setattr("radar.cli.inspect.find_spec", lambda name: None if name == "uvicorn" else name)
     assert "uvicorn is not installed; get it with pip install" in refusal(capsys, str(run))
-
-
-@contextmanager
-def serving(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A server in a process of its own; its first line and the process."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "radar", "inspect", *arguments, "port=0"],
-        stderr=subprocess.PIPE, text=True, env=environment,
-    )  # fmt: skip
-    try:
-        assert process.stderr is not None
-        yield process.stderr.readline(), process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 function made(kind, text, ...children) {
   const element = document.createElement(kind);
-  if (text) element.textContent = text;
+  if (text) element.textContent = text.replaceAll("`", "");
   element.append(...children);
   return element;
 }
@@ -25,10 +25,9 @@ function fieldsOf(name, schema) {
 }
 
 function example(method, path, parameters) {
-  const token = "  # where a token is asked: -H 'Authorization: Bearer TOKEN'";
   const ask = method === "post" ? ["-F images=@one.png -F images=@two.png ", "--data-binary @one.png "] : [""];
   const query = parameters.length ? [`?${parameters[0].name}=one.png`] : [""];
-  return ask.map((body, place) => `curl ${body}'${location.origin}${path}${place ? query[0] : ""}'${place ? "" : token}`).join("\n");
+  return ask.map((body, place) => `curl ${body}'${location.origin}${path}${place ? query[0] : ""}'`).join("\n");
 }
 
 function route(path, method, each) {

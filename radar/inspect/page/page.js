@@ -10,7 +10,8 @@ const current = () => state.photos.find((photo) => photo.key === state.key) || n
 const stored = () => state.model.thresholds.find((each) => each.name === state.model.current).value;
 const verdictOf = ({ prediction: { score } }) => score === null ? "unreadable" : score > state.threshold ? "flagged" : "passed";
 const url = (photo, layer) => `/photos/${photo.key}/${layer}`;
-const percent = (part, all) => all ? ` (${number(100 * part / all)} %)` : "";
+const short = (value) => String(Number(value.toPrecision(3)));
+const percent = (part, all) => all ? ` (${short(100 * part / all)} %)` : "";
 
 function made(kind, properties = {}, ...children) {
   const element = Object.assign(document.createElement(kind), properties);
@@ -30,10 +31,10 @@ function showGallery() {
   at("gallery").replaceChildren(...matching().map((photo) => {
     const kind = verdictOf(photo), { path, score } = photo.prediction;
     const picture = photo.layers.length ? made("img", { src: url(photo, "thumbnail"), alt: "", loading: "lazy" }) : made("span", { className: "none", textContent: "?" });
-    const review = photo.verdict ? ` · called ${photo.verdict}` : "";
+    const review = photo.verdict ? [made("span", { className: "mark unreadable", textContent: `called ${photo.verdict}` })] : [];
     const button = made("button", { type: "button", title: path }, picture,
       made("span", { className: "name", textContent: path.split("/").pop() }),
-      made("span", { className: `mark ${kind}`, textContent: (score === null ? "" : `${number(score)} `) + NAMES[kind] + review }));
+      made("span", { className: `mark ${kind}`, textContent: (score === null ? "" : `${number(score)} `) + NAMES[kind] }), ...review);
     button.dataset.key = photo.key;
     if (photo.key === state.key) button.setAttribute("aria-current", "true");
     button.addEventListener("click", () => select(photo.key));
@@ -47,11 +48,16 @@ function select(key) {
   for (const button of at("gallery").querySelectorAll("button")) {
     if (button.dataset.key === key) button.setAttribute("aria-current", "true"); else button.removeAttribute("aria-current");
   }
-  const chosenOne = at("gallery").querySelector("[aria-current]");
-  if (chosenOne) chosenOne.scrollIntoView({ block: "nearest", inline: "nearest" });
+  const item = at("gallery").querySelector("[aria-current]"), gallery = at("gallery");
+  if (item) {  // within the gallery alone: the page itself stays where its reader is
+    const one = item.getBoundingClientRect(), all = gallery.getBoundingClientRect();
+    gallery.scrollBy(beyond(one.left, one.right, all.left, all.right), beyond(one.top, one.bottom, all.top, all.bottom));
+  }
   showPhoto();
   showThreshold();
 }
+
+const beyond = (start, end, first, last) => start < first ? start - first : Math.max(0, end - last);
 
 function step(by) {
   const shown = matching(), place = shown.findIndex((photo) => photo.key === state.key);
@@ -95,8 +101,8 @@ function showSaid(photo) {
   const facts = [];
   if (photo && photo.prediction.score !== null) {
     const { decision, score, threshold, threshold_name: name, p_value: p } = photo.prediction, kind = verdictOf(photo);
-    facts.push(["score", number(score), ""], ["normals that are as extreme", `${number(100 * p)} %`, ""],
-      ["when it came", `${decision}, by ${name} (${number(threshold)})`, ""],
+    facts.push(["score", number(score), ""], ["normals as extreme", `${short(100 * p)} %`, ""],
+      ["decision", decision, ""], ["by threshold", `${name}, ${number(threshold)}`, ""],
       ["by the slider", kind === "flagged" ? "✗ flagged" : "✓ passes", kind]);
   }
   at("said").replaceChildren(...facts.flatMap(([name, value, kind]) => [made("dt", { textContent: name }), made("dd", { textContent: value, className: kind })]));
@@ -142,10 +148,11 @@ function showThreshold() {
   const lines = [`${above(scores)} of ${scores.length} photos seen would be flagged${percent(above(scores), scores.length)}`,
     `${above(normals)} of ${normals.length} normals would be${percent(above(normals), normals.length)}`];
   const { good, defective } = state.reviewed;
-  if (good.length + defective.length) lines.push(`reviewed: ${above(defective)} of ${defective.length} defective found, ${above(good)} of ${good.length} good flagged`);
+  const reviewed = [defective.length && `${above(defective)} of ${defective.length} defective found`, good.length && `${above(good)} of ${good.length} good flagged`];
+  if (good.length + defective.length) lines.push(`reviewed: ${reviewed.filter(Boolean).join(", ")}`);
   at("counts").textContent = lines.join("\n");
   at("legend").textContent = `Bars: ${normals.length} normal images that the threshold comes from. Line: threshold. Ticks: photos seen.` + (photo && photo.prediction.score !== null ? " Triangle: this photo." : "");
-  at("back").disabled = at("store").querySelector("button").disabled = threshold === stored();
+  at("store").querySelector("button").disabled = threshold === stored();
   at("back").disabled = threshold === stored();
   at("reviewed").textContent = good.length + defective.length ? `${good.length} called good, ${defective.length} defective; a threshold from them: radar calibrate ${model.run} --reviewed ${model.reviewed}` : "";
 }
@@ -219,7 +226,7 @@ async function refresh() {
   if (!state.key) state.threshold = stored();
   showGallery();
   if (!current()) select(state.photos.length ? state.photos[0].key : null); else showThreshold();
-  at("model").textContent = `${model.run} · ${model.method} on ${model.data_set}, ${model.size === null ? "any size" : `${model.size} × ${model.size} px`}, ${model.channels}`;
+  at("model").textContent = `${model.run.split("/").pop()} · ${model.method} on ${model.data_set}, ${model.size === null ? "any size" : `${model.size} × ${model.size} px`}, ${model.channels}`;
   if (model.coming) setTimeout(refresh, 2000);
 }
 
