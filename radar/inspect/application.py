@@ -33,11 +33,11 @@ _BODY = {
     },
 }
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "No image came, or the upload broke off."},
+    400: {"description": "No image came, or too many, or the upload broke off."},
     401: {"description": "The token is missing or wrong."},
     403: {"description": "Sent by a page of another origin."},
     408: {"description": "The upload took too long."},
-    413: {"description": "More bytes or images than one upload may have."},
+    413: {"description": "More bytes than one upload may have."},
     421: {"description": "Called by a name that the server does not know."},
 }
 

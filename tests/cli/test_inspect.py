@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import signal
@@ -13,9 +14,14 @@ from pathlib import Path
 import pytest
 from deploy_builders import drawn, quick_model, save, save_model
 from serving import serving
+from test_main import QUICK
 
+import radar
 from radar.cli.exit_codes import REFUSED
 from radar.cli.main import main
+from radar.deploy.scorer import ModelScorer
+from radar.inspect.sources import run_photos
+from radar.runtime.examination import examine
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +85,14 @@ def test_elsewhere_than_on_loopback_a_token_is_drawn(run: Path) -> None:
         request.add_header("Authorization", f"Bearer {token}")
         with urllib.request.urlopen(request) as answer:
             assert json.load(answer)["current"] == "fitted"
+
+
+@pytest.mark.slow
+def test_a_runs_own_test_images_have_the_evaluations_scores(tmp_path: Path) -> None:
+    assert main([*QUICK, f"output_root={tmp_path}"]) == 0
+    (scores,) = tmp_path.glob("*/scores.csv")
+    model = radar.load(scores.parent)
+    examined = [examine(ModelScorer(model), [photo], 5)[0].prediction for photo in run_photos(scores.parent, model)]
+    with scores.open() as file:
+        expected = {row["path"]: float(row["score"]) for row in csv.DictReader(file) if row["split"] == "test"}
+    assert {each.path: each.score for each in examined} == expected and expected

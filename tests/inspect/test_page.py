@@ -71,9 +71,7 @@ async def _use(page: Page, run: Path, files: list[Path]) -> None:
             assert await page.value(_FITS), f"wider than {width} px"
     assert await page.value(_UNNAMED) == []
     await page.value("document.querySelector('a[href=\"/docs\"]').click()")
-    await page.until(
-        "document.body.innerText.includes('POST /predict') && document.body.innerText.includes('conformal')"
-    )
+    await page.until("['POST /predict', 'conformal'].every((text) => document.body?.innerText.includes(text))")
     assert await page.value(_FITS)
     assert page.problems == [], "no script, style or picture was refused by the page's own policy"
 

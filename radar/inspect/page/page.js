@@ -10,6 +10,7 @@ const current = () => state.photos.find((photo) => photo.key === state.key) || n
 const stored = () => state.model.thresholds.find((each) => each.name === state.model.current).value;
 const verdictOf = ({ prediction: { score } }) => score === null ? "unreadable" : score > state.threshold ? "flagged" : "passed";
 const url = (photo, layer) => `/photos/${photo.key}/${layer}`;
+const quoted = (path) => /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'"'"'`)}'`;  // as a shell reads it
 const short = (value) => String(Number(value.toPrecision(3)));
 const percent = (part, all) => all ? ` (${short(100 * part / all)} %)` : "";
 
@@ -34,7 +35,7 @@ function showGallery() {
     const review = photo.verdict ? [made("span", { className: "mark unreadable", textContent: `called ${photo.verdict}` })] : [];
     const button = made("button", { type: "button", title: path }, picture,
       made("span", { className: "name", textContent: path.split("/").pop() }),
-      made("span", { className: `mark ${kind}`, textContent: (score === null ? "" : `${number(score)} `) + NAMES[kind] }), ...review);
+      made("span", { className: `mark ${kind}`, textContent: (score === null ? "" : `${short(score)} `) + NAMES[kind] }), ...review);
     button.dataset.key = photo.key;
     if (photo.key === state.key) button.setAttribute("aria-current", "true");
     button.addEventListener("click", () => select(photo.key));
@@ -154,7 +155,7 @@ function showThreshold() {
   at("legend").textContent = `Bars: ${normals.length} normal images that the threshold comes from. Line: threshold. Ticks: photos seen.` + (photo && photo.prediction.score !== null ? " Triangle: this photo." : "");
   at("store").querySelector("button").disabled = threshold === stored();
   at("back").disabled = threshold === stored();
-  at("reviewed").textContent = good.length + defective.length ? `${good.length} called good, ${defective.length} defective; a threshold from them: radar calibrate ${model.run} --reviewed ${model.reviewed}` : "";
+  at("reviewed").textContent = good.length + defective.length ? `${good.length} called good, ${defective.length} defective; a threshold from them: radar calibrate ${quoted(model.run)} --reviewed ${quoted(model.reviewed)}` : "";
 }
 
 function setThreshold(value) {
@@ -174,7 +175,7 @@ async function storeThreshold(event) {
     const before = state.model.current;
     const version = await tell("/thresholds", { value: state.threshold, reason: at("reason").value });
     state.model = await ask("/model");
-    at("stored").textContent = `${version.name} decides from now on. Back to ${before}: radar calibrate ${state.model.run} --use ${before}`;
+    at("stored").textContent = `${version.name} decides from now on. Back to ${before}: radar calibrate ${quoted(state.model.run)} --use ${before}`;
     at("reason").value = "";
     setThreshold(version.value);
   } catch (error) {
