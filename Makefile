@@ -15,7 +15,7 @@ INSTALL := $(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constra
 PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-all lint format bench tables wheel clean
+.PHONY: help install demo test test-slow test-all lint format bench tables wheel wheels clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,9 @@ wheel: $(READY)  ## build the wheels of radar and of its runtime into dist/
 	$(BIN)/python -m build --wheel
 	$(BIN)/python -m build --wheel --outdir dist radar/runtime
 
+wheels: $(READY)  ## a folder of all wheels that radar and its runtime need: wheels/ installs them without internet
+	$(BIN)/python -m pip wheel --quiet $(PIP_ARGS) --constraint constraints.txt --wheel-dir wheels '.[export]' './radar/runtime[onnx,openvino,tiff]'
+
 clean:  ## remove .venv, build products and caches; outputs/ stays
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist wheels .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

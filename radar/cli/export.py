@@ -6,12 +6,19 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from radar.cli.exit_codes import DONE
 from radar.compose.settings import verb_settings
 from radar.config.verbs import PredictConfig
 from radar.deploy.export import export as write
+from radar.deploy.parity import TOLERANCE, parity
+from radar.errors import RunError
+from radar.model import Model
 from radar.model_folder import load
+from radar.runtime.exported import load as load_exported
 from radar.runtime.manifest import TARGETS
+from radar.runtime.paths import image_files
 
 
 def export(arguments: Sequence[str]) -> int:
@@ -24,6 +31,9 @@ def export(arguments: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to; without it, beside the model")
     parser.add_argument(
         "--threshold", metavar="NAME", help="version of the threshold that it holds; without it, the current one"
+    )
+    parser.add_argument(
+        "--verify", metavar="FOLDER", help="photos about which the model and what was exported are asked side by side"
     )
     parser.add_argument(
         "settings", nargs="*", metavar="KEY=VALUE", help="of conf/predict, with which photos are to be asked about"
@@ -45,4 +55,19 @@ def export(arguments: Sequence[str]) -> int:
         f"it differs by {written.error:.0e} from the model\n"
         f"Ask it, where radar's runtime is installed, with: radar-runtime {written.folder} PHOTOS"
     )
+    if parsed.verify is not None:
+        _verify(model, written.folder, parsed.verify)
     return DONE
+
+
+def _verify(model: Model, folder: Path, photos: str) -> None:
+    """Print how far they are apart. Raises `RunError` where that is more than rounding."""
+    found = parity(model, load_exported(folder, torch.get_num_threads()), image_files([photos]))
+    for each in found.disagreements:
+        print(
+            f"{each.path}: decided otherwise, score {each.score:.6g} or {each.exported_score:.6g}, threshold {each.threshold:.6g}"
+        )
+    told = f"on {found.images} photos maps differ by {found.map_error:.0e} of their maximum, scores by {found.score_error:.0e}"
+    if not found.holds():
+        raise RunError(f"{folder}: {told}; more than {TOLERANCE:.0e}, or a decision is another; do not use it")
+    print(f"{told}, and decisions are the same" + (" but for scores at the threshold" if found.disagreements else ""))

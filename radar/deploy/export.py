@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ import torch
 import radar
 from radar.data.preprocessing import plane_names, preprocessing_of
 from radar.deploy.graph import onnx_graph, size_of
+from radar.deploy.parity import TOLERANCE
 from radar.deploy.traceable import Size
 from radar.errors import RunError
 from radar.files import write_atomically, write_text
@@ -22,7 +23,9 @@ from radar.runtime.exported import ExportedModel, load
 from radar.runtime.manifest import FORMAT, MANIFEST, SEAL, seal, sha256
 from radar.runtime.settings import PredictSettings
 
-TOLERANCE = 1e-4  # of a map's maximum, and of the threshold's distance: what float32 in another order may change
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
 _DRAWN = 2  # images that every export is asked about
 
 
@@ -48,9 +51,15 @@ def export(model: Model, folder: Path, target: str, settings: PredictSettings) -
     if model.method.draws.simplex is not None:
         raise RunError("radar export: the runtime draws Gaussian noise alone, and this model takes simplex noise")
     size = size_of(model)
+    return written(model, onnx_graph(model, size), size, folder, target, settings=settings)
+
+
+def written(
+    model: Model, graph: ModelProto, size: Size, folder: Path, target: str, *, settings: PredictSettings
+) -> Exported:
+    """The folder of a graph that was traced already; as `export`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SEAL).unlink(missing_ok=True)  # what is half written is no exported model
-    graph = onnx_graph(model, size)
     if target == "onnx":
         names = ["model.onnx"]
         write_atomically(folder / names[0], lambda file: file.write(graph.SerializeToString()))

@@ -6,7 +6,7 @@ It computes what the model does, in another order where the model goes image by 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from radar.errors import RunError
-from radar.methods.fused_densities import FittedFusedDensities
+from radar.methods.fused_densities import FittedFusedDensities, timesteps
 from radar.methods.method import FittedMethod
 from radar.methods.padim import FittedPadim
 from radar.methods.parts.coreset import nearest_distance
@@ -56,7 +56,10 @@ def _traceable(method: FittedMethod, size: Size) -> FittedMethod:
     """A copy on the host whose parts that read numbers of tensors, or go image by image, are replaced."""
     method = copy.deepcopy(method).cpu().eval()
     if isinstance(method, FittedRadar | FittedFusedDensities) and isinstance(method.denoiser, Denoiser):
-        setattr(method, "denoiser", _Denoiser(method.denoiser, size))  # noqa: B010 - it answers alike, and is of another type
+        network = _Denoiser(method.denoiser, size)
+        setattr(method, "denoiser", network)  # noqa: B010 - it answers alike, and is of another type
+        if isinstance(method, FittedFusedDensities):
+            method.noise_maps = partial(_noise_maps, network, timesteps(method.settings))  # type: ignore[method-assign]
     if isinstance(method, FittedFusedDensities):
         scales = method.scales.tolist()
         del method.scales
@@ -69,6 +72,12 @@ def _traceable(method: FittedMethod, size: Size) -> FittedMethod:
     if isinstance(method, FittedPadim):
         method.distance = partial(_single, method.distance)  # type: ignore[method-assign]
     return method
+
+
+def _noise_maps(denoiser: _Denoiser, steps: Sequence[int], images: Tensor) -> dict[int, Tensor]:
+    """`FittedFusedDensities.noise_maps`, of all timesteps in one pass."""
+    noisy = [denoiser.scaled(images[:, :1], step) for step in steps]
+    return dict(zip(steps, denoiser.together(noisy, steps), strict=True))
 
 
 def _resized(side: int, images: Tensor) -> Tensor:
@@ -116,13 +125,16 @@ class _Denoiser(nn.Module):
         return self.signal[timestep - 1] * clean
 
     def forward(self, noisy: Tensor, timestep: int) -> Tensor:
-        if self.stitch is None:
-            return self._pass(noisy, timestep)
-        return self.stitch.blended(self._pass(self.stitch.cut(noisy), timestep), noisy)
+        return self.together([noisy], [timestep])[0]
 
-    def _pass(self, noisy: Tensor, timestep: int) -> Tensor:
-        predicted: Tensor = self.network(noisy, torch.full((noisy.shape[0],), timestep))
-        return predicted
+    def together(self, noisy: Sequence[Tensor], steps: Sequence[int]) -> Sequence[Tensor]:
+        """Predicted noise of images at several timesteps, of each `(N, C, H, W)`, in one pass: the network is traced once."""
+        joined = torch.cat([*noisy])
+        windows = joined if self.stitch is None else self.stitch.cut(joined)
+        count = noisy[0].shape[0] * (1 if self.stitch is None else self.stitch.count)
+        predicted: Tensor = self.network(windows, torch.cat([torch.full((count,), step) for step in steps]))
+        whole = predicted if self.stitch is None else self.stitch.blended(predicted, joined)
+        return list(whole.reshape(len(steps), *noisy[0].shape).unbind(0))
 
 
 class _Stitch(nn.Module):
@@ -138,6 +150,7 @@ class _Stitch(nn.Module):
         tiling = Tiling.overlapping(height, width, window=self.side, stride=windows.stride)
         places = torch.arange(height * width).reshape(1, 1, height, width)
         pixels = tiling.cut(places).flatten()
+        self.count = len(pixels) // self.side**2  # windows of an image
         order = pixels.argsort(stable=True)
         counts = pixels.bincount(minlength=height * width)
         column = torch.arange(int(counts.max()))

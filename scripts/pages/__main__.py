@@ -15,12 +15,13 @@ from pathlib import Path
 
 from radar.files import write_text
 from scripts.command_line import guarded
-from scripts.pages import diffusion, methods, performance, quality, readme, report, tables
+from scripts.pages import diffusion, export, methods, performance, quality, readme, report, tables
 from scripts.pages.committed import DOCS, ROOT
 from scripts.pages.sections import Sections, page_with
 
 PAGES: dict[Path, Callable[[], Sections]] = {
     ROOT / "README.md": readme.sections,
+    DOCS / "export.md": export.sections,
     DOCS / "methods.md": methods.sections,
     DOCS / "performance.md": performance.sections,
     DOCS / "quality.md": quality.sections,

@@ -17,7 +17,8 @@ from export_builders import MODELS, model_of, photos
 from PIL import Image
 
 from radar.cli.main import main as radar_main
-from radar.deploy.export import TOLERANCE, export
+from radar.deploy.export import export
+from radar.deploy.parity import TOLERANCE
 from radar.errors import RunError
 from radar.model import Model
 from radar.model_card import COUNTS

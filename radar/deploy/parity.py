@@ -1,0 +1,62 @@
+"""How far an exported model is from the one that it was exported from, on image files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from radar.deploy.scorer import ModelScorer
+from radar.errors import DataError
+from radar.model import Model
+from radar.runtime.exported import ExportedModel
+from radar.runtime.stream import read_ahead
+
+TOLERANCE = 1e-4  # of a map's maximum, and of a threshold's size or 1: what float32 in another order may change
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """An image that the two decide otherwise."""
+
+    path: str
+    score: float  # the model's
+    exported_score: float
+    threshold: float
+    within: bool  # whether its score is so close to the threshold that rounding decides
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What was found on images."""
+
+    images: int
+    map_error: float  # largest difference of a map, of that map's maximum
+    score_error: float  # largest difference of a score
+    disagreements: tuple[Disagreement, ...]
+
+    def holds(self, tolerance: float = TOLERANCE) -> bool:
+        """Whether maps agree, and decisions but for scores at the threshold."""
+        return self.map_error <= tolerance and all(each.within for each in self.disagreements)
+
+
+def parity(model: Model, exported: ExportedModel, paths: Iterable[Path], tolerance: float = TOLERANCE) -> Parity:
+    """Ask both about each of the files, which both can read. Raises `DataError` where one cannot, or there is none."""
+    own, errors, scores, disagreements = ModelScorer(model), [], [], []
+    files = list(paths)
+    for mine, theirs in zip(read_ahead(files, own, 1), read_ahead(files, exported, 1), strict=True):
+        if mine.picture is None or theirs.picture is None:
+            raise DataError(f"{mine.path}: {mine.error or theirs.error}; leave it out")
+        said, again = own.answers([mine.picture]), exported.answers([theirs.picture])
+        errors.append(float(np.abs(again.maps - said.maps).max() / said.maps.max()))
+        score, other = float(said.scores[0]), float(again.scores[0])
+        scores.append(abs(score - other))
+        if said.decisions[0] != again.decisions[0]:
+            threshold = own.threshold.value
+            within = abs(score - threshold) <= tolerance * max(1.0, abs(threshold))
+            disagreements.append(Disagreement(str(mine.path), score, other, threshold, within))
+    if not errors:
+        raise DataError("no images to compare on; name a folder that holds some")
+    return Parity(len(errors), max(errors), max(scores), tuple(disagreements))

@@ -1,0 +1,78 @@
+"""The blocks of docs/export.md, from export_parity.jsonl and export_speed.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from scripts.pages.committed import Figures, measured, rows_of
+from scripts.pages.performance import numbers
+from scripts.pages.sections import Sections
+
+_ENGINES = {"torch": "torch", "onnx": "ONNX Runtime", "openvino": "OpenVINO"}
+
+
+def parity() -> str:
+    """The largest error of each set, and how many decisions differ."""
+    rows = rows_of("export_parity.jsonl")
+    table = numbers(
+        ["set", "preset", "runtime", "images", "map error, of its maximum", "score error", "decided otherwise"],
+        (
+            [
+                row["set"], f"`{row['preset']}`", _ENGINES[row["target"]], str(row["images"]), f"{row['map_error']:.0e}",
+                f"{row['score_error']:.0e}", str(len(row["disagreements"])),
+            ]
+            for row in rows
+        ),
+    )  # fmt: skip
+    versions = rows[-1]["versions"]
+    told = ", ".join(f"{name} {version}" for name, version in versions.items())
+    days = sorted({row["made"] for row in rows})
+    near = [f"`{each['path']}` of {row['set']}" for row in rows for each in row["disagreements"]]
+    listed = f"\n- Decided otherwise, with a score at the threshold: {', '.join(near)}." if near else ""
+    return (
+        f"{table}\n\n- {days[0]} to {days[-1]}; {told}. Command: `{rows[0]['command']}`, and so of every row.{listed}"
+    )
+
+
+def speed() -> str:
+    """Medians of calls that took turns, and how many times as fast as torch."""
+    figures = measured("export_speed.json")
+    table = numbers(
+        ["px per side", "images of a call", *(f"{name}, ms/image" for name in _ENGINES.values()), "ONNX Runtime, times as fast", "OpenVINO"],
+        (_speeds(row) for row in figures["rows"]),
+    )  # fmt: skip
+    return f"{table}\n\n{_how(figures)}"
+
+
+def _speeds(row: Figures) -> Sequence[str]:
+    spent = {name: row["milliseconds_per_image"][name]["median"] for name in _ENGINES}
+    ratios = [f"{spent['torch'] / spent[name]:.1f}" for name in ("onnx", "openvino")]
+    return [str(row["side"]), str(row["images"]), *(f"{value:.0f}" for value in spent.values()), *ratios]
+
+
+def _how(figures: Figures) -> str:
+    repeats, load, where = [row["repeats"] for row in figures["rows"]], figures["load_average"], figures["environment"]
+    alike = "the same" if all(row["equal_decisions"] for row in figures["rows"]) else "NOT the same"
+    return (
+        f"- Medians of {min(repeats)} to {max(repeats)} calls that took turns, on {figures['threads']} threads of {where['cpu_count']} cores "
+        f"({figures['processor']}, which OpenVINO computes on in {', '.join(figures['openvino_precisions'][:-2])}); decisions were {alike}. "
+        f"Other work ran beside it: load {load['before']:.1f} before and {load['after']:.1f} after, so compare columns, not machines.\n"
+        f"- Command: `{figures['command']}`."
+    )
+
+
+def starts() -> str:
+    """Seconds of the whole command on one photo."""
+    figures = measured("export_speed.json")["start_to_first_decision_seconds"]
+
+    def rows() -> Iterator[list[str]]:
+        for name, label in _ENGINES.items():
+            command = "radar predict" if name == "torch" else "radar-runtime"
+            yield [f"`{command}`, {label}", *(f"{figures[name][kind]['median']:.1f}" for kind in ("clock", "cpu"))]
+
+    return numbers(["from the call to the end, one photo", "seconds", "seconds of CPU"], rows())
+
+
+def sections() -> Sections:
+    """Its blocks by name."""
+    return {"parity": parity(), "speed": speed(), "start": starts()}
