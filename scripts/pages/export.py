@@ -37,11 +37,9 @@ def parity() -> str:
 def speed() -> str:
     """Medians of calls that took turns, and how many times as fast as torch."""
     figures = measured("export_speed.json")
-    table = numbers(
-        ["px per side", "images of a call", *(f"{name}, ms/image" for name in _ENGINES.values()), "ONNX Runtime, times as fast", "OpenVINO"],
-        (_speeds(row) for row in figures["rows"]),
-    )  # fmt: skip
-    return f"{table}\n\n{_how(figures)}"
+    spent = [f"{name}, ms/image" for name in _ENGINES.values()]
+    head = ["px per side", "images of a call", *spent, "ONNX Runtime, times as fast", "OpenVINO, times as fast"]
+    return f"{numbers(head, (_speeds(row) for row in figures['rows']))}\n\n{_how(figures)}"
 
 
 def _speeds(row: Figures) -> Sequence[str]:
@@ -54,9 +52,10 @@ def _how(figures: Figures) -> str:
     repeats, load, where = [row["repeats"] for row in figures["rows"]], figures["load_average"], figures["environment"]
     alike = "the same" if all(row["equal_decisions"] for row in figures["rows"]) else "NOT the same"
     return (
-        f"- Medians of {min(repeats)} to {max(repeats)} calls that took turns, on {figures['threads']} threads of {where['cpu_count']} cores "
-        f"({figures['processor']}, which OpenVINO computes on in {', '.join(figures['openvino_precisions'][:-2])}); decisions were {alike}. "
-        f"Other work ran beside it: load {load['before']:.1f} before and {load['after']:.1f} after, so compare columns, not machines.\n"
+        f"- Medians of {min(repeats)} to {max(repeats)} calls that took turns; {figures['threads']} threads on {where['cpu_count']} "
+        f"cores ({figures['processor']}); decisions were {alike}. Other work ran beside it: load {load['before']:.1f} before, "
+        f"{load['after']:.1f} after, so compare columns, not machines.\n"
+        f"- On this processor OpenVINO can compute in {', '.join(figures['openvino_precisions'])}.\n"
         f"- Command: `{figures['command']}`."
     )
 

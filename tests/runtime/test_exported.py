@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,8 @@ from PIL import Image
 
 from radar.cli.main import main as radar_main
 from radar.deploy.export import export
-from radar.deploy.parity import TOLERANCE
-from radar.errors import RunError
+from radar.deploy.parity import TOLERANCE, parity
+from radar.errors import DataError, RunError
 from radar.model import Model
 from radar.model_card import COUNTS
 from radar.model_folder import save
@@ -27,6 +28,7 @@ from radar.networks.efficientnet import is_installed
 from radar.runtime.__main__ import main
 from radar.runtime.errors import ImageError
 from radar.runtime.exported import ExportedModel, load
+from radar.thresholds import Thresholds
 
 QUICK = "residual"  # the one of which most is asked: tracing takes seconds
 pytest.importorskip("onnxscript")
@@ -42,7 +44,8 @@ def written(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command leaves."""
     run = tmp_path_factory.mktemp("run")
     save(model, run / "model", dict.fromkeys(COUNTS, 0))
-    assert radar_main(["export", str(run), "--to", "onnx"]) == 0
+    photos(run / "photos", 3)
+    assert radar_main(["export", str(run), "--to", "onnx", "regions=7", "--verify", str(run / "photos")]) == 0
     return run / "export_onnx"
 
 
@@ -95,6 +98,22 @@ def test_every_method_answers_alike(name: str, target: str, tmp_path: Path) -> N
             assert_alike(model, exported, 1, size.fixed[0] + 1, size.fixed[1])
 
 
+def test_what_decides_otherwise_is_found_and_listed(model: Model, written: Path, tmp_path: Path) -> None:
+    files, exported = photos(tmp_path, 4), load(written, threads=1)
+    found = parity(model, exported, files)
+    assert found.holds() and found.images == 4 and 0 < found.map_error <= TOLERANCE and not found.disagreements
+    highest = float(model.score(files).scores.max())
+    for shift, holds in ((-1e-5, True), (-0.1, False)):  # at the threshold rounding decides, below it nothing does
+        other = replace(model.thresholds.current, name="other", value=highest + shift)
+        shifted = parity(replace(model, thresholds=Thresholds((other,), "other")), exported, files)
+        (only,) = shifted.disagreements
+        assert only.score == highest and only.within == holds == shifted.holds()
+    with pytest.raises(DataError, match="no images to compare on"):
+        parity(model, exported, [])
+    with pytest.raises(DataError, match=r"nowhere\.png: no such file; leave it out"):
+        parity(model, exported, [tmp_path / "nowhere.png"])
+
+
 def test_too_small_an_image_is_refused(written: Path) -> None:
     exported = load(written, threads=1)
     least = exported.manifest.least_side
@@ -123,7 +142,7 @@ def test_the_manifest_names_the_threshold_and_no_path(model: Model, written: Pat
     text = (written / "manifest.json").read_text()
     facts = json.loads(text)
     assert facts["threshold"]["name"] == "fitted" and facts["threshold"]["value"] == model.threshold
-    assert facts["fingerprint"] == model.fingerprint
+    assert facts["fingerprint"] == model.fingerprint and facts["predict"]["regions"] == 7
     here = str(Path(__file__).resolve().parents[2]).encode()
     assert here not in b"".join(file.read_bytes() for file in written.iterdir())
 
