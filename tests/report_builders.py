@@ -36,7 +36,15 @@ from radar.evaluation.pixel_metrics import PixelMetrics
 from radar.report.result import FORMAT, Command, EvaluatedImage, Result, ScoredNormals
 
 SETTINGS = ReportConfig(
-    seeds=None, level=0.95, alpha=0.05, resamples=100, permutations=199, seed=0, borderline=0.1, vector="pdf"
+    seeds=None,
+    level=0.95,
+    alpha=0.05,
+    resamples=100,
+    permutations=199,
+    seed=0,
+    borderline=0.1,
+    vector="pdf",
+    development=[],
 )
 NORMAL, ANOMALOUS = 12, 18
 DEFECTS = ("crack", "hole")

@@ -32,6 +32,7 @@ class ReportConfig:
     seed: int = _number(minimum=0)  # of the bootstrap and the permutations
     borderline: float = _number(minimum=0.0, maximum=1.0)  # share of the test images that the gallery calls borderline
     vector: str = _choice("pdf", "svg")  # second format of every figure beside PNG
+    development: list[str] = MISSING  # data sets whose test labels were in view when something was chosen
 
 
 @dataclass

@@ -20,7 +20,7 @@ from radar.report.figures_study import cost_figure, critical_difference_figure, 
 from radar.report.figures_transfer import transfer_figure
 from radar.report.gallery import qualitative_figure
 from radar.report.result import Result
-from radar.report.tables import Table, csv_text, latex, latex_document, markdown
+from radar.report.tables import Table, csv_text, latex, latex_document, markdown, marked
 from radar.report.tables_ablation import Ablation, ablation_tables, ablations
 from radar.report.tables_border import border_table, with_border_share
 from radar.report.tables_comparisons import pair_table, pairs
@@ -59,6 +59,9 @@ class Report:
     @cached_property
     def tables(self) -> list[Table]:
         """All tables, in the order of the page."""
+        return [marked(each, self.settings.development) for each in self._unmarked()]
+
+    def _unmarked(self) -> list[Table]:
         chosen, settings = self.cells, self.settings
         compared, ranked = pairs(chosen, settings), rankings(chosen, settings.alpha)
         return [

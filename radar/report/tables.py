@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from radar.report.cells import FEWER, MARKS, Cell, mean, spread
+from radar.report.cells import DEVELOPMENT, DEVELOPMENT_NOTE, FEWER, MARKS, Cell, mean, spread
 
 NOTHING = "–"
 SMALLEST_P = 0.001  # that is told; smaller ones are told as a bound
@@ -45,6 +45,20 @@ def table(name: str, title: str, headings: Sequence[str], rows: Sequence[Sequenc
     texts = "".join(entry.text for row in entries for entry in row)
     explained = tuple(f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in texts)
     return Table(name, title, tuple(headings), entries, numeric, (*notes, *explained))
+
+
+def marked(content: Table, development: Collection[str]) -> Table:
+    """The table with a mark at every name of these data sets in its headings and rows, and what the mark means."""
+
+    def shown(text: str) -> str:
+        return f"{text} {DEVELOPMENT}" if text in development else text
+
+    rows = tuple(tuple(replace(entry, text=shown(entry.text)) for entry in row) for row in content.rows)
+    headings = tuple(map(shown, content.headings))
+    notes = (
+        content.notes if (headings, rows) == (content.headings, content.rows) else (*content.notes, DEVELOPMENT_NOTE)
+    )
+    return replace(content, headings=headings, rows=rows, notes=notes)
 
 
 def untitled(headings: Sequence[str], rows: Sequence[Sequence[Entry | str]]) -> Table:
@@ -155,7 +169,7 @@ _ESCAPES = {
     "<": r"\textless{}", ">": r"\textgreater{}", "·": r"$\cdot$", "→": r"$\to$",
     "α": r"$\alpha$", "σ": r"$\sigma$", "‖": r"$\Vert$", "≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "Δ": r"$\Delta$",
     "²": r"$^2$", "\u00a0": "~", "…": r"\ldots{}", "ε": r"$\varepsilon$", "ü": r'\"u', "š": r"\v{s}", 
-    "∗": r"$\ast$", "|": r"\textbar{}", "√": r"$\surd$",
+    "∗": r"$\ast$", "◆": r"$\diamond$", "|": r"\textbar{}", "√": r"$\surd$",
 }  # fmt: skip
 
 

@@ -13,14 +13,26 @@ from radar.cli.report import report_settings
 from radar.report.cells import Cell
 from radar.report.cells import cells as cells_of
 from radar.report.settings import family
-from radar.report.tables import NOTHING, Entry, Table, count, markdown, measured, number, seeds_of, table, untitled
+from radar.report.tables import (
+    NOTHING,
+    Entry,
+    Table,
+    count,
+    markdown,
+    marked,
+    measured,
+    number,
+    seeds_of,
+    table,
+    untitled,
+)
 from radar.report.tables_border import border_table
 from radar.report.tables_false_alarms import false_alarm_table
 from scripts.pages import committed, left_out
 from scripts.pages.choices import RECOMMENDED, chosen, mean_of, records
 from scripts.pages.committed import BORDER, SWEEPS, recorded, rows_of, when_and_where
 from scripts.pages.sections import Sections
-from scripts.pages.sets import SETS_NOTE, SHORT, in_order, named, sharing_notes
+from scripts.pages.sets import DEVELOPMENT, SETS_NOTE, SHORT, in_order, named, sharing_notes
 
 MEASURES = {
     "image AUROC": ("image", "auroc"),
@@ -175,9 +187,9 @@ def sections() -> Sections:
     return {
         "results": f"{markdown(results_table(cells))}" + "".join(f"- {sentence}\n" for sentence in told),
         "missed": missed_table(cells),
-        "false alarms": replace(alarms, title="") if alarms else "Not measured.",
+        "false alarms": replace(marked(alarms, DEVELOPMENT), title="") if alarms else "Not measured.",
         "network left out": left_out.section(committed.measured("network_left_out.json")),
         "ablation": f"{markdown(ablation_table(ablations))}\n"
         + "\n".join(f"- {each}" for each in parts_said(ablations)),
-        "border": replace(border_table(borders), title=""),
+        "border": replace(marked(border_table(borders), DEVELOPMENT), title=""),
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from radar.report import cells
+from radar.report.cells import DEVELOPMENT_NOTE
 from radar.report.result import Result
 
 SHORT = {
@@ -17,12 +19,9 @@ DEVELOPMENT = (*SHORT, "aitex_00")
 """Their test labels were in view when something was chosen."""
 UNOPENED = ("aitex_01", "aitex_02")
 """Kept for a confirmation: nothing was ever run on them."""
-MARK = "◆"
+MARK = cells.DEVELOPMENT
 
-SETS_NOTE = (
-    f"{MARK} development set: its test labels were in view when something was chosen, so its row confirms nothing. "
-    f"Not looked at by anything here: {', '.join(UNOPENED)}."
-)
+SETS_NOTE = f"{DEVELOPMENT_NOTE} Not looked at by anything here: {', '.join(UNOPENED)}."
 
 
 def named(dataset: str) -> str:

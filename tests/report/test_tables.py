@@ -138,6 +138,19 @@ def test_the_same_results_give_the_same_files_in_any_order() -> None:
     assert table_files(Report(study(), SETTINGS, [])) == table_files(Report(study()[::-1], SETTINGS, []))
 
 
+def test_development_sets_are_marked_in_every_table_that_names_one() -> None:
+    settings = replace(SETTINGS, development=["grid"])
+    plain, tables = (
+        {each.name: each for each in Report(study(), chosen, []).tables} for chosen in (SETTINGS, settings)
+    )
+    for name, content in tables.items():
+        texts = [*content.headings, *(entry.text for row in content.rows for entry in row)]
+        before = [*plain[name].headings, *(entry.text for row in plain[name].rows for entry in row)]
+        assert texts == ["grid ◆" if text == "grid" else text for text in before]
+        assert any(note.startswith("◆ development set") for note in content.notes) == ("grid" in before)
+    assert "grid ◆" in {row[0].text for row in tables["results"].rows} and tables["published"] == plain["published"]
+
+
 def test_what_fewer_seeds_measured_is_marked_and_names_its_runs() -> None:
     first, *rest = (result(seed=seed) for seed in range(3))
     bare = [replace(each, metrics=replace(each.metrics, controls={})) for each in rest]
