@@ -25,7 +25,10 @@ MARKS = {
     FEW: f"fewer than {FEW_GROUPS} groups of a kind of image: a bootstrap over so few covers less than it says, the fewer the less",
 }
 DEVELOPMENT = "◆"
-DEVELOPMENT_NOTE = f"{DEVELOPMENT} development set: its test labels were in view when something was chosen, so its row confirms nothing."
+DEVELOPMENT_NOTE = (
+    f"{DEVELOPMENT} development set: its test labels were in view when something was chosen, "
+    "so its row confirms nothing."
+)
 
 
 @dataclass(frozen=True, eq=False)
