@@ -115,18 +115,27 @@ def axes(results: Sequence[Result]) -> dict[str, list[str]]:
 
 
 def method_names(results: Sequence[Result]) -> dict[str, str]:
-    """A name for each result's method by run name: its family, what all of the family change, and what tells it from others."""
+    """A name for each result's method by run name: its family and what was typed, or else the keys that tell it from others."""
     by_family: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_family[family(result)].append(result)
     names = {}
     for name, members in by_family.items():
+        if _told_apart_by_changes(members):
+            names |= {result.name: ", ".join([name, *changes(result)]) for result in members}
+            continue
         keys, shared = _leading_keys(members), shared_changes(members)
         for result in members:
             values = settings(result)
             parts = [f"{key} = {values.get(key, MISSING)}" for key in keys]
             names[result.name] = ", ".join([name, *shared, *parts])
     return names
+
+
+def _told_apart_by_changes(members: Sequence[Result]) -> bool:
+    """Whether what was typed tells every two of a data set apart whose settings differ."""
+    known: dict[tuple[str, tuple[str, ...]], Settings] = {}
+    return all(known.setdefault((each.dataset, changes(each)), settings(each)) == settings(each) for each in members)
 
 
 def _leading_keys(members: Sequence[Result]) -> list[str]:
