@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from radar.report.cells import Cell
@@ -13,11 +13,14 @@ from scripts.pages.choices import (
     FILTERS,
     NOISE_ALONE,
     NOT_RUN,
+    PATCHCORE,
     RECOMMENDED,
+    STATISTICAL,
     UNTRAINED,
     WITHOUT_NETWORK,
     chosen,
     entry,
+    mean_of,
     records,
 )
 from scripts.pages.sections import Sections
@@ -25,7 +28,9 @@ from scripts.pages.sets import SETS_NOTE, in_order, named, sharing_notes
 
 MEASURES = {"image AUROC": ("image", "auroc"), "pixel AUROC": ("pixel", "auroc"), "AUPRO": ("pixel", "aupro")}
 MUCH, LITTLE = 0.1, 0.01  # of a measure
-DECISIVE, USEFUL, NOTHING_MORE, OUTDONE, OPEN = "decisive", "useful", "irrelevant", "outdone", "open"
+CEILING = 0.995  # from which a control leaves too little room to show a gain
+DECISIVE, USEFUL, NOTHING_MORE, OUTDONE = "decisive", "useful", "irrelevant", "outdone"
+OPEN, SATURATED = "open", "irrelevant (saturated)"
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Contribution:
         if self.gain <= -max(LITTLE, self.spread):
             return OUTDONE
         if self.gain < max(LITTLE, self.spread):
-            return NOTHING_MORE
+            return SATURATED if self.best >= CEILING else NOTHING_MORE
         return OPEN if not self.complete else DECISIVE if self.gain >= MUCH else USEFUL
 
 
@@ -83,13 +88,20 @@ def set_table(cell: Cell, alone: Cell | None) -> Table:
     return untitled(("", *MEASURES), rows)
 
 
-def summary(cells: Mapping[str, Cell]) -> Table:
-    """A row per set: the best without training, the recipe, the gain and its verdict; the verdicts of the maps beside it."""
+def _best_other(cells: Sequence[tuple[str, Cell | None]]) -> str:
+    """Of other methods that are not trained on the set, by the mean of image AUROC."""
+    means = [(mean_of(cell, "image", "auroc"), name) for name, cell in cells]
+    found = max(((mean, name) for mean, name in means if mean is not None), default=None)
+    return NOT_RUN.text if found is None else f"{found[0]:.3f} {found[1]}"
+
+
+def summary(cells: Mapping[str, Cell], others: Mapping[str, Mapping[str, Cell]]) -> Table:
+    """A row per set: the recipe's best control, the recipe, the gain and its verdict; the verdicts of the maps beside it; `others`."""
     rows: list[list[Entry | str]] = []
     for name in in_order(cells):
         image, *maps = (contribution(cells[name], *path) for path in MEASURES.values())
         if image is None:
-            rows.append([named(name), *(NOT_RUN for _ in range(4 + len(maps)))])
+            rows.append([named(name), *(NOT_RUN for _ in range(5 + len(maps)))])
             continue
         verdicts: list[Entry | str] = ["–" if each is None else f"{each.verdict} ({each.gain:+.3f})" for each in maps]
         told: list[Entry | str] = [
@@ -98,15 +110,17 @@ def summary(cells: Mapping[str, Cell]) -> Table:
             number(image.whole),
             f"**{image.verdict}** ({image.gain:+.3f})",
         ]
-        rows.append([named(name), *told, *verdicts])
+        peers = [(label, by_set.get(name)) for label, by_set in others.items()]
+        rows.append([named(name), *told, *verdicts, _best_other(peers)])
     headings = (
         "data set",
-        "best without training",
+        "best of the recipe's controls",
         "which is",
         "whole recipe",
         "training is",
         "for pixel AUROC",
         "for AUPRO",
+        "other methods, not trained on the set",
     )
     return untitled(headings, rows)
 
@@ -119,7 +133,7 @@ def said(cells: Mapping[str, Cell]) -> Iterator[str]:
             found = contribution(cells[name], *path)
             if found is not None:
                 by_verdict[found.verdict].append(named(name))
-        words = (DECISIVE, USEFUL, NOTHING_MORE, OUTDONE, OPEN)
+        words = (DECISIVE, USEFUL, NOTHING_MORE, SATURATED, OUTDONE, OPEN)
         parts = [f"**{word}** on {', '.join(by_verdict[word])}" for word in words if by_verdict[word]]
         yield f"By {measure}, training the denoiser is {'; '.join(parts)}."
 
@@ -141,12 +155,13 @@ def sections() -> Sections:
     """By their names."""
     cells, alone = chosen()[RECOMMENDED], chosen()[NOISE_ALONE]
     notes = [
-        f"*Decisive*: at least {MUCH:g} above the best of what needs no training; *useful*: by at least {LITTLE:g} and by the "
-        "larger standard deviation over seeds of the two; *irrelevant*: within that; *outdone*: something that needs no training is "
-        "better by as much; "
+        f"*Decisive*: at least {MUCH:g} above the best of the recipe's own controls, none of which is trained; *useful*: by at "
+        f"least {LITTLE:g} and by the larger standard deviation over seeds of the two; *irrelevant*: within that; "
+        f"*saturated*: within that, where a control has {CEILING:g} and leaves no room for more; "
+        "*outdone*: a control is better by as much; "
         "*open*: above what ran, while a control has not run.",
         "Means over seeds are compared on the same test images; that these are few, and groups of them fewer, is in no verdict. "
-        "What is best without training is chosen with the test labels in view, which favours it.",
+        "Which control is best is chosen with the test labels in view, which favours it.",
         SETS_NOTE,
         *sharing_notes(records()),
         *missing(cells, alone),
@@ -154,4 +169,8 @@ def sections() -> Sections:
     words = "\n".join(f"- {sentence}" for sentence in said(cells))
     told = "\n".join(f"- {note}" for note in notes)
     tables = [f"### {named(name)}\n\n{markdown(set_table(cells[name], alone.get(name)))}" for name in in_order(cells)]
-    return {"verdicts": f"{words}\n\n{markdown(summary(cells))}\n{told}", "sets": "\n".join(tables)}
+    others = {name: chosen()[name] for name in (PATCHCORE, STATISTICAL)}
+    return {
+        "verdicts": f"{words}\n\n{markdown(summary(cells, others))}\n{told}",
+        "sets": "\n".join(tables),
+    }

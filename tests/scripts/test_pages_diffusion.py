@@ -39,7 +39,8 @@ def complete(own, filters=0.5, without=0.5, untrained=0.5, dataset="leather_quad
     [
         (complete([1.0, 1.0], without=0.61), "decisive"),
         (complete([0.997, 0.999], filters=0.89, without=0.968), "useful"),
-        (complete([0.99, 1.0], without=0.99), "irrelevant"),  # within half a hundredth
+        (complete([0.98, 0.99], without=0.983), "irrelevant"),  # within a hundredth
+        (complete([0.998, 1.0], without=0.997), "irrelevant (saturated)"),  # no room is left
         (complete([0.9, 1.0], untrained=0.92), "irrelevant"),  # within the deviation over seeds
         (complete([0.9, 0.9], filters=0.97), "outdone"),
         (cell([1.0, 1.0], mean_brightness=0.5), "open"),  # a control may still take all of it away
@@ -61,7 +62,7 @@ def test_the_best_is_named_and_taken_off():
 def test_every_set_is_named_in_words_and_what_has_not_run_too():
     cells = {"grid": complete([1.0, 1.0], dataset="grid"), "leather_quads": cell([1.0, 1.0], mean_brightness=1.0)}
     sentence = next(said(cells))
-    assert "**decisive** on grid ◆; **irrelevant** on leather_quads." in sentence
+    assert "**decisive** on grid ◆; **irrelevant (saturated)** on leather_quads." in sentence
     lines = missing(cells, {})
     assert "Not run yet: *recipe without a network* on leather_quads." in lines
     assert "Not run yet: *trained noise parts alone* on any set." in lines
