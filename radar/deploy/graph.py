@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -79,17 +82,32 @@ def onnx_graph(model: Model, size: Size) -> ModelProto:
     if draws:
         inputs.append(torch.zeros(2, draws, *model.method.noise_shape(planes, height, width)))
         axes["noise"] = {**free, **{3 + place: side for place, side in enumerate(sides.values())}}
-    program = torch.export.export(
-        traced, tuple(inputs), dynamic_shapes=axes, strict=False,
-        prefer_deferred_runtime_asserts_over_guards=True,
-    )  # fmt: skip
-    written = torch.onnx.export(
-        program, dynamo=True, opset_version=_OPSET, verbose=False, input_names=["images", "noise"][: len(inputs)],
-        output_names=list(OUTPUTS), custom_translation_table=_translations(),
-    )  # fmt: skip
+    with _quiet():
+        program = torch.export.export(
+            traced, tuple(inputs), dynamic_shapes=axes, strict=False,
+            prefer_deferred_runtime_asserts_over_guards=True,
+        )  # fmt: skip
+        written = torch.onnx.export(
+            program, dynamo=True, opset_version=_OPSET, verbose=False, input_names=["images", "noise"][: len(inputs)],
+            output_names=list(OUTPUTS), custom_translation_table=_translations(),
+        )  # fmt: skip
     if written is None:
         raise RunError("torch.onnx.export: gave no graph; install the versions that constraints.txt names")
     return _without_traces(written.model_proto)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what torch's exporter says of itself, which no one who exports a model can mend."""
+    exporter = logging.getLogger("torch.onnx")
+    before = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        exporter.setLevel(before)
 
 
 def _check_installed() -> None:
