@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from rich.box import SIMPLE
@@ -75,7 +76,7 @@ def print_outcome(console: Console, name: str, method: str, metrics: Metrics, di
     """The table, what it cost, and where everything else lies."""
     features = ", ".join(f"{feature} {_number(values.auroc)}" for feature, values in metrics.features.items())
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in metrics.seconds.items())
-    console.print(results_table(name, "RADAR" if method == "radar" else method, metrics))
+    console.print(results_table(name, method, metrics))
     told = "".join(
         f"{measure} over its best control ({best.name}): {best.gain:+.3f}; "
         for measure, level in (("AUROC", "image"), ("pixel AUROC", "pixel"))
@@ -89,6 +90,7 @@ def print_outcome(console: Console, name: str, method: str, metrics: Metrics, di
         f"AUROC of the features alone: {features}",
         f"{metrics.parameters:,} parameters; {times}",
         f"{'Done before, reused (--force runs it again)' if reused else 'Results'}: {directory}",
+        f"New photos: radar predict {shlex.quote(directory)} PHOTOS",
     ):
         console.print(line, soft_wrap=True, highlight=False)
 

@@ -160,9 +160,10 @@ class Runner:
         self.told.update(outcome.notes)
         title = config.name if self.sweep is None else f"{config.name}, {name}"
         print_verdict(console, _verdict(outcome))
-        print_outcome(
-            console, title, config.method.name, outcome.metrics, str(outcome.directory), reused=outcome.reused
-        )
+        # RADAR is the published preset alone, as in the tables of a report
+        published = config.method.name == "radar" and config.preset == "paper"
+        method = "RADAR" if published else config.method.name
+        print_outcome(console, title, method, outcome.metrics, str(outcome.directory), reused=outcome.reused)
         if (explained := glossary(outcome.metrics)) not in self.told:
             self.told.add(explained)
             console.print(explained, soft_wrap=True, highlight=False)

@@ -30,8 +30,14 @@ def statuses(folder: Path) -> list[str]:
 def test_a_run_prints_its_table_and_where_its_results_lie(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main([*QUICK, f"output_root={tmp_path}"]) == 0
     printed = capsys.readouterr().out
-    for expected in ("RADAR", "all anomalous", "AUROC of the features alone", str(tmp_path)):
+    for expected in (
+        " radar ",
+        "all anomalous",
+        "AUROC of the features alone",
+        f"New photos: radar predict {tmp_path}",
+    ):
         assert expected in printed
+    assert "RADAR" not in printed  # which is experiment=paper alone
     assert statuses(tmp_path) == ["done"]
 
 
