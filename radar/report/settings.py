@@ -119,7 +119,7 @@ def method_names(results: Sequence[Result]) -> dict[str, str]:
     by_family: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_family[family(result)].append(result)
-    names = {}
+    names: dict[str, str] = {}
     for name, members in by_family.items():
         if _told_apart_by_changes(members):
             names |= {result.name: ", ".join([name, *changes(result)]) for result in members}
