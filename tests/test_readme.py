@@ -75,7 +75,7 @@ def test_readme_is_short():
 def test_the_walk_ends_as_readme_says_and_so_does_its_python(tmp_path, monkeypatch, capsys):
     good, bad = drawn_photos(tmp_path)
     lay_out(tmp_path, good[:48], bad[:40])
-    steps = walk(tmp_path, ["training.max_steps=20", "trainer.threads=1", "logger=csv"])
+    steps = walk(tmp_path, ["training.max_steps=20", "training.warmup_steps=5", "trainer.threads=1", "logger=csv"])
     shown = (ROOT / "README.md").read_text()
     assert [step["command"] in shown for step in steps] == [True] * len(steps)
     assert len((tmp_path / "results" / "predictions.csv").read_text().splitlines()) == 1 + len(

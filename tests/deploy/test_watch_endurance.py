@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from deploy_builders import drawn, quick_model, save
+from deploy_builders import drawn, quick_model, save, save_model
 from test_watch import watch_process
 
 PAGE_KIB = 4
@@ -28,7 +28,7 @@ def test_every_photo_is_decided_once_and_memory_is_flat(tmp_path: Path) -> None:
 def endured(folder: Path, *, photos: int, lines: tuple[int, int], most_kills: int) -> tuple[int, int]:
     """Kill the watcher after so many new lines, again and again; how often, and by how many KiB the last one grew."""
     run, watched, out = folder / "model", folder / "in", folder / "out"
-    quick_model(folder / "normals", "dataset.image.size=32").save(run)
+    save_model(quick_model(folder / "normals", "dataset.image.size=32"), run)
     for number in range(photos):
         save(watched / f"{number % 10}" / f"{number:05}.png", drawn(number, width=SIDE, height=SIDE))
     draw, kills, log = random.Random(0), 0, out / "predictions.jsonl"
