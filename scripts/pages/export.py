@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from radar.deploy.parity import TOLERANCE
 from scripts.pages.committed import Figures, measured, rows_of
 from scripts.pages.performance import numbers
 from scripts.pages.sections import Sections
@@ -29,9 +30,9 @@ def parity() -> str:
     days = sorted({row["made"] for row in rows})
     near = [f"`{each['path']}` of {row['set']}" for row in rows for each in row["disagreements"]]
     listed = f"\n- Decided otherwise, with a score at the threshold: {', '.join(near)}." if near else ""
-    return (
-        f"{table}\n\n- {days[0]} to {days[-1]}; {told}. Command: `{rows[0]['command']}`, and so of every row.{listed}"
-    )
+    apart = list(dict.fromkeys(row["set"] for row in rows if not row["holds"]))
+    failed = f"\n- Further apart than {TOLERANCE:.0e} of the maximum: {', '.join(apart)}." if apart else ""
+    return f"{table}\n\n- {days[0]} to {days[-1]}; {told}. Command: `{rows[0]['command']}`, and so of every row.{failed}{listed}"
 
 
 def speed() -> str:
