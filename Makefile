@@ -64,7 +64,7 @@ wheel: $(READY)  ## build the wheels of radar and of its runtime into dist/
 	$(BIN)/python -m build --wheel --outdir dist radar/runtime
 
 wheels: $(READY)  ## a folder of all wheels that radar and its runtime need: wheels/ installs them without internet
-	$(BIN)/python -m pip wheel --quiet $(PIP_ARGS) --constraint constraints.txt --wheel-dir wheels '.[export]' './radar/runtime[onnx,openvino,tiff]'
+	$(BIN)/python -m pip wheel --quiet $(PIP_ARGS) --constraint constraints.txt --wheel-dir wheels '.[export,inspect]' './radar/runtime[onnx,openvino,tiff]'
 
 clean:  ## remove .venv, build products and caches; outputs/ stays
 	rm -rf $(VENV) build dist wheels .mypy_cache .ruff_cache .pytest_cache

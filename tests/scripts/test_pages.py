@@ -20,7 +20,7 @@ def test_the_results_are_few_and_small():
     files = list(RESULTS.rglob("*"))
     assert all(file.is_file() for file in files)
     assert len(files) <= 15
-    assert sum(file.stat().st_size for file in files) <= 1_600_000
+    assert sum(file.stat().st_size for file in files) <= 1_500_000
 
 
 def test_a_block_is_written_anew_and_the_rest_stays():
