@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import shlex
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from radar.cli.main import _VERBS, main
 from radar.compose import experiment
 from radar.errors import RadarError
-from scripts.walk import drawn_photos, lay_out, walk
+from scripts.pages.readme import WALK
+from scripts.walk import STEPS, drawn_photos, lay_out, walk
 
 ROOT = Path(__file__).parent.parent
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -69,6 +71,11 @@ def test_the_experiments_of_readme_compose(words):
 
 def test_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+def test_the_walk_that_was_timed_is_the_walk():
+    timed = json.loads(WALK.read_text())["steps"]
+    assert [(step["command"], step["purpose"]) for step in timed] == [(step.command, step.purpose) for step in STEPS]
 
 
 @pytest.mark.slow
