@@ -108,8 +108,8 @@ def _as_mvtec(folder: Path) -> Recognised:
 
 def _cannot_tell(folder: Path, found: str) -> DataError:
     return DataError(
-        f"{folder}: {found}; say which is which with dataset.folder.normal=, dataset.folder.anomalous= (a sub-folder, '.' for one "
-        "beside it per class, null for none) and dataset.folder.masks= (or null)"
+        f"{folder}: {found}; rename them good and bad, or say which is which: dataset.folder.normal=GOOD dataset.folder.anomalous=BAD "
+        "dataset.folder.masks=null, with your names in place of GOOD and BAD (anomalous=.: a folder per kind of defect; null: none)"
     )
 
 

@@ -54,7 +54,7 @@ def test_a_folder_is_enough_and_the_command_that_it_stands_for_is_the_same_run(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["{}"], "none of a, b says good; say which is which with dataset.folder.normal="),
+        (["{}"], "none of a, b says good; rename them good and bad, or say which is which: dataset.folder.normal="),
         (["{}/gone"], "gone: no such folder"),
         (["seed=1", "{}"], "seed=1: name the folder of the photos first"),
         (["{}", "dataset.folder.normal=a"], "no sub-folder 'anomalous'; set dataset.folder.anomalous="),
