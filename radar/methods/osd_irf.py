@@ -19,7 +19,7 @@ from radar.methods.method import FittedMethod, Networks, Normals
 from radar.methods.parts.feature_grid import FeatureSpaceConfig, PixelSpace
 from radar.methods.parts.feature_space import FieldMethod, FittedOnField
 from radar.methods.parts.gaussian import Gaussian
-from radar.methods.parts.neighbourhoods import neighbourhoods
+from radar.methods.parts.neighbourhoods import Square
 from radar.methods.parts.reduced import shares, step_problems
 from radar.progress import Report
 from radar.scoring.denoiser import Denoiser
@@ -68,7 +68,7 @@ class FittedOsdIrf(FittedOnField):
             raise ValueError("OSD-IRF noises images: hand in a draw for each, as `draws` says")
         draw = noise[:, 0]
         residual = self.denoiser(self.denoiser.noised(field, draw, self.timestep), self.timestep) - draw
-        return neighbourhoods(residual, self.side, border="reflect").double()
+        return Square(self.side, border="reflect").vectors(residual).double()
 
 
 class OsdIrfMethod(FieldMethod[OsdIrfSettings, FittedOsdIrf]):

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+_EPSILON = 1e-5  # added to variances
 _LONGEST_PERIOD = 10_000.0  # Vaswani et al. 2017, section 3.5
 
 
@@ -31,4 +32,9 @@ class PositionNorm(nn.Module):
     """Layer norm over the channels of each position (Ba et al. 2016), without weights. `(B, C, H, W)` → same shape."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],)).permute(0, 3, 1, 2)
+        if (
+            torch.compiler.is_exporting()
+        ):  # runtimes keep means over channels in the layout of the convolutions around them
+            centred = x - x.mean(dim=1, keepdim=True)
+            return centred * ((centred * centred).mean(dim=1, keepdim=True) + _EPSILON).rsqrt()
+        return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],), eps=_EPSILON).permute(0, 3, 1, 2)

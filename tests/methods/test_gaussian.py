@@ -10,6 +10,7 @@ from scipy.spatial.distance import mahalanobis
 from radar.errors import RunError
 from radar.methods.parts.cross_fitting import Moments, cross_fitted, fold_numbers
 from radar.methods.parts.gaussian import Gaussian
+from radar.methods.parts.neighbourhoods import Square
 
 RIDGE = 1e-3
 FIELDS = [torch.randn(1, 3, 6, 5, generator=torch.Generator().manual_seed(index)) + index for index in range(5)]
@@ -41,6 +42,19 @@ def test_distances_are_those_of_scipy_under_the_covariance_of_numpy():
     vectors = torch.from_numpy(pixels[:, :7])
     np.testing.assert_allclose(density.squared(vectors), squared_by_hand(pixels, pixels[:, :7]), rtol=1e-9)
     np.testing.assert_allclose(density(vectors.T), squared_by_hand(pixels, pixels[:, :7]) ** 0.5, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("side", "spacing", "channels"), [(1, 1, 3), (3, 1, 1), (3, 3, 2), (5, 2, 1)])
+def test_squares_lie_as_far_as_their_vectors(side, spacing, channels):
+    generator, square = torch.Generator().manual_seed(3), Square(side, spacing)
+    fields = [5 + 0.1 * torch.randn(1, channels, 17, 14, generator=generator) for _ in range(4)]
+    density = Moments.of(square.vectors(field) for field in fields).gaussian(RIDGE)
+    probe = 5 + 0.3 * torch.randn(2, channels, 12, 19, generator=generator)
+    vectors = square.vectors(probe.double()).flatten(2)
+    expected = density.squared(vectors) / vectors.shape[1]
+    found = density.mean_square(probe, square)
+    assert found.shape == (2, 1, 12, 19)
+    torch.testing.assert_close(found.flatten(1).double(), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_normal_pixels_lie_at_a_mean_square_distance_of_one():

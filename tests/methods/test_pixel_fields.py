@@ -14,6 +14,7 @@ from radar.methods.parts.pixel_fields import (
     appearance_field,
     colour_field,
     noise_field,
+    noise_square,
 )
 
 
@@ -27,7 +28,8 @@ def scipy_blur(values, sigma):
 
 
 def test_a_square_has_every_neighbour_at_its_spacing(image):
-    field = noise_field(image, NoiseFieldConfig(timestep=1, contrast=0.0, blur=0.0, side=3, spacing=2))
+    settings = NoiseFieldConfig(timestep=1, contrast=0.0, blur=0.0, side=3, spacing=2)
+    field = noise_square(settings).vectors(noise_field(image, settings))
     assert field.shape == (1, 9, 30, 26)
     padded = np.pad(image[0, 0].numpy(), 2, mode="edge")
     for index, (row, column) in enumerate(np.ndindex(3, 3)):

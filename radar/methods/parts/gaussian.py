@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from radar.errors import RunError
+from radar.methods.parts.neighbourhoods import Square
 
 
 class Gaussian(nn.Module):
@@ -77,7 +79,24 @@ class Gaussian(nn.Module):
 
     def distance(self, field: Tensor) -> Tensor:
         """Fields `(B, K, H, W)` → Mahalanobis distances `(B, 1, H, W)`, over √K: about 1 where all is normal."""
-        mean, whitening = self.mean.to(field), self.whitening.to(field)
-        batch, channels, height, width = field.shape
-        whitened = whitening @ (field.reshape(batch, channels, -1) - mean[:, None])
-        return whitened.square().mean(dim=1).sqrt().reshape(batch, 1, height, width)
+        return self.mean_square(field, Square()).sqrt()
+
+    def mean_square(self, field: Tensor, square: Square) -> Tensor:
+        """Squared Mahalanobis distances `(B, 1, H, W)`, over K, of the `square` around every pixel of a field `(B, C, H, W)`;
+        K = C · side².
+
+        One convolution whitens all squares, which lie in memory only once each. What they have in common is taken off
+        before it, as a difference of large numbers is not exact in float32.
+        """
+        channels, side = field.shape[1], square.side
+        mean = self.mean.reshape(channels, side**2)
+        centre = mean.mean(dim=1)
+        offset = self.whitening @ (mean - centre[:, None]).flatten()
+        weights = self.whitening.reshape(-1, channels, side, side).to(field)
+        whitened = F.conv2d(
+            square.padded(field - centre.to(field)[:, None, None]), weights, -offset.to(field), dilation=square.spacing
+        )
+        if torch.compiler.is_exporting():  # runtimes keep this product in the layout of the convolution
+            share = torch.full((1, len(weights), 1, 1), 1 / len(weights), dtype=field.dtype)
+            return F.conv2d(whitened * whitened, share)
+        return whitened.square().mean(dim=1, keepdim=True)

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def neighbourhoods(field: Tensor, side: int, *, spacing: int = 1, border: str) -> Tensor:
-    """A field `(B, C, H, W)` → the `side` × `side` pixels around each one, `spacing` px apart: `(B, C · side², H, W)`.
-
-    `side` is odd; beyond the border the field is continued as torch's `border` says (`replicate` or `reflect`).
+@dataclass(frozen=True)
+class Square:
+    """`side` × `side` pixels, `side` odd, `spacing` px apart, around one; a field is continued beyond its border as torch's
+    `border` says (`replicate` or `reflect`).
     """
-    if side == 1:
-        return field
-    batch, channels, height, width = field.shape
-    padded = F.pad(field, [side // 2 * spacing] * 4, mode=border)
-    return F.unfold(padded, side, dilation=spacing).reshape(batch, channels * side**2, height, width)
+
+    side: int = 1
+    spacing: int = 1
+    border: str = "replicate"
+
+    def padded(self, field: Tensor) -> Tensor:
+        """A field `(B, C, H, W)`, so far continued that squares around its border lie in it."""
+        reach = self.side // 2 * self.spacing
+        return F.pad(field, [reach] * 4, mode=self.border) if reach else field
+
+    def vectors(self, field: Tensor) -> Tensor:
+        """A field `(B, C, H, W)` → the square around every pixel `(B, C · side², H, W)`."""
+        if self.side == 1:
+            return field
+        batch, channels, height, width = field.shape
+        unfolded = F.unfold(self.padded(field), self.side, dilation=self.spacing)
+        return unfolded.reshape(batch, channels * self.side**2, height, width)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from radar.config.fields import number
 from radar.methods.parts.blurring import blurred
-from radar.methods.parts.neighbourhoods import neighbourhoods
+from radar.methods.parts.neighbourhoods import Square
 
 _LEAST_SPREAD = 0.02  # local standard deviation below which a noise map counts as flat; noise is of order 1
 _LEAST_VARIANCE = 1e-6  # of brightness in [−1, 1]: a tenth of a grey level of 8 bits, squared
@@ -61,18 +61,26 @@ def blur_problems(key: str, values: list[float], *, above_zero: bool = False) ->
 
 
 def noise_field(noise_map: Tensor, settings: NoiseFieldConfig) -> Tensor:
-    """A noise map `(B, C, H, W)` → the square around every pixel, `(B, C · side², H, W)`.
+    """A noise map `(B, C, H, W)` → the field of which `noise_square` is looked at around every pixel, of the same shape.
 
     With `contrast`, less its local mean and over its local spread, as weak structure counts as much in a dim corner.
     """
-    field = noise_map if settings.contrast == 0 else _local_contrast(noise_map, settings.contrast)
-    return neighbourhoods(blurred(field, settings.blur), settings.side, spacing=settings.spacing, border="replicate")
+    return blurred(
+        noise_map if settings.contrast == 0 else _local_contrast(noise_map, settings.contrast), settings.blur
+    )
+
+
+def noise_square(settings: NoiseFieldConfig) -> Square:
+    """What is looked at around every pixel of the part's field."""
+    return Square(settings.side, settings.spacing)
 
 
 def appearance_field(images: Tensor, settings: AppearanceConfig) -> Tensor:
     """Images `(B, 1, H, W)` → brightness at several blurs, and the logarithm of its variance around the pixel at others."""
-    brightness = [blurred(images, sigma) for sigma in settings.blurs]
-    return torch.cat([*brightness, *(_log_variance(images, sigma) for sigma in settings.contrasts)], dim=1)
+    means = {sigma: blurred(images, sigma) for sigma in {*settings.blurs, *settings.contrasts}}
+    brightness = [means[sigma] for sigma in settings.blurs]
+    spreads = [_log_variance(images, means[sigma], sigma) for sigma in settings.contrasts]
+    return torch.cat([*brightness, *spreads], dim=1)
 
 
 def colour_field(chroma: Tensor, settings: ColourConfig) -> Tensor:
@@ -85,6 +93,5 @@ def _local_contrast(maps: Tensor, sigma: float) -> Tensor:
     return deviation / (blurred(deviation.square(), sigma).sqrt() + _LEAST_SPREAD)
 
 
-def _log_variance(images: Tensor, sigma: float) -> Tensor:
-    variance = blurred(images.square(), sigma) - blurred(images, sigma).square()
-    return variance.clamp(min=_LEAST_VARIANCE).log()
+def _log_variance(images: Tensor, means: Tensor, sigma: float) -> Tensor:
+    return (blurred(images.square(), sigma) - means.square()).clamp(min=_LEAST_VARIANCE).log()
