@@ -148,13 +148,13 @@ def _mean_pool(  # noqa: PLR0917 - the operator's own
 
 
 def _median(values: Any, dim: int, keepdim: bool = False) -> Any:
-    """The lower median of the last axis of `(N, M)`, and its place, as torch has it."""
+    """The lower median of the last axis, and its place, as torch has it."""
     from onnxscript import opset20 as op  # noqa: PLC0415 - of the extra `export`
 
     one, two, last = op.Constant(value_ints=[1]), op.Constant(value_ints=[2]), op.Constant(value_int=-1)
-    lower_half = op.Add(op.Div(op.Sub(op.Shape(values, start=1, end=2), one), two), one)
+    lower_half = op.Add(op.Div(op.Sub(op.Shape(values, start=-1), one), two), one)
     smallest, places = op.TopK(values, lower_half, axis=-1, largest=0)
-    return op.Gather(smallest, last, axis=1), op.Gather(places, last, axis=1)
+    return op.Gather(smallest, last, axis=-1), op.Gather(places, last, axis=-1)
 
 
 def _without_traces(graph: ModelProto) -> ModelProto:

@@ -108,11 +108,10 @@ class FittedFusedDensities(FittedMethod):
 
     def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
         noise_maps = self.noise_maps(images)
-        surprises = [self.surprise(name, self.field(name, images, noise_maps)) for name in self.parts]
-        return fuse(
-            torch.stack([each / float(scale) for each, scale in zip(surprises, self.scales, strict=True)]),
-            self.settings.power,
-        )
+        distances = [self.distance(name, self.field(name, images, noise_maps)) for name in self.parts]
+        surprises = self.surprises(torch.cat(distances, dim=1))
+        scaled = [each / float(scale) for each, scale in zip(surprises.unbind(dim=1), self.scales, strict=True)]
+        return fuse(torch.stack(scaled), self.settings.power)[:, None]
 
     def noise_maps(self, images: Tensor) -> dict[int, Tensor]:
         """ε̂ `(N, 1, H, W)` of the scaled brightness, by timestep: no noise is drawn. None without a network."""
@@ -136,18 +135,22 @@ class FittedFusedDensities(FittedMethod):
         noise = noise_parts(self.settings).get(part)
         return Square() if noise is None else noise_square(noise)
 
-    def surprise(self, part: str, field: Tensor) -> Tensor:
-        """The smoothed squared Mahalanobis distance per channel, `(N, 1, H, W)`; about 1 on normal texture.
+    def distance(self, part: str, field: Tensor) -> Tensor:
+        """The squared Mahalanobis distance of a part's field `(N, C, H, W)`, over its channels, `(N, 1, H, W)`."""
+        density = self.densities[part]
+        if not isinstance(density, Gaussian):  # a ModuleDict forgets what it holds
+            raise TypeError(f"{part}: is no density")
+        return density[self._index].mean_square(field, self.square(part))
+
+    def surprises(self, distances: Tensor) -> Tensor:
+        """Distances `(N, E, H, W)`, smoothed; about 1 on normal texture.
 
         Over the image's median to the power `settings.relative`: light or focus that is slightly off raises a whole map, a
         defect stands out of it. Below 1, an image that is off as a whole still scores high.
         """
-        density = self.densities[part]
-        if not isinstance(density, Gaussian):  # a ModuleDict forgets what it holds
-            raise TypeError(f"{part}: is no density")
-        distance = blurred(density[self._index].mean_square(field, self.square(part)), self.settings.smoothing)
-        level = distance.flatten(1).median(dim=1).values.clamp(min=_LEAST_LEVEL).pow(self.settings.relative)
-        return distance / level[:, None, None, None]
+        smooth = blurred(distances.flatten(0, 1)[:, None], self.settings.smoothing).reshape(distances.shape)
+        level = smooth.flatten(2).median(dim=2).values.clamp(min=_LEAST_LEVEL).pow(self.settings.relative)
+        return smooth / level[..., None, None]
 
 
 class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
@@ -216,7 +219,8 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
             vectors = (fitted.square(part).vectors(field) for field in fields())
             fitted.densities[part] = cross_fitted(vectors, folds, ridge=settings.ridge).to(fitted.device)
             surprises = [
-                fitted.without(fold).surprise(part, field) for fold, field in zip(folds, fields(), strict=True)
+                fitted.surprises(fitted.without(fold).distance(part, field))
+                for fold, field in zip(folds, fields(), strict=True)
             ]
             fitted.scales[index] = scale_of(self._scores(surprises), settings.calibration_quantile)
         return fitted

@@ -91,7 +91,7 @@ def test_surprise_by_hand(composed, relative):
     method.densities["energy"] = Gaussian(torch.tensor([[1.0]]), torch.tensor([[[2.0]]]))
     field = torch.tensor([0.75, 1.0, 2.0]).view(1, 1, 1, 3)
     expected = torch.tensor([0.25, 0.0, 4.0]) / 0.25**relative  # squared distances 1/4, 0 and 4: the median is 1/4
-    torch.testing.assert_close(method.surprise("energy", field).flatten(), expected)
+    torch.testing.assert_close(method.surprises(method.distance("energy", field)).flatten(), expected)
 
 
 @pytest.mark.parametrize("relative", [0.5, 1.0])
