@@ -49,7 +49,9 @@ class Calibration:
     def fitted(self, threshold: float, contamination: float) -> Thresholds:
         """The fitted threshold of scores as a first version; its map levels are what as many of the normals' maps stay below."""
         levels, made = map_levels(self.map_tops, contamination), datetime.now(UTC).isoformat(timespec="seconds")
-        return Thresholds((Threshold(FITTED, threshold, levels, "fit", "", made, self.false_alarms, self.scores),))
+        return Thresholds(
+            (Threshold(FITTED, threshold, levels, "fit", "", made, self.false_alarms, self.scores, None),)
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,9 @@ from radar.files import Plain
 from radar.thresholds import Threshold
 
 _CHANGES = "## Changes of the threshold"
-COUNTS = ("train", "validation", "normal", "rejected", "anomalous", "found")
-"""Normal images that were learnt from and held out; normal and anomalous test images, and how many of each were called anomalous."""
+COUNTS = ("train", "validation", "groups", "normal", "rejected", "anomalous", "found")
+"""Normal images that were learnt from and held out; groups of those that set the threshold; normal and anomalous test images, and how
+many of each were called anomalous."""
 
 
 def card(config: Config, facts: Mapping[str, Plain]) -> str:
@@ -41,7 +42,7 @@ Made by radar {facts["radar"]} ({", ".join(f"{name} {version}" for name, version
 
 ## What it promises
 
-{_promise(_mapping(calibration))}
+{_promise(_mapping(calibration), int(str(images["groups"])), config.contamination.value)}
 
 It promises nothing for another product, light, focus, distance or camera: take new photos as the old ones were taken, and let
 `radar monitor` watch that they are. Defects that vanish at the size above are not seen.
@@ -64,6 +65,14 @@ print(scores.scores, scores.decisions)
 """
 
 
+def counted(images: int, groups: int | None) -> tuple[str, str]:
+    """So many normal images, in words, and of what new ones a promise from them is."""
+    told = f"{images} normal images"
+    if groups is None or groups == images:
+        return told, "new ones taken in the same way"
+    return f"{told} of {groups} group{'s'[: groups - 1]}", "the images of a new group taken in the same way"
+
+
 def _mapping(value: Plain) -> Mapping[str, Plain]:
     return value if isinstance(value, dict) else {}
 
@@ -77,36 +86,31 @@ def with_change(text: str, current: Threshold) -> str:
 
 
 def _origin(threshold: Threshold) -> str:
-    count, rate = len(threshold.normal_scores), threshold.false_alarms
-    promise = (
-        "it promises nothing"
-        if rate is None
-        else f"at most {100 * rate:.3g} % of new normal images are expected above it"
-    )
+    rate = threshold.false_alarms
+    images, new = counted(len(threshold.normal_scores), threshold.groups)
+    promise = "it promises nothing" if rate is None else f"of {new}, at most {100 * rate:.3g} % are expected above it"
     where = " ".join(threshold.origin.replace("`", "'").split())
     if threshold.source == "hand":
         return f"chosen by hand{f' (`{where}`)' if where else ''}, {promise}."
     if threshold.source == "fit":
         return "as the model was fitted; what it promises stands above."
-    return f"from {count} {'reviewed ' if threshold.source == 'reviewed' else ''}normal images of `{where}`, {promise}."
+    return f"from {images}{', reviewed,' if threshold.source == 'reviewed' else ''} of `{where}`, {promise}."
 
 
-def _promise(calibration: Mapping[str, Plain]) -> str:
-    """What the threshold promises of new normal images, in a sentence."""
-    count, rate, unseen_by = calibration["images"], calibration["false_alarms"], calibration["unseen_by"]
+def _promise(calibration: Mapping[str, Plain], groups: int, asked: float) -> str:
+    """What the threshold promises of new normal images, in a sentence or two; `asked` is the contamination."""
+    rate, unseen_by = calibration["false_alarms"], calibration["unseen_by"]
+    images, new = counted(int(str(calibration["images"])), groups)
+    whence = f"The threshold comes from {images}"
     if rate is None:
-        return (
-            f"The threshold comes from {count} normal images. No rate of false alarms is promised: they were fitted on, are too "
-            "few, or the threshold is not a quantile of theirs alone."
-        )
-    share = float(str(rate))
+        return f"{whence}. No rate of false alarms is promised: they were fitted on, or it is not a quantile of theirs alone."
+    share, grouped = float(str(rate)), groups != calibration["images"]
+    why = "images of one sheet, strip or batch are alike, so groups are counted, and so few" if grouped else "so few"
+    more = f" {asked:.1%} were asked for: {why} cannot promise that." if share > asked else ""
     if isinstance(unseen_by, list) and "network" in unseen_by:
-        return (
-            f"The threshold comes from {count} normal images that nothing had been fitted on. Of new ones taken in the same way, at "
-            f"most {share:.1%} are expected to be called anomalous."
-        )
+        return f"{whence} that nothing had been fitted on. Of {new}, at most {share:.1%} are expected to be called anomalous.{more}"
     return (
-        f"The threshold comes from {count} normal images, each scored by densities that were fitted without it and a network that "
-        f"had learnt from the training images among them. {share:.1%} of new ones taken in the same way were asked to be called "
-        "anomalous at most; that is no guarantee."
+        f"{whence}, each scored by densities that were fitted without {'its group' if grouped else 'it'} and a network that had "
+        f"learnt from the training images among them. Of {new}, at most {share:.1%} would be expected to be called anomalous, had it "
+        f"not learnt from them; that is no guarantee.{more}"
     )

@@ -206,7 +206,7 @@ def _calibration(facts: Mapping[str, Plain], stored: Mapping[str, Tensor]) -> Ca
 def _fitted_threshold(facts: Mapping[str, Plain], calibration: Calibration) -> Threshold:
     faint, strong = (float(str(_mapping(facts, "map_levels")[name])) for name in MapLevels._fields)
     value, levels, made = float(str(facts["threshold"])), MapLevels(faint, strong), str(facts["made"])
-    return Threshold(FITTED, value, levels, "fit", "", made, calibration.false_alarms, calibration.scores)
+    return Threshold(FITTED, value, levels, "fit", "", made, calibration.false_alarms, calibration.scores, None)
 
 
 def _unreadable(folder: Path, error: Exception) -> RunError:

@@ -34,6 +34,9 @@ class Threshold:
     made: str  # UTC, ISO 8601
     false_alarms: float | None  # expected share of normal images above `value`, at most; None: no promise
     normal_scores: Floats  # (M,) of the normal images that it comes from; by hand (0,)
+    groups: (
+        int | None
+    )  # of those images, which the promise counts; None: by hand, and of the fitted one, whose card tells
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +125,13 @@ def from_plain(values: object) -> Threshold:
     if not isinstance(values, Mapping) or set(values) != names:
         raise ValueError(f"a version has the entries {', '.join(sorted(names))}")
     scores, rate, levels = values["normal_scores"], values["false_alarms"], values["map_levels"]
+    groups = values["groups"]
     if values["source"] not in SOURCES:
         raise ValueError(f"source {values['source']} is none of {', '.join(SOURCES)}")
     if not isinstance(scores, Sequence) or isinstance(scores, str):
         raise ValueError("normal_scores is not a list")
+    if groups is not None and not isinstance(groups, int):
+        raise ValueError(f"groups {groups} is no number of groups")
     if not isinstance(levels, Mapping) or set(levels) != set(MapLevels._fields):
         raise ValueError(f"map_levels has the entries {', '.join(MapLevels._fields)}")
     return Threshold(
@@ -134,6 +140,7 @@ def from_plain(values: object) -> Threshold:
         map_levels=MapLevels(**{name: _finite(level) for name, level in levels.items()}),
         false_alarms=None if rate is None else _finite(rate),
         normal_scores=np.array([_finite(score) for score in scores]),
+        groups=groups,
     )
 
 

@@ -14,9 +14,11 @@ from radar.scoring.map_levels import MapLevels
 from radar.thresholds import FITTED, Threshold, Thresholds, as_plain, read_thresholds
 
 FIRST = Threshold(
-    FITTED, 2.0, MapLevels(1.5, 2.5), "fit", "", "2026-01-01T00:00:00+00:00", 0.05, np.array([0.5, 1.0, 1.0, 1.9])
+    FITTED, 2.0, MapLevels(1.5, 2.5), "fit", "", "2026-01-01T00:00:00+00:00", 0.05, np.array([0.5, 1.0, 1.0, 1.9]), None
 )
-LATER = replace(FIRST, name="winter", value=3.0, source="normals", origin="photos", normal_scores=np.array([2.5]))
+LATER = replace(
+    FIRST, name="winter", value=3.0, source="normals", origin="photos", normal_scores=np.array([2.5]), groups=1
+)
 
 
 def test_without_a_file_the_fitted_threshold_is_all_there_is(tmp_path: Path) -> None:

@@ -15,11 +15,14 @@ import torch
 from radar.cli.exit_codes import DONE
 from radar.compose.settings import verb_settings
 from radar.config.verbs import CalibrateConfig
+from radar.data.grouping import PhotoGroups, photo_groups
+from radar.data.layouts import LAYOUTS
 from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, by_hand, fitted_on, from_normals, scored, usable
 from radar.deploy.reviewed import Reviewed, read_reviewed
 from radar.errors import ConfigError, DataError
 from radar.experiment.devices import configure_torch
 from radar.model import Model
+from radar.model_card import counted
 from radar.model_folder import load, store_thresholds
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.paths import image_files
@@ -126,6 +129,7 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
     version = from_normals(
         calibration,
         kept,
+        _grouped(model, kept, settings.group).names,
         settings.false_alarms,
         name=parsed.name or model.thresholds.free_name(source),
         source=source,
@@ -154,7 +158,7 @@ def _scored_reviews(
 ) -> list[ScoredPhoto]:
     of_it = [each for each in reviews if each.verdict == verdict]
     stated = [
-        ScoredPhoto(each.path, each.content_hash or each.path, each.score, None)
+        ScoredPhoto(each.path, each.content_hash or each.path, each.score, None, None)
         for each in of_it
         if each.score is not None
     ]
@@ -197,6 +201,25 @@ def _kept(run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
     return kept
 
 
+def _grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> PhotoGroups:
+    """Which of them belong together; told where some do. Raises `ConfigError`."""
+    dataset = model.config.dataset
+    thumbnails = [photo.thumbnail for photo in photos if photo.thumbnail is not None]
+    try:
+        groups = photo_groups(
+            LAYOUTS.get(dataset.layout)(dataset), [Path(photo.path) for photo in photos], thumbnails, pattern
+        )
+    except re.error as error:
+        raise ConfigError(f"group={pattern}: is no regular expression ({error}); give one, or auto, or none") from None
+    count = len(set(groups.names))
+    if count < len(photos):
+        _say(
+            f"{len(photos)} normal photos are of {count} groups, known by {groups.known_by}: photos of one sheet or batch are alike, "
+            "so groups are counted; group=none counts each photo, group=EXPRESSION finds others"
+        )
+    return groups
+
+
 def _list(model: Model) -> None:
     for version in model.thresholds.versions:
         mark = "*" if version is model.thresholds.current else " "
@@ -204,18 +227,17 @@ def _list(model: Model) -> None:
 
 
 def _described(version: Threshold) -> str:
-    count, rate = len(version.normal_scores), version.false_alarms
+    rate = version.false_alarms
+    images, new = counted(len(version.normal_scores), version.groups)
     origin = f" in {version.origin}" if version.origin else ""
     hand = f"by hand ({version.origin})" if version.origin else "by hand"
-    whence = {"fit": f"fitted on {count} normal images", "hand": hand}.get(
-        version.source, f"from {count} normal images{origin}"
-    )
+    whence = {"fit": f"fitted on {images}", "hand": hand}.get(version.source, f"from {images}{origin}")
     if rate is None:
         promise = "no rate is promised"
     elif version.source == "fit":  # cross-fitted scores are no guarantee
         promise = f"{rate:.3g} false alarms were asked for; the model's card says what that promises"
     else:
-        promise = f"of new ones taken alike, at most {rate:.3g} are expected above it"
+        promise = f"of {new}, at most {rate:.3g} are expected above it"
     return f"{version.name}: {version.value:.6g}, {whence}; {promise}"
 
 

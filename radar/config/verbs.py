@@ -56,6 +56,7 @@ class CalibrateConfig:
     device: str = MISSING  # cpu, cuda or cuda:N
     decode_ahead: int = _number(minimum=0)  # images that are decoded while one is scored
     false_alarms: float = _number(above=0.0, below=1.0)  # share of new normal images above the threshold, at most
+    group: str = MISSING  # auto, none, or a regular expression: which normal images belong together
 
 
 @dataclass

@@ -1,15 +1,20 @@
-"""Whether names or likeness suggest that photos of a folder belong together, as those of one sheet or batch do."""
+"""Whether names or likeness suggest that photos belong together, as those of one sheet or batch do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scipy.cluster.hierarchy import DisjointSet
 
 from radar.config.schema import DatasetConfig
+from radar.data.decoding import FloatArray
 from radar.data.hashes import content_hashes
 from radar.data.layouts import layout_of
-from radar.data.layouts.layout import Entry
-from radar.data.near_duplicates import ThumbnailVectors
+from radar.data.layouts.folder import named_together
+from radar.data.layouts.layout import Entry, Layout
+from radar.data.near_duplicates import ThumbnailVectors, near_pairs, unit_vectors
 from radar.data.sample import Sample
 from radar.data.split_rules import split_entries
 from radar.errors import DataError
@@ -26,6 +31,44 @@ class Grouping:
 
     values: Mapping[str, str]
     told: str
+
+
+@dataclass(frozen=True)
+class PhotoGroups:
+    """Of N photos the groups (N,), and by what they are known, in words."""
+
+    names: tuple[str, ...]
+    known_by: str
+
+
+def photo_groups(layout: Layout, paths: Sequence[Path], thumbnails: Sequence[FloatArray], pattern: str) -> PhotoGroups:
+    """Which photos (N,) of normal parts belong together, wherever they lie.
+
+    `pattern` is a regular expression of which equal findings in names tell it; `none`: each photo stands alone; `auto`: as names told
+    it of the images of `layout` and, where those told nothing, as names do in which a number comes last. Where likeness joined those
+    images, it does here, by thumbnails (N,), or none where no photo was read.
+    """
+    if pattern == "none":
+        return PhotoGroups(tuple(map(str, paths)), "each photo by itself")
+    if pattern != "auto":
+        return PhotoGroups(tuple(str(named_together(path, pattern)) for path in paths), f"names, by {pattern}")
+    names, known_by = layout.groups_of(paths), "names, as those of the images that were learnt from"
+    if len(set(names)) == len(names):
+        by_number = [str(named_together(path, _BEFORE_NUMBER)) for path in paths]
+        if _tells(set(by_number), len(paths)):
+            names, known_by = by_number, "names, which end with a number"
+    if layout.config.split not in ("grouped", "sheets") or not thumbnails:
+        return PhotoGroups(tuple(names), known_by)
+    joined = _joined(names, [(first, second) for first, second, _ in near_pairs(unit_vectors(thumbnails))])
+    return PhotoGroups(joined, known_by if joined == tuple(names) else f"{known_by}, and likeness")
+
+
+def _joined(names: Sequence[str], pairs: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+    """The group of each, where those of a pair are one."""
+    sets = DisjointSet(names)
+    for first, second in pairs:
+        sets.merge(names[first], names[second])
+    return tuple(sets[name] for name in names)
 
 
 def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
@@ -70,7 +113,12 @@ def _named_groups(entries: Sequence[Entry]) -> list[str]:
     """The groups of normals, where names tell of enough of them and several photos share one; none where they do not."""
     normals = [entry for entry in entries if entry.label == 0]
     groups = sorted({entry.group for entry in normals})
-    return groups if _LEAST_GROUPS <= len(groups) <= len(normals) / 2 else []
+    return groups if _tells(groups, len(normals)) else []
+
+
+def _tells(groups: Collection[str], photos: int) -> bool:
+    """Whether so many distinct groups of so many photos are likely to be sheets or batches."""
+    return _LEAST_GROUPS <= len(groups) <= photos / 2
 
 
 def _is_divided(samples: Sequence[Sample]) -> bool:

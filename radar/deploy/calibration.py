@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from radar.data.decoding import FloatArray
 from radar.data.manifest import read_manifest
+from radar.data.near_duplicates import THUMBNAIL_SIDE
+from radar.data.preprocessing import thumbnail
 from radar.deploy.scorer import ModelScorer
 from radar.errors import DataError
 from radar.model import Calibration, Model
@@ -20,7 +23,7 @@ from radar.runtime.errors import ImageError
 from radar.runtime.stream import batches, read_ahead
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import MapLevels, map_levels, map_tops
-from radar.scoring.threshold import conformal_quantile
+from radar.scoring.threshold import grouped_quantile
 from radar.thresholds import Threshold
 
 _MANIFEST = "manifest.csv"  # of a run directory, above its model
@@ -34,6 +37,7 @@ class ScoredPhoto:
     identity: str  # content hash, as manifests have it
     score: float
     map_tops: Floats | None  # (2,), how high its map rises; None where the score was read, not computed
+    thumbnail: FloatArray | None  # by which photos that are nearly the same are known; None likewise
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ def scored(model: Model, paths: Iterable[Path], decode_ahead: int) -> Iterator[S
             readable, answers.scores, map_tops(torch.from_numpy(answers.maps)), strict=True
         ):
             if math.isfinite(score):
-                yield ScoredPhoto(str(picture.path), picture.identity, float(score), tops)
+                small = thumbnail(picture.pixels, THUMBNAIL_SIDE)
+                yield ScoredPhoto(str(picture.path), picture.identity, float(score), tops, small)
             else:
                 yield UnscoredPhoto(str(picture.path), f"its score is {score}")
 
@@ -98,35 +103,48 @@ def usable(photos: Iterable[ScoredPhoto], learnt: Collection[str]) -> tuple[list
 def from_normals(
     calibration: Calibration,
     normals: Sequence[ScoredPhoto],
+    groups: Sequence[str],
     false_alarms: float,
     *,
     name: str,
     source: str,
     origin: str,
 ) -> Threshold:
-    """The conformal quantile of n normal photos' scores: of new ones taken alike, at most `false_alarms` are expected above it.
+    """The conformal quantile of the scores of n normal photos in `groups` (n,): of photos of a new group, taken alike, at most
+    `false_alarms` are expected above it.
 
-    Raises `DataError` where n normals cannot promise that rate, which must be 1 / (n + 1) at least (Vovk et al. 2005): the largest
-    score would then be a threshold that promises less than was asked for.
+    Raises `DataError` where G groups cannot promise that rate, which must be 1 / (G + 1) at least (Vovk et al. 2005; Lee, Barber and
+    Willett 2023): the largest score would then be a threshold that promises less than was asked for.
     """
-    if false_alarms * (len(normals) + 1) < 1:
-        needed = math.ceil(1 / false_alarms - 1e-9) - 1
-        best = math.ceil(1000 / (len(normals) + 1)) / 1000
-        instead = f", or ask for --false-alarms {best:g} or more" if best < 1 else ""
-        raise DataError(
-            f"{origin}: {len(normals)} usable normal images cannot promise {false_alarms:.3g} false alarms, which needs {needed}; "
-            f"give more{instead}"
-        )
+    count = len(set(groups))
+    if false_alarms * (count + 1) < 1:
+        raise DataError(f"{origin}: {_too_few(len(normals), count, false_alarms)}")
     scores = np.array([photo.score for photo in normals])
-    value = conformal_quantile(scores, false_alarms)
+    value = grouped_quantile(scores, groups, false_alarms)
     tops = [photo.map_tops for photo in normals if photo.map_tops is not None]
-    levels = map_levels(np.stack(tops), false_alarms) if len(tops) == len(normals) else levels_like(calibration, value)
-    return Threshold(name, value, levels, source, origin, _now(), false_alarms, scores)
+    computed = len(tops) == len(normals)
+    levels = map_levels(np.stack(tops), false_alarms, groups) if computed else levels_like(calibration, value)
+    return Threshold(name, value, levels, source, origin, _now(), false_alarms, scores, count)
+
+
+def _too_few(photos: int, groups: int, false_alarms: float) -> str:
+    """What so many cannot promise, and what helps."""
+    needed, best = math.ceil(1 / false_alarms - 1e-9) - 1, math.ceil(1000 / (groups + 1)) / 1000
+    alone = groups == photos
+    found = (
+        f"{photos} usable normal images"
+        if alone
+        else f"{photos} usable normal images of {groups} group{'s'[: groups - 1]}"
+    )
+    more = f"needs {needed}; give more" if alone else f"needs {needed} groups; give photos of more sheets or batches"
+    instead = f", or ask for --false-alarms {best:g} or more" if best < 1 else ""
+    apart = "" if alone else ", or say group=none where photos do not belong together"
+    return f"{found} cannot promise {false_alarms:.3g} false alarms, which {more}{instead}{apart}"
 
 
 def by_hand(calibration: Calibration, value: float, *, name: str, reason: str = "") -> Threshold:
     """A threshold that somebody chose by hand, and why; it promises nothing."""
-    return Threshold(name, value, levels_like(calibration, value), "hand", reason, _now(), None, np.zeros(0))
+    return Threshold(name, value, levels_like(calibration, value), "hand", reason, _now(), None, np.zeros(0), None)
 
 
 def levels_like(calibration: Calibration, value: float) -> MapLevels:

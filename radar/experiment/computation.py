@@ -72,10 +72,8 @@ def _counts(stages: ExperimentStages, test: Scored) -> dict[str, int]:
     """What the model's card says of its images."""
     split = stages.context.data.dataset.split
     anomalous, called = test.images.labels == 1, test.scores.decisions == 1
-    learnt, tested = (
-        (len(split("train")), len(split("validation"))),
-        (~anomalous, called & ~anomalous, anomalous, called & anomalous),
-    )
+    learnt = (len(split("train")), len(split("validation")), len(set(stages.method.threshold_groups)))
+    tested = (~anomalous, called & ~anomalous, anomalous, called & anomalous)
     return dict(zip(COUNTS, (*learnt, *(int(each.sum()) for each in tested)), strict=True))
 
 

@@ -16,6 +16,8 @@ from safetensors.torch import load_file
 from radar.config.plain import plain, remove, selected
 from radar.config.schema import Config
 from radar.data.sample import SPLITS, Split
+from radar.data.split_manifests import known_groups
+from radar.evaluation.statistics_rates import promised_rate
 from radar.experiment.context import Context, digest, identity, save_tensors
 from radar.experiment.networks import WEIGHTS, trained_networks, training_stages, untrained_networks
 from radar.experiment.stage import Stage, array_stage
@@ -103,7 +105,22 @@ class MethodStages:
         alike = {"densities", "detector"} <= set(unseen)  # else no score is like a new image's
         kept = alike and detector.name == "upper_tail" and detector.threshold == "quantile"
         tops = np.concatenate([map_tops(self.maps(split).anomaly) for split in splits])
-        return Calibration(scores, tops, unseen, rate if kept and rate * (len(scores) + 1) >= 1 else None)
+        promised = promised_rate(len(scores), len(set(self.threshold_groups)), rate) if kept else None
+        return Calibration(scores, tops, unseen, promised)
+
+    @property
+    def threshold_groups(self) -> list[str]:
+        """Those of the normal images that set the threshold."""
+        return self.groups_of(self.detector_sets[1])
+
+    def groups_of(self, name: str) -> list[str]:
+        """Of the normal images of the splits that `name` names, which belong together."""
+        dataset, images = self.config.dataset, self.context.data.images
+        chosen = [images[split] for split in splits_named(name)]
+        identities, groups = (
+            [each for some in chosen for each in getattr(some, name)] for name in ("identities", "groups")
+        )
+        return known_groups(dataset.layout, dataset.category, dataset.split, identities, groups)
 
     def unseen_by(self, split: Split) -> tuple[str, ...]:
         """Those of `UNSEEN` that had not learnt from an image of the split when they scored it.

@@ -20,13 +20,13 @@ from radar.experiment.computation import compute
 from radar.experiment.context import Context
 from radar.experiment.devices import configure_torch
 from radar.experiment.environment import environment
-from radar.experiment.method_stages import splits_named
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.run_fingerprint import fingerprint
 from radar.experiment.session import Session
 from radar.experiment.stages import ExperimentStages, check_size
 from radar.files import write_json, write_text
 from radar.methods.relevance import effective
+from radar.model_card import counted
 from radar.progress import Report
 from radar.training.device import resolve_device
 from radar.training.history import Row
@@ -94,12 +94,13 @@ class Experiment:
         wanted, name = self.config.contamination.value, self.stages.method.detector_sets[1]
         shifted = self.config.detector.threshold == "shifted"
         key, name = ("fitted_on", self.config.detector.fitted_on) if shifted else ("threshold_on", name)
-        count = sum(len(self.data.images[split]) for split in splits_named(name))
+        groups = self.stages.method.groups_of(name)
+        count, images = len(set(groups)), counted(len(groups), len(set(groups)))[0]
         remarks = list(self.data.dataset.notes)
         if wanted * (count + 1) < 1:
             remarks.append(
-                f"contamination.value={wanted}: {count} images set the threshold (detector.{key}={name}), which cannot promise "
-                f"fewer false alarms than 1 in {count + 1}; add normal images"
+                f"contamination.value={wanted}: {images} set the threshold (detector.{key}={name}), which cannot promise "
+                f"fewer false alarms than 1 in {count + 1}; add normal images{' of other groups' if count < len(groups) else ''}"
             )
         return tuple(remarks)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import Tensor
 
 from radar.runtime.map_levels import MapLevels, region_pixels
 from radar.scoring.forest import Floats
-from radar.scoring.threshold import conformal_quantile
+from radar.scoring.threshold import conformal_quantile, grouped_quantile
 
 __all__ = ["MapLevels"]  # which whoever makes levels reads here
 
@@ -19,11 +21,16 @@ def map_tops(maps: Tensor) -> Floats:
     return np.asarray(top[:, [-1, 0]].cpu().numpy())
 
 
-def map_levels(tops: Floats, contamination: float) -> MapLevels:
+def map_levels(tops: Floats, contamination: float, groups: Sequence[str] | None = None) -> MapLevels:
     """Levels from the tops `(M, 2)` of normal maps; a new one's has no region but for a share of `contamination`, or 2 / (M + 1).
 
+    With `groups` (M,) the new one is of a new group, as in `grouped_quantile`.
     As either level may let one through, each is the conformal quantile at half the rate. One level for both would be set by
     the largest single pixel of few images, above which faint and large defects have none.
     """
-    faint, strong = (conformal_quantile(column, contamination / 2) for column in tops.T)
+    rate = contamination / 2
+    faint, strong = (
+        conformal_quantile(column, rate) if groups is None else grouped_quantile(column, groups, rate)
+        for column in tops.T
+    )
     return MapLevels(faint, strong)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from radar.scoring.forest import Floats
@@ -12,6 +14,7 @@ GAUSSIAN_MAD = 1.4826
 # of scale")
 _SMALL_SAMPLE = {2: 1.196, 3: 1.495, 4: 1.363, 5: 1.206, 6: 1.200, 7: 1.140, 8: 1.129, 9: 1.107}
 _MAD_EFFICIENCY = 0.37  # on Gaussian values: how many squared deviations one absolute deviation is worth
+_ROUNDING = 1e-9  # of a sum of shares
 _MEDIAN_VARIANCE = np.pi / 2  # of a median of Gaussian values, times their number over their variance
 
 
@@ -27,6 +30,21 @@ def conformal_quantile(scores: Floats, contamination: float) -> float:
 def conformal_rank(count: int, contamination: float) -> int:
     """Which of `count` ascending scores the conformal quantile is, from 1."""
     return min(count, int(np.ceil((count + 1) * (1 - contamination))))
+
+
+def grouped_quantile(scores: Floats, groups: Sequence[str], contamination: float) -> float:
+    """The lowest of N normal scores `(N,)` of G `groups` (N,) that keeps the contamination for images of a new group, or the largest.
+
+    Groups are exchangeable with a new one, their images are not: of group g a share s_g lies above a score, the new group counts as
+    one more, all above it, and (1 + Σ s_g) / (G + 1) is at most the contamination (Lee, Barber and Willett 2023, hierarchical
+    conformal prediction). So few groups as cannot keep it, fewer than 1 / contamination − 1, get the largest score. Where every
+    image is a group of its own, it is the conformal quantile.
+    """
+    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    descending = np.argsort(scores)[::-1]
+    shares = np.cumsum(1 / sizes[place[descending]])  # of those from the largest score on, it included
+    kept = np.count_nonzero(1 + shares <= contamination * (len(sizes) + 1) + _ROUNDING)
+    return float(scores[descending[kept]])
 
 
 def shifted_quantile(fitting: Floats, held_out: Floats, contamination: float, *, prior: float) -> float:

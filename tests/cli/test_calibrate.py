@@ -63,7 +63,10 @@ def test_a_threshold_of_normals_decides_and_the_fitted_one_comes_back(
     assert card.startswith("# Model") and card.count("## Changes of the threshold") == 1
     changes = [line for line in card.splitlines() if line.startswith("- ")]
     assert [line.split("`")[1] for line in changes] == ["normals-1", "mine", "fitted"]
-    assert repr(loaded.threshold) in changes[0] and "at most 10 % of new normal images" in changes[0]
+    assert (
+        repr(loaded.threshold) in changes[0]
+        and "of new ones taken in the same way, at most 10 % are expected" in changes[0]
+    )
 
 
 def test_photos_that_it_was_fitted_on_are_left_out(run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,6 +80,26 @@ def test_photos_that_it_was_fitted_on_are_left_out(run: Path, photos: Path, caps
     assert main([*ask, "0.1"]) == DONE
     assert "10 of 30 normal photos are left out: the model was fitted on them" in capsys.readouterr().err
     assert len(radar.load(run).thresholds.current.normal_scores) == 20
+
+
+def test_photos_of_one_sheet_promise_as_one(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in range(30):
+        save(tmp_path / "good" / f"sheet{seed // 3}_{seed % 3}.png", drawn(5000 + seed))
+    ask = ["calibrate", str(run), "--normals", str(tmp_path / "good"), "--false-alarms"]
+    assert main([*ask, "0.05"]) == REFUSED
+    errors = capsys.readouterr().err
+    assert "30 normal photos are of 10 groups, known by names, which end with a number" in errors
+    assert "30 usable normal images of 10 groups cannot promise 0.05 false alarms, which needs 19 groups" in errors
+    assert main([*ask, "0.05", "group=none"]) == DONE
+    assert main([*ask, "0.1"]) == DONE
+    said = "of the images of a new group taken in the same way, at most 0.1 are expected above it"
+    assert "from 30 normal images of 10 groups in" in (told := capsys.readouterr().out) and said in told
+    assert radar.load(run).threshold == scores(run, tmp_path / "good").max(), (
+        "one group in ten may lie above, the new one"
+    )
+    assert "from 30 normal images of 10 groups of `" in (run / "model" / "README.md").read_text()
+    assert main([*ask, "0.1", "group=("]) == REFUSED
+    assert "group=(: is no regular expression" in capsys.readouterr().err
 
 
 def test_reviewed_photos_set_it_and_tell_what_it_finds(

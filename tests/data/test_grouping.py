@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from data_builders import dataset_config, folder_settings, noise, save
 
 from radar.data.dataset import open_dataset
-from radar.data.grouping import safer_grouping
+from radar.data.grouping import photo_groups, safer_grouping
+from radar.data.layouts import layout_of
 
 
 def config_of(root, anomalous=None):
@@ -71,3 +73,32 @@ def test_good_photos_like_defective_ones_must_not_all_be_lost_to_the_test(tmp_pa
         save(tmp_path / f"good/{seed:02d}.png", scene + np.uint8(seed))
         save(tmp_path / f"bad/{seed:02d}.png", scene + np.uint8(seed + 20))
     assert safer_grouping(config_of(tmp_path, "bad"), None).values == {"split": "random"}
+
+
+SHEETS = [Path(f"new/sheet{sheet}_{index}.png") for sheet in range(4) for index in range(3)]
+
+
+def groups_of(paths, pattern="auto", *, thumbnails=(), split="grouped", group=None):
+    config = dataset_config("folder", Path("none"), settings=folder_settings(normal="good", group=group), split=split)
+    return photo_groups(layout_of(config), paths, thumbnails, pattern)
+
+
+def test_photos_are_grouped_as_those_of_training_or_as_their_names_suggest_or_as_is_said():
+    by_number = groups_of(SHEETS)
+    assert len(set(by_number.names)) == 4 and "end with a number" in by_number.known_by
+    assert len(set(groups_of(SHEETS, group="[0-3].png$").names)) == 3
+    assert len(set(groups_of(SHEETS, "sheet[01]").names)) == 8
+    assert len(set(groups_of(SHEETS, "none").names)) == 12
+    assert len(set(groups_of([Path(f"{number:03}.png") for number in range(12)]).names)) == 12
+    assert len(set(groups_of([Path(f"a.png#xywh={x},0,8,8") for x in range(3)]).names)) == 1, "crops of one file"
+
+
+def test_likeness_joins_where_it_joined_the_images_that_were_learnt_from():
+    stream = np.random.default_rng(0)
+    scenes = stream.random((6, 32, 32))
+    thumbnails = [scenes[number // 2] + 0.01 * stream.random((32, 32)) for number in range(12)]
+    paths = [Path(f"{number:03}.png") for number in range(12)]
+    alike = groups_of(paths, thumbnails=thumbnails)
+    assert [alike.names[number] == alike.names[number + 1] for number in range(11)] == [True, False] * 5 + [True]
+    assert alike.known_by.endswith("and likeness")
+    assert len(set(groups_of(paths, thumbnails=thumbnails, split="random").names)) == 12

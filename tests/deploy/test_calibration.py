@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +30,14 @@ CALIBRATION = Calibration(np.arange(1.0, 100.0), np.arange(198.0).reshape(99, 2)
 
 def photos(*scores: float, tops: bool = False) -> list[ScoredPhoto]:
     return [
-        ScoredPhoto(f"{number}.png", f"{number}", score, np.array([score, 2 * score]) if tops else None)
+        ScoredPhoto(f"{number}.png", f"{number}", score, np.array([score, 2 * score]) if tops else None, None)
         for number, score in enumerate(scores)
     ]
 
 
-def threshold_of(normals: list[ScoredPhoto], rate: float):
-    return from_normals(CALIBRATION, normals, rate, name="new", source="normals", origin="parts")
+def threshold_of(normals: list[ScoredPhoto], rate: float, groups: Sequence[str] | None = None):
+    alone = [photo.path for photo in normals]
+    return from_normals(CALIBRATION, normals, groups or alone, rate, name="new", source="normals", origin="parts")
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +71,35 @@ def test_what_so_few_cannot_promise_is_refused(count: int, rate: float, needed: 
         assert threshold_of(photos(*np.arange(float(count))), instead).value == count - 1, (
             "the rate that is named works"
         )
+
+
+def test_false_alarms_of_a_new_group_are_what_was_asked_for() -> None:
+    """Images of a group are alike but for little; groups have one image or six. Counting images would flag twice as many."""
+    generator, rate, shares, by_images = np.random.default_rng(0), 0.1, [], []
+    sizes = [1, 6] * 15
+    names = [str(group) for group, size in enumerate(sizes) for _ in range(size)]
+    for _ in range(1500):
+        scores = np.concatenate([generator.normal(generator.normal(), 0.1, size) for size in sizes])
+        new = generator.normal(generator.normal(), 0.1, 50)
+        threshold = threshold_of(photos(*scores), rate, names)
+        shares.append(np.mean(new > threshold.value))
+        by_images.append(np.mean(new > threshold_of(photos(*scores), 1.2 / len(scores)).value))
+    assert threshold.groups == 30 and threshold.false_alarms == rate
+    assert rate / 2 < np.mean(shares) <= rate
+    assert np.mean(by_images) > 2 * 1.2 / len(scores), "so these images are no witnesses each by itself"
+
+
+def test_so_few_groups_are_refused_and_the_rate_that_is_named_works() -> None:
+    normals, names = photos(*np.arange(40.0)), [str(number // 5) for number in range(40)]
+    with pytest.raises(
+        DataError, match=r"40 usable normal images of 8 groups cannot promise 0.1 .* needs 9 groups"
+    ) as told:
+        threshold_of(normals, 0.1, names)
+    instead = float(str(told.value).split("--false-alarms ")[1].split()[0])
+    assert threshold_of(normals, instead, names).value == 39
+    with pytest.raises(DataError, match=r"of 1 group cannot .* group=none"):
+        threshold_of(normals, 0.1, ["0"] * 40)
+    assert threshold_of(normals, 0.1).value == 36
 
 
 def test_map_levels_come_from_the_same_images_or_from_as_rare_ones_of_the_fit() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from radar.data.layouts.files import FilesLayout, image_files, mask_file, relati
 from radar.data.layouts.layout import Entry
 from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT
 from radar.errors import DataError
+from radar.runtime.crops import file_and_crop
 
 _MASKS = {"groundtruth", "groundthruth", "groundtruths", "gt", "mask", "masks"}  # without case, spaces, '-' and '_'
 
@@ -44,6 +45,10 @@ class FolderLayout(FilesLayout):
         except re.error as error:
             yield f"dataset.folder.group={self.settings.group}: is no regular expression ({error})"
 
+    def groups_of(self, paths: Sequence[Path]) -> list[str]:
+        """By `group`."""
+        return [str(named_together(path, self.settings.group)) for path in paths]
+
     def find(self, folder: Path) -> Iterator[Entry]:
         """An image is its own group where its name tells of none."""
         settings = self.settings
@@ -65,10 +70,14 @@ class FolderLayout(FilesLayout):
                 yield Entry(relative(path, folder), 1, defect, mask, self._group(path, folder), None)
 
     def _group(self, path: Path, folder: Path) -> str:
-        """Photos of one folder whose names share what the expression finds are one group; what is found is not empty."""
-        pattern = self.settings.group
-        found = None if pattern is None else re.search(pattern, path.name)
-        return relative(path.parent / found[0] if found and found[0] else path, folder)
+        return relative(named_together(path, self.settings.group), folder)
+
+
+def named_together(path: Path, pattern: str | None) -> Path:
+    """The group of a photo: those of one folder whose names share what the expression finds are one; what is found is not empty."""
+    file = file_and_crop(path)[0]
+    found = None if pattern is None else re.search(pattern, file.name)
+    return file.parent / found[0] if found and found[0] else file
 
 
 def names_masks(name: str) -> bool:

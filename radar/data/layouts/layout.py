@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import NoneType
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from radar.data.decoding import BoolArray, Pixels
 from radar.data.file_reader import FileReader
 from radar.data.sample import Split
 from radar.errors import ConfigError
+from radar.runtime.crops import file_and_crop
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,10 @@ class Layout(ABC):
     def files(self) -> FileReader:
         """How a file that is to be judged beside its images is read."""
         return FileReader()
+
+    def groups_of(self, paths: Sequence[Path]) -> list[str]:
+        """Of image files (N,) anywhere, and of crops, the groups (N,) that their names tell; crops of one file are one group."""
+        return [str(file_and_crop(path)[0]) for path in paths]
 
     @abstractmethod
     def entries(self) -> tuple[Entry, ...]:

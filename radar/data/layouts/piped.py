@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from radar.data.layouts.files import FilesLayout, image_files, relative
@@ -31,6 +31,10 @@ class PipedLayout(FilesLayout):
         landmark="*/data/PA_*",
         terms="CC BY 4.0, to be cited (Bianconi et al. 2014)",
     )
+
+    def groups_of(self, paths: Sequence[Path]) -> list[str]:
+        """Sheets, of one folder each."""
+        return [str(path.parent / _sheet(path)) for path in paths]
 
     def find(self, folder: Path) -> Iterator[Entry]:
         """One class of paper."""
