@@ -74,7 +74,7 @@ def save(model: Model, folder: Path, images: Mapping[str, int]) -> None:
 
 def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
     """The model of a run directory, or of a model's folder, on `device`; reading it executes nothing. Raises `RunError`."""
-    folder = _folder(Path(run_or_folder))
+    folder = model_folder(Path(run_or_folder))
     facts = _facts(folder)
     content = _content(folder, str(facts.get("tensors_sha256")))
     try:
@@ -100,7 +100,7 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
 
 def with_stored_thresholds(run_or_folder: str | Path, model: Model) -> Model:
     """`model` with the versions that lie beside it now, as another process may have added some. Raises `RunError`."""
-    folder, fitted = _folder(Path(run_or_folder)), model.thresholds.named(FITTED)
+    folder, fitted = model_folder(Path(run_or_folder)), model.thresholds.named(FITTED)
     return replace(model, thresholds=read_thresholds(folder, fitted, model.fingerprint))
 
 
@@ -109,7 +109,7 @@ def store_thresholds(run_or_folder: str | Path, model: Model) -> None:
 
     Raises `RunError` where the folder holds another model, or cannot be written.
     """
-    folder = _folder(Path(run_or_folder))
+    folder = model_folder(Path(run_or_folder))
     found = str(_facts(folder).get("fingerprint"))
     if found != model.fingerprint:
         raise RunError(
@@ -125,7 +125,7 @@ def store_thresholds(run_or_folder: str | Path, model: Model) -> None:
 
 def stored_config(run_or_folder: str | Path) -> Config:
     """The config that a stored model was fitted with; its tensors are not read. Raises `RunError`."""
-    folder = _folder(Path(run_or_folder))
+    folder = model_folder(Path(run_or_folder))
     try:
         return _config(_facts(folder))
     except ConfigError as error:
@@ -147,7 +147,8 @@ def _without_places(config: Config) -> dict[str, Plain]:
     return {key: value for key, value in plain(replace(config, dataset=dataset)).items() if key not in _PLACES}
 
 
-def _folder(path: Path) -> Path:
+def model_folder(path: Path) -> Path:
+    """The model's folder of a run directory, or itself. Raises `RunError` where there is none."""
     for folder in (path / FOLDER, path):
         if (folder / _FACTS).is_file():
             return folder

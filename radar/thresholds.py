@@ -87,6 +87,15 @@ class Thresholds:
         write_json(folder / _FILE, {"fingerprint": fingerprint, "current": self.current_name, "versions": later})
 
 
+def stamp(folder: Path) -> tuple[int, ...] | None:
+    """What changes whenever versions are written beside the model in `folder`; None where there are none."""
+    try:
+        status = (folder / _FILE).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
 def read_thresholds(folder: Path, fitted: Threshold, fingerprint: str) -> Thresholds:
     """The versions beside the model of `fingerprint`; the fitted one alone where nobody added any.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import torch
 
 from radar.cli.exit_codes import DONE
+from radar.cli.printing import say
 from radar.compose.settings import verb_settings
 from radar.config.verbs import CalibrateConfig
 from radar.data.grouping import PhotoGroups, photo_groups
@@ -147,9 +147,9 @@ def _scored(model: Model, names: Sequence[str], settings: CalibrateConfig) -> li
         else:
             photos.append(each)
     for bad in unscored[:_SHOWN]:
-        _say(f"{bad.path}: left out, {bad.error}")
+        say(f"{bad.path}: left out, {bad.error}")
     if len(unscored) > _SHOWN:
-        _say(f"{len(unscored) - _SHOWN} more cannot be scored and are left out")
+        say(f"{len(unscored) - _SHOWN} more cannot be scored and are left out")
     return photos
 
 
@@ -169,10 +169,10 @@ def _scored_reviews(
 
 def _say_whence(path: Path, reviews: Sequence[Reviewed]) -> None:
     if reviews[0].score is None:
-        _say(f"{path}: its {len(reviews)} reviewed photos are scored anew")
+        say(f"{path}: its {len(reviews)} reviewed photos are scored anew")
     else:
-        _say(f"{path}: the scores of its {len(reviews)} reviewed photos are taken from it; no photo is read")
-    _say("the promise holds for goods that were reviewed as they came, not where only doubtful ones were looked at")
+        say(f"{path}: the scores of its {len(reviews)} reviewed photos are taken from it; no photo is read")
+    say("the promise holds for goods that were reviewed as they came, not where only doubtful ones were looked at")
 
 
 def _refuse_contradictions(normals: Sequence[ScoredPhoto], defects: Sequence[ScoredPhoto]) -> None:
@@ -187,17 +187,17 @@ def _kept(run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
     """Those from which a threshold may come; what is left out is told."""
     learnt = fitted_on(run)
     if learnt is None:
-        _say(
+        say(
             f"{run}: holds no manifest, so it cannot be known whether the model was fitted on some of these photos, whose scores "
             "would lie too low; name the run directory to have that checked"
         )
     kept, fitted, repeated = usable(normals, learnt or frozenset())
     if fitted:
-        _say(
+        say(
             f"{fitted} of {len(normals)} normal photos are left out: the model was fitted on them, and scores them too low"
         )
     if repeated:
-        _say(f"{repeated} of {len(normals)} normal photos are left out: they repeat others")
+        say(f"{repeated} of {len(normals)} normal photos are left out: they repeat others")
     return kept
 
 
@@ -213,7 +213,7 @@ def _grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> Photo
         raise ConfigError(f"group={pattern}: is no regular expression ({error}); give one, or auto, or none") from None
     count = len(set(groups.names))
     if count < len(photos):
-        _say(
+        say(
             f"{len(photos)} normal photos are of {count} groups, known by {groups.known_by}: photos of one sheet or batch are alike, "
             "so groups are counted; group=none counts each photo, group=EXPRESSION finds others"
         )
@@ -239,7 +239,3 @@ def _described(version: Threshold) -> str:
     else:
         promise = f"of {new}, at most {rate:.3g} are expected above it"
     return f"{version.name}: {version.value:.6g}, {whence}; {promise}"
-
-
-def _say(text: str) -> None:
-    print(f"radar: {text}", file=sys.stderr)

@@ -16,6 +16,7 @@ import torch
 
 from radar import install_command
 from radar.cli.exit_codes import DONE
+from radar.cli.printing import say
 from radar.compose.settings import verb_settings
 from radar.config.verbs import InspectConfig, PredictConfig
 from radar.errors import ConfigError
@@ -99,6 +100,7 @@ def _inspection(parsed: argparse.Namespace, asking: PredictConfig, settings: Ins
         asking=asking,
         settings=settings,
         prepare=lambda: configure_torch(trainer, threads),
+        say=say,
     )
 
 

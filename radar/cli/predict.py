@@ -8,8 +8,10 @@ from pathlib import Path
 
 import torch
 
+from radar.cli.printing import say
 from radar.compose.settings import verb_settings
 from radar.config.verbs import PredictConfig
+from radar.deploy.current_model import CurrentModel
 from radar.deploy.scorer import ModelScorer
 from radar.experiment.devices import configure_torch
 from radar.model_folder import load
@@ -32,7 +34,8 @@ def predict(arguments: Sequence[str]) -> int:
     configure_torch(model.config.trainer, settings.threads or torch.get_num_threads())
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    return answer(parsed, paths, ModelScorer(model), settings)
+    current = CurrentModel(Path(parsed.model), model, say)
+    return answer(parsed, paths, ModelScorer(model, current), settings)
 
 
 def _is_override(word: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +19,10 @@ from radar.runtime.picture import Answers, Picture
 
 
 class ModelScorer:
-    """Fulfils `radar.runtime.picture.Scorer`."""
+    """Fulfils `radar.runtime.picture.Scorer`; with `current`, it is renewed as the model that this returns."""
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, model: Model, current: Callable[[], Model] | None = None) -> None:
+        self._model, self._current = model, current
         self.fingerprint = model.fingerprint
         self.threshold = model.thresholds.deciding
         self.preprocessing = preprocessing_of(model.config.dataset.image)
@@ -41,6 +41,11 @@ class ModelScorer:
                 raise
             raise ImageError("the model does not take an image of this size") from None
         return Answers(scores.scores, scores.decisions, scores.points, scores.anomaly_maps.cpu().numpy())
+
+    def renewed(self) -> ModelScorer:
+        """Itself, or one that decides by another version of the threshold."""
+        model = self._model if self._current is None else self._current()
+        return self if model is self._model else ModelScorer(model, self._current)
 
     def _images(self, pictures: Sequence[Picture]) -> Images:
         samples = [

@@ -10,13 +10,14 @@ from typing import TypeVar
 
 from radar.config.verbs import InspectConfig, PredictConfig
 from radar.deploy.calibration import by_hand
+from radar.deploy.current_model import CurrentModel
 from radar.deploy.scorer import ModelScorer
 from radar.inspect.gallery import Gallery, Kept
 from radar.inspect.pictures import layers
 from radar.inspect.reviews import Reviews
 from radar.inspect.uploads import Upload
 from radar.model import Model
-from radar.model_folder import store_thresholds, with_stored_thresholds
+from radar.model_folder import store_thresholds
 from radar.runtime.examination import MODEL_DIGITS, Examined, examine
 from radar.runtime.photo import Photo
 from radar.runtime.prediction import Prediction
@@ -38,15 +39,24 @@ class Inspection:
         asking: PredictConfig,
         settings: InspectConfig,
         prepare: Callable[[], None],
+        say: Callable[[str], None],
     ) -> None:
-        """`prepare` sets up torch in the thread that asks. Raises `RunError` where `reviews` cannot go on."""
-        self.run, self.model = run, model
+        """`prepare` sets up torch in the thread that asks; `say` is told when another threshold decides.
+
+        Raises `RunError` where `reviews` cannot go on.
+        """
+        self.run, self._current = run, CurrentModel(run, model, say)
         self.asking, self.settings = asking, settings
         self.gallery = Gallery(settings.gallery, settings.scores)
         self.reviews = Reviews(reviews, model.fingerprint[:MODEL_DIGITS])
         self._thread = ThreadPoolExecutor(1, initializer=prepare)
         self._closed = False
         self.coming = False  # whether there are photos that were asked for at the start
+
+    @property
+    def model(self) -> Model:
+        """With the threshold that decides now, whoever made it the current one."""
+        return self._current()
 
     def submit(self, do: Callable[..., _Result], *arguments: object) -> Future[_Result]:
         """Let the model's thread do it, after what it was given before."""
@@ -81,25 +91,24 @@ class Inspection:
     def show(self, photo: Photo) -> Kept:
         """Ask about a photo and keep it."""
         (examined,) = self._examined([photo])
-        levels = self.model.thresholds.current.map_levels
-        kept = Kept(examined.prediction, layers(examined, levels, self.asking, self.settings.side))
+        kept = Kept(examined.prediction, layers(examined, self.asking, self.settings.side))
         self.gallery.add(kept)
         return kept
 
     def store_threshold(self, value: float, reason: str) -> Threshold:
         """A new version, chosen by hand, beside those that lie there now; it decides from now on. Raises `RunError`."""
-        model = with_stored_thresholds(self.run, self.model)
+        model = self.model
         name = model.thresholds.free_name("hand")
         version = by_hand(model.calibration, value, name=name, reason=" ".join(reason.split()))
         changed = replace(model, thresholds=model.thresholds.with_version(version))
         store_thresholds(self.run, changed)
-        self.model = changed
         return version
 
     def _photo(self, upload: Upload) -> Photo:
         return upload.photo(ModelScorer(self.model), self.settings.megapixels)
 
     def _examined(self, photos: Iterable[Photo]) -> Iterator[Examined]:
-        scorer = ModelScorer(self.model)
+        scorer = ModelScorer(self.model, self._current)
         for batch in batches(photos, scorer.pictures_per_pass):
+            scorer = scorer.renewed()
             yield from examine(scorer, batch, self.asking.regions)

@@ -10,7 +10,6 @@ from PIL import Image
 
 from radar.config.verbs import PredictConfig
 from radar.runtime.examination import Examined
-from radar.runtime.map_levels import MapLevels
 from radar.runtime.overlays import flagged_layer, overlay, rgb
 
 LAYERS = {"photo": "image/jpeg", "map": "image/jpeg", "flagged": "image/png", "thumbnail": "image/jpeg"}
@@ -19,7 +18,7 @@ _QUALITY = 92
 _COLOURS = (matplotlib.colormaps["magma"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
 
 
-def layers(examined: Examined, levels: MapLevels, settings: PredictConfig, side: int) -> dict[str, bytes]:
+def layers(examined: Examined, settings: PredictConfig, side: int) -> dict[str, bytes]:
     """Files by the names of `LAYERS`, none larger than `side` px; none at all of an unreadable photo.
 
     Colours depend on the map's values alone, by one range for the model: pictures compare.
@@ -27,13 +26,13 @@ def layers(examined: Examined, levels: MapLevels, settings: PredictConfig, side:
     picture, drawable = examined.photo.picture, examined.drawable
     if picture is None or drawable is None:
         return {}
-    full = max(settings.colour_range * levels.strong, float(np.finfo(np.float32).tiny))
+    full = max(settings.colour_range * drawable.levels.strong, float(np.finfo(np.float32).tiny))
     shades = np.clip(drawable.anomaly_map / full * 255, 0, 255).astype(np.uint8)
-    drawn = overlay(picture.pixels, drawable, levels, settings)
+    drawn = overlay(picture.pixels, drawable, settings)
     return {
         "photo": _file(rgb(picture.pixels), side),
         "map": _file(_COLOURS[shades], side),
-        "flagged": _file(flagged_layer(drawable, levels, settings), side),
+        "flagged": _file(flagged_layer(drawable, settings), side),
         "thumbnail": _file(drawn, _THUMBNAIL),
     }
 

@@ -76,13 +76,13 @@ def answer(parsed: argparse.Namespace, paths: Iterator[Path], scorer: Scorer, se
             watcher = Watcher(scorer, parsed.watch, parsed.out, settings)
             log = closing.enter_context(continued_log(parsed.out, watcher.remember))
             stop = closing.enter_context(_stopped_by_signals())
-            watcher.run(_taking(parsed, settings, scorer, log.append, counts), stop)
+            watcher.run(_taking(parsed, settings, log.append, counts), stop)
         else:
             if parsed.out is None:
                 write = _printing(parsed.jsonl)
             else:
                 write = closing.enter_context(new_log(parsed.out, force=parsed.force)).append
-            take = _taking(parsed, settings, scorer, write, counts)
+            take = _taking(parsed, settings, write, counts)
             for each in examined(scorer, paths, settings):
                 take(each)
     _summarise(counts, time.perf_counter() - began)
@@ -92,16 +92,14 @@ def answer(parsed: argparse.Namespace, paths: Iterator[Path], scorer: Scorer, se
 def _taking(
     parsed: argparse.Namespace,
     settings: PredictSettings,
-    scorer: Scorer,
     write: Callable[[said.Prediction], None],
     counts: Counter[str],
 ) -> Take:
     """What becomes of each photo: its pictures first, then its line, so that a photo with a line has them."""
-    levels = scorer.threshold.map_levels
 
     def take(each: Examined) -> None:
         if parsed.overlays:
-            write_overlay(parsed.out, each, levels, settings)
+            write_overlay(parsed.out, each, settings)
         if parsed.masks:
             write_mask(parsed.out, each)
         write(each.prediction)

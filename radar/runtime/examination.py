@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ImageError
-from .map_levels import region_pixels
+from .map_levels import MapLevels, region_pixels
 from .photo import Photo
 from .picture import Answers, Picture, Scorer
 from .prediction import DEFECTIVE, GOOD, UNREADABLE, Prediction
@@ -33,6 +33,7 @@ class Drawable:
 
     anomaly_map: FloatArray  # 0 where the model does not look
     flagged: NDArray[np.bool_]  # the pixels of its regions
+    levels: MapLevels  # by which they are flagged
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +85,8 @@ def _judged(scorer: Scorer, photo: Photo, picture: Picture, answer: _Answer, mos
         return _unreadable(scorer, photo, f"its score is {answer.score}")
     began, frame = time.perf_counter(), picture.frame
     anomaly_map = _whole_map(answer.anomaly_map, frame)
-    flagged, found = regions(anomaly_map, scorer.threshold.map_levels, region_pixels(frame.height * frame.width))
+    levels = scorer.threshold.map_levels
+    flagged, found = regions(anomaly_map, levels, region_pixels(frame.height * frame.width))
     area = int(flagged.sum())
     prediction = Prediction(
         **_common(scorer, photo),
@@ -102,7 +104,7 @@ def _judged(scorer: Scorer, photo: Photo, picture: Picture, answer: _Answer, mos
         milliseconds=round(1000 * (photo.seconds + answer.seconds + time.perf_counter() - began), 3),
         error=None,
     )
-    return Examined(photo, prediction, Drawable(anomaly_map, flagged))
+    return Examined(photo, prediction, Drawable(anomaly_map, flagged, levels))
 
 
 def _unreadable(scorer: Scorer, photo: Photo, error: str) -> Examined:

@@ -40,6 +40,10 @@ class ExportedModel:
         """What it says of pictures of one size. Raises `ImageError` where the graph does not take that size."""
         return self.ask(np.stack([each.planes for each in pictures]), [each.identity for each in pictures])
 
+    def renewed(self) -> ExportedModel:
+        """Itself: it holds the threshold that it was exported with."""
+        return self
+
     def ask(self, planes: FloatArray, identities: Sequence[str]) -> Answers:
         """What it says of images `(N, P, H, W)` in [−1, 1], whose noise is drawn by N identities. Raises `ImageError`."""
         height, width = planes.shape[-2:]

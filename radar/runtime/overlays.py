@@ -11,7 +11,6 @@ from PIL import Image, PngImagePlugin
 from .decoding import Pixels
 from .examination import Drawable, Examined
 from .files import write_atomically
-from .map_levels import MapLevels
 from .paths import output_name
 from .preprocessing import FloatArray
 from .settings import PredictSettings
@@ -24,17 +23,18 @@ _OUTLINE_SHARE = 1 / 400  # of the longer side, the outline's width
 Rgb = NDArray[np.uint8]
 
 
-def write_overlay(folder: Path, examined: Examined, levels: MapLevels, settings: PredictSettings) -> Path | None:
+def write_overlay(folder: Path, examined: Examined, settings: PredictSettings) -> Path | None:
     """`overlays/DECISION/NAME_SCORE.png` below `folder`; nothing of an unreadable photo."""
     picture, said, drawable = examined.photo.picture, examined.prediction, examined.drawable
     if picture is None or drawable is None:
         return None
+    levels = drawable.levels
     path = folder / OVERLAYS / said.decision / f"{output_name(examined.photo.path)}_{said.score:.4g}.png"
     legend = (
         f"{said.decision}: score {said.score:.6g}, threshold {said.threshold:.6g} ({said.threshold_name}); colours from map level "
         f"{levels.faint:.6g} to {settings.colour_range * levels.strong:.6g}"
     )
-    drawn = overlay(picture.pixels, drawable, levels, settings)
+    drawn = overlay(picture.pixels, drawable, settings)
     _write(path, Image.fromarray(drawn), legend)
     return path
 
@@ -48,7 +48,7 @@ def write_mask(folder: Path, examined: Examined) -> Path | None:
     return path
 
 
-def overlay(pixels: Pixels, drawable: Drawable, levels: MapLevels, settings: PredictSettings) -> Rgb:
+def overlay(pixels: Pixels, drawable: Drawable, settings: PredictSettings) -> Rgb:
     """The original `(H, W, 3)` in 8 bits, coloured by its map and outlined where it is flagged, untouched elsewhere.
 
     The colour depends on the map's value alone, never on the photo's other pixels: pictures of one model compare.
@@ -56,26 +56,27 @@ def overlay(pixels: Pixels, drawable: Drawable, levels: MapLevels, settings: Pre
     original, flagged = rgb(pixels), drawable.flagged
     if not flagged.any():
         return original
-    colour, share = _colours(drawable, levels, settings)
+    colour, share = _colours(drawable, settings)
     opacity, drawn = settings.opacity * share, original.copy()
     drawn[flagged] = np.rint((1 - opacity) * original[flagged] + opacity * colour).astype(np.uint8)
     drawn[_outline(flagged)] = _HIGH.astype(np.uint8)
     return drawn
 
 
-def flagged_layer(drawable: Drawable, levels: MapLevels, settings: PredictSettings) -> Rgb:
+def flagged_layer(drawable: Drawable, settings: PredictSettings) -> Rgb:
     """What `overlay` lays over a photo, at full opacity: `(H, W, 4)`, transparent where nothing is flagged."""
     flagged = drawable.flagged
     layer = np.zeros((*flagged.shape, 4), dtype=np.uint8)
     if flagged.any():
-        colour, share = _colours(drawable, levels, settings)
+        colour, share = _colours(drawable, settings)
         layer[flagged] = np.rint(np.hstack([colour, 255 * share])).astype(np.uint8)
         layer[_outline(flagged)] = [*_HIGH, 255]
     return layer
 
 
-def _colours(drawable: Drawable, levels: MapLevels, settings: PredictSettings) -> tuple[FloatArray, FloatArray]:
+def _colours(drawable: Drawable, settings: PredictSettings) -> tuple[FloatArray, FloatArray]:
     """Of the flagged pixels the colour `(N, 3)` and the share `(N, 1)` of the full opacity."""
+    levels = drawable.levels
     span = settings.colour_range * levels.strong - levels.faint
     above = drawable.anomaly_map[drawable.flagged] - levels.faint
     strength = np.clip(above / span, 0, 1)[:, None] if span > 0 else np.ones((len(above), 1), dtype=np.float32)

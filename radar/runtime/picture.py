@@ -63,6 +63,9 @@ class Scorer(Protocol):
     def answers(self, pictures: Sequence[Picture]) -> Answers:
         """What it says of pictures of one size. Raises `ImageError` where it does not take that size."""
 
+    def renewed(self) -> Scorer:
+        """Itself or, where another threshold was made the current one meanwhile, what decides by that."""
+
 
 def picture_of(path: Path, content: bytes, scorer: Scorer) -> Picture:
     """The picture in the bytes of a file, or of a named crop. Raises `ImageError`, `RadarError`."""

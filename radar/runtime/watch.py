@@ -92,6 +92,9 @@ class Watcher:
         paths = (path for path in ready if not stop.is_set())
         photos = read_ahead(paths, self._scorer, self._settings.decode_ahead)
         for batch in batches(self._new(photos), self._scorer.pictures_per_pass):
+            self._scorer = (
+                self._scorer.renewed()
+            )  # between two passes, so that a photo is judged by one threshold alone
             yield from examine(self._scorer, batch, self._settings.regions)
 
     def _new(self, photos: Iterable[Photo]) -> Iterator[Photo]:

@@ -31,7 +31,7 @@ def test_pictures_of_a_planted_spot(model: Model, tmp_path: Path) -> None:
     (each,) = examined(ModelScorer(model), [save(tmp_path / "spot.png", colour)], settings())
     mask, picture = (
         write_mask(tmp_path, each),
-        write_overlay(tmp_path, each, model.thresholds.current.map_levels, settings()),
+        write_overlay(tmp_path, each, settings()),
     )
     assert mask is not None and picture is not None
     flagged = np.asarray(Image.open(mask))
@@ -53,7 +53,7 @@ def test_a_normal_photo_is_shown_as_it_is(model: Model, tmp_path: Path) -> None:
     values = drawn(2)
     (each,) = examined(ModelScorer(model), [save(tmp_path / "one.png", values)], settings())
     picture, mask = (
-        write_overlay(tmp_path, each, model.thresholds.current.map_levels, settings()),
+        write_overlay(tmp_path, each, settings()),
         write_mask(tmp_path, each),
     )
     assert picture is not None and picture.parent.name == "good" and mask is not None
@@ -63,7 +63,7 @@ def test_a_normal_photo_is_shown_as_it_is(model: Model, tmp_path: Path) -> None:
 
 def test_an_unreadable_photo_has_no_pictures(model: Model, tmp_path: Path) -> None:
     (each,) = examined(ModelScorer(model), [tmp_path / "nowhere.png"], settings())
-    assert write_overlay(tmp_path, each, LEVELS, settings()) is None and write_mask(tmp_path, each) is None
+    assert write_overlay(tmp_path, each, settings()) is None and write_mask(tmp_path, each) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -72,7 +72,7 @@ def test_a_map_value_has_one_colour_whatever_else_is_in_the_photo() -> None:
     faint, strong = np.zeros((2, 20, 40), dtype=np.float32)
     faint[5:15, 5:15] = strong[5:15, 5:15] = 1.5
     strong[5:15, 25:35] = 60.0
-    shown = [overlay(Pixels(grey, 255), Drawable(values, values > 1), LEVELS, settings()) for values in (faint, strong)]
+    shown = [overlay(Pixels(grey, 255), Drawable(values, values > 1, LEVELS), settings()) for values in (faint, strong)]
     assert (shown[0][6:14, 6:14] == shown[1][6:14, 6:14]).all()
     deeper = np.abs(shown[1].astype(int) - 128).sum(axis=2)
     assert deeper[10, 30] > deeper[10, 10] > 0 == deeper[0, 0]
@@ -80,8 +80,8 @@ def test_a_map_value_has_one_colour_whatever_else_is_in_the_photo() -> None:
 
 def test_sixteen_bits_are_shown_in_eight() -> None:
     deep = Pixels(np.full((10, 10), 257 * 77, dtype=np.uint16), 65535)
-    nothing = Drawable(np.zeros((10, 10), dtype=np.float32), np.zeros((10, 10), dtype=bool))
-    assert (overlay(deep, nothing, LEVELS, settings()) == 77).all()
+    nothing = Drawable(np.zeros((10, 10), dtype=np.float32), np.zeros((10, 10), dtype=bool), LEVELS)
+    assert (overlay(deep, nothing, settings()) == 77).all()
 
 
 def test_regions_are_large_and_faint_or_small_and_strong() -> None:

@@ -13,11 +13,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from deploy_builders import drawn, quick_model, save, save_model, settings
 
+from radar.cli.main import main
+from radar.deploy.calibration import by_hand
+from radar.deploy.current_model import CurrentModel
 from radar.deploy.scorer import ModelScorer
 from radar.errors import RunError
 from radar.model import Model
@@ -51,8 +55,8 @@ def until(holds: Callable[[], bool], seconds: float = 60) -> None:
 
 
 @contextmanager
-def watching(model: Model, folder: Path, out: Path) -> Iterator[None]:
-    watcher, stop = Watcher(ModelScorer(model), folder, out, settings(*FAST)), threading.Event()
+def watching(model: Model, folder: Path, out: Path, current: CurrentModel | None = None) -> Iterator[None]:
+    watcher, stop = Watcher(ModelScorer(model, current), folder, out, settings(*FAST)), threading.Event()
     with continued_log(out, watcher.remember) as log:
         thread = threading.Thread(target=watcher.run, args=(lambda each: log.append(each.prediction), stop))
         thread.start()
@@ -144,6 +148,67 @@ def test_what_a_kill_leaves_of_a_last_line_is_cut_off(model: Model, tmp_path: Pa
     log.write_bytes(b"nothing\n" + before)
     with pytest.raises(RunError, match=r"predictions\.jsonl, line 1: is damaged"), watching(model, folder, out):
         pass
+
+
+def test_another_threshold_decides_from_the_next_photo_on_and_is_said_once(model: Model, tmp_path: Path) -> None:
+    run, folder, out, said = tmp_path / "run", tmp_path / "in", tmp_path / "out", list[str]()
+    save_model(model, run / "model")
+    save(folder / "a.png", drawn(1))
+    with watching(model, folder, out, CurrentModel(run, model, said.append)):
+        until(lambda: len(lines(out)) == 1)
+        assert main(["calibrate", str(run), "--threshold", "-1000", "--name", "strict"]) == 0
+        for name in "bc":
+            save(folder / f"{name}.png", drawn(2))
+        until(lambda: len(lines(out)) == 3)
+        (run / "model" / "thresholds.json").write_text("half a fi")
+        save(folder / "d.png", drawn(2))
+        until(lambda: len(lines(out)) == 4)
+        assert main(["calibrate", str(run), "--list"]) != 0, "who asks for it is told"
+        (run / "model" / "thresholds.json").unlink()
+        save(folder / "e.png", drawn(2))
+        until(lambda: len(lines(out)) == 5)
+    told = [(line["decision"], line["threshold_name"], line["threshold"]) for line in lines(out)]
+    fitted, strict = ("good", "fitted", model.threshold), ("defective", "strict", -1000.0)
+    assert told == [fitted, strict, strict, strict, fitted]
+    assert [text.partition(" decides ")[0] for text in (said[0], said[2])] == [
+        "threshold strict (-1000)",
+        f"threshold fitted ({model.threshold:.6g})",
+    ]
+    assert "thresholds.json: cannot be read" in said[1] and said[1].endswith(
+        "threshold strict (-1000) goes on deciding"
+    )
+    assert len(said) == 3
+
+
+def test_no_line_mixes_two_thresholds(model: Model, tmp_path: Path) -> None:
+    """Versions come and go while photos are judged; strict ones flag all of a map, lax ones nothing."""
+    run, folder, out = tmp_path / "run", tmp_path / "in", tmp_path / "out"
+    save_model(model, run / "model")
+    made, stop = (
+        [by_hand(model.calibration, value, name=name) for name, value in (("strict", -1e3), ("lax", 1e3))],
+        threading.Event(),
+    )
+    both = replace(model, thresholds=model.thresholds.with_version(made[0]).with_version(made[1]))
+
+    both.thresholds.using("lax").write(run / "model", model.fingerprint)
+
+    def change() -> None:
+        while not stop.is_set():
+            for name in ("strict", "lax"):
+                both.thresholds.using(name).write(run / "model", model.fingerprint)
+
+    for seed in range(40):
+        save(folder / f"{seed}.png", drawn(seed, width=64, height=64))
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        with watching(model, folder, out, CurrentModel(run, model, lambda text: None)):
+            until(lambda: len(lines(out)) == 40)
+    finally:
+        stop.set()
+        changing.join()
+    kinds = Counter((line["threshold_name"], line["threshold"], line["decision"]) for line in lines(out))
+    assert set(kinds) == {("strict", -1e3, "defective"), ("lax", 1e3, "good")}
 
 
 def test_a_log_has_one_writer_one_model_and_is_not_overwritten(model: Model, tmp_path: Path) -> None:

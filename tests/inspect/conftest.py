@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def started(run: Path) -> Started:
             asking=settings(),
             settings=verb_settings(InspectConfig, "inspect", overrides),
             prepare=lambda: None,
+            say=lambda text: print(text, file=sys.stderr),
         )
         return TestClient(guarded(inspection, access), base_url="http://127.0.0.1:8731", follow_redirects=False)
 

@@ -119,3 +119,17 @@ def test_a_threshold_is_stored_with_its_reason(
     assert drop(client, tmp_path, 2, spot=True)["prediction"]["decision"] == "good", "it decides from now on"
     told = client.get("/model").json()
     assert told["current"] == "hand-2" and len(told["normal_scores"]) == 24
+
+
+def test_what_calibrate_changes_decides_from_the_next_photo_on(
+    client: TestClient, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, before = save(tmp_path / "1.png", drawn(1)).read_bytes(), drop(client, tmp_path, 1)
+    assert main(["calibrate", str(run), "--threshold", "-1000", "--name", "strict"]) == 0
+    capsys.readouterr()
+    assert client.get("/model").json()["current"] == "strict"
+    (said,) = client.post("/predict", content=content).json()
+    assert (said["threshold_name"], said["threshold"], said["decision"]) == ("strict", -1000, "defective")
+    (kept,) = client.get("/photos").json()["photos"]
+    assert kept["prediction"] == before["prediction"], "what was decided stays"
+    assert capsys.readouterr().err.count("threshold strict (-1000) decides from now on") == 1

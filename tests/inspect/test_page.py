@@ -13,6 +13,7 @@ from deploy_builders import drawn, save
 from serving import serving
 
 import radar
+from radar.cli.main import main
 
 NARROW, WIDE = (390, 844), (1280, 900)
 _FITS = "document.documentElement.scrollWidth <= innerWidth"
@@ -62,6 +63,10 @@ async def _use(page: Page, run: Path, files: list[Path]) -> None:
         "document.getElementById('reason').value = 'a trial'; document.querySelector('#store button').click()"
     )
     await page.until("document.getElementById('stored').textContent.startsWith('hand-1 decides from now on')")
+    assert main(["calibrate", str(run), "--use", "fitted"]) == 0
+    await page.until("document.getElementById('stored').textContent.startsWith('fitted decides from now on')")
+    assert "1 of 3 photos seen would be flagged" in await page.value(counts), "the slider stood where it decided"
+    assert main(["calibrate", str(run), "--use", "hand-1"]) == 0
     for width, height in (WIDE, NARROW):
         for scheme in ("light", "dark"):
             await page.resize(width, height, scheme)

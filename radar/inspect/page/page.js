@@ -169,6 +169,15 @@ function setThreshold(value) {
   showSaid(current());
 }
 
+async function renew() {  // radar calibrate may have changed what decides
+  const model = await ask("/model"), unmoved = state.threshold === stored();
+  const changed = model.current !== state.model.current || model.thresholds.find((each) => each.name === model.current).value !== stored();
+  state.model = model;
+  if (!changed) return;
+  at("stored").textContent = `${model.current} decides from now on; it was changed beside this page.`;
+  if (unmoved) setThreshold(stored()); else showThreshold();
+}
+
 async function storeThreshold(event) {
   event.preventDefault();
   try {
@@ -217,6 +226,7 @@ async function take({ photos, others }) {
 function add(photo) {
   state.photos = [photo, ...state.photos.filter((each) => each.key !== photo.key)].slice(0, state.model.limits.gallery);
   if (photo.prediction.score !== null) state.scores[photo.key] = photo.prediction.score;
+  if (photo.prediction.threshold_name !== state.model.current) renew().catch((error) => say(error.message));
   showGallery();
   if (state.sending && at("bar").value) showThreshold(); else select(photo.key);
 }
@@ -265,4 +275,5 @@ function view(name) {
 }
 
 listen();
+setInterval(() => { if (state.model && !document.hidden) renew().catch(() => {}); }, 5000);  // what fails is told when a photo is asked about
 refresh().catch((error) => say(`The server does not answer: ${error.message}`));
