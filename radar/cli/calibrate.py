@@ -214,8 +214,8 @@ def _grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> Photo
     count = len(set(groups.names))
     if count < len(photos):
         say(
-            f"{len(photos)} normal photos are of {count} groups, known by {groups.known_by}: photos of one sheet or batch are alike, "
-            "so groups are counted; group=none counts each photo, group=EXPRESSION finds others"
+            f"{len(photos)} normal photos are of {count} group{'s'[: count - 1]}, known by {groups.known_by}: photos of one sheet or "
+            "batch are alike, so groups are counted; group=none counts each photo, group=EXPRESSION finds others"
         )
     return groups
 

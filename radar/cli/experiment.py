@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from radar.experiment.sweep import Sweep
 
 
-def experiment(words: Sequence[str]) -> int:
-    """Run an experiment or a sweep; returns the exit code."""
+def experiment(words: Sequence[str], told: Collection[str] = ()) -> int:
+    """Run an experiment or a sweep; returns the exit code. `told` are notes on its data that were printed before."""
     arguments = list(words)
     try:
-        return _experiment(arguments)
+        return _experiment(arguments, told)
     except (KeyboardInterrupt, Interrupted) as stop:
         code = stop.exit_code if isinstance(stop, Interrupted) else 128 + signal.SIGINT
         raise Interrupted(code, "the same command goes on from the last checkpoint, if one was reached") from None
 
 
-def _experiment(arguments: list[str]) -> int:
+def _experiment(arguments: list[str], told: Collection[str]) -> int:
     dry, force = _taken("--dry-run", arguments), _taken("--force", arguments)
     run = _taken_value("--rerun", arguments)
     line = command_line.read(arguments)
@@ -49,7 +49,7 @@ def _experiment(arguments: list[str]) -> int:
     from radar.cli.running import Runner  # noqa: PLC0415
 
     sweep = _sweep(line, planned) if planned.is_sweep else None
-    runner = Runner(line, planned, force=force, sweep=sweep)
+    runner = Runner(line, planned, force=force, sweep=sweep, told=told)
     if planned.is_launched:
         if planned.sweep.isolated:
             raise ConfigError(

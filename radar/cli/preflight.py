@@ -9,7 +9,7 @@ from rich.table import Column, Table
 
 from radar.data.dataset import Dataset
 from radar.data.inspection import Finding, inspect
-from radar.data.summary import count_rows, leak_rows, size_rows
+from radar.data.summary import count_rows, size_rows
 from radar.progress import Report
 
 _NAMED = 3  # files of each kind of finding
@@ -27,7 +27,7 @@ def print_preflight(dataset: Dataset, console: Console, report: Report) -> None:
     )
     if dataset.leaks.clean:
         console.print("Nothing that was looked for crosses the splits", highlight=False)
-    for line in (*map(_told, findings), *(f"{kind}: {what}" for kind, what in leak_rows(dataset)), *dataset.notes):
+    for line in (*map(_told, findings), *dataset.notes):
         print(f"radar: note: {line}", file=sys.stderr)
 
 

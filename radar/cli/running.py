@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -48,7 +48,9 @@ class Runner:
     hand a copy of the runner to theirs, where the plug-ins of this one are imported, too.
     """
 
-    def __init__(self, line: CommandLine, plan: Plan, *, force: bool, sweep: Sweep | None) -> None:
+    def __init__(
+        self, line: CommandLine, plan: Plan, *, force: bool, sweep: Sweep | None, told: Collection[str]
+    ) -> None:
         self.line = line
         self.jobs = [job.overrides for job in plan.jobs]
         self.names = plan.names
@@ -56,7 +58,7 @@ class Runner:
         self.total = plan.settings.sweeper.n_trials if plan.is_search else len(plan.jobs)
         self.sweep = sweep
         self.failed = DONE  # the exit code of the last job that failed
-        self.told: set[str] = set()  # notes, each of which is printed once
+        self.told = set(told)  # notes, each of which is printed once
         self.force = force
         self.table = plan.sweep.table
         self.isolated = plan.sweep.isolated and sweep is not None

@@ -45,9 +45,10 @@ def train(arguments: Sequence[str]) -> int:
     line = command_line.read([word for word in (*chosen, *typed) if word not in _FLAGS])
     if line.shows:
         return experiment([*chosen, *typed])
-    words = [*chosen, *_inspected(line, typed, console), *typed]
+    grouping, told = _inspected(line, typed, console)
+    words = [*chosen, *grouping, *typed]
     console.print(f"The same as: radar {shlex.join(words)}", soft_wrap=True, highlight=False, markup=False)
-    return experiment(words)
+    return experiment(words, told)
 
 
 def _chosen(folder: Path, typed: Sequence[str], console: Console) -> list[str]:
@@ -61,8 +62,8 @@ def _chosen(folder: Path, typed: Sequence[str], console: Console) -> list[str]:
     return [_RECOMMENDED, f"dataset={found.preset}", *_overrides({"name": _name(folder), **found.values})]
 
 
-def _inspected(line: CommandLine, typed: Sequence[str], console: Console) -> list[str]:
-    """Tell what is there and what is odd; the overrides that keep together what belongs together."""
+def _inspected(line: CommandLine, typed: Sequence[str], console: Console) -> tuple[list[str], tuple[str, ...]]:
+    """Tell what is there and what is odd; the overrides that keep together what belongs together, and notes that were told."""
     config, chosen = _config(line), list[str]()
     with ProgressBar() as report:
         if config.dataset.layout == "folder" and not {_key(word) for word in typed} & set(_GROUPING):
@@ -72,8 +73,9 @@ def _inspected(line: CommandLine, typed: Sequence[str], console: Console) -> lis
             config = _config(
                 CommandLine((*line.overrides, *chosen), config_dir=line.config_dir, multirun=line.multirun)
             )
-        print_preflight(open_dataset(config.dataset, report), console, report)
-    return chosen
+        dataset = open_dataset(config.dataset, report)
+        print_preflight(dataset, console, report)
+    return chosen, dataset.notes
 
 
 def _config(line: CommandLine) -> Config:

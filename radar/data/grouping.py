@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,18 +49,23 @@ def photo_groups(layout: Layout, paths: Sequence[Path], thumbnails: Sequence[Flo
     images, it does here, by thumbnails (N,), or none where no photo was read.
     """
     if pattern == "none":
-        return PhotoGroups(tuple(map(str, paths)), "each photo by itself")
+        return PhotoGroups(_apart([None] * len(paths)), "each photo by itself")
     if pattern != "auto":
-        return PhotoGroups(tuple(str(named_together(path, pattern)) for path in paths), f"names, by {pattern}")
-    names, known_by = layout.groups_of(paths), "names, as those of the images that were learnt from"
+        return PhotoGroups(_apart(named_together(path, pattern) for path in paths), f"names, by {pattern}")
+    names, known_by = _apart(layout.groups_of(paths)), "names, as those of the images that were learnt from"
     if len(set(names)) == len(names):
-        by_number = [str(named_together(path, _BEFORE_NUMBER)) for path in paths]
+        by_number = _apart(named_together(path, _BEFORE_NUMBER) for path in paths)
         if _tells(set(by_number), len(paths)):
             names, known_by = by_number, "names, which end with a number"
     if layout.config.split not in ("grouped", "sheets") or not thumbnails:
-        return PhotoGroups(tuple(names), known_by)
+        return PhotoGroups(names, known_by)
     joined = _joined(names, [(first, second) for first, second, _ in near_pairs(unit_vectors(thumbnails))])
-    return PhotoGroups(joined, known_by if joined == tuple(names) else f"{known_by}, and likeness")
+    return PhotoGroups(joined, known_by if joined == names else f"{known_by}, and likeness")
+
+
+def _apart(groups: Iterable[str | Path | None]) -> tuple[str, ...]:
+    """Names of groups, a photo of which nothing is known being one of its own, whatever it is called."""
+    return tuple(f"photo {place}" if group is None else str(group) for place, group in enumerate(groups))
 
 
 def _joined(names: Sequence[str], pairs: Sequence[tuple[int, int]]) -> tuple[str, ...]:

@@ -134,10 +134,13 @@ def _odd_masks(samples: Sequence[Sample], looks: Sequence[_Look]) -> Iterator[Fi
 
 
 def _alike(samples: Sequence[Sample], looks: Sequence[_Look]) -> Finding:
-    """Photos with a near-duplicate anywhere in the set."""
+    """Photos with a near-duplicate anywhere in the set, but for those that are told to be the same photo under both labels."""
     pairs = near_pairs(unit_vectors(look.thumbnail for look in looks))
-    places = sorted({place for first, second, _ in pairs for place in (first, second)})
-    return Finding("nearly the same as another (near-duplicates)", tuple(samples[place].path for place in places))
+    told = set(_twice_labelled(samples).paths)
+    places = sorted(
+        {place for pair in pairs for place in pair[:2] if not {samples[each].path for each in pair[:2]} <= told}
+    )
+    return Finding("are nearly the same as another (near-duplicates)", tuple(samples[place].path for place in places))
 
 
 def _passed_over(dataset: Dataset) -> Iterator[Finding]:

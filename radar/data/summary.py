@@ -40,14 +40,3 @@ def size_rows(dataset: Dataset) -> list[tuple[int, int, int]]:
     """(height, width, images) of every image size in px, the most frequent first."""
     shapes = Counter(dataset.layout.shape(sample.path) for sample in dataset.samples)
     return [(*shape, count) for shape, count in sorted(shapes.items(), key=lambda item: (-item[1], item[0]))]
-
-
-def leak_rows(dataset: Dataset) -> list[tuple[str, str]]:
-    """(kind, what) of everything that crosses between splits; empty for a clean split."""
-    leaks = dataset.leaks
-    return [
-        *(("group in several splits", group) for group in leaks.groups),
-        *(("identical files into test", str(pair)) for pair in leaks.identical),
-        *(("near-duplicates into test", str(pair)) for pair in leaks.near_duplicates),
-        *(("near-duplicates into validation", str(pair)) for pair in leaks.validation),
-    ]

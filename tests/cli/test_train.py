@@ -51,6 +51,15 @@ def test_a_folder_is_enough_and_the_command_that_it_stands_for_is_the_same_run(
     assert "Done before" in capsys.readouterr().out
 
 
+def test_what_is_told_before_is_not_told_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    parts = folder_of(tmp_path / "parts")
+    for path in sorted((parts / "good").iterdir()):
+        Image.fromarray(np.asarray(Image.open(path)) + np.uint8(2)).save(path.with_name(f"again_{path.name}"))
+    assert main(["train", str(parts), *QUICK, "dataset.split=random", f"output_root={tmp_path / 'outputs'}"]) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("radar: note: ")]
+    assert len(notes) == len(set(notes)) and sum("cross into test" in note for note in notes) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -89,6 +89,7 @@ def test_photos_are_grouped_as_those_of_training_or_as_their_names_suggest_or_as
     assert len(set(groups_of(SHEETS, group="[0-3].png$").names)) == 3
     assert len(set(groups_of(SHEETS, "sheet[01]").names)) == 8
     assert len(set(groups_of(SHEETS, "none").names)) == 12
+    assert len(set(groups_of([Path("camera.png")] * 5).names)) == 5, "each overwrote the one before"
     assert len(set(groups_of([Path(f"{number:03}.png") for number in range(12)]).names)) == 12
     assert len(set(groups_of([Path(f"a.png#xywh={x},0,8,8") for x in range(3)]).names)) == 1, "crops of one file"
 

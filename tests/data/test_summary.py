@@ -4,7 +4,7 @@ import numpy as np
 from data_builders import dataset_config, mvtec_folder, noise, save
 
 from radar.data.dataset import open_dataset
-from radar.data.summary import count_rows, leak_rows, size_rows
+from radar.data.summary import count_rows, size_rows
 
 
 def test_counts_sizes_and_leaks(tmp_path):
@@ -20,4 +20,4 @@ def test_counts_sizes_and_leaks(tmp_path):
         ("test", "dent", 2, 2, 1),
     ]
     assert size_rows(dataset) == [(32, 32, 12)]
-    assert [kind for kind, _ in leak_rows(dataset)] == ["near-duplicates into test"]
+    assert [note.partition(", first")[0] for note in dataset.notes] == ["1 near-duplicate pair(s) cross into test"]

@@ -203,7 +203,9 @@ def test_no_line_mixes_two_thresholds(model: Model, tmp_path: Path) -> None:
     changing.start()
     try:
         with watching(model, folder, out, CurrentModel(run, model, lambda text: None)):
-            until(lambda: len(lines(out)) == 40)
+            until(
+                lambda: "".join(lines_so_far(out)).count('"error": ') == 40
+            )  # the end of a line, which may come in pieces
     finally:
         stop.set()
         changing.join()

@@ -45,9 +45,12 @@ class FolderLayout(FilesLayout):
         except re.error as error:
             yield f"dataset.folder.group={self.settings.group}: is no regular expression ({error})"
 
-    def groups_of(self, paths: Sequence[Path]) -> list[str]:
-        """By `group`."""
-        return [str(named_together(path, self.settings.group)) for path in paths]
+    def groups_of(self, paths: Sequence[Path]) -> list[str | None]:
+        """By `group`, too."""
+        named = [named_together(path, self.settings.group) for path in paths]
+        return [
+            crop if group is None else str(group) for group, crop in zip(named, super().groups_of(paths), strict=True)
+        ]
 
     def find(self, folder: Path) -> Iterator[Entry]:
         """An image is its own group where its name tells of none."""
@@ -70,14 +73,14 @@ class FolderLayout(FilesLayout):
                 yield Entry(relative(path, folder), 1, defect, mask, self._group(path, folder), None)
 
     def _group(self, path: Path, folder: Path) -> str:
-        return relative(named_together(path, self.settings.group), folder)
+        return relative(named_together(path, self.settings.group) or path, folder)
 
 
-def named_together(path: Path, pattern: str | None) -> Path:
-    """The group of a photo: those of one folder whose names share what the expression finds are one; what is found is not empty."""
+def named_together(path: Path, pattern: str | None) -> Path | None:
+    """The group of a photo: those of one folder whose names share what the expression finds are one. None: it finds nothing."""
     file = file_and_crop(path)[0]
     found = None if pattern is None else re.search(pattern, file.name)
-    return file.parent / found[0] if found and found[0] else file
+    return file.parent / found[0] if found and found[0] else None
 
 
 def names_masks(name: str) -> bool:

@@ -80,9 +80,9 @@ class Layout(ABC):
         """How a file that is to be judged beside its images is read."""
         return FileReader()
 
-    def groups_of(self, paths: Sequence[Path]) -> list[str]:
-        """Of image files (N,) anywhere, and of crops, the groups (N,) that their names tell; crops of one file are one group."""
-        return [str(file_and_crop(path)[0]) for path in paths]
+    def groups_of(self, paths: Sequence[Path]) -> list[str | None]:
+        """Of image files (N,) anywhere, and of crops, the groups (N,) that names tell; crops of one file are a group. None: none."""
+        return [str(file) if crop is not None else None for file, crop in map(file_and_crop, paths)]
 
     @abstractmethod
     def entries(self) -> tuple[Entry, ...]:

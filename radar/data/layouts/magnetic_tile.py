@@ -27,10 +27,10 @@ class MagneticTileLayout(FilesLayout):
         terms="free to use, to be cited (Huang et al. 2018)",
     )
 
-    def groups_of(self, paths: Sequence[Path]) -> list[str]:
+    def groups_of(self, paths: Sequence[Path]) -> list[str | None]:
         """Tiles, as far as the numbers of these exposures tell."""
         series = exposure_series([path.stem for path in paths])
-        return [series[path.stem] for path in paths]
+        return [series[path.stem] if _TILE.match(path.stem) else None for path in paths]
 
     def find(self, folder: Path) -> Iterator[Entry]:
         """Images are JPEG; a PNG is a mask."""

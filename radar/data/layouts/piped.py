@@ -32,9 +32,9 @@ class PipedLayout(FilesLayout):
         terms="CC BY 4.0, to be cited (Bianconi et al. 2014)",
     )
 
-    def groups_of(self, paths: Sequence[Path]) -> list[str]:
+    def groups_of(self, paths: Sequence[Path]) -> list[str | None]:
         """Sheets, of one folder each."""
-        return [str(path.parent / _sheet(path)) for path in paths]
+        return [str(path.parent / _sheet(path)) if _SHEET.search(path.stem) else None for path in paths]
 
     def find(self, folder: Path) -> Iterator[Entry]:
         """One class of paper."""
