@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from radar.cli.exit_codes import DONE
-from radar.cli.printing import say
+from radar.cli.remarks import say
 from radar.compose.settings import verb_settings
 from radar.config.verbs import CalibrateConfig
 from radar.data.grouping import PhotoGroups, photo_groups

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 
 from rich.box import SIMPLE
@@ -24,11 +23,6 @@ _EXPLAINED = {
     "pixel AUROC": "AUROC of pixels",
     "AUPRO": "how much of each defect's area is marked at few false pixels",
 }
-
-
-def say(text: str) -> None:
-    """A remark beside what is asked for, at once."""
-    print(f"radar: {text}", file=sys.stderr, flush=True)
 
 
 def glossary(metrics: Metrics) -> str:

@@ -21,7 +21,10 @@ def configure_torch(trainer: TrainerConfig, threads: int) -> None:
     torch.set_float32_matmul_precision(trainer.matmul_precision)
     if trainer.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
-    torch.use_deterministic_algorithms(trainer.deterministic)
+    if trainer.compile == "none":  # the same but for the compiler, whose import takes seconds of every command
+        torch.set_deterministic_debug_mode("error" if trainer.deterministic else "default")
+    else:
+        torch.use_deterministic_algorithms(trainer.deterministic)
 
 
 def claim_device() -> None:

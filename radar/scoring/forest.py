@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import IsolationForest
 
 from radar.errors import RunError
 
@@ -37,6 +36,8 @@ class Forest:
     @staticmethod
     def fit(points: Floats, *, trees: int, max_samples: int, seed: int) -> Forest:
         """A forest on the feature points `(N, F)`; `max_samples` is cut to N."""
+        from sklearn.ensemble import IsolationForest  # noqa: PLC0415 - a second of start that a stored model does without
+
         model = IsolationForest(
             n_estimators=trees, max_samples=min(max_samples, len(points)), random_state=seed % 2**32
         ).fit(points)
