@@ -68,6 +68,11 @@ def draw(path: Path, stream: np.random.Generator) -> None:
     part.rename(path)
 
 
+def _draw_all(paths: Sequence[Path], stream: np.random.Generator) -> None:
+    for path in paths:
+        draw(path, stream)
+
+
 def fitted(work: Path, stream: np.random.Generator) -> Path:
     """The run of a model that learnt from drawn photos. Raises `RunError`."""
     for number in range(_LEARNT):
@@ -90,18 +95,21 @@ def watched(command: Sequence[str], work: Path, photos: int, seed: int) -> dict[
     folder.mkdir(parents=True)
     moments, stream, began = random.Random(seed), np.random.default_rng(seed), time.monotonic()
     paths = [folder / f"{number % 10}" / f"{number:06}.png" for number in range(photos)]
-    coming = Thread(target=lambda: [draw(path, stream) for path in paths])
+    coming = Thread(target=_draw_all, args=[paths, stream])
     coming.start()
     lives = list(_lives(command, folder, out, photos, moments))
     coming.join()
-    contents = {(str(path.resolve()), content_hash(path.read_bytes())) for path in paths}
-    for path in paths[::_REPLACED]:
-        draw(path, stream)
-        contents.add((str(path.resolve()), content_hash(path.read_bytes())))
+    contents = _contents(paths)
+    _draw_all(paths[::_REPLACED], stream)
+    contents |= _contents(paths)
     lives += _lives(command, folder, out, len(contents), moments)
     lives.append(_ended(command, folder, out))
     check(out, contents)
     return {**_summary(lives, len(contents)), "seconds": round(time.monotonic() - began), **_lines(out)}
+
+
+def _contents(paths: Sequence[Path]) -> set[tuple[str, str]]:
+    return {(str(path.resolve()), content_hash(path.read_bytes())) for path in paths}
 
 
 def check(out: Path, contents: set[tuple[str, str]]) -> None:
