@@ -78,7 +78,7 @@ def test_a_photo_under_both_labels(parts):
 
 def test_near_duplicates(parts):
     save(parts / "good/again.png", photo(3) + 2)
-    assert one(found(parts), "nearly the same") == ("good/03.png", "good/again.png")
+    assert one(found(parts), "are nearly the same") == ("good/03.png", "good/again.png")
 
 
 @pytest.mark.parametrize(
