@@ -43,7 +43,7 @@ _TRAIN = (
     "training.max_steps=20", "training.warmup_steps=10", "trainer.threads=1", "logger=csv", "evaluation.figures=false",
 )  # fmt: skip
 _REPLACED = 100  # one of so many photos gets another content
-_SHORTEST, _LONGEST = 0.5, 6.0  # of a life: from so much of the time until a first line, to so many seconds after it
+_LIVES = (0.5, 3.0)  # how long one lasts, from and to, in times of an undisturbed start until its first line
 
 
 @dataclass(frozen=True)
@@ -130,14 +130,14 @@ def _lives(command: Sequence[str], folder: Path, out: Path, photos: int, moments
     start = None  # seconds until a first line, when nothing disturbs it
     while (before := _count(out)) < photos:
         process, peak, began = _started(command, folder, out), 0.0, time.monotonic()
-        end = None if start is None else began + moments.uniform(_SHORTEST * start, start + _LONGEST)
+        end = None if start is None else began + start * moments.uniform(*_LIVES)
         while (end is None or time.monotonic() < end) and _count(out) < photos:
             if process.poll() is not None:
                 raise RunError(f"{' '.join(command)}: ended with {process.returncode}; see {out.with_suffix('.txt')}")
             peak = max(peak, _peak(process))
             if start is None and _count(out) > before:
                 start = time.monotonic() - began
-                end = time.monotonic() + _LONGEST
+                end = began + _LIVES[1] * start
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.wait()
