@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from omegaconf import DictConfig, OmegaConf
 
 from radar.config.schema import Config
-from radar.config.typed import one_line
+from radar.config.typed import extents, one_line
 from radar.data.layouts import layout_of
 from radar.errors import ConfigError
 from radar.methods.registry import METHODS, method_of, typed_config
@@ -54,8 +54,9 @@ def _rule_problems(config: Config) -> Iterator[str]:
 
 def _dataset_problems(config: Config) -> Iterator[str]:
     side = config.dataset.image.size or layout_of(config.dataset).side
-    if side is not None and config.patch.size > side:
-        yield f"patch.size={config.patch.size}: must be ≤ the image's side, {side} px (dataset.image.size)"
+    for key, length in extents(config):
+        if side is not None and length > side:
+            yield f"{key}={length}: must be ≤ the image's side, {side} px (dataset.image.size)"
 
 
 def _unet_problems(config: Config) -> Iterator[str]:
@@ -108,8 +109,6 @@ def _scoring_problems(config: Config) -> Iterator[str]:
     side = config.dataset.image.size
     if side is not None and (problem := border_problem(scoring.border, side, side, scoring.window)):
         yield problem
-    if side is not None and max(scoring.window, scoring.blur.kernel) > side:
-        yield f"scoring.window={scoring.window}, scoring.blur.kernel={scoring.blur.kernel}: must be ≤ the image's side, {side} px"
 
 
 def _density_problems(config: Config) -> Iterator[str]:

@@ -8,8 +8,13 @@ from typing import Any, Optional
 from omegaconf import MISSING
 
 from radar.config.fields import choice as _choice
+from radar.config.fields import extent as _extent
 from radar.config.fields import number as _number
+from radar.config.fields import numbers as _numbers
 from radar.config.fields import section as _section
+from radar.config.fields import seed as _seed
+from radar.config.fields import sigma as _sigma
+from radar.config.fields import sigmas as _sigmas
 
 
 @dataclass
@@ -19,7 +24,9 @@ class ImageConfig:
     channels: str = _choice(
         "grey", "rgb", "luma_chroma"
     )  # luma_chroma: networks see the luma, method fused_densities colour too
-    size: Optional[int] = _number(minimum=8)  # side of the square image in px; null: the files' own, one size for all
+    size: Optional[int] = _number(
+        minimum=8, maximum=16_384
+    )  # side of the square image in px; null: the files' own, one size for all
     aspect: str = _choice("stretch", "crop", "pad")  # what happens to an image that is not square
     resize: str = _choice("nearest", "bilinear", "bicubic", "lanczos", "box")
 
@@ -34,10 +41,12 @@ class DatasetConfig:
     category: Optional[str] = MISSING  # sub-folder: MVTec category, PIPED class
     split: str = _choice("official", "grouped", "literature", "sheets", "random")
     manifest: Optional[str] = MISSING  # a split manifest of the user's own (CSV); overrides `split`
-    split_seed: int = _number(minimum=0)
+    split_seed: int = _seed()
     validation_fraction: float = _number(above=0.0, below=1.0)  # share of the training normals held out
     test_fraction: float = _number(above=0.0, below=1.0)  # share of the normals for test, where the source has no split
-    train_images: Optional[int] = _number(minimum=2)  # of the training normals that many are used; null: all
+    train_images: Optional[int] = _number(
+        minimum=2, maximum=1_000_000_000
+    )  # of the training normals that many are used; null: all
     near_duplicates: str = _choice("error", "warn", "ignore")  # near-duplicates that cross train/test
     image: ImageConfig = _section(ImageConfig)
     settings: Any = None  # the dataclass that the layout declares, if any; its keys stand below dataset.LAYOUT
@@ -47,7 +56,7 @@ class DatasetConfig:
 class PatchConfig:
     """The crops that the network learns."""
 
-    size: int = _number(minimum=4)  # side in px; the paper's is 28
+    size: int = _extent(minimum=4)  # side in px; the paper's is 28
     flips: bool = MISSING  # mirror crops at random
     rotations: bool = MISSING  # turn crops by multiples of 90° at random
 
@@ -57,34 +66,38 @@ class UNetConfig:
     """Width, depth and attention of the noise predictor."""
 
     kind: str = _choice("ddpm", "compact")  # Ho et al. 2020, as published, or layers that suit small maps
-    channels: list[int] = MISSING  # width of each level, from the finest down
-    blocks: int = _number(minimum=1)  # residual blocks per level and direction
-    attention_levels: list[int] = MISSING  # levels with self-attention, 0 = the finest; empty: none anywhere
-    attention_heads: int = _number(minimum=1)
-    embedding: int = _number(minimum=2)  # width of the timestep embedding
-    groups: int = _number(minimum=1)  # of each GroupNorm; kind ddpm alone
+    channels: list[int] = _numbers(minimum=1, maximum=16_384)  # width of each level, from the finest down
+    blocks: int = _number(minimum=1, maximum=64)  # residual blocks per level and direction
+    attention_levels: list[int] = _numbers(
+        minimum=0, maximum=63
+    )  # levels with self-attention, 0 = the finest; empty: none anywhere
+    attention_heads: int = _number(minimum=1, maximum=1024)
+    embedding: int = _number(minimum=2, maximum=65_536)  # width of the timestep embedding
+    groups: int = _number(minimum=1, maximum=65_536)  # of each GroupNorm; kind ddpm alone
     dropout: float = _number(minimum=0.0, below=1.0)
-    fold: int = _number(minimum=1)  # px per side that become channels before the first layer; kind compact alone
+    fold: int = _number(
+        minimum=1, maximum=64
+    )  # px per side that become channels before the first layer; kind compact alone
 
 
 @dataclass
 class DiffusionConfig:
     """The forward process and how training visits it."""
 
-    timesteps: int = _number(minimum=2)  # T
+    timesteps: int = _number(minimum=2, maximum=100_000)  # T
     schedule: str = _choice("linear", "cosine")
     first_beta: float = _number(above=0.0, below=1.0)  # β_1 of the linear schedule
     last_beta: float = _number(above=0.0, below=1.0)  # β_T of the linear schedule
-    cosine_offset: float = _number(above=0.0)  # s of the cosine schedule
+    cosine_offset: float = _number(above=0.0, maximum=1.0)  # s of the cosine schedule
     timestep_sampling: str = _choice("uniform", "log_uniform")  # uniform as published
-    validation_timesteps: list[int] = MISSING  # where the validation loss is taken
+    validation_timesteps: list[int] = _numbers(minimum=1, maximum=100_000)  # where the validation loss is taken
 
 
 @dataclass
 class TimestepConfig:
     """The step at which images are scored."""
 
-    value: int = _number(minimum=1)  # 1…T
+    value: int = _number(minimum=1, maximum=100_000)  # 1…T
 
 
 @dataclass
@@ -98,8 +111,8 @@ class ContaminationConfig:
 class BlurConfig:
     """The Gaussian blur of the noise map."""
 
-    kernel: int = _number(minimum=1)  # side in px, odd; 1 is no blur
-    sigma: float = _number(above=0.0)  # px
+    kernel: int = _extent()  # side in px, odd; 1 is no blur
+    sigma: float = _sigma(zero=False)  # px
 
 
 @dataclass
@@ -107,9 +120,11 @@ class DensityConfig:
     """How unlikely a pixel's noise is among that of training normals, in place of the noise itself."""
 
     name: str = _choice("none", "gaussian")
-    timesteps: list[int] = MISSING  # one network pass each, in place of timestep.value; name gaussian alone
-    blurs: list[float] = MISSING  # σ in px at which each map is seen; 0: as it is
-    ridge: float = _number(above=0.0)  # added to every variance, as a share of the mean variance
+    timesteps: list[int] = _numbers(
+        minimum=1, maximum=100_000
+    )  # a pass each, in place of timestep.value; name gaussian alone
+    blurs: list[float] = _sigmas()  # σ in px at which each map is seen; 0: as it is
+    ridge: float = _number(minimum=1e-9, maximum=1000.0)  # added to every variance, as a share of the mean variance
 
 
 @dataclass
@@ -119,29 +134,29 @@ class BorderConfig:
     name: str = _choice(
         "none", "margin", "standardised"
     )  # as the rest; not in the score; at the interior's scale, ring by ring, as held-out normals tell
-    width: int = _number(minimum=1)  # px from the border; name margin or standardised alone
+    width: int = _number(minimum=1, maximum=16_384)  # px from the border; name margin or standardised alone
 
 
 @dataclass
 class ScoringConfig:
     """From an image to two features and a pixel map, in one network pass, or one per timestep of `density`."""
 
-    draws: int = _number(minimum=0)  # noise draws averaged; 1 as published, 0 scores √ᾱ_t·x₀ itself
+    draws: int = _number(minimum=0, maximum=10_000)  # noise draws averaged; 1 as published, 0 scores √ᾱ_t·x₀ itself
     map: str = _choice("prediction", "residual")  # ε̂ as published, or ε̂ − ε
     field: str = _choice("whole", "stitched")  # the image in one pass, or training-size windows blended
-    stride: int = _number(minimum=1)  # px between stitched windows
-    micro_batch: int = _number(minimum=1)  # most windows per network pass
-    tile: int = _number(minimum=1)  # px per side of what one pass over a whole image keeps; kind compact alone
+    stride: int = _number(minimum=1, maximum=16_384)  # px between stitched windows
+    micro_batch: int = _number(minimum=1, maximum=65_536)  # most windows per network pass
+    tile: int = _number(
+        minimum=1, maximum=16_384
+    )  # px per side of what one pass over a whole image keeps; kind compact alone
     images_per_pass: int = _number(
-        minimum=1
+        minimum=1, maximum=65_536
     )  # 1: scores do not depend, to the bit, on the other images; more suit a GPU
     density: DensityConfig = _section(DensityConfig)
     blur: BlurConfig = _section(BlurConfig)
     edge: str = _choice("sobel", "none")
-    smoothing: float = _number(
-        minimum=0.0
-    )  # σ in px of the pixel map's smoothing; 0: the edge map itself, as published
-    window: int = _number(minimum=1)  # side of the local feature's sliding window, px
+    smoothing: float = _sigma()  # px, of the pixel map's smoothing; 0: the edge map itself, as published
+    window: int = _extent()  # side of the local feature's sliding window, px
     border: BorderConfig = _section(BorderConfig)
 
 
@@ -158,26 +173,26 @@ class DetectorConfig:
     )  # whose scores set the threshold; the paper has one set for both
     threshold: str = _choice("quantile", "shifted")  # of the scores of threshold_on; or of fitted_on, shifted to those
     spread_prior: float = _number(
-        above=0.0
+        above=0.0, maximum=1e9
     )  # squared deviations that the spread of fitted_on counts for; shifted alone
-    trees: int = _number(minimum=1)
-    max_samples: int = _number(minimum=2)  # per tree
+    trees: int = _number(minimum=1, maximum=10_000)
+    max_samples: int = _number(minimum=2, maximum=1_000_000)  # per tree
 
 
 @dataclass
 class TrainingConfig:
     """How long and how the network learns."""
 
-    max_steps: int = _number(minimum=1)
-    epoch_steps: int = _number(minimum=1)  # steps between validations and checkpoints
-    batch_size: int = _number(minimum=1)  # patches per step and device
-    learning_rate: float = _number(above=0.0)
+    max_steps: int = _number(minimum=1, maximum=1_000_000_000)
+    epoch_steps: int = _number(minimum=1, maximum=1_000_000_000)  # steps between validations and checkpoints
+    batch_size: int = _number(minimum=1, maximum=1_000_000)  # patches per step and device
+    learning_rate: float = _number(above=0.0, maximum=10.0)
     learning_rate_schedule: str = _choice("constant", "cosine")
-    warmup_steps: int = _number(minimum=0)
-    weight_decay: float = _number(minimum=0.0)
-    gradient_clip: float = _number(minimum=0.0)  # largest norm of the gradient; 0: none
+    warmup_steps: int = _number(minimum=0, maximum=1_000_000_000)
+    weight_decay: float = _number(minimum=0.0, maximum=100.0)
+    gradient_clip: float = _number(minimum=0.0, maximum=1e9)  # largest norm of the gradient; 0: none
     ema_decay: float = _number(minimum=0.0, below=1.0)
-    validation_patches: int = _number(minimum=1)
+    validation_patches: int = _number(minimum=1, maximum=1_000_000)
 
 
 @dataclass
@@ -185,18 +200,18 @@ class TrainerConfig:
     """The hardware: what runs where, at which precision."""
 
     accelerator: str = _choice("auto", "cpu", "gpu")
-    devices: int = _number(minimum=1)
+    devices: int = _number(minimum=1, maximum=1024)
     strategy: str = _choice("auto", "ddp")
     precision: str = _choice("32-true", "bf16-mixed", "16-mixed")
     matmul_precision: str = _choice("highest", "high", "medium")  # of float32 products; high: TF32 on a GPU
     compile: str = _choice(
         "none", "default", "reduce-overhead"
     )  # of the training step, by torch.compile; the last with CUDA graphs
-    threads: Optional[int] = _number(minimum=1)  # CPU threads; null: torch's own choice
+    threads: Optional[int] = _number(minimum=1, maximum=1024)  # CPU threads; null: torch's own choice
     deterministic: bool = MISSING  # refuse GPU kernels whose bits vary from run to run
     stack: str = _choice("auto", "device", "host")  # where the training images lie
     stack_memory_fraction: float = _number(above=0.0, maximum=1.0)  # of free GPU memory, for auto
-    workers: int = _number(minimum=0)  # processes that crop when the stack is on the host
+    workers: int = _number(minimum=0, maximum=256)  # processes that crop when the stack is on the host
     progress: bool = MISSING  # show progress bars
 
 
@@ -222,9 +237,11 @@ class LoggerConfig:
 class NoiseStatisticsConfig:
     """How the noise hypothesis is measured, normal against anomalous test images."""
 
-    bins: int = _number(minimum=2)  # most bins of the histograms behind KL divergence and overlap
-    permutations: int = _number(minimum=1)  # of groups of images, behind each p value
-    thinning: int = _number(minimum=1)  # px between the pixels of the normality test, which takes them as independent
+    bins: int = _number(minimum=2, maximum=65_536)  # most bins of the histograms behind KL divergence and overlap
+    permutations: int = _number(minimum=1, maximum=1_000_000)  # of groups of images, behind each p value
+    thinning: int = _number(
+        minimum=1, maximum=16_384
+    )  # px between the pixels of the normality test, which takes them as independent
     level: float = _number(above=0.0, below=1.0)  # at which the normality of an image's noise is rejected
 
 
@@ -234,9 +251,11 @@ class EvaluationConfig:
 
     pixel: bool = MISSING  # pixel metrics, where masks exist
     aupro_limit: float = _number(above=0.0, maximum=1.0)  # largest false positive rate of AUPRO
-    border: int = _number(minimum=1)  # px from an image's border that the share of high pixels there is measured on
+    border: int = _number(
+        minimum=1, maximum=16_384
+    )  # px from an image's border that the share of high pixels there is measured on
     noise: NoiseStatisticsConfig = _section(NoiseStatisticsConfig)
-    panels: int = _number(minimum=0)  # images per kind in the panel figure
+    panels: int = _number(minimum=0, maximum=1000)  # images per kind in the panel figure
     figures: bool = MISSING
 
 
@@ -254,7 +273,7 @@ class Config:
     """One experiment."""
 
     name: str = MISSING  # first part of the run directory's name
-    seed: int = _number(minimum=0)
+    seed: int = _seed()
     data_root: str = MISSING  # folder above the public data sets
     output_root: str = MISSING  # folder of the run directories
     preset: Optional[str] = MISSING  # name of the experiment config that it starts from; null: none

@@ -18,6 +18,7 @@ from omegaconf.errors import (
 from radar.errors import ConfigError
 
 Schema = TypeVar("Schema")
+_SHOWN = 200  # characters of a value in a message
 
 
 class Settings(NamedTuple):
@@ -74,15 +75,48 @@ def _written(key: object, settings: Mapping[str, Settings]) -> str:
     return text
 
 
+def extents(section: object, prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Keys of a section that are lengths over an image, and their values in px; of a list the largest."""
+    for item in fields(section):  # type: ignore[arg-type]  # a dataclass, as `typed` made it
+        key, value = prefix + item.name, getattr(section, item.name)
+        if is_dataclass(value):
+            yield from extents(value, prefix if item.name == "settings" else f"{key}.")
+        elif item.metadata.get("extent") and value not in (None, []):
+            yield key, max(value) if isinstance(value, list) else value
+
+
 def _range_problems(section: object, prefix: str, settings: Mapping[str, Settings]) -> Iterator[str]:
     for item in fields(section):  # type: ignore[arg-type]  # a dataclass, as `typed` made it
         key, value = prefix + item.name, getattr(section, item.name)
         if is_dataclass(value):
             yield from _range_problems(value, f"{key}.", settings)
-        elif value is not None:
-            expected = _expected(value, **item.metadata)
-            if expected:
-                yield f"{_written(key, settings)}={value}: must be {expected}"
+            continue
+        shown = f"{_written(key, settings)}={printable(value)}"
+        longest = item.metadata.get("longest")
+        if longest is not None and len(value) > longest:
+            yield f"{shown}: must have at most {longest} entries, and has {len(value)}"
+        for each in value if isinstance(value, list) else [value]:
+            if problem := _text_problem(each):
+                yield f"{shown}: {problem}"
+            if each is not None and (expected := _expected(each, **item.metadata)):
+                yield f"{shown}: must be {expected}"
+
+
+def printable(value: object) -> str:
+    """A value as a part of a one-line message: what cannot be printed is escaped, what is long is shortened."""
+    text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(value))
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _text_problem(value: object) -> str:
+    """What keeps a string from being stored as text or being a path."""
+    if not isinstance(value, str):
+        return ""
+    if "\0" in value:
+        return "holds a character of code 0"
+    if not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):  # how Python tells other bytes
+        return "is no UTF-8; rename it"
+    return ""
 
 
 def _expected(
@@ -93,10 +127,15 @@ def _expected(
     maximum: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    zero: bool = False,
+    extent: bool = False,
+    longest: int | None = None,
 ) -> str:
-    """What `value` must be, or nothing where it already is."""
+    """What `value` must be, or nothing where it already is; with `zero` it may be 0 beside what the bounds say."""
     if choices is not None:
         return "" if value in choices else "one of " + ", ".join(choices)
+    if zero and value == 0:
+        return ""
     holds = {
         f"≥ {minimum}": minimum is None or value >= minimum,
         f"≤ {maximum}": maximum is None or value <= maximum,
@@ -104,4 +143,5 @@ def _expected(
         f"< {below}": below is None or value < below,
     }
     # a number that is none fails every comparison, so it is never let through
-    return " and ".join(bound for bound, fulfilled in holds.items() if not fulfilled)
+    bounds = " and ".join(bound for bound, fulfilled in holds.items() if not fulfilled)
+    return f"0 or {bounds}" if bounds and zero else bounds

@@ -9,6 +9,7 @@ from omegaconf import MISSING
 
 from radar.config.fields import choice as _choice
 from radar.config.fields import number as _number
+from radar.config.fields import seed as _seed
 from radar.runtime.settings import PredictSettings
 
 
@@ -24,12 +25,14 @@ class SweepConfig:
 class ReportConfig:
     """What a report assumes."""
 
-    seeds: Optional[int] = _number(minimum=1)  # that each cell should have; null: as many as the best-covered cell has
+    seeds: Optional[int] = _number(
+        minimum=1, maximum=1_000_000
+    )  # that each cell should have; null: as the best-covered cell has
     level: float = _number(above=0.0, below=1.0)  # of intervals
     alpha: float = _number(above=0.0, below=1.0)  # of tests, after the correction for their number
-    resamples: int = _number(minimum=10)  # bootstrap, over groups of images
-    permutations: int = _number(minimum=1)  # most swaps of groups between two methods
-    seed: int = _number(minimum=0)  # of the bootstrap and the permutations
+    resamples: int = _number(minimum=10, maximum=1_000_000)  # bootstrap, over groups of images
+    permutations: int = _number(minimum=1, maximum=1_000_000)  # most swaps of groups between two methods
+    seed: int = _seed()  # of the bootstrap and the permutations
     borderline: float = _number(minimum=0.0, maximum=1.0)  # share of the test images that the gallery calls borderline
     vector: str = _choice("pdf", "svg")  # second format of every figure beside PNG
     development: list[str] = MISSING  # data sets whose test labels were in view when something was chosen
@@ -40,13 +43,17 @@ class PredictConfig(PredictSettings):
     """How a fitted model is asked about new photos."""
 
     device: str = MISSING  # cpu, cuda or cuda:N
-    threads: Optional[int] = _number(minimum=1)  # CPU threads; null: those that the model was fitted with
-    decode_ahead: int = _number(minimum=0)  # images that are decoded while one is scored
-    regions: int = _number(minimum=0)  # most flagged regions that a line lists
-    colour_range: float = _number(minimum=1.0)  # of overlays: where the colour is full, in levels of strong regions
+    threads: Optional[int] = _number(minimum=1, maximum=1024)  # CPU threads; null: those that the model was fitted with
+    decode_ahead: int = _number(minimum=0, maximum=1024)  # images that are decoded while one is scored
+    regions: int = _number(minimum=0, maximum=1_000_000)  # most flagged regions that a line lists
+    colour_range: float = _number(
+        minimum=1.0, maximum=1e6
+    )  # of overlays: where the colour is full, in levels of strong regions
     opacity: float = _number(above=0.0, maximum=1.0)  # of the full colour
-    interval: float = _number(above=0.0)  # seconds between two looks at a watched folder
-    patience: float = _number(minimum=0.0)  # seconds that a file which cannot be decoded may still change
+    interval: float = _number(above=0.0, maximum=86_400.0)  # seconds between two looks at a watched folder
+    patience: float = _number(
+        minimum=0.0, maximum=86_400.0
+    )  # seconds that a file which cannot be decoded may still change
 
 
 @dataclass
@@ -54,7 +61,7 @@ class CalibrateConfig:
     """How a fitted model gets another threshold."""
 
     device: str = MISSING  # cpu, cuda or cuda:N
-    decode_ahead: int = _number(minimum=0)  # images that are decoded while one is scored
+    decode_ahead: int = _number(minimum=0, maximum=1024)  # images that are decoded while one is scored
     false_alarms: float = _number(above=0.0, below=1.0)  # share of new normal images above the threshold, at most
     group: str = MISSING  # auto, none, or a regular expression: which normal images belong together
 
@@ -63,9 +70,9 @@ class CalibrateConfig:
 class MonitorConfig:
     """How a log of predictions is watched for drift."""
 
-    run_length: float = _number(above=1.0)  # photos until a false alarm of any chart, on average
+    run_length: float = _number(above=1.0, maximum=1e9)  # photos until a false alarm of any chart, on average
     weight: float = _number(above=0.0, maximum=1.0)  # of the newest photo in the moving average
-    baseline: int = _number(minimum=10)  # photos of the log's first stretch
+    baseline: int = _number(minimum=10, maximum=1_000_000_000)  # photos of the log's first stretch
     score_baseline: str = _choice("normals", "log")  # what scores are compared with
 
 
@@ -76,11 +83,11 @@ class InspectConfig:
     host: str = MISSING  # address to listen on
     port: int = _number(minimum=0, maximum=65535)  # 0: any free one
     hosts: list[str] = MISSING  # further names by which the machine may be called
-    megabytes: float = _number(above=0.0)  # of one upload
-    images: int = _number(minimum=1)  # of one upload
-    megapixels: float = _number(above=0.0)  # of one image
-    uploads: int = _number(minimum=1)  # that are held at once
-    timeout: float = _number(above=0.0)  # seconds that an upload may take to arrive
-    gallery: int = _number(minimum=1)  # photos whose pictures are kept
-    scores: int = _number(minimum=1)  # photos whose scores are kept
-    side: int = _number(minimum=64)  # px, of the pictures that are kept
+    megabytes: float = _number(above=0.0, maximum=1e6)  # of one upload
+    images: int = _number(minimum=1, maximum=1_000_000)  # of one upload
+    megapixels: float = _number(above=0.0, maximum=1e5)  # of one image
+    uploads: int = _number(minimum=1, maximum=1024)  # that are held at once
+    timeout: float = _number(above=0.0, maximum=86_400.0)  # seconds that an upload may take to arrive
+    gallery: int = _number(minimum=1, maximum=1_000_000)  # photos whose pictures are kept
+    scores: int = _number(minimum=1, maximum=1_000_000_000)  # photos whose scores are kept
+    side: int = _number(minimum=64, maximum=16_384)  # px, of the pictures that are kept

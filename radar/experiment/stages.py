@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import cached_property
 
 from radar.config.schema import Config
+from radar.config.typed import extents
 from radar.data.sample import Split
 from radar.data.split_manifests import known_groups
 from radar.errors import ConfigError
@@ -128,13 +129,8 @@ class ExperimentStages:
 
 def check_size(config: Config, height: int, width: int) -> None:
     """Sizes that only the files tell: `dataset.image.size` may be null. Raises `ConfigError`."""
-    keys = {
-        "patch.size": config.patch.size,
-        "scoring.window": config.scoring.window,
-        "scoring.blur.kernel": config.scoring.blur.kernel,
-    }
-    for key, side in keys.items():
-        if side > min(height, width) and unread_by(config, key) is None:
-            raise ConfigError(f"{key}={side}: must be ≤ the images' sides, {width} × {height} px")
+    for key, length in extents(config):
+        if length > min(height, width) and unread_by(config, key) is None:
+            raise ConfigError(f"{key}={length}: must be ≤ the images' sides, {width} × {height} px")
     if problem := border_problem(config.scoring.border, height, width, config.scoring.window):
         raise ConfigError(problem)

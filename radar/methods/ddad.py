@@ -43,22 +43,26 @@ _HELD_OUT = 2  # pairs whose loss is logged while features are adapted
 class AdaptationConfig:
     """Fine-tuning of features on reconstructions of normal images."""
 
-    max_steps: int = number(minimum=0)  # at most; 0: features stay as they are
-    pairs: int = number(minimum=2)  # training normals that are reconstructed, each towards another one
-    guidance: float = number(minimum=0.0)  # w of those reconstructions
-    distillation: float = number(minimum=0.0)  # λ of staying near the features as they were
-    batch_size: int = number(minimum=1)  # pairs per step
-    learning_rate: float = number(above=0.0)
+    max_steps: int = number(minimum=0, maximum=1_000_000_000)  # at most; 0: features stay as they are
+    pairs: int = number(
+        minimum=2, maximum=1_000_000
+    )  # training normals that are reconstructed, each towards another one
+    guidance: float = number(minimum=0.0, maximum=1000.0)  # w of those reconstructions
+    distillation: float = number(minimum=0.0, maximum=1e6)  # λ of staying near the features as they were
+    batch_size: int = number(minimum=1, maximum=1_000_000)  # pairs per step
+    learning_rate: float = number(above=0.0, maximum=10.0)
 
 
 @dataclass
 class DdadConfig(ReconstructionConfig):
     """Noise to an intermediate timestep and back, pulled towards the image, and two distances."""
 
-    guidance: float = number(minimum=0.0)  # w: pull towards the image itself
+    guidance: float = number(minimum=0.0, maximum=1000.0)  # w: pull towards the image itself
     features: str = choice("none", "unet", "efficientnet")  # whose distance is added to the pixels'
-    pixel_weight: float = number(minimum=0.0)  # v, of the pixel distance beside the features'
-    calibration_images: int = number(minimum=1)  # training normals that put both distances on one scale
+    pixel_weight: float = number(minimum=0.0, maximum=1e6)  # v, of the pixel distance beside the features'
+    calibration_images: int = number(
+        minimum=1, maximum=1_000_000
+    )  # training normals that put both distances on one scale
     adaptation: AdaptationConfig = section(AdaptationConfig)  # of the features
 
 

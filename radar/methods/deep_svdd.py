@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from omegaconf import MISSING
 from torch import Tensor, nn
 
-from radar.config.fields import number, section
+from radar.config.fields import number, numbers, section
 from radar.config.method_settings import ReductionConfig
 from radar.methods.method import FittedMethod, Material, Networks, Normals, Structure, Training, channels_of
 from radar.methods.parts.reduced import ReducedMethod, shortened
@@ -30,10 +29,10 @@ _LEAST = 0.1  # |coordinate| of the centre: one at 0 could be met by weights tha
 class HypersphereConfig:
     """The encoder of square windows, and which are scored."""
 
-    channels: list[int] = MISSING  # width of each level
-    outputs: int = number(minimum=1)  # dimensions of the sphere
-    stride: int = number(minimum=1)  # px between scored windows, of the training size
-    max_steps: int = number(minimum=1)  # of its training, at most
+    channels: list[int] = numbers(minimum=1, maximum=16_384)  # width of each level
+    outputs: int = number(minimum=1, maximum=65_536)  # dimensions of the sphere
+    stride: int = number(minimum=1, maximum=16_384)  # px between scored windows, of the training size
+    max_steps: int = number(minimum=1, maximum=1_000_000_000)  # of its training, at most
 
 
 @dataclass

@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 
 import torch
 import torch.nn.functional as F
-from omegaconf import MISSING
 from torch import Tensor, nn
 
-from radar.config.fields import number, section
+from radar.config.fields import number, numbers, section
 from radar.config.method_settings import ReductionConfig
 from radar.diffusion.sampling import Predict, Step, clean_estimate, guided, levels_of
 from radar.diffusion.schedule import NoiseSchedule, build_schedule
@@ -36,13 +35,13 @@ _FOCAL_WEIGHT = 0.5 * 5.0  # its α, for anomalous pixels and normal ones alike,
 class SegmentationConfig:
     """Norm-guided one-step denoising and a segmentation network."""
 
-    channels: list[int] = MISSING  # width of each level
-    near: list[int] = MISSING  # first and last timestep of the light noise in training
-    far: list[int] = MISSING  # of the heavy noise
-    score_near: int = number(minimum=1)  # timesteps at which images are scored
-    score_far: int = number(minimum=1)
+    channels: list[int] = numbers(minimum=1, maximum=16_384)  # width of each level
+    near: list[int] = numbers(minimum=1, maximum=100_000)  # first and last timestep of the light noise in training
+    far: list[int] = numbers(minimum=1, maximum=100_000)  # of the heavy noise
+    score_near: int = number(minimum=1, maximum=100_000)  # timesteps at which images are scored
+    score_far: int = number(minimum=1, maximum=100_000)
     anomalous: float = number(above=0.0, below=1.0)  # share of training crops with a synthetic anomaly
-    max_steps: int = number(minimum=1)  # of the segmentation network's own training, at most
+    max_steps: int = number(minimum=1, maximum=1_000_000_000)  # of the segmentation network's own training, at most
 
 
 @dataclass

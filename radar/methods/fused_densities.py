@@ -11,7 +11,7 @@ import torch
 from omegaconf import MISSING
 from torch import Tensor, nn
 
-from radar.config.fields import number, section
+from radar.config.fields import number, section, sigma
 from radar.config.method_settings import ReductionConfig
 from radar.config.schema import Config
 from radar.errors import RunError
@@ -55,13 +55,15 @@ class FusedDensitiesConfig:
     context: NoiseFieldConfig | None = MISSING
     appearance: AppearanceConfig | None = MISSING
     colour: ColourConfig | None = MISSING
-    ridge: float = number(above=0.0)  # share of the mean variance added to each
-    smoothing: float = number(minimum=0.0)  # σ in px, of each part before it is fused
+    ridge: float = number(minimum=1e-9, maximum=1000.0)  # share of the mean variance added to each
+    smoothing: float = sigma()  # σ in px, of each part before it is fused
     relative: float = number(minimum=0.0, maximum=1.0)
     # 0: how unlikely a pixel is; 1: how much more than its image is as a whole; between: a geometric mean
-    folds: int = number(minimum=2)  # most parts that the normals are split into, by group
+    folds: int = number(minimum=2, maximum=1000)  # most parts that the normals are split into, by group
     calibration_quantile: float = number(above=0.0, maximum=1.0)  # of normal scores, that all parts have in common
-    power: float = number(minimum=1.0)  # of the norm over the parts: 1 sums up, a high one takes the largest
+    power: float = number(
+        minimum=1.0, maximum=1000.0
+    )  # of the norm over the parts: 1 sums up, a high one takes the largest
 
 
 @dataclass

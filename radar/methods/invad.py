@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from omegaconf import MISSING
 from torch import Tensor
 
-from radar.config.fields import choice, number, section
+from radar.config.fields import choice, extent, numbers, section
 from radar.config.method_settings import ReductionConfig
 from radar.diffusion.sampling import invert
 from radar.methods.parts.feature_grid import FeatureSpaceConfig, PixelSpace
@@ -24,8 +24,8 @@ class InversionConfig:
     """Few DDIM steps towards the prior."""
 
     score: str = choice("likelihood", "deviation")  # the latent's energy, or how far it is from the prior's
-    timesteps: list[int] = MISSING  # rising, visited one after the other
-    window: int = number(minimum=1)  # side in px of the square over which the energy is averaged, odd
+    timesteps: list[int] = numbers(minimum=1, maximum=100_000)  # rising, visited one after the other
+    window: int = extent()  # side in px of the square over which the energy is averaged, odd
 
 
 @dataclass

@@ -17,8 +17,8 @@ from radar.scoring.forest import Floats, Forest
 class IsolationForestWindowsConfig(WindowsConfig):
     """Windows, and the size of the forest."""
 
-    trees: int = number(minimum=1)
-    max_samples: int = number(minimum=2)  # windows per tree
+    trees: int = number(minimum=1, maximum=10_000)
+    max_samples: int = number(minimum=2, maximum=1_000_000)  # windows per tree
 
 
 @dataclass

@@ -21,7 +21,7 @@ _AT_ONCE = 1024  # normal points whose neighbours are in memory
 class LofWindowsConfig(WindowsConfig):
     """Windows, and how many near ones each is compared with."""
 
-    neighbours: int = number(minimum=1)
+    neighbours: int = number(minimum=1, maximum=1_000_000)
 
 
 @dataclass

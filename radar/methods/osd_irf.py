@@ -12,7 +12,7 @@ from omegaconf import MISSING
 from sklearn.covariance import LedoitWolf
 from torch import Tensor
 
-from radar.config.fields import number, section
+from radar.config.fields import extent, number, section
 from radar.config.method_settings import ReductionConfig
 from radar.data.images import Images
 from radar.methods.method import FittedMethod, Networks, Normals
@@ -32,9 +32,11 @@ from radar.seeds import generator
 class ResidualFieldConfig:
     """A Gaussian density of the one-step residual field."""
 
-    timestep: int | None = number(minimum=1)  # at which residuals are taken; null: timestep.value
-    neighbourhood: int = number(minimum=1)  # side in px of the square whose residuals are one vector, odd
-    fitting_positions: int = number(minimum=2)  # most positions of training normals that are fitted, drawn by seed
+    timestep: int | None = number(minimum=1, maximum=100_000)  # at which residuals are taken; null: timestep.value
+    neighbourhood: int = extent()  # side in px of the square whose residuals are one vector, odd
+    fitting_positions: int = number(
+        minimum=2, maximum=100_000_000
+    )  # most positions of training normals fitted, drawn by seed
 
 
 @dataclass

@@ -21,8 +21,8 @@ from radar.seeds import generator
 class PadimEmbeddingConfig(EmbeddingConfig):
     """Pretrained features, and how a density of them is fitted."""
 
-    dimensions: int = number(minimum=1)  # channels kept, drawn by seed
-    regularisation: float = number(above=0.0)  # added to every covariance's diagonal
+    dimensions: int = number(minimum=1, maximum=65_536)  # channels kept, drawn by seed
+    regularisation: float = number(minimum=1e-9, maximum=1e6)  # added to every covariance's diagonal
 
 
 @dataclass

@@ -22,8 +22,10 @@ from radar.seeds import generator
 class PatchCoreEmbeddingConfig(EmbeddingConfig):
     """Pretrained features, and how many vectors of them are kept."""
 
-    fitting_vectors: int = number(minimum=2)  # most vectors that the coreset is chosen from, drawn by seed
-    bank: int = number(minimum=1)  # vectors kept
+    fitting_vectors: int = number(
+        minimum=2, maximum=100_000_000
+    )  # most vectors that the coreset is chosen from, drawn by seed
+    bank: int = number(minimum=1, maximum=10_000_000)  # vectors kept
 
 
 @dataclass

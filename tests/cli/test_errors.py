@@ -52,9 +52,9 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("patch.size=120", "patch.size=120: must be ≤ the image's side, 100 px", id="patch beyond image"),
         pytest.param("scoring.stride=29", "scoring.stride=29: must be ≤ patch.size=28", id="gaps"),
         pytest.param(
-            ("scoring=density", "scoring.density.timesteps=[0]"),
+            ("scoring=density", "scoring.density.timesteps=[1001]"),
             "needs steps between 1 and 1000",
-            id="density before step 1",
+            id="density beyond T",
         ),
         pytest.param(
             ("scoring=density", "scoring.density.blurs=[]"), "needs at least one σ", id="density without a blur"

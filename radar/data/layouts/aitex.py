@@ -35,10 +35,14 @@ class AitexSettings:
     """Which fabric, how strips are cut, and which crops count."""
 
     fabric: str = choice("00", "01", "02", "03", "04", "05", "06")
-    crop_size: int = number(minimum=8)  # side of a crop in px
-    table_level: float = number(above=1.0)  # brightness from which a pixel is table, in medians of its strip
+    crop_size: int = number(minimum=8, maximum=16_384)  # side of a crop in px
+    table_level: float = number(
+        above=1.0, maximum=1e6
+    )  # brightness from which a pixel is table, in medians of its strip
     table_share: float = number(minimum=0.0, maximum=1.0)  # of a crop's pixels; a crop with more table is left out
-    defect_pixels: int = number(minimum=1)  # of the mask, from which a crop is anomalous; with fewer it is left out
+    defect_pixels: int = number(
+        minimum=1, maximum=1_000_000_000
+    )  # of the mask, from which a crop is anomalous; else it is left out
 
 
 class AitexLayout(FilesLayout):

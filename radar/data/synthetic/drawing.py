@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from radar.config.fields import choice, number
+from radar.config.fields import choice, number, seed
 from radar.data.synthetic.defects import DEFECTS, plant
 from radar.data.synthetic.surfaces import SURFACES, FloatArray, Scene, smooth_noise
 
@@ -30,12 +30,12 @@ class SyntheticSettings:
     """A drawn data set."""
 
     texture: str = choice("printed_layers", "stochastic_tile")
-    seed: int = number(minimum=0)  # draws the whole set; independent of the experiment's seed
-    side: int = number(minimum=32)  # px
-    train: int = number(minimum=2)  # normal images, validation included
-    test_normal: int = number(minimum=1)
-    test_defective: int = number(minimum=1)
-    contrast: float = number(above=0.0)  # strength of the planted defects, 1 = as designed
+    seed: int = seed()  # draws the whole set; independent of the experiment's seed
+    side: int = number(minimum=32, maximum=16_384)  # px
+    train: int = number(minimum=2, maximum=1_000_000)  # normal images, validation included
+    test_normal: int = number(minimum=1, maximum=1_000_000)
+    test_defective: int = number(minimum=1, maximum=1_000_000)
+    contrast: float = number(above=0.0, maximum=1000.0)  # strength of the planted defects, 1 = as designed
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,9 @@ from typing import Generic, Protocol, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
-from omegaconf import MISSING
 from torch import Tensor, nn
 
-from radar.config.fields import number
+from radar.config.fields import number, numbers
 from radar.config.schema import BorderConfig
 from radar.data.preprocessing import rgb
 from radar.methods.method import FittedMethod, Networks, Normals, Structure
@@ -30,15 +29,15 @@ from radar.training.device import resolve_device
 class EmbeddingConfig:
     """Pretrained features; needs the extra `pretrained`."""
 
-    side: int = number(minimum=32)  # px that images are resized to
-    margin: int = number(minimum=0)  # px by which they are mirrored beyond each border
+    side: int = number(minimum=32, maximum=16_384)  # px that images are resized to
+    margin: int = number(minimum=0, maximum=16_384)  # px by which they are mirrored beyond each border
     trim: int = number(
-        minimum=0
+        minimum=0, maximum=16_384
     )  # outermost positions per side that are left out; the map there goes on as further inside
     rings: int = number(
-        minimum=0
+        minimum=0, maximum=16_384
     )  # of positions inside those that are brought to the interior's scale, as held-out normals tell
-    blocks: list[int] = MISSING  # EfficientNet-Lite0 blocks whose outputs are concatenated
+    blocks: list[int] = numbers(minimum=0, maximum=63)  # EfficientNet-Lite0 blocks whose outputs are concatenated
 
 
 class HasEmbedding(HasReduction, Protocol):

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from omegaconf import MISSING
 from torch import Tensor, nn
 
-from radar.config.fields import number
+from radar.config.fields import number, numbers
 from radar.data.preprocessing import rgb
 from radar.networks.efficientnet import EfficientNetFeatures
 from radar.seeds import generator
@@ -19,12 +18,14 @@ from radar.seeds import generator
 class FeatureSpaceConfig:
     """Pretrained features as the images of a method with a diffusion network (OSD-IRF, InvAD); needs the extra `pretrained`."""
 
-    side: int = number(minimum=32)  # px that images are resized to
-    blocks: list[int] = MISSING  # EfficientNet-Lite0 blocks, concatenated at the first one's positions
-    dimensions: int = number(minimum=1)  # channels kept, drawn by seed
-    crop: int = number(minimum=2)  # side in positions of what the network learns
-    channels: list[int] = MISSING  # width of each level of the network
-    max_steps: int = number(minimum=1)  # of its training, at most
+    side: int = number(minimum=32, maximum=16_384)  # px that images are resized to
+    blocks: list[int] = numbers(
+        minimum=0, maximum=63
+    )  # EfficientNet-Lite0 blocks, concatenated at the first one's positions
+    dimensions: int = number(minimum=1, maximum=65_536)  # channels kept, drawn by seed
+    crop: int = number(minimum=2, maximum=16_384)  # side in positions of what the network learns
+    channels: list[int] = numbers(minimum=1, maximum=16_384)  # width of each level of the network
+    max_steps: int = number(minimum=1, maximum=1_000_000_000)  # of its training, at most
 
 
 class PixelSpace(nn.Module):

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from math import inf
 
 import torch
-from omegaconf import MISSING
 from torch import Tensor
 
-from radar.config.fields import number
+from radar.config.fields import extent, number, sigma, sigmas
 from radar.methods.parts.blurring import blurred
 from radar.methods.parts.neighbourhoods import Square
 
@@ -22,26 +21,26 @@ _LEAST_VARIANCE = 1e-6  # of brightness in [−1, 1]: a tenth of a grey level of
 class NoiseFieldConfig:
     """The noise map at one timestep, no noise being drawn, and the square around each of its pixels."""
 
-    timestep: int = number(minimum=1)
-    contrast: float = number(minimum=0.0)  # σ in px of the mean and spread that the map is brought to; 0: none
-    blur: float = number(minimum=0.0)  # σ in px
-    side: int = number(minimum=1)  # pixels per side of the square, odd
-    spacing: int = number(minimum=1)  # px from one to the next
+    timestep: int = number(minimum=1, maximum=100_000)
+    contrast: float = sigma()  # σ in px of the mean and spread that the map is brought to; 0: none
+    blur: float = sigma()  # σ in px
+    side: int = extent()  # pixels per side of the square, odd
+    spacing: int = extent()  # px from one to the next
 
 
 @dataclass
 class AppearanceConfig:
     """Brightness around each pixel."""
 
-    blurs: list[float] = MISSING  # σ in px, of the brightness
-    contrasts: list[float] = MISSING  # σ in px, of its local variance
+    blurs: list[float] = sigmas()  # σ in px, of the brightness
+    contrasts: list[float] = sigmas(zero=False)  # σ in px, of its local variance
 
 
 @dataclass
 class ColourConfig:
     """Colour around each pixel; needs dataset.image.channels=luma_chroma."""
 
-    blurs: list[float] = MISSING  # σ in px
+    blurs: list[float] = sigmas()  # σ in px
 
 
 def noise_field_problems(key: str, part: NoiseFieldConfig, last: int) -> Iterator[str]:

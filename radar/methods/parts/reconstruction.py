@@ -27,8 +27,10 @@ _START = 0  # number of the draw that noises the image; those on the way back fo
 class ReconstructionConfig:
     """Noise to an intermediate timestep and back."""
 
-    start: int = number(minimum=1)  # timestep the image is noised to: λ, T′
-    steps: int = number(minimum=1)  # network passes on the way back; as many as `start` is the full reverse process
+    start: int = number(minimum=1, maximum=100_000)  # timestep the image is noised to: λ, T′
+    steps: int = number(
+        minimum=1, maximum=100_000
+    )  # network passes on the way back; as many as `start` is the full reverse process
     eta: float = number(minimum=0.0, maximum=1.0)  # 1 ancestral sampling, 0 deterministic DDIM
 
 

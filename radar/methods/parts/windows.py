@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from radar.config.fields import choice, number
+from radar.config.fields import choice, extent, number
 from radar.config.method_settings import ReductionConfig
 from radar.data.images import Images
 from radar.errors import RunError
@@ -33,9 +33,11 @@ class WindowsConfig:
     """Which windows, and what describes them; a method adds the keys of its model."""
 
     descriptor: str = choice("raw", "texture")  # the pixels, or moments, gradients and spectral bands
-    size: int = number(minimum=3)  # side of a window in px
-    stride: int = number(minimum=1)  # px between windows
-    fitting_windows: int = number(minimum=2)  # most windows of training normals that are fitted, drawn by seed
+    size: int = extent(minimum=3)  # side of a window in px
+    stride: int = number(minimum=1, maximum=16_384)  # px between windows
+    fitting_windows: int = number(
+        minimum=2, maximum=100_000_000
+    )  # most windows of training normals that are fitted, drawn by seed
 
 
 class HasWindows(Protocol):
