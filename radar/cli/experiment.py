@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from radar.compose import command_line, hydra_internals
 from radar.compose.command_line import CommandLine
 from radar.compose.config_tree import with_folder
+from radar.compose.consent import refuse_code
 from radar.compose.messages import one_line
 from radar.errors import ConfigError, Interrupted, RadarError, RunError
+from radar.plugins import imported_plugins
 
 if TYPE_CHECKING:
     from radar.cli.running import Runner
@@ -31,6 +33,8 @@ def experiment(words: Sequence[str], told: Collection[str] = ()) -> int:
 
 def _experiment(arguments: list[str], told: Collection[str]) -> int:
     dry, force = _taken("--dry-run", arguments), _taken("--force", arguments)
+    if any([_taken(flag, arguments) for flag in ("-m", "--multirun")]):
+        arguments.insert(0, "-m")  # Hydra reads no overrides on both sides of an option
     run = _taken_value("--rerun", arguments)
     line = command_line.read(arguments)
     if line.shows:
@@ -128,8 +132,12 @@ def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runn
 
 
 def _help(arguments: list[str], line: CommandLine) -> int:
+    if line.multirun:
+        raise ConfigError("-m: --cfg and --info show one experiment; leave -m out")
     try:
         with with_folder(line.config_dir), one_line(line.overrides):
+            with hydra_internals.composing():  # what Hydra shows it has composed, and its logging set up as that says
+                refuse_code(hydra_internals.compose_settings(line.config_name, line.overrides)[0], imported_plugins())
             hydra_internals.run_hydra(arguments, lambda composed: None)
     except SystemExit as stop:  # how Hydra ends --help
         return int(stop.code or 0)

@@ -41,4 +41,4 @@ def output_root(overrides: Sequence[str]) -> Path:
     refuse_numbers_for_groups(overrides)
     with one_line(overrides), hydra_internals.composing():
         refuse_sweeps(overrides)
-        return Path(hydra_internals.compose_config(hydra_internals.CONFIG_NAME, overrides).output_root)
+        return Path(hydra_internals.compose_config(hydra_internals.CONFIG_NAME, overrides).output_root).expanduser()

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 import radar
+from radar.compose.config_files import load_config_file
 from radar.errors import ConfigError
 from radar.plugins import config_folders
 
@@ -59,8 +60,7 @@ def sweep_configs() -> list[str]:
 def method_keys() -> set[str]:
     """All keys below `method` that the config of any method gives, and the sections that they stand in."""
     files = [file for folder in _folders() for file in sorted((folder / "method").glob("*.yaml"))]
-    loaded = (OmegaConf.load(file) for file in files)
-    return {key for each in loaded if isinstance(each, DictConfig) for key in leaf_keys(each)} - {"defaults"}
+    return {key for file in files for key in leaf_keys(load_config_file(file))} - {"defaults"}
 
 
 def leaf_keys(section: DictConfig, prefix: str = "") -> Iterator[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import hydra
@@ -16,6 +18,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
@@ -29,13 +32,16 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, RunMode
 from omegaconf import MISSING, DictConfig
 
-from radar.compose.config_tree import config_folder, further_folders
+from radar.compose.config_files import CheckedFiles
+from radar.compose.config_tree import config_folder, further_folders, options
 from radar.config.schema import Config
 from radar.config.verbs import SweepConfig
+from radar.errors import ConfigError
 
 __all__ = ["HydraException", "Override"]
 
 _VERSION_BASE = "1.3"
+MOST_JOBS = 10_000  # of one sweep
 CONFIG_NAME = "config"  # of the config that an experiment starts from
 
 Task = Callable[[DictConfig], object]
@@ -61,22 +67,51 @@ def _prepare() -> None:
     version.setbase(_VERSION_BASE)
     ConfigStore.instance().store(name="schema", node=OpenConfig)
     Plugins.instance().register(_FurtherFolders)
+    SourcesRegistry.instance().types["file"] = CheckedFiles
 
 
 def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Hydra's reading of a command line, and what it does not know."""
-    return get_args_parser().parse_known_args(list(arguments))
+    return get_args_parser().parse_known_intermixed_args(list(arguments))
 
 
 def read_overrides(overrides: Sequence[str]) -> list[Override]:
     """Hydra's reading of `key=value` arguments. Raises `HydraException`."""
-    return OverridesParser.create().parse_overrides(overrides=list(overrides))
+    return OverridesParser.create(config_loader=_Options()).parse_overrides(overrides=list(overrides))
+
+
+def values_of(override: Override) -> list[str]:
+    """What an override sweeps over, as it would be written; none of a range that a search draws from.
+
+    Raises `ConfigError` where there are more than `MOST_JOBS`.
+    """
+    values = [] if override.is_interval_sweep() else list(islice(override.sweep_string_iterator(), MOST_JOBS + 1))
+    if len(values) > MOST_JOBS:
+        raise ConfigError(f"{override.input_line}: more than {MOST_JOBS:,} values; sweep over fewer")
+    return values
 
 
 def expanded(overrides: Sequence[str]) -> list[list[str]]:
     """The overrides of every job of a sweep, the last axis running fastest."""
     plain = [override for override in read_overrides(overrides) if not override.is_hydra_override()]
+    for override in plain:
+        if override.is_interval_sweep():
+            raise ConfigError(
+                f"{override.input_line}: a range is for a search, as of --config-name sweep_search; name values, as in a,b"
+            )
+    jobs = math.prod(len(values_of(override)) for override in plain if override.is_sweep_override())
+    if jobs > MOST_JOBS:
+        raise ConfigError(
+            f"{' '.join(overrides)}: {jobs:,} jobs, and at most {MOST_JOBS:,} are one sweep; name fewer values"
+        )
     return [job for batch in BasicSweeper.split_arguments(plain, None) for job in batch]
+
+
+class _Options:
+    """What Hydra asks of its loader to read `glob(…)`."""
+
+    def get_group_options(self, group_name: str, results_filter: object = None) -> list[str]:
+        return options(group_name)
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -30,7 +32,16 @@ def typed_composed(composed: DictConfig) -> Config:
         values = OmegaConf.to_container(composed, resolve=True)
     if isinstance(values, dict):
         values.pop("sweep", None)  # of a command with several jobs
-    return typed_config(values)
+    return with_home(typed_config(values))
+
+
+def with_home(config: Config) -> Config:
+    """`~` in the places of data and outputs is the home folder, once and for all who read them."""
+    return replace(
+        config,
+        data_root=str(Path(config.data_root).expanduser()),
+        output_root=str(Path(config.output_root).expanduser()),
+    )
 
 
 def check(config: Config) -> None:

@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from radar import install_command
 from radar.compose.config_tree import is_group, leaf_keys, method_keys, options, sweep_configs
-from radar.compose.hydra_internals import HydraException, Override, read_overrides
+from radar.compose.hydra_internals import HydraException, Override, read_overrides, values_of
 from radar.config.schema import Config
 from radar.data.layouts import setting_keys
-from radar.errors import ConfigError
+from radar.errors import ConfigError, RadarError
 
 _NUMBERS = {"timestep": "value", "contamination": "value", "patch": "size"}  # the number behind a group's options
 _EXTRAS = {  # of a group, or of one option that needs more than its group
@@ -41,9 +40,17 @@ def refuse_numbers_for_groups(overrides: Sequence[str]) -> None:
                 f"{text}: cannot be read as key=value; quote special characters, as in 'key=\"a,b\"'"
             ) from None
         group = override.key_or_group
-        values = list(override.sweep_string_iterator()) if override.is_sweep_override() else [override.value()]
+        values = values_of(override) if override.is_sweep_override() else [override.value()]
+        if override.is_sweep_override() and not override.is_interval_sweep() and not values:
+            raise ConfigError(
+                f"{text}: stands for nothing; group {group} has {', '.join(options(group)) or 'no options'}"
+            )
         for value in values:
-            if is_group(group) and _is_number(str(value)):
+            if not is_group(group) or override.is_delete():
+                continue
+            if value in (None, "null", ""):
+                raise ConfigError(f"{text}: group {group} needs an option; {_one_of(group)}, or leave it out")
+            if _is_number(str(value)):
                 raise ConfigError(_missing_option(group, str(value)))
 
 
@@ -71,7 +78,13 @@ def one_line(overrides: Sequence[str]) -> Iterator[None]:
         where = getattr(error, "problem_mark", None)
         place = f"{where.name}, line {where.line + 1}" if where else "a config file"
         raise ConfigError(f"{place}: {getattr(error, 'problem', error)}; mend the YAML") from None
-    except (HydraException, OmegaConfBaseException) as error:
+    except RadarError:
+        raise
+    except RecursionError:
+        raise ConfigError(
+            f"{' '.join(overrides)}: the defaults or values of a config lead back to themselves"
+        ) from None
+    except Exception as error:  # whatever Hydra and OmegaConf raise, they were reading what a user wrote
         raise ConfigError(_message(error, overrides)) from None
 
 
@@ -91,9 +104,9 @@ def _message(error: Exception, overrides: Sequence[str]) -> str:
         return _unknown_key(unknown[1], overrides)
     cause = error.__cause__ or error
     full_key = getattr(cause, "full_key", None) or getattr(error, "full_key", None)
-    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "raised while composing" not in line]
     blamed = _blamed_override(text, overrides)
-    return ": ".join(part for part in (blamed or full_key, lines[0] if lines else type(error).__name__) if part)
+    return ": ".join(part for part in (blamed or full_key, lines[0] if lines else type(cause).__name__) if part)
 
 
 def _missing_option(group: str, option: str) -> str:
@@ -109,8 +122,12 @@ def _missing_option(group: str, option: str) -> str:
         if group in _NUMBERS and _is_number(option)
         else ""
     )
-    advice = f"use {group}={near[0]}" if near else f"use one of {', '.join(known)}"
+    advice = f"use {group}={near[0]}" if near else _one_of(group)
     return f"{group}={option}: group {group} has no option {option}; {advice}{leaf}"
+
+
+def _one_of(group: str) -> str:
+    return f"use one of {', '.join(sorted(options(group), key=_natural))}"
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

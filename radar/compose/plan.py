@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from radar.compose import hydra_internals
 from radar.compose.command_line import CommandLine
 from radar.compose.config_tree import is_group, with_folder
+from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import Override, read_overrides
 from radar.compose.key_rules import check, typed_composed
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps, refuse_unknown_method_key
@@ -23,6 +24,7 @@ from radar.errors import ConfigError
 from radar.methods.controls import controls
 from radar.methods.registry import has_setting
 from radar.methods.relevance import effective, unread_by
+from radar.plugins import imported_plugins
 
 _SWEEP = "sweep"
 _PRESETS = ("experiment",)  # groups whose values are dropped where nothing reads them
@@ -150,6 +152,7 @@ class _Composer:
         """Hydra's own node, and the section `sweep`."""
         with one_line(overrides):
             settings, sweep = hydra_internals.compose_settings(self.name, overrides)
+            refuse_code(settings, imported_plugins())
         try:
             return settings, typed(SweepConfig, {str(key): value for key, value in sweep.items()})
         except ConfigError as error:

@@ -96,6 +96,9 @@ def _range_problems(section: object, prefix: str, settings: Mapping[str, Setting
         if longest is not None and len(value) > longest:
             yield f"{shown}: must have at most {longest} entries, and has {len(value)}"
         for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, (list, dict)):
+                yield f"{shown}: must be a flat list"
+                continue
             if problem := _text_problem(each):
                 yield f"{shown}: {problem}"
             if each is not None and (expected := _expected(each, **item.metadata)):

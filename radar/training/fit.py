@@ -12,6 +12,7 @@ from typing import Literal, TypeVar, cast
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
@@ -92,7 +93,7 @@ def build_trainer(
         num_sanity_val_steps=0,
         logger=False,
         callbacks=callbacks,
-        plugins=[AtomicCheckpoints()],
+        plugins=[AtomicCheckpoints(), LightningEnvironment()],  # a scheduler's variables start no processes
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,

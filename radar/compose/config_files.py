@@ -1,0 +1,98 @@
+"""Config files as a person may have written them: read within limits, and refused in one line that names the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from radar.errors import ConfigError
+
+_BYTES = 1_000_000
+_DEPTH = 50  # of lists and sections in each other
+_NODES = 100_000  # with every alias written out
+
+
+class CheckedFiles(FileConfigSource):
+    """Hydra's source of config files; what it cannot read is a `ConfigError`."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        file = Path(self.path) / self._normalize_file_name(config_path)
+        if file.is_file():
+            check_config_file(file)
+        return super().load_config(config_path)
+
+
+def load_config_file(file: Path) -> DictConfig:
+    """The config in a file. Raises `ConfigError`."""
+    check_config_file(file)
+    loaded = OmegaConf.load(file)
+    if not isinstance(loaded, DictConfig):
+        raise ConfigError(f"{file}: {_NO_KEYS}")
+    return loaded
+
+
+_NO_KEYS = "holds no keys and values; write them as key: value"
+
+
+def check_config_file(file: Path) -> None:
+    """Raise `ConfigError` for what is no config: no text, no YAML, no keys, or text that would grow without bound."""
+    try:
+        if file.stat().st_size > _BYTES:
+            raise ConfigError(f"{file}: is larger than {_BYTES:,} bytes, as no config is")
+        text = file.read_text(encoding="utf-8")
+        check_yaml(text, str(file))
+        loaded = OmegaConf.create(text) if text.strip() else None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{file}, line {line}: is no UTF-8; save the file in that encoding") from None
+    except yaml.MarkedYAMLError as error:
+        place = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{file}{place}: {error.problem}; mend the YAML") from None
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError, OverflowError) as error:
+        raise ConfigError(f"{file}: {str(error).splitlines()[0]}; mend the YAML") from None
+    if loaded is not None and not isinstance(loaded, DictConfig):
+        raise ConfigError(f"{file}: {_NO_KEYS}")
+
+
+def check_yaml(text: str, where: str) -> None:
+    """Raise `ConfigError` where YAML text nests too deeply, or its aliases grow without bound. Raises `YAMLError`."""
+    sizes: dict[str, int] = {}  # of the nodes behind anchors
+    open_nodes: list[tuple[str | None, int]] = []  # anchors of the lists and sections around, and nodes before each
+    nodes = 0
+    for event in _events(text):
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_nodes.pop()
+            if anchor is not None:
+                sizes[anchor] = nodes - before
+            continue
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in sizes:
+                raise ConfigError(
+                    f"{where}, line {event.start_mark.line + 1}: *{event.anchor} stands for what it is in"
+                )
+            nodes += sizes[event.anchor]
+        elif isinstance(event, yaml.NodeEvent):
+            nodes += 1
+            if isinstance(event, yaml.CollectionStartEvent):
+                open_nodes.append((event.anchor, nodes))
+            elif event.anchor is not None:
+                sizes[event.anchor] = 1
+        if len(open_nodes) > _DEPTH:
+            raise ConfigError(f"{where}, line {event.start_mark.line + 1}: more than {_DEPTH} sections in each other")
+        if nodes > _NODES:
+            raise ConfigError(
+                f"{where}, line {event.start_mark.line + 1}: its aliases stand for more than {_NODES:,} values"
+            )
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.SafeLoader)
+    return events
