@@ -33,8 +33,8 @@ def experiment(words: Sequence[str], told: Collection[str] = ()) -> int:
 
 def _experiment(arguments: list[str], told: Collection[str]) -> int:
     dry, force = _taken("--dry-run", arguments), _taken("--force", arguments)
-    if any([_taken(flag, arguments) for flag in ("-m", "--multirun")]):
-        arguments.insert(0, "-m")  # Hydra reads no overrides on both sides of an option
+    if {"-m", "--multirun"} & set(arguments):  # first, as Hydra reads no overrides on both sides of an option
+        arguments[:] = ["-m", *(argument for argument in arguments if argument not in ("-m", "--multirun"))]
     run = _taken_value("--rerun", arguments)
     line = command_line.read(arguments)
     if line.shows:
@@ -108,7 +108,7 @@ def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runn
     Raises `RunError` where the launcher itself fails.
     """
     sweep = runner.sweep
-    folder = [] if sweep is None else [f"hydra.sweep.dir='{sweep.path / 'hydra'}'"]
+    folder = [] if sweep is None else [f"hydra.sweep.dir={hydra_internals.quoted(str(sweep.path / 'hydra'))}"]
     with with_folder(line.config_dir), one_line(line.overrides):
         if sweep is not None and not planned.is_search:
             own = [text for text in line.overrides if text.lstrip("+~").startswith("hydra")]

@@ -14,6 +14,7 @@ from radar.cli.experiment import experiment
 from radar.cli.preflight import print_preflight
 from radar.compose import command_line
 from radar.compose.command_line import CommandLine
+from radar.compose.hydra_internals import quoted
 from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.data.folder_names import Recognised, recognise
@@ -105,8 +106,7 @@ def _quoted(value: str | None) -> str:
         return "null"
     if re.fullmatch(r"[A-Za-z./_][A-Za-z0-9./_-]*", value) and value.lower() not in _HYDRAS_WORDS:
         return value
-    escaped = value.replace("'", r"\'")
-    return f"'{escaped}'"
+    return quoted(value)
 
 
 def _name(folder: Path) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import yaml
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from radar.errors import ConfigError
+from radar.plugins import imported_plugins
 
 _BYTES = 1_000_000
 _DEPTH = 50  # of lists and sections in each other
@@ -26,6 +29,16 @@ class CheckedFiles(FileConfigSource):
         if file.is_file():
             check_config_file(file)
         return super().load_config(config_path)
+
+
+class ConsentedPackages(ImportlibResourcesConfigSource):
+    """Hydra's source of configs in packages, which it imports: its own, those of launchers, and what `--plugins` names."""
+
+    def __init__(self, provider: str, path: str) -> None:
+        package = path.removeprefix("pkg://")
+        if not f"{package}.".startswith(("hydra.", "hydra_plugins.", *(f"{name}." for name in imported_plugins()))):
+            raise ConfigError(f"hydra.searchpath={path}: a config imports no package; name it with --plugins {package}")
+        super().__init__(provider, path)
 
 
 def load_config_file(file: Path) -> DictConfig:
@@ -47,9 +60,9 @@ def check_config_file(file: Path) -> None:
             raise ConfigError(f"{file}: is larger than {_BYTES:,} bytes, as no config is")
         text = file.read_text(encoding="utf-8")
         check_yaml(text, str(file))
-        loaded = OmegaConf.create(text) if text.strip() else None
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read ({error.strerror})") from None
+        loaded = OmegaConf.load(StringIO(text))
+    except OSError as error:  # OmegaConf's, too, for a single value
+        raise ConfigError(f"{file}: {error.strerror or _NO_KEYS}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError(f"{file}, line {line}: is no UTF-8; save the file in that encoding") from None
@@ -58,7 +71,7 @@ def check_config_file(file: Path) -> None:
         raise ConfigError(f"{file}{place}: {error.problem}; mend the YAML") from None
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError, OverflowError) as error:
         raise ConfigError(f"{file}: {str(error).splitlines()[0]}; mend the YAML") from None
-    if loaded is not None and not isinstance(loaded, DictConfig):
+    if not isinstance(loaded, DictConfig):
         raise ConfigError(f"{file}: {_NO_KEYS}")
 
 

@@ -49,7 +49,9 @@ def is_group(key: str) -> bool:
 
 def options(group: str) -> list[str]:
     """What can be chosen in a group; what starts with '_' is a part of others."""
-    return sorted({file.stem for folder in _folders() for file in (folder / group).glob("[!_]*.yaml")})
+    return sorted(
+        {file.stem for folder in _folders() for file in (folder / group).glob("[!_]*.yaml") if file.is_file()}
+    )
 
 
 def sweep_configs() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, RunMode
 from omegaconf import MISSING, DictConfig
 
-from radar.compose.config_files import CheckedFiles
+from radar.compose.config_files import CheckedFiles, ConsentedPackages
 from radar.compose.config_tree import config_folder, further_folders, options
 from radar.config.schema import Config
 from radar.config.verbs import SweepConfig
@@ -67,7 +68,7 @@ def _prepare() -> None:
     version.setbase(_VERSION_BASE)
     ConfigStore.instance().store(name="schema", node=OpenConfig)
     Plugins.instance().register(_FurtherFolders)
-    SourcesRegistry.instance().types["file"] = CheckedFiles
+    SourcesRegistry.instance().types |= {"file": CheckedFiles, "pkg": ConsentedPackages}
 
 
 def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -78,6 +79,12 @@ def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[s
 def read_overrides(overrides: Sequence[str]) -> list[Override]:
     """Hydra's reading of `key=value` arguments. Raises `HydraException`."""
     return OverridesParser.create(config_loader=_Options()).parse_overrides(overrides=list(overrides))
+
+
+def quoted(text: str) -> str:
+    """Text as a value that Hydra reads back, whatever characters it has."""
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text)
+    return f"'{escaped}'"
 
 
 def values_of(override: Override) -> list[str]:

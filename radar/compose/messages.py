@@ -82,7 +82,7 @@ def one_line(overrides: Sequence[str]) -> Iterator[None]:
         raise
     except RecursionError:
         raise ConfigError(
-            f"{' '.join(overrides)}: the defaults or values of a config lead back to themselves"
+            f"{' '.join(overrides) or 'config'}: the defaults or values of a config lead back to themselves"
         ) from None
     except Exception as error:  # whatever Hydra and OmegaConf raise, they were reading what a user wrote
         raise ConfigError(_message(error, overrides)) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from radar.compose.hydra_internals import searches_with_optuna
+from radar.compose.hydra_internals import quoted, searches_with_optuna
 from radar.errors import ConfigError
 
 _STUDY = "study.db"  # in the sweep's folder
@@ -43,7 +43,7 @@ def study_overrides(settings: DictConfig, folder: Path) -> list[str] | None:
         return None
     overrides = [
         f"hydra.sweeper.study_name={_NAME}",
-        f"hydra.sweeper.storage='{storage}'",
+        f"hydra.sweeper.storage={quoted(storage)}",
         f"hydra.sweeper.n_trials={left}",
     ]
     seed = settings.sweeper.sampler.get("seed")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
     ConfigKeyError,
     InterpolationToMissingValueError,
@@ -37,6 +37,7 @@ def typed(schema: type[Schema], plain: Mapping[str, Any], settings: Mapping[str,
     for node, (_, kind) in nodes.items():
         OmegaConf.update(structured, node, None if kind is None else OmegaConf.structured(kind))
     with one_line(nodes):
+        _refuse_values_for_sections(structured, plain, nodes)
         # made anew of plain values: a typed tree lets Hydra's +key=value add what the schema does not know
         config = OmegaConf.to_object(OmegaConf.merge(structured, OmegaConf.create(dict(plain))))
     if not isinstance(config, schema):
@@ -44,6 +45,26 @@ def typed(schema: type[Schema], plain: Mapping[str, Any], settings: Mapping[str,
     for problem in _range_problems(config, "", nodes):
         raise ConfigError(problem)
     return config
+
+
+def _refuse_values_for_sections(
+    structured: DictConfig, plain: Mapping[Any, Any], settings: Mapping[str, Settings], prefix: str = ""
+) -> None:
+    """Raise `ConfigError` for a value where keys and values belong; OmegaConf's message names no key."""
+    for name, value in plain.items():
+        if not isinstance(name, str):
+            raise ConfigError(f"{_written(prefix, settings)}{printable(name)}: no such key; keys are text")
+        section = structured._get_node(name) if name in structured else None
+        if not isinstance(section, DictConfig) or (value is None and section._is_optional()):
+            continue
+        key = prefix + name
+        if isinstance(value, Mapping):
+            if not section._is_none():
+                _refuse_values_for_sections(section, value, settings, f"{key}.")
+        elif not section._is_none() or value is None:
+            raise ConfigError(
+                f"{_written(key, settings)}={printable(value)}: is a section; give values to the keys below it"
+            )
 
 
 @contextmanager
@@ -56,11 +77,10 @@ def one_line(settings: Mapping[str, Settings]) -> Iterator[None]:
     except InterpolationToMissingValueError as error:
         raise _unset(str(error).splitlines()[0].rpartition(": ")[2]) from None
     except ConfigKeyError as error:
-        raise ConfigError(
-            f"{_written(error.full_key, settings)}: no such key; radar --cfg job lists all keys"
-        ) from None
+        key = printable(_written(error.full_key, settings))
+        raise ConfigError(f"{key}: no such key; radar --cfg job lists all keys") from None
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{_written(error.full_key, settings)}: {str(error).splitlines()[0]}") from None
+        raise ConfigError(f"{_written(error.full_key, settings)}: {printable(str(error).splitlines()[0])}") from None
 
 
 def _unset(key: str) -> ConfigError:

@@ -1,0 +1,127 @@
+"""Config folders and overrides that Hydra answers with a traceback, a hang or by running code: one line each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from radar.compose.command_line import CommandLine
+from radar.compose.hydra_internals import quoted, read_overrides
+from radar.compose.plan import plan
+from radar.errors import ConfigError
+
+LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{after}: &{after} [{','.join([f'*{before}'] * 9)}]\n" for before, after in zip("abcdefg", "bcdefgh", strict=True)
+)
+FILES = {  # what stands in unet/mine.yaml, and what is said
+    "latin-1": (b"# caf\xe9\nchannels: [16]\n", "mine.yaml, line 1: is no UTF-8"),
+    "UTF-16": ("channels: [16]\n".encode("utf-16"), "mine.yaml, line 1: is no UTF-8"),
+    "a number": (b"42\n", "mine.yaml: holds no keys and values"),
+    "a list": (b"- a\n", "mine.yaml: holds no keys and values"),
+    "itself as a default": (b"defaults: [mine]\n", "lead back to themselves"),
+    "an alias in itself": (b"channels: &a [*a]\n", "mine.yaml, line 1: *a stands for what it is in"),
+    "deep lists": (b"channels: " + b"[" * 3000 + b"]" * 3000 + b"\n", "more than 50 sections"),
+    "billion laughs": (LAUGHS.encode(), "mine.yaml, line 6: its aliases stand for more than 100,000 values"),
+    "laughs by merging": (b"a: &a {x: 1}\nb: {<<: *b}\n", "mine.yaml, line 2: *b stands for"),
+    "a wrong type": (b"channels: notalist\n", "unet=mine: Invalid value assigned"),
+    "a key twice": (b"kind: ddpm\nkind: compact\n", "mine.yaml, line 2: found duplicate key kind"),
+    "an object": (b"a: !!python/object/apply:os.getcwd []\n", "could not determine a constructor"),
+    "a NUL": (b"channels: [1,2\x00]\n", "mine.yaml: unacceptable character"),
+    "a tab": (b"channels:\n\t- 1\n", "mine.yaml, line 2: found character"),
+    "defaults of a number": (b"defaults: 3\n", "defaults must be a list"),
+    "a class": (b"_target_: os.system\n", "_target_: no such key"),
+    "a variable that is not set": (b"channels: ${oc.env:NOTHING_IS_SET}\n", "unet.channels: "),
+    "megabytes": (b"#" * 1_000_001, "mine.yaml: is larger than 1,000,000 bytes"),
+}
+
+
+@pytest.mark.parametrize(("content", "expected"), FILES.values(), ids=FILES.keys())
+def test_a_file_that_is_no_config_is_one_line(tmp_path: Path, content: bytes, expected: str) -> None:
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "mine.yaml").write_bytes(content)
+    with pytest.raises(ConfigError) as error:
+        plan(CommandLine(("unet=mine",), config_dir=str(tmp_path)))
+    assert expected in str(error.value) and "\n" not in str(error.value)
+
+
+def test_aliases_within_limits_are_read(tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "mine.yaml").write_text("defaults: [small]\nchannels: &a [16, 32]\nattention_levels: []\n")
+    (job,) = plan(CommandLine(("unet=mine",), config_dir=str(tmp_path))).jobs
+    assert job.config.unet.channels == [16, 32]
+
+
+def _canary(folder: Path) -> str:
+    """A module that leaves a file behind when it is imported."""
+    module = "canary_of_a_config"
+    (folder / f"{module}.py").write_text(
+        f"import pathlib\npathlib.Path({str(folder / 'ran')!r}).touch()\nclass Called:\n    pass\n"
+    )
+    return module
+
+
+@pytest.mark.parametrize(
+    "hydra",
+    [
+        "callbacks: {x: {_target_: MODULE.Called}}",
+        "job_logging: {handlers: {x: {(): MODULE.Called}}}",
+        "hydra_logging: {formatters: {x: {class: MODULE.Called}}}",
+        "hydra_logging: {handlers: {x: {class: logging.StreamHandler, stream: 'ext://MODULE.Called'}}}",
+        "launcher: {_target_: MODULE.Called}",
+        "sweeper: {_target_: MODULE.Called}",
+        "searchpath: ['pkg://MODULE']",
+    ],
+)
+def test_a_config_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hydra: str) -> None:
+    module = _canary(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    text = f"defaults:\n  - config\n  - _self_\nhydra:\n  {hydra.replace('MODULE', module)}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=f"--plugins {module}"):
+        plan(CommandLine((), config_name="mine", config_dir=str(tmp_path)))
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["logger=null"], "logger=null: group logger needs an option; use one of csv"),
+        (["experiment=null"], "leave it out"),
+        (["timestep=glob(z*)"], "timestep=glob(z*): stands for nothing; group timestep has t1"),
+        (["seed=glob(*)"], "seed=glob(*): stands for nothing"),
+        (["seed=interval(0,1)"], "seed=interval(0,1): a range is for a search"),
+        (["seed=range(0,1000000000)"], "more than 10,000 values"),
+        (["seed=range(0,1,1e-300)"], "more than 10,000 values"),
+        (["seed=range(0,500)", "dataset.split_seed=range(0,500)"], "250,000 jobs"),
+        (["seed=${seed}"], "seed: Recursive interpolation detected"),
+        (["name=${nothing:x}"], "name: Unsupported interpolation type nothing"),
+        (["+hydra.callbacks.x._target_=os.getcwd"], "a config runs no code of its own"),
+        (["dataset={a:b}"], "a: no such key"),
+        (["seed=1e400"], "seed=inf: "),
+    ],
+)
+def test_an_override_without_meaning_is_one_line(overrides: list[str], expected: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        plan(CommandLine(tuple(overrides), multirun=True))
+    assert expected in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_glob_stands_for_the_options_of_its_group() -> None:
+    planned = plan(CommandLine(("timestep=glob(t*,exclude=t5)",), multirun=True))
+    assert {job.config.timestep.value for job in planned.jobs} == {1, 10, 50}
+
+
+def test_home_is_one_place_for_data_and_outputs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RADAR_OUTPUTS", "~/runs")
+    (job,) = plan(CommandLine(("data_root='~/data'",))).jobs
+    assert (job.config.output_root, job.config.data_root) == (str(tmp_path / "runs"), str(tmp_path / "data"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.text("'\\\"$ {},=", max_size=8))
+def test_what_is_quoted_is_read_back(text: str) -> None:
+    assert read_overrides([f"name={quoted(text)}"])[0].value() == text
