@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import hydra
 from hydra import compose, initialize_config_dir, version
@@ -78,7 +78,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[s
 
 def read_overrides(overrides: Sequence[str]) -> list[Override]:
     """Hydra's reading of `key=value` arguments. Raises `HydraException`."""
-    return OverridesParser.create(config_loader=_Options()).parse_overrides(overrides=list(overrides))
+    return OverridesParser.create(config_loader=cast(Any, _Options())).parse_overrides(overrides=list(overrides))
 
 
 def quoted(text: str) -> str:

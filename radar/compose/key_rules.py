@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from radar.config.schema import Config
-from radar.config.typed import extents, one_line
+from radar.config.typed import escaped, extents, one_line
 from radar.data.layouts import layout_of
 from radar.errors import ConfigError
 from radar.methods.registry import METHODS, method_of, typed_config
@@ -48,7 +47,7 @@ def check(config: Config) -> None:
     """Raise `ConfigError` for the first rule between keys that `config` breaks; of keys that nothing reads, none counts."""
     for problem in _rule_problems(config):
         if unread_by(config, re.split(r"[=:,]", problem)[0]) is None:
-            raise ConfigError(problem)
+            raise ConfigError(escaped(problem))
 
 
 def _rule_problems(config: Config) -> Iterator[str]:
@@ -126,8 +125,8 @@ def _density_problems(config: Config) -> Iterator[str]:
     density, last = config.scoring.density, config.diffusion.timesteps
     if not density.timesteps or not all(1 <= t <= last for t in density.timesteps):
         yield f"scoring.density.timesteps={density.timesteps}: needs steps between 1 and {last}"
-    if not density.blurs or not all(0 <= sigma < math.inf for sigma in density.blurs):
-        yield f"scoring.density.blurs={density.blurs}: needs at least one σ in px, each ≥ 0"
+    if not density.blurs:
+        yield "scoring.density.blurs=[]: needs at least one σ in px"
     if density.name != "none" and config.scoring.edge != "none":
         yield "scoring.edge=sobel: the density is taken of the noise, not of its edges; use scoring.edge=none"
 

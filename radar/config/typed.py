@@ -127,8 +127,13 @@ def _range_problems(section: object, prefix: str, settings: Mapping[str, Setting
 
 def printable(value: object) -> str:
     """A value as a part of a one-line message: what cannot be printed is escaped, what is long is shortened."""
-    text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(value))
+    text = escaped(str(value))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def escaped(text: str) -> str:
+    """Text on one line: line breaks, control characters and bytes that are no UTF-8 as escapes."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _text_problem(value: object) -> str:

@@ -284,6 +284,5 @@ def _problems(config: Config, settings: FusedDensitiesConfig) -> Iterator[str]:
         yield from noise_field_problems(f"{key}.{name}", part, config.diffusion.timesteps)
     if settings.appearance is not None:
         yield from blur_problems(f"{key}.appearance.blurs", settings.appearance.blurs)
-        yield from blur_problems(f"{key}.appearance.contrasts", settings.appearance.contrasts, above_zero=True)
     if settings.colour is not None:
         yield from blur_problems(f"{key}.colour.blurs", settings.colour.blurs)

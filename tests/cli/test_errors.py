@@ -113,7 +113,7 @@ def test_a_threshold_needs_something_to_shift(
         (("method.fused_densities.detail.side=4",), "method.fused_densities.detail.side=4: must be odd"),
         (("method.fused_densities.energy.timestep=2000",), "energy.timestep=2000: must be ≤ diffusion.timesteps"),
         (("method.fused_densities.colour.blurs=[]",), "colour.blurs=[]: needs at least one"),
-        (("method.fused_densities.appearance.contrasts=[0.0]",), "appearance.contrasts=[0.0]: needs σ in px, each > 0"),
+        (("method.fused_densities.appearance.contrasts=[0.0]",), "appearance.contrasts=[0.0]: must be ≥ 0.01"),
         (tuple(f"method.fused_densities.{part}=null" for part in ("energy", "detail", "context", "appearance", "colour")),
          "every part is null"),
     ],

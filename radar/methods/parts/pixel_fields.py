@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import inf
 
 import torch
 from torch import Tensor
@@ -51,11 +50,9 @@ def noise_field_problems(key: str, part: NoiseFieldConfig, last: int) -> Iterato
         yield f"{key}.side={part.side}: must be odd"
 
 
-def blur_problems(key: str, values: list[float], *, above_zero: bool = False) -> Iterator[str]:
+def blur_problems(key: str, values: list[float]) -> Iterator[str]:
     """What is wrong with the σ in px below `key`."""
-    if not all(0 <= value < inf for value in values) or (above_zero and 0 in values):
-        yield f"{key}={values}: needs σ in px, each {'>' if above_zero else '≥'} 0"
-    if not values and not above_zero:
+    if not values:
         yield f"{key}=[]: needs at least one σ in px"
 
 
