@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import (
     ConfigKeyError,
     InterpolationToMissingValueError,
@@ -39,7 +39,10 @@ def typed(schema: type[Schema], plain: Mapping[str, Any], settings: Mapping[str,
     with one_line(nodes):
         _refuse_values_for_sections(structured, plain, nodes)
         # made anew of plain values: a typed tree lets Hydra's +key=value add what the schema does not know
-        config = OmegaConf.to_object(OmegaConf.merge(structured, OmegaConf.create(dict(plain))))
+        merged = OmegaConf.merge(structured, OmegaConf.create(dict(plain)))
+        # merged once more: what an interpolation stands for is not checked where it stands for a list
+        resolved = OmegaConf.create(OmegaConf.to_container(merged, resolve=True))
+        config = OmegaConf.to_object(OmegaConf.merge(structured, resolved))
     if not isinstance(config, schema):
         raise ConfigError(f"{schema.__name__}: needs keys and values, not {plain!r}")
     for problem in _range_problems(config, "", nodes):
@@ -50,18 +53,21 @@ def typed(schema: type[Schema], plain: Mapping[str, Any], settings: Mapping[str,
 def _refuse_values_for_sections(
     structured: DictConfig, plain: Mapping[Any, Any], settings: Mapping[str, Settings], prefix: str = ""
 ) -> None:
-    """Raise `ConfigError` for a value where keys and values belong; OmegaConf's message names no key."""
+    """Raise `ConfigError` for a value where keys and values belong, or these where a list does; OmegaConf's message names no key."""
     for name, value in plain.items():
         if not isinstance(name, str):
             raise ConfigError(f"{_written(prefix, settings)}{printable(name)}: no such key; keys are text")
-        section = structured._get_node(name) if name in structured else None
+        section = structured._get_node(name) if name in structured.keys() else None  # noqa: SIM118 - `in` passes over what is unset
+        key = prefix + name
+        if isinstance(section, ListConfig) and isinstance(value, Mapping):
+            raise ConfigError(f"{_written(key, settings)}={printable(value)}: is a list, not keys and values")
         if not isinstance(section, DictConfig) or (value is None and section._is_optional()):
             continue
-        key = prefix + name
         if isinstance(value, Mapping):
-            if not section._is_none():
-                _refuse_values_for_sections(section, value, settings, f"{key}.")
-        elif not section._is_none() or value is None:
+            if section._is_none() or section._is_missing():  # then its type alone knows the keys
+                section = OmegaConf.structured(section._metadata.ref_type)
+            _refuse_values_for_sections(section, value, settings, f"{key}.")
+        else:
             raise ConfigError(
                 f"{_written(key, settings)}={printable(value)}: is a section; give values to the keys below it"
             )

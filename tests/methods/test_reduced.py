@@ -7,7 +7,7 @@ import torch
 from network_builders import training_config
 
 from radar.config.schema import BorderConfig
-from radar.methods.parts.reduced import fitting_problems, odd_problems, shares, shortened, step_problems
+from radar.methods.parts.reduced import odd_problems, shares, shortened, step_problems
 from radar.scoring.border import Border
 from radar.scoring.reading import MapReading
 
@@ -49,8 +49,6 @@ def test_a_methods_own_training_is_never_longer_than_the_experiments(asked, expe
 
 def test_a_broken_rule_is_one_line():
     assert list(odd_problems({"a": 3, "b": 4})) == ["b=4: must be odd"]
-    assert list(fitting_problems({"a": 24, "b": 25}, 24)) == ["b=25: must be ≤ the image's side, 24 px"]
-    assert not list(fitting_problems({"a": 999}, None))
     (one, many, none) = step_problems({"a": [0], "b": [3, 11], "c": [], "d": [1, 10]}, 10)
     needs = "needs steps between 1 and diffusion.timesteps=10"
     assert (one, many, none) == (f"a=0: {needs}", f"b=[3, 11]: {needs}", f"c=[]: {needs}")

@@ -18,7 +18,7 @@ from radar.methods.method import FittedMethod, Material, Networks, Normals, Stru
 from radar.methods.parts.denoising import DENOISER, denoiser, denoiser_keys, denoiser_training, untrained_network
 from radar.methods.parts.feature_grid import FeatureGrid, FeatureSpaceConfig, PixelSpace, grid_network
 from radar.methods.parts.pretrained import FEATURES, block_problems, extra_problems
-from radar.methods.parts.reduced import HasReduction, ReducedMethod, fitting_problems, odd_problems, shortened
+from radar.methods.parts.reduced import HasReduction, ReducedMethod, odd_problems, shortened
 from radar.networks.efficientnet import STRIDES, EfficientNetFeatures
 from radar.progress import Report
 from radar.scoring.denoiser import Denoiser
@@ -85,9 +85,7 @@ class FieldMethod(ReducedMethod[FieldSettings], Generic[FieldSettings, Fitted]):
     def problems(self) -> Iterator[str]:
         yield from super().problems()
         yield from odd_problems(self.sizes)
-        if self.settings.feature_space is None:
-            yield from fitting_problems(self.sizes, self.config.dataset.image.size)
-        else:
+        if self.settings.feature_space is not None:
             yield from _grid_problems(self.settings.feature_space, self.sizes)
             yield from extra_problems(self.name)
 

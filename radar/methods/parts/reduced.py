@@ -74,13 +74,6 @@ def odd_problems(sizes: dict[str, int]) -> Iterator[str]:
             yield f"{key}={size}: must be odd"
 
 
-def fitting_problems(sizes: dict[str, int], side: int | None) -> Iterator[str]:
-    """Sizes in px, by key, that must not exceed the image's side; None: the files tell it."""
-    for key, size in sizes.items():
-        if side is not None and size > side:
-            yield f"{key}={size}: must be ≤ the image's side, {side} px"
-
-
 def step_problems(steps: dict[str, Sequence[int]], last: int) -> Iterator[str]:
     """Timesteps, by key, that must lie between 1 and T."""
     for key, values in steps.items():

@@ -18,7 +18,7 @@ from radar.errors import RunError
 from radar.files import Plain
 from radar.methods.method import FittedMethod, Networks, Normals, Structure, channels_of
 from radar.methods.parts.descriptors import DESCRIPTORS
-from radar.methods.parts.reduced import ReducedMethod, fitting_problems, shares
+from radar.methods.parts.reduced import ReducedMethod, shares
 from radar.progress import Report
 from radar.scoring.forest import Floats
 from radar.scoring.reading import MapReading
@@ -135,7 +135,6 @@ class WindowMethod(ReducedMethod[Windowed]):
     def problems(self) -> Iterator[str]:
         yield from super().problems()
         windows = self.settings.windows
-        yield from fitting_problems({"method.windows.size": windows.size}, self.config.dataset.image.size)
         if windows.stride > windows.size:
             yield f"method.windows.stride={windows.stride}: must be ≤ method.windows.size={windows.size}, or windows leave gaps"
 
