@@ -28,7 +28,7 @@ from radar.scoring.detector import detector_from_arrays
 from radar.scoring.map_levels import MapLevels
 from radar.thresholds import FITTED, Threshold, read_thresholds
 
-FORMAT = 2  # of the model folder; raised when an older reader could not read it
+FORMAT = 3  # of the model folder; raised when an older reader could not read it
 FOLDER = "model"  # below a run directory
 _TENSORS, _FACTS, _CARD = "model.safetensors", "model.json", "README.md"
 _PLACES = ("data_root", "output_root")  # where things lay, beside dataset.root and dataset.manifest

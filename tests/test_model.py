@@ -29,7 +29,7 @@ from radar.methods.registry import METHODS, method_of
 from radar.methods.responses import learn_border
 from radar.model import Calibration, Model, Scores
 from radar.model_card import COUNTS
-from radar.model_folder import save, stored_config
+from radar.model_folder import FORMAT, save, stored_config
 from radar.progress import silent
 from radar.scoring.detector import fit_detector
 from radar.scoring.map_levels import map_tops
@@ -177,11 +177,11 @@ def refused(folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("format", "advice"), [(1, "run the experiment again with this radar"), (3, "update radar")], ids=["older", "newer"]
+    ("step", "advice"), [(-1, "run the experiment again with this radar"), (1, "update radar")], ids=["older", "newer"]
 )
-def test_another_format_is_one_line(copied: Path, format: int, advice: str) -> None:
-    change(copied, lambda facts: facts.update(format=format))
-    assert f"a model of format {format}, and this radar reads format 2; {advice}" in refused(copied)
+def test_another_format_is_one_line(copied: Path, step: int, advice: str) -> None:
+    change(copied, lambda facts: facts.update(format=FORMAT + step))
+    assert f"a model of format {FORMAT + step}, and this radar reads format {FORMAT}; {advice}" in refused(copied)
 
 
 def test_damaged_tensors_are_one_line_that_names_the_file(copied: Path) -> None:

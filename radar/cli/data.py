@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def data(arguments: Sequence[str]) -> int:
     """Run one `radar data` command; returns the exit code."""
-    parsed = _parser().parse_args(arguments)
+    parsed = _parsed(arguments)
     console = Console()
     if parsed.verb == "list":
         console.print(_presets(parsed))
@@ -71,6 +71,16 @@ def data(arguments: Sequence[str]) -> int:
             count = write_mvtec(dataset, parsed.path, report)
     console.print(f"{parsed.path}: {count} images", highlight=False, soft_wrap=True)
     return 0
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Overrides may stand before and after options."""
+    parser = _parser()
+    parsed, rest = parser.parse_known_args(arguments)
+    if unknown := [word for word in rest if word.startswith("-") or "=" not in word]:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    parsed.overrides += rest
+    return parsed
 
 
 def _config(parsed: argparse.Namespace, overrides: Sequence[str]) -> Config:
@@ -110,19 +120,13 @@ def _check(dataset: Dataset, console: Console, report: ProgressBar) -> int:
 
 def _download(parsed: argparse.Namespace, console: Console) -> int:
     root = Path(_config(parsed, parsed.overrides).data_root)
-    root.mkdir(parents=True, exist_ok=True)
-    try:
-        with ProgressBar() as report:
-            folder = fetch_public(
-                parsed.name,
-                root,
-                sha256=parsed.sha256,
-                unchecked=parsed.unchecked,
-                received=lambda done, total: report(done, total or done + 1, "Downloading (bytes)"),
-            )
-    except OSError as error:
-        raise DataError(
-            f"{parsed.name}: cannot be downloaded ({error}); the same command goes on where it stopped"
-        ) from error
+    with ProgressBar() as report:
+        folder = fetch_public(
+            parsed.name,
+            root,
+            sha256=parsed.sha256,
+            unchecked=parsed.unchecked,
+            received=lambda done, total: report(done, total or done + 1, "Downloading (bytes)"),
+        )
     console.print(f"{folder}: ready", highlight=False, soft_wrap=True)
     return 0

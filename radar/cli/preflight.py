@@ -27,7 +27,7 @@ def print_preflight(dataset: Dataset, console: Console, report: Report) -> None:
     )
     if dataset.leaks.clean:
         console.print("Nothing that was looked for crosses the splits", highlight=False)
-    for line in (*map(_told, findings), *dataset.notes):
+    for line in (*map(_told, findings), *dataset.notes, *dataset.read_notes()):
         print(f"radar: note: {line}", file=sys.stderr)
 
 

@@ -48,6 +48,9 @@ class DatasetConfig:
         minimum=2, maximum=1_000_000_000
     )  # of the training normals that many are used; null: all
     near_duplicates: str = _choice("error", "warn", "ignore")  # near-duplicates that cross train/test
+    megapixels: float = _number(
+        above=0.0, maximum=10_000.0
+    )  # million pixels of one file; more are refused by its header
     image: ImageConfig = _section(ImageConfig)
     settings: Any = None  # the dataclass that the layout declares, if any; its keys stand below dataset.LAYOUT
 

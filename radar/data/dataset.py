@@ -15,9 +15,10 @@ from radar.data.images import Images, load_images
 from radar.data.layouts import layout_of
 from radar.data.layouts.files import FilesLayout
 from radar.data.layouts.layout import Layout
-from radar.data.leaks import LeakReport, find_leaks
+from radar.data.leaks import LeakReport, find_leaks, twice_labelled
 from radar.data.manifest import check_files, check_hashes, manifest_hash, read_manifest
 from radar.data.near_duplicates import ThumbnailVectors
+from radar.data.passed_over import passed_over
 from radar.data.preprocessing import frame_of, visible_mask
 from radar.data.sample import Sample, Split
 from radar.data.split_manifests import split_by_manifest
@@ -43,6 +44,10 @@ class Dataset:
     def split(self, name: Split) -> tuple[Sample, ...]:
         """The samples of one split."""
         return tuple(sample for sample in self.samples if sample.split == name)
+
+    def read_notes(self) -> tuple[str, ...]:
+        """One-line remarks on the files that were decoded so far: what of them was not taken at face value."""
+        return self.layout.files.notes()
 
     def load(self, samples: Sequence[Sample], progress: Report | None = None) -> Images:
         """Decode `samples`. Raises DataError for a broken file, or if `image.size` is null and sizes differ."""
@@ -77,11 +82,12 @@ def open_dataset(config: DatasetConfig, progress: Report | None = None) -> Datas
         raise DataError(f"{config.name}: no training images; check the manifest or dataset.split")
     compare = config.near_duplicates != "ignore"
     masks = mask_hashes(layout, samples)
+    labels = _judge_labels(samples, config)
     leaks = find_leaks(samples, vectors([sample.path for sample in samples]) if compare else None)
     return Dataset(
         config.name,
         samples,
-        notes + _judge_leaks(leaks, config),
+        (*notes, *labels, *_judge_leaks(leaks, config), *_without_masks(samples)),
         manifest_hash(samples),
         data_hash(samples, masks),
         masks_hash(samples, masks),
@@ -97,8 +103,10 @@ def _by_rule(
     """Samples and notes by the manifest that comes with radar, if one fits, or by the rule."""
     entries = layout.entries()
     hashes = content_hashes(layout, [entry.path for entry in entries], progress)
+    passed = passed_over(layout, entries) if isinstance(layout, FilesLayout) else ()
     stored = split_by_manifest(layout.config, entries, hashes)
-    return stored or (split_entries(entries, layout.config, hashes, vectors), ())
+    samples, notes = stored or (split_entries(entries, layout.config, hashes, vectors), ())
+    return samples, (*notes, *passed)
 
 
 def _by_own_manifest(path: Path, layout: Layout, progress: Report | None) -> tuple[Sample, ...]:
@@ -110,6 +118,28 @@ def _by_own_manifest(path: Path, layout: Layout, progress: Report | None) -> tup
     hashes = content_hashes(layout, [row.path for row in rows], progress)
     check_hashes(rows, hashes, path)
     return tuple(replace(row, content_hash=hashes[row.path]) for row in rows)
+
+
+def _judge_labels(samples: Sequence[Sample], config: DatasetConfig) -> tuple[str, ...]:
+    """A note on images that are there as normal and as anomalous. Raises DataError for them, unless policy ignores duplicates."""
+    twice = twice_labelled(samples)
+    if not twice:
+        return ()
+    found = f"{len(twice)} files are the same image as normal and as anomalous, first {twice[0]}"
+    if config.near_duplicates != "ignore":
+        raise DataError(f"{config.name}: {found}; remove one of each, or set dataset.near_duplicates=ignore")
+    return (f"{found}: one of each is wrong",)
+
+
+def _without_masks(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """A note where some defective images have a mask and some have none."""
+    missing = [sample.path for sample in samples if sample.label == 1 and sample.mask is None]
+    anomalous = sum(sample.label == 1 for sample in samples)
+    if not 0 < len(missing) < anomalous:
+        return ()
+    return (
+        f"{len(missing)} of {anomalous} anomalous images have no mask and count in no pixel metric, first {missing[0]}",
+    )
 
 
 def _judge_leaks(leaks: LeakReport, config: DatasetConfig) -> tuple[str, ...]:

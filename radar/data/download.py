@@ -1,17 +1,15 @@
-"""Public data sets from the web: a download that resumes and checks, an unpacking that stays in its folder."""
+"""Public data sets from the web: a download that resumes and checks."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import tarfile
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
-from typing import IO, cast
+from pathlib import Path
+from typing import IO
 
+from radar.data.archives import unpack
 from radar.data.decoding import file_hash
 from radar.data.layouts import public_sources
 from radar.errors import DataError
@@ -29,7 +27,7 @@ def fetch_public(
     """Download and unpack the public set `name` to `data_root`/`name`, where the presets look; returns that folder.
 
     Raises DataError where the publisher wants consent first, where no checksum is known unless `sha256` is given or
-    `unchecked` says that none is wanted, and where the folder is there already.
+    `unchecked` says that none is wanted, where the folder is there already, and where it cannot be had or stored.
     """
     sources, root = public_sources(), data_root / name
     if name not in sources:
@@ -43,8 +41,13 @@ def fetch_public(
     if checksum is None and not unchecked:
         raise DataError(f"{name}: its publisher states no checksum; give --sha256, or --unchecked to do without")
     archive = fetch(source.url, data_root / f"{name}.zip", sha256=checksum, received=received)
-    _unpack_to(root, archive, source.landmark)
-    archive.unlink()
+    try:
+        _unpack_to(root, archive, source.landmark)
+        archive.unlink()
+    except OSError as error:
+        raise DataError(
+            f"{root}: cannot be written ({error.strerror}); mend that and unpack {archive} by hand"
+        ) from error
     return root
 
 
@@ -69,21 +72,31 @@ def fetch(url: str, target: Path, *, sha256: str | None, received: Received | No
     """
     if target.is_file() and sha256 is not None and file_hash(target) == sha256.lower():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         _transfer(url, part, received)
-    except (OSError, urllib.error.URLError, ValueError) as error:
-        raise DataError(f"{url}: download failed ({error}); run the command again to go on from {part}") from error
-    if sha256 is not None and (found := file_hash(part)) != sha256.lower():
-        part.unlink()
-        raise DataError(f"{url}: SHA-256 is {found}, not {sha256}; the download was deleted, check the source")
-    part.replace(target)
+        if sha256 is not None and (found := file_hash(part)) != sha256.lower():
+            part.unlink()
+            raise DataError(f"{url}: SHA-256 is {found}, not {sha256}; the download was deleted, check the source")
+        part.replace(target)
+    except DataError:
+        raise
+    except Exception as error:  # whatever a server answers, and whatever the disk does
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{url}: download failed ({reason}); {_left(part)}") from error
     return target
 
 
+def _left(part: Path) -> str:
+    """What a failed download left, and what to do."""
+    if part.is_file() and part.stat().st_size:
+        return f"run the command again to go on from {part}"
+    return f"nothing of it is in {part.parent}; check the address, the connection and the folder"
+
+
 def _transfer(url: str, part: Path, received: Received | None) -> None:
-    """Append to `part` what it lacks, or start over where the server cannot go on."""
+    """Append to `part` what it lacks, or start over where the server cannot go on. Raises whatever goes wrong."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
@@ -96,7 +109,10 @@ def _transfer(url: str, part: Path, received: Received | None) -> None:
         part.unlink()
         return _transfer(url, part, received)
     with response:
-        resumed = have > 0 and response.status == _PARTIAL_CONTENT
+        goes_on = (response.headers.get("Content-Range") or "").startswith(f"bytes {have}-")
+        resumed = have > 0 and response.status == _PARTIAL_CONTENT and goes_on
+        if response.status == _PARTIAL_CONTENT and not resumed:
+            raise OSError(f"the server went on elsewhere than at byte {have}; remove {part}")
         length = response.headers.get("Content-Length")
         have = have if resumed else 0
         total = None if length is None else have + int(length)
@@ -113,64 +129,3 @@ def _copy(response: IO[bytes], file: IO[bytes], have: int, total: int | None, re
         if received is not None:
             received(have, total)
     return have
-
-
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar (any compression) or zip into `folder`.
-
-    Raises DataError, before anything is written, if a member would land outside of `folder` or is a link or device.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        if zipfile.is_zipfile(archive):
-            _unpack_zip(archive, folder)
-        elif tarfile.is_tarfile(archive):
-            _unpack_tar(archive, folder)
-        else:
-            raise DataError(f"{archive}: neither a tar nor a zip archive; download it again")
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
-        raise DataError(f"{archive}: cannot be unpacked ({error}); download it again") from error
-
-
-def _unpack_zip(archive: Path, folder: Path) -> None:
-    with zipfile.ZipFile(archive) as file:
-        for name in file.namelist():
-            _check_inside(name, archive)
-        for member in file.infolist():
-            target = folder / PurePosixPath(member.filename)
-            if member.is_dir():
-                target.mkdir(parents=True, exist_ok=True)
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with file.open(member) as content:
-                _write(content, target)
-
-
-def _unpack_tar(archive: Path, folder: Path) -> None:
-    with tarfile.open(archive) as file:
-        members = file.getmembers()
-        for member in members:
-            _check_inside(member.name, archive)
-            if not (member.isfile() or member.isdir()):
-                raise DataError(f"{archive}: {member.name} is a link or device; do not unpack this archive")
-        for member in members:
-            target = folder / PurePosixPath(member.name)
-            if member.isdir():
-                target.mkdir(parents=True, exist_ok=True)
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with cast(IO[bytes], file.extractfile(member)) as content:  # none for links and devices alone
-                _write(content, target)
-
-
-def _write(content: IO[bytes], target: Path) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        shutil.copyfileobj(content, file, _BLOCK)
-    temporary.replace(target)
-
-
-def _check_inside(name: str, archive: Path) -> None:
-    path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in name:
-        raise DataError(f"{archive}: {name!r} would be written outside of the folder; do not unpack this archive")

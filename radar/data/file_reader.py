@@ -5,15 +5,18 @@ The one place that reads such a name. Whatever takes an image file takes one: la
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 
-from radar.data.decoding import BoolArray, Pixels, array_hash, decode, file_hash, image_shape, read_mask, read_pixels
+from radar.data.decoding import BoolArray, Pixels, array_hash, decode, file_hash, image_shape, read_pixels
+from radar.data.masks import read_mask
 from radar.errors import DataError
 from radar.runtime.crops import check_side, content_hash, file_and_crop
 from radar.runtime.errors import ImageError
@@ -24,14 +27,23 @@ _KEPT = 4  # decoded files: crops of one are asked for one after the other
 class FileReader:
     """Pixels, size, mask and identity of images that are files or named crops of files.
 
-    `decode` reads a whole file. Where `side` is given, each image is a square of that many px, and others are refused.
+    `decode` reads a whole file; None: as radar does, up to `megapixels`. Where `side` is given, each image is a square of that
+    many px, and others are refused. It notes what of the files it did not take at face value.
     """
 
-    def __init__(self, decode: Callable[[Path], Pixels] = read_pixels, side: int | None = None) -> None:
-        self.side = side
-        self._decode, self._own = decode, decode is not read_pixels
-        self._decoded, self._masks = lru_cache(_KEPT)(decode), lru_cache(_KEPT)(read_mask)
+    def __init__(
+        self, decode: Callable[[Path], Pixels] | None = None, side: int | None = None, megapixels: float = math.inf
+    ) -> None:
+        self.side, self.megapixels = side, megapixels
+        self._decode, self._own = decode or self._read, decode is not None
+        self._decoded, self._masks = lru_cache(_KEPT)(self._decode), lru_cache(_KEPT)(self._read_mask)
         self._lock = Lock()  # so that threads that crop one file decode it once
+        self._noted: dict[tuple[str, str], dict[Path, None]] = defaultdict(dict)
+
+    def notes(self) -> tuple[str, ...]:
+        """What was noted of the files that were read so far: one line for each thing, which names the first of them."""
+        noted = {key: sorted(self._noted[key]) for key in sorted(self._noted)}
+        return tuple(f"{len(paths)} {kind} {what}, first {paths[0]}" for (kind, what), paths in noted.items())
 
     @property
     def decodes_itself(self) -> bool:
@@ -58,7 +70,7 @@ class FileReader:
         Raises DataError naming it.
         """
         file, crop = file_and_crop(path)
-        pixels = self._decode(file) if self._own else decode(content, file)
+        pixels = self._decode(file) if self._own else decode(content, file, self.megapixels, partial(self._note, file))
         with _named(path):
             pixels = pixels if crop is None else crop.cut(pixels)
             check_side(path, pixels.values.shape[:2], self.side)
@@ -81,7 +93,7 @@ class FileReader:
         file, crop = file_and_crop(path)
         shape = self._file_shape(file)
         if crop is None:
-            return read_mask(mask, shape, inverted=inverted)
+            return self._read_mask(mask, shape, inverted=inverted)
         with self._lock:
             whole = self._masks(mask, shape, inverted=inverted)
         with _named(path):
@@ -95,9 +107,21 @@ class FileReader:
 
     def _file_shape(self, file: Path) -> tuple[int, int]:
         if not self._own:
-            return image_shape(file)
+            return image_shape(file, self.megapixels)
         height, width = self._decode(file).values.shape[:2]
         return height, width
+
+    def _read(self, file: Path) -> Pixels:
+        return read_pixels(file, self.megapixels, partial(self._note, file))
+
+    def _read_mask(self, file: Path, shape: tuple[int, int], *, inverted: bool) -> BoolArray:
+        mask = read_mask(file, shape, inverted=inverted, megapixels=self.megapixels)
+        if mask.rule:
+            self._note(file, mask.rule, "masks")
+        return mask.marked
+
+    def _note(self, file: Path, what: str, kind: str = "files") -> None:
+        self._noted[kind, what][file] = None
 
 
 @contextmanager

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from radar.data.dataset import Dataset
-from radar.data.decoding import EXTENSIONS, FloatArray
-from radar.data.layouts.files import FilesLayout
+from radar.data.decoding import FloatArray
+from radar.data.leaks import twice_labelled
 from radar.data.near_duplicates import THUMBNAIL_SIDE, near_pairs, unit_vectors
 from radar.data.preprocessing import plane_names, preprocess, thumbnail
 from radar.data.sample import Sample
 from radar.data.threads import in_threads
 from radar.progress import Report
-from radar.runtime.crops import file_and_crop
 from radar.runtime.preprocessing import luma, sharpness
 
 _FLAT = 2 / 255  # standard deviation of a luma in [0, 1] below which a photo is blank
@@ -56,11 +52,9 @@ def inspect(dataset: Dataset, progress: Report | None = None) -> tuple[Finding, 
     """Decode every photo and mask once, and tell what is odd. Raises `DataError` for the first that is broken."""
     looks = in_threads(partial(_look, dataset), dataset.samples, "inspecting", progress)
     findings = (
-        _twice_labelled(dataset.samples),
         *_odd_photos(dataset.samples, looks),
         *_odd_masks(dataset.samples, looks),
         _alike(dataset.samples, looks),
-        *_passed_over(dataset),
     )
     return tuple(finding for finding in findings if finding.paths)
 
@@ -77,15 +71,6 @@ def _look(dataset: Dataset, sample: Sample) -> _Look:
         float(np.mean(seen < _CLIPPED)),
         float(dataset.mask(sample).mean()) if sample.masked else None,
     )
-
-
-def _twice_labelled(samples: Sequence[Sample]) -> Finding:
-    """The same bytes as a good and as a defective photo."""
-    labels: dict[str, set[int]] = defaultdict(set)
-    for sample in samples:
-        labels[sample.content_hash].add(sample.label)
-    paths = tuple(sample.path for sample in samples if len(labels[sample.content_hash]) > 1)
-    return Finding("are the same photo as good and as defective: remove one of each", paths)
 
 
 def _odd_photos(samples: Sequence[Sample], looks: Sequence[_Look]) -> Iterator[Finding]:
@@ -136,42 +121,8 @@ def _odd_masks(samples: Sequence[Sample], looks: Sequence[_Look]) -> Iterator[Fi
 def _alike(samples: Sequence[Sample], looks: Sequence[_Look]) -> Finding:
     """Photos with a near-duplicate anywhere in the set, but for those that are told to be the same photo under both labels."""
     pairs = near_pairs(unit_vectors(look.thumbnail for look in looks))
-    told = set(_twice_labelled(samples).paths)
+    told = set(twice_labelled(samples))
     places = sorted(
         {place for pair in pairs for place in pair[:2] if not {samples[each].path for each in pair[:2]} <= told}
     )
     return Finding("are nearly the same as another (near-duplicates)", tuple(samples[place].path for place in places))
-
-
-def _passed_over(dataset: Dataset) -> Iterator[Finding]:
-    """Files below the folder that are neither photos nor masks of the set, by why they are not read; hidden ones aside."""
-    if not isinstance(dataset.layout, FilesLayout):
-        return
-    folder = dataset.layout.folder
-    known = {
-        str(file_and_crop(PurePosixPath(name))[0])
-        for each in dataset.layout.entries()
-        for name in (each.path, each.mask)
-        if name
-    }
-    known |= {sample.mask for sample in dataset.samples if sample.mask}
-    found: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(_visible_files(folder)):
-        name = path.relative_to(folder).as_posix()
-        if name not in known:
-            found[_reason(path)].append(name)
-    yield from (Finding(f"passed over: {reason}", tuple(paths)) for reason, paths in found.items())
-
-
-def _visible_files(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(place) / name for name in files if not name.startswith("."))
-
-
-def _reason(path: Path) -> str:
-    if path.suffix.lower() not in EXTENSIONS:
-        return f"{path.suffix.lower() or 'no ending'} is not read ({', '.join(EXTENSIONS)} are)"
-    if not path.is_file():
-        return "a link to nothing"
-    return "in a folder that is not looked into"

@@ -52,6 +52,14 @@ def find_leaks(samples: Sequence[Sample], vectors: FloatArray | None) -> LeakRep
     )
 
 
+def twice_labelled(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """Paths of images whose very content is there as normal and as anomalous."""
+    labels: dict[str, set[int]] = defaultdict(set)
+    for sample in samples:
+        labels[sample.content_hash].add(sample.label)
+    return tuple(sample.path for sample in samples if len(labels[sample.content_hash]) > 1)
+
+
 def _near_duplicates(samples: Sequence[Sample], vectors: FloatArray) -> tuple[Pair, ...]:
     pairs = (Pair(samples[i], samples[j], correlation) for i, j, correlation in near_pairs(vectors))
     return tuple(pair for pair in pairs if pair.first.split != pair.second.split)

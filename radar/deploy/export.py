@@ -103,7 +103,11 @@ def _manifest(model: Model, folder: Path, names: list[str], size: Size, settings
         "graph": names[0],
         "method": model.config.method.name,
         "fingerprint": model.fingerprint,
-        "preprocessing": {**asdict(preprocessing_of(model.config.dataset.image)), "side": model.files.side},
+        "preprocessing": {
+            **asdict(preprocessing_of(model.config.dataset.image)),
+            "megapixels": model.files.megapixels,
+            "side": model.files.side,
+        },
         "input": {
             "planes": list(planes),
             "size": None if size.fixed is None else list(size.fixed),

@@ -96,7 +96,7 @@ class Experiment:
         key, name = ("fitted_on", self.config.detector.fitted_on) if shifted else ("threshold_on", name)
         groups = self.stages.method.groups_of(name)
         count, images = len(set(groups)), counted(len(groups), len(set(groups)))[0]
-        remarks = list(self.data.dataset.notes)
+        remarks = [*self.data.dataset.notes, *self.data.notes]
         if wanted * (count + 1) < 1:
             remarks.append(
                 f"contamination.value={wanted}: {images} set the threshold (detector.{key}={name}), which cannot promise "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class OpenData:
 
     dataset: Dataset
     images: dict[Split, Images]
+    notes: tuple[str, ...] = ()  # one-line remarks on what was read
 
     @property
     def normals(self) -> Normals:
@@ -73,7 +75,17 @@ def _opened(config: Config, report: Report) -> OpenData:
                 "dataset.validation_fraction or dataset.test_fraction, or name them in dataset.manifest"
             )
     images = {split: dataset.load(dataset.split(split), report) for split in SPLITS}
+    return OpenData(dataset, images, (*_mask_notes(dataset), *dataset.read_notes()))
+
+
+def _mask_notes(dataset: Dataset) -> Iterator[str]:
+    """A look at every mask of a test image, and a remark on those that mark nothing or everything."""
+    odd: dict[str, list[str]] = {"nothing": [], "the whole image": []}
     for sample in dataset.split("test"):
         if sample.mask is not None:
-            dataset.mask(sample)
-    return OpenData(dataset, images)
+            mask = dataset.mask(sample)
+            if sample.masked and not mask.any():
+                odd["nothing"].append(sample.mask)
+            elif mask.all():
+                odd["the whole image"].append(sample.mask)
+    yield from (f"{len(masks)} masks mark {what}, first {masks[0]}" for what, masks in odd.items() if masks)

@@ -17,7 +17,7 @@ from radar.experiment.artefact_store import ArtefactStore, Key
 from radar.files import Plain, write_atomically, write_json
 
 VERSIONS = {  # of every stage; raised when equal inputs would give another result
-    "network": 3, "fitted": 2, "responses": 2, "points": 1, "pixel_metrics": 2, "noise_statistics": 3, "data_measures": 2,
+    "network": 3, "fitted": 2, "responses": 2, "points": 1, "pixel_metrics": 3, "noise_statistics": 3, "data_measures": 3,
 }  # fmt: skip
 Result_co = TypeVar("Result_co", covariant=True)
 Array = TypeVar("Array", bound=NDArray[np.generic])

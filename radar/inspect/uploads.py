@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from fastapi import HTTPException, Request
-from PIL import Image, TiffImagePlugin
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
 from radar.config.verbs import InspectConfig
-from radar.runtime.decoding import BROKEN, FORMATS
+from radar.runtime.decoding import pixel_count, reading
+from radar.runtime.errors import ImageError
 from radar.runtime.photo import Photo, decoded_photo
 from radar.runtime.picture import Scorer
 
 _NAME_LENGTH = 1000  # of what is kept of a name
 _UNNAMED = "image"
-_TIFF_DEPTH = 32997  # tag: slices of a volume, which Pillow does not count
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +67,6 @@ async def _of_form(request: Request, most: int) -> list[Upload]:
 def _pixels(content: bytes) -> int:
     """By the file's header; 0 where decoding will tell what is wrong with it."""
     try:
-        with Image.open(BytesIO(content), formats=FORMATS) as image:
-            depth = image.tag_v2.get(_TIFF_DEPTH, 1) if isinstance(image, TiffImagePlugin.TiffImageFile) else 1
-            return image.width * image.height * int(depth)
-    except (*BROKEN, TypeError):
+        return reading(content, math.inf, pixel_count)
+    except ImageError:
         return 0

@@ -1,27 +1,30 @@
-"""The bytes of an image file to the pixels that they hold."""
+"""The bytes of an image file to the pixels that they hold, as every viewer shows them: upright, and black where it is dark."""
 
 from __future__ import annotations
 
-import struct
-import zlib
+import math
+from collections.abc import Callable
 from io import BytesIO
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from .errors import ImageError
-
-FORMATS = (
-    "PNG",
-    "JPEG",
-    "BMP",
-    "TIFF",
-)  # whatever a file is called: Pillow would start another program for some others
+from .png import SIGNATURE, check_png
+from .tiff import TiffFile, check_tiff, deep_colours, is_deep_colour, is_twelve_bit, is_white_zero
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
+# By content, whatever a file is called, and never through `Image.open`: that starts another program for some formats, and has a
+# limit on pixels that is the whole process's.
+_KINDS: tuple[tuple[tuple[bytes, ...], type[ImageFile.ImageFile]], ...] = (
+    ((SIGNATURE,), PngImagePlugin.PngImageFile),
+    ((b"\xff\xd8\xff",), JpegImagePlugin.JpegImageFile),  # of several pictures in one file it reads the first
+    ((b"BM",), BmpImagePlugin.BmpImageFile),
+    (tuple(TiffImagePlugin.PREFIXES), TiffFile),
+)
 _EIGHT_BIT = {
     "1": "L",
     "L": "L",
@@ -34,8 +37,11 @@ _EIGHT_BIT = {
     "CMYK": "RGB",
     "YCbCr": "RGB",
 }
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
-_BITS_PER_SAMPLE = 258  # TIFF tag
+_ORIENTATION = 274  # tag of EXIF and TIFF
+_MAY_TURN = (b"eXIf", b"exif", b"xmp")  # one of which a PNG holds that says how it is turned
+_SIDEWAYS = 5  # orientation from which on height and width change places
+_Level = TypeVar("_Level", np.uint8, np.uint16)
+Tell = Callable[[str], None]
 
 
 class Pixels(NamedTuple):
@@ -45,57 +51,128 @@ class Pixels(NamedTuple):
     full: int
 
 
-def decode(content: bytes) -> Pixels:
-    """The pixels of a PNG, JPEG, BMP or TIFF of 8 or 16 bits, in a file's bytes; alpha is dropped. Raises `ImageError`."""
+def decode(content: bytes, megapixels: float = math.inf, tell: Tell | None = None) -> Pixels:
+    """The pixels of a PNG, JPEG, BMP or TIFF of 8 or 16 bits, in a file's bytes; alpha is dropped.
+
+    More than `megapixels` million pixels are refused by the header, before memory is taken for them. Of several pictures in a
+    photo, or a TIFF with previews, the first is read, which `tell` is told. Raises `ImageError`.
+    """
+
+    def read(image: Image.Image) -> Pixels:
+        if "mp" in image.info and tell is not None:
+            tell("hold several pictures, of which the first is read")
+        if isinstance(image, TiffFile) and check_tiff(image) and tell is not None:
+            tell("hold a preview beside the picture, which is not read")
+        if isinstance(image, PngImagePlugin.PngImageFile):
+            if image.is_animated:
+                raise ImageError("holds several pages; save each page as a file of its own")
+            check_png(content)
+        return _pixels(image, content)
+
+    return reading(content, megapixels, read)
+
+
+def shape(content: bytes, megapixels: float = math.inf) -> tuple[int, int]:
+    """Height and width in px of what `decode` gives, from the header. Raises `ImageError`."""
+
+    def read(image: Image.Image) -> tuple[int, int]:
+        sideways = (
+            not isinstance(image, TiffFile) and _orientation(image, content) >= _SIDEWAYS
+        )  # TIFF: Pillow turns it
+        return (image.width, image.height) if sideways else (image.height, image.width)
+
+    return reading(content, megapixels, read)
+
+
+_Read = TypeVar("_Read")
+
+
+def reading(content: bytes, megapixels: float, read: Callable[[Image.Image], _Read]) -> _Read:
+    """What `read` finds in the image, opened by what its bytes begin with and not yet decoded. Raises `ImageError`."""
+    kind = next((kind for starts, kind in _KINDS if content.startswith(starts)), None)
+    if kind is None:
+        raise ImageError("not a readable image (no PNG, JPEG, BMP or TIFF); replace or remove the file")
     try:
-        with Image.open(BytesIO(content), formats=FORMATS) as image:
-            return _pixels(image, content)
-    except UnidentifiedImageError:  # whose message names an address in memory
-        raise ImageError("not a readable image (no PNG, JPEG, BMP or TIFF); replace or remove the file") from None
-    except BROKEN as error:
-        raise ImageError(f"not a readable image ({error}); replace or remove the file") from error
+        with kind(BytesIO(content)) as image:
+            if (found := pixel_count(image)) > megapixels * 1e6:
+                raise ImageError(
+                    f"has {found / 1e6:.4g} million pixels, and at most {megapixels:g} are read; raise dataset.megapixels, or cut it"
+                )
+            return read(image)
+    except ImageError:
+        raise
+    except Exception as error:  # decoders raise whatever a broken file makes them
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"not a readable image ({reason}); replace or remove the file") from error
+
+
+def pixel_count(image: Image.Image) -> int:
+    """What decoding takes memory for, by the header: the picture, or a tile of it that is larger."""
+    tile = image.tile_pixels if isinstance(image, TiffFile) else 0
+    return max(image.width * image.height, tile)
+
+
+def upright(values: NDArray[_Level], orientation: int) -> NDArray[_Level]:
+    """`(H, W, …)` as it is to be shown; anything but 2 to 8 says nothing of it."""
+    if orientation in (5, 6, 7, 8):
+        values = values.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    return np.ascontiguousarray(values)
+
+
+def turned_upright(image: Image.Image, values: NDArray[_Level], content: bytes) -> NDArray[_Level]:
+    """An image's values as it is to be shown; Pillow does so itself to a TIFF."""
+    return values if isinstance(image, TiffFile) else upright(values, _orientation(image, content))
+
+
+def _orientation(image: Image.Image, content: bytes) -> int:
+    """As EXIF or XMP has it; what is broken there says nothing of it."""
+    if isinstance(image, PngImagePlugin.PngImageFile) and not any(mark in content for mark in _MAY_TURN):
+        return 1  # without decoding it, as Pillow would to look behind the pixels
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:
+        return 1
 
 
 def _pixels(image: Image.Image, content: bytes) -> Pixels:
     """Pixels of an opened image, by its mode."""
-    if getattr(image, "n_frames", 1) > 1:
-        raise ImageError("holds several pages; save each page as a file of its own")
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.mode in ("RGB", "RGBA") and _tiff_bits(image) == 16:
-        return _tiff_pixels(content)
+    if isinstance(image, TiffFile) and is_deep_colour(image):
+        orientation = int(image.tag_v2.get(_ORIENTATION, 1))  # which Pillow forgets when it has decoded
+        return Pixels(upright(deep_colours(content), orientation), 65535)
     if image.mode.startswith("I;16"):
-        return Pixels(np.asarray(image).astype(np.uint16), 65535)
+        return Pixels(turned_upright(image, _deep_grey(image), content), 65535)
     if isinstance(image, PngImagePlugin.PngImageFile) and str(image.tile[0].args).endswith(";16B"):
-        return _deep_png_pixels(image, content)
+        return Pixels(turned_upright(image, _deep_png(image, content), content), 65535)
     if image.mode not in _EIGHT_BIT:
         raise ImageError(f"pixels of kind {image.mode} have no known range; save it as 8 or 16 bit grey or RGB")
-    return Pixels(np.asarray(image.convert(_EIGHT_BIT[image.mode])), 255)
+    return Pixels(turned_upright(image, _eight_bit(image, _EIGHT_BIT[image.mode]), content), 255)
 
 
-def _tiff_bits(image: TiffImagePlugin.TiffImageFile) -> int:
-    bits = image.tag_v2.get(_BITS_PER_SAMPLE, 8)
-    return int(bits[0] if isinstance(bits, tuple) else bits)
+def _eight_bit(image: Image.Image, mode: str) -> NDArray[np.uint8]:
+    return np.asarray(image if image.mode == mode else image.convert(mode))
 
 
-def _tiff_pixels(content: bytes) -> Pixels:
-    """16-bit colour, of which Pillow would keep the upper 8 bits only."""
-    try:
-        import tifffile  # noqa: PLC0415 - which few need, so the runtime does without
-    except ImportError:
-        raise ImageError("a TIFF of 16-bit colour needs tifffile; get it with pip install tifffile") from None
-    with tifffile.TiffFile(BytesIO(content)) as file:
-        page = file.pages[0]
-        values = page.asarray()
-        if page.axes == "SYX":
-            values = np.moveaxis(values, 0, -1)
-    return Pixels(np.ascontiguousarray(values[..., :3], dtype=np.uint16), 65535)
+def _deep_grey(image: Image.Image) -> NDArray[np.uint16]:
+    """16 bits; 12 are spread over them, and a TIFF whose zero is white is turned over."""
+    values = np.asarray(image).astype(np.uint16)
+    if not isinstance(image, TiffFile):
+        return values
+    if is_twelve_bit(image):
+        values = ((values << 4) | (values >> 8)).astype(np.uint16)
+    return np.invert(values) if is_white_zero(image) else values
 
 
-def _deep_png_pixels(image: Image.Image, content: bytes) -> Pixels:
+def _deep_png(image: PngImagePlugin.PngImageFile, content: bytes) -> NDArray[np.uint16]:
     """16-bit colour PNG: Pillow unpacks one byte of each sample, so it is asked once for either byte."""
     if image.mode not in ("RGB", "RGBA"):
         raise ImageError("16-bit grey with alpha is not supported; save it without alpha")
-    upper = np.asarray(image.convert("RGB")).astype(np.uint16)
+    values = _eight_bit(image, "RGB").astype(np.uint16)
+    values <<= 8
     with PngImagePlugin.PngImageFile(BytesIO(content)) as again:
         again.tile = [tile._replace(args=str(tile.args).replace(";16B", ";16L")) for tile in again.tile]
-        lower = np.asarray(again.convert("RGB")).astype(np.uint16)
-    return Pixels(upper * 256 + lower, 65535)
+        values |= _eight_bit(again, "RGB")
+    return values

@@ -30,7 +30,7 @@ class ExportedModel:
 
     def decode(self, path: Path, content: bytes) -> tuple[Pixels, str]:
         """The pixels in a file's bytes, to the bit as those that the model was fitted on, and their identity. Raises `ImageError`."""
-        crop, pixels = file_and_crop(path)[1], decode(content)
+        crop, pixels = file_and_crop(path)[1], decode(content, self.manifest.megapixels)
         if crop is not None:
             pixels = crop.cut(pixels)
         check_side(path, pixels.values.shape[:2], self.manifest.side)

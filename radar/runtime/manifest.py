@@ -16,7 +16,7 @@ from .preprocessing import Preprocessing
 from .settings import PredictSettings
 from .threshold import CurrentThreshold
 
-FORMAT = 2  # raised when an older runtime could not read it
+FORMAT = 3  # raised when an older runtime could not read it
 MANIFEST, SEAL = "manifest.json", "manifest.json.sha256"  # the seal is as `sha256sum --check` reads it
 TARGETS = ("onnx", "openvino")
 OUTPUTS = ("map", "points", "score", "decision")
@@ -31,6 +31,7 @@ class Manifest:
     method: str
     model: str  # fingerprint of the model that was exported
     preprocessing: Preprocessing
+    megapixels: float  # of one file, in millions, at most
     side: int | None  # px of the square that each file must be; None: any
     planes: tuple[str, ...]  # names
     size: tuple[int, int] | None  # height and width that the graph takes; None: any from `least_side` on
@@ -84,6 +85,7 @@ def _manifest(values: dict[str, Any]) -> Manifest:
         method=values["method"],
         model=values["fingerprint"],
         preprocessing=Preprocessing(**{name: reading[name] for name in ("channels", "size", "aspect", "resize")}),
+        megapixels=reading["megapixels"],
         side=reading["side"],
         planes=tuple(given["planes"]),
         size=None if size is None else (size[0], size[1]),

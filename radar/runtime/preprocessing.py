@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,33 +70,46 @@ class Frame:
 
 def grey(pixels: Pixels) -> FloatArray:
     """Luma (H, W), float32 in [0, 1]."""
-    values = pixels.values.astype(np.float32) / np.float32(pixels.full)
-    return values if values.ndim == 2 else np.asarray(values @ LUMA, dtype=np.float32)
+    return _luma(_shares(pixels))
 
 
 def preprocess(pixels: Pixels, way: Preprocessing) -> tuple[FloatArray, Frame]:
-    """The model's picture, float32 (C, H, W) in [-1, 1], and its frame in the original image."""
-    planes = _planes(pixels, way.channels)
-    frame = frame_of(planes.shape[1], planes.shape[2], way.aspect)
-    planes = _window(planes, frame)
-    if way.size is not None:
-        planes = np.stack([resized(plane, way.size, way.resize) for plane in planes])
+    """The model's picture, float32 (C, H, W) in [-1, 1], and its frame in the original image.
+
+    One plane is made after the other, so that a large image takes little memory beside its own.
+    """
+    height, width = pixels.values.shape[:2]
+    frame = frame_of(height, width, way.aspect)
+    windows = (_window(plane, frame) for plane in _planes(pixels, way.channels))
+    planes = np.stack([plane if way.size is None else resized(plane, way.size, way.resize) for plane in windows])
     # Lanczos and bicubic overshoot at edges
     return np.clip(planes * 2 - 1, -1, 1).astype(np.float32), frame
 
 
-def _planes(pixels: Pixels, channels: str) -> FloatArray:
+def _shares(pixels: Pixels) -> FloatArray:
+    """Values in [0, 1], as `pixels.values` lie."""
+    values = pixels.values.astype(np.float32)
+    values /= np.float32(pixels.full)
+    return values
+
+
+def _luma(values: FloatArray) -> FloatArray:
+    return values if values.ndim == 2 else np.asarray(values @ LUMA, dtype=np.float32)
+
+
+def _planes(pixels: Pixels, channels: str) -> Iterator[FloatArray]:
+    """Planes `(H, W)` of an image, by the names in `PLANE_NAMES`."""
+    values = _shares(pixels)
+    if channels != "rgb":
+        yield _luma(values)
     if channels == "grey":
-        return grey(pixels)[None]
-    values = pixels.values.astype(np.float32) / np.float32(pixels.full)
-    colours = np.stack([values] * 3) if values.ndim == 2 else np.ascontiguousarray(np.moveaxis(values, -1, 0))
-    return colours if channels == "rgb" else np.stack([grey(pixels), *_opponents(colours)])
-
-
-def _opponents(colours: FloatArray) -> FloatArray:
-    """Red less green, and yellow less blue, of RGB planes `(3, H, W)`, each in [0, 1]; ½ where there is no colour."""
-    red, green, blue = colours
-    return np.stack([(1 + red - green) / 2, (1 + (red + green) / 2 - blue) / 2])
+        return
+    red, green, blue = (values,) * 3 if values.ndim == 2 else np.moveaxis(values, -1, 0)
+    if channels == "rgb":
+        yield from (red, green, blue)
+    else:  # ½ where there is no colour
+        yield np.asarray((1 + red - green) / 2, dtype=np.float32)
+        yield np.asarray((1 + (red + green) / 2 - blue) / 2, dtype=np.float32)
 
 
 def frame_of(height: int, width: int, aspect: str) -> Frame:
@@ -106,12 +120,12 @@ def frame_of(height: int, width: int, aspect: str) -> Frame:
     return Frame(height, width, (height - side) // 2, (width - side) // 2, side, side)
 
 
-def _window(planes: FloatArray, frame: Frame) -> FloatArray:
-    """The window's pixels (C, frame.height, frame.width); outside the image its edge is repeated."""
-    rows, columns = frame.visible
+def _window(plane: FloatArray, frame: Frame) -> FloatArray:
+    """The window's pixels `(frame.height, frame.width)`; outside the image its edge is repeated."""
     above, before = max(-frame.top, 0), max(-frame.left, 0)
     below, after = frame.height - frame.shape[0] - above, frame.width - frame.shape[1] - before
-    return np.pad(planes[:, rows, columns], ((0, 0), (above, below), (before, after)), mode="edge")
+    seen = plane[frame.visible]
+    return np.pad(seen, ((above, below), (before, after)), mode="edge") if any((above, below, before, after)) else seen
 
 
 def resized(plane: FloatArray, side: int, resize: str) -> FloatArray:

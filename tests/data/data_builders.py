@@ -33,6 +33,7 @@ def dataset_config(layout: str, root: Path | None, **changes) -> DatasetConfig:
         "test_fraction": 0.25,
         "train_images": None,
         "near_duplicates": "error",
+        "megapixels": 250.0,
         "image": image_config(size=16),
         "settings": None,
     }

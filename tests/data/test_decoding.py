@@ -10,7 +10,8 @@ import tifffile
 from data_builders import image_config, noise, save
 from PIL import Image
 
-from radar.data.decoding import image_shape, read_mask, read_pixels
+from radar.data.decoding import image_shape, read_pixels
+from radar.data.masks import read_mask
 from radar.data.preprocessing import preprocess
 from radar.errors import DataError
 
@@ -87,10 +88,10 @@ def test_grey_is_pillows_luma(tmp_path, mode, extension):
 )
 def test_masks_are_thresholded_at_half_the_range(tmp_path, values, expected):
     path = save(tmp_path / "m.png", values)
-    mask = read_mask(path, (1, 4), inverted=False)
+    mask = read_mask(path, (1, 4), inverted=False).marked
     assert mask.dtype == np.bool_
     np.testing.assert_array_equal(mask[0], np.array(expected, bool))
-    np.testing.assert_array_equal(read_mask(path, (1, 4), inverted=True), ~mask)
+    np.testing.assert_array_equal(read_mask(path, (1, 4), inverted=True).marked, ~mask)
 
 
 def test_a_mask_of_another_size_is_refused(tmp_path):

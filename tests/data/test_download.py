@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import socketserver
 import tarfile
 import threading
 import zipfile
@@ -10,11 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from radar.data.download import fetch, fetch_public, unpack
+from radar.cli.data import data
+from radar.data.archives import unpack
+from radar.data.download import fetch, fetch_public
 from radar.data.layouts.piped import PipedLayout
 from radar.errors import DataError
 
 CONTENT = bytes(range(256)) * 2000
+NOISE = hashlib.shake_256(b"noise").digest(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -32,6 +36,8 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start + self.server.shift}-{len(CONTENT) - 1}/{len(CONTENT)}")
         self.send_header("Content-Length", str(len(CONTENT) - start))
         self.end_headers()
         self.wfile.write(CONTENT[start : self.server.cut])
@@ -44,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked, server.ranges, server.cut = [], True, None
+    server.asked, server.ranges, server.cut, server.shift = [], True, None, 0
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     server.url = f"http://127.0.0.1:{server.server_port}/set.zip"
@@ -197,3 +203,187 @@ def test_a_public_source_of_another_make_leaves_its_archive_alone(tmp_path, monk
     with pytest.raises(DataError, match=r"has no folder \*/data/PA_\*; its publisher changed it"):
         fetch_public("piped", tmp_path / "data", sha256=None, unchecked=True)
     assert names(tmp_path / "data") == ["piped.zip"]
+
+
+ANSWERS = {  # kind 11: what servers answer that is no download
+    "no status": b"\0\xff garbage\r\n\r\n",
+    "a status that is no number": b"HTTP/1.0 abc x\r\n\r\n",
+    "a broken chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nabc",
+    "a chunk without a size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nabc",
+    "an endless header": b"HTTP/1.0 200 OK\r\nX: " + b"a" * 70000 + b"\r\n\r\n",
+    "too many headers": b"HTTP/1.0 200 OK\r\n" + b"X: a\r\n" * 200 + b"\r\n",
+    "a length that is no number": b"HTTP/1.0 200 OK\r\nContent-Length: many\r\n\r\nabc",
+    "a redirection to itself": b"HTTP/1.0 302 Found\r\nLocation: /\r\n\r\n",
+    "a redirection to a file": b"HTTP/1.0 302 Found\r\nLocation: file:///etc/hostname\r\n\r\n",
+    "not found": b"HTTP/1.0 404 Not Found\r\n\r\n",
+    "nothing": b"",
+}
+
+
+@pytest.fixture
+def answering():
+    class Raw(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.rfile.readline()
+            self.wfile.write(self.server.answer)
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Raw)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    server.url = f"http://127.0.0.1:{server.server_address[1]}/"
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_whatever_a_server_answers_is_one_line_that_says_what_is_left(answering, tmp_path, answer):
+    answering.answer = ANSWERS[answer]
+    with pytest.raises(DataError, match="download failed") as caught:
+        fetch(answering.url, tmp_path / "set.zip", sha256=None)
+    left = [path for path in tmp_path.iterdir() if path.stat().st_size]
+    assert "\n" not in str(caught.value)
+    assert ("go on from" in str(caught.value)) == bool(left)
+    assert ("nothing of it is in" in str(caught.value)) == (not left)
+
+
+def test_a_server_that_goes_on_elsewhere_spoils_nothing(server, tmp_path):
+    (tmp_path / "set.zip.part").write_bytes(CONTENT[:1000])
+    server.shift = 7
+    with pytest.raises(DataError, match="went on elsewhere than at byte 1000"):
+        fetch(server.url, tmp_path / "set.zip", sha256=None)
+    assert (tmp_path / "set.zip.part").read_bytes() == CONTENT[:1000]
+
+
+def test_a_folder_that_is_a_file_is_one_line(server, tmp_path):
+    (tmp_path / "root").write_text("")
+    with pytest.raises(DataError, match=r"download failed .*nothing of it is in"):
+        fetch(server.url, tmp_path / "root/set.zip", sha256=None)
+
+
+def zipped(method=zipfile.ZIP_DEFLATED, content=b"abcdefgh" * 5000) -> bytearray:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as file:
+        file.writestr("a/b", content)
+    return bytearray(buffer.getvalue())
+
+
+def tarred(kind: str, content: bytes = NOISE, **member) -> bytearray:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=f"w:{kind}", format=tarfile.PAX_FORMAT) as file:
+        for name, part in (("a/first", b"x"), ("a/second", content)):
+            info = tarfile.TarInfo(name)
+            info.size = len(part)
+            for key, value in member.items():
+                setattr(info, key, value)
+            file.addfile(info, io.BytesIO(part))
+    return bytearray(buffer.getvalue())
+
+
+def spoilt(content: bytearray, place: float | int, bytes_: bytes) -> bytes:
+    at = place if isinstance(place, int) else int(len(content) * place)
+    content[at : at + len(bytes_)] = bytes_
+    return bytes(content)
+
+
+def encrypted() -> bytes:
+    content = zipped()
+    content[6], content[content.find(b"PK\1\2") + 8] = 1, 1
+    return bytes(content)
+
+
+def method(number: int) -> bytes:
+    content = zipped()
+    content[8], content[content.find(b"PK\1\2") + 10] = number, number
+    return bytes(content)
+
+
+DAMAGED = {  # kinds 3 and 11
+    "zip, deflate": lambda: spoilt(zipped(), 33, b"\xff\xff\xff"),
+    "zip, bzip2": lambda: spoilt(zipped(zipfile.ZIP_BZIP2), 60, b"\xff" * 9),
+    "zip, lzma": lambda: spoilt(zipped(zipfile.ZIP_LZMA), 50, b"\xff" * 9),
+    "zip, stored": lambda: spoilt(zipped(zipfile.ZIP_STORED, NOISE), 0.5, b"damage"),
+    "zip, encrypted": encrypted,
+    "zip, deflate64": lambda: method(9),
+    "zip, unknown method": lambda: method(97),
+    "zip, cut": lambda: bytes(zipped()[:-30]),
+    "tar.gz, a member": lambda: spoilt(tarred("gz"), 0.5, b"damage" * 5),
+    "tar.gz, its checksum": lambda: spoilt(tarred("gz"), -8, b"bad!"),
+    "tar.gz, cut": lambda: bytes(tarred("gz")[:-9]),
+    "tar.gz, something behind it": lambda: bytes(tarred("gz")) + b"garbage",
+    "tar.bz2, a member": lambda: spoilt(tarred("bz2"), 0.5, b"damage" * 5),
+    "tar.bz2, cut": lambda: bytes(tarred("bz2")[:-9]),
+    "tar.xz, a member": lambda: spoilt(tarred("xz"), 0.5, b"damage" * 5),
+    "tar.xz, cut": lambda: bytes(tarred("xz")[:-40]),
+    "tar, cut": lambda: bytes(tarred("")[: len(NOISE) // 2]),
+    "tar, a long header": lambda: bytes(tarred("gz", pax_headers={"comment": "x" * (20 << 20)})),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_archive_is_one_line(tmp_path, kind):
+    (tmp_path / "archive").write_bytes(DAMAGED[kind]())
+    with pytest.raises(DataError, match=r"archive: (cannot be unpacked|neither a tar nor a zip)") as caught:
+        unpack(tmp_path / "archive", tmp_path / "out")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["zip", "gz"])
+def test_a_bomb_unpacks_to_no_more_than_its_bound(tmp_path, kind):
+    content = bytes(70 << 20)
+    packed = zipped(content=content) if kind == "zip" else tarred(kind, content)
+    assert len(packed) < 1 << 20
+    (tmp_path / "archive").write_bytes(packed)
+    with pytest.raises(DataError, match="unpacks to more than 67 MB"):
+        unpack(tmp_path / "archive", tmp_path / "out")
+    assert names(tmp_path / "out") == []
+
+
+def test_a_bomb_that_lies_about_its_size_is_stopped(tmp_path):
+    content = zipped(content=bytes(70 << 20))
+    place = content.find(b"PK\1\2")
+    content[place + 24 : place + 28] = (1000).to_bytes(4, "little")
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(DataError):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+    assert sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file()) <= 64 << 20
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_members_that_are_no_files_are_refused(tmp_path, kind):
+    (tmp_path / "a.tar").write_bytes(tarred("", b"", type=kind, linkname="/etc/passwd"))
+    with pytest.raises(DataError, match="is a link or device"):
+        unpack(tmp_path / "a.tar", tmp_path / "out")
+    assert names(tmp_path / "out") == []
+
+
+def test_a_link_in_a_zip_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        link = zipfile.ZipInfo("link")
+        link.external_attr = 0o120777 << 16
+        file.writestr(link, "/etc/passwd")
+    with pytest.raises(DataError, match="link is a link or device"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_written_is_not_called_damage(tmp_path):
+    path = archive(tmp_path / "a.zip", {"set/a.txt": b"a"})
+    (tmp_path / "out").write_text("")
+    with pytest.raises(DataError, match=r"out: File exists; .*a\.zip is left where it is"):
+        unpack(path, tmp_path / "out")
+
+
+def test_an_archive_in_an_archive_stays_packed(tmp_path):
+    unpack(archive(tmp_path / "a.zip", {"inner.zip": bytes(zipped())}), tmp_path / "out")
+    assert names(tmp_path / "out") == ["inner.zip"]
+
+
+def test_overrides_stand_before_and_after_options(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for words in (["data_root=", "--unchecked"], ["--unchecked", "data_root="]):
+        given = [word + str(tmp_path / "file") if word == "data_root=" else word for word in words]
+        with pytest.raises(DataError, match=r"file/magnetic_tile|nothing of it is in"):
+            data(["download", "magnetic_tile", *given])
+    with pytest.raises(SystemExit):
+        data(["download", "magnetic_tile", "--uncheckd"])

@@ -37,12 +37,12 @@ def test_mvtec_quadrants_of_one_photograph_are_a_group(tmp_path):
     }
 
 
-def test_mvtec_without_one_mask_is_refused_and_without_all_masks_is_read(tmp_path):
+def test_mvtec_where_every_mask_is_looked_for_in_vain_is_refused_and_without_a_folder_of_masks_is_read(tmp_path):
     root = mvtec_folder(tmp_path)
     (root / "ground_truth/dent/000_mask.png").unlink()
+    (root / "ground_truth/dent/001_mask.png").unlink()
     with pytest.raises(DataError, match=r"test/dent/000\.png: no mask 000_mask\.png"):
         entries(dataset_config("mvtec", root))
-    (root / "ground_truth/dent/001_mask.png").unlink()
     (root / "ground_truth/dent").rmdir()
     (root / "ground_truth").rmdir()
     assert all(entry.mask is None for entry in entries(dataset_config("mvtec", root)))
@@ -156,6 +156,10 @@ def test_names_tell_groups(tmp_path):
             folder_settings(anomalous="normal"),
             r"normal: dataset\.folder\.normal and .*anomalous are one folder; name two",
         ),
+        (
+            folder_settings(masks="normal"),
+            r"normal: dataset\.folder\.normal and .*masks are one folder; name two",
+        ),
         (folder_settings(group="(["), r"dataset\.folder\.group=\(\[: is no regular expression"),
     ],
 )
@@ -185,9 +189,9 @@ def test_folders_that_cannot_be_meant(tmp_path, settings, message):
             id="missing normal",
         ),
         pytest.param(
-            {"layout": "folder", "settings": folder_settings(masks="normal")},
-            r"anomalous/02\.png: no mask",
-            id="missing mask",
+            {"layout": "folder", "settings": folder_settings(masks="anomalous")},
+            r"anomalous/00\.png: no mask",
+            id="missing masks",
         ),
     ],
 )

@@ -5,7 +5,8 @@ import pytest
 import torch
 from data_builders import image_config, noise, save
 
-from radar.data.decoding import read_mask, read_pixels
+from radar.data.decoding import read_pixels
+from radar.data.masks import read_mask
 from radar.data.preprocessing import frame_of, preprocess, rgb, visible_mask
 from radar.runtime.preprocessing import place_map
 
@@ -101,7 +102,7 @@ def test_a_map_of_the_mask_comes_back_onto_the_mask(tmp_path, aspect, height, wi
     path = save(tmp_path / "a.png", mask)
     image, frame = preprocess(read_pixels(path), image_config(size=128, aspect=aspect, resize="bilinear"))
     placed = place_map((image[0] + 1) / 2, frame)
-    seen = visible_mask(read_mask(path, (height, width), inverted=False), frame)
+    seen = visible_mask(read_mask(path, (height, width), inverted=False).marked, frame)
     assert placed.shape == seen.shape == frame.shape
     assert ((placed > 0.5) == seen).mean() > 0.995
 

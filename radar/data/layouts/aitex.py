@@ -12,9 +12,10 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from radar.config.fields import choice, number
-from radar.data.decoding import BoolArray, Pixels, read_mask
+from radar.data.decoding import BoolArray, Pixels
 from radar.data.layouts.files import FilesLayout, image_files, mask_file, relative, subfolders
 from radar.data.layouts.layout import Entry, PublicSource
+from radar.data.masks import read_mask
 from radar.data.sample import NORMAL_DEFECT
 from radar.data.threads import in_threads
 from radar.errors import DataError
@@ -94,7 +95,10 @@ class AitexLayout(FilesLayout):
         mask, marked = None, np.zeros((height, width), dtype=np.bool_)
         if strip.parent == folder / "Defect_images":
             file = mask_file(folder / "Mask_images", strip)
-            mask, marked = relative(file, folder), read_mask(file, (height, width), inverted=self.dark_masks)
+            mask = relative(file, folder)
+            marked = read_mask(
+                file, (height, width), inverted=self.dark_masks, megapixels=self.config.megapixels
+            ).marked
         table = _table(pixels, settings.table_level) & ~marked
         entries = []
         for crop in _side_by_side(height, width, settings.crop_size):

@@ -1,6 +1,6 @@
 """Layouts of files in a folder, and what they share: one of your own subclasses `FilesLayout` and writes `find`.
 
-Hidden files and files of other kinds than EXTENSIONS are passed over. Nothing is decoded to find an image.
+Hidden files and files of other kinds than EXTENSIONS are passed over (`radar.data.passed_over`). Nothing is decoded to find one.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from radar.data.decoding import EXTENSIONS, BoolArray, Pixels, array_hash, file_hash, read_pixels
 from radar.data.file_reader import FileReader
 from radar.data.layouts.layout import Entry, Layout
 from radar.errors import DataError
 from radar.runtime.crops import file_and_crop
+
+_LITTER = {"thumbs.db", "desktop.ini", "@eadir", "__macosx"}
 
 
 class FilesLayout(Layout):
@@ -35,13 +37,13 @@ class FilesLayout(Layout):
 
     def decode(self, file: Path) -> Pixels:
         """A whole file; to be overridden for other kinds of file. A model fitted on the images reads files so, too."""
-        return read_pixels(file)
+        return read_pixels(file, self.config.megapixels)
 
     @cached_property
     def files(self) -> FileReader:
         """Reads the layout's own images, and those that a model fitted on them is asked about."""
-        decode = read_pixels if type(self).decode is FilesLayout.decode else self.decode
-        return FileReader(decode, self.side)
+        decode = None if type(self).decode is FilesLayout.decode else self.decode
+        return FileReader(decode, self.side, self.config.megapixels)
 
     @abstractmethod
     def find(self, folder: Path) -> Iterator[Entry]:
@@ -110,18 +112,28 @@ def subfolders(folder: Path) -> list[Path]:
     """Sorted, none if `folder` is not there."""
     if not folder.is_dir():
         return []
-    return sorted(sub for sub in folder.iterdir() if sub.is_dir() and not sub.name.startswith("."))
+    return sorted(sub for sub in folder.iterdir() if sub.is_dir() and not is_litter(sub.name))
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Images directly in `folder`, sorted, none if it is not there."""
+    """Images directly in `folder`, sorted, none if it is not there. Raises DataError for a link to nothing."""
     if not folder.is_dir():
         return []
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_file() and path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
-    )
+    found = [path for path in sorted(folder.iterdir()) if has_images_name(path)]
+    for path in found:
+        if path.is_symlink() and not path.exists():
+            raise DataError(f"{path}: is a link to nothing; restore what it leads to, or remove it")
+    return [path for path in found if path.is_file()]
+
+
+def has_images_name(path: Path) -> bool:
+    """Whether a file that is called so is looked at."""
+    return path.suffix.lower() in EXTENSIONS and not is_litter(path.name)
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file or folder is hidden, or one that systems leave in folders unasked."""
+    return name.startswith(".") or name.lower() in _LITTER
 
 
 def relative(path: Path, folder: Path) -> str:
@@ -129,16 +141,39 @@ def relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def mask_file(masks: Path, image: Path) -> Path:
-    """The mask of `image` in `masks`: its stem, bare or with `_mask`, any extension.
+class MaskFiles:
+    """The masks of a data set's defective images, some of which may have none; each folder is listed once."""
 
-    Raises DataError where there is none, which would corrupt pixel metrics.
-    """
-    for stem in (f"{image.stem}_mask", image.stem):
-        for extension in EXTENSIONS:
-            for suffix in (extension, extension.upper()):
-                if (mask := masks / f"{stem}{suffix}").is_file() and mask != image:
-                    return mask
-    raise DataError(
-        f"{image}: no mask {image.stem}_mask.png or {image.stem}.png in {masks}; restore the mask or remove the image"
-    )
+    def __init__(self) -> None:
+        self._listed: dict[Path, dict[tuple[str, str], Path]] = {}
+        self._found = False
+        self._missing: str | None = None  # of the first image that has none
+
+    def of(self, image: Path, masks: Path) -> Path | None:
+        """The mask in the folder `masks`: the image's stem with `_mask` or bare, any extension; None where there is none."""
+        if masks not in self._listed:
+            self._listed[masks] = {(path.stem, path.suffix.lower()): path for path in image_files(masks)}
+        names = ((f"{image.stem}{ending}", extension) for ending in ("_mask", "") for extension in EXTENSIONS)
+        candidates = (self._listed[masks].get(name) for name in names)
+        found = next((mask for mask in candidates if mask is not None and mask != image), None)
+        return self.known(found, image, f"{image.stem}_mask.png or {image.stem}.png in {masks}")
+
+    def known(self, mask: Path | None, image: Path, wanted: str) -> Path | None:
+        """Take notice of a mask that was looked for, or that there is none where `wanted` says."""
+        self._found |= mask is not None
+        if mask is None and self._missing is None:
+            self._missing = f"{image}: no mask {wanted}; restore the mask or remove the image"
+        return mask
+
+    def check(self, besides: str = "") -> None:
+        """Raise DataError where masks were looked for and not one was there: they lie elsewhere. `besides` says what else to do."""
+        if self._missing is not None and not self._found:
+            raise DataError(self._missing + besides)
+
+
+def mask_file(masks: Path, image: Path) -> Path:
+    """The mask of `image` in `masks`, as `MaskFiles.of` looks for it. Raises DataError where there is none."""
+    files = MaskFiles()
+    mask = files.of(image, masks)
+    files.check()
+    return cast(Path, mask)  # or it would have raised

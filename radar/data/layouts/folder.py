@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import MISSING
 
-from radar.data.layouts.files import FilesLayout, image_files, mask_file, relative, subfolders
+from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, relative, subfolders
 from radar.data.layouts.layout import Entry
 from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT
 from radar.errors import DataError
@@ -62,15 +63,18 @@ class FolderLayout(FilesLayout):
             return
         anomalous = _named(folder, settings.anomalous, "anomalous")
         masks = None if settings.masks is None else _named(folder, settings.masks, "masks")
-        if normal == anomalous:
-            raise DataError(f"{normal}: dataset.folder.normal and dataset.folder.anomalous are one folder; name two")
-        classes = [sub for sub in subfolders(anomalous) if sub != normal and not names_masks(sub.name)]
-        for parent in (anomalous, *(sub for sub in classes if sub != masks)):
+        _check_apart(normal, anomalous, masks)
+        files = MaskFiles()
+        for parent in (anomalous, *_classes(anomalous, (normal, masks))):
             defect = ANOMALOUS_DEFECT if parent == anomalous else parent.name
             beside = None if masks is None else masks / parent.relative_to(anomalous)
             for path in image_files(parent):
-                mask = None if beside is None else relative(_mask(beside, path), folder)
-                yield Entry(relative(path, folder), 1, defect, mask, self._group(path, folder), None)
+                if beside == parent and _is_mask(path):
+                    continue
+                mask = None if beside is None else files.of(path, beside)
+                shown = None if mask is None else relative(mask, folder)
+                yield Entry(relative(path, folder), 1, defect, shown, self._group(path, folder), None)
+        files.check(", or read no masks with dataset.folder.masks=null")
 
     def _group(self, path: Path, folder: Path) -> str:
         return relative(named_together(path, self.settings.group) or path, folder)
@@ -88,11 +92,24 @@ def names_masks(name: str) -> bool:
     return re.sub(r"[\s_-]", "", name.lower()) in _MASKS
 
 
-def _mask(masks: Path, image: Path) -> Path:
-    try:
-        return mask_file(masks, image)
-    except DataError as error:
-        raise DataError(f"{error}, or read no masks with dataset.folder.masks=null") from None
+def _classes(anomalous: Path, others: Iterable[Path | None]) -> list[Path]:
+    """Sub-folders that are classes of defects: neither called as masks are, nor one that is read as something else."""
+    taken = {each.resolve() for each in others if each is not None}
+    return [sub for sub in subfolders(anomalous) if not names_masks(sub.name) and sub.resolve() not in taken]
+
+
+def _check_apart(normal: Path, anomalous: Path, masks: Path | None) -> None:
+    """Raise DataError where one folder would be read as two things; masks may lie beside their images."""
+    if normal.resolve() == anomalous.resolve():
+        raise DataError(f"{normal}: dataset.folder.normal and dataset.folder.anomalous are one folder; name two")
+    if masks is not None and masks.resolve() == normal.resolve():
+        raise DataError(f"{normal}: dataset.folder.normal and dataset.folder.masks are one folder; name two")
+
+
+def _is_mask(path: Path) -> bool:
+    """Whether an image beside it is the one whose mask this is, by its name."""
+    stem = path.stem.removesuffix("_mask")
+    return stem != path.stem and any(each.stem == stem for each in path.parent.glob(f"{glob.escape(stem)}.*"))
 
 
 def _named(folder: Path, name: str, key: str) -> Path:

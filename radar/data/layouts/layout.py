@@ -78,7 +78,7 @@ class Layout(ABC):
     @property
     def files(self) -> FileReader:
         """How a file that is to be judged beside its images is read."""
-        return FileReader()
+        return FileReader(megapixels=self.config.megapixels)
 
     def groups_of(self, paths: Sequence[Path]) -> list[str | None]:
         """Of image files (N,) anywhere, and of crops, the groups (N,) that names tell; crops of one file are a group. None: none."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from radar.data.layouts.files import FilesLayout, image_files, mask_file, relative, subfolders
+from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, relative, subfolders
 from radar.data.layouts.layout import Entry, PublicSource
 from radar.data.sample import NORMAL_DEFECT
 
@@ -41,12 +41,14 @@ class MagneticTileLayout(FilesLayout):
             for path in image_files(defect / "Imgs")
             if path.suffix.lower() != ".png"
         ]
-        series = exposure_series([path.stem for path, _ in found])
+        series, masks = exposure_series([path.stem for path, _ in found]), MaskFiles()
         for path, name in found:
             normal = name == "free"
-            mask = None if normal else relative(mask_file(path.parent, path), folder)
+            mask = None if normal else masks.of(path, path.parent)
+            shown = None if mask is None else relative(mask, folder)
             defect = NORMAL_DEFECT if normal else name
-            yield Entry(relative(path, folder), int(not normal), defect, mask, series[path.stem], None)
+            yield Entry(relative(path, folder), int(not normal), defect, shown, series[path.stem], None)
+        masks.check()
 
 
 def exposure_series(stems: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from radar.data.layouts.files import FilesLayout, image_files, mask_file, relative, subfolders
+from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, relative, subfolders
 from radar.data.layouts.layout import Entry, PublicSource
 from radar.data.sample import NORMAL_DEFECT, Split
 
@@ -30,21 +30,23 @@ class MvtecLayout(FilesLayout):
 
     def find(self, folder: Path) -> Iterator[Entry]:
         """Test images are anomalous unless their folder is `good`."""
+        masks, truth = MaskFiles(), folder / "ground_truth"
         for path in image_files(folder / "train" / NORMAL_DEFECT):
-            yield _entry(path, folder, NORMAL_DEFECT, "train")
+            yield _entry(path, folder, NORMAL_DEFECT, "train", None)
         for defect in subfolders(folder / "test"):
             for path in image_files(defect):
-                yield _entry(path, folder, defect.name, "test")
+                wanted = defect.name != NORMAL_DEFECT and truth.is_dir()
+                mask = masks.of(path, truth / defect.name) if wanted else None
+                yield _entry(path, folder, defect.name, "test", mask)
+        masks.check()
 
 
-def _entry(path: Path, folder: Path, defect: str, split: Split) -> Entry:
-    masks, mask = folder / "ground_truth", None
-    if defect != NORMAL_DEFECT and masks.is_dir():
-        mask = relative(mask_file(masks / defect, path), folder)
+def _entry(path: Path, folder: Path, defect: str, split: Split, mask: Path | None) -> Entry:
     quadrant = _QUADRANT.match(path.stem)
     name = relative(path, folder)
     group = _DISTORTED.sub("", quadrant["original"]) if quadrant else name
-    return Entry(name, int(defect != NORMAL_DEFECT), defect, mask, group, split)
+    shown = None if mask is None else relative(mask, folder)
+    return Entry(name, int(defect != NORMAL_DEFECT), defect, shown, group, split)
 
 
 def mvtec_mask_path(path: str) -> str:

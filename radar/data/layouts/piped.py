@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from radar.data.layouts.files import FilesLayout, image_files, relative
+from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, relative
 from radar.data.layouts.layout import Entry, PublicSource
 from radar.data.sample import NORMAL_DEFECT
-from radar.errors import DataError
 
 _SHEET = re.compile(r"_(?P<kind>ND|D)_(?P<sheet>\d+)_\d+$")
 
@@ -40,16 +39,14 @@ class PipedLayout(FilesLayout):
         """One class of paper."""
         for path in image_files(folder / "NoDefects"):
             yield Entry(relative(path, folder), 0, NORMAL_DEFECT, None, _sheet(path), None)
+        masks = MaskFiles()
         for path in image_files(folder / "Defects"):
-            yield Entry(relative(path, folder), 1, "impurity", _mask(path, folder), _sheet(path), None)
-
-
-def _mask(path: Path, folder: Path) -> str:
-    name = path.name.replace("_D_", "_GT_")
-    for spelling in ("GroundTruth", "GroundThruth"):
-        if (mask := path.parent / spelling / name).is_file():
-            return relative(mask, folder)
-    raise DataError(f"{path}: no mask GroundTruth/{name} beside it; restore the mask or remove the image")
+            name = path.name.replace("_D_", "_GT_")
+            places = (path.parent / spelling / name for spelling in ("GroundTruth", "GroundThruth"))
+            mask = masks.known(next(filter(Path.is_file, places), None), path, f"GroundTruth/{name} beside it")
+            shown = None if mask is None else relative(mask, folder)
+            yield Entry(relative(path, folder), 1, "impurity", shown, _sheet(path), None)
+        masks.check()
 
 
 def _sheet(path: Path) -> str:

@@ -1,0 +1,95 @@
+"""What a TIFF says of itself that Pillow does not heed: its pages, 12 bits, 16 bits whose zero is white, 16 bits of colour."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+
+from .errors import ImageError
+
+# tags
+_KIND_OF_PAGE, _BITS, _PHOTOMETRIC, _TILE_WIDTH, _TILE_HEIGHT = 254, 258, 262, 322, 323
+_SAMPLE_FORMAT, _VOLUME_DEPTH = 339, 32997
+_PREVIEW = 1  # bit of the kind of a page
+_MOST_PREVIEWS = 16  # pages that are looked at: each is half as wide as the one before
+_UNSIGNED = 1
+
+
+class TiffFile(TiffImagePlugin.TiffImageFile):
+    """A TIFF whose pixels were counted before: Pillow's own limit is not asked."""
+
+    def load_prepare(self) -> None:
+        """Take the memory."""
+        if self._im is None:
+            self.im = Image.new(self.mode, self._tile_size).im
+        super().load_prepare()
+
+    @property
+    def tile_pixels(self) -> int:
+        """Of one tile, which may be larger than the picture; 0 where there are none."""
+        return int(self.tag_v2.get(_TILE_WIDTH, 0)) * int(self.tag_v2.get(_TILE_HEIGHT, 0))
+
+
+def check_tiff(image: TiffFile) -> bool:
+    """Whether pages follow that are previews of the first. Raises `ImageError` where one is a picture, or the first is none."""
+    if int(image.tag_v2.get(_VOLUME_DEPTH, 1)) > 1:
+        raise ImageError("holds a volume; save each slice as a file of its own")
+    if int(image.tag_v2.get(_KIND_OF_PAGE, 0)) & ~2:  # 2: a page of a document
+        raise ImageError("its first page is a preview or a mask; save the picture as a file of its own")
+    formats = image.tag_v2.get(_SAMPLE_FORMAT, (_UNSIGNED,))
+    if image.mode == "L" and set(formats if isinstance(formats, tuple) else (formats,)) != {_UNSIGNED}:
+        raise ImageError("its numbers have a sign, so they have no known range; save it as 8 or 16 bit grey or RGB")
+    for page in range(1, _MOST_PREVIEWS + 1):
+        try:
+            image.seek(page)
+        except EOFError:
+            return page > 1 and _back(image)
+        except SyntaxError:  # Pillow cannot show that page, which is asked what it is all the same
+            pass
+        if not int(image.tag_v2.get(_KIND_OF_PAGE, 0)) & _PREVIEW:
+            break
+    raise ImageError("holds several pages; save each page as a file of its own")
+
+
+def _back(image: TiffFile) -> bool:
+    image.seek(0)
+    return True
+
+
+def is_deep_colour(image: TiffFile) -> bool:
+    """16 bits a sample, of which Pillow would keep the upper 8 alone."""
+    return image.mode in ("RGB", "RGBA") and _bits(image) == 16
+
+
+def is_twelve_bit(image: TiffFile) -> bool:
+    """Which Pillow leaves in the lower bits of 16."""
+    return _bits(image) == 12
+
+
+def is_white_zero(image: TiffFile) -> bool:
+    """Which Pillow heeds up to 8 bits alone."""
+    return image.tag_v2.get(_PHOTOMETRIC) == 0
+
+
+def deep_colours(content: bytes) -> NDArray[np.uint16]:
+    """16-bit colour `(H, W, 3)` as stored."""
+    try:
+        import tifffile  # noqa: PLC0415 - which few need, so the runtime does without
+    except ImportError:
+        raise ImageError("a TIFF of 16-bit colour needs tifffile; get it with pip install tifffile") from None
+    with tifffile.TiffFile(BytesIO(content)) as file:
+        page = file.pages[0]
+        if not all(page.databytecounts) or sum(page.databytecounts) > len(content):
+            raise ImageError("not a readable image (its rows end half-way); replace or remove the file")
+        values = page.asarray()
+        if page.axes == "SYX":
+            values = np.moveaxis(values, 0, -1)
+    return np.ascontiguousarray(values[..., :3], dtype=np.uint16)
+
+
+def _bits(image: TiffFile) -> int:
+    bits = image.tag_v2.get(_BITS, 8)
+    return int(bits[0] if isinstance(bits, tuple) else bits)

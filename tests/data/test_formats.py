@@ -1,0 +1,372 @@
+"""What files say of themselves (orientation, depth, polarity, pages) and what hostile ones would cost: one table each."""
+
+from __future__ import annotations
+
+import io
+import struct
+import subprocess
+import sys
+import time
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from data_builders import noise
+from PIL import Image, ImageOps, PngImagePlugin
+
+from radar.runtime.decoding import decode, shape
+from radar.runtime.errors import ImageError
+
+GREY = noise(0, 12, 20)
+COLOUR = np.random.default_rng(1).integers(0, 256, (12, 20, 3), dtype=np.uint8)
+DEEP = np.random.default_rng(2).integers(0, 65536, (12, 20), dtype=np.uint16)
+DEEP_COLOUR = np.random.default_rng(3).integers(0, 65536, (12, 20, 3), dtype=np.uint16)
+MEGAPIXELS = 200.0
+TURNED = {  # orientation: the upright picture of what is stored, by the definition of EXIF
+    1: lambda v: v,
+    2: np.fliplr,
+    3: lambda v: np.flipud(np.fliplr(v)),
+    4: np.flipud,
+    5: lambda v: np.swapaxes(v, 0, 1),
+    6: lambda v: np.fliplr(np.swapaxes(v, 0, 1)),
+    7: lambda v: np.flipud(np.fliplr(np.swapaxes(v, 0, 1))),
+    8: lambda v: np.flipud(np.swapaxes(v, 0, 1)),
+}
+
+
+def tiff(values: np.ndarray, **options) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, values, **options)
+    return buffer.getvalue()
+
+
+def pillow(values: np.ndarray | Image.Image, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    (values if isinstance(values, Image.Image) else Image.fromarray(values)).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(
+    width: int, height: int, rows: bytes, *, depth: int = 8, colour: int = 0, interlaced: int = 0, before: bytes = b""
+) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
+    parts = (chunk(b"IHDR", header), before, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def raw_tiff(tags: dict[int, tuple[int, int]], data: bytes = b"") -> bytes:
+    """Little-endian, one page: tag to (type, value)."""
+    entries = sorted(tags.items())
+    head = 8 + 2 + 12 * len(entries) + 4
+    ifd = struct.pack("<H", len(entries))
+    for tag, (kind, value) in entries:
+        ifd += struct.pack("<HHII", tag, kind, 1, head if tag == 273 else value)
+    return b"II*\0" + struct.pack("<I", 8) + ifd + struct.pack("<I", 0) + data
+
+
+def twelve_bit(values: np.ndarray, *, photometric: int) -> bytes:
+    pairs = values.astype(int).reshape(-1, 2)
+    data = b"".join(bytes([a >> 4, ((a & 15) << 4) | (b >> 8), b & 255]) for a, b in pairs)
+    height, width = values.shape
+    tags = {
+        256: (4, width),
+        257: (4, height),
+        258: (3, 12),
+        259: (3, 1),
+        262: (3, photometric),
+        273: (4, 0),
+        277: (3, 1),
+    }
+    return raw_tiff(tags | {278: (4, height), 279: (4, len(data))}, data)
+
+
+def exif(orientation: int) -> Image.Exif:
+    said = Image.Exif()
+    said[274] = orientation
+    return said
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize(
+    "values", [GREY, COLOUR, DEEP, DEEP_COLOUR], ids=["grey", "colour", "deep grey", "deep colour"]
+)
+def test_a_tiff_is_read_upright(orientation, values):
+    content = tiff(
+        values, photometric="rgb" if values.ndim == 3 else "minisblack", extratags=[(274, 3, 1, orientation, True)]
+    )
+    pixels = decode(content)
+    np.testing.assert_array_equal(pixels.values, TURNED[orientation](values))
+    assert shape(content) == pixels.values.shape[:2]
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "PNG, deep", "PNG, said behind the pixels", "JPEG, CMYK"])
+def test_a_photo_is_read_upright(orientation, kind):
+    tags = exif(orientation)
+    if kind == "PNG, deep":
+        content = pillow(Image.fromarray(DEEP), "PNG", exif=tags)
+    elif kind == "PNG, said behind the pixels":
+        plain = pillow(COLOUR, "PNG")
+        content = plain[:-12] + chunk(b"eXIf", tags.tobytes().removeprefix(b"Exif\0\0")) + plain[-12:]
+    elif kind == "JPEG, CMYK":
+        content = pillow(Image.fromarray(COLOUR).convert("CMYK"), "JPEG", exif=tags)
+    else:
+        content = pillow(COLOUR, kind, exif=tags)
+    stored = content.replace(b"eXIf", b"eXIg").replace(b"Exif\0\0", b"Exig\0\0")  # the same without a word of it
+    pixels = decode(content)
+    with Image.open(io.BytesIO(content)) as image:
+        image.load()
+        shown = ImageOps.exif_transpose(image)
+        expected = np.asarray(shown if kind == "PNG, deep" else shown.convert("RGB"))
+    np.testing.assert_array_equal(pixels.values, expected)
+    assert shape(content) == pixels.values.shape[:2]
+    if kind.startswith("JPEG"):
+        np.testing.assert_array_equal(pixels.values, TURNED[orientation](decode(stored).values))
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_a_broken_word_on_orientation_says_nothing():
+    for said in (b"", b"MM\0*\0\0\0\x08", b"nonsense", exif(9).tobytes()[6:], exif(0).tobytes()[6:]):
+        content = png(20, 12, b"".join(b"\0" + row.tobytes() for row in GREY), before=chunk(b"eXIf", said))
+        np.testing.assert_array_equal(decode(content).values, GREY)
+
+
+SAID = {  # bytes, and what they show
+    "8 bits": (tiff(GREY), GREY),
+    "8 bits, white is zero": (tiff(255 - GREY, photometric="miniswhite"), GREY),
+    "16 bits": (tiff(DEEP), DEEP),
+    "16 bits, white is zero": (tiff(65535 - DEEP, photometric="miniswhite"), DEEP),
+    "16 bits, white is zero, packed": (tiff(65535 - DEEP, photometric="miniswhite", compression="zlib"), DEEP),
+    "16 bits, big end first": (tiff(DEEP, byteorder=">"), DEEP),
+    "BigTIFF": (tiff(GREY, bigtiff=True), GREY),
+    "tiles": (tiff(COLOUR, tile=(16, 16), photometric="rgb"), COLOUR),
+    "planes": (tiff(np.moveaxis(COLOUR, -1, 0), photometric="rgb", planarconfig="separate"), COLOUR),
+    "deep tiles": (tiff(DEEP_COLOUR, tile=(16, 16), photometric="rgb"), DEEP_COLOUR),
+    "1 bit": (pillow(Image.fromarray(GREY > 100), "TIFF", compression="group4"), np.where(GREY > 100, 255, 0)),
+    "1 bit, PNG": (pillow(Image.fromarray(GREY > 100), "PNG"), np.where(GREY > 100, 255, 0)),
+    "1 bit, BMP": (pillow(Image.fromarray(GREY > 100), "BMP"), np.where(GREY > 100, 255, 0)),
+    "grey and alpha": (pillow(Image.merge("LA", [Image.fromarray(GREY)] * 2), "PNG"), GREY),
+    "colour and alpha": (pillow(np.dstack([COLOUR, GREY]), "PNG"), COLOUR),
+    "palette": (
+        pillow(Image.fromarray(GREY // 64 * 64).convert("P"), "PNG", transparency=3),
+        np.dstack([GREY // 64 * 64] * 3),
+    ),
+    "called otherwise": (pillow(GREY, "BMP"), GREY),
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_what_a_file_says_of_itself_is_heeded(said):
+    content, expected = SAID[said]
+    pixels = decode(content, MEGAPIXELS)
+    np.testing.assert_array_equal(pixels.values, expected)
+    assert pixels.full == (65535 if expected.dtype == np.uint16 else 255)
+    assert shape(content, MEGAPIXELS) == expected.shape[:2]
+
+
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_twelve_bits_are_spread_over_the_range(photometric):
+    values = np.arange(240).reshape(12, 20) * 17
+    values[-1, -1] = 4095
+    if photometric == 0:
+        with pytest.raises(ImageError, match="unknown pixel mode"):  # which no writer is known to make
+            decode(twelve_bit(4095 - values, photometric=0))
+        return
+    pixels = decode(twelve_bit(values, photometric=1))
+    np.testing.assert_allclose(pixels.values / pixels.full, values / 4095, atol=1 / 65535)
+    assert pixels.values.max() == pixels.full
+
+
+def with_previews(kinds: list[int]) -> bytes:
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        for index, kind in enumerate(kinds):
+            file.write(GREY[:: 1 + index, :: 1 + index], subfiletype=kind)
+    return buffer.getvalue()
+
+
+FIRST = {
+    "a phone's photo": (
+        pillow(COLOUR, "MPO", save_all=True, append_images=[Image.fromarray(255 - COLOUR)]),
+        pillow(COLOUR, "JPEG"),
+        "hold several pictures",
+    ),
+    "a TIFF with a preview": (with_previews([0, 1]), tiff(GREY), "hold a preview"),
+    "a pyramid": (with_previews([0, 1, 1, 1]), tiff(GREY), "hold a preview"),
+}
+
+
+@pytest.mark.parametrize("kind", FIRST)
+def test_of_several_pictures_the_first_is_read_and_said(kind):
+    content, first, said = FIRST[kind]
+    told: list[str] = []
+    np.testing.assert_array_equal(decode(content, MEGAPIXELS, told.append).values, decode(first).values)
+    assert len(told) == 1
+    assert said in told[0]
+
+
+def many_pages(count: int) -> bytes:
+    content = bytearray(pillow(GREY, "TIFF"))
+    (start,) = struct.unpack_from("<I", content, 4)
+    (tags,) = struct.unpack_from("<H", content, start)
+    page, end = bytes(content[start : start + 2 + 12 * tags]), start + 2 + 12 * tags
+    struct.pack_into("<I", content, end, len(content))
+    for index in range(count):
+        following = len(content) + len(page) + 4
+        content += page + struct.pack("<I", following if index < count - 1 else 0)
+    return bytes(content)
+
+
+def short_strip() -> bytes:
+    """16-bit colour whose packed strip holds half of its rows."""
+    half = zlib.compress(DEEP_COLOUR[:6].tobytes())
+    content = bytearray(tiff(DEEP_COLOUR, photometric="rgb", compression="zlib", rowsperstrip=len(DEEP_COLOUR)))
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        start, size = file.pages[0].dataoffsets[0], file.pages[0].databytecounts[0]
+    content[start : start + size] = half.ljust(size, b"\0")
+    return bytes(content)
+
+
+ONE_STRIP = {256: (4, 8), 257: (4, 8), 258: (3, 8), 259: (3, 1), 262: (3, 1), 273: (4, 0), 277: (3, 1), 279: (4, 64)}
+REFUSED = {
+    "pages": (lambda: with_previews([0, 0]), "several pages"),
+    "a page behind a preview": (lambda: with_previews([0, 1, 0]), "several pages"),
+    "sixty thousand pages": (lambda: many_pages(60_000), "several pages"),
+    "a preview first": (lambda: with_previews([1, 0]), "first page is a preview"),
+    "a volume": (lambda: raw_tiff(ONE_STRIP | {32997: (4, 3)}, bytes(64)), "holds a volume"),
+    "an animation": (lambda: pillow(COLOUR, "PNG", save_all=True, append_images=[Image.fromarray(255 - COLOUR)]), "pages"),
+    "a sign": (lambda: tiff(GREY.astype(np.int8)), "sign"),
+    "a sign, 16 bits": (lambda: tiff(DEEP.astype(np.int16)), "no known range"),
+    "32 bits": (lambda: tiff(DEEP.astype(np.uint32)), "no known range"),
+    "floats": (lambda: tiff(GREY.astype(np.float32)), "no known range"),
+    "half floats": (lambda: tiff(GREY.astype(np.float16)), "not a readable image"),
+    "rows that end half-way": (lambda: png(40, 40, (b"\0" + b"\x80" * 40) * 20), "end half-way"),
+    "rows that end before the last": (lambda: png(40, 40, (b"\0" + b"\x80" * 40) * 39), "end half-way"),
+    "deep rows that end half-way": (lambda: png(40, 40, (b"\0" + b"\x80" * 80) * 20, depth=16), "end half-way"),
+    "deep colours that end": (lambda: png(40, 40, (b"\0" + b"\x80" * 240) * 30, depth=16, colour=2), "end half-way"),
+    "one bit that ends": (lambda: png(40, 40, (b"\0" + b"\x80" * 5) * 30, depth=1), "end half-way"),
+    "interlaced rows that end": (lambda: png(40, 40, b"\0" * 1500, interlaced=1), "end half-way"),
+    "no rows": (lambda: png(40, 40, b""), "end half-way"),
+    "a flipped bit": (lambda: pillow(GREY, "PNG", compress_level=0).replace(GREY[5].tobytes(), GREY[6].tobytes()), "checksum"),
+    "deep TIFF that ends": (lambda: tiff(DEEP_COLOUR, photometric="rgb")[:-300], "half-way"),
+    "deep packed TIFF that ends": (short_strip, "corrupted"),
+    "GIF": (lambda: pillow(COLOUR, "GIF"), "no PNG, JPEG, BMP or TIFF"),
+    "WebP": (lambda: pillow(COLOUR, "WEBP"), "no PNG, JPEG, BMP or TIFF"),
+    "HEIC": (lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "no PNG, JPEG, BMP or TIFF"),
+    "EPS": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\n", "no PNG, JPEG, BMP or TIFF"),
+    "text": (lambda: b"no image", "no PNG, JPEG, BMP or TIFF"),
+    "nothing": (lambda: b"", "no PNG, JPEG, BMP or TIFF"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_cannot_be_read_truly_is_refused_in_one_line_and_at_once(kind):
+    make, said = REFUSED[kind]
+    content, began = make(), time.perf_counter()
+    with pytest.raises(ImageError, match=said) as caught:
+        decode(content, MEGAPIXELS)
+    assert time.perf_counter() - began < 2
+    assert "\n" not in str(caught.value)
+
+
+def test_interlaced_rows_are_whole_where_pillow_reads_them():
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    parts = (GREY[top::down, left::across] for left, top, across, down in passes)
+    rows = b"".join(b"\0" + row.tobytes() for part in parts if part.size for row in part)
+    content = png(20, 12, rows, interlaced=1)
+    np.testing.assert_array_equal(decode(content).values, GREY)
+    with pytest.raises(ImageError, match="half-way"):
+        decode(png(20, 12, rows[:-1], interlaced=1))
+
+
+HUGE = {  # few bytes that declare many pixels
+    "PNG": png(30000, 30000, b""),
+    "PNG, 4 gigapixels": png(65000, 65000, b""),
+    "JPEG": pillow(GREY, "JPEG").replace(struct.pack(">HH", 12, 20), struct.pack(">HH", 60000, 60000), 1),
+    "BMP": pillow(COLOUR, "BMP").replace(struct.pack("<ii", 20, 12), struct.pack("<ii", 60000, 60000), 1),
+    "TIFF": raw_tiff({256: (4, 60000), 257: (4, 60000), 258: (3, 8), 262: (3, 1), 273: (4, 0), 279: (4, 1)}, b"x"),
+    "TIFF, a tile": raw_tiff(
+        {256: (4, 8), 257: (4, 8), 258: (3, 8), 259: (3, 8), 262: (3, 1), 322: (4, 30000), 323: (4, 30000), 324: (4, 8), 325: (4, 1)}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HUGE)
+@pytest.mark.parametrize("read", [decode, shape])
+def test_more_pixels_than_are_allowed_are_refused_by_the_header(kind, read):
+    with pytest.raises(ImageError, match=r"million pixels, and at most 200 are read; raise dataset\.megapixels"):
+        read(HUGE[kind], MEGAPIXELS)
+
+
+def test_as_many_pixels_as_are_allowed_are_read():
+    assert decode(png(20, 10, (b"\0" + b"\x80" * 20) * 10), 200e-6).values.shape == (10, 20)
+    with pytest.raises(ImageError, match="million pixels"):
+        decode(png(20, 10, (b"\0" + b"\x80" * 20) * 10), 199e-6)
+
+
+def test_a_bomb_within_the_limit_takes_no_memory(tmp_path):
+    """190 million pixels are declared, and no row is there: this is found before the picture has a place."""
+    assert peak(png(19000, 10000, b"")) < 30e6
+
+
+@pytest.mark.parametrize("text", ["zTXt", "iCCP"])
+def test_a_bomb_in_a_text_is_not_unpacked(text):
+    bomb = b"name\0\0" + zlib.compress(bytes(200 << 20), 9)
+    content = png(20, 12, b"".join(b"\0" + row.tobytes() for row in GREY), before=chunk(text.encode(), bomb))
+    assert len(content) < 1 << 20
+    assert peak(content) < 100e6
+
+
+BYTES_PER_PIXEL = 32  # what reading and preparing an image take at most, beside the file itself
+LARGE = {
+    "grey": lambda side: png(side, side, bytes(side * (side + 1))),
+    "colour": lambda side: png(side, side, bytes(side * (3 * side + 1)), colour=2),
+    "deep colour": lambda side: png(side, side, bytes(side * (6 * side + 1)), depth=16, colour=2),
+    "deep TIFF": lambda side: tiff(np.zeros((side, side, 3), np.uint16), photometric="rgb", compression="zlib"),
+    "turned": lambda side: pillow(Image.new("RGB", (side, side)), "JPEG", exif=exif(6)),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_memory_per_pixel_is_bounded(kind):
+    side = 2000
+    assert peak(LARGE[kind](side)) / side**2 < BYTES_PER_PIXEL
+
+
+_PEAK = """
+import sys
+import tifffile
+import radar.runtime.decoding, radar.runtime.preprocessing as preprocessing
+from radar.runtime.errors import ImageError
+
+def taken(name):
+    return 1024 * next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name))
+
+content = sys.stdin.buffer.read()
+before = taken("VmRSS")
+open("/proc/self/clear_refs", "w").write("5")
+try:
+    pixels = radar.runtime.decoding.decode(content, 200)
+    preprocessing.preprocess(pixels, preprocessing.Preprocessing("luma_chroma", 100, "stretch", "lanczos"))
+except ImageError:
+    pass
+print(taken("VmHWM") - before)
+"""
+
+
+def peak(content: bytes) -> int:
+    """Bytes that a process of its own takes to read and prepare an image."""
+    done = subprocess.run([sys.executable, "-c", _PEAK], input=content, capture_output=True, check=True)
+    return int(done.stdout)
+
+
+def test_pillows_own_limit_is_left_alone():
+    before = Image.MAX_IMAGE_PIXELS
+    decode(SAID["tiles"][0], MEGAPIXELS)
+    assert before == Image.MAX_IMAGE_PIXELS is not None
+    assert PngImagePlugin.MAX_TEXT_CHUNK <= 1 << 20
