@@ -1,8 +1,15 @@
 """The project's own exceptions: each message is one line that says what, where and what to do."""
 
-from radar.runtime.errors import ConfigError, DataError, RadarError, RunError
+from radar.runtime.errors import ConfigError, DataError, RadarError, RunError, StoredError, WriteError
 
-__all__ = ["ConfigError", "DataError", "RadarError", "RunError"]  # the runtime raises them, too
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "RadarError",
+    "RunError",
+    "StoredError",
+    "WriteError",
+]  # the runtime raises them, too
 
 
 class Interrupted(BaseException):

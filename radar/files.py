@@ -1,46 +1,109 @@
-"""Texts, tables and JSON in atomic files, never half there."""
+"""Texts, tables, JSON and YAML in atomic files, and their readers; a lock that the kernel frees."""
 
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
 import lzma
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from radar.runtime.files import write_atomically
+import yaml
 
-__all__ = ["write_atomically"]  # which whoever writes bytes reads here
+from radar.runtime.cells import Rows, inert
+from radar.runtime.files import (
+    CHECKSUM,
+    checksum,
+    make_folder,
+    read_bytes,
+    read_json,
+    remove_unfinished,
+    sha256,
+    unreadable,
+    write_atomically,
+    writing,
+)
+
+__all__ = [  # of the runtime's own, which whoever writes and reads files finds here
+    "make_folder", "read_bytes", "read_json", "remove_unfinished", "sha256", "unreadable", "write_atomically", "writing",
+]  # fmt: skip
 
 Plain: TypeAlias = bool | int | float | str | list["Plain"] | dict[str, "Plain"] | None
 """A value that JSON can hold."""
 
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove what a killed process was writing below `folder`, which no living one writes to."""
-    for stray in folder.rglob(".*.tmp"):
-        stray.unlink()
+_MOST_NODES = 100_000  # of a stored YAML, its aliases followed: a config has about 300
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8."""
-    write_atomically(path, lambda file: file.write(text.encode()))
+    """Write `text` as UTF-8; halves of characters, of names that are no text, as escapes."""
+    write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as indented JSON; a number that is not finite is an error, not invalid JSON."""
-    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+    """Write `content` as indented JSON; a number that is not finite is an error. An object gets a checksum of its entries."""
+    sealed = {**content, CHECKSUM: checksum(content)} if isinstance(content, dict) else content
+    write_text(path, json.dumps(sealed, indent=2, allow_nan=False) + "\n")
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a header and rows; floats with every digit they need."""
+def read_yaml(path: Path, remedy: str) -> dict[str, Any]:
+    """The entries of a stored YAML, of plain values alone: a tag of anything else is refused.
+
+    Raises `FileNotFoundError`, and `StoredError` with `remedy`.
+    """
+    content = read_bytes(path, remedy)
+    try:
+        values = yaml.safe_load(content.decode())
+        if not isinstance(values, dict):
+            raise ValueError("it holds no entries")
+        _count_nodes(values, 0)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise unreadable(path, error, remedy) from None
+    return values
+
+
+def _count_nodes(tree: object, before: int) -> int:
+    """How many nodes a tree has beside those `before`. Raises `ValueError` for too many."""
+    if before > _MOST_NODES:
+        raise ValueError(f"it has more than {_MOST_NODES:,} values")
+    children: Iterable[object] = tree if isinstance(tree, list) else ()
+    if isinstance(tree, dict):
+        if not all(isinstance(key, str) for key in tree):
+            raise ValueError("it has names that are no text")
+        children = tree.values()
+    for child in children:
+        before = _count_nodes(child, before + 1)
+    return before
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A header and rows; floats with every digit they need, and no text that a spreadsheet would compute."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(rows)
-    write_text(path, buffer.getvalue())
+    writer.writerows([inert(cell) for cell in row] for row in rows)
+    return buffer.getvalue()
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write `csv_text`."""
+    write_text(path, csv_text(columns, rows))
+
+
+def read_csv(path: Path, remedy: str) -> tuple[list[str], list[dict[str, str]]]:
+    """Columns and rows of a stored CSV. Raises `StoredError`, also where it has no row, or one of another length."""
+    try:
+        reader = Rows(io.StringIO(read_bytes(path, remedy).decode(), newline=""))
+        rows = list(reader)
+        columns = list(reader.fieldnames or ())
+        if not rows or any(None in row or None in row.values() for row in rows):
+            raise ValueError("rows are missing, or of another length than its header")
+    except (FileNotFoundError, ValueError, csv.Error) as error:
+        raise unreadable(path, error, remedy) from None
+    return columns, rows
 
 
 def read_lines(path: Path) -> Iterator[str]:
@@ -56,3 +119,17 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     """The inverse of `read_lines`; equal lines give equal bytes."""
     text = "".join(f"{line}\n" for line in lines).encode()
     write_atomically(path, lambda file: file.write(lzma.compress(text, preset=9) if path.suffix == ".xz" else text))
+
+
+@contextmanager
+def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[None]:
+    """Hold the lock `path`, a file that stays; the kernel frees that of a process that dies.
+
+    Raises `BlockingIOError` where another process has it and `wait` is off, `WriteError` where none can be had.
+    """
+    with writing(path):
+        file = path.open("a")
+    with file:
+        with writing(path):
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+        yield

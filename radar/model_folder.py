@@ -19,7 +19,7 @@ import radar
 from radar.config.plain import plain
 from radar.config.schema import Config
 from radar.errors import ConfigError, RunError
-from radar.files import Plain, write_atomically, write_json, write_text
+from radar.files import Plain, make_folder, read_json, write_atomically, write_json, write_text
 from radar.methods.method import fill
 from radar.methods.registry import method_of, typed_config
 from radar.model import Calibration, Model
@@ -32,6 +32,7 @@ FORMAT = 3  # of the model folder; raised when an older reader could not read it
 FOLDER = "model"  # below a run directory
 _TENSORS, _FACTS, _CARD = "model.safetensors", "model.json", "README.md"
 _PLACES = ("data_root", "output_root")  # where things lay, beside dataset.root and dataset.manifest
+_REMEDY = "copy the model again, or run the experiment again"
 
 
 def save(model: Model, folder: Path, images: Mapping[str, int]) -> None:
@@ -39,7 +40,7 @@ def save(model: Model, folder: Path, images: Mapping[str, int]) -> None:
 
     `images` counts what the model was fitted and tested on, for its card: `model_card.COUNTS` are its keys.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     arrays = {f"detector.{name}": torch.from_numpy(np.array(value)) for name, value in model.detector.arrays().items()}
     learnt = {f"method.{name}": value.contiguous().cpu() for name, value in model.method.state_dict().items()}
     normals = {
@@ -115,12 +116,12 @@ def store_thresholds(run_or_folder: str | Path, model: Model) -> None:
         raise RunError(
             f"{folder}: holds the model {found[:12]}, not {model.fingerprint[:12]}; name the folder of that one"
         )
+    model.thresholds.write(folder, model.fingerprint)
     try:
-        model.thresholds.write(folder, model.fingerprint)
-        text = (folder / _CARD).read_text(encoding="utf-8") if (folder / _CARD).is_file() else ""
-        write_text(folder / _CARD, with_change(text, model.thresholds.current))
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror}); copy the model to where it can") from None
+        text = (folder / _CARD).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):  # it is for people alone, who may have removed or rewritten it
+        text = ""
+    write_text(folder / _CARD, with_change(text, model.thresholds.current))
 
 
 def stored_config(run_or_folder: str | Path) -> Config:
@@ -161,10 +162,10 @@ def model_folder(path: Path) -> Path:
 
 def _facts(folder: Path) -> Mapping[str, Plain]:
     try:
-        facts: object = json.loads((folder / _FACTS).read_text())
-    except (OSError, ValueError) as error:
+        facts = read_json(folder / _FACTS, _REMEDY)
+    except FileNotFoundError as error:
         raise _unreadable(folder, error) from None
-    if not isinstance(facts, dict) or not isinstance(facts.get("format"), int):
+    if not isinstance(facts.get("format"), int):
         raise RunError(f"{folder / _FACTS}: is not the description of a model; run the experiment again")
     if facts["format"] != FORMAT:
         newer = "update radar" if facts["format"] > FORMAT else "run the experiment again with this radar"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from radar.errors import ConfigError, RunError
-from radar.files import Plain, write_json
+from radar.files import Plain, read_json, unreadable, write_json
 from radar.runtime.threshold import CurrentThreshold
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import MapLevels
@@ -20,6 +19,7 @@ from radar.scoring.map_levels import MapLevels
 FITTED = "fitted"  # name of the first version
 SOURCES = ("fit", "normals", "reviewed", "hand")  # what a threshold comes from
 _FILE = "thresholds.json"  # in a model's folder, once there is a version beside the fitted one
+_REMEDY = "restore it, or remove it to go back to the fitted threshold"
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +103,8 @@ def read_thresholds(folder: Path, fitted: Threshold, fingerprint: str) -> Thresh
     """
     path = folder / _FILE
     try:
-        content: object = json.loads(path.read_text())
-        if not isinstance(content, dict) or not isinstance(content["versions"], list):
+        content = read_json(path, _REMEDY)
+        if not isinstance(content["versions"], list):
             raise ValueError("it is no list of versions")
         thresholds = Thresholds((fitted,))
         for version in content["versions"]:
@@ -112,11 +112,10 @@ def read_thresholds(folder: Path, fitted: Threshold, fingerprint: str) -> Thresh
         thresholds, owner = thresholds.using(str(content["current"])), str(content["fingerprint"])
     except FileNotFoundError:
         return Thresholds((fitted,))
-    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
-        reason = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
-        raise RunError(
-            f"{path}: cannot be read ({' '.join(reason.split())[:200]}); restore it, or remove it to go back to the fitted threshold"
-        ) from None
+    except KeyError as error:
+        raise unreadable(path, ValueError(f"{error} is missing"), _REMEDY) from None
+    except (ValueError, TypeError, ConfigError) as error:
+        raise unreadable(path, error, _REMEDY) from None
     if owner != fingerprint:
         raise RunError(f"{path}: belongs to the model {owner[:12]}, not to {fingerprint[:12]}; remove it")
     return thresholds

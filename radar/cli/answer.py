@@ -11,12 +11,13 @@ from radar.cli.transfer import add_transfers
 from radar.errors import ConfigError
 from radar.experiment.sweep import Sweep
 from radar.experiment.transfer import DoneRun
-from radar.files import write_text
+from radar.files import make_folder, write_text
 from radar.report.result import Result
 from radar.report.stored import read_results
 from radar.report.tables import Table, csv_text, latex, markdown
 from radar.report.tables_sweep import ANSWERS, sweep_table
 from radar.report.tables_transfer import Transfers
+from radar.runtime.paths import file_name
 
 _TRANSFER = "transfer"
 
@@ -47,8 +48,9 @@ def answer(name: str, results: Sequence[Result], seeds: int | None, transfers: T
 
 def write_answer(content: Table, folder: Path) -> list[Path]:
     """Write a table as Markdown, LaTeX and CSV."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     texts = {"md": markdown(content), "tex": latex(content), "csv": csv_text(content)}
-    for ending, text in texts.items():
-        write_text(folder / f"{content.name}.{ending}", text)
-    return [folder / f"{content.name}.{ending}" for ending in texts]
+    files = {folder / f"{file_name(content.name)}.{ending}": text for ending, text in texts.items()}
+    for path, text in files.items():
+        write_text(path, text)
+    return list(files)

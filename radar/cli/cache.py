@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
+from radar.cli.printing import PlainConsole
 from radar.compose import command_line, output_root
 from radar.compose.plan import plan
 from radar.config.schema import Config
@@ -37,7 +37,7 @@ def cache(arguments: Sequence[str]) -> int:
     for verb in (verbs.choices["list"], prune):
         verb.add_argument("overrides", nargs="*", help="output_root=FOLDER")
     parsed, rest = parser.parse_known_args(arguments)
-    console = Console()
+    console = PlainConsole()
     if parsed.verb == "explain":
         for job in plan(command_line.read(rest)).jobs:
             console.print(_explained(job.config))

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table as Printed
 
+from radar.cli.printing import PlainConsole
 from radar.cli.report import report_settings
 from radar.errors import RunError
 from radar.report.comparison import comparison_tables
@@ -31,7 +31,7 @@ def compare(arguments: Sequence[str]) -> int:
     results = [_one_result(each) for each in parsed.runs if each not in overrides]
     if len(results) < 2:
         raise RunError("radar compare: one run has nothing to be compared with; name two or more")
-    console = Console()
+    console = PlainConsole()
     for each in comparison_tables(results, report_settings(overrides)):
         if parsed.markdown:
             print(markdown(each))

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from radar.cli.preflight import print_preflight
+from radar.cli.printing import PlainConsole
 from radar.compose import experiment
 from radar.compose.config_tree import options, with_folder
 from radar.config.schema import Config
@@ -20,6 +21,7 @@ from radar.data.manifest import write_manifest
 from radar.data.mvtec_export import write_mvtec
 from radar.data.sample import SPLITS
 from radar.errors import DataError, RadarError
+from radar.files import make_folder
 from radar.progress import ProgressBar
 
 
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 def data(arguments: Sequence[str]) -> int:
     """Run one `radar data` command; returns the exit code."""
     parsed = _parsed(arguments)
-    console = Console()
+    console = PlainConsole()
     if parsed.verb == "list":
         console.print(_presets(parsed))
         return 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Column, Table
 
 from radar.cli.estimate import TIMED_STEPS, Estimate, estimate
+from radar.cli.printing import PlainConsole
 from radar.compose.plan import Plan
 from radar.config.schema import Config
 from radar.training.device import resolve_device
@@ -32,7 +32,7 @@ def dry_run(plan: Plan) -> int:
         found = _measured(job.config, measured)
         trainings |= {training.key + _data_and_seed(job.config): training.seconds for training in found.trainings}
         table.add_row(title, job.config.dataset.name, *_cells(found))
-    console = Console()
+    console = PlainConsole()
     console.print(table)
     if plan.is_search:
         console.print(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 from radar.errors import Interrupted
 from radar.runtime import exit_codes
 from radar.runtime.exit_codes import DEFECTIVE, DONE, FAILED, REFUSED, UNREADABLE
+from radar.runtime.terminal import tell
 
 __all__ = ["DEFECTIVE", "DONE", "FAILED", "REFUSED", "UNREADABLE"]  # of verbs, which read them here
 
 DRIFT = 1
+OUTPUT_ROOT = "another folder with output_root=FOLDER"  # where a run writes to
 
 
 def guarded(command: Callable[[], int]) -> int:
@@ -21,7 +22,7 @@ def guarded(command: Callable[[], int]) -> int:
         try:
             return command()
         except Interrupted as error:
-            print(f"radar: {'; '.join(filter(None, ('interrupted', error.advice)))}", file=sys.stderr)
+            tell("; ".join(filter(None, ("interrupted", error.advice))))
             return error.exit_code
 
     return exit_codes.guarded(stopped, "radar")

@@ -19,6 +19,7 @@ from radar.model_folder import load
 from radar.runtime.exported import load as load_exported
 from radar.runtime.manifest import TARGETS
 from radar.runtime.paths import image_files
+from radar.runtime.terminal import say
 
 
 def export(arguments: Sequence[str]) -> int:
@@ -64,7 +65,7 @@ def _verify(model: Model, folder: Path, photos: str) -> None:
     """Print how far they are apart. Raises `RunError` where that is more than rounding."""
     found = parity(model, load_exported(folder, torch.get_num_threads()), image_files([photos]))
     for each in found.disagreements:
-        print(
+        say(
             f"{each.path}: decided otherwise, score {each.score:.6g} or {each.exported_score:.6g}, threshold {each.threshold:.6g}"
         )
     told = f"on {found.images} photos maps differ by {found.map_error:.0e} of their maximum, scores by {found.score_error:.0e}"

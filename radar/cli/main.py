@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import radar
-from radar.cli.exit_codes import guarded
+from radar.cli.exit_codes import OUTPUT_ROOT, guarded
+from radar.errors import WriteError
 
 # each a module of this room with a function of its name
 _VERBS = {
@@ -23,6 +24,15 @@ _VERBS = {
     "transfer": "each run's model on the test images of the other runs",
     "status": "how far a sweep is",
     "cache": "what runs share, and what may be removed",
+}
+# what names the folder that a verb writes to
+_PLACES = {
+    "train": OUTPUT_ROOT,
+    "cache": OUTPUT_ROOT,
+    **dict.fromkeys(("predict", "export", "report", "transfer"), "another folder with --out FOLDER"),
+    "calibrate": "a copy of the model elsewhere",
+    "inspect": "another file with --reviewed FILE",
+    "data": "another path, or another folder with data_root=FOLDER",
 }
 
 
@@ -48,7 +58,11 @@ def _command(arguments: list[str]) -> int:
         print("\n".join(f"  radar {name:<{width}}  {line}" for name, line in _VERBS.items()), end="\n\n")
     # each verb loads only what it needs
     called = getattr(import_module(f"radar.cli.{verb or 'experiment'}"), verb or "experiment")
-    return int(called(arguments[1:] if verb else arguments))
+    try:
+        return int(called(arguments[1:] if verb else arguments))
+    except WriteError as error:
+        error.place = _PLACES.get(verb or "train", error.place)
+        raise
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from radar.deploy.monitor import Chart, Monitored, in_utc
 from radar.deploy.monitor import monitor as watched
 from radar.errors import ConfigError
 from radar.model_folder import load
+from radar.runtime.terminal import tell
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,4 +84,4 @@ def _draw(path: Path, found: Monitored) -> None:
 
         write_control_charts(path, found)
     except Exception as error:
-        print(f"radar: {path}: cannot be drawn ({error})", file=sys.stderr)
+        tell(f"{path}: cannot be drawn ({error})")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -11,6 +9,7 @@ from radar.data.dataset import Dataset
 from radar.data.inspection import Finding, inspect
 from radar.data.summary import count_rows, size_rows
 from radar.progress import Report
+from radar.runtime.terminal import tell
 
 _NAMED = 3  # files of each kind of finding
 
@@ -28,7 +27,7 @@ def print_preflight(dataset: Dataset, console: Console, report: Report) -> None:
     if dataset.leaks.clean:
         console.print("Nothing that was looked for crosses the splits", highlight=False)
     for line in (*map(_told, findings), *dataset.notes, *dataset.read_notes()):
-        print(f"radar: note: {line}", file=sys.stderr)
+        tell(f"note: {line}")
 
 
 def _counts(dataset: Dataset) -> Table:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from radar.evaluation.metrics import BorderMetrics, Metrics, Quality, best_control, value_at
+from radar.runtime.terminal import printable
+
+
+class PlainConsole(Console):
+    """A console to which every text is text: names of files and of defects hold no markup and steer no terminal."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Of what is printed and of every cell of a table."""
+        return super().render_str(printable(text, keep="\n"), **{**options, "markup": False, "emoji": False})
+
 
 # what fits a terminal of 80 columns; metrics.json has the rest
 _IMAGE = {"auroc": "AUROC", "f1": "F1", "precision": "precision", "recall": "recall", "average_precision": "AP"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import traceback
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -17,15 +16,15 @@ from rich.console import Console
 
 import radar
 from radar.cli.answer import print_answer
-from radar.cli.exit_codes import DONE, FAILED, REFUSED
+from radar.cli.exit_codes import DONE, FAILED, OUTPUT_ROOT, REFUSED
 from radar.cli.isolation import in_own_process
-from radar.cli.printing import glossary, print_best, print_outcome, print_verdict, sweep_table
+from radar.cli.printing import PlainConsole, glossary, print_best, print_outcome, print_verdict, sweep_table
 from radar.compose.command_line import CommandLine
 from radar.compose.hydra_internals import CONFIG_NAME, job_number, job_overrides
 from radar.compose.key_rules import parse
 from radar.compose.plan import Plan, trial_name
 from radar.config.schema import Config
-from radar.errors import RadarError
+from radar.errors import RadarError, WriteError
 from radar.evaluation.metrics import Metrics
 from radar.experiment.command import Command
 from radar.experiment.devices import claim_device
@@ -39,6 +38,7 @@ from radar.progress import ProgressBar, ProgressLines, Report, silent
 from radar.report.observer import RunObserver
 from radar.report.stored import read_run
 from radar.report.verdict import verdict
+from radar.runtime.terminal import tell
 
 
 class Runner:
@@ -94,7 +94,7 @@ class Runner:
             if not self.isolated:
                 self.run(config, name, number, overrides, session)
             elif error := in_own_process(_run_alone, self, config, name, number, overrides):
-                print(f"radar: job {number + 1} of {self.total}: {error}", file=sys.stderr)
+                tell(f"job {number + 1} of {self.total}: {error}")
                 self._fail(name, error, FAILED)
 
     def run(self, config: Config, name: str, number: int, overrides: tuple[str, ...], session: Session) -> float | None:
@@ -102,11 +102,13 @@ class Runner:
         try:
             return self._run(config, name, number, overrides, session)
         except RadarError as error:
-            print(f"radar: {error}", file=sys.stderr)
+            if isinstance(error, WriteError):
+                error.place = OUTPUT_ROOT
+            tell(str(error))
             self._fail(name, str(error), REFUSED)
         except Exception as error:
             traceback.print_exc()
-            print(f"radar: job {number + 1} of {self.total} failed; the traceback is above", file=sys.stderr)
+            tell(f"job {number + 1} of {self.total} failed; the traceback is above")
             self._fail(name, f"{type(error).__name__}: {error}", FAILED)
         return None
 
@@ -119,7 +121,7 @@ class Runner:
     def _run(
         self, config: Config, name: str, number: int, overrides: tuple[str, ...], session: Session
     ) -> float | None:
-        console = Console(record=True)
+        console = PlainConsole(record=True)
         if self.sweep is not None:
             title = f"[{number + 1}/{self.total}] {name}"
             console.print(title, highlight=False, markup=False, soft_wrap=True)
@@ -158,7 +160,7 @@ class Runner:
     def _tell(self, console: Console, config: Config, name: str, outcome: Outcome) -> None:
         for note in outcome.notes:
             if note not in self.told:
-                print(f"radar: note: {note}", file=sys.stderr)
+                tell(f"note: {note}")
         self.told.update(outcome.notes)
         title = config.name if self.sweep is None else f"{config.name}, {name}"
         print_verdict(console, _verdict(outcome))
@@ -174,10 +176,10 @@ class Runner:
         """One line per job of a sweep, and the table that answers it."""
         if self.sweep is not None:
             rows = [_row(state) for state in self.sweep.states()]
-            Console().print(sweep_table(rows))
+            PlainConsole().print(sweep_table(rows))
             print(f"Sweep {self.sweep.path.name}: radar status {self.sweep.path.name}")
             if self.searched is not None:
-                print_best(Console(), rows)
+                print_best(PlainConsole(), rows)
             if self.table is not None:
                 self._answer(self.sweep, self.table)
 
@@ -185,7 +187,7 @@ class Runner:
         try:
             print_answer(sweep, table)
         except Exception as error:  # the jobs are done all the same
-            print(f"radar: note: sweep.table={table}: {' '.join(str(error).split())}", file=sys.stderr)
+            tell(f"note: sweep.table={table}: {' '.join(str(error).split())}")
 
 
 def _verdict(outcome: Outcome) -> list[str]:

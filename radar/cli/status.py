@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
 from radar.cli.exit_codes import DONE, FAILED
+from radar.cli.printing import PlainConsole
 from radar.compose import output_root
 from radar.errors import RunError
 from radar.experiment.sweep import JobState, Sweep, seconds_left, sweeps
@@ -24,7 +24,7 @@ def status(arguments: Sequence[str]) -> int:
     parsed = parser.parse_args(arguments)
     if parsed.sweep is not None and "=" in parsed.sweep:
         parsed.overrides, parsed.sweep = [parsed.sweep, *parsed.overrides], None
-    root, console = output_root(parsed.overrides), Console()
+    root, console = output_root(parsed.overrides), PlainConsole()
     if parsed.sweep is None:
         known = sweeps(root)
         if not known:

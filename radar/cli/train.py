@@ -12,6 +12,7 @@ from rich.console import Console
 
 from radar.cli.experiment import experiment
 from radar.cli.preflight import print_preflight
+from radar.cli.printing import PlainConsole
 from radar.compose import command_line
 from radar.compose.command_line import CommandLine
 from radar.compose.hydra_internals import quoted
@@ -41,7 +42,7 @@ def train(arguments: Sequence[str]) -> int:
         raise ConfigError(f"{first}: name the folder of the photos first, as in radar train parts {first}")
     folder = Path(parser.parse_args([first]).folder)
     typed = list(arguments[1:])
-    console = Console()
+    console = PlainConsole()
     chosen = _missing(_chosen(folder, typed, console), typed)
     line = command_line.read([word for word in (*chosen, *typed) if word not in _FLAGS])
     if line.shows:

@@ -10,7 +10,9 @@ import torch
 
 from radar.errors import RunError
 from radar.experiment.transfer import RECORDS_NAME, DoneRun, Transfer, read_transfers, transfers, write_transfers
+from radar.files import make_folder
 from radar.progress import silent
+from radar.runtime.terminal import say
 
 
 def transfer(arguments: Sequence[str]) -> int:
@@ -28,13 +30,13 @@ def transfer(arguments: Sequence[str]) -> int:
     if len({run.data for run in runs}) < 2:
         raise RunError("radar transfer: all runs are on one data set; name runs on two or more")
     records = add_transfers(runs, parsed.out, parsed.device)
-    print(f"{len(records)} transfers: {parsed.out / RECORDS_NAME}")
+    say(f"{len(records)} transfers: {parsed.out / RECORDS_NAME}")
     return 0
 
 
 def add_transfers(runs: Sequence[DoneRun], folder: Path, device: torch.device) -> list[Transfer]:
     """Ask the models of `runs` about each other's data sets, where `folder` does not know yet; all that it knows then."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / RECORDS_NAME
     records = read_transfers(path)
     known = {(each.source, each.target_data) for each in records}
@@ -43,5 +45,5 @@ def add_transfers(runs: Sequence[DoneRun], folder: Path, device: torch.device) -
         write_transfers(path, records)
         auroc = record.image.auroc
         shown = "no anomalous images" if auroc is None else f"AUROC {auroc:.3f}"
-        print(f"{record.source_run} on {record.target_dataset}: {shown}", flush=True)
+        say(f"{record.source_run} on {record.target_dataset}: {shown}")
     return records

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT, SPLITS, Sample, Split
 from radar.errors import DataError
-from radar.files import write_text
+from radar.files import csv_text, make_folder, write_text
+from radar.runtime.cells import Rows
 from radar.runtime.crops import file_and_crop
 
 COLUMNS = ("path", "content_hash", "split", "label", "defect", "mask", "group")
@@ -18,12 +18,8 @@ COLUMNS = ("path", "content_hash", "split", "label", "defect", "mask", "group")
 
 def manifest_text(samples: Iterable[Sample]) -> str:
     """The CSV text: a header and the rows sorted by path, lines ended by a line feed on every system."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for sample in sorted(samples, key=lambda sample: sample.path):
-        writer.writerow(getattr(sample, column) for column in COLUMNS)
-    return buffer.getvalue()
+    ordered = sorted(samples, key=lambda sample: sample.path)
+    return csv_text(COLUMNS, ([getattr(sample, column) for column in COLUMNS] for sample in ordered))
 
 
 def manifest_hash(samples: Iterable[Sample]) -> str:
@@ -33,7 +29,7 @@ def manifest_hash(samples: Iterable[Sample]) -> str:
 
 def write_manifest(samples: Iterable[Sample], path: Path) -> None:
     """Write to a temporary name, then rename, so that a reader never meets half a manifest."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_text(path, manifest_text(samples))
 
 
@@ -47,10 +43,10 @@ def read_manifest(path: Path) -> tuple[Sample, ...]:
         raise DataError(f"{path}: no such manifest; check dataset.manifest")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            reader = Rows(file)
             _check_columns(reader.fieldnames or (), path)
             samples = [_sample(row, f"{path}, row {number}") for number, row in enumerate(reader, start=2)]
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not a CSV text in UTF-8 ({error}); save it as one") from error
     if not samples:
         raise DataError(f"{path}: the manifest has no rows; list at least one image")
@@ -70,6 +66,9 @@ def _sample(row: Mapping[str, str | None], where: str) -> Sample:
     split = _split(cells["split"], where)
     if label == 1 and split != "test":
         raise DataError(f"{where}: {cells['path']} is anomalous and in {split}; only test may hold anomalous images")
+    defect = cells["defect"] or (ANOMALOUS_DEFECT if label else NORMAL_DEFECT)
+    if defect in (".", "..") or "/" in defect or "\0" in defect:
+        raise DataError(f"{where}: defect {defect!r} is no name of a folder; write a name without '/' that is not '..'")
     mask = _relative(cells["mask"], "mask", where) if cells["mask"] else None
     path = _relative(cells["path"], "path", where)
     return Sample(
@@ -77,7 +76,7 @@ def _sample(row: Mapping[str, str | None], where: str) -> Sample:
         content_hash=cells["content_hash"].lower(),
         split=split,
         label=label,
-        defect=cells["defect"] or (ANOMALOUS_DEFECT if label else NORMAL_DEFECT),
+        defect=defect,
         mask=mask,
         group=cells["group"] or path,
     )
@@ -98,7 +97,7 @@ def _split(text: str, where: str) -> Split:
 
 def _relative(text: str, column: str, where: str) -> str:
     path = PurePosixPath(text)
-    if not text or path.is_absolute() or ".." in path.parts:
+    if not text or path.is_absolute() or ".." in path.parts or "\0" in text:
         raise DataError(f"{where}: {column} {text!r} does not lie in the data set's folder; write it relative to that")
     return str(path)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,8 +17,10 @@ from radar.data.manifest import write_manifest
 from radar.data.sample import Sample
 from radar.data.threads import in_threads
 from radar.errors import DataError
+from radar.files import make_folder, sha256, write_atomically
 from radar.progress import Report
 from radar.runtime.crops import stem
+from radar.runtime.paths import file_name, output_name
 
 
 def write_mvtec(dataset: Dataset, folder: Path, progress: Report | None = None) -> int:
@@ -42,12 +43,12 @@ def _mvtec_names(samples: Sequence[Sample]) -> dict[str, str]:
 
     def name(sample: Sample, base: str) -> str:
         part = "test" if sample.split == "test" else "train"
-        return f"{part}/{sample.defect}/{base}.png"
+        return f"{part}/{file_name(sample.defect)}/{file_name(base)}.png"
 
     short = {sample.path: name(sample, stem(PurePosixPath(sample.path))) for sample in samples}
-    times = Counter(short.values())
-    long = {sample.path: name(sample, sample.path.replace("/", "_")) for sample in samples}
-    return {path: short[path] if times[short[path]] == 1 else long[path] for path in short}
+    times = Counter(path.casefold() for path in short.values())  # many file systems know no case
+    long = {sample.path: name(sample, output_name(PurePosixPath(sample.path))) for sample in samples}
+    return {path: short[path] if times[short[path].casefold()] == 1 else long[path] for path in short}
 
 
 def _write_sample(dataset: Dataset, sample: Sample, name: str, folder: Path) -> Sample:
@@ -57,12 +58,12 @@ def _write_sample(dataset: Dataset, sample: Sample, name: str, folder: Path) -> 
     if sample.label == 1 and sample.mask is not None:
         mask = mvtec_mask_path(name)
         _write_png(np.where(dataset.layout.mask(sample.path, sample.mask), 255, 0).astype(np.uint8), folder / mask)
-    content_hash = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    content_hash = sha256(folder / name)
     return replace(sample, path=name, mask=mask, content_hash=content_hash)
 
 
 def _write_png(values: NDArray[np.uint8] | NDArray[np.uint16], path: Path) -> None:
     if values.dtype == np.uint16 and values.ndim == 3:
         raise DataError(f"{path}: 16-bit colour cannot be written as PNG here; copy the original files instead")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(values).save(path)
+    make_folder(path.parent)
+    write_atomically(path, lambda file: Image.fromarray(values).save(file, "PNG"))

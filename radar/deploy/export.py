@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -17,10 +18,10 @@ from radar.deploy.graph import onnx_graph, size_of
 from radar.deploy.parity import TOLERANCE
 from radar.deploy.traceable import Size
 from radar.errors import RunError
-from radar.files import write_atomically, write_text
+from radar.files import make_folder, sha256, write_atomically, write_text, writing
 from radar.model import Model
 from radar.runtime.exported import ExportedModel, load
-from radar.runtime.manifest import FORMAT, MANIFEST, SEAL, seal, sha256
+from radar.runtime.manifest import FORMAT, MANIFEST, SEAL, seal
 from radar.runtime.settings import PredictSettings
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ def written(
     model: Model, graph: ModelProto, size: Size, folder: Path, target: str, *, settings: PredictSettings
 ) -> Exported:
     """The folder of a graph that was traced already; as `export`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / SEAL).unlink(missing_ok=True)  # what is half written is no exported model
+    make_folder(folder)
+    with writing(folder):
+        (folder / SEAL).unlink(missing_ok=True)  # what is half written is no exported model
     if target == "onnx":
         names = ["model.onnx"]
         write_atomically(folder / names[0], lambda file: file.write(graph.SerializeToString()))
@@ -90,7 +92,14 @@ def _write_openvino(graph: Any, path: Path) -> None:
     with TemporaryDirectory() as temporary:
         source = Path(temporary) / "model.onnx"
         source.write_bytes(graph.SerializeToString())
-        openvino.save_model(openvino.convert_model(source), path, compress_to_fp16=False)
+        openvino.save_model(openvino.convert_model(source), Path(temporary) / path.name, compress_to_fp16=False)
+        for made in (path, path.with_suffix(".bin")):
+            content = (Path(temporary) / made.name).read_bytes()
+            write_atomically(made, partial(_fill, content))
+
+
+def _fill(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
 
 
 def _manifest(model: Model, folder: Path, names: list[str], size: Size, settings: PredictSettings) -> dict[str, Any]:

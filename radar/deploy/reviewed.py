@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radar.errors import DataError
+from radar.runtime.cells import Rows
 from radar.runtime.prediction import DEFECTIVE, GOOD
 
 VERDICTS = (GOOD, DEFECTIVE)
@@ -35,7 +36,7 @@ def read_reviewed(path: Path, model: str) -> list[Reviewed]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            reader = Rows(file)
             missing = {"path", "verdict"} - set(reader.fieldnames or ())
             if missing:
                 raise DataError(

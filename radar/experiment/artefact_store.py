@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,13 +17,24 @@ from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 
-from radar.errors import RunError
+from radar.errors import RunError, StoredError
 from radar.experiment.memory import follow_memory
-from radar.files import remove_unfinished, write_json
+from radar.files import locked, make_folder, read_json, remove_unfinished, sha256, write_json, writing
 
 _DIGITS = 20  # of a fingerprint, in names
 _PART, _LOCK, _MADE, _ATTEMPT, _JOURNAL = ".part", ".lock", "made.json", "attempt.json", "journal.jsonl"
-_UNREADABLE = (OSError, ValueError, EOFError, KeyError, AttributeError, RuntimeError, SafetensorError, RunError)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    SafetensorError,
+    RunError,
+)
+_REMEDY = "it is made again"
 Result = TypeVar("Result")
 
 
@@ -62,14 +72,16 @@ class ArtefactStore:
     """Folders `root/STAGE/FINGERPRINT/`, each complete from the moment it has its name.
 
     A result is made in a folder of another name under a lock, then renamed; who finds the lock taken waits for the result. The
-    kernel frees the lock of a process that dies, and the next one goes on with what that left. A result that cannot be read is
-    made again. With `afresh`, the name of a command, so is what another command made.
+    kernel frees the lock of a process that dies, and the next one goes on with what that left. The checksums of a result's files
+    are looked at whenever it is read; what is damaged is made again, and `notes` say so. With `afresh`, the name of a command, so
+    is what another command made.
     """
 
     root: Path
     afresh: str | None = None
     origin: dict[str, Any] = field(default_factory=dict)  # versions and device, written beside each result
     made: list[Key] = field(default_factory=list)  # by this object, in order
+    notes: list[str] = field(default_factory=list)  # one-line remarks for the user
 
     def folder(self, key: Key) -> Path:
         """Where the result of `key` lies, or would lie."""
@@ -80,10 +92,20 @@ class ArtefactStore:
         folder = self.folder(key)
         with suppress(*_UNREADABLE):
             return self._read(folder, read)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _held(folder):
-            with suppress(*_UNREADABLE):  # another process may just have made it
+        make_folder(folder.parent)
+        with locked(_lock(folder)):
+            try:  # another process may just have made it
                 return self._read(folder, read)
+            except FileNotFoundError as error:
+                damage = f"{Path(str(error.filename)).name} is missing" if folder.exists() else ""
+            except _MadeByAnotherCommandError:
+                damage = ""
+            except _UNREADABLE as error:
+                damage = str(error) or type(error).__name__
+            if damage:
+                self.notes.append(
+                    f"{folder}: a stored result was damaged ({' '.join(damage.split())}), and is made again"
+                )
             self._make(key, folder, make)
             return read(folder)
 
@@ -97,13 +119,15 @@ class ArtefactStore:
 
     def record(self, key: Key) -> dict[str, Any]:
         """What is written beside the result of `key`: inputs, origin, when it was made, in how many seconds, attempts and MiB."""
-        record: dict[str, Any] = json.loads((self.folder(key) / _MADE).read_text())
-        return record
+        return read_json(self.folder(key) / _MADE, _REMEDY)
 
     def _read(self, folder: Path, read: Callable[[Path], Result]) -> Result:
-        record = json.loads((folder / _MADE).read_text())
+        record = read_json(folder / _MADE, _REMEDY)
         if self.afresh not in (None, record["command"]):
-            raise RunError(f"{folder}: was made by another command")
+            raise _MadeByAnotherCommandError
+        for name, stated in record.get("files", {}).items():  # results of older versions state none
+            if sha256(folder / name) != stated:
+                raise StoredError(f"the checksum of {name} differs")
         result = read(folder)
         with suppress(OSError):  # a store that may only be read
             os.utime(folder / _MADE)
@@ -113,11 +137,11 @@ class ArtefactStore:
         part = _part(folder)
         if folder.exists() or self.afresh is not None:
             _discard(folder)
-        part.mkdir(exist_ok=True)
+        make_folder(part)
         remove_unfinished(part)
         attempts, earlier = _earlier_attempts(part)
-        began = time.time()
-        write_json(part / _ATTEMPT, {"attempts": attempts + 1, "earlier": earlier, "began": began})
+        began = time.monotonic()  # clocks are set while results are made
+        write_json(part / _ATTEMPT, {"attempts": attempts + 1, "earlier": earlier, "began": time.time()})
         memory = follow_memory()
         make(part)
         record = {
@@ -125,15 +149,18 @@ class ArtefactStore:
             "version": key.version,
             "inputs": key.inputs,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(earlier + time.time() - began, 3),
+            "seconds": round(earlier + time.monotonic() - began, 3),
             "attempts": attempts + 1,
             "memory": asdict(memory()),  # of the last attempt
             "command": self.afresh,
             "origin": self.origin,
         }
-        (part / _ATTEMPT).unlink()
+        with writing(part):
+            (part / _ATTEMPT).unlink()
+            record["files"] = {file.relative_to(part).as_posix(): sha256(file) for file in _files(part)}
         write_json(part / _MADE, record)
-        part.rename(folder)
+        with writing(folder):
+            part.rename(folder)
         self.made.append(key)
         line = {"fingerprint": key.fingerprint, **{name: record[name] for name in ("stage", "made", "seconds")}}
         # one short write, which processes do not interleave; the result is complete without it
@@ -150,9 +177,7 @@ class ArtefactStore:
 
     def stored(self) -> Iterator[Artefact]:
         """All complete results, by stage; one that cannot be read is left out."""
-        for made in sorted(self.root.glob(f"*/*/{_MADE}")):
-            if made.parent.suffix == _PART:
-                continue
+        for made in self._descriptions():
             with suppress(*_UNREADABLE):  # also one that another process removes meanwhile
                 yield _artefact(made)
 
@@ -166,19 +191,50 @@ class ArtefactStore:
             _remove(part, unused_seconds)
         return removed
 
+    def damaged(self) -> Iterator[str]:
+        """One line for each result whose description cannot be read; whoever asks for it makes it again."""
+        for made in self._descriptions():
+            try:
+                _artefact(made)
+            except FileNotFoundError:
+                pass  # another process has just removed it
+            except _UNREADABLE as error:
+                yield (
+                    str(error)
+                    if isinstance(error, StoredError)
+                    else f"{made}: is none of a result ({error!r}); {_REMEDY}"
+                )
+
+    def _descriptions(self) -> Iterator[Path]:
+        return (made for made in sorted(self.root.glob(f"*/*/{_MADE}")) if made.parent.suffix != _PART)
+
+
+class _MadeByAnotherCommandError(RunError):
+    """A result that is made again because that was asked for."""
+
 
 def _artefact(made: Path) -> Artefact:
-    record = json.loads(made.read_text())
+    record = read_json(made, _REMEDY)
+    if not isinstance(record["inputs"], dict):
+        raise TypeError("inputs are no entries")
     return Artefact(
         made.parent,
-        record["stage"],
-        record["version"],
+        str(record["stage"]),
+        int(record["version"]),
         record["inputs"],
-        record["made"],
-        record["seconds"],
-        sum(file.stat().st_size for file in made.parent.rglob("*") if file.is_file()) / 1e6,
+        str(record["made"]),
+        float(record["seconds"]),
+        sum(file.stat().st_size for file in _files(made.parent)) / 1e6,
         time.time() - made.stat().st_mtime,
     )
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file())
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_name(folder.name.removesuffix(_PART) + _LOCK)
 
 
 def _part(folder: Path) -> Path:
@@ -192,24 +248,16 @@ def _latest(folder: Path) -> float:
 def _earlier_attempts(part: Path) -> tuple[int, float]:
     """How often it was tried, and the seconds up to what those attempts left last."""
     try:
-        attempt = json.loads((part / _ATTEMPT).read_text())
-        return attempt["attempts"], attempt["earlier"] + max(0.0, _latest(part) - attempt["began"])
+        attempt = read_json(part / _ATTEMPT, _REMEDY)
+        return int(attempt["attempts"]), float(attempt["earlier"]) + max(0.0, _latest(part) - float(attempt["began"]))
     except _UNREADABLE:
         return 0, 0.0
-
-
-@contextmanager
-def _held(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock of a result. Raises BlockingIOError where another process has it and `wait` is off."""
-    with folder.with_name(folder.name.removesuffix(_PART) + _LOCK).open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
 
 
 def _remove(folder: Path, unused_seconds: float) -> bool:
     """Remove a result or what an attempt at it left, unless a process holds its lock or has used it meanwhile."""
     try:
-        with _held(folder, wait=False):
+        with locked(_lock(folder), wait=False):
             used = _latest(folder) if folder.suffix == _PART else (folder / _MADE).stat().st_mtime
             if time.time() - used < unused_seconds:
                 return False
@@ -217,7 +265,7 @@ def _remove(folder: Path, unused_seconds: float) -> bool:
                 shutil.rmtree(folder)
             else:
                 _discard(folder)
-    except (BlockingIOError, FileNotFoundError, PermissionError):
+    except OSError:  # held, gone meanwhile, or not ours
         return False
     return True
 
@@ -226,5 +274,6 @@ def _discard(folder: Path) -> None:
     """Remove a result under its lock, renamed first, so that a kill in between leaves no half result under a whole one's name."""
     shutil.rmtree(_part(folder), ignore_errors=True)
     if folder.exists():
-        folder.rename(_part(folder))
-        shutil.rmtree(_part(folder))
+        with writing(folder):
+            folder.rename(_part(folder))
+            shutil.rmtree(_part(folder))

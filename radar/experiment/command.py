@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from radar.errors import RunError
-from radar.files import write_json
+from radar.files import read_json, write_json
 
 COMMAND_FILE = "command.json"
 
@@ -50,7 +48,7 @@ def read_command(run: Path) -> Command:
     if not run.is_dir():
         raise RunError(f"{run}: no such run directory")
     try:
-        content: Any = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file, "copy the run directory again")
         named = [content[key] for key in ("preset", "config_name", "config_dir")]
         if not all(text is None or isinstance(text, str) for text in named):
             raise TypeError(f"{named} are no names")
@@ -58,7 +56,7 @@ def read_command(run: Path) -> Command:
         return Command(_words(content["overrides"]), preset, _words(content["plugins"]), config_name, config_dir)
     except FileNotFoundError:
         raise RunError(f"{run}: has no {COMMAND_FILE}; name a directory of a run, below output_root") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise RunError(f"{file}: cannot be read ({error}); copy the run directory again") from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -21,7 +20,7 @@ from radar.evaluation.statistics_rates import promised_rate
 from radar.experiment.context import Context, digest, identity, save_tensors
 from radar.experiment.networks import WEIGHTS, trained_networks, training_stages, untrained_networks
 from radar.experiment.stage import Stage, array_stage
-from radar.files import Plain, write_json
+from radar.files import Plain, read_json, write_json
 from radar.methods.method import FittedMethod, Maps, Method, fill
 from radar.methods.responses import learn_border, read, responses
 from radar.model import UNSEEN, Calibration, Scores
@@ -185,7 +184,7 @@ class MethodStages:
             write_json(part / _STRUCTURE, fitted.structure())
 
         def load(folder: Path) -> FittedMethod:
-            fitted = method.empty(json.loads((folder / _STRUCTURE).read_text()))
+            fitted = method.empty(read_json(folder / _STRUCTURE, "it is made again"))
             fill(fitted, load_file(folder / WEIGHTS))
             return fitted.to(self.context.device).eval().requires_grad_(False)
 

@@ -14,12 +14,14 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from radar.errors import StoredError
 from radar.experiment.context import Context, identity, save_tensors
 from radar.experiment.stage import Stage
 from radar.files import Plain, write_json
 from radar.methods.method import Method, Networks, Training
 from radar.methods.parts.denoising import DENOISER
 from radar.networks.untrained import awake, drawn_anew
+from radar.training.checkpoints import last_checkpoint
 from radar.training.fit import fit_network
 from radar.training.history import Row
 
@@ -128,6 +130,7 @@ def _training_stage(
 
 
 def _train(method: Method[Any], training: Training, networks: Networks, context: Context, part: Path) -> None:
+    _drop_damaged(part / "checkpoints", context)
     material = training.material(networks)
     network, history = fit_network(
         training.build(networks),
@@ -144,6 +147,15 @@ def _train(method: Method[Any], training: Training, networks: Networks, context:
     )
     save_tensors(part / WEIGHTS, network.state_dict())
     write_json(part / _HISTORY, history)
+
+
+def _drop_damaged(checkpoints: Path, context: Context) -> None:
+    """Let a training start over whose checkpoint cannot be read, and say so."""
+    try:
+        last_checkpoint(checkpoints)
+    except StoredError as damage:
+        context.store.notes.append(str(damage))
+        shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def _unpublished(row: Row) -> None:

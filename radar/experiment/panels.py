@@ -13,7 +13,8 @@ from torch import Tensor
 from radar.data.dataset import Dataset
 from radar.evaluation.selection import select_panels
 from radar.experiment.measures import Scored
-from radar.files import write_atomically
+from radar.experiment.run_directory import REMEDY
+from radar.files import unreadable, write_atomically
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,18 +68,22 @@ def write_panels(path: Path, panels: list[Panel]) -> None:
 
 
 def read_panels(path: Path) -> list[Panel]:
-    """The inverse of `write_panels`; an empty list where no panels were kept."""
+    """The inverse of `write_panels`; an empty list where no panels were kept. Raises `StoredError`."""
     if not path.exists():
         return []
-    with np.load(path, allow_pickle=False) as arrays:
-        return [
-            Panel(
-                path=str(arrays["path"][index]),
-                caption=str(arrays["caption"][index]),
-                image=arrays["image"][index],
-                noise_map=arrays["noise_map"][index] if "noise_map" in arrays else None,
-                anomaly_map=arrays["anomaly_map"][index],
-                mask=arrays.get(f"mask_{index}"),
-            )
-            for index in range(len(arrays["path"]))
-        ]
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return [_stored_panel(arrays, index) for index in range(len(arrays["path"]))]
+    except Exception as error:  # which one a damaged archive raises depends on where it is damaged
+        raise unreadable(path, error, REMEDY) from None
+
+
+def _stored_panel(arrays: Any, index: int) -> Panel:
+    return Panel(
+        path=str(arrays["path"][index]),
+        caption=str(arrays["caption"][index]),
+        image=arrays["image"][index],
+        noise_map=arrays["noise_map"][index] if "noise_map" in arrays else None,
+        anomaly_map=arrays["anomaly_map"][index],
+        mask=arrays.get(f"mask_{index}"),
+    )

@@ -96,7 +96,7 @@ class Experiment:
         key, name = ("fitted_on", self.config.detector.fitted_on) if shifted else ("threshold_on", name)
         groups = self.stages.method.groups_of(name)
         count, images = len(set(groups)), counted(len(groups), len(set(groups)))[0]
-        remarks = [*self.data.dataset.notes, *self.data.notes]
+        remarks = [*self.data.dataset.notes, *self.data.notes, *self.stages.context.store.notes]
         if wanted * (count + 1) < 1:
             remarks.append(
                 f"contamination.value={wanted}: {images} set the threshold (detector.{key}={name}), which cannot promise "
@@ -115,7 +115,7 @@ def run_experiment(experiment: Experiment, observer: Observer[Track], command: C
     run = experiment.directory
 
     def stored() -> Outcome | None:
-        done = not experiment.force and run.read_status().get("state") == "done"
+        done = not experiment.force and run.read_status().state == "done"
         return Outcome(run.path, run.read_metrics(), experiment.notes(), reused=True) if done else None
 
     if outcome := stored():

@@ -3,23 +3,54 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from radar.errors import Interrupted, RunError
+from radar.errors import Interrupted, RunError, StoredError
 from radar.evaluation.metrics import Metrics
-from radar.files import remove_unfinished, write_json
+from radar.evaluation.typed_sections import read_section
+from radar.files import (
+    locked,
+    make_folder,
+    read_csv,
+    read_json,
+    read_yaml,
+    remove_unfinished,
+    sha256,
+    unreadable,
+    write_json,
+    writing,
+)
 from radar.model_folder import FOLDER
 
+Content = TypeVar("Content")
+
 DIRECTORY_DIGITS = 12  # of the fingerprint, in the directory's name
+REMEDY = "run it again with --force"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `status.json` says; `missing` of a run that never started."""
+
+    state: str = "missing"
+    fingerprint: str = ""
+    process: int | None = None
+    started: str = ""  # UTC
+    ended: str = ""  # UTC
+    seconds: float | None = None  # that a done run took
+    error: str | None = None
+    traceback: str | None = None
+    files: dict[str, str] | None = (
+        None  # of a done run: SHA-256 of what its results are read from; older versions stated none
+    )
 
 
 @dataclass(frozen=True)
@@ -44,26 +75,59 @@ class RunDirectory:
         """The directory of the run that computes `fingerprint`."""
         return RunDirectory(root / f"{name}-{fingerprint[:DIRECTORY_DIGITS]}")
 
-    def read_status(self) -> dict[str, Any]:
-        """The content of `status.json`; an empty dictionary for a run that never started."""
+    def read_status(self) -> Status:
+        """The content of `status.json`. Raises `StoredError`."""
         try:
-            status: dict[str, Any] = json.loads(self.status.read_text())
+            return read_section(Status, read_json(self.status, REMEDY), "status")
         except FileNotFoundError:
-            return {}
-        return status
+            return Status()
+        except ValueError as error:
+            raise unreadable(self.status, error, REMEDY) from None
+
+    def read_environment(self) -> dict[str, Any]:
+        """Where it was computed. Raises `StoredError`."""
+        values = self._read(read_json, self.environment)
+        packages = values.get("packages")
+        if not (
+            isinstance(packages, dict)
+            and all(isinstance(values.get(name), str) for name in ("device", "data_manifest_hash"))
+            and isinstance(values.get("git_revision"), str | None)
+            and isinstance(values.get("git_modified"), bool | None)
+        ):
+            raise unreadable(self.environment, ValueError("it does not say where a run was computed"), REMEDY)
+        return values
+
+    def read_config(self) -> dict[str, Any]:
+        """The keys that its method reads. Raises `StoredError`."""
+        return self._read(read_yaml, self.config)
+
+    def read_scores(self) -> tuple[list[str], list[dict[str, str]]]:
+        """Columns and rows. Raises `StoredError`."""
+        return self._read(read_csv, self.scores)
+
+    def check_files(self) -> None:
+        """Raise `StoredError` for the first file of a done run that is not as it was written."""
+        for name, stated in (self.read_status().files or {}).items():
+            if not (self.path / name).is_file() or sha256(self.path / name) != stated:
+                raise StoredError(f"{self.path / name}: is missing or damaged (its checksum differs); {REMEDY}")
+
+    def _read(self, read: Callable[[Path, str], Content], path: Path) -> Content:
+        try:
+            return read(path, REMEDY)
+        except FileNotFoundError as error:
+            raise unreadable(path, error, REMEDY) from None
 
     def read_metrics(self) -> Metrics:
         """The metrics of a done run. Raises `RunError` where it is not done, or of another version."""
         if not self.path.is_dir():
             raise RunError(f"{self.path}: no such run directory")
-        if self.read_status().get("state") != "done":
+        if self.read_status().state != "done":
             raise RunError(f"{self.path}: the run is not done; start it again with the same command")
+        self.check_files()
         try:
-            return Metrics.from_dict(json.loads(self.metrics.read_text()))
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"{self.metrics}: not a whole run of this version ({error}); run it again with --force"
-            ) from None
+            return Metrics.from_dict(self._read(read_json, self.metrics))
+        except ValueError as error:
+            raise RunError(f"{self.metrics}: not a whole run of this version ({error}); {REMEDY}") from None
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -71,11 +135,11 @@ class RunDirectory:
 
         The lock lies beside the directory, so that it outlives `clear`; the kernel frees that of a process that dies.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_name(f".{self.path.name}.lock").open("w") as lock:
+        make_folder(self.path.parent)
+        with ExitStack() as holding:
             for wait in (0.1, 0.3, 0.6, None):  # who asks whether it is held holds it for an instant
                 try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    holding.enter_context(locked(self._lock, wait=False))
                     break
                 except BlockingIOError:
                     if wait is None:
@@ -85,30 +149,35 @@ class RunDirectory:
                     time.sleep(wait)
             yield
 
+    @property
+    def _lock(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.lock")
+
     def is_held(self) -> bool:
         """Whether a living process computes this run."""
         try:
-            with self.path.with_name(f".{self.path.name}.lock").open("r") as lock:
+            with self._lock.open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
         except BlockingIOError:
             return True
+        except OSError:  # there is none, or none can be had: then nobody holds it
+            return False
         return False
 
     def clear(self) -> None:
         """Remove whatever an earlier run left, its status first: half of a run must not say that it is done."""
-        self.status.unlink(missing_ok=True)
-        if self.path.exists():
-            shutil.rmtree(self.path)
+        with writing(self.path):
+            self.status.unlink(missing_ok=True)
+            if self.path.exists():
+                shutil.rmtree(self.path)
 
     @contextmanager
     def recorded(self, fingerprint: str) -> Iterator[None]:
         """Keep the status of the body: running, then done, failed or interrupted."""
-        self.path.mkdir(exist_ok=True)
+        make_folder(self.path)
         remove_unfinished(self.path)
-        began = time.time()
-        record = {"fingerprint": fingerprint, "process": os.getpid(), "started": _clock(began)}
+        began = time.monotonic()  # clocks are set while runs compute
+        record = {"fingerprint": fingerprint, "process": os.getpid(), "started": _clock(time.time())}
         write_json(self.status, {"state": "running", **record})
         try:
             yield
@@ -117,8 +186,13 @@ class RunDirectory:
             with suppress(OSError):
                 write_json(self.status, {**_ending(error), **record, "ended": _clock(time.time())})
             raise
-        ended = time.time()
-        write_json(self.status, {"state": "done", **record, "ended": _clock(ended), "seconds": round(ended - began, 3)})
+        results = (self.config, self.metrics, self.scores, self.environment, self.manifest, self.history, self.panels)
+        ending = {
+            "ended": _clock(time.time()),
+            "seconds": round(time.monotonic() - began, 3),
+            "files": {file.name: sha256(file) for file in results if file.exists()},
+        }
+        write_json(self.status, {"state": "done", **record, **ending})
 
 
 def _ending(error: BaseException) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from radar.evaluation.metrics import StageMemory
 from radar.evaluation.typed_sections import read_section
 from radar.experiment.artefact_store import ArtefactStore, Key
-from radar.files import Plain, write_atomically, write_json
+from radar.files import Plain, read_json, write_atomically, write_json
 
 VERSIONS = {  # of every stage; raised when equal inputs would give another result
     "network": 3, "fitted": 2, "responses": 2, "points": 1, "pixel_metrics": 3, "noise_statistics": 3, "data_measures": 3,
@@ -82,8 +81,7 @@ def json_stage(
     """A stage whose result is plain values."""
 
     def load(folder: Path) -> dict[str, Plain]:
-        values: dict[str, Plain] = json.loads((folder / "result.json").read_text())
-        return values
+        return read_json(folder / "result.json", "it is made again")
 
     def save(part: Path) -> None:
         write_json(part / "result.json", make())

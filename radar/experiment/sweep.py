@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from radar.errors import RunError
+from radar.errors import RunError, StoredError
 from radar.experiment.run_directory import RunDirectory
-from radar.files import write_json
+from radar.files import make_folder, read_json, unreadable, write_json
 
 SWEEPS_FOLDER = "sweeps"  # below output_root
+_REMEDY = "start the sweep again with the same command, which finds what is done"
 
 
 @dataclass(frozen=True)
@@ -53,20 +54,22 @@ class Sweep:
     def begin(self, command: Sequence[str], jobs: Sequence[str] | None) -> None:
         """Write down which jobs there are, in the order of this command; None for a search, which finds them as it goes.
 
-        Raises `RunError` where nothing can be written.
+        Raises `WriteError`.
         """
         names = None if jobs is None else list(jobs)
-        try:
-            (self.path / "jobs").mkdir(parents=True, exist_ok=True)
-            write_json(self.path / "sweep.json", {"command": list(command), "jobs": names, "started": _now()})
-        except OSError as error:
-            raise RunError(
-                f"{self.path}: cannot be written ({error.strerror}); set output_root to another folder"
-            ) from None
+        make_folder(self.path / "jobs")
+        write_json(self.path / "sweep.json", {"command": list(command), "jobs": names, "started": _now()})
 
     def content(self) -> dict[str, Any]:
-        """Command, jobs and start of the latest command that ran this sweep."""
-        content: dict[str, Any] = json.loads((self.path / "sweep.json").read_text())
+        """Command, jobs and start of the latest command that ran this sweep. Raises `StoredError`."""
+        file = self.path / "sweep.json"
+        try:
+            content = read_json(file, _REMEDY)
+        except FileNotFoundError as error:
+            raise unreadable(file, error, _REMEDY) from None
+        lists = (content.get("command"), content.get("jobs") if content.get("jobs") is not None else [])
+        if not isinstance(content.get("started"), str) or not all(map(_is_words, lists)):
+            raise unreadable(file, ValueError("it is not of a sweep"), _REMEDY)
         return content
 
     def _file(self, name: str) -> Path:
@@ -86,9 +89,10 @@ class Sweep:
         write_json(self._file(name), {"name": name, "first": first, **content})
 
     def _record(self, name: str) -> dict[str, Any]:
-        file = self._file(name)
-        record: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-        return record
+        try:
+            return _job_record(self._file(name))
+        except (FileNotFoundError, StoredError):  # what cannot be read is written anew when the job starts
+            return {}
 
     def job(self, name: str) -> JobState:
         """How far one job is; a run whose process is gone is interrupted."""
@@ -97,21 +101,27 @@ class Sweep:
         if directory is None:
             return JobState(name, "failed" if error else "missing", None, None, error)
         run = RunDirectory(self.root / directory)
-        status = run.read_status()
-        state = status.get("state", "missing")
+        try:
+            status = run.read_status()
+        except StoredError as damage:
+            return JobState(name, "failed", run.path, None, str(damage))
+        state = status.state
         if state == "running" and not run.is_held():
             state = "interrupted"
         if state in ("done", "running"):  # what another process makes of it counts for more
             error = None
         elif error:
             state = "failed"
-        return JobState(name, state, run.path, status.get("seconds"), status.get("error") or error)
+        return JobState(name, state, run.path, status.seconds, status.error or error)
 
     def states(self) -> list[JobState]:
         """All jobs, in the order of the latest command; those of a search as they came."""
         names = self.content()["jobs"]
         if names is None:
-            records = [json.loads(file.read_text()) for file in (self.path / "jobs").glob("*.json")]
+            records = []
+            for file in (self.path / "jobs").glob("*.json"):
+                with suppress(FileNotFoundError, StoredError):
+                    records.append(_job_record(file))
             names = [record["name"] for record in sorted(records, key=lambda record: float(record["first"]))]
         return [self.job(name) for name in names]
 
@@ -133,8 +143,28 @@ class Sweep:
 
 def sweeps(root: Path) -> list[Sweep]:
     """All sweeps below `root`, latest first."""
-    found = [Sweep(file.parent) for file in root.glob(f"{SWEEPS_FOLDER}/*/sweep.json")]
-    return sorted(found, key=lambda sweep: str(sweep.content()["started"]), reverse=True)
+    started: dict[Sweep, str] = {}
+    for file in root.glob(f"{SWEEPS_FOLDER}/*/sweep.json"):
+        with suppress(StoredError):
+            started[Sweep(file.parent)] = Sweep(file.parent).content()["started"]
+    return sorted(started, key=started.__getitem__, reverse=True)
+
+
+def _job_record(file: Path) -> dict[str, Any]:
+    """What is written down of a job. Raises `FileNotFoundError`, `StoredError`."""
+    record = read_json(file, _REMEDY)
+    directory, error = record.get("directory"), record.get("error")
+    if not (isinstance(record.get("name"), str) and isinstance(record.get("first"), int | float)):
+        raise unreadable(file, ValueError("it is not of a job"), _REMEDY)
+    if not isinstance(error, str | None) or not isinstance(directory, str | None):
+        raise unreadable(file, ValueError("it is not of a job"), _REMEDY)
+    if directory is not None and (not directory or directory in (".", "..") or Path(directory).name != directory):
+        raise unreadable(file, ValueError("it names no run directory beside the sweep"), _REMEDY)
+    return record
+
+
+def _is_words(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def seconds_left(states: Sequence[JobState]) -> float | None:

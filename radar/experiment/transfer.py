@@ -8,17 +8,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-import yaml
 
 from radar.config.schema import Config, DatasetConfig
 from radar.data.dataset import open_dataset
 from radar.data.manifest import read_manifest
-from radar.errors import DataError, RunError
+from radar.errors import DataError, RunError, StoredError
 from radar.evaluation.metrics import Origin, Quality
 from radar.evaluation.typed_sections import read_section
 from radar.experiment.environment import origin
 from radar.experiment.measures import Scored, pixel_metrics, quality
-from radar.experiment.run_directory import RunDirectory
+from radar.experiment.run_directory import REMEDY, RunDirectory
 from radar.files import read_lines, write_lines
 from radar.model import UNSEEN
 from radar.model_folder import load, stored_config
@@ -56,14 +55,14 @@ class DoneRun:
         """The done run at `path`. Raises `RunError`."""
         run = RunDirectory(path)
         run.read_metrics()
-        config = stored_config(path)
-        try:
-            places = yaml.safe_load(run.config.read_text())["dataset"]
-            dataset = replace(config.dataset, root=places.get("root"), manifest=places.get("manifest"))
-            data = str(json.loads(run.environment.read_text())["data_manifest_hash"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-            raise RunError(f"{path}: not a whole run ({error!r}); run it again with --force") from None
-        return DoneRun(run, str(run.read_status()["fingerprint"]), replace(config, dataset=dataset), data)
+        config, places = stored_config(path), run.read_config().get("dataset")
+        found = {key: places.get(key) for key in ("root", "manifest")} if isinstance(places, dict) else {"root": 0}
+        if not all(isinstance(place, str | None) for place in found.values()):
+            raise StoredError(f"{run.config}: does not say where the images lay; {REMEDY}")
+        data = str(run.read_environment()["data_manifest_hash"])
+        return DoneRun(
+            run, run.read_status().fingerprint, replace(config, dataset=replace(config.dataset, **found)), data
+        )
 
     def fitted_images(self) -> set[str]:
         """Content hashes of the images that its network, densities and threshold come from."""
@@ -124,7 +123,7 @@ def read_transfers(path: Path) -> list[Transfer]:
         return [read_section(Transfer, json.loads(line), "transfer") for line in read_lines(path)]
     except FileNotFoundError:
         return []
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path}: not records of transfers ({error}); write them anew with radar transfer") from None
 
 

@@ -9,6 +9,8 @@ from typing import BinaryIO
 
 from radar.deploy.reviewed import VERDICTS, WITHDRAWN
 from radar.errors import RunError
+from radar.files import writing
+from radar.runtime.cells import Rows
 from radar.runtime.prediction import COLUMNS, Prediction, csv_header, csv_line
 
 _HEADER = f"verdict,{csv_header()}"
@@ -29,7 +31,7 @@ class Reviews:
     def _read(self, model: str) -> None:
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
-                reader = csv.DictReader(file)
+                reader = Rows(file)
                 if (reader.fieldnames or ()) != ["verdict", *COLUMNS]:
                     raise ValueError("it has other columns")
                 for row in reader:
@@ -44,15 +46,10 @@ class Reviews:
     def add(self, prediction: Prediction, verdict: str) -> None:
         """Append a verdict on a photo that has a score; it is on the disk when this returns. Raises `RunError`."""
         line = f"{verdict},{csv_line(prediction)}".encode()
-        try:
-            with self.path.open("a+b") as file:
-                file.write(_missing_before(file) + line)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise RunError(
-                f"{self.path}: cannot be written ({error.strerror}); name another file with --reviewed"
-            ) from None
+        with writing(self.path), self.path.open("a+b") as file:
+            file.write(_missing_before(file) + line)
+            file.flush()
+            os.fsync(file.fileno())
         self._note(prediction.path, str(prediction.content_hash), verdict, float(prediction.score or 0))
 
     def _note(self, path: str, content_hash: str, verdict: str, score: float) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from radar.config.verbs import ReportConfig
-from radar.files import write_text
+from radar.files import make_folder, write_text
 from radar.report.cells import Cell, by_dataset, cells, main_cells
 from radar.report.figures import save_figure
 from radar.report.figures_curves import precision_recall_figure, roc_figure
@@ -30,6 +30,7 @@ from radar.report.tables_regime import regime_table, regimes
 from radar.report.tables_results import cost_table, defect_table, main_table, provenance_table, published_table
 from radar.report.tables_statistics import moments_table, noise_table, separation_table
 from radar.report.tables_transfer import Transfers, transfer_tables
+from radar.runtime.paths import file_name
 
 TABLES_PAGE = "tables.md"
 
@@ -140,27 +141,26 @@ def table_files(report: Report) -> dict[str, str]:
     files = {TABLES_PAGE: tables_page(report.tables)}
     files["tables.tex"] = latex_document(report.tables)
     for each in report.tables:
-        files |= {
-            f"{each.name}.md": markdown(each),
-            f"{each.name}.tex": latex(each),
-            f"{each.name}.csv": csv_text(each),
-        }
+        stem = file_name(each.name)
+        files |= {f"{stem}.md": markdown(each), f"{stem}.tex": latex(each), f"{stem}.csv": csv_text(each)}
     return files
 
 
 def write_tables(report: Report, folder: Path) -> list[Path]:
     """Write the table files into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in table_files(report).items():
-        write_text(folder / name, text)
-    return [folder / name for name in table_files(report)]
+    make_folder(folder)
+    files = {folder / name: text for name, text in table_files(report).items()}
+    for path, text in files.items():
+        write_text(path, text)
+    return list(files)
 
 
 def write_figures(report: Report, folder: Path) -> list[tuple[str, Path]]:
     """Draw every figure into `folder`, as PNG and in the vector format; returns titles and PNG files."""
     drawn = []
     for name, title, figure in report.figures():
-        save_figure(figure, folder / f"{name}.{report.settings.vector}")
-        save_figure(figure, folder / f"{name}.png")
-        drawn.append((title, folder / f"{name}.png"))
+        stem = file_name(name)
+        save_figure(figure, folder / f"{stem}.{report.settings.vector}")
+        save_figure(figure, folder / f"{stem}.png")
+        drawn.append((title, folder / f"{stem}.png"))
     return drawn

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from radar.deploy.monitor import Chart, Monitored
-from radar.files import write_atomically
 from radar.report import style
+from radar.report.figures import save_figure
 
 Times = NDArray[np.datetime64]
 
@@ -23,9 +23,7 @@ _DOT = 3.0  # points
 
 def write_control_charts(path: Path, monitored: Monitored) -> None:
     """A PNG: per measure its values, and below them the moving average between its limits."""
-    figure = control_charts(monitored)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: figure.savefig(file, format="png"))
+    save_figure(control_charts(monitored), path)
 
 
 def control_charts(monitored: Monitored) -> Figure:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from radar.errors import ConfigError
-from radar.files import write_atomically
+from radar.files import make_folder, write_atomically
 from radar.report.figures_features import Boundary, feature_histograms, feature_scatter
 from radar.report.figures_panels import PanelRow, panel_figure, panel_title
 from radar.report.figures_training import loss_curve, timestep_loss_curve
 from radar.report.style import DPI
+from radar.runtime.terminal import printable
 
 __all__ = [
     "Boundary",
@@ -37,5 +40,15 @@ def save_figure(figure: Figure, path: Path) -> None:
     kind = path.suffix.removeprefix(".").lower()
     if kind not in _METADATA:
         raise ConfigError(f"{path}: no figure format '{path.suffix}'; use .png, .pdf or .svg")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=DPI, metadata=_METADATA[kind]))
+    make_folder(path.parent)
+    _take_literally(figure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box stands in its place
+        write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=DPI, metadata=_METADATA[kind]))
+
+
+def _take_literally(figure: Figure) -> None:
+    """Let no text be read as TeX: names of files, of defects and of data sets stand in figures."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+        text.set_text(printable(text.get_text(), keep="\n"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from contextlib import AbstractContextManager
 
 from radar.config.schema import Config
@@ -24,7 +22,7 @@ class RunObserver:
 
     def tracking(self, config: Config, run: RunDirectory, fingerprint: str) -> AbstractContextManager[Tracker]:
         """One tracked run, named like the directory; its config has the run's environment beside the experiment's keys."""
-        environment = {**json.loads(run.environment.read_text()), "fingerprint": fingerprint}
+        environment = {**run.read_environment(), "fingerprint": fingerprint}
         return tracking(
             config.logger.wandb,
             folder=run.path,
@@ -39,15 +37,10 @@ class RunObserver:
         """Draw the run's figures and mirror them, with what the run says of every test image."""
         for name, path in draw_run(run).items():
             tracker.picture(name, path)
-        with run.scores.open(newline="") as file:
-            columns, *rows = csv.reader(file)
-        split = columns.index("split")
-        tracker.table("test_images", columns, [_values(columns, row) for row in rows if row[split] == "test"])
+        columns, rows = run.read_scores()
+        tracker.table("test_images", columns, [_values(row) for row in rows if row["split"] == "test"])
 
 
-def _values(columns: list[str], row: list[str]) -> list[str | float | None]:
+def _values(row: dict[str, str]) -> list[str | float | None]:
     """A line of scores.csv with its numbers as numbers."""
-    return [
-        value if column in _TEXT else float(value) if value else None
-        for column, value in zip(columns, row, strict=True)
-    ]
+    return [value if column in _TEXT else float(value) if value else None for column, value in row.items()]

@@ -17,8 +17,8 @@ import numpy as np
 
 from radar.errors import RunError
 from radar.evaluation.metrics import Metrics
-from radar.files import read_lines, write_lines
-from radar.report.result import Command, EvaluatedImage, Floats, Result, ScoredNormals
+from radar.files import make_folder, read_lines, write_lines, writing
+from radar.report.result import Command, EvaluatedImage, Floats, Result, ScoredNormals, check_config
 
 PLAIN, COMPRESSED = ".runs.jsonl", ".runs.jsonl.xz"
 _SIGNIFICANT = 7  # digits of scores and features
@@ -39,7 +39,7 @@ def read_records(path: Path) -> tuple[list[Result], list[str]]:
         for number, line in enumerate(read_lines(path), 1):
             try:
                 results.append(_result(json.loads(line)))
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
                 told = f"not a record of a run ({error}); write it with scripts/record_runs.py"
                 errors.append(f"{path}, line {number}: {told}")
     except (OSError, ValueError) as error:
@@ -57,7 +57,7 @@ def add_records(path: Path, results: Iterable[Result]) -> int:
         raise RunError(f"{path}: a file of records is named NAME{PLAIN} or NAME{COMPRESSED}")
     known, broken = read_records(path) if path.exists() else ([], [])
     merged = {each.fingerprint: each for each in known}
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     if path.name.endswith(PLAIN):
         for each in results:
             _append(path, _line(each))
@@ -71,7 +71,7 @@ def add_records(path: Path, results: Iterable[Result]) -> int:
 
 
 def _append(path: Path, line: str) -> None:
-    with path.open("a+b") as file:
+    with writing(path), path.open("a+b") as file:
         file.seek(0, os.SEEK_END)
         if file.tell():
             file.seek(-1, os.SEEK_END)
@@ -100,6 +100,7 @@ def _line(result: Result) -> str:
 
 def _result(content: dict[str, Any]) -> Result:
     command, names = content["command"], tuple(content["feature_names"])
+    check_config(content["config"])
     images = tuple(EvaluatedImage(**dict(zip(_IMAGE, row, strict=True))) for row in content["images"])
     return Result(
         **{name: content[name] for name in _ITSELF},

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from radar.experiment.panels import read_panels
-from radar.experiment.run_directory import RunDirectory
+from radar.experiment.run_directory import REMEDY, RunDirectory
+from radar.files import read_csv
 from radar.model import Model
 from radar.model_folder import load
 from radar.report.figures import (
@@ -32,19 +32,16 @@ Row = dict[str, str]
 
 def draw_run(run: RunDirectory) -> dict[str, Path]:
     """Draw every figure of a run, as PNG, from what the run has stored; returns their paths by name."""
-    rows, model = _rows(run.scores), load(run.path).at(FITTED)
+    (_, rows), model = run.read_scores(), load(run.path).at(FITTED)
     figures = {**_feature_figures(model, rows), **_panel_figures(run, model.threshold, rows)}
     if run.history.exists():  # not every method trains the shared network
-        figures |= _loss_figures([{key: float(value) for key, value in row.items()} for row in _rows(run.history)])
+        figures |= _loss_figures(
+            [{key: float(value) for key, value in row.items()} for row in read_csv(run.history, REMEDY)[1]]
+        )
     paths = {name: run.figures / f"{name}.png" for name in figures}
     for name, figure in figures.items():
         save_figure(figure, paths[name])
     return paths
-
-
-def _rows(path: Path) -> list[Row]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _feature_figures(model: Model, rows: list[Row]) -> dict[str, Figure]:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
 
-from radar.errors import RunError
+from radar.data.manifest import read_manifest
+from radar.errors import DataError, RunError, StoredError
 from radar.experiment.command import COMMAND_FILE, read_command
 from radar.experiment.measures import DEFECT_COLUMNS, UNSEEN_BY, feature_columns
-from radar.experiment.run_directory import RunDirectory
+from radar.experiment.panels import read_panels
+from radar.experiment.run_directory import REMEDY, RunDirectory
 from radar.report.records import is_records, read_records
-from radar.report.result import FORMAT, HASH_DIGITS, NORMAL_HASH_DIGITS, Command, EvaluatedImage, Result, ScoredNormals
+from radar.report.result import (
+    FORMAT,
+    HASH_DIGITS,
+    NORMAL_HASH_DIGITS,
+    Command,
+    EvaluatedImage,
+    Result,
+    ScoredNormals,
+    check_config,
+)
+from radar.runtime.terminal import tell
 
 
 def read_results(paths: Sequence[Path]) -> list[Result]:
@@ -38,9 +46,9 @@ def read_results(paths: Sequence[Path]) -> list[Result]:
         else:
             for each in sorted(path.glob("*/status.json")):
                 try:
-                    if RunDirectory(each.parent).read_status().get("state") == "done":
+                    if RunDirectory(each.parent).read_status().state == "done":
                         results.append(read_run(RunDirectory(each.parent)))
-                except (RunError, ValueError) as error:
+                except RunError as error:
                     errors.append(str(error))
             for each in sorted(filter(is_records, path.glob("*"))):
                 records, broken = read_records(each)
@@ -53,34 +61,33 @@ def read_results(paths: Sequence[Path]) -> list[Result]:
                 found[result.fingerprint] = result
         left_out += errors
     if left_out:
-        print(f"radar: note: {len(left_out)} results left out: {'; '.join(left_out)}", file=sys.stderr)
+        tell(f"note: {len(left_out)} results left out: {'; '.join(left_out)}")
     return sorted(found.values(), key=lambda result: (result.dataset, result.name))
 
 
 def read_run(run: RunDirectory) -> Result:
-    """The result that a run directory holds. Raises `RunError` where the run is not done, incomplete or older than this report."""
+    """The result that a run directory holds. Raises `RunError` where the run is not done, damaged or older than this."""
     try:
         return _whole_run(run)
-    except (KeyError, ValueError, IndexError, OSError) as error:
-        raise RunError(f"{run.path}: not a whole run ({error!r}); run it again with --force") from None
+    except (KeyError, ValueError, IndexError, DataError) as error:
+        raise StoredError(f"{run.path}: not a whole run ({error!r}); {REMEDY}") from None
 
 
 def _whole_run(run: RunDirectory) -> Result:
     metrics, status = run.read_metrics(), run.read_status()
-    with run.scores.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    with run.manifest.open(newline="") as file:
-        hashes = {row["path"]: row["content_hash"][:HASH_DIGITS] for row in csv.DictReader(file)}
-    names = feature_columns(rows[0])
+    columns, rows = run.read_scores()
+    hashes = {sample.path: sample.content_hash[:HASH_DIGITS] for sample in read_manifest(run.manifest)}
+    names = feature_columns(columns)
     test = [row for row in rows if row["split"] == "test"]
-    config = _without_places(OmegaConf.to_container(OmegaConf.load(run.config)))
+    config = _without_places(run.read_config())
+    read_panels(run.panels)  # which a gallery shows later
     return Result(
         name=run.path.name,
-        fingerprint=status["fingerprint"],
-        ended=status["ended"],
+        fingerprint=status.fingerprint,
+        ended=status.ended,
         command=_command(run, config.pop("preset", None)),
         config=config,
-        environment=json.loads(run.environment.read_text()),
+        environment=run.read_environment(),
         metrics=metrics,
         scored=len(rows),
         images=tuple(_image({**row, "content_hash": hashes[row["path"]]}) for row in test),
@@ -88,8 +95,8 @@ def _whole_run(run: RunDirectory) -> Result:
         features=np.array([[float(row[name]) for name in names] for row in test]).reshape(-1, len(names)),
         scores=np.array([float(row["score"]) for row in test]),
         decisions=np.array([row["decision"] == "1" for row in test]),
-        normals=_normals(rows, hashes) if UNSEEN_BY in rows[0] else (),
-        format=FORMAT if UNSEEN_BY in rows[0] else 1,
+        normals=_normals(rows, hashes) if UNSEEN_BY in columns else (),
+        format=FORMAT if UNSEEN_BY in columns else 1,
         directory=run.path,
     )
 
@@ -102,13 +109,14 @@ def _command(run: RunDirectory, preset: str | None) -> Command:
     return Command(kept.preset, kept.overrides, tuple(kept.words))
 
 
-def _without_places(config: Any) -> dict[str, Any]:
-    """`config` without where things lay."""
+def _without_places(config: dict[str, Any]) -> dict[str, Any]:
+    """`config` without where things lay. Raises `ValueError` where it is none of an experiment."""
+    check_config(config)
     for place in ("data_root", "output_root"):
         config.pop(place, None)
     for place in ("root", "manifest"):
         config["dataset"].pop(place, None)
-    return dict(config)
+    return config
 
 
 def _normals(rows: Sequence[Mapping[str, str]], hashes: Mapping[str, str]) -> tuple[ScoredNormals, ...]:

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from radar.report.cells import DEVELOPMENT, DEVELOPMENT_NOTE, FEWER, MARKS, Cell, mean, spread
+from radar.runtime.cells import inert
+from radar.runtime.terminal import printable
 
 NOTHING = "–"
 SMALLEST_P = 0.001  # that is told; smaller ones are told as a bound
@@ -143,7 +145,7 @@ def markdown(content: Table) -> str:
     """The table with its title, where it has one, and notes."""
     rule = ["---:" if column in content.numeric else "---" for column in range(len(content.headings))]
     lines = [list(content.headings), rule, *([entry.text for entry in row] for row in content.rows)]
-    body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    body = "\n".join("| " + " | ".join(printable(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
     notes = "".join(f"\n- {note}" for note in content.notes)
     title = f"**{content.title}**\n\n" if content.title else ""
     return f"{title}{body}\n" + (f"{notes}\n" if notes else "")
@@ -158,7 +160,7 @@ def csv_text(content: Table) -> str:
     for row in content.rows:
         values = ["" if row[column].value is None else f"{row[column].value:.6g}" for column in numeric]
         runs = sorted({run for entry in row for run in entry.runs})
-        writer.writerow([*(entry.text for entry in row), *values, " ".join(runs)])
+        writer.writerow(map(inert, [*(entry.text for entry in row), *values, " ".join(runs)]))
     return buffer.getvalue()
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from .command import answer, checked, parser_of
+from .errors import WriteError
 from .exit_codes import guarded
 from .exported import load
 
@@ -25,7 +26,11 @@ def _run(arguments: Sequence[str]) -> int:
     parsed = parser.parse_intermixed_args(arguments)
     paths = checked(parsed, _NAME)
     model = load(parsed.model, parsed.threads)
-    return answer(parsed, paths, model, model.manifest.settings)
+    try:
+        return answer(parsed, paths, model, model.manifest.settings)
+    except WriteError as error:
+        error.place = "another folder with --out FOLDER"
+        raise
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from .paths import image_files
 from .picture import Scorer
 from .settings import PredictSettings
 from .stream import examined
+from .terminal import printable, tell
 from .watch import Watcher
 
 Take = Callable[[Examined], None]
@@ -118,26 +119,24 @@ def _printing(json_lines: bool) -> Callable[[said.Prediction], None]:
 
 
 def _print(text: str) -> None:
-    """At once, whatever characters the terminal knows."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    """At once."""
+    sys.stdout.write(text)
     sys.stdout.flush()
 
 
 def _short_line(each: said.Prediction) -> str:
-    """For a reader; what would end the line or steer the terminal is escaped."""
-    path = "".join(character if character.isprintable() else repr(character)[1:-1] for character in each.path)
+    """For a reader."""
     if each.score is None:
-        return f"{each.decision:<10}            {path}: {each.error}"
+        return printable(f"{each.decision:<10}            {each.path}: {each.error}")
     where = f", {each.region_count} regions" if each.region_count else ""
-    return f"{each.decision:<10} {each.score:>10.4g}  {path}{where}"
+    return printable(f"{each.decision:<10} {each.score:>10.4g}  {each.path}{where}")
 
 
 def _summarise(counts: Counter[str], seconds: float) -> None:
     total = sum(counts.values())
     parts = ", ".join(f"{counts[decision]} {decision}" for decision in said.DECISIONS)
     each = f", {1000 * seconds / total:.0f} ms each" if total else ""
-    print(f"radar: {total} photos: {parts}; {seconds:.1f} s{each}", file=sys.stderr)
+    tell(f"{total} photos: {parts}; {seconds:.1f} s{each}")
 
 
 @contextmanager

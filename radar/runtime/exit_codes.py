@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable
 
 from .errors import RadarError
+from .terminal import prepare_output, tell
 
 DONE, DEFECTIVE, UNREADABLE, REFUSED, FAILED = range(5)
 _BROKEN_PIPE = 13  # SIGPIPE, which Windows does not name
@@ -24,6 +25,7 @@ _BROKEN_PIPE = 13  # SIGPIPE, which Windows does not name
 
 def guarded(command: Callable[[], int], name: str) -> int:
     """The exit code of `command`, whatever ends it; `name` is whose error it is."""
+    prepare_output()
     try:
         return command()
     except SystemExit as error:  # of argparse and Hydra, which have said why; their own codes would read as answers
@@ -33,10 +35,16 @@ def guarded(command: Callable[[], int], name: str) -> int:
         return 128 + _BROKEN_PIPE
     except RadarError as error:
         line, code = str(error), REFUSED
+    except OSError as error:  # of the system, wherever it was asked for: no error of `name`
+        path = error.filename if error.filename is not None else "the system"
+        line, code = (
+            f"{os.fsdecode(path) if isinstance(path, str | bytes) else path}: {error.strerror or error}",
+            REFUSED,
+        )
     except KeyboardInterrupt:
         line, code = "interrupted", 128 + signal.SIGINT
     except BaseException as error:
         traceback.print_exception(error)
         line, code = f"this is an error of {name} itself; the traceback is above", FAILED
-    print(f"{name}: {line}", file=sys.stderr)
+    tell(line, name)
     return code

@@ -1,21 +1,178 @@
-"""Atomic files: written under a temporary name, flushed to disk, then renamed; never half there."""
+"""Files that a reader may trust: written whole or not at all, and checked when they are read.
+
+What fails is one line that names the path. Nothing here executes what it reads.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NoReturn, cast
+
+from .errors import StoredError, WriteError
+
+LARGEST = 512 * 2**20  # bytes of a stored text that are read; a run's largest has a few hundred kB
+CHECKSUM = "checksum"  # entry of a stored JSON: SHA-256 of all others
+_UNFINISHED = ".*.tmp"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Around what writes `path` and nothing else. Raises `WriteError` for what the system says of it, but for a lock that is taken."""
+    try:
+        yield
+    except (WriteError, BlockingIOError):
+        raise
+    except OSError as error:
+        raise WriteError(error.errno or 0, error.strerror or str(error), str(path)) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it. Raises `WriteError`."""
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a temporary file, which then takes the place of `path`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Let `write` fill a temporary file, which is flushed to the disk and then takes the place of `path`. Raises `WriteError`."""
+    # not named after `path`, which may be as long as a name can be
+    temporary = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with writing(path):
+            file = temporary.open("wb")
+        with _closing(file, path):
+            target = _Target(file)
+            try:
+                write(cast(BinaryIO, target))
+            except BaseException as error:
+                if target.failure is None or isinstance(error, KeyboardInterrupt):
+                    raise
+                with writing(path):
+                    raise target.failure from None
+            with writing(path):
+                file.flush()
+                os.fsync(file.fileno())
+        with writing(path):
+            temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _closing(file: BinaryIO, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # what was left to be flushed fails as the write did
+            file.close()
+        raise
+    with writing(path):
+        file.close()
+
+
+class _Target(io.RawIOBase):
+    """A file to be written, which remembers why that failed: torch and zipfile raise errors of their own instead.
+
+    It has no file number, which NumPy and Pillow would write to past it.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.failure: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        try:
+            return self._file.write(content)
+        except OSError as error:
+            self.failure = error
+            raise
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed process was writing below `folder`, which no living one writes to."""
+    for stray in folder.rglob(_UNFINISHED):
+        with writing(stray):
+            stray.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_bytes(path: Path, remedy: str, largest: float = LARGEST) -> bytes:
+    """A stored file that is no device and has at most `largest` bytes. Raises `FileNotFoundError`, and `StoredError` with `remedy`."""
+    try:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise ValueError("it is no file")
+        if state.st_size > largest:
+            raise ValueError(f"it has {state.st_size / 2**20:.0f} MiB")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error, remedy) from None
+
+
+def read_json(path: Path, remedy: str) -> dict[str, Any]:
+    """The entries of a stored JSON, as it was written: its checksum is looked at where it has one, which older versions left out.
+
+    Raises `FileNotFoundError`, and `StoredError` with `remedy` for anything else that is not a JSON object of finite numbers.
+    """
+    content = read_bytes(path, remedy)
+    try:
+        values = json.loads(content.decode(), parse_constant=_refused, parse_float=_finite)
+        if not isinstance(values, dict):
+            raise ValueError("it holds no entries")
+        stated = values.pop(CHECKSUM, None)
+        if stated is not None and stated != checksum(values):
+            raise ValueError("it is damaged, its checksum differs")
+        if b"\\u" in content:
+            json.dumps(values, ensure_ascii=False).encode()  # halves of characters, which no text can hold
+    except (ValueError, RecursionError) as error:
+        raise unreadable(path, error, remedy) from None
+    return values
+
+
+def checksum(values: object) -> str:
+    """Of plain values, whatever the order of their entries."""
+    plain = json.loads(json.dumps(values))  # numbers as names become texts, as a reader finds them
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def unreadable(path: Path, error: BaseException, remedy: str) -> StoredError:
+    """One line on a stored file that cannot be read."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return StoredError(f"{path}: cannot be read ({' '.join(reason.split())[:200] or type(error).__name__}); {remedy}")
+
+
+def _refused(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no finite number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), -float("inf")):
+        _refused(digits)
+    return value

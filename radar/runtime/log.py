@@ -14,7 +14,7 @@ except ImportError:  # not on Windows, where nothing keeps two processes apart
     fcntl = None  # type: ignore[assignment]
 
 from .errors import RunError
-from .files import write_atomically
+from .files import make_folder, write_atomically, writing
 from .prediction import Prediction, csv_header, csv_line, from_json, json_line
 
 JSON_LINES, CSV = "predictions.jsonl", "predictions.csv"
@@ -23,18 +23,19 @@ JSON_LINES, CSV = "predictions.jsonl", "predictions.csv"
 class PredictionLog:
     """Both files of a folder, open for one process; a line stands in the JSON Lines first, of which the CSV is a copy."""
 
-    def __init__(self, lines: BinaryIO, table: BinaryIO, *, durable: bool) -> None:
-        self._lines, self._table = lines, table
+    def __init__(self, folder: Path, lines: BinaryIO, table: BinaryIO, *, durable: bool) -> None:
+        self._folder, self._lines, self._table = folder, lines, table
         self._durable = durable
 
     def append(self, prediction: Prediction) -> None:
         """Add a line; with `durable` it is on the disk when this returns."""
-        self._lines.write(f"{json_line(prediction)}\n".encode())
-        self._lines.flush()
-        if self._durable:
-            os.fsync(self._lines.fileno())
-        self._table.write(csv_line(prediction).encode())
-        self._table.flush()
+        with writing(self._folder):
+            self._lines.write(f"{json_line(prediction)}\n".encode())
+            self._lines.flush()
+            if self._durable:
+                os.fsync(self._lines.fileno())
+            self._table.write(csv_line(prediction).encode())
+            self._table.flush()
 
 
 @contextmanager
@@ -48,7 +49,7 @@ def new_log(folder: Path, *, force: bool) -> Iterator[PredictionLog]:
             )
         lines.truncate(0)
         write_atomically(folder / CSV, lambda file: file.write(csv_header().encode()))
-        yield PredictionLog(lines, closing.enter_context((folder / CSV).open("ab")), durable=False)
+        yield PredictionLog(folder, lines, closing.enter_context(_opened(folder / CSV)), durable=False)
 
 
 @contextmanager
@@ -67,27 +68,30 @@ def continued_log(folder: Path, remember: Callable[[Prediction], None]) -> Itera
                 table.write(csv_line(prediction).encode())
 
         write_atomically(folder / CSV, copy)
-        yield PredictionLog(lines, closing.enter_context((folder / CSV).open("ab")), durable=True)
+        yield PredictionLog(folder, lines, closing.enter_context(_opened(folder / CSV)), durable=True)
 
 
 @contextmanager
 def _held(folder: Path) -> Iterator[BinaryIO]:
     """The JSON Lines, locked, at their end; the kernel frees the lock of a process that dies."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / JSON_LINES).open("a+b")
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror}); name another folder with --out") from None
-    with file:
+    make_folder(folder)
+    with _opened(folder / JSON_LINES) as file:
         try:
             if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with writing(folder):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunError(
                 f"{folder / JSON_LINES}: another process writes this log; name another folder with --out"
             ) from None
         file.seek(0, os.SEEK_END)
         yield file
+
+
+def _opened(path: Path) -> BinaryIO:
+    """To append to, and to read."""
+    with writing(path):
+        return path.open("a+b")
 
 
 def _whole_lines(file: BinaryIO, path: Path) -> Iterator[Prediction]:

@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 
 from .decoding import Pixels
 from .examination import Drawable, Examined
-from .files import write_atomically
+from .files import make_folder, write_atomically
 from .paths import output_name
 from .preprocessing import FloatArray
 from .settings import PredictSettings
@@ -107,7 +107,7 @@ def rgb(pixels: Pixels) -> Rgb:
 
 
 def _write(path: Path, image: Image.Image, legend: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     told = PngImagePlugin.PngInfo()
     told.add_text("Description", legend)
     write_atomically(path, lambda file: image.save(file, "PNG", pnginfo=told))

@@ -8,6 +8,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from .cells import inert
+
 GOOD, DEFECTIVE, UNREADABLE = DECISIONS = ("good", "defective", "unreadable")
 
 
@@ -107,5 +109,5 @@ def csv_line(prediction: Prediction) -> str:
 
 def _row(values: Any) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
+    csv.writer(buffer, lineterminator="\n").writerow(map(inert, values))
     return buffer.getvalue().encode(errors="backslashreplace").decode()  # names of bytes that are no text

@@ -1,7 +1,13 @@
-"""The checkpoint from which an interrupted training goes on: written whole or not at all, read without executing anything."""
+"""The checkpoint from which an interrupted training goes on: written whole or not at all, read without executing anything.
+
+Before what torch writes stands its SHA-256, which is looked at whenever a checkpoint is read: torch looks at none.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +15,27 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from radar.errors import RunError
-from radar.files import write_atomically
+from radar.errors import StoredError
+from radar.files import make_folder, read_bytes, unreadable, write_atomically
 
 _NAME = "last"
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
     """Writes beside the checkpoint and renames: Lightning's own way passes through $TMPDIR, from where a move may be a copy."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        digest = hashlib.sha256(content.getbuffer()).digest()
+        make_folder(Path(path).parent)
+        write_atomically(Path(path), lambda file: (file.write(digest), file.write(content.getbuffer())))
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: object = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        return read_checkpoint(Path(path))
 
 
 def checkpoint_every_epoch(folder: Path) -> ModelCheckpoint:
@@ -36,7 +51,7 @@ def checkpoint_every_epoch(folder: Path) -> ModelCheckpoint:
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint to go on from, if there is one. Raises `RunError` where it cannot be read."""
+    """The checkpoint to go on from, if there is one. Raises `StoredError` where it cannot be read."""
     path = folder / f"{_NAME}.ckpt"
     if not path.exists():
         return None
@@ -45,10 +60,16 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's content on the host. Raises `RunError`."""
+    """A checkpoint's content on the host. Raises `StoredError`."""
+    remedy = "the training starts over"
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # which one a damaged file raises depends on where it is damaged
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RunError(f"{path}: cannot be read ({reason}); start over with --force") from None
-    return content
+        stored = memoryview(read_bytes(path, remedy, largest=math.inf))
+        digest, content = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
+        if hashlib.sha256(content).digest() != digest:
+            raise ValueError("it is damaged, its checksum differs")
+        values: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except StoredError:
+        raise
+    except Exception as error:  # which one torch raises for what it did not write depends on what it is
+        raise unreadable(path, error, remedy) from None
+    return values
