@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from radar.runtime.cells import Rows, inert
+from radar.runtime.cells import Rows, csv_line
 from radar.runtime.files import (
     CHECKSUM,
     checksum,
@@ -81,11 +81,7 @@ def _count_nodes(tree: object, before: int) -> int:
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A header and rows; floats with every digit they need, and no text that a spreadsheet would compute."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([inert(cell) for cell in row] for row in rows)
-    return buffer.getvalue()
+    return "".join(csv_line(cells) for cells in (columns, *rows))
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

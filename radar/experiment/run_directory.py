@@ -114,8 +114,8 @@ class RunDirectory:
     def _read(self, read: Callable[[Path, str], Content], path: Path) -> Content:
         try:
             return read(path, REMEDY)
-        except FileNotFoundError as error:
-            raise unreadable(path, error, REMEDY) from None
+        except FileNotFoundError:
+            raise StoredError(f"{path}: is missing, so this is not a whole run; {REMEDY}") from None
 
     def read_metrics(self) -> Metrics:
         """The metrics of a done run. Raises `RunError` where it is not done, or of another version."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
 
 from radar.errors import ConfigError
 from radar.files import make_folder, write_atomically
@@ -52,3 +54,11 @@ def _take_literally(figure: Figure) -> None:
     for text in figure.findobj(Text):
         text.set_parse_math(False)
         text.set_text(printable(text.get_text(), keep="\n"))
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        formatter = axis.get_major_formatter()
+        if isinstance(formatter, FuncFormatter):  # of ticks whose labels are names
+            axis.set_major_formatter(FuncFormatter(partial(_printable_label, formatter)))
+
+
+def _printable_label(formatter: FuncFormatter, value: float, place: int | None) -> str:
+    return printable(formatter(value, place), keep="\n")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from radar.report.cells import DEVELOPMENT, DEVELOPMENT_NOTE, FEWER, MARKS, Cell, mean, spread
-from radar.runtime.cells import inert
+from radar.runtime.cells import csv_line
 from radar.runtime.terminal import printable
 
 NOTHING = "–"
@@ -154,14 +152,12 @@ def markdown(content: Table) -> str:
 def csv_text(content: Table) -> str:
     """Headings and texts, then the number behind each numeric column and the runs behind each row."""
     numeric = sorted(content.numeric)
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*content.headings, *(f"{content.headings[column]} (value)" for column in numeric), "runs"])
+    lines = [[*content.headings, *(f"{content.headings[column]} (value)" for column in numeric), "runs"]]
     for row in content.rows:
         values = ["" if row[column].value is None else f"{row[column].value:.6g}" for column in numeric]
         runs = sorted({run for entry in row for run in entry.runs})
-        writer.writerow(map(inert, [*(entry.text for entry in row), *values, " ".join(runs)]))
-    return buffer.getvalue()
+        lines.append([*(entry.text for entry in row), *values, " ".join(runs)])
+    return "".join(map(csv_line, lines))
 
 
 _ESCAPES = {

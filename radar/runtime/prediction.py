@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from .cells import inert
+from . import cells
 
 GOOD, DEFECTIVE, UNREADABLE = DECISIONS = ("good", "defective", "unreadable")
 
@@ -98,16 +96,10 @@ def from_json(line: str | bytes) -> Prediction:
 
 def csv_header() -> str:
     """The names of the columns, with the line's end."""
-    return _row(COLUMNS)
+    return cells.csv_line(COLUMNS)
 
 
 def csv_line(prediction: Prediction) -> str:
     """One record with its end; regions are JSON, and a line break in a path is quoted, as CSV has it."""
     values = asdict(prediction)
-    return _row([*({**values, "regions": json.dumps(values["regions"])}.values())])
-
-
-def _row(values: Any) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(map(inert, values))
-    return buffer.getvalue().encode(errors="backslashreplace").decode()  # names of bytes that are no text
+    return cells.csv_line({**values, "regions": json.dumps(values["regions"])}.values())

@@ -189,7 +189,7 @@ def test_a_run_that_is_being_removed_does_not_say_that_it_is_done(
     monkeypatch.setattr("radar.experiment.run_directory.shutil.rmtree", killed)
     with pytest.raises(KeyboardInterrupt):
         RunDirectory(run).clear()
-    assert RunDirectory(run).read_status() == {}
+    assert RunDirectory(run).read_status().state == "missing"
 
 
 def test_a_cached_sweep_is_explained_job_by_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

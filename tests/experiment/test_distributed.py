@@ -33,7 +33,7 @@ def scores(run: RunDirectory) -> np.ndarray:
 @pytest.mark.slow
 def test_two_processes_train_what_one_trains_with_twice_the_batch(tmp_path: Path) -> None:
     together = run(tmp_path / "together", *DISTRIBUTED)
-    assert together.read_status()["state"] == "done"
+    assert together.read_status().state == "done"
     assert [float(row["step"]) for row in csv.DictReader(together.history.open())] == [4, 8]
     alone = run(tmp_path / "alone", "trainer=cpu", "training.batch_size=8")
     ours, theirs = (network_weights(each) for each in (together, alone))

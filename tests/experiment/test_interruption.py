@@ -43,5 +43,5 @@ def test_a_signal_stops_the_whole_sweep_and_says_so(tmp_path: Path, number: sign
     )
     assert "Traceback" not in errors
     (path,) = tmp_path.glob("printed_layers-*")
-    assert RunDirectory(path).read_status()["state"] == "interrupted"
+    assert RunDirectory(path).read_status().state == "interrupted"
     assert list(tmp_path.glob("cache/network/*.part/checkpoints/last.ckpt"))

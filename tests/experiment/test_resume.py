@@ -44,7 +44,7 @@ def test_kill_and_resume_equals_uninterrupted(tmp_path: Path) -> None:
     whole = finished(tmp_path / "whole")
     kill_after_the_first_checkpoint(tmp_path / "killed")
     interrupted = RunDirectory(next((tmp_path / "killed").glob("printed_layers-*")))
-    assert interrupted.read_status()["state"] == "running"
+    assert interrupted.read_status().state == "running"
     assert not interrupted.metrics.exists()
     resumed = finished(tmp_path / "killed")
     assert resumed.scores.read_bytes() == whole.scores.read_bytes()
