@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import pickle
 import shutil
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from radar.config.plain import plain
 from radar.data.file_reader import FileReader
 from radar.data.images import read_images
 from radar.errors import DataError, RunError
+from radar.files import read_json, write_json
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.registry import METHODS, method_of
 from radar.methods.responses import learn_border
@@ -164,9 +164,9 @@ def test_nothing_to_score_is_one_line(models: dict[str, Model]) -> None:
 
 
 def change(folder: Path, alter: Callable[[dict[str, Any]], object]) -> None:
-    facts = json.loads((folder / "model.json").read_text())
+    facts = read_json(folder / "model.json", "")
     alter(facts)
-    (folder / "model.json").write_text(json.dumps(facts))
+    write_json(folder / "model.json", facts)
 
 
 def refused(folder: Path) -> str:

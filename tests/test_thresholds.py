@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from radar.errors import ConfigError, RunError
+from radar.files import read_json, write_json
 from radar.scoring.map_levels import MapLevels
 from radar.thresholds import FITTED, Threshold, Thresholds, as_plain, read_thresholds
 
@@ -78,9 +78,9 @@ def test_conformal_p_counts_normals_at_least_as_extreme(score: float, expected: 
 def test_damage_is_one_line_that_says_how_to_go_on(tmp_path: Path, change) -> None:
     Thresholds((FIRST,)).with_version(LATER).write(tmp_path, "abc")
     path = tmp_path / "thresholds.json"
-    content = json.loads(path.read_text())
+    content = read_json(path, "")
     change(content)
-    path.write_text(json.dumps(content))
+    write_json(path, content)
     with pytest.raises(
         RunError, match=r"thresholds\.json: cannot be read .*remove it to go back to the fitted"
     ) as error:

@@ -24,6 +24,9 @@ def open_graph(target: str, path: Path, threads: int | None) -> Graph:
     except ImportError as error:
         package = "onnxruntime" if target == "onnx" else "openvino"
         raise RunError(f"{path}: needs {package} ({error}); get it with pip install {package}") from None
+    except Exception as error:  # each runtime has its own
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(f"{path}: cannot be read as a graph ({reason}); export it again") from None
 
 
 def _onnx(path: Path, threads: int | None) -> Graph:
@@ -31,7 +34,8 @@ def _onnx(path: Path, threads: int | None) -> Graph:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    # of its bytes: a graph without a path cannot name further files, whose checksums nobody looks at
+    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     return lambda inputs: _named(session.run(list(OUTPUTS), dict(inputs)))
 
 

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from .errors import RunError
+from .files import sha256, unreadable
 from .map_levels import MapLevels
+from .paths import is_plain_name
 from .preprocessing import Preprocessing
 from .settings import PredictSettings
 from .threshold import CurrentThreshold
@@ -46,12 +48,6 @@ class Manifest:
     settings: PredictSettings
 
 
-def sha256(path: Path) -> str:
-    """Of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def seal(content: bytes) -> str:
     """What the seal of a manifest says."""
     return f"{hashlib.sha256(content).hexdigest()}  {MANIFEST}\n"
@@ -67,13 +63,19 @@ def read_manifest(folder: Path) -> Manifest:
         raise _changed(folder / SEAL) from None
     if sealed != seal(content):
         raise _changed(folder / MANIFEST)
-    values: dict[str, Any] = json.loads(content)
-    if values["format"] != FORMAT:
-        raise RunError(f"{folder}: has format {values['format']}, and this runtime reads {FORMAT}; export it again")
-    for name, checksum in values["files"].items():
+    try:
+        values: dict[str, Any] = json.loads(content)
+        if values["format"] != FORMAT:
+            raise RunError(f"{folder}: has format {values['format']}, and this runtime reads {FORMAT}; export it again")
+        manifest, files = _manifest(values), dict(values["files"])
+        if manifest.target not in TARGETS or manifest.graph not in files or not all(map(is_plain_name, files)):
+            raise ValueError("it names files elsewhere, or no graph")
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
+        raise unreadable(folder / MANIFEST, error, "export it again") from None
+    for name, checksum in files.items():
         if not (folder / name).is_file() or sha256(folder / name) != checksum:
             raise _changed(folder / name)
-    return _manifest(values)
+    return manifest
 
 
 def _manifest(values: dict[str, Any]) -> Manifest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -23,6 +22,7 @@ from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import CACHE_FOLDER
 from radar.experiment.sweep import Sweep, sweeps
+from radar.files import read_json, write_json
 from radar.methods.relevance import effective
 
 
@@ -62,8 +62,8 @@ def test_only_what_is_missing_runs_again(tmp_path: Path, capsys: pytest.CaptureF
     (only,) = sweeps(tmp_path)
     lost, kept = (state.directory for state in only.states())
     assert lost is not None and kept is not None
-    status = json.loads((lost / "status.json").read_text())
-    (lost / "status.json").write_text(json.dumps({**status, "state": "running"}))  # as a killed process leaves it
+    status = read_json(lost / "status.json", "")
+    write_json(lost / "status.json", {**status, "state": "running"})  # as a killed process leaves it
     assert [state.state for state in only.states()] == ["interrupted", "done"]
     before = (kept / "metrics.json").stat().st_mtime_ns
     assert sweep(tmp_path, "contamination=c05,c20") == 0

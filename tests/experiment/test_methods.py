@@ -21,6 +21,7 @@ from radar.config.schema import Config
 from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.session import Session
 from radar.experiment.stage import VERSIONS, Stage, json_stage
+from radar.files import read_json, write_json
 from radar.methods.controls import FILTERS
 from radar.methods.registry import METHODS as REGISTRY
 from radar.methods.registry import method_of
@@ -232,8 +233,8 @@ def test_an_interrupted_training_of_a_methods_own_network_goes_on(
 
 def lengthen_the_first_attempt(outputs: Path, seconds: float) -> None:
     (attempt,) = [file for file in outputs.rglob("attempt.json") if (file.parent / "checkpoints").exists()]
-    told = json.loads(attempt.read_text())
-    attempt.write_text(json.dumps({**told, "began": told["began"] - seconds}))
+    told = read_json(attempt, "")
+    write_json(attempt, {**told, "began": told["began"] - seconds})
 
 
 def test_a_stage_knows_how_long_it_took_when_another_run_made_it(tiny: Tiny) -> None:

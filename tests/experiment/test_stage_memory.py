@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from radar.experiment import memory
 from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.memory import follow_memory
 from radar.experiment.stage import Stage, json_stage
-from radar.files import Plain
+from radar.files import Plain, read_json, write_json
 
 PLANTED = 96  # MiB
 BESIDE = 24  # MiB that anything else may take meanwhile
@@ -50,9 +49,9 @@ def test_of_a_result_that_was_stored_without_it_the_memory_is_not_known(tmp_path
     made = stage(ArtefactStore(tmp_path), 1)
     assert made.value
     (file,) = tmp_path.glob("*/*/made.json")
-    record = json.loads(file.read_text())
+    record = read_json(file, "")
     del record["memory"]
-    file.write_text(json.dumps(record))
+    write_json(file, record)
     assert made.memory is None
     assert made.seconds is not None
 
