@@ -17,6 +17,7 @@ import yaml
 from radar.runtime.cells import Rows, csv_line
 from radar.runtime.files import (
     CHECKSUM,
+    check_is_file,
     checksum,
     make_folder,
     read_bytes,
@@ -35,6 +36,8 @@ __all__ = [  # of the runtime's own, which whoever writes and reads files finds 
 Plain: TypeAlias = bool | int | float | str | list["Plain"] | dict[str, "Plain"] | None
 """A value that JSON can hold."""
 
+_MOST_CHARACTERS = 2**30  # of lines that are read: the records of the largest study have a hundredth
+_LARGEST_YAML = 2**20  # bytes: a config has about 10,000
 _MOST_NODES = 100_000  # of a stored YAML, its aliases followed: a config has about 300
 
 
@@ -54,7 +57,7 @@ def read_yaml(path: Path, remedy: str) -> dict[str, Any]:
 
     Raises `FileNotFoundError`, and `StoredError` with `remedy`.
     """
-    content = read_bytes(path, remedy)
+    content = read_bytes(path, remedy, _LARGEST_YAML)
     try:
         values = yaml.safe_load(content.decode())
         if not isinstance(values, dict):
@@ -103,10 +106,19 @@ def read_csv(path: Path, remedy: str) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    """The lines of a text, one after the other, decompressed where its name ends in .xz. Raises `ValueError` where it is cut off."""
+    """The lines of a text, one after the other, decompressed where its name ends in .xz.
+
+    Raises `ValueError` where it is cut off, or longer than `_MOST_CHARACTERS`.
+    """
+    left = _MOST_CHARACTERS
     try:
+        check_is_file(path)
         with lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8") as file:
-            yield from file
+            while line := file.readline(left + 1):
+                left -= len(line)
+                if left < 0:
+                    raise ValueError(f"it has more than {_MOST_CHARACTERS:,} characters")
+                yield line
     except (EOFError, lzma.LZMAError) as error:
         raise ValueError(f"{path.name}: {error}") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ import radar
 from radar.config.plain import plain
 from radar.config.schema import Config
 from radar.errors import ConfigError, RunError
-from radar.files import Plain, make_folder, read_json, write_atomically, write_json, write_text
+from radar.files import Plain, make_folder, read_bytes, read_json, write_atomically, write_json, write_text
 from radar.methods.method import fill
 from radar.methods.registry import method_of, typed_config
 from radar.model import Calibration, Model
@@ -118,8 +119,12 @@ def store_thresholds(run_or_folder: str | Path, model: Model) -> None:
         )
     model.thresholds.write(folder, model.fingerprint)
     try:
-        text = (folder / _CARD).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):  # it is for people alone, who may have removed or rewritten it
+        text = read_bytes(folder / _CARD, "").decode()
+    except (
+        FileNotFoundError,
+        RunError,
+        UnicodeDecodeError,
+    ):  # it is for people alone, who may have removed or rewritten it
         text = ""
     write_text(folder / _CARD, with_change(text, model.thresholds.current))
 
@@ -175,8 +180,8 @@ def _facts(folder: Path) -> Mapping[str, Plain]:
 
 def _content(folder: Path, checksum: str) -> bytes:
     try:
-        content = (folder / _TENSORS).read_bytes()
-    except OSError as error:
+        content = read_bytes(folder / _TENSORS, _REMEDY, largest=math.inf)
+    except FileNotFoundError as error:
         raise _unreadable(folder, error) from None
     if hashlib.sha256(content).hexdigest() != checksum:
         raise RunError(

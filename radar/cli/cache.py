@@ -19,6 +19,7 @@ from radar.experiment.artefact_store import Artefact, ArtefactStore, Key
 from radar.experiment.run import Experiment
 from radar.experiment.session import CACHE_FOLDER, Session
 from radar.progress import silent
+from radar.runtime.terminal import tell
 
 _DAY = 86_400.0
 
@@ -45,6 +46,8 @@ def cache(arguments: Sequence[str]) -> int:
     if rest:
         raise ConfigError(f"{rest[0]}: unknown option; see radar cache --help")
     store = ArtefactStore(output_root(parsed.overrides) / CACHE_FOLDER)
+    for line in store.damaged():
+        tell(f"note: {line}")
     if parsed.verb == "list":
         for line in _listed(store):
             console.print(line, soft_wrap=True, highlight=False, markup=False)

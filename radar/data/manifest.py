@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT, SPLITS, Sample, Split
-from radar.errors import DataError
-from radar.files import csv_text, make_folder, write_text
+from radar.errors import DataError, RunError
+from radar.files import csv_text, make_folder, read_bytes, write_text
 from radar.runtime.cells import Rows
 from radar.runtime.crops import file_and_crop
 
@@ -42,11 +43,10 @@ def read_manifest(path: Path) -> tuple[Sample, ...]:
     if not path.is_file():
         raise DataError(f"{path}: no such manifest; check dataset.manifest")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = Rows(file)
-            _check_columns(reader.fieldnames or (), path)
-            samples = [_sample(row, f"{path}, row {number}") for number, row in enumerate(reader, start=2)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reader = Rows(io.StringIO(read_bytes(path, "save it as a CSV text").decode("utf-8-sig"), newline=""))
+        _check_columns(reader.fieldnames or (), path)
+        samples = [_sample(row, f"{path}, row {number}") for number, row in enumerate(reader, start=2)]
+    except (RunError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not a CSV text in UTF-8 ({error}); save it as one") from error
     if not samples:
         raise DataError(f"{path}: the manifest has no rows; list at least one image")

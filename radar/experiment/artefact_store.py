@@ -126,7 +126,7 @@ class ArtefactStore:
         if self.afresh not in (None, record["command"]):
             raise _MadeByAnotherCommandError
         for name, stated in record.get("files", {}).items():  # results of older versions state none
-            if sha256(folder / name) != stated:
+            if (folder / name).exists() and not ((folder / name).is_file() and sha256(folder / name) == stated):
                 raise StoredError(f"the checksum of {name} differs")
         result = read(folder)
         with suppress(OSError):  # a store that may only be read
@@ -182,13 +182,11 @@ class ArtefactStore:
                 yield _artefact(made)
 
     def prune(self, unused_seconds: float) -> list[Artefact]:
-        """Remove results unused for at least that long, and unfinished ones that nobody is making; returns the results."""
-        removed = []
-        for artefact in self.stored():
-            if artefact.unused_seconds >= unused_seconds and _remove(artefact.path, unused_seconds):
-                removed.append(artefact)
-        for part in self.root.glob(f"*/*{_PART}"):
-            _remove(part, unused_seconds)
+        """Remove results unused for at least that long, damaged and unfinished ones that nobody is making, too; returns the whole ones."""
+        removed = [artefact for artefact in self.stored() if _remove(artefact.path, unused_seconds)]
+        damaged = [made.parent for made in self._descriptions()]
+        for folder in (*damaged, *self.root.glob(f"*/*{_PART}")):
+            _remove(folder, unused_seconds)
         return removed
 
     def damaged(self) -> Iterator[str]:

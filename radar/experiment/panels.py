@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from radar.data.dataset import Dataset
+from radar.errors import StoredError
 from radar.evaluation.selection import select_panels
 from radar.experiment.measures import Scored
 from radar.experiment.run_directory import REMEDY
-from radar.files import unreadable, write_atomically
+from radar.files import read_bytes, unreadable, write_atomically
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +74,10 @@ def read_panels(path: Path) -> list[Panel]:
     if not path.exists():
         return []
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(read_bytes(path, REMEDY)), allow_pickle=False) as arrays:
             return [_stored_panel(arrays, index) for index in range(len(arrays["path"]))]
+    except StoredError:
+        raise
     except Exception as error:  # which one a damaged archive raises depends on where it is damaged
         raise unreadable(path, error, REMEDY) from None
 

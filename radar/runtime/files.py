@@ -123,16 +123,21 @@ def sha256(path: Path) -> str:
 def read_bytes(path: Path, remedy: str, largest: float = LARGEST) -> bytes:
     """A stored file that is no device and has at most `largest` bytes. Raises `FileNotFoundError`, and `StoredError` with `remedy`."""
     try:
-        state = path.stat()
-        if not stat.S_ISREG(state.st_mode):
-            raise ValueError("it is no file")
-        if state.st_size > largest:
-            raise ValueError(f"it has {state.st_size / 2**20:.0f} MiB")
+        check_is_file(path, largest)
         return path.read_bytes()
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
         raise unreadable(path, error, remedy) from None
+
+
+def check_is_file(path: Path, largest: float = LARGEST) -> None:
+    """Raise `OSError` or `ValueError` for a device, a pipe, which may never end, and for more than `largest` bytes."""
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise ValueError("it is no file")
+    if state.st_size > largest:
+        raise ValueError(f"it has {state.st_size / 2**20:.0f} MiB")
 
 
 def read_json(path: Path, remedy: str) -> dict[str, Any]:
