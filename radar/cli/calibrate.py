@@ -27,7 +27,6 @@ from radar.model_folder import load, store_thresholds
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.paths import image_files
 from radar.runtime.prediction import DEFECTIVE, GOOD
-from radar.runtime.terminal import tell
 from radar.thresholds import Threshold
 
 _NAME = re.compile(r"[\w.-]{1,60}")

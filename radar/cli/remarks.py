@@ -7,4 +7,4 @@ import sys
 
 def say(text: str) -> None:
     """A line on standard error, at once."""
-    print(f"radar: {text}", file=sys.stderr, flush=True)
+    tell(text)

@@ -182,7 +182,7 @@ class ArtefactStore:
                 yield _artefact(made)
 
     def prune(self, unused_seconds: float) -> list[Artefact]:
-        """Remove results unused for at least that long, damaged and unfinished ones that nobody is making, too; returns the whole ones."""
+        """Remove results unused for at least that long, damaged and unfinished ones too; returns the whole ones."""
         removed = [artefact for artefact in self.stored() if _remove(artefact.path, unused_seconds)]
         damaged = [made.parent for made in self._descriptions()]
         for folder in (*damaged, *self.root.glob(f"*/*{_PART}")):
