@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 
 from radar.cli.exit_codes import DONE
-from radar.cli.remarks import say
 from radar.compose.settings import verb_settings
 from radar.config.verbs import CalibrateConfig
 from radar.data.grouping import PhotoGroups, photo_groups
@@ -27,6 +26,7 @@ from radar.model_folder import load, store_thresholds
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.paths import image_files
 from radar.runtime.prediction import DEFECTIVE, GOOD
+from radar.runtime.terminal import tell
 from radar.thresholds import Threshold
 
 _NAME = re.compile(r"[\w.-]{1,60}")
@@ -147,9 +147,9 @@ def _scored(model: Model, names: Sequence[str], settings: CalibrateConfig) -> li
         else:
             photos.append(each)
     for bad in unscored[:_SHOWN]:
-        say(f"{bad.path}: left out, {bad.error}")
+        tell(f"{bad.path}: left out, {bad.error}")
     if len(unscored) > _SHOWN:
-        say(f"{len(unscored) - _SHOWN} more cannot be scored and are left out")
+        tell(f"{len(unscored) - _SHOWN} more cannot be scored and are left out")
     return photos
 
 
@@ -169,10 +169,10 @@ def _scored_reviews(
 
 def _say_whence(path: Path, reviews: Sequence[Reviewed]) -> None:
     if reviews[0].score is None:
-        say(f"{path}: its {len(reviews)} reviewed photos are scored anew")
+        tell(f"{path}: its {len(reviews)} reviewed photos are scored anew")
     else:
-        say(f"{path}: the scores of its {len(reviews)} reviewed photos are taken from it; no photo is read")
-    say("the promise holds for goods that were reviewed as they came, not where only doubtful ones were looked at")
+        tell(f"{path}: the scores of its {len(reviews)} reviewed photos are taken from it; no photo is read")
+    tell("the promise holds for goods that were reviewed as they came, not where only doubtful ones were looked at")
 
 
 def _refuse_contradictions(normals: Sequence[ScoredPhoto], defects: Sequence[ScoredPhoto]) -> None:
@@ -187,17 +187,17 @@ def _kept(run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
     """Those from which a threshold may come; what is left out is told."""
     learnt = fitted_on(run)
     if learnt is None:
-        say(
+        tell(
             f"{run}: holds no manifest, so it cannot be known whether the model was fitted on some of these photos, whose scores "
             "would lie too low; name the run directory to have that checked"
         )
     kept, fitted, repeated = usable(normals, learnt or frozenset())
     if fitted:
-        say(
+        tell(
             f"{fitted} of {len(normals)} normal photos are left out: the model was fitted on them, and scores them too low"
         )
     if repeated:
-        say(f"{repeated} of {len(normals)} normal photos are left out: they repeat others")
+        tell(f"{repeated} of {len(normals)} normal photos are left out: they repeat others")
     return kept
 
 
@@ -213,7 +213,7 @@ def _grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> Photo
         raise ConfigError(f"group={pattern}: is no regular expression ({error}); give one, or auto, or none") from None
     count = len(set(groups.names))
     if count < len(photos):
-        say(
+        tell(
             f"{len(photos)} normal photos are of {count} group{'s'[: count - 1]}, known by {groups.known_by}: photos of one sheet or "
             "batch are alike, so groups are counted; group=none counts each photo, group=EXPRESSION finds others"
         )

@@ -16,7 +16,6 @@ import torch
 
 from radar import install_command
 from radar.cli.exit_codes import DONE
-from radar.cli.remarks import say
 from radar.compose.settings import verb_settings
 from radar.config.verbs import InspectConfig, PredictConfig
 from radar.errors import ConfigError

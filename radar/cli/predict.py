@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from radar.cli.remarks import say
 from radar.compose.settings import verb_settings
 from radar.config.verbs import PredictConfig
 from radar.deploy.current_model import CurrentModel
