@@ -11,6 +11,7 @@ from rich.table import Table as Printed
 
 from radar.cli.printing import PlainConsole
 from radar.cli.report import report_settings
+from radar.compose.settings import is_override
 from radar.errors import RunError
 from radar.report.comparison import comparison_tables
 from radar.report.records import is_records
@@ -27,7 +28,7 @@ def compare(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     parsed = parser.parse_intermixed_args(arguments)
-    overrides = [each for each in parsed.runs if "=" in each]
+    overrides = [each for each in parsed.runs if is_override(each) and is_override(each.rpartition(":")[0] or each)]
     results = [_one_result(each) for each in parsed.runs if each not in overrides]
     if len(results) < 2:
         raise RunError("radar compare: one run has nothing to be compared with; name two or more")

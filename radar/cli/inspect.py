@@ -22,6 +22,7 @@ from radar.errors import ConfigError
 from radar.experiment.devices import configure_torch
 from radar.model_folder import load
 from radar.runtime.photo import Photo
+from radar.runtime.terminal import tell
 
 if TYPE_CHECKING:
     from radar.inspect.inspection import Inspection
@@ -99,7 +100,7 @@ def _inspection(parsed: argparse.Namespace, asking: PredictConfig, settings: Ins
         asking=asking,
         settings=settings,
         prepare=lambda: configure_torch(trainer, threads),
-        say=say,
+        say=tell,
     )
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import torch
 
-from radar.compose.settings import verb_settings
+from radar.compose.settings import is_override, verb_settings
 from radar.config.verbs import PredictConfig
 from radar.deploy.current_model import CurrentModel
 from radar.deploy.scorer import ModelScorer
 from radar.experiment.devices import configure_torch
 from radar.model_folder import load
 from radar.runtime.command import answer, checked, parser_of
+from radar.runtime.terminal import tell
 
 _NAME = "radar predict"
 
@@ -33,10 +34,9 @@ def predict(arguments: Sequence[str]) -> int:
     configure_torch(model.config.trainer, settings.threads or torch.get_num_threads())
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    current = CurrentModel(Path(parsed.model), model, say)
+    current = CurrentModel(Path(parsed.model), model, tell)
     return answer(parsed, paths, ModelScorer(model, current), settings)
 
 
 def _is_override(word: str) -> bool:
-    key, equals, _ = word.partition("=")
-    return bool(equals) and key in {each.name for each in fields(PredictConfig)} and not Path(word).exists()
+    return word.partition("=")[0] in {each.name for each in fields(PredictConfig)} and is_override(word)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from radar.cli.answer import answer, write_answer
-from radar.compose.settings import verb_settings
+from radar.compose.settings import is_override, verb_settings
 from radar.config.verbs import ReportConfig
 from radar.errors import RunError
 from radar.experiment.sweep import Sweep
@@ -30,7 +30,7 @@ def report(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--table", metavar="NAME", help="print that one table, as a sweep with sweep.table=NAME does")
     parsed = parser.parse_intermixed_args(arguments)
-    overrides = [each for each in parsed.paths if "=" in each]
+    overrides = [each for each in parsed.paths if is_override(each)]
     paths = [Path(each) for each in parsed.paths if each not in overrides]
     if not paths:
         raise RunError("radar report: nothing to report on; name run directories, records, or folders of them")

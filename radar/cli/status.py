@@ -12,6 +12,7 @@ from rich.table import Table
 from radar.cli.exit_codes import DONE, FAILED
 from radar.cli.printing import PlainConsole
 from radar.compose import output_root
+from radar.compose.settings import is_override
 from radar.errors import RunError
 from radar.experiment.sweep import JobState, Sweep, seconds_left, sweeps
 
@@ -22,7 +23,7 @@ def status(arguments: Sequence[str]) -> int:
     parser.add_argument("sweep", nargs="?", help="name or folder of a sweep; none: the latest one, and a list of all")
     parser.add_argument("overrides", nargs="*", help="output_root=FOLDER")
     parsed = parser.parse_args(arguments)
-    if parsed.sweep is not None and "=" in parsed.sweep:
+    if parsed.sweep is not None and is_override(parsed.sweep):
         parsed.overrides, parsed.sweep = [parsed.sweep, *parsed.overrides], None
     root, console = output_root(parsed.overrides), PlainConsole()
     if parsed.sweep is None:

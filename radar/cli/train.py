@@ -16,6 +16,7 @@ from radar.cli.printing import PlainConsole
 from radar.compose import command_line
 from radar.compose.command_line import CommandLine
 from radar.compose.hydra_internals import quoted
+from radar.compose.settings import is_override
 from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.data.folder_names import Recognised, recognise
@@ -38,7 +39,7 @@ def train(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("folder", help="a folder of good photos, or of sub-folders of good and defective ones")
     first = arguments[0] if arguments else "--help"
-    if "=" in first or (first.startswith("-") and first not in ("-h", "--help")):
+    if is_override(first) or (first.startswith("-") and first not in ("-h", "--help")):
         raise ConfigError(f"{first}: name the folder of the photos first, as in radar train parts {first}")
     folder = Path(parser.parse_args([first]).folder)
     typed = list(arguments[1:])

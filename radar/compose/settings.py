@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from omegaconf import OmegaConf
@@ -12,6 +13,14 @@ from radar.config.typed import typed
 from radar.errors import ConfigError
 
 Schema = TypeVar("Schema")
+
+
+def is_override(word: str) -> bool:
+    """Whether a word is `key=value` and not a path: what is there is a path, whatever its name."""
+    try:
+        return "=" in word and not Path(word).exists()
+    except (OSError, ValueError):  # no name that a file could have
+        return "=" in word
 
 
 def verb_settings(schema: type[Schema], verb: str, overrides: Sequence[str]) -> Schema:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -13,7 +14,7 @@ from trust_builders import OUTSIDE, listed_defect
 
 from radar.data.manifest import read_manifest
 from radar.data.mvtec_export import write_mvtec
-from radar.errors import DataError
+from radar.errors import DataError, RunError
 from radar.experiment.sweep import Sweep
 from radar.files import write_json
 from radar.report.build import Report, write_figures, write_tables
@@ -113,3 +114,14 @@ def test_a_sweep_looks_for_jobs_beside_itself_alone(tmp_path: Path, directory: s
     (record,) = (sweep.path / "jobs").iterdir()
     write_json(record, {"name": "seed=0", "first": 0.0, "directory": directory, "error": None})
     assert [state.state for state in sweep.states()] == ["missing"]
+
+
+@pytest.mark.parametrize("verb", ["report", "compare", "status"])
+def test_a_folder_may_be_called_like_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    """What is there is a path."""
+    monkeypatch.chdir(tmp_path)
+    Path("seed=0").mkdir()
+    words = {"report": ["seed=0", "--out", "x"], "compare": ["seed=0", "./seed=0"], "status": ["seed=0"]}[verb]
+    command = getattr(import_module(f"radar.cli.{verb}"), verb)
+    with pytest.raises(RunError, match=r"^seed=0: "):
+        command(words)
