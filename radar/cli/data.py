@@ -21,7 +21,6 @@ from radar.data.manifest import write_manifest
 from radar.data.mvtec_export import write_mvtec
 from radar.data.sample import SPLITS
 from radar.errors import DataError, RadarError
-from radar.files import make_folder
 from radar.progress import ProgressBar
 
 
