@@ -126,8 +126,8 @@ class ArtefactStore:
         if self.afresh not in (None, record["command"]):
             raise _MadeByAnotherCommandError
         for name, stated in record.get("files", {}).items():  # results of older versions state none
-            if (folder / name).exists() and not ((folder / name).is_file() and sha256(folder / name) == stated):
-                raise StoredError(f"the checksum of {name} differs")
+            if not (folder / name).is_file() or sha256(folder / name) != stated:
+                raise StoredError(f"{name} is missing, or its checksum differs")
         result = read(folder)
         with suppress(OSError):  # a store that may only be read
             os.utime(folder / _MADE)

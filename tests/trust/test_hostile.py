@@ -27,7 +27,7 @@ from radar.experiment.panels import read_panels
 from radar.experiment.stage import Stage, array_stage
 from radar.files import read_json, read_yaml, sha256, write_json
 from radar.runtime.exported import load as load_exported
-from radar.runtime.manifest import MANIFEST, SEAL, seal
+from radar.runtime.manifest import FORMAT, MANIFEST, SEAL, seal
 from radar.training.checkpoints import last_checkpoint
 
 ENDLESS = "d: &d [x, x, x, x, x, x, x, x]\n" + "".join(
@@ -263,8 +263,8 @@ def test_an_export_names_its_own_files_alone(tmp_path: Path, changes: dict[str, 
 
 
 EXPORT: dict[str, Any] = {
-    "format": 2, "target": "onnx", "graph": "model.onnx", "method": "x", "fingerprint": "abc",
-    "preprocessing": {"channels": "grey", "size": 8, "aspect": "stretch", "resize": "box", "side": None},
+    "format": FORMAT, "target": "onnx", "graph": "model.onnx", "method": "x", "fingerprint": "abc",
+    "preprocessing": {"channels": "grey", "size": 8, "aspect": "stretch", "resize": "box", "side": None, "megapixels": 9.0},
     "input": {"planes": ["grey"], "size": [8, 8], "size_reason": "", "least_side": 8, "pictures_per_pass": 1},
     "noise": {"seed": 0, "draws": 0, "channels": 1}, "point_names": ["x"],
     "threshold": {"name": "fitted", "value": 1.0, "map_levels": {"faint": 1.0, "strong": 2.0}, "normal_scores": [1.0]},
