@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from radar.progress import silent
 from radar.seeds import generator
 from radar.training.crops import PatchSampler
 from radar.training.device import resolve_device
+from radar.training.memory import built_within_memory, check_step
 from radar.training.module import TrainingModule
 
 TIMED_STEPS = 3
@@ -58,7 +60,8 @@ def estimate(config: Config) -> Estimate:
     networks: dict[str, nn.Module] = {name: read().to(device) for name, read in method.pretrained.items()}
     trainings = []
     for training in method.trainings(normals):
-        networks[training.name] = training.build(networks).to(device)
+        build = partial(training.build, networks)
+        networks[training.name] = built_within_memory(build, device).to(device)
         trainings.append(_timed_training(config, training, networks, device))
         networks[training.name].eval().requires_grad_(False)
     fitted = method.fit(normals, networks, silent).to(device).eval().requires_grad_(False)
@@ -100,7 +103,9 @@ def _timed_training(
     learner.on_fit_start()
     optimizer = learner.configure_optimizers()["optimizer"]
     sampler = PatchSampler(material.train, size=training.patch.size, flips=False, rotations=False)
-    crops = sampler.draw(settings.batch_size, generator("cpu", config.seed, "crops")).to(device)
+    stream = generator("cpu", config.seed, "crops")
+    check_step(learner, sampler.draw(1, stream).to(device), training.patch, settings)
+    crops = sampler.draw(settings.batch_size, stream).to(device)
 
     def step() -> None:
         optimizer.zero_grad()

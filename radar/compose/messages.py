@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from radar import install_command
@@ -106,7 +107,8 @@ def _message(error: Exception, overrides: Sequence[str]) -> str:
     full_key = getattr(cause, "full_key", None) or getattr(error, "full_key", None)
     lines = [line.strip() for line in text.splitlines() if line.strip() and "raised while composing" not in line]
     blamed = _blamed_override(text, overrides)
-    return ": ".join(part for part in (blamed or full_key, lines[0] if lines else type(cause).__name__) if part)
+    kind = "" if isinstance(error, (HydraException, OmegaConfBaseException)) else type(error).__name__
+    return ": ".join(part for part in (blamed or full_key, kind, lines[0] if lines else "") if part)
 
 
 def _missing_option(group: str, option: str) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from radar.compose.config_tree import config_folder
-from radar.config.typed import typed
+from radar.config.typed import printable, typed
 from radar.errors import ConfigError
 
 Schema = TypeVar("Schema")
@@ -28,7 +29,7 @@ def verb_settings(schema: type[Schema], verb: str, overrides: Sequence[str]) -> 
     composed = OmegaConf.load(config_folder() / verb / "default.yaml")
     try:
         given = OmegaConf.from_dotlist(list(overrides))
-    except ValueError as error:
-        raise ConfigError(f"{' '.join(overrides)}: {error}") from None
+    except (ValueError, YAMLError, RecursionError) as error:
+        raise ConfigError(f"{printable(' '.join(overrides))}: {printable(str(error))}") from None
     values = OmegaConf.to_container(OmegaConf.merge(composed, given))
     return typed(schema, {str(key): value for key, value in values.items()} if isinstance(values, dict) else {})

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import MISSING, Container, DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import (
     ConfigKeyError,
     InterpolationToMissingValueError,
@@ -37,12 +37,11 @@ def typed(schema: type[Schema], plain: Mapping[str, Any], settings: Mapping[str,
     for node, (_, kind) in nodes.items():
         OmegaConf.update(structured, node, None if kind is None else OmegaConf.structured(kind))
     with one_line(nodes):
-        _refuse_values_for_sections(structured, plain, nodes)
         # made anew of plain values: a typed tree lets Hydra's +key=value add what the schema does not know
-        merged = OmegaConf.merge(structured, OmegaConf.create(dict(plain)))
-        # merged once more: what an interpolation stands for is not checked where it stands for a list
-        resolved = OmegaConf.create(OmegaConf.to_container(merged, resolve=True))
-        config = OmegaConf.to_object(OmegaConf.merge(structured, resolved))
+        values = OmegaConf.to_container(OmegaConf.create(dict(plain)), resolve=True)  # an interpolation has no type
+        if isinstance(values, dict):
+            _refuse_other_shapes(structured, values, nodes)
+        config = OmegaConf.to_object(OmegaConf.merge(structured, OmegaConf.create(values)))
     if not isinstance(config, schema):
         raise ConfigError(f"{schema.__name__}: needs keys and values, not {plain!r}")
     for problem in _range_problems(config, "", nodes):
@@ -50,27 +49,26 @@ def typed(schema: type[Schema], plain: Mapping[str, Any], settings: Mapping[str,
     return config
 
 
-def _refuse_values_for_sections(
+def _refuse_other_shapes(
     structured: DictConfig, plain: Mapping[Any, Any], settings: Mapping[str, Settings], prefix: str = ""
 ) -> None:
-    """Raise `ConfigError` for a value where keys and values belong, or these where a list does; OmegaConf's message names no key."""
+    """Raise `ConfigError` for what is no section or no list where one belongs; OmegaConf's message names no key."""
     for name, value in plain.items():
         if not isinstance(name, str):
             raise ConfigError(f"{_written(prefix, settings)}{printable(name)}: no such key; keys are text")
-        section = structured._get_node(name) if name in structured.keys() else None  # noqa: SIM118 - `in` passes over what is unset
-        key = prefix + name
-        if isinstance(section, ListConfig) and isinstance(value, Mapping):
-            raise ConfigError(f"{_written(key, settings)}={printable(value)}: is a list, not keys and values")
-        if not isinstance(section, DictConfig) or (value is None and section._is_optional()):
+        node = structured._get_node(name, validate_access=False)
+        key, said = prefix + name, f"{_written(prefix + name, settings)}={printable(value)}"
+        if not isinstance(node, Container) or (value is None and node._is_optional()) or value == MISSING:
             continue
-        if isinstance(value, Mapping):
-            if section._is_none() or section._is_missing():  # then its type alone knows the keys
-                section = OmegaConf.structured(section._metadata.ref_type)
-            _refuse_values_for_sections(section, value, settings, f"{key}.")
+        if isinstance(node, ListConfig):
+            if not isinstance(value, list):
+                raise ConfigError(f"{said}: must be a list, as in [a,b]")
+        elif isinstance(value, Mapping):
+            if node._is_none() or node._is_missing():  # then its type alone knows the keys
+                node = OmegaConf.structured(node._metadata.ref_type)
+            _refuse_other_shapes(node, value, settings, f"{key}.")
         else:
-            raise ConfigError(
-                f"{_written(key, settings)}={printable(value)}: is a section; give values to the keys below it"
-            )
+            raise ConfigError(f"{said}: is a section; give values to the keys below it")
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from radar.networks.untrained import awake, drawn_anew
 from radar.training.checkpoints import last_checkpoint
 from radar.training.fit import fit_network
 from radar.training.history import Row
+from radar.training.memory import built_within_memory
 
 WEIGHTS = "network.safetensors"
 _HISTORY = "history.json"
@@ -132,8 +133,9 @@ def _training_stage(
 def _train(method: Method[Any], training: Training, networks: Networks, context: Context, part: Path) -> None:
     _drop_damaged(part / "checkpoints", context)
     material = training.material(networks)
+    ready = dict(networks)  # made here: below, where shapes alone are wanted, nothing has memory
     network, history = fit_network(
-        training.build(networks),
+        built_within_memory(lambda: training.build(ready), context.device),
         material.objective,
         material.train,
         material.validation,

@@ -45,6 +45,8 @@ class Outcome:
 class Tracker(Protocol):
     """Where numbers go beside the run directory, while the run lasts."""
 
+    note: str  # what is to be said of it, if anything
+
     def log(self, row: Row) -> None: ...
 
     def summarise(self, metrics: Metrics) -> None: ...
@@ -142,6 +144,7 @@ def _compute(experiment: Experiment, observer: Observer[Track], failures: list[s
         tracked = observer.tracking(config, run, experiment.fingerprint)
         tracker = tracked.__enter__()
         closing.push(_closing(tracked, failures))
+        failures += filter(None, [tracker.note])
         experiment.publish = _guarded(tracker.log, "logger", failures)
         metrics = compute(config, experiment.stages, experiment.clock, run, experiment.fingerprint)
         write_json(run.metrics, metrics.to_dict())

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from radar.methods.method import FittedMethod, Maps, Normals
+from radar.methods.parts.sharing import in_passes
 from radar.progress import Report
 
 _CHUNK = 32  # images between two progress reports, or looked at together; a response does not depend on it
@@ -31,14 +32,15 @@ def responses(
     """
     cross_fitted = held_out and bool(fitted.folds)
     size = 1 if cross_fitted else images_per_pass
-    parts = []
-    for start in range(0, len(planes), size):
-        if start % _CHUNK < size:
-            report(start, len(planes), "Scoring")
-        batch = slice(start, start + size)
+
+    def respond(batch: slice) -> Tensor:
+        if batch.start % _CHUNK < size:
+            report(batch.start, len(planes), "Scoring")
         names = identities[batch]
         asked = fitted.without(fitted.folds[names[0]]) if cross_fitted else fitted
-        parts.append(_respond(asked, planes[batch], names, seed))
+        return _respond(asked, planes[batch], names, seed)
+
+    parts = list(in_passes(fitted, len(planes), size, respond))
     report(len(planes), len(planes), "Scoring")
     return torch.cat(parts)
 
@@ -79,7 +81,11 @@ def read(fitted: FittedMethod, response: Tensor, *, images_per_pass: int) -> Map
     As many at a time as share a network pass: sums over a batch are split among threads according to its size, and the
     bits follow.
     """
-    parts = [fitted.read(part.to(fitted.device)) for part in torch.split(response, images_per_pass)]
+
+    def one_pass(batch: slice) -> Maps:
+        return fitted.read(response[batch].to(fitted.device))
+
+    parts = list(in_passes(fitted, len(response), images_per_pass, one_pass))
     noise = [part.noise.cpu() for part in parts if part.noise is not None]
     anomaly, points = (torch.cat([getattr(part, name).cpu() for part in parts]) for name in ("anomaly", "points"))
     return Maps(anomaly, points, torch.cat(noise) if noise else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,12 +11,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from radar.config.schema import WandbConfig
-from radar.errors import ConfigError
 from radar.evaluation.metrics import Metrics
+
+_PATIENCE = 10.0  # seconds that a run waits for W&B, once at its start and once at its end
+_LONGEST_NAME, _LONGEST_TAG = 128, 64  # characters that W&B takes
+_UNTAKEN = re.compile(r"[/\\#?%:]|[^ -\U0010ffff]")  # what a project's name may not hold
 
 
 class Tracker(Protocol):
     """Where numbers and pictures go beside the run directory."""
+
+    note: str  # what is to be said of it, if anything
 
     def log(self, row: Mapping[str, float]) -> None: ...
 
@@ -28,6 +34,9 @@ class Tracker(Protocol):
 
 class NoTracker:
     """Tracks nothing."""
+
+    def __init__(self, note: str = "") -> None:
+        self.note = note
 
     def log(self, row: Mapping[str, float]) -> None:
         """Drop `row`."""
@@ -45,8 +54,9 @@ class NoTracker:
 class WandbTracker:
     """Writes to one W&B run."""
 
-    def __init__(self, run: Any) -> None:
+    def __init__(self, run: Any, note: str = "") -> None:
         self._run = run
+        self.note = note
 
     def log(self, row: Mapping[str, float]) -> None:
         """Add one row of the history; its `step` is the training step."""
@@ -83,39 +93,65 @@ def tracking(
     """One tracked run below `folder`; its exit code is 0, or 1 where the body raises.
 
     `group` is for settings that name none. `identity` is the run's id, so that a resumed experiment goes on in the same W&B run.
-    Raises `ConfigError` where W&B cannot start.
+    W&B neither fails nor delays a run: what it refuses is cut to what it takes, where it is not reached in seconds the run is
+    kept offline, and where it cannot start at all nothing is tracked; the tracker's `note` says so.
     """
     if settings is None:
         yield NoTracker()
         return
-    if settings.mode == "offline":
-        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # else wandb's own telemetry asks for the network
-    import wandb  # noqa: PLC0415 - as above
-
-    if settings.mode == "offline":
-        # what an interrupted attempt left has the same id; this one tells everything again
-        shutil.rmtree(folder / "wandb", ignore_errors=True)
-    try:
-        run = wandb.init(
-            mode=settings.mode,  # type: ignore[arg-type]
-            project=settings.project,
-            entity=settings.entity,
-            group=settings.group or group,
-            dir=folder,
-            id=identity,
-            name=name,
-            tags=list(tags),
-            config=dict(config),
-            resume="allow" if settings.mode == "online" else None,
-            reinit="finish_previous",
-            settings=wandb.Settings(silent=True, console="off", disable_git=True, disable_code=True),
-        )
-    except (wandb.Error, OSError) as error:
-        raise ConfigError(f"logger.wandb.mode={settings.mode}: W&B cannot start ({error}); use logger=csv") from error
-    run.define_metric("*", step_metric="step")
+    about = {
+        "project": _UNTAKEN.sub("_", settings.project)[:_LONGEST_NAME] or None,
+        "entity": settings.entity,
+        "group": (settings.group or group or "")[:_LONGEST_NAME] or None,
+        "dir": folder,
+        "id": identity,
+        "name": name[:_LONGEST_NAME],
+        "tags": list(dict.fromkeys(tag[:_LONGEST_TAG] for tag in tags if tag)),
+        "config": dict(config),
+    }
+    run, note = _started(settings.mode, folder, about)
+    if run is None:
+        yield NoTracker(note)
+        return
     exit_code = 1
     try:
-        yield WandbTracker(run)
+        yield WandbTracker(run, note)
         exit_code = 0
     finally:
         run.finish(exit_code=exit_code)
+
+
+def _started(mode: str, folder: Path, about: Mapping[str, Any]) -> tuple[Any | None, str]:
+    """The W&B run, and what is to be said of it; None where there is none."""
+    notes = list[str]()
+    for each in dict.fromkeys((mode, "offline")):
+        try:
+            return _run(each, folder, about), "; ".join(notes)
+        except Exception as error:  # of W&B, of its settings in the environment, of what they are made of
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            kept = "this run is kept offline, for wandb sync" if each == "online" else "nothing is tracked"
+            notes.append(f"logger.wandb.mode={each}: W&B cannot start ({reason[:300]}); {kept}")
+    return None, "; ".join(notes)
+
+
+def _run(mode: str, folder: Path, about: Mapping[str, Any]) -> Any:
+    if mode == "offline":
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # else wandb's own telemetry asks for the network
+        # what an interrupted attempt left has the same id; this one tells everything again
+        shutil.rmtree(folder / "wandb", ignore_errors=True)
+    import wandb  # noqa: PLC0415 - as above
+
+    settings = wandb.Settings(
+        silent=True,
+        console="off",
+        disable_git=True,
+        disable_code=True,
+        init_timeout=_PATIENCE,
+        login_timeout=_PATIENCE,
+        finish_timeout=_PATIENCE,
+        x_service_wait=3 * _PATIENCE,
+    )
+    resume = "allow" if mode == "online" else None
+    run = wandb.init(mode=mode, resume=resume, reinit="finish_previous", settings=settings, **about)  # type: ignore[arg-type]
+    run.define_metric("*", step_metric="step")
+    return run

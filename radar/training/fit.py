@@ -17,12 +17,14 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
 from radar.config.schema import PatchConfig, TrainerConfig, TrainingConfig
-from radar.errors import Interrupted
+from radar.errors import Interrupted, RunError
+from radar.memory import is_out_of_memory
 from radar.progress import Report
 from radar.training.checkpoints import AtomicCheckpoints, checkpoint_every_epoch, last_checkpoint, read_checkpoint
 from radar.training.datamodule import PatchDataModule
 from radar.training.device import resolve_device
 from radar.training.history import History, Row, StepReport
+from radar.training.memory import ADVICE, check_step, step_key
 from radar.training.module import TrainingModule
 from radar.training.objective import Objective
 
@@ -60,6 +62,7 @@ def fit_network(
     callbacks = [history, *followers]
     if not spawned:
         callbacks.append(StepReport(report, training.max_steps))
+        check_step(learner.to(device), train[:1, :, : patch.size, : patch.size].to(device), patch, training)
     _quiet_lightning()
     loop = build_trainer(training, trainer, device, [*callbacks, checkpoint_every_epoch(checkpoints)])
     try:
@@ -68,6 +71,10 @@ def fit_network(
         raise Interrupted(128 + signal.SIGTERM) from None
     except SystemExit:
         raise Interrupted(128 + signal.SIGINT) from None
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise RunError(f"{step_key(patch, training)}: out of memory; {ADVICE}") from None
+        raise
     finished = last_checkpoint(checkpoints)
     if spawned and finished is not None:
         history.publish = publish

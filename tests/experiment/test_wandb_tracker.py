@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -117,3 +118,48 @@ def test_no_settings_mean_no_tracking(tmp_path: Path) -> None:
     with tracking(settings, folder=tmp_path, name="n", group=None, identity="i", tags=[], config={}) as tracker:
         tracker.log({"step": 1.0})
     assert list(tmp_path.iterdir()) == []
+
+
+HOSTILE = {  # settings, tags, environment, and what is said
+    "a long tag, none, one twice": ({}, ["x" * 500, "", "a", "a"], {}, ""),
+    "a project that W&B refuses": ({"project": "a/b\\c#d?e%f:g\n" + "x" * 500}, [], {}, ""),
+    "a long group": ({"group": "g" * 500}, [], {}, ""),
+    "an unreadable variable": ({}, [], {"WANDB_HTTP_TIMEOUT": "soon"}, ""),
+    "W&B switched off outside": ({}, [], {"WANDB_MODE": "disabled", "WANDB_DISABLED": "true"}, ""),
+    "an unwritable folder of its own": ({}, [], {"WANDB_DIR": "/proc/nothing", "WANDB_CACHE_DIR": "/proc/nothing"}, ""),
+    "nobody to reach": (
+        {"mode": "online"}, [], {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "a" * 40}, "this run is kept offline"),
+    "no key": ({"mode": "online"}, [], {"WANDB_BASE_URL": "http://127.0.0.1:9", "HOME": "/proc/nothing"}, "this run is kept offline"),
+}  # fmt: skip
+
+
+def tracked(folder: Path, tags: list[str], **own: str | None) -> str:
+    """What is said of a run that is tracked, within some seconds."""
+    settings = WandbConfig(**{"mode": "offline", "project": "radar", "entity": None, "group": None, **own})
+    began = time.monotonic()
+    with tracking(settings, folder=folder, name="n" * 300, group=None, identity="i", tags=tags, config={}) as tracker:
+        tracker.log({"step": 1.0})
+    assert time.monotonic() - began < 30
+    assert tracker.note.isprintable()
+    return tracker.note
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_wandb_neither_fails_nor_delays_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    own, tags, variables, said = HOSTILE[case]
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("radar.report.wandb_tracker._PATIENCE", 2.0)
+    note = tracked(tmp_path, tags, **own)
+    assert said in note and bool(said) == bool(note)
+
+
+def test_where_wandb_cannot_start_at_all_nothing_is_tracked_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: object) -> None:
+        raise TypeError("planted\nin two lines")
+
+    monkeypatch.setattr("wandb.init", broken)
+    note = tracked(tmp_path, [])
+    assert note == "logger.wandb.mode=offline: W&B cannot start (TypeError: planted in two lines); nothing is tracked"

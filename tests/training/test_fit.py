@@ -16,7 +16,7 @@ from radar.errors import ConfigError, RunError
 from radar.networks.build import build_unet
 from radar.progress import silent
 from radar.training.device import resolve_device
-from radar.training.fit import fit_network
+from radar.training.fit import build_trainer, fit_network
 from radar.training.objective import Objective
 
 TRAINING = training_config(max_steps=7, epoch_steps=3, warmup_steps=2, validation_patches=5)
@@ -122,3 +122,40 @@ def test_the_device_that_the_trainer_section_asks_for(monkeypatch, available, ch
     else:
         with pytest.raises(ConfigError, match=expected):
             resolve_device(trainer_config(**changes))
+
+
+SCHEDULERS = {
+    "SLURM": {
+        "SLURM_JOB_ID": "11",
+        "SLURM_JOB_NAME": "job",
+        "SLURM_NTASKS": "4",
+        "SLURM_PROCID": "3",
+        "SLURM_LOCALID": "3",
+        "SLURM_NODEID": "1",
+    },
+    "torchrun": {
+        "RANK": "1",
+        "LOCAL_RANK": "1",
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "nowhere",
+        "MASTER_PORT": "1",
+        "TORCHELASTIC_RUN_ID": "1",
+        "GROUP_RANK": "0",
+        "LOCAL_WORLD_SIZE": "2",
+    },
+    "LSF": {
+        "LSB_JOBID": "1",
+        "LSB_DJOB_RANKFILE": "nowhere",
+        "JSM_NAMESPACE_LOCAL_RANK": "0",
+        "JSM_NAMESPACE_SIZE": "4",
+    },
+    "Kubeflow": {"MASTER_ADDR": "nowhere", "MASTER_PORT": "1", "WORLD_SIZE": "4", "RANK": "0", "KUBERNETES_PORT": "1"},
+}
+
+
+@pytest.mark.parametrize("variables", SCHEDULERS.values(), ids=SCHEDULERS.keys())
+def test_a_run_of_one_process_ignores_what_a_scheduler_set(tmp_path, monkeypatch, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    loop = build_trainer(TRAINING, trainer_config(), torch.device("cpu"), [])
+    assert (loop.world_size, loop.global_rank, loop.is_global_zero) == (1, 0, True)

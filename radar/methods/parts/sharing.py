@@ -1,0 +1,57 @@
+"""How much shares a pass when images are scored: less, where memory runs out; scores do not depend on it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TypeVar
+
+import torch
+
+from radar.errors import RunError
+from radar.memory import is_out_of_memory
+from radar.methods.method import FittedMethod
+from radar.scoring.denoiser import Denoiser
+
+_LOG = logging.getLogger(__name__)
+_LEAST = {"micro_batch": 1, "tile": 64}  # windows; px: with less, what a tile reads around itself is most of it
+Result = TypeVar("Result")
+
+
+def in_passes(fitted: FittedMethod, count: int, images: int, work: Callable[[slice], Result]) -> Iterator[Result]:
+    """What `work` returns of each slice of `count` images, `images` of them at a time.
+
+    Where memory runs out, half as many share a pass from there on; then half as many windows of an image, then smaller tiles.
+    Raises `RunError` where it runs out and nothing is left to halve.
+    """
+    start = 0
+    while start < count:
+        batch = slice(start, min(count, start + images))
+        try:
+            done = work(batch)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            start = batch.stop
+            yield done
+            continue
+        if fitted.device.type == "cuda":  # here, where what the failed pass held is free
+            torch.cuda.empty_cache()
+        images, halved = (images // 2, "images_per_pass") if images > 1 else (1, _halve_windows(fitted))
+        now = f" is {images}" if halved == "images_per_pass" else " is half of what it was"
+        _LOG.warning(
+            "radar: note: out of memory while scoring: scoring.%s%s from here; scores stay as they are", halved, now
+        )
+
+
+def _halve_windows(fitted: FittedMethod) -> str:
+    """The key below `scoring` whose value was halved."""
+    for denoiser in (module for module in fitted.modules() if isinstance(module, Denoiser)):
+        key = "micro_batch" if denoiser.windows.field == "stitched" else "tile"
+        value = getattr(denoiser.windows, key) // 2
+        if value >= _LEAST[key]:
+            denoiser.windows = replace(denoiser.windows, **{key: value})
+            return key
+    raise RunError("dataset.image.size: out of memory with one image in a pass; lower it, or use trainer=cpu")
