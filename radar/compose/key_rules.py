@@ -10,11 +10,12 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from radar.config.schema import Config
-from radar.config.typed import escaped, extents, one_line
+from radar.config.typed import extents, one_line
 from radar.data.layouts import layout_of
 from radar.errors import ConfigError
 from radar.methods.registry import METHODS, method_of, typed_config
 from radar.methods.relevance import unread_by
+from radar.runtime.terminal import printable
 from radar.scoring.border import border_problem
 
 
@@ -47,7 +48,7 @@ def check(config: Config) -> None:
     """Raise `ConfigError` for the first rule between keys that `config` breaks; of keys that nothing reads, none counts."""
     for problem in _rule_problems(config):
         if unread_by(config, re.split(r"[=:,]", problem)[0]) is None:
-            raise ConfigError(escaped(problem))
+            raise ConfigError(printable(problem))
 
 
 def _rule_problems(config: Config) -> Iterator[str]:

@@ -16,6 +16,7 @@ from omegaconf.errors import (
 )
 
 from radar.errors import ConfigError
+from radar.runtime import terminal
 
 Schema = TypeVar("Schema")
 _SHOWN = 200  # characters of a value in a message
@@ -131,13 +132,8 @@ def _range_problems(section: object, prefix: str, settings: Mapping[str, Setting
 
 def printable(value: object) -> str:
     """A value as a part of a one-line message: what cannot be printed is escaped, what is long is shortened."""
-    text = escaped(str(value))
+    text = terminal.printable(str(value))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
-def escaped(text: str) -> str:
-    """Text on one line: line breaks, control characters and bytes that are no UTF-8 as escapes."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _text_problem(value: object) -> str:

@@ -100,7 +100,7 @@ def test_the_average_of_a_network_that_learns_as_it_scores_keeps_its_statistics(
 @pytest.mark.parametrize("damage", [b"", b"half a file", b"PK\x03\x04half a file", b"\x80\x02}q\x00."], ids=repr)
 def test_a_checkpoint_that_cannot_be_read_is_told_in_one_line(tmp_path, damage):
     (tmp_path / "last.ckpt").write_bytes(damage)
-    with pytest.raises(RunError, match=r"last\.ckpt: cannot be read \(.*\); start over with --force$"):
+    with pytest.raises(RunError, match=r"last\.ckpt: cannot be read \(.*\); the training starts over$"):
         fit(denoising, tmp_path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
@@ -12,9 +11,9 @@ import torch
 from radar.errors import RunError
 from radar.memory import is_out_of_memory
 from radar.methods.method import FittedMethod
+from radar.runtime.terminal import tell
 from radar.scoring.denoiser import Denoiser
 
-_LOG = logging.getLogger(__name__)
 _LEAST = {"micro_batch": 1, "tile": 64}  # windows; px: with less, what a tile reads around itself is most of it
 Result = TypeVar("Result")
 
@@ -41,9 +40,7 @@ def in_passes(fitted: FittedMethod, count: int, images: int, work: Callable[[sli
             torch.cuda.empty_cache()
         images, halved = (images // 2, "images_per_pass") if images > 1 else (1, _halve_windows(fitted))
         now = f" is {images}" if halved == "images_per_pass" else " is half of what it was"
-        _LOG.warning(
-            "radar: note: out of memory while scoring: scoring.%s%s from here; scores stay as they are", halved, now
-        )
+        tell(f"note: out of memory while scoring: scoring.{halved}{now} from here; scores stay as they are")
 
 
 def _halve_windows(fitted: FittedMethod) -> str:
