@@ -111,6 +111,6 @@ def _promise(calibration: Mapping[str, Plain], groups: int, asked: float) -> str
         return f"{whence} that nothing had been fitted on. Of {new}, at most {share:.1%} are expected to be called anomalous.{more}"
     return (
         f"{whence}, each scored by densities that were fitted without {'its group' if grouped else 'it'} and a network that had "
-        f"learnt from the training images among them. Of {new}, at most {share:.1%} would be expected to be called anomalous, had it "
-        f"not learnt from them; that is no guarantee.{more}"
+        f"learnt from the training images among them. Had it not, at most {share:.1%} of {new} would be expected to be called "
+        f"anomalous; as it is, that is no guarantee.{more}"
     )

@@ -104,16 +104,16 @@ def watched(command: Sequence[str], work: Path, photos: int, seed: int) -> dict[
     contents |= _contents(paths)
     lives += _lives(command, folder, out, len(contents), moments)
     lives.append(_ended(command, folder, out))
-    check(out, contents)
-    return {**_summary(lives, len(contents)), "seconds": round(time.monotonic() - began), **_lines(out)}
+    lines = check(out, contents)
+    return {**_summary(lives, len(contents)), "lines": lines, "seconds": round(time.monotonic() - began), **_lines(out)}
 
 
 def _contents(paths: Sequence[Path]) -> set[tuple[str, str]]:
     return {(str(path.resolve()), content_hash(path.read_bytes())) for path in paths}
 
 
-def check(out: Path, contents: set[tuple[str, str]]) -> None:
-    """Raises `RunError` where the log lacks a photo, a path and a content, has one twice, or its CSV differs."""
+def check(out: Path, contents: set[tuple[str, str]]) -> int:
+    """How many lines the log has. Raises `RunError` where a photo, a path and a content, has none or two, or its CSV differs."""
     found = Counter((line["path"], line["content_hash"]) for line in _log(out))
     twice, missing, more = [each for each in found if found[each] > 1], contents - found.keys(), found.keys() - contents
     if twice or missing or more:
@@ -123,6 +123,7 @@ def check(out: Path, contents: set[tuple[str, str]]) -> None:
     records = (out / CSV).read_text().count("\n") - 1
     if records != len(contents):
         raise RunError(f"{out / CSV}: {records} records for {len(contents)} photos")
+    return found.total()
 
 
 def _lives(command: Sequence[str], folder: Path, out: Path, photos: int, moments: random.Random) -> Iterator[Life]:
@@ -177,7 +178,7 @@ def _log(out: Path) -> Iterator[dict[str, str]]:
 
 
 def _count(out: Path) -> int:
-    """Whole lines of the log, by its CSV, which is written last."""
+    """Whole lines of the log."""
     path = out / JSON_LINES
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
@@ -199,11 +200,11 @@ def _summary(lives: Sequence[Life], photos: int) -> dict[str, object]:
     return {
         "photos": photos,
         "kills": len(lives) - 1,
+        "median_seconds_of_a_start": round(statistics.median(life.seconds for life in lives), 1),
         "kills_before_a_line": sum(not life.lines for life in lives[:-1]),
         "mib_first_quarter": round(statistics.median(first or [0.0]), 1),
         "mib_last_quarter": round(statistics.median(last or [0.0]), 1),
         "mib_most": round(max(life.peak for life in lives), 1),
-        "lives": [[round(life.seconds, 1), life.before, life.lines, round(life.peak, 1)] for life in lives],
     }
 
 
@@ -232,9 +233,7 @@ def main() -> int:
         records: dict[str, object] = {}
         for (name, command), photos in zip(asked.items(), (parsed.photos, parsed.exported_photos), strict=True):
             records[name] = record = watched(command, work / name.replace(" ", "_"), photos, seed)
-            print(
-                f"{name}: {', '.join(f'{key} {value}' for key, value in record.items() if key != 'lives')}", flush=True
-            )
+            print(f"{name}: {', '.join(f'{key} {value}' for key, value in record.items())}", flush=True)
     if parsed.to:
         asked_for = f"--photos {parsed.photos} --exported-photos {parsed.exported_photos}"
         told = {

@@ -132,9 +132,7 @@ def _page(arguments: Sequence[str], work: Path) -> None:
 def _arguments(command: str) -> list[str]:
     """As a shell would call it, by this interpreter."""
     program, *words = command.split()
-    # the runtime's program is the same where its own distribution is not installed
-    module = "radar_runtime" if program == "radar-runtime" and shutil.which(program) else program.replace("-", ".")
-    return [sys.executable, "-m", module, *words]
+    return [sys.executable, "-m", program.replace("-", "."), *words]
 
 
 def _photos(folder: Path) -> list[Path]:

@@ -128,7 +128,7 @@ def _short_line(each: said.Prediction) -> str:
     """For a reader."""
     if each.score is None:
         return printable(f"{each.decision:<10}            {each.path}: {each.error}")
-    where = f", {each.region_count} regions" if each.region_count else ""
+    where = f", {each.region_count} region{'s'[: each.region_count - 1]}" if each.region_count else ""
     return printable(f"{each.decision:<10} {each.score:>10.4g}  {each.path}{where}")
 
 
