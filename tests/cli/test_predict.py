@@ -83,7 +83,7 @@ def test_files_and_pictures(run: Path, photos: Path, tmp_path: Path, capsys: pyt
     assert len(list((out / "overlays" / "defective").iterdir())) == 1
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 8 and all(line.startswith(("good ", "defective ")) for line in printed)
-    assert "line\\nbreak.png, 1 regions" in "".join(printed)
+    assert "line\\nbreak.png, 1 region" in "".join(printed)
     assert main(["predict", str(run), str(photos), "--out", str(out)]) == REFUSED
     assert "is there already" in capsys.readouterr().err
 
