@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from radar.data.manifest import write_manifest
 from radar.data.sample import Sample
 from radar.data.threads import in_threads
 from radar.errors import DataError
-from radar.files import make_folder, sha256, write_atomically
+from radar.files import make_folder, sha256, write_atomically, writing
 from radar.progress import Report
 from radar.runtime.crops import stem
 from radar.runtime.paths import file_name, output_name
@@ -26,15 +27,19 @@ from radar.runtime.paths import file_name, output_name
 def write_mvtec(dataset: Dataset, folder: Path, progress: Report | None = None) -> int:
     """Export as PNG in the MVTec layout, validation back in train, with `split.csv` beside it; returns how many images.
 
-    Pixels are the files' own, neither resized nor reduced to grey. Raises DataError if `folder` holds something.
+    Pixels are the files' own, neither resized nor reduced to grey. `folder` is there when all is written. Raises DataError if it holds
+    something.
     """
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder}: is not empty; give a folder of its own")
-    names = _mvtec_names(dataset.samples)
+    names, part = _mvtec_names(dataset.samples), folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # what an attempt left that was stopped
     written = in_threads(
-        lambda sample: _write_sample(dataset, sample, names[sample.path], folder), dataset.samples, "writing", progress
+        lambda sample: _write_sample(dataset, sample, names[sample.path], part), dataset.samples, "writing", progress
     )
-    write_manifest(written, folder / "split.csv")
+    write_manifest(written, part / "split.csv")
+    with writing(folder):
+        part.rename(folder)
     return len(written)
 
 
