@@ -17,6 +17,7 @@ from radar.report.html import page
 from radar.report.stored import read_results
 from radar.report.tables import markdown
 from radar.report.tables_transfer import transfers_at
+from radar.runtime.terminal import tell
 
 PAGE = "report.html"
 
@@ -58,6 +59,8 @@ def _without_sweeps(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     for path in paths:
         sweep = Sweep(path)
         is_sweep = sweep.is_there
+        if is_sweep and (missing := sum(state.state != "done" for state in sweep.states())):
+            tell(f"note: {missing} jobs of this sweep are not done, or damaged; radar status {path} says why")
         runs += sweep.done() if is_sweep else [path]
         folders.append(sweep.root if is_sweep else path)
     if not runs:

@@ -24,7 +24,7 @@ from radar.compose.hydra_internals import CONFIG_NAME, job_number, job_overrides
 from radar.compose.key_rules import parse
 from radar.compose.plan import Plan, trial_name
 from radar.config.schema import Config
-from radar.errors import RadarError, WriteError
+from radar.errors import RadarError, RunError, WriteError
 from radar.evaluation.metrics import Metrics
 from radar.experiment.command import Command
 from radar.experiment.devices import claim_device
@@ -212,7 +212,10 @@ def _session(command: str, force: bool) -> Session:
 def _row(state: JobState) -> tuple[str, Metrics | None, str]:
     if state.state != "done" or state.directory is None:
         return state.name, None, state.state
-    return state.name, RunDirectory(state.directory).read_metrics(), state.directory.name
+    try:
+        return state.name, RunDirectory(state.directory).read_metrics(), state.directory.name
+    except RunError:  # of another version, say; whoever asks for that run by name is told
+        return state.name, None, state.directory.name
 
 
 def _report(config: Config, console: Console) -> AbstractContextManager[Report]:

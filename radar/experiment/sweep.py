@@ -95,7 +95,7 @@ class Sweep:
             return {}
 
     def job(self, name: str) -> JobState:
-        """How far one job is; a run whose process is gone is interrupted."""
+        """How far one job is; a run whose process is gone is interrupted, one whose files are damaged has failed."""
         record = self._record(name)
         directory, error = record.get("directory"), record.get("error")
         if directory is None:
@@ -103,6 +103,8 @@ class Sweep:
         run = RunDirectory(self.root / directory)
         try:
             status = run.read_status()
+            if status.state == "done":
+                run.check_files()
         except StoredError as damage:
             return JobState(name, "failed", run.path, None, str(damage))
         state = status.state

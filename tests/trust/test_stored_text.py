@@ -209,6 +209,21 @@ def test_status_goes_on_without_what_cannot_be_read(
     assert first.states()[0].directory == tmp_path / "run-seed=0"
 
 
+@pytest.mark.parametrize("name", ["metrics.json", "scores.csv"])
+def test_a_job_whose_files_are_damaged_has_failed(tmp_path: Path, name: str) -> None:
+    sweep = Sweep(tmp_path / "sweeps" / "a")
+    sweep.begin(["-m", "seed=0,1"], ["seed=0", "seed=1"])
+    for job in ("seed=0", "seed=1"):
+        sweep.begin_job(job, run := tmp_path / f"run-{job}")
+        with RunDirectory(run).recorded("abc"):
+            (run / name).write_text("1")
+    assert sweep.done() == [tmp_path / "run-seed=0", tmp_path / "run-seed=1"]
+    (tmp_path / "run-seed=0" / name).write_text("2")
+    one, other = sweep.states()
+    assert (one.state, other.state) == ("failed", "done") and name in str(one.error)
+    assert sweep.done() == [tmp_path / "run-seed=1"]
+
+
 @some_ways
 def test_a_cache_goes_on_without_what_cannot_be_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: Spoil
