@@ -71,7 +71,7 @@ COMMANDS = {
         ("out/overlays/*/*.png", "out/masks/*.png"),
     ),
     WATCHED: Command(("predict", "READY/run", "--watch", "READY/photos", "--out", "ROOT/out", "interval=0.05"), ()),
-    "calibrate": Command(("calibrate", "ROOT/run", "--normals", "READY/photos"), (), ("run",)),
+    "calibrate": Command(("calibrate", "ROOT/run", "--normals", "READY/photos", "--false-alarms", "0.2"), (), ("run",)),
     "export": Command(("export", "READY/run", "--to", "onnx", "--out", "ROOT/out"), ("out/model.onnx",)),
     "report": Command(
         ("report", "READY/runs", "--out", "ROOT/out", "resamples=10", "permutations=19"),
