@@ -11,13 +11,10 @@ from radar.data.decoding import EXTENSIONS
 from radar.data.layouts.files import FilesLayout, has_images_name, is_litter
 from radar.data.layouts.layout import Entry
 from radar.runtime.crops import file_and_crop
+from radar.runtime.paths import OTHER_PICTURES
 
 _NAMED = 3  # files of each reason
 _NOT_TAKEN = "named otherwise than the layout's photos and masks"
-_PICTURES = {
-    ".webp", ".heic", ".heif", ".avif", ".gif", ".jp2", ".j2k", ".jxl", ".jfif", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raw",
-    ".pgm", ".ppm", ".npy", ".exr", ".hdr", ".dcm", ".svg", ".zip", ".tar", ".gz", ".tgz",
-}  # fmt: skip
 
 
 def passed_over(layout: FilesLayout, entries: Iterable[Entry]) -> tuple[str, ...]:
@@ -58,6 +55,6 @@ def _reason(path: Path, looked_into: bool) -> str:
     if path.is_symlink() and not path.exists():
         return "a link to nothing"
     if not has_images_name(path):
-        meant = looked_into or path.suffix.lower() in _PICTURES
+        meant = looked_into or path.suffix.lower() in OTHER_PICTURES
         return f"{path.suffix.lower() or 'no ending'} is not read ({', '.join(EXTENSIONS)} are)" if meant else ""
     return _NOT_TAKEN if looked_into else "in a folder that is not looked into"

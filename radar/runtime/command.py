@@ -18,7 +18,7 @@ from .examination import Examined
 from .exit_codes import DEFECTIVE, DONE, UNREADABLE
 from .log import continued_log, new_log
 from .overlays import write_mask, write_overlay
-from .paths import image_files
+from .paths import image_files, passed_over
 from .picture import Scorer
 from .settings import PredictSettings
 from .stream import examined
@@ -87,6 +87,9 @@ def answer(parsed: argparse.Namespace, paths: Iterator[Path], scorer: Scorer, se
             for each in examined(scorer, paths, settings):
                 take(each)
     _summarise(counts, time.perf_counter() - began)
+    if skipped := passed_over(parsed.paths, parsed.out):
+        told = "passed over, as they are no PNG, JPEG, BMP or TIFF by their name, or links to nothing"
+        print(f"radar: note: {len(skipped)} files were {told}, first {_shown(str(skipped[0]))}", file=sys.stderr)
     return UNREADABLE if counts[said.UNREADABLE] else DEFECTIVE if counts[said.DEFECTIVE] else DONE
 
 

@@ -14,6 +14,10 @@ from .decoding import EXTENSIONS
 from .errors import DataError
 
 _STEM_BYTES = 80  # of an image's name in the names of what is made of it; file systems take 255
+OTHER_PICTURES = {  # files that hold photos and are not read
+    ".webp", ".heic", ".heif", ".avif", ".gif", ".jp2", ".j2k", ".jxl", ".jfif", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raw",
+    ".pgm", ".ppm", ".npy", ".exr", ".hdr", ".dcm", ".svg", ".zip", ".tar", ".gz", ".tgz",
+}  # fmt: skip
 _DIGITS = 10  # of the hash that tells equal names of several folders apart
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # names that Windows takes for devices
 # control characters, halves of characters that no text can hold, and what some file system refuses in a name
@@ -58,6 +62,10 @@ def is_image(name: str) -> bool:
 
 def images_below(folder: Path, besides: Path | None = None) -> Iterator[Path]:
     """Images in a folder and below it, a folder's own first, sorted; hidden ones and what lies in `besides` are passed over."""
+    return (path for path in _files_below(folder, besides) if is_image(path.name) and path.is_file())
+
+
+def _files_below(folder: Path, besides: Path | None) -> Iterator[Path]:
     left_out = None if besides is None else besides.resolve()
     for place, folders, files in os.walk(folder):
         here = Path(place)
@@ -67,7 +75,17 @@ def images_below(folder: Path, besides: Path | None = None) -> Iterator[Path]:
             if not each.startswith(".") and (left_out is None or (here / each).resolve() != left_out)
         )
         if left_out is None or here.resolve() != left_out:
-            yield from (here / name for name in sorted(files) if is_image(name) and (here / name).is_file())
+            yield from (here / name for name in sorted(files) if not name.startswith("."))
+
+
+def passed_over(names: Sequence[str], besides: Path | None = None) -> list[Path]:
+    """Files in folders among `names`, and below, that somebody may have meant as photos: pictures of other kinds, links to nothing."""
+    return [
+        path
+        for name in names
+        for path in _files_below(Path(name), besides)
+        if path.suffix.lower() in OTHER_PICTURES or (is_image(path.name) and path.is_symlink() and not path.exists())
+    ]
 
 
 def output_name(path: PurePath) -> str:

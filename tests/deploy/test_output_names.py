@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from radar.runtime.paths import image_files, output_name
+from radar.runtime.paths import image_files, output_name, passed_over
 
 HOSTILE = [
     "..", "../../etc/passwd", "/etc/passwd.png", "a/../../b.png", ".hidden.png", "-rf.png", "x\ny.png", "x\x1b[31m.png", "x\x00.png",
@@ -60,3 +60,12 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert found("**/*.tif") == ["deep/er/c.tif"]
     assert found("what[1].png") == ["what[1].png"]
     assert found("b.png", "b.png") == ["b.png", "b.png"]
+
+
+def test_pictures_of_other_kinds_and_links_to_nothing_are_told(tmp_path: Path) -> None:
+    for name in ("a.png", "b.webp", "sub/c.HEIC", "sub/log.csv", ".hidden.webp", "out/d.webp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "gone.jpg").symlink_to("/nowhere/gone.jpg")
+    found = passed_over([str(tmp_path), str(tmp_path / "a.png"), "nowhere"], tmp_path / "out")
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == ["b.webp", "gone.jpg", "sub/c.HEIC"]
