@@ -3,11 +3,14 @@
 # PIP_ARGS adds arguments to every pip install, e.g. for a CPU-only torch:
 #   make demo PIP_ARGS="--extra-index-url <index of CPU builds>"
 # PYTHON chooses the interpreter (≥ 3.11) that makes .venv.
+# SHUFFLE: the seed of an order of tests; FUZZ_SECONDS: of each target of `make fuzz`.
 # TEST_PROCESSES: how many processes share the tests, `auto`: one per core, at most eight; 0: none beside pytest's own.
 
 PYTHON ?= python3
 PIP_ARGS ?=
 TEST_PROCESSES ?= auto
+SHUFFLE ?= $(shell date +%Y%m%d)
+FUZZ_SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
@@ -15,7 +18,7 @@ INSTALL := $(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constra
 PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-all lint format bench tables wheel wheels clean
+.PHONY: help install demo test test-slow test-all test-shuffled coverage fuzz mutation lint format bench tables wheel wheels clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -31,8 +34,8 @@ demo: $(READY)  ## train, score, draw and tabulate on the embedded synthetic set
 	$(BIN)/radar experiment=demo
 
 # several processes share the cores; threads of their own would wait for each other
-test test-slow test-all: export OMP_NUM_THREADS := 1
-test test-slow test-all: export OMP_WAIT_POLICY := passive
+test test-slow test-all test-shuffled coverage mutation: export OMP_NUM_THREADS := 1
+test test-slow test-all test-shuffled coverage mutation: export OMP_WAIT_POLICY := passive
 
 test: $(READY)  ## the tests, without the slow ones
 	$(PYTEST)
@@ -42,6 +45,23 @@ test-slow: $(READY)  ## the slow tests: whole runs, signals, two processes, the 
 
 test-all: $(READY)  ## all tests
 	$(PYTEST) -m 'slow or not slow'
+
+test-shuffled: $(READY)  ## the tests in another order every day, or in that of SHUFFLE=SEED
+	$(PYTEST) --shuffle $(SHUFFLE)
+
+coverage: $(READY)  ## which branches of radar/ the tests without the slow ones take, into outputs/coverage
+	$(INSTALL) '.[coverage]'
+	mkdir -p outputs
+	COVERAGE_FILE=outputs/.coverage $(PYTEST) --cov=radar --cov-branch --cov-report=term:skip-covered --cov-report=html:outputs/coverage
+
+fuzz: $(READY)  ## bytes that nobody wrote, for FUZZ_SECONDS each, to what reads foreign files
+	$(INSTALL) '.[fuzz]'
+	$(BIN)/python -m scripts.fuzz --seconds $(FUZZ_SECONDS)
+
+mutation: $(READY)  ## change scoring, metrics and keys line by line, and see that a test fails (hours)
+	$(INSTALL) '.[mutation]'
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
