@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 
 from radar.config.schema import DatasetConfig
+from radar.config.typed import printable
 from radar.data.layouts.layout import Layout, PublicSource
 from radar.errors import ConfigError
 from radar.plugins import Registry
@@ -36,11 +37,13 @@ def public_sources() -> dict[str, PublicSource]:
     return {source.name: source for source in found if source is not None}
 
 
-def settings_gathered(dataset: Mapping[str, object]) -> tuple[dict[str, object], type | None]:
+def settings_gathered(dataset: object) -> tuple[dict[str, object], type | None]:
     """Plain values below `dataset` with its layout's section as `settings`, and the dataclass of that section.
 
     Sections of other layouts, which a preset may have left behind, are dropped. Raises ConfigError for an unknown layout.
     """
+    if not isinstance(dataset, Mapping):
+        raise ConfigError(f"dataset={printable(dataset)}: is a section; give values to the keys below it")
     name = dataset.get("layout")
     if not isinstance(name, str) or name == "???":
         raise ConfigError("dataset.layout: no value is set; choose a data set by its group, dataset=folder")
