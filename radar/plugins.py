@@ -17,7 +17,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Generic, TypeVar
 
-from radar.config.typed import printable
+from radar.config.typed import brief
 from radar.errors import ConfigError
 
 GROUPS = ("radar.methods", "radar.layouts")  # of entry points, name = class
@@ -67,7 +67,7 @@ class Registry(Generic[T]):
             return self.register(_loaded(self.kind, _entry_points(self.group)[name]))
         known = ", ".join(self.names())
         raise ConfigError(
-            f"{self.kind} {printable(name)}: there is none; use one of {known}, or name its module with --plugins"
+            f"{self.kind} {brief(name)}: there is none; use one of {known}, or name its module with --plugins"
         )
 
     def _built_ins(self) -> frozenset[str]:

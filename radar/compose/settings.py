@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from yaml import YAMLError
 
 from radar.compose.config_tree import config_folder
-from radar.config.typed import printable, typed
+from radar.config.typed import brief, typed
 from radar.errors import ConfigError
 
 Schema = TypeVar("Schema")
@@ -30,6 +30,6 @@ def verb_settings(schema: type[Schema], verb: str, overrides: Sequence[str]) -> 
     try:
         given = OmegaConf.from_dotlist(list(overrides))
     except (ValueError, YAMLError, RecursionError) as error:
-        raise ConfigError(f"{printable(' '.join(overrides))}: {printable(str(error))}") from None
+        raise ConfigError(f"{brief(' '.join(overrides))}: {brief(str(error))}") from None
     values = OmegaConf.to_container(OmegaConf.merge(composed, given))
     return typed(schema, {str(key): value for key, value in values.items()} if isinstance(values, dict) else {})

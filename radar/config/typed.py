@@ -56,15 +56,15 @@ def _refuse_other_shapes(
     """Raise `ConfigError` for what is no section or no list where one belongs; OmegaConf's message names no key."""
     for name, value in plain.items():
         if not isinstance(name, str):
-            raise ConfigError(f"{_written(prefix, settings)}{printable(name)}: no such key; keys are text")
+            raise ConfigError(f"{_written(prefix, settings)}{brief(name)}: no such key; keys are text")
         node = structured._get_node(name, validate_access=False)
-        key, said = prefix + name, f"{_written(prefix + name, settings)}={printable(value)}"
+        key, said = prefix + name, f"{_written(prefix + name, settings)}={brief(value)}"
         if not isinstance(node, Container) or (value is None and node._is_optional()) or value == MISSING:
             continue
         if isinstance(node, ListConfig):
             if not isinstance(value, list):
                 raise ConfigError(f"{said}: must be a list, as in [a,b]")
-        elif isinstance(value, Mapping):
+        elif isinstance(value, Mapping) and isinstance(node, DictConfig):
             if node._is_none() or node._is_missing():  # then its type alone knows the keys
                 node = OmegaConf.structured(node._metadata.ref_type)
             _refuse_other_shapes(node, value, settings, f"{key}.")
@@ -82,10 +82,10 @@ def one_line(settings: Mapping[str, Settings]) -> Iterator[None]:
     except InterpolationToMissingValueError as error:
         raise _unset(str(error).splitlines()[0].rpartition(": ")[2]) from None
     except ConfigKeyError as error:
-        key = printable(_written(error.full_key, settings))
+        key = brief(_written(error.full_key, settings))
         raise ConfigError(f"{key}: no such key; radar --cfg job lists all keys") from None
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{_written(error.full_key, settings)}: {printable(str(error).splitlines()[0])}") from None
+        raise ConfigError(f"{_written(error.full_key, settings)}: {brief(str(error).splitlines()[0])}") from None
 
 
 def _unset(key: str) -> ConfigError:
@@ -116,7 +116,7 @@ def _range_problems(section: object, prefix: str, settings: Mapping[str, Setting
         if is_dataclass(value):
             yield from _range_problems(value, f"{key}.", settings)
             continue
-        shown = f"{_written(key, settings)}={printable(value)}"
+        shown = f"{_written(key, settings)}={brief(value)}"
         longest = item.metadata.get("longest")
         if longest is not None and len(value) > longest:
             yield f"{shown}: must have at most {longest} entries, and has {len(value)}"
@@ -130,7 +130,7 @@ def _range_problems(section: object, prefix: str, settings: Mapping[str, Setting
                 yield f"{shown}: must be {expected}"
 
 
-def printable(value: object) -> str:
+def brief(value: object) -> str:
     """A value as a part of a one-line message: what cannot be printed is escaped, what is long is shortened."""
     text = terminal.printable(str(value))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -7,7 +7,7 @@ from dataclasses import is_dataclass
 from typing import Any, get_args, get_type_hints
 
 from radar.config.schema import Config
-from radar.config.typed import Settings, printable, typed
+from radar.config.typed import Settings, typed
 from radar.data.layouts import settings_gathered
 from radar.errors import ConfigError
 from radar.methods.method import Method
@@ -38,10 +38,7 @@ def typed_config(plain: Any) -> Config:
     common = {key: method[key] for key in ("name", "controls") if key in method}
     settings = METHODS.get(method["name"]).Settings
     own = _without_others({key: value for key, value in method.items() if key not in common}, settings, ())
-    chosen = plain.get("dataset", {})
-    if not isinstance(chosen, dict):
-        raise ConfigError(f"dataset={printable(chosen)}: is a section; give values to the keys below it")
-    dataset, layout_settings = settings_gathered(chosen)
+    dataset, layout_settings = settings_gathered(plain.get("dataset", {}))
     nodes = {
         "method.settings": Settings("method", settings),
         "dataset.settings": Settings(f"dataset.{dataset['layout']}", layout_settings),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 
 from radar.config.schema import DatasetConfig
-from radar.config.typed import printable
+from radar.config.typed import brief
 from radar.data.layouts.layout import Layout, PublicSource
 from radar.errors import ConfigError
 from radar.plugins import Registry
@@ -43,7 +43,7 @@ def settings_gathered(dataset: object) -> tuple[dict[str, object], type | None]:
     Sections of other layouts, which a preset may have left behind, are dropped. Raises ConfigError for an unknown layout.
     """
     if not isinstance(dataset, Mapping):
-        raise ConfigError(f"dataset={printable(dataset)}: is a section; give values to the keys below it")
+        raise ConfigError(f"dataset={brief(dataset)}: is a section; give values to the keys below it")
     name = dataset.get("layout")
     if not isinstance(name, str) or name == "???":
         raise ConfigError("dataset.layout: no value is set; choose a data set by its group, dataset=folder")
