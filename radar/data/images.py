@@ -46,8 +46,8 @@ class Images:
 
     @cached_property
     def network_planes(self) -> Tensor:
-        """What networks see, contiguous: the luma alone where there is one `(N, 1, H, W)`, else all planes."""
-        return self.planes[:, : len(network_plane_names(self.plane_names))].contiguous()
+        """What networks see, a view: the luma alone where there is one `(N, 1, H, W)`, else all planes."""
+        return self.planes[:, : len(network_plane_names(self.plane_names))]
 
     @cached_property
     def identities(self) -> tuple[str, ...]:
@@ -84,16 +84,23 @@ def load_images(
     def picture(sample: Sample) -> tuple[FloatArray, Frame]:
         return preprocess(pixels(sample.path), config)
 
-    decoded = in_threads(picture, samples, "reading", progress)
-    first = decoded[0][0]
-    for sample, (image, _) in zip(samples, decoded, strict=True):
+    first, _ = picture(samples[0])
+    planes = np.empty(
+        (len(samples), *first.shape), np.float32
+    )  # filled as they come: a list beside it is as large again
+
+    def place(index: int) -> Frame:
+        image, frame = picture(samples[index])
         if image.shape != first.shape:
             raise DataError(
-                f"{sample.path} is {image.shape[2]} x {image.shape[1]} px and {samples[0].path} "
+                f"{samples[index].path} is {image.shape[2]} x {image.shape[1]} px and {samples[0].path} "
                 f"{first.shape[2]} x {first.shape[1]} px; set dataset.image.size to bring them to one size"
             )
-    planes = torch.from_numpy(np.stack([image for image, _ in decoded]))
-    return Images(planes, plane_names(config), tuple(samples), tuple(frame for _, frame in decoded))
+        planes[index] = image
+        return frame
+
+    frames = in_threads(place, range(len(samples)), "reading", progress)
+    return Images(torch.from_numpy(planes), plane_names(config), tuple(samples), tuple(frames))
 
 
 def read_images(paths: Sequence[Path], files: FileReader, config: ImageConfig) -> Images:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 import torch
@@ -109,18 +110,18 @@ class FittedFusedDensities(FittedMethod):
         return other
 
     def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
-        noise_maps = self.noise_maps(images)
+        noise_maps = self.noise_maps(images, timesteps(self.settings))
         distances = [self.distance(name, self.field(name, images, noise_maps)) for name in self.parts]
         surprises = self.surprises(torch.cat(distances, dim=1))
         scaled = [each / float(scale) for each, scale in zip(surprises.unbind(dim=1), self.scales, strict=True)]
         return fuse(torch.stack(scaled), self.settings.power)[:, None]
 
-    def noise_maps(self, images: Tensor) -> dict[int, Tensor]:
-        """ε̂ `(N, 1, H, W)` of the scaled brightness, by timestep: no noise is drawn. None without a network."""
+    def noise_maps(self, images: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:
+        """ε̂ `(N, 1, H, W)` of the scaled brightness at these timesteps: no noise is drawn. None without a network."""
         network, brightness = self.denoiser, images[:, :1]
         if network is None:
             return {}
-        return {t: network(network.scaled(brightness, t), t).float() for t in timesteps(self.settings)}
+        return {t: network(network.scaled(brightness, t), t).float() for t in steps}
 
     def field(self, part: str, images: Tensor, noise_maps: dict[int, Tensor]) -> Tensor:
         """What is known of every pixel for one part, `(N, C, H, W)`."""
@@ -208,21 +209,24 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
         identities = [identity for images in normals.sets for identity in images.identities]
         fitted = self._empty(network, _parts(settings, planes), dict(zip(identities, folds, strict=True)))
         fitted.to(resolve_device(self.config.trainer))
-        noise_maps = []
-        for index, image in enumerate(planes):
-            report(index, len(planes), f"Fitting ({self.name})")
-            noise_maps.append(fitted.noise_maps(image.to(fitted.device)))
+        noise_maps: list[dict[int, Tensor]] = [{}] * len(planes)  # of one step at a time, as those of all are large
+        done, total = count(), 2 * len(fitted.parts) * len(planes)
+
+        def fields(part: str) -> Iterator[Tensor]:
+            steps = [noise.timestep for name, noise in noise_parts(settings).items() if name == part]
+            for index, image in enumerate(planes):
+                report(next(done), total, f"Fitting ({self.name})")
+                on_device = image.to(fitted.device)
+                if not noise_maps[index].keys() >= set(steps):
+                    noise_maps[index] = fitted.noise_maps(on_device, steps)
+                yield fitted.field(part, on_device, noise_maps[index])
+
         for index, part in enumerate(fitted.parts):
-
-            def fields(part: str = part) -> Iterator[Tensor]:
-                pairs = zip(planes, noise_maps, strict=True)
-                return (fitted.field(part, image.to(fitted.device), maps) for image, maps in pairs)
-
-            vectors = (fitted.square(part).vectors(field) for field in fields())
+            vectors = (fitted.square(part).vectors(field) for field in fields(part))
             fitted.densities[part] = cross_fitted(vectors, folds, ridge=settings.ridge).to(fitted.device)
             surprises = [
                 fitted.surprises(fitted.without(fold).distance(part, field))
-                for fold, field in zip(folds, fields(), strict=True)
+                for fold, field in zip(folds, fields(part), strict=True)
             ]
             fitted.scales[index] = scale_of(self._scores(surprises), settings.calibration_quantile)
         return fitted

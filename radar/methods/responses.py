@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from radar.methods.method import FittedMethod, Maps, Normals
-from radar.methods.parts.sharing import in_passes
+from radar.methods.parts.sharing import gathered, in_passes
 from radar.progress import Report
 
 _CHUNK = 32  # images between two progress reports, or looked at together; a response does not depend on it
@@ -33,16 +33,16 @@ def responses(
     cross_fitted = held_out and bool(fitted.folds)
     size = 1 if cross_fitted else images_per_pass
 
-    def respond(batch: slice) -> Tensor:
+    def respond(batch: slice) -> list[Tensor]:
         if batch.start % _CHUNK < size:
             report(batch.start, len(planes), "Scoring")
         names = identities[batch]
         asked = fitted.without(fitted.folds[names[0]]) if cross_fitted else fitted
-        return _respond(asked, planes[batch], names, seed)
+        return [_respond(asked, planes[batch], names, seed)]
 
-    parts = list(in_passes(fitted, len(planes), size, respond))
+    (response,) = gathered(in_passes(fitted, len(planes), size, respond), len(planes))
     report(len(planes), len(planes), "Scoring")
-    return torch.cat(parts)
+    return response
 
 
 def _respond(fitted: FittedMethod, planes: Tensor, identities: Sequence[str], seed: int) -> Tensor:
@@ -82,10 +82,9 @@ def read(fitted: FittedMethod, response: Tensor, *, images_per_pass: int) -> Map
     bits follow.
     """
 
-    def one_pass(batch: slice) -> Maps:
-        return fitted.read(response[batch].to(fitted.device))
+    def one_pass(batch: slice) -> list[Tensor]:
+        maps = fitted.read(response[batch].to(fitted.device))
+        return [maps.anomaly, maps.points, *([] if maps.noise is None else [maps.noise])]
 
-    parts = list(in_passes(fitted, len(response), images_per_pass, one_pass))
-    noise = [part.noise.cpu() for part in parts if part.noise is not None]
-    anomaly, points = (torch.cat([getattr(part, name).cpu() for part in parts]) for name in ("anomaly", "points"))
-    return Maps(anomaly, points, torch.cat(noise) if noise else None)
+    anomaly, points, *noise = gathered(in_passes(fitted, len(response), images_per_pass, one_pass), len(response))
+    return Maps(anomaly, points, noise[0] if noise else None)

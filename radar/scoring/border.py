@@ -6,6 +6,7 @@ A network sees less around such a pixel, and padding stands for the rest: its re
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ class Border(nn.Module):
 
     def learn(self, levels: Iterable[Tensor]) -> None:
         """From levels `(N, H, W)` of normal images, all of one size; a ring of zeros, or around zeros, stays as it is."""
-        energy = torch.stack([each.double().square().sum(dim=0).cpu() for each in levels]).sum(dim=0)
+        energy = reduce(torch.add, (each.double().square().sum(dim=0).cpu() for each in levels))
         rings = distance_to_border(*energy.shape).clamp(max=self.rings).flatten()
         total = torch.bincount(rings, weights=energy.flatten(), minlength=self.rings + 1)
         means = total / torch.bincount(rings, minlength=self.rings + 1)

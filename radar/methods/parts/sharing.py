@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from radar.errors import RunError
 from radar.memory import is_out_of_memory
@@ -41,6 +42,19 @@ def in_passes(fitted: FittedMethod, count: int, images: int, work: Callable[[sli
         images, halved = (images // 2, "images_per_pass") if images > 1 else (1, _halve_windows(fitted))
         now = f" is {images}" if halved == "images_per_pass" else " is half of what it was"
         tell(f"note: out of memory while scoring: scoring.{halved}{now} from here; scores stay as they are")
+
+
+def gathered(parts: Iterable[Sequence[Tensor]], count: int) -> list[Tensor]:
+    """Tensors `(count, …)` on the host of parts `(n, …)` of each, in order; none is held beside the whole."""
+    whole: list[Tensor] = []
+    start = 0
+    for part in parts:
+        whole = whole or [torch.empty((count, *each.shape[1:]), dtype=each.dtype) for each in part]
+        stop = start + len(part[0])
+        for target, each in zip(whole, part, strict=True):
+            target[start:stop] = each
+        start = stop
+    return whole
 
 
 def _halve_windows(fitted: FittedMethod) -> str:
