@@ -79,8 +79,8 @@ def images(work: Path, count: int) -> dict[str, object]:
 
 
 def draw(folder: Path, count: int, stream: np.random.Generator) -> None:
-    """Grey photos of 100 px of smooth noise, no two alike, in `good` and `bad`: every twentieth has a spot."""
-    for name in ("good", "bad"):
+    """Grey photos of 100 px of smooth noise, no two alike, in `normal` and `anomalous`: every twentieth has a spot."""
+    for name in ("normal", "anomalous"):
         (folder / name).mkdir(parents=True)
     for number in range(count):
         values = np.kron(stream.normal(0, 12, (50, 50)), np.ones((2, 2))) + stream.normal(110, 8, (100, 100))
@@ -88,7 +88,7 @@ def draw(folder: Path, count: int, stream: np.random.Generator) -> None:
         if defective:
             top, left = stream.integers(10, 70, 2)
             values[top : top + 16, left : left + 16] += 60
-        path = folder / ("bad" if defective else "good") / f"{number:06}.png"
+        path = folder / ("anomalous" if defective else "normal") / f"{number:06}.png"
         Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(path)
 
 

@@ -162,6 +162,8 @@ class DeepSvddMethod(ReducedMethod[DeepSvddSettings]):
     def _centred(self, images: Tensor) -> Hypersphere:
         """The network before training, its centre among the points of training crops."""
         network = self._network(images.shape[1])
+        if next(network.parameters()).is_meta:  # asked for its size alone
+            return network
         sampler = PatchSampler(images, size=self.config.patch.size, flips=False, rotations=False)
         with torch.no_grad():
             crops = sampler.draw(_CENTRE_CROPS, generator("cpu", self.config.seed, "method", "centre"))
