@@ -34,7 +34,7 @@ _JOB = (
     "trainer.progress=false",
 )  # fmt: skip
 _TRAINING = (
-    "experiment=recommended", "dataset=folder", "dataset.split=random", "trainer.threads=2", "logger=csv",
+    "experiment=recommended", "dataset=folder", "dataset.split=random", "trainer.threads=1", "logger=csv",
     "trainer.progress=false", "evaluation.figures=false",
 )  # fmt: skip
 _TOLERANCE = 1.1
