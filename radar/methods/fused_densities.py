@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -35,6 +35,7 @@ from radar.methods.parts.pixel_fields import (
     noise_square,
 )
 from radar.methods.parts.reduced import ReducedMethod
+from radar.methods.parts.sharing import gathered
 from radar.progress import Report
 from radar.scoring.denoiser import Denoiser
 from radar.scoring.reading import MapReading
@@ -209,33 +210,42 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
         identities = [identity for images in normals.sets for identity in images.identities]
         fitted = self._empty(network, _parts(settings, planes), dict(zip(identities, folds, strict=True)))
         fitted.to(resolve_device(self.config.trainer))
-        noise_maps: list[dict[int, Tensor]] = [{}] * len(planes)  # of one step at a time, as those of all are large
-        done, total = count(), 2 * len(fitted.parts) * len(planes)
+        noise_maps: dict[int, Tensor] = {}  # of one step at a time: those of all fill the memory
+        done, total = count(), (2 * len(fitted.parts) + fitted.network_passes) * len(planes)
+
+        def images() -> Iterator[Tensor]:
+            for image in planes:
+                report(next(done), total, f"Fitting ({self.name})")
+                yield image.to(fitted.device)
 
         def fields(part: str) -> Iterator[Tensor]:
-            steps = [noise.timestep for name, noise in noise_parts(settings).items() if name == part]
-            for index, image in enumerate(planes):
-                report(next(done), total, f"Fitting ({self.name})")
-                on_device = image.to(fitted.device)
-                if not noise_maps[index].keys() >= set(steps):
-                    noise_maps[index] = fitted.noise_maps(on_device, steps)
-                yield fitted.field(part, on_device, noise_maps[index])
+            for index, image in enumerate(images()):
+                own = {step: maps[index : index + 1].to(fitted.device) for step, maps in noise_maps.items()}
+                yield fitted.field(part, image, own)
 
         for index, part in enumerate(fitted.parts):
+            noise = noise_parts(settings).get(part)
+            if noise is not None and noise.timestep not in noise_maps:
+                noise_maps = {}
+                maps = (list(fitted.noise_maps(image, [noise.timestep]).values()) for image in images())
+                noise_maps = {noise.timestep: gathered(maps, len(planes))[0]}
             vectors = (fitted.square(part).vectors(field) for field in fields(part))
             fitted.densities[part] = cross_fitted(vectors, folds, ridge=settings.ridge).to(fitted.device)
-            surprises = [
+            surprises = (
                 fitted.surprises(fitted.without(fold).distance(part, field))
                 for fold, field in zip(folds, fields(part), strict=True)
-            ]
-            fitted.scales[index] = scale_of(self._scores(surprises), settings.calibration_quantile)
+            )
+            fitted.scales[index] = scale_of(self._scores(surprises, len(planes)), settings.calibration_quantile)
         return fitted
 
-    def _scores(self, surprises: Sequence[Tensor]) -> list[float]:
-        """Image scores of one part alone, each fitted without the image's fold, read as the fused map will be."""
-        reading = self.reading.to(surprises[0].device)
-        reading.learn(surprises)
-        return [float(reading(each)[1]) for each in surprises]
+    def _scores(self, surprises: Iterable[Tensor], images: int) -> list[float]:
+        """Image scores of one part `(1, 1, H, W)` each, fitted without the image's fold, read as the fused map will be."""
+        reading = self.reading
+        if reading.border.rings:  # learnt from all before the first is read
+            (kept,) = gathered(([each] for each in surprises), images)
+            surprises = torch.split(kept, 1)
+            reading.learn(surprises)
+        return [float(reading.to(each.device)(each)[1]) for each in surprises]
 
 
 def noise_parts(settings: FusedDensitiesConfig) -> dict[str, NoiseFieldConfig]:
