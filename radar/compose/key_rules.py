@@ -10,13 +10,15 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from radar.config.schema import Config
-from radar.config.typed import extents, one_line
+from radar.config.typed import brief, extents, one_line
 from radar.data.layouts import layout_of
 from radar.errors import ConfigError
 from radar.methods.registry import METHODS, method_of, typed_config
 from radar.methods.relevance import unread_by
 from radar.runtime.terminal import printable
 from radar.scoring.border import border_problem
+
+_LONGEST_NAME = 200  # of the 255 bytes that file systems give a name, as a fingerprint and endings follow it
 
 
 def parse(composed: DictConfig) -> Config:
@@ -53,7 +55,9 @@ def check(config: Config) -> None:
 
 def _rule_problems(config: Config) -> Iterator[str]:
     if not re.fullmatch(r"[A-Za-z0-9._-]+", config.name):
-        yield f"name={config.name}: is part of a folder's name; use letters, digits, '.', '_' and '-' alone"
+        yield f"name={brief(config.name)}: is part of a folder's name; use letters, digits, '.', '_' and '-' alone"
+    if len(config.name) > _LONGEST_NAME:
+        yield f"name={brief(config.name)}: has {len(config.name)} characters, and a folder's name has room for {_LONGEST_NAME}"
     yield from _dataset_problems(config)
     yield from _unet_problems(config)
     yield from _diffusion_problems(config)

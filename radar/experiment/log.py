@@ -25,10 +25,11 @@ class RunLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._waiting.append(self.format(record))
-        if self._file.parent.is_dir():
-            with suppress(OSError), self._file.open("a", encoding="utf-8") as log:
-                log.writelines(f"{line}\n" for line in self._waiting)
-            self._waiting.clear()
+        with suppress(OSError):
+            if self._file.parent.is_dir():
+                with self._file.open("a", encoding="utf-8") as log:
+                    log.writelines(f"{line}\n" for line in self._waiting)
+                self._waiting.clear()
 
 
 @contextmanager

@@ -38,6 +38,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param(
             "timestep=1", "timestep=1: group timestep has no option 1; use timestep=t1", id="number for a group"
         ),
+        pytest.param(f"name={'a' * 201}", "has 201 characters, and a folder's name has room for 200", id="long name"),
+        pytest.param("name=a/b", "name=a/b: is part of a folder's name", id="path for a name"),
         pytest.param("contamination=0.05", "contamination.value=0.05", id="fraction for a group"),
         pytest.param("patch=28", "use patch=28x28", id="size for a group"),
         pytest.param(
