@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from radar.errors import RadarError
 
@@ -24,3 +27,13 @@ def guarded(main: Callable[[], int]) -> int:
     except RadarError as error:
         print(f"{sys.argv[0]}: {error}", file=sys.stderr)
         return 2
+
+
+def circumstances(command: str) -> dict[str, object]:
+    """What is told beside figures: the command that repeats them, when and on what they were measured."""
+    return {
+        "command": command,
+        "date": datetime.now(UTC).date().isoformat(),
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+    }

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import random
 import signal
 import statistics
@@ -23,7 +21,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -35,7 +32,7 @@ from radar.errors import RunError
 from radar.files import write_json
 from radar.runtime.crops import content_hash
 from radar.runtime.log import CSV, JSON_LINES
-from scripts.command_line import guarded, positive
+from scripts.command_line import circumstances, guarded, positive
 
 _LEARNT = 24  # drawn photos
 _TRAIN = (
@@ -236,13 +233,8 @@ def main() -> int:
             print(f"{name}: {', '.join(f'{key} {value}' for key, value in record.items())}", flush=True)
     if parsed.to:
         asked_for = f"--photos {parsed.photos} --exported-photos {parsed.exported_photos}"
-        told = {
-            "command": f"python -m scripts.kill_watch {asked_for} --seed {seed}",
-            "date": datetime.now(UTC).date().isoformat(),
-            "cores": os.cpu_count(),
-            "machine": platform.machine(),
-        }
-        write_json(parsed.to, {**told, "watches": records})
+        command_line = f"python -m scripts.kill_watch {asked_for} --seed {seed}"
+        write_json(parsed.to, {**circumstances(command_line), "watches": records})
     return 0
 
 

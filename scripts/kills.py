@@ -39,7 +39,7 @@ from radar.files import sha256, write_json
 from radar.runtime.exported import load as load_exported
 from radar.runtime.log import JSON_LINES
 from radar.runtime.prediction import from_json
-from scripts.command_line import guarded
+from scripts.command_line import circumstances, guarded
 
 DRAWN = (
     "dataset.synthetic.side=48", "dataset.synthetic.train=12", "dataset.synthetic.test_normal=4",
@@ -242,7 +242,8 @@ def main() -> int:
     for name, counts in found.items():
         print(f"{name}: {counts}")
     if parsed.record is not None:
-        write_json(parsed.record, {"seed": seed, "commands": found})
+        command_line = f"python -m scripts.kills --kills {parsed.kills} --seed {seed} --work FOLDER"
+        write_json(parsed.record, {**circumstances(command_line), "commands": found})
     with contextlib.suppress(OSError):
         parsed.work.rmdir()
     return 1 if any(counts["half_written"] or counts["lost_or_other"] for counts in found.values()) else 0

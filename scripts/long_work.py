@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,7 +25,7 @@ from PIL import Image
 
 from radar.errors import RunError
 from radar.files import write_json
-from scripts.command_line import guarded, positive
+from scripts.command_line import circumstances, guarded, positive
 
 _JOB = (
     "experiment=debug", "training.max_steps=4", "training.warmup_steps=2", "trainer.threads=1", "logger=csv",
@@ -129,15 +127,10 @@ def main() -> int:
     parsed = parser.parse_args()
     with TemporaryDirectory(prefix="radar-long-work-") as folder:
         found = jobs(Path(folder), parsed.jobs) if parsed.work == "jobs" else images(Path(folder), parsed.images)
-    record = {
-        **found,
-        "command": f"python -m scripts.long_work {parsed.work}",
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    print(record)
+    print(found)
     if parsed.to is not None:
-        write_json(parsed.to, record)
+        many = f"--jobs {parsed.jobs}" if parsed.work == "jobs" else f"--images {parsed.images}"
+        write_json(parsed.to, {**circumstances(f"python -m scripts.long_work {parsed.work} {many}"), **found})
     return 0 if bounded(found) else 1
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from radar.errors import RunError
-from radar.methods.fused_densities import FittedFusedDensities, timesteps
+from radar.methods.fused_densities import FittedFusedDensities
 from radar.methods.method import FittedMethod
 from radar.methods.padim import FittedPadim
 from radar.methods.parts.coreset import nearest_distance
@@ -59,7 +59,7 @@ def _traceable(method: FittedMethod, size: Size) -> FittedMethod:
         network = _Denoiser(method.denoiser, size)
         setattr(method, "denoiser", network)  # noqa: B010 - it answers alike, and is of another type
         if isinstance(method, FittedFusedDensities):
-            method.noise_maps = partial(_noise_maps, network, timesteps(method.settings))  # type: ignore[method-assign]
+            method.noise_maps = partial(_noise_maps, network)  # type: ignore[method-assign]
     if isinstance(method, FittedFusedDensities):
         scales = method.scales.tolist()
         del method.scales
@@ -74,8 +74,8 @@ def _traceable(method: FittedMethod, size: Size) -> FittedMethod:
     return method
 
 
-def _noise_maps(denoiser: _Denoiser, steps: Sequence[int], images: Tensor) -> dict[int, Tensor]:
-    """`FittedFusedDensities.noise_maps`, of all timesteps in one pass."""
+def _noise_maps(denoiser: _Denoiser, images: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:
+    """`FittedFusedDensities.noise_maps`, in one pass."""
     noisy = [denoiser.scaled(images[:, :1], step) for step in steps]
     return dict(zip(steps, denoiser.together(noisy, steps), strict=True))
 
