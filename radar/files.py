@@ -20,6 +20,7 @@ from radar.runtime.files import (
     check_is_file,
     checksum,
     make_folder,
+    parsed,
     read_bytes,
     read_json,
     remove_unfinished,
@@ -30,7 +31,7 @@ from radar.runtime.files import (
 )
 
 __all__ = [  # of the runtime's own, which whoever writes and reads files finds here
-    "make_folder", "read_bytes", "read_json", "remove_unfinished", "sha256", "unreadable", "write_atomically", "writing",
+    "make_folder", "parsed", "read_bytes", "read_json", "remove_unfinished", "sha256", "unreadable", "write_atomically", "writing",
 ]  # fmt: skip
 
 Plain: TypeAlias = bool | int | float | str | list["Plain"] | dict[str, "Plain"] | None
@@ -48,8 +49,18 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON; a number that is not finite is an error. An object gets a checksum of its entries."""
+    content = _as_text(content)
     sealed = {**content, CHECKSUM: checksum(content)} if isinstance(content, dict) else content
     write_text(path, json.dumps(sealed, indent=2, allow_nan=False) + "\n")
+
+
+def _as_text(value: Any) -> Any:
+    """The same with escapes for halves of characters, as names that are no text have them: no reader takes these."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_as_text(name): _as_text(each) for name, each in value.items()}
+    return [_as_text(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def read_yaml(path: Path, remedy: str) -> dict[str, Any]:

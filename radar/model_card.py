@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from radar.config.schema import Config
 from radar.files import Plain
+from radar.runtime.terminal import printable
 from radar.thresholds import Threshold
 
 _CHANGES = "## Changes of the threshold"
@@ -89,7 +90,7 @@ def _origin(threshold: Threshold) -> str:
     rate = threshold.false_alarms
     images, new = counted(len(threshold.normal_scores), threshold.groups)
     promise = "it promises nothing" if rate is None else f"of {new}, at most {100 * rate:.3g} % are expected above it"
-    where = " ".join(threshold.origin.replace("`", "'").split())
+    where = printable(" ".join(threshold.origin.replace("`", "'").split()))
     if threshold.source == "hand":
         return f"chosen by hand{f' (`{where}`)' if where else ''}, {promise}."
     if threshold.source == "fit":

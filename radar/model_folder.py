@@ -28,6 +28,7 @@ from radar.model_card import card, with_change
 from radar.scoring.detector import detector_from_arrays
 from radar.scoring.map_levels import MapLevels
 from radar.thresholds import FITTED, Threshold, read_thresholds
+from radar.training.device import named_device
 
 FORMAT = 3  # of the model folder; raised when an older reader could not read it
 FOLDER = "model"  # below a run directory
@@ -91,12 +92,7 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
         raise RunError(f"{folder}: {error}") from None
     except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         raise _unreadable(folder, error) from None
-    try:
-        fitted = fitted.to(device).eval().requires_grad_(False)
-    except (RuntimeError, AssertionError) as error:
-        raise RunError(
-            f"device={device}: cannot be used ({str(error).splitlines()[0]}); load the model with device='cpu'"
-        ) from None
+    fitted = fitted.to(named_device(device)).eval().requires_grad_(False)
     return Model(config, fitted, detector, calibration, read_thresholds(folder, first, fingerprint), fingerprint)
 
 

@@ -20,16 +20,17 @@ from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, by_hand, fitted
 from radar.deploy.reviewed import Reviewed, read_reviewed
 from radar.errors import ConfigError, DataError
 from radar.experiment.devices import configure_torch
+from radar.experiment.run_directory import RunDirectory
 from radar.model import Model
 from radar.model_card import counted
-from radar.model_folder import load, store_thresholds
+from radar.model_folder import load, model_folder, store_thresholds
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.paths import image_files
 from radar.runtime.prediction import DEFECTIVE, GOOD
 from radar.runtime.terminal import tell
 from radar.thresholds import Threshold
 
-_NAME = re.compile(r"[\w.-]{1,60}")
+_NAME = re.compile(r"\w([\w.-]{0,58}\w)?")
 _SHOWN = 3  # of the photos that cannot be scored
 
 
@@ -185,6 +186,7 @@ def _refuse_contradictions(normals: Sequence[ScoredPhoto], defects: Sequence[Sco
 
 def _kept(run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
     """Those from which a threshold may come; what is left out is told."""
+    RunDirectory(model_folder(run).resolve().parent).check_files("manifest.csv")
     learnt = fitted_on(run)
     if learnt is None:
         tell(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from radar.runtime.command import answer, checked, parser_of
 from radar.runtime.terminal import tell
 
 _NAME = "radar predict"
+_KEYS = [each.name for each in fields(PredictConfig)]
 
 
 def predict(arguments: Sequence[str]) -> int:
@@ -39,4 +41,5 @@ def predict(arguments: Sequence[str]) -> int:
 
 
 def _is_override(word: str) -> bool:
-    return word.partition("=")[0] in {each.name for each in fields(PredictConfig)} and is_override(word)
+    """Also a key that is mistyped: to take it for a photo would hide that."""
+    return is_override(word) and bool(get_close_matches(word.partition("=")[0], _KEYS, cutoff=0.8))

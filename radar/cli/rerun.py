@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from hydra.errors import HydraException
+
 from radar.compose.command_line import CommandLine
 from radar.compose.hydra_internals import CONFIG_NAME, read_overrides
 from radar.errors import RunError
-from radar.experiment.command import read_command
+from radar.experiment.command import COMMAND_FILE, read_command
 from radar.plugins import imported_plugins
 
 
@@ -26,9 +28,14 @@ def again(run: Path, line: CommandLine) -> CommandLine:
         raise RunError(f"{run}: was made with configs from elsewhere; add --config-dir {stored.config_dir}")
     name = line.config_name if line.config_name != CONFIG_NAME else stored.config_name or CONFIG_NAME
     typed = {override.key_or_group for override in read_overrides(line.overrides)}
+    try:
+        before = read_overrides(stored.overrides)
+    except HydraException as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(f"{run / COMMAND_FILE}: cannot be read ({reason}); copy the run directory again") from None
     kept = [
         override.input_line or ""
-        for override in read_overrides(stored.overrides)
+        for override in before
         if override.key_or_group not in typed and not override.is_hydra_override()
     ]
     one_job = [] if line.multirun else ["hydra.mode=RUN"]

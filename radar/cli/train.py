@@ -41,6 +41,8 @@ def train(arguments: Sequence[str]) -> int:
     first = arguments[0] if arguments else "--help"
     if is_override(first) or (first.startswith("-") and first not in ("-h", "--help")):
         raise ConfigError(f"{first}: name the folder of the photos first, as in radar train parts {first}")
+    if not first:
+        raise ConfigError("radar train: the folder's name is empty, as of a variable that is not set; name a folder")
     folder = Path(parser.parse_args([first]).folder)
     typed = list(arguments[1:])
     console = PlainConsole()

@@ -13,6 +13,7 @@ from radar.experiment.transfer import RECORDS_NAME, DoneRun, Transfer, read_tran
 from radar.files import make_folder
 from radar.progress import silent
 from radar.runtime.terminal import say
+from radar.training.device import named_device
 
 
 def transfer(arguments: Sequence[str]) -> int:
@@ -22,14 +23,12 @@ def transfer(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("runs", nargs="+", type=Path, help="run directories, on two data sets or more")
     parser.add_argument("--out", type=Path, required=True, help=f"folder whose {RECORDS_NAME} the results are added to")
-    parser.add_argument(
-        "--device", type=torch.device, required=False, default="cpu", help="cpu (default), cuda or cuda:N"
-    )
+    parser.add_argument("--device", required=False, default="cpu", help="cpu (default), cuda or cuda:N")
     parsed = parser.parse_args(arguments)
     runs = [DoneRun.at(path) for path in parsed.runs]
     if len({run.data for run in runs}) < 2:
         raise RunError("radar transfer: all runs are on one data set; name runs on two or more")
-    records = add_transfers(runs, parsed.out, parsed.device)
+    records = add_transfers(runs, parsed.out, named_device(parsed.device))
     say(f"{len(records)} transfers: {parsed.out / RECORDS_NAME}")
     return 0
 

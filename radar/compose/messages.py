@@ -18,10 +18,12 @@ from radar import install_command
 from radar.compose.config_tree import is_group, leaf_keys, method_keys, options, sweep_configs
 from radar.compose.hydra_internals import HydraException, Override, read_overrides, values_of
 from radar.config.schema import Config
+from radar.config.typed import brief
 from radar.data.layouts import setting_keys
 from radar.errors import ConfigError, RadarError
 
 _NUMBERS = {"timestep": "value", "contamination": "value", "patch": "size"}  # the number behind a group's options
+_ABOUT = ".*raised while composing|Error merging override"  # what Hydra says before it tells what is wrong
 _EXTRAS = {  # of a group, or of one option that needs more than its group
     "hydra/launcher": "launchers", "hydra/launcher/ray": "ray", "hydra/sweeper": "search", "hydra/sweeper/sampler": "search",
 }  # fmt: skip
@@ -49,6 +51,8 @@ def refuse_numbers_for_groups(overrides: Sequence[str]) -> None:
         for value in values:
             if not is_group(group) or override.is_delete():
                 continue
+            if not isinstance(value, str | int | float | dict | None) or "/" in str(value):
+                raise ConfigError(f"{brief(text)}: is no name of an option; {_one_of(group)}")
             if value in (None, "null", ""):
                 raise ConfigError(f"{text}: group {group} needs an option; {_one_of(group)}, or leave it out")
             if _is_number(str(value)):
@@ -105,7 +109,7 @@ def _message(error: Exception, overrides: Sequence[str]) -> str:
         return _unknown_key(unknown[1], overrides)
     cause = error.__cause__ or error
     full_key = getattr(cause, "full_key", None) or getattr(error, "full_key", None)
-    lines = [line.strip() for line in text.splitlines() if line.strip() and "raised while composing" not in line]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not re.match(_ABOUT, line)]
     blamed = _blamed_override(text, overrides)
     kind = "" if isinstance(error, (HydraException, OmegaConfBaseException)) else type(error).__name__
     return ": ".join(part for part in (blamed or full_key, kind, lines[0] if lines else "") if part)

@@ -133,4 +133,7 @@ def _said(line: bytes, where: str) -> tuple[Prediction, datetime]:
 def in_utc(text: str) -> datetime:
     """A time of ISO 8601; without a zone it is UTC. Raises `ValueError`."""
     time = datetime.fromisoformat(text)
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    try:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text} lies outside the years 1 to 9999 in UTC") from None

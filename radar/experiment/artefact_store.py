@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 
 from radar.errors import RunError, StoredError
 from radar.experiment.memory import follow_memory
-from radar.files import locked, make_folder, read_json, remove_unfinished, sha256, write_json, writing
+from radar.files import locked, make_folder, parsed, read_json, remove_unfinished, sha256, write_json, writing
 
 _DIGITS = 20  # of a fingerprint, in names
 _PART, _LOCK, _MADE, _ATTEMPT, _JOURNAL = ".part", ".lock", "made.json", "attempt.json", "journal.jsonl"
@@ -172,7 +172,7 @@ class ArtefactStore:
         path, lines = self.root / _JOURNAL, []
         for line in path.read_text().splitlines() if path.exists() else []:
             with suppress(ValueError):  # cut by a full disk
-                lines.append(json.loads(line))
+                lines.append(parsed(line))
         return lines
 
     def stored(self) -> Iterator[Artefact]:

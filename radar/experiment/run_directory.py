@@ -105,9 +105,11 @@ class RunDirectory:
         """Columns and rows. Raises `StoredError`."""
         return self._read(read_csv, self.scores)
 
-    def check_files(self) -> None:
-        """Raise `StoredError` for the first file of a done run that is not as it was written."""
+    def check_files(self, *names: str) -> None:
+        """Raise `StoredError` for the first file of a done run, or of those of `names`, that is not as it was written."""
         for name, stated in (self.read_status().files or {}).items():
+            if names and name not in names:
+                continue
             if not (self.path / name).is_file() or sha256(self.path / name) != stated:
                 raise StoredError(f"{self.path / name}: is missing or damaged (its checksum differs); {REMEDY}")
 

@@ -18,7 +18,7 @@ from radar.evaluation.typed_sections import read_section
 from radar.experiment.environment import origin
 from radar.experiment.measures import Scored, pixel_metrics, quality
 from radar.experiment.run_directory import REMEDY, RunDirectory
-from radar.files import read_lines, write_lines
+from radar.files import parsed, read_lines, write_lines
 from radar.model import UNSEEN
 from radar.model_folder import load, stored_config
 from radar.progress import Report
@@ -120,10 +120,10 @@ def transfers(
 def read_transfers(path: Path) -> list[Transfer]:
     """The records in `path`; none where it is absent. Raises `RunError` where one cannot be read."""
     try:
-        return [read_section(Transfer, json.loads(line), "transfer") for line in read_lines(path)]
+        return [read_section(Transfer, parsed(line), "transfer") for line in read_lines(path)]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise RunError(f"{path}: not records of transfers ({error}); write them anew with radar transfer") from None
 
 

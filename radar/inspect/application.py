@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 import radar
@@ -20,6 +22,7 @@ from radar.inspect.pictures import LAYERS
 from radar.inspect.uploads import uploads
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.prediction import Prediction, json_line
+from radar.runtime.terminal import steers
 from radar.thresholds import Threshold
 
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -74,6 +77,7 @@ def application(inspection: Inspection, access: Access) -> FastAPI:
         redoc_url=None,
     )
     app.add_exception_handler(RadarError, _refused)
+    app.add_exception_handler(RequestValidationError, _misunderstood)
     _add_pages(app, access)
     _add_predict(app, inspection)
     _add_gallery(app, inspection)
@@ -83,6 +87,13 @@ def application(inspection: Inspection, access: Access) -> FastAPI:
 
 async def _refused(_: Request, error: Exception) -> Response:
     return JSONResponse({"detail": str(error)}, 400)
+
+
+async def _misunderstood(_: Request, error: Exception) -> Response:
+    """What is wrong with a body, without what it holds: not all of that can be JSON."""
+    wrong = error.errors() if isinstance(error, RequestValidationError) else ()
+    told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in wrong)
+    return JSONResponse({"detail": told}, 422)
 
 
 def _add_pages(app: FastAPI, access: Access) -> None:
@@ -199,9 +210,12 @@ def _add_decisions(app: FastAPI, inspection: Inspection) -> None:
 
     @app.post("/thresholds", include_in_schema=False)
     def store(chosen: Chosen) -> dict[str, Any]:
-        if not chosen.reason.strip() or len(chosen.reason) > 200:
-            raise HTTPException(400, "say in at most 200 characters why; the model's card keeps it")
-        return _version(inspection.submit(inspection.store_threshold, chosen.value, chosen.reason).result())
+        reason = " ".join(chosen.reason.split())
+        if not reason or len(reason) > 200 or any(map(steers, reason)):
+            raise HTTPException(400, "say in at most 200 plain characters why; the model's card keeps it")
+        if not math.isfinite(chosen.value):
+            raise HTTPException(400, "a threshold is a finite number")
+        return _version(inspection.submit(inspection.store_threshold, chosen.value, reason).result())
 
 
 def _version(version: Threshold) -> dict[str, Any]:

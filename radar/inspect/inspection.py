@@ -99,7 +99,7 @@ class Inspection:
         """A new version, chosen by hand, beside those that lie there now; it decides from now on. Raises `RunError`."""
         model = self.model
         name = model.thresholds.free_name("hand")
-        version = by_hand(model.calibration, value, name=name, reason=" ".join(reason.split()))
+        version = by_hand(model.calibration, value, name=name, reason=reason)
         changed = replace(model, thresholds=model.thresholds.with_version(version))
         store_thresholds(self.run, changed)
         return version

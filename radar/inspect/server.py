@@ -14,10 +14,12 @@ import uvicorn
 
 from radar.config.verbs import InspectConfig
 from radar.errors import ConfigError, RunError
+from radar.files import read_bytes
 from radar.inspect.application import application
 from radar.inspect.guard import Access, Guard
 from radar.inspect.inspection import Inspection
 
+_LARGEST_TOKEN = 4096  # bytes of its file
 _TOKEN = re.compile(r"[\w.~-]{16,200}", re.ASCII)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SHUTDOWN = 5  # seconds that answers in the making have when it ends
@@ -39,9 +41,11 @@ def bound(settings: InspectConfig) -> socket.socket:
 def stored_token(path: Path) -> str:
     """The token in a file. Raises `ConfigError`."""
     try:
-        token = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); write a token into it") from None
+        token = read_bytes(path, "write a token into it", _LARGEST_TOKEN).decode().strip()
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: is not there; write a token into it") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is no text; write a token into it") from None
     if not _TOKEN.fullmatch(token):
         raise ConfigError(f"{path}: a token has 16 to 200 letters, digits and . _ ~ -, and stands alone in its file")
     return token

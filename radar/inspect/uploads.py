@@ -12,6 +12,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
 from radar.config.verbs import InspectConfig
+from radar.runtime.crops import names_no_crop
 from radar.runtime.decoding import pixel_count, reading
 from radar.runtime.errors import ImageError
 from radar.runtime.photo import Photo, decoded_photo
@@ -31,6 +32,8 @@ class Upload:
     def photo(self, scorer: Scorer, megapixels: float) -> Photo:
         """Decoded; more than `megapixels` are refused by the header, before memory is taken for them."""
         path = Path(self.name[:_NAME_LENGTH] or _UNNAMED)
+        if names_no_crop(path):
+            return Photo(path, None, True, None, 0.0, None, "its name asks for a crop that is none")
         pixels = _pixels(self.content)
         if pixels <= megapixels * 1e6:
             return decoded_photo(path, self.content, scorer)

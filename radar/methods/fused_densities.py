@@ -191,7 +191,8 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
         channels = channels_of(structure)
         network = denoiser(self.config, untrained_network(self.config, channels)) if self._asks_network else None
         parts, folds = structure["parts"], structure["folds"]
-        if not isinstance(parts, list) or not isinstance(folds, dict):
+        known = [name for name in PARTS if getattr(self.settings.fused_densities, name) is not None]
+        if not isinstance(parts, list) or not isinstance(folds, dict) or not set(map(str, parts)) <= set(known):
             raise RunError("fused_densities: the stored structure is damaged; run the experiment again")
         return self._empty(
             network, [str(name) for name in parts], {name: int(str(fold)) for name, fold in folds.items()}

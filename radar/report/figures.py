@@ -45,7 +45,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     make_folder(path.parent)
     _take_literally(figure)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box stands in its place
+        warnings.simplefilter("ignore", UserWarning)  # of missing glyphs, of too little room: it is drawn
         write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=DPI, metadata=_METADATA[kind]))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from radar.errors import RunError
 from radar.evaluation.metrics import Metrics
-from radar.files import make_folder, read_lines, write_lines, writing
+from radar.files import make_folder, parsed, read_lines, write_lines, writing
 from radar.report.result import Command, EvaluatedImage, Floats, Result, ScoredNormals, check_config
 
 PLAIN, COMPRESSED = ".runs.jsonl", ".runs.jsonl.xz"
@@ -38,8 +38,8 @@ def read_records(path: Path) -> tuple[list[Result], list[str]]:
     try:
         for number, line in enumerate(read_lines(path), 1):
             try:
-                results.append(_result(json.loads(line)))
-            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+                results.append(_result(parsed(line)))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
                 told = f"not a record of a run ({error}); write it with scripts/record_runs.py"
                 errors.append(f"{path}, line {number}: {told}")
     except (OSError, ValueError) as error:

@@ -59,6 +59,8 @@ def checked(parsed: argparse.Namespace, name: str) -> Iterator[Path]:
         raise ConfigError(f"{name}: no photos are named; name files, folders or patterns, or a folder after --watch")
     if parsed.watch is not None and parsed.paths:
         raise ConfigError(f"{name} --watch: takes no other photos ({parsed.paths[0]}); score them with another command")
+    if "" in parsed.paths:
+        raise ConfigError(f"{name}: a path is empty, as of a variable that is not set; name files, folders or patterns")
     wants_folder = [option for option in ("watch", "overlays", "masks", "force") if getattr(parsed, option)]
     if parsed.out is None and wants_folder:
         raise ConfigError(f"{name} --{wants_folder[0]}: needs a folder; name one with --out FOLDER")

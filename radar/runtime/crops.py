@@ -14,6 +14,7 @@ from .decoding import Pixels
 from .errors import ImageError
 
 _NAMED = re.compile(r"(?P<file>.+)#xywh=(?P<left>\d+),(?P<top>\d+),(?P<width>[1-9]\d*),(?P<height>[1-9]\d*)")
+_MARK = "#xywh="
 _Path = TypeVar("_Path", bound=PurePath)
 
 
@@ -51,6 +52,11 @@ def file_and_crop(path: _Path) -> tuple[_Path, Crop | None]:
         return path, None
     file, *window = named.groups()
     return path.with_name(file), Crop(*map(int, window))
+
+
+def names_no_crop(path: PurePath) -> bool:
+    """Whether a name begins to tell a crop and does not tell one."""
+    return _MARK in path.name and _NAMED.fullmatch(path.name) is None
 
 
 def stem(path: PurePath) -> str:

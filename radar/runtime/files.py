@@ -127,7 +127,7 @@ def read_bytes(path: Path, remedy: str, largest: float = LARGEST) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError) as error:
         raise unreadable(path, error, remedy) from None
 
 
@@ -147,7 +147,7 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
     """
     content = read_bytes(path, remedy)
     try:
-        values = json.loads(content.decode(), parse_constant=_refused, parse_float=_finite)
+        values = parsed(content)
         if not isinstance(values, dict):
             raise ValueError("it holds no entries")
         stated = values.pop(CHECKSUM, None)
@@ -155,9 +155,17 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
             raise ValueError("it is damaged, its checksum differs")
         if b"\\u" in content:
             json.dumps(values, ensure_ascii=False).encode()  # halves of characters, which no text can hold
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise unreadable(path, error, remedy) from None
     return values
+
+
+def parsed(text: str | bytes) -> Any:
+    """What a JSON text of finite numbers says. Raises `ValueError` for anything else, also where it is nested too deeply."""
+    try:
+        return json.loads(text, parse_constant=_refused, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def checksum(values: object) -> str:

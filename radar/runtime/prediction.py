@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, cast, get_args, get_type_hints
 
 from . import cells
+from .files import parsed
 
 GOOD, DEFECTIVE, UNREADABLE = DECISIONS = ("good", "defective", "unreadable")
 
@@ -77,6 +78,8 @@ class Prediction:
     """Why it is unreadable."""
 
 
+_TYPES = {kind: get_type_hints(kind) for kind in (Region, Prediction)}
+_SHARES = {"brightness", "p_value", "flagged_share"}
 COLUMNS = tuple(each.name for each in fields(Prediction))
 
 
@@ -88,10 +91,26 @@ def json_line(prediction: Prediction) -> str:
 def from_json(line: str | bytes) -> Prediction:
     """The inverse of `json_line`. Raises `ValueError` where the line is none."""
     try:
-        values: dict[str, Any] = json.loads(line)
-        return Prediction(**{**values, "regions": tuple(Region(**each) for each in values["regions"])})
+        values: dict[str, Any] = parsed(line)
+        regions = tuple(_typed(Region, each) for each in values["regions"])
+        return cast(Prediction, _typed(Prediction, {**values, "regions": regions}))
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"not a prediction ({error!r})") from None
+
+
+def _typed(kind: type[Prediction | Region], values: dict[str, Any]) -> Prediction | Region:
+    """`kind` of values of its types. Raises `TypeError`, and `ValueError` for a share beyond 0 and 1 and for another decision."""
+    for name, hint in _TYPES[kind].items():
+        value, allowed = values.get(name), get_args(hint) or (hint,)
+        if isinstance(value, tuple) or type(value) in allowed or (float in allowed and type(value) is int):
+            continue
+        raise TypeError(f"{name}={value!r}")
+    for name in _SHARES & values.keys():
+        if values[name] is not None and not 0 <= values[name] <= 1:
+            raise ValueError(f"not a prediction ({name}={values[name]!r})")
+    if values.get("decision", GOOD) not in DECISIONS:
+        raise ValueError(f"not a prediction (decision={values['decision']!r})")
+    return kind(**values)
 
 
 def csv_header() -> str:

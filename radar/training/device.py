@@ -8,6 +8,19 @@ from radar.config.schema import TrainerConfig
 from radar.errors import ConfigError
 
 
+def named_device(name: str) -> torch.device:
+    """The device that a user names. Raises `ConfigError` for what is neither a CPU nor a GPU that is there."""
+    try:
+        device = torch.device(name)
+        if device.type not in ("cpu", "cuda"):
+            raise ValueError("it is neither a CPU nor a CUDA GPU")
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"device={name}: cannot be used ({reason}); use cpu, cuda or cuda:N") from None
+    return device
+
+
 def resolve_device(trainer: TrainerConfig) -> torch.device:
     """The device that trains and scores. Raises `ConfigError` where `trainer.accelerator=gpu` finds none."""
     available = torch.cuda.is_available()

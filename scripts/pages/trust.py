@@ -10,7 +10,14 @@ from scripts.pages.sections import Sections
 def kills() -> str:
     """Commands that were killed, and what became of them."""
     told = measured("kills.json")
-    head = ["command", "kills", "while it ran", "half-written, read as whole", "lost, or other bytes", "seconds undisturbed"]
+    head = [
+        "command",
+        "kills",
+        "while it ran",
+        "half-written, read as whole",
+        "lost, or other bytes",
+        "seconds undisturbed",
+    ]
     keys = ("kills", "hit", "half_written", "lost_or_other")
     rows = (
         [f"`{name}`", *(f"{each[key]:,}" for key in keys), f"{each['seconds']:.1f}"]
@@ -22,7 +29,11 @@ def kills() -> str:
 def long_work() -> str:
     """Jobs in one process, and images in one set."""
     jobs, images = measured("long_jobs.json"), measured("long_images.json")
-    commands = {"data_check": "radar data check", "training": "radar experiment=recommended", "predict": "radar predict"}
+    commands = {
+        "data_check": "radar data check",
+        "training": "radar experiment=recommended",
+        "predict": "radar predict",
+    }
     rows = (
         [f"`{command}`", f"{images[key]['peak_memory_mib']:,}", f"{images[key]['seconds']:,.0f}"]
         for key, command in commands.items()

@@ -90,7 +90,8 @@ def test_without_drift_false_alarms_are_as_rare_as_stated(model: Model, tmp_path
         anew = replace(model.thresholds.versions[0], normal_scores=scores[:200])
         fresh = replace(model, thresholds=replace(model.thresholds, versions=(anew,)))
         log = [
-            said(model, index, score, *generator.normal(size=2)) for index, score in enumerate(scores[200:].tolist())
+            said(model, index, score, *generator.normal(0.5, 0.01, size=2))
+            for index, score in enumerate(scores[200:].tolist())
         ]
         for chart in charted(fresh, tmp_path, log, f"run_length={length}").charts:
             alarms += chart.alarm is not None

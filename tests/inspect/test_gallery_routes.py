@@ -100,6 +100,20 @@ def test_verdicts_outlive_the_server(started, run: Path, tmp_path: Path) -> None
         assert [row["verdict"] for row in csv.DictReader(file)] == ["good", "defective"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"value": NaN, "reason": "x"}', '{"value": 1e400, "reason": "x"}', '{"value": 1, "reason": "\\ud800"}',
+        '{"value": 1, "reason": "\\u0000"}', '{"threshold": NaN}', '{"value": []}', "[]", "{", "\\ud800", '{"value": ' + "[" * 9000,
+    ],
+)  # fmt: skip
+def test_a_threshold_that_is_none_is_refused(client: TestClient, run: Path, body: str) -> None:
+    before = radar.load(run).threshold
+    answer = client.post("/thresholds", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422) and isinstance(answer.json()["detail"], str)
+    assert radar.load(run).threshold == before
+
+
 def test_a_threshold_is_stored_with_its_reason(
     client: TestClient, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,175 @@
+"""Values that are sound where they are read, and fail where they are used: one line all the same."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from deploy_builders import quick_model, save_model
+from PIL import Image
+from test_writing import QUICK
+
+import radar
+from radar.cli.main import main
+from radar.deploy.calibration import by_hand
+from radar.errors import ConfigError, RunError
+from radar.files import parsed, read_bytes, write_json
+from radar.model_folder import store_thresholds
+from radar.runtime.prediction import from_json
+from radar.training.device import named_device
+
+LINE = {
+    "path": "a.png", "time": "2026-01-01T00:00:00+00:00", "decision": "good", "score": 1.0, "threshold": 2.0,
+    "threshold_name": "fitted", "p_value": 0.5, "region_count": 0, "flagged_area": 0, "flagged_share": 0.0, "regions": [],
+    "width": 8, "height": 8, "brightness": 0.5, "sharpness": 0.1, "milliseconds": 1.0, "content_hash": "0" * 64,
+    "bytes": 9, "modified_ns": 1, "model": "0" * 12, "error": None,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def drawn_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    save_model(quick_model(folder / "normals"), folder / "model")
+    return folder
+
+
+@pytest.mark.parametrize("text", ["[" * 50_000, '{"a":' * 50_000, "NaN", '{"a": Infinity}', "[1e999]", "{"])
+def test_a_text_of_json_is_read_or_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parsed(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 50_000,
+        json.dumps({**LINE, "time": "0001-01-01T00:00:00+14:00"}),
+        json.dumps({**LINE, "time": "9999-12-31T23:59:59-14:00"}),
+        json.dumps({**LINE, "regions": 3}),
+        json.dumps(LINE).replace("0.5", "NaN", 1),
+    ],
+    ids=["deep", "before all years", "after all years", "regions", "nan"],
+)
+def test_a_line_of_a_log_that_is_none_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], drawn_run: Path, line: str
+) -> None:
+    log = tmp_path / "predictions.jsonl"
+    log.write_text(f"{json.dumps(LINE)}\n{line}\n")
+    assert main(["monitor", str(drawn_run), str(log)]) == 3
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "line 2" in said
+
+
+@pytest.mark.parametrize("overrides", [["--plugins"], ["-m"], ["predict"], ["a=b=[", "x"]], ids=str)
+def test_a_stored_command_that_is_none_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], overrides: list[str]
+) -> None:
+    named = {"preset": None, "config_name": None, "config_dir": None, "plugins": []}
+    write_json(tmp_path / "command.json", {"command": [], "overrides": overrides, **named})
+    assert main(["--rerun", str(tmp_path)]) == 3
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "command.json: cannot be read" in said
+
+
+@pytest.mark.parametrize("name", ["meta", "x", "cuda:999", "", "cpu:x", "mps", "\ud800"])
+def test_a_device_that_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"^device="):
+        named_device(name)
+    assert named_device("cpu").type == "cpu"
+
+
+def test_a_name_that_is_no_text_is_refused_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label in ("normal", "anomalous"):
+        (tmp_path / label).mkdir()
+        for number in range(6):
+            values = np.random.default_rng(number).integers(0, 255, (16, 16), dtype=np.uint8)
+            Image.fromarray(values).save(tmp_path / label / f"{number}.png")
+    (tmp_path / "normal" / "0.png").rename(os.fsdecode(os.fsencode(tmp_path / "normal") + b"/\xff.png"))
+    assert main(["data", "check", "dataset=folder", f"dataset.root={tmp_path}"]) == 3
+    said = capsys.readouterr().err
+    assert said.strip().count("\n") == 0 and "is no UTF-8; rename" in said and said.isascii()
+
+
+def test_a_file_beyond_all_memory_is_one_line(tmp_path: Path) -> None:
+    with (tmp_path / "model.safetensors").open("wb") as file:
+        file.truncate(2**43)
+    with pytest.raises(RunError, match=r"model.safetensors: cannot be read \(.*\); copy it"):
+        read_bytes(tmp_path / "model.safetensors", "copy it", largest=2**50)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"brightness": "x"}, {"brightness": [1]}, {"brightness": 1e308}, {"brightness": True}, {"sharpness": "dull"},
+        {"score": "nan"}, {"score": {}}, {"decision": "fine"}, {"decision": 1}, {"p_value": -1}, {"path": None}, {"bytes": 1.5},
+        {"regions": [{"x": 1}]}, {"regions": [1]}, {"regions": "x"}, {"more": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_line_of_other_types_is_no_prediction(values: dict[str, object]) -> None:
+    assert from_json(json.dumps(LINE)).path == "a.png"
+    with pytest.raises(ValueError, match=r"not a prediction"):
+        from_json(json.dumps({**LINE, **values}))
+
+
+@pytest.mark.parametrize("origin", ["b\udcff", "\x1b[31mred", "a\nb", "`x`"], ids=ascii)
+def test_a_threshold_from_a_folder_of_any_name_is_read_again(drawn_run: Path, origin: str) -> None:
+    model = radar.load(drawn_run)
+    version = by_hand(model.calibration, 3.0, name=model.thresholds.free_name("hand"), reason=origin)
+    store_thresholds(drawn_run, replace(model, thresholds=model.thresholds.with_version(version)))
+    stored = radar.load(drawn_run).thresholds.current
+    assert (stored.name, stored.value) == (version.name, 3.0)
+    card = (drawn_run / "model" / "README.md").read_text()
+    assert version.name in card and "\x1b" not in card
+
+
+@pytest.mark.parametrize("spoil", ["change", "remove", "replace"])
+def test_what_a_model_learnt_from_is_not_taken_from_a_changed_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: str
+) -> None:
+    assert main([*QUICK, f"output_root={tmp_path / 'out'}"]) == 0
+    (run,) = (tmp_path / "out").glob("r-*")
+    (tmp_path / "photos").mkdir()
+    for number in range(12):
+        values = np.random.default_rng(number).integers(0, 255, (48, 48), dtype=np.uint8)
+        Image.fromarray(values).save(tmp_path / "photos" / f"{number}.png")
+    words = ["calibrate", str(run), "--normals", str(tmp_path / "photos"), "--false-alarms", "0.3"]
+    assert main(words) == 0
+    manifest = run / "manifest.csv"
+    text = manifest.read_text()
+    manifest.unlink()
+    if spoil == "change":
+        manifest.write_text(text.replace("train", "test", 1))
+    elif spoil == "replace":
+        os.mkfifo(manifest)
+    capsys.readouterr()
+    assert main(words) == 3
+    assert "manifest.csv: is missing or damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["predict", "RUN", "a.png", "opacitty=1"], "did you mean opacity"),
+        (["predict", "RUN", ""], "a path is empty"),
+        (["train", ""], "the folder's name is empty"),
+        (["calibrate", "RUN", "--threshold", "3", "--name", ".."], "has letters, digits"),
+        (["dataset=../../etc/passwd"], "dataset=../../etc/passwd: is no name of an option; use one of"),
+        (["dataset=[a,b]"], "dataset=[a,b]: is no name of an option; use one of"),
+        (["patch.size=abc"], "patch.size=abc: Value 'abc' of type 'str' could not be converted to Integer"),
+        (["inspect", "RUN", "--token-file", "/dev/zero"], "/dev/zero: cannot be read (it is no file)"),
+    ],
+    ids=str,
+)
+def test_a_mistyped_word_is_told(
+    drawn_run: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert main([str(drawn_run) if word == "RUN" else word for word in words]) >= 3
+    told = capsys.readouterr().err
+    assert said in told and told.strip().count("\n") == 0
