@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
@@ -59,6 +60,10 @@ def _refuse_other_shapes(
             raise ConfigError(f"{_written(prefix, settings)}{brief(name)}: no such key; keys are text")
         node = structured._get_node(name, validate_access=False)
         key, said = prefix + name, f"{_written(prefix + name, settings)}={brief(value)}"
+        if name not in (known := [str(each) for each in structured.keys()]):  # noqa: SIM118 - `in` passes over what is unset
+            near = difflib.get_close_matches(name, known, 1)
+            advice = f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}"
+            raise ConfigError(f"{brief(_written(key, settings))}: no such key; {advice}")
         if not isinstance(node, Container) or (value is None and node._is_optional()) or value == MISSING:
             continue
         if isinstance(node, ListConfig):
@@ -83,7 +88,7 @@ def one_line(settings: Mapping[str, Settings]) -> Iterator[None]:
         raise _unset(str(error).splitlines()[0].rpartition(": ")[2]) from None
     except ConfigKeyError as error:
         key = brief(_written(error.full_key, settings))
-        raise ConfigError(f"{key}: no such key; radar --cfg job lists all keys") from None
+        raise ConfigError(f"{key}: no such key") from None
     except OmegaConfBaseException as error:
         raise ConfigError(f"{_written(error.full_key, settings)}: {brief(str(error).splitlines()[0])}") from None
 
