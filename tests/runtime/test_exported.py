@@ -56,7 +56,7 @@ def copied(written: Path, tmp_path: Path) -> Path:
 
 def assert_alike(model: Model, exported: ExportedModel, count: int, height: int, width: int) -> None:
     """Maps, scores and decisions of drawn images, which only scores at the threshold may differ in."""
-    planes = np.random.default_rng(count).uniform(-1, 1, (count, len(exported.manifest.planes), height, width))
+    planes = np.random.default_rng(count).uniform(-1, 1, (count, len(exported.manifest.input.planes), height, width))
     names = [f"{count}/{place}" for place in range(count)]
     images = planes.astype(np.float32)
     said = exported.ask(images, names)
@@ -88,7 +88,7 @@ def test_every_method_answers_alike(name: str, target: str, tmp_path: Path) -> N
     model = model_of(name)
     size = export(model, tmp_path / "export", target, settings()).size
     exported = load(tmp_path / "export", threads=1)
-    assert exported.manifest.size == size.fixed
+    assert exported.manifest.input.size == size.fixed
     sizes = [size.fixed] if size.fixed else [(size.least, size.least), (33, 47), (97, 120)]
     for height, width in sizes:
         for count in (1, 3):
@@ -116,7 +116,7 @@ def test_what_decides_otherwise_is_found_and_listed(model: Model, written: Path,
 
 def test_too_small_an_image_is_refused(written: Path) -> None:
     exported = load(written, threads=1)
-    least = exported.manifest.least_side
+    least = exported.manifest.input.least_side
     planes = np.zeros((1, least - 1, least), dtype=np.float32)
     with pytest.raises(ImageError, match=f"no side below {least} px"):
         exported.ask(planes[None], ["small"])
