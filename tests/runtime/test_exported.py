@@ -22,36 +22,13 @@ from radar.deploy.export import export
 from radar.deploy.parity import TOLERANCE, parity
 from radar.errors import DataError, RunError
 from radar.model import Model
-from radar.model_card import COUNTS
-from radar.model_folder import save
 from radar.networks.efficientnet import is_installed
 from radar.runtime.__main__ import main
 from radar.runtime.errors import ImageError
 from radar.runtime.exported import ExportedModel, load
 from radar.thresholds import Thresholds
 
-QUICK = "residual"  # the one of which most is asked: tracing takes seconds
 pytest.importorskip("onnxscript")
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return model_of(QUICK)
-
-
-@pytest.fixture(scope="module")
-def written(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the command leaves."""
-    run = tmp_path_factory.mktemp("run")
-    save(model, run / "model", dict.fromkeys(COUNTS, 0))
-    photos(run / "photos", 3)
-    assert radar_main(["export", str(run), "--to", "onnx", "regions=7", "--verify", str(run / "photos")]) == 0
-    return run / "export_onnx"
-
-
-@pytest.fixture
-def copied(written: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(written, tmp_path / "copied"))
 
 
 def assert_alike(model: Model, exported: ExportedModel, count: int, height: int, width: int) -> None:

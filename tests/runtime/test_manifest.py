@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from deploy_builders import settings
-from export_builders import MODELS, model_of, photos
+from export_builders import photos
 
-from radar.deploy.export import export
 from radar.runtime.__main__ import main
 from radar.runtime.manifest import MANIFEST, SEAL, seal
 
@@ -52,20 +49,8 @@ def replaced(values: Any, place: Place, value: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model") / "exported"
-    export(model_of("residual"), folder, "onnx", settings())
-    return folder
-
-
-@pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(photos(tmp_path_factory.mktemp("photos"), 1, 64, 64)[0])
-
-
-@pytest.fixture
-def copied(written: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(written, tmp_path / "copied")
 
 
 @pytest.fixture
@@ -155,7 +140,3 @@ def test_what_is_no_file_or_too_large_is_refused(
     make(copied / name)
     code = main([str(copied), photo])
     assert_refused(copied, code, capsys.readouterr().err, MANIFEST)
-
-
-def test_models_are_of_use_here() -> None:
-    assert {"scoring.draws=2", "dataset.image.size=40"} <= {*MODELS["residual"]}, "numbers above"
