@@ -17,8 +17,8 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Generic, TypeVar
 
-from radar.config.typed import brief
 from radar.errors import ConfigError
+from radar.runtime.terminal import brief
 
 GROUPS = ("radar.methods", "radar.layouts")  # of entry points, name = class
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from radar.config.schema import Config
-from radar.config.typed import brief, extents, one_line
+from radar.config.typed import extents, one_line
 from radar.data.layouts import layout_of
 from radar.errors import ConfigError
 from radar.methods.registry import METHODS, method_of, typed_config
 from radar.methods.relevance import unread_by
-from radar.runtime.terminal import printable
+from radar.runtime.terminal import brief, printable
 from radar.scoring.border import border_problem
 
 _LONGEST_NAME = 200  # of the 255 bytes that file systems give a name, as a fingerprint and endings follow it

@@ -10,8 +10,9 @@ from omegaconf import OmegaConf
 from yaml import YAMLError
 
 from radar.compose.config_tree import config_folder
-from radar.config.typed import brief, typed
+from radar.config.typed import typed
 from radar.errors import ConfigError
+from radar.runtime.terminal import brief
 
 Schema = TypeVar("Schema")
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
-SIDE = 16_384  # px: no image that is scored whole is longer
+from radar.runtime.entries import SIDE
+
 _LEAST_SIGMA = 0.01  # px: below it a Gaussian is a single pixel, and its weights leave float32
 _LONGEST = 64  # entries of a list of numbers
 

@@ -17,10 +17,10 @@ from omegaconf.errors import (
 )
 
 from radar.errors import ConfigError
-from radar.runtime import terminal
+from radar.runtime.entries import expected as _expected
+from radar.runtime.terminal import brief
 
 Schema = TypeVar("Schema")
-_SHOWN = 200  # characters of a value in a message
 
 
 class Settings(NamedTuple):
@@ -135,12 +135,6 @@ def _range_problems(section: object, prefix: str, settings: Mapping[str, Setting
                 yield f"{shown}: must be {expected}"
 
 
-def brief(value: object) -> str:
-    """A value as a part of a one-line message: what cannot be printed is escaped, what is long is shortened."""
-    text = terminal.printable(str(value))
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
 def _text_problem(value: object) -> str:
     """What keeps a string from being stored as text or being a path."""
     if not isinstance(value, str):
@@ -150,31 +144,3 @@ def _text_problem(value: object) -> str:
     if not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):  # how Python tells other bytes
         return "is no UTF-8; rename it"
     return ""
-
-
-def _expected(
-    value: Any,
-    *,
-    choices: tuple[str, ...] | None = None,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-    zero: bool = False,
-    extent: bool = False,
-    longest: int | None = None,
-) -> str:
-    """What `value` must be, or nothing where it already is; with `zero` it may be 0 beside what the bounds say."""
-    if choices is not None:
-        return "" if value in choices else "one of " + ", ".join(choices)
-    if zero and value == 0:
-        return ""
-    holds = {
-        f"≥ {minimum}": minimum is None or value >= minimum,
-        f"≤ {maximum}": maximum is None or value <= maximum,
-        f"> {above}": above is None or value > above,
-        f"< {below}": below is None or value < below,
-    }
-    # a number that is none fails every comparison, so it is never let through
-    bounds = " and ".join(bound for bound, fulfilled in holds.items() if not fulfilled)
-    return f"0 or {bounds}" if bounds and zero else bounds

@@ -44,16 +44,6 @@ class PredictConfig(PredictSettings):
 
     device: str = MISSING  # cpu, cuda or cuda:N
     threads: Optional[int] = _number(minimum=1, maximum=1024)  # CPU threads; null: those that the model was fitted with
-    decode_ahead: int = _number(minimum=0, maximum=1024)  # images that are decoded while one is scored
-    regions: int = _number(minimum=0, maximum=1_000_000)  # most flagged regions that a line lists
-    colour_range: float = _number(
-        minimum=1.0, maximum=1e6
-    )  # of overlays: where the colour is full, in levels of strong regions
-    opacity: float = _number(above=0.0, maximum=1.0)  # of the full colour
-    interval: float = _number(above=0.0, maximum=86_400.0)  # seconds between two looks at a watched folder
-    patience: float = _number(
-        minimum=0.0, maximum=86_400.0
-    )  # seconds that a file which cannot be decoded may still change
 
 
 @dataclass

@@ -146,7 +146,7 @@ def _manifest(model: Model, folder: Path, names: list[str], size: Size, settings
 
 def _largest_error(model: Model, exported: ExportedModel, size: Size) -> float:
     """How far the exported maps of drawn images are from the model's, of their maximum, and points of theirs."""
-    planes, (height, width) = len(exported.manifest.planes), size.fixed or (size.least + 5, size.least + 2)
+    planes, (height, width) = len(exported.manifest.input.planes), size.fixed or (size.least + 5, size.least + 2)
     stream = np.random.default_rng(model.config.seed)
     drawn = stream.uniform(-1, 1, (_DRAWN, planes, height, width)).astype(np.float32)
     identities = [f"drawn/{place}" for place in range(_DRAWN)]

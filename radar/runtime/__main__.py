@@ -27,7 +27,7 @@ def _run(arguments: Sequence[str]) -> int:
     paths = checked(parsed, _NAME)
     model = load(parsed.model, parsed.threads)
     try:
-        return answer(parsed, paths, model, model.manifest.settings)
+        return answer(parsed, paths, model, model.manifest.predict)
     except WriteError as error:
         error.place = "another folder with --out FOLDER"
         raise

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from .crops import array_hash, check_side, content_hash, file_and_crop
 from .decoding import Pixels, decode
-from .errors import ImageError
+from .errors import ImageError, RunError
 from .graph import Graph, open_graph
-from .manifest import Manifest, read_manifest
+from .manifest import MANIFEST, Manifest, Shape, read_manifest
 from .philox import PhiloxStream
 from .picture import Answers, Picture
 from .preprocessing import FloatArray
@@ -22,18 +22,18 @@ class ExportedModel:
 
     def __init__(self, manifest: Manifest, graph: Graph) -> None:
         self.manifest = manifest
-        self.fingerprint = manifest.model
+        self.fingerprint = manifest.fingerprint
         self.threshold = manifest.threshold
         self.preprocessing = manifest.preprocessing
-        self.pictures_per_pass = manifest.pictures_per_pass
+        self.pictures_per_pass = manifest.input.pictures_per_pass
         self._graph = graph
 
     def decode(self, path: Path, content: bytes) -> tuple[Pixels, str]:
         """The pixels in a file's bytes, to the bit as those that the model was fitted on, and their identity. Raises `ImageError`."""
-        crop, pixels = file_and_crop(path)[1], decode(content, self.manifest.megapixels)
+        crop, pixels = file_and_crop(path)[1], decode(content, self.preprocessing.megapixels)
         if crop is not None:
             pixels = crop.cut(pixels)
-        check_side(path, pixels.values.shape[:2], self.manifest.side)
+        check_side(path, pixels.values.shape[:2], self.preprocessing.side)
         return pixels, content_hash(content) if crop is None else array_hash(pixels.values)
 
     def answers(self, pictures: Sequence[Picture]) -> Answers:
@@ -49,22 +49,23 @@ class ExportedModel:
         height, width = planes.shape[-2:]
         self._check_size(height, width)
         inputs = {"images": planes}
-        if self.manifest.draws:
+        if self.manifest.noise.draws:
             inputs["noise"] = np.stack([self._noise(identity, height, width) for identity in identities])
         said = self._graph(inputs)
         return Answers(said["score"], said["decision"].astype(bool), said["points"], said["map"])
 
     def _noise(self, identity: str, height: int, width: int) -> FloatArray:
         """`(K, C, H, W)`."""
-        shape, seed = (self.manifest.noise_channels, height, width), self.manifest.seed
-        streams = (PhiloxStream(seed, identity, number) for number in range(self.manifest.draws))
-        return np.stack([stream.gaussian(shape) for stream in streams])
+        noise = self.manifest.noise
+        streams = (PhiloxStream(noise.seed, identity, number) for number in range(noise.draws))
+        return np.stack([stream.gaussian((noise.channels, height, width)) for stream in streams])
 
     def _check_size(self, height: int, width: int) -> None:
-        size, least = self.manifest.size, self.manifest.least_side
+        given = self.manifest.input
+        size, least = given.size, given.least_side
         if size is not None and (height, width) != size:
             raise ImageError(
-                f"is {width} x {height} px, and this model takes {size[1]} x {size[0]} px alone: {self.manifest.size_reason}"
+                f"is {width} x {height} px, and this model takes {size[1]} x {size[0]} px alone: {given.size_reason}"
             )
         if min(height, width) < least:
             raise ImageError(f"is {width} x {height} px, and this model takes no side below {least} px")
@@ -73,7 +74,18 @@ class ExportedModel:
 def load(folder: str | Path, threads: int | None = None) -> ExportedModel:
     """The exported model of a folder, whose checksums are looked at first; None: as many threads as there are cores.
 
-    Raises `RunError` where a file was changed, or what runs it is not installed.
+    Raises `RunError` where a file was changed, does not fit the others, or what runs it is not installed.
     """
     manifest = read_manifest(Path(folder))
-    return ExportedModel(manifest, open_graph(manifest.target, Path(folder) / manifest.graph, threads))
+    graph = open_graph(manifest.target, Path(folder) / manifest.graph, threads)
+    if graph.inputs != manifest.inputs:
+        raise RunError(
+            f"{Path(folder) / MANIFEST}: names {_told(manifest.inputs)}, and its graph takes {_told(graph.inputs)}; "
+            "export the model again"
+        )
+    return ExportedModel(manifest, graph)
+
+
+def _told(inputs: Mapping[str, Shape]) -> str:
+    shapes = ("x".join("?" if each is None else str(each) for each in shape) for shape in inputs.values())
+    return " and ".join(f"{name} {shape}" for name, shape in zip(inputs, shapes, strict=True))

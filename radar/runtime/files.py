@@ -123,21 +123,23 @@ def sha256(path: Path) -> str:
 def read_bytes(path: Path, remedy: str, largest: float = LARGEST) -> bytes:
     """A stored file that is no device and has at most `largest` bytes. Raises `FileNotFoundError`, and `StoredError` with `remedy`."""
     try:
-        check_is_file(path, largest)
-        return path.read_bytes()
+        length = check_is_file(path, largest)
+        with path.open("rb") as file:
+            return file.read(length)  # and no more, as some files of the system never end
     except FileNotFoundError:
         raise
     except (OSError, ValueError, MemoryError) as error:
         raise unreadable(path, error, remedy) from None
 
 
-def check_is_file(path: Path, largest: float = LARGEST) -> None:
-    """Raise `OSError` or `ValueError` for a device, a pipe, which may never end, and for more than `largest` bytes."""
+def check_is_file(path: Path, largest: float = LARGEST) -> int:
+    """Its bytes. Raises `OSError` or `ValueError` for a device, a pipe, which may never end, and for more than `largest` of them."""
     state = path.stat()
     if not stat.S_ISREG(state.st_mode):
         raise ValueError("it is no file")
     if state.st_size > largest:
         raise ValueError(f"it has {state.st_size / 2**20:.0f} MiB")
+    return state.st_size
 
 
 def read_json(path: Path, remedy: str) -> dict[str, Any]:
@@ -145,7 +147,11 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
 
     Raises `FileNotFoundError`, and `StoredError` with `remedy` for anything else that is not a JSON object of finite numbers.
     """
-    content = read_bytes(path, remedy)
+    return parsed_json(read_bytes(path, remedy), path, remedy)
+
+
+def parsed_json(content: bytes, path: Path, remedy: str) -> dict[str, Any]:
+    """As `read_json`, of bytes that were read from `path`."""
     try:
         values = parsed(content)
         if not isinstance(values, dict):

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import RunError
-from .manifest import OUTPUTS
+from .errors import ImageError, RunError
+from .manifest import OUTPUTS, Shape
 
-Arrays = Mapping[str, NDArray[Any]]
-Graph = Callable[[Mapping[str, NDArray[np.float32]]], Arrays]
-"""Inputs by name → the outputs of `OUTPUTS` by name."""
+Inputs = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What a runtime makes of a file."""
+
+    inputs: Mapping[str, Shape]  # by name
+    run: Callable[[Inputs], Sequence[NDArray[Any]]]  # → `OUTPUTS`
+
+    def __call__(self, inputs: Inputs) -> dict[str, NDArray[Any]]:
+        """The outputs of `OUTPUTS` by name. Raises `ImageError` where the runtime fails, for lack of memory say."""
+        try:
+            return dict(zip(OUTPUTS, self.run(inputs), strict=True))
+        except Exception as error:  # each runtime has its own
+            raise ImageError(f"the graph fails on it ({_reason(error)})") from None
 
 
 def open_graph(target: str, path: Path, threads: int | None) -> Graph:
@@ -25,8 +39,7 @@ def open_graph(target: str, path: Path, threads: int | None) -> Graph:
         package = "onnxruntime" if target == "onnx" else "openvino"
         raise RunError(f"{path}: needs {package} ({error}); get it with pip install {package}") from None
     except Exception as error:  # each runtime has its own
-        reason = " ".join(str(error).split())[:200]
-        raise RunError(f"{path}: cannot be read as a graph ({reason}); export it again") from None
+        raise RunError(f"{path}: cannot be read as a graph ({_reason(error)}); export it again") from None
 
 
 def _onnx(path: Path, threads: int | None) -> Graph:
@@ -36,7 +49,11 @@ def _onnx(path: Path, threads: int | None) -> Graph:
     options.intra_op_num_threads = threads or 0
     # of its bytes: a graph without a path cannot name further files, whose checksums nobody looks at
     session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    return lambda inputs: _named(session.run(list(OUTPUTS), dict(inputs)))
+    inputs = {
+        each.name: tuple(length if isinstance(length, int) else None for length in each.shape)
+        for each in session.get_inputs()
+    }
+    return Graph(inputs, lambda given: session.run(list(OUTPUTS), dict(given)))
 
 
 def _openvino(path: Path, threads: int | None) -> Graph:
@@ -47,12 +64,19 @@ def _openvino(path: Path, threads: int | None) -> Graph:
         hints["INFERENCE_NUM_THREADS"] = threads
     compiled = openvino.Core().compile_model(path, "CPU", hints)
 
-    def run(inputs: Mapping[str, NDArray[np.float32]]) -> Arrays:
-        answer = compiled(dict(inputs))
-        return _named([np.array(answer[name]) for name in OUTPUTS])
+    inputs = {
+        each.get_any_name(): tuple(
+            length.get_length() if length.is_static else None for length in each.get_partial_shape()
+        )
+        for each in compiled.inputs
+    }
 
-    return run
+    def run(given: Inputs) -> list[NDArray[Any]]:
+        answer = compiled(dict(given))
+        return [np.array(answer[name]) for name in OUTPUTS]
+
+    return Graph(inputs, run)
 
 
-def _named(values: Sequence[NDArray[Any]]) -> Arrays:
-    return dict(zip(OUTPUTS, values, strict=True))
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

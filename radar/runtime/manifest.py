@@ -3,49 +3,83 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .errors import RunError
-from .files import sha256, unreadable
-from .map_levels import MapLevels
+from .entries import SIDE, TEXT, typed
+from .errors import RunError, StoredError
+from .files import parsed_json, read_bytes, sha256, unreadable
 from .paths import is_plain_name
-from .preprocessing import Preprocessing
+from .preprocessing import PLANE_NAMES, Preprocessing
 from .settings import PredictSettings
+from .terminal import brief
 from .threshold import CurrentThreshold
 
 FORMAT = 3  # raised when an older runtime could not read it
 MANIFEST, SEAL = "manifest.json", "manifest.json.sha256"  # the seal is as `sha256sum --check` reads it
 TARGETS = ("onnx", "openvino")
 OUTPUTS = ("map", "points", "score", "decision")
+Shape = tuple[int | None, ...]
+"""Lengths of an array's axes; None: any."""
+_REMEDY = "export the model again"
+_LARGEST_SEAL = 1024  # bytes
+
+
+@dataclass(frozen=True)
+class FileReading(Preprocessing):
+    """How a file becomes planes."""
+
+    megapixels: float = field(metadata={"above": 0, "maximum": 10_000})  # of one file, in millions, at most
+    # px of the square that each file must be; None: any
+    side: int | None = field(metadata={"minimum": 1, "maximum": SIDE})
+
+
+@dataclass(frozen=True)
+class GraphInput:
+    """Which images a graph takes."""
+
+    planes: tuple[str, ...] = field(metadata=TEXT)  # names
+    # height, width; None: any from `least_side` on
+    size: tuple[int, int] | None = field(metadata={"minimum": 1, "maximum": SIDE})
+    size_reason: str = field(metadata={**TEXT, "shortest": 0})  # why one alone; empty where any will do
+    least_side: int = field(metadata={"minimum": 1, "maximum": SIDE})  # px
+    pictures_per_pass: int = field(metadata={"minimum": 1, "maximum": 65_536})
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Which noise a graph takes."""
+
+    seed: int = field(metadata={"minimum": 0, "maximum": 2**63 - 1})
+    draws: int = field(metadata={"minimum": 0, "maximum": 10_000})  # for each image
+    channels: int = field(metadata={"minimum": 1, "maximum": 1024})
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """How to ask a graph."""
+    """How to ask a graph; each field is an entry of the file."""
 
-    target: str  # of TARGETS
-    graph: str  # file name
-    method: str
-    model: str  # fingerprint of the model that was exported
-    preprocessing: Preprocessing
-    megapixels: float  # of one file, in millions, at most
-    side: int | None  # px of the square that each file must be; None: any
-    planes: tuple[str, ...]  # names
-    size: tuple[int, int] | None  # height and width that the graph takes; None: any from `least_side` on
-    size_reason: str  # why one alone; empty where any will do
-    least_side: int  # px
-    pictures_per_pass: int
-    seed: int  # of noise
-    draws: int  # of noise, for each image
-    noise_channels: int
-    point_names: tuple[str, ...]
+    target: str = field(metadata={"choices": TARGETS})
+    graph: str = field(metadata=TEXT)  # file name
+    method: str = field(metadata=TEXT)
+    fingerprint: str = field(metadata=TEXT)  # of the model that was exported
+    preprocessing: FileReading
+    input: GraphInput
+    noise: Noise
+    point_names: tuple[str, ...] = field(metadata=TEXT)
     threshold: CurrentThreshold
-    settings: PredictSettings
+    predict: PredictSettings
+    files: dict[str, str] = field(metadata=TEXT)  # SHA-256 by name
+
+    @property
+    def inputs(self) -> dict[str, Shape]:
+        """Of the graph: images `(N, P, H, W)` and, where it is drawn, noise `(N, K, C, H, W)`."""
+        size = self.input.size or (None, None)
+        inputs: dict[str, Shape] = {"images": (None, len(self.input.planes), *size)}
+        if self.noise.draws:
+            inputs["noise"] = (None, self.noise.draws, self.noise.channels, *size)
+        return inputs
 
 
 def seal(content: bytes) -> str:
@@ -55,57 +89,46 @@ def seal(content: bytes) -> str:
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of an exported model all of whose files are as they were written. Raises `RunError`."""
+    path = folder / MANIFEST
     try:
-        content, sealed = (folder / MANIFEST).read_bytes(), (folder / SEAL).read_text()
-    except OSError as error:
+        content, sealed = read_bytes(path, _REMEDY), read_bytes(folder / SEAL, _REMEDY, _LARGEST_SEAL)
+    except FileNotFoundError as error:
         raise RunError(f"{folder}: is no exported model ({error.strerror}: {error.filename})") from None
-    except ValueError:
-        raise _changed(folder / SEAL) from None
-    if sealed != seal(content):
-        raise _changed(folder / MANIFEST)
-    try:
-        values: dict[str, Any] = json.loads(content)
-        if values["format"] != FORMAT:
-            raise RunError(f"{folder}: has format {values['format']}, and this runtime reads {FORMAT}; export it again")
-        manifest, files = _manifest(values), dict(values["files"])
-        if manifest.target not in TARGETS or manifest.graph not in files or not all(map(is_plain_name, files)):
-            raise ValueError("it names files elsewhere, or no graph")
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
-        raise unreadable(folder / MANIFEST, error, "export it again") from None
-    for name, checksum in files.items():
+    if sealed != seal(content).encode():
+        raise _changed(path)
+    manifest = _manifest(parsed_json(content, path, _REMEDY), path)
+    for name, checksum in manifest.files.items():
         if not (folder / name).is_file() or sha256(folder / name) != checksum:
             raise _changed(folder / name)
     return manifest
 
 
-def _manifest(values: dict[str, Any]) -> Manifest:
-    reading, given, noise = values["preprocessing"], values["input"], values["noise"]
-    size, threshold = given["size"], values["threshold"]
-    return Manifest(
-        target=values["target"],
-        graph=values["graph"],
-        method=values["method"],
-        model=values["fingerprint"],
-        preprocessing=Preprocessing(**{name: reading[name] for name in ("channels", "size", "aspect", "resize")}),
-        megapixels=reading["megapixels"],
-        side=reading["side"],
-        planes=tuple(given["planes"]),
-        size=None if size is None else (size[0], size[1]),
-        size_reason=given["size_reason"],
-        least_side=given["least_side"],
-        pictures_per_pass=given["pictures_per_pass"],
-        seed=noise["seed"],
-        draws=noise["draws"],
-        noise_channels=noise["channels"],
-        point_names=tuple(values["point_names"]),
-        threshold=CurrentThreshold(
-            threshold["name"],
-            threshold["value"],
-            MapLevels(**threshold["map_levels"]),
-            np.array(threshold["normal_scores"]),
-        ),
-        settings=PredictSettings(**values["predict"]),
-    )
+def _manifest(values: dict[str, Any], path: Path) -> Manifest:
+    """Checksums say who wrote the entries as little as they say what is in them. Raises `RunError`."""
+    if values.get("format") != FORMAT:
+        stated = brief(values.get("format"))
+        raise RunError(f"{path.parent}: has format {stated}, and this runtime reads {FORMAT}; {_REMEDY}")
+    try:
+        manifest: Manifest = typed(Manifest, values)
+    except RecursionError as error:
+        raise unreadable(path, error, _REMEDY) from None
+    except ValueError as error:
+        raise StoredError(f"{path}: {error}; {_REMEDY}") from None
+    if problem := _problem(manifest):
+        raise StoredError(f"{path}: {problem}; {_REMEDY}")
+    return manifest
+
+
+def _problem(manifest: Manifest) -> str:
+    """What does not go together, or nothing."""
+    reading, given = manifest.preprocessing, manifest.input
+    if manifest.graph not in manifest.files or not all(map(is_plain_name, manifest.files)):
+        return f"files={brief([*manifest.files])}: must be names of files here, and that of the graph among them"
+    if given.planes != PLANE_NAMES[reading.channels]:
+        return f"input.planes={brief([*given.planes])}: must be those of preprocessing.channels={reading.channels}"
+    if given.size not in (None, (reading.size, reading.size)):
+        return f"input.size={brief([*given.size])}: must be that of preprocessing.size={reading.size}, or null"
+    return ""
 
 
 def _changed(path: Path) -> RunError:

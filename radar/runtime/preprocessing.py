@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from .decoding import Pixels
+from .entries import SIDE
 
 FloatArray = NDArray[np.float32]
 
@@ -32,10 +33,10 @@ _FILTERS = {
 class Preprocessing:
     """How decoded pixels become planes."""
 
-    channels: str  # of `PLANE_NAMES`
-    size: int | None  # px per side; None: as the image is
-    aspect: str  # stretch | crop | pad
-    resize: str  # a filter of Pillow
+    channels: str = field(metadata={"choices": tuple(PLANE_NAMES)})
+    size: int | None = field(metadata={"minimum": 8, "maximum": SIDE})  # px per side; None: as the image is
+    aspect: str = field(metadata={"choices": ("stretch", "crop", "pad")})
+    resize: str = field(metadata={"choices": tuple(_FILTERS)})  # a filter of Pillow
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import unicodedata
 
 # control and formatting characters (those that turn the direction of writing among them), halves of characters, line separators
 _STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_SHOWN = 200  # characters of a value in a message
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -15,6 +16,12 @@ def printable(text: str, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(each if each in keep or not steers(each) else _escaped(each) for each in text)
+
+
+def brief(value: object) -> str:
+    """A value as a part of a one-line message: what cannot be printed is escaped, what is long is shortened."""
+    text = printable(str(value))
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def steers(character: str) -> bool:

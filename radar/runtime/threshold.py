@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .entries import TEXT
 from .map_levels import MapLevels
+
+_LARGEST = float(np.finfo(np.float32).max)  # of a map's value
 
 
 @dataclass(frozen=True, eq=False)
 class CurrentThreshold:
     """Where defective begins, and the normal images beside which a score is extreme."""
 
-    name: str  # of the version
+    name: str = field(metadata=TEXT)  # of the version
     value: float  # an image is defective where its score lies above
-    map_levels: MapLevels  # a pixel is flagged where it belongs to a region above these
+    # a pixel is flagged where it belongs to a region above these
+    map_levels: MapLevels = field(metadata={"minimum": -_LARGEST, "maximum": _LARGEST})
     normal_scores: NDArray[np.floating]  # (M,)
 
     def p_value(self, score: float) -> float:

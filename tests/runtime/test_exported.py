@@ -22,41 +22,18 @@ from radar.deploy.export import export
 from radar.deploy.parity import TOLERANCE, parity
 from radar.errors import DataError, RunError
 from radar.model import Model
-from radar.model_card import COUNTS
-from radar.model_folder import save
 from radar.networks.efficientnet import is_installed
 from radar.runtime.__main__ import main
 from radar.runtime.errors import ImageError
 from radar.runtime.exported import ExportedModel, load
 from radar.thresholds import Thresholds
 
-QUICK = "residual"  # the one of which most is asked: tracing takes seconds
 pytest.importorskip("onnxscript")
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return model_of(QUICK)
-
-
-@pytest.fixture(scope="module")
-def written(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the command leaves."""
-    run = tmp_path_factory.mktemp("run")
-    save(model, run / "model", dict.fromkeys(COUNTS, 0))
-    photos(run / "photos", 3)
-    assert radar_main(["export", str(run), "--to", "onnx", "regions=7", "--verify", str(run / "photos")]) == 0
-    return run / "export_onnx"
-
-
-@pytest.fixture
-def copied(written: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(written, tmp_path / "copied"))
 
 
 def assert_alike(model: Model, exported: ExportedModel, count: int, height: int, width: int) -> None:
     """Maps, scores and decisions of drawn images, which only scores at the threshold may differ in."""
-    planes = np.random.default_rng(count).uniform(-1, 1, (count, len(exported.manifest.planes), height, width))
+    planes = np.random.default_rng(count).uniform(-1, 1, (count, len(exported.manifest.input.planes), height, width))
     names = [f"{count}/{place}" for place in range(count)]
     images = planes.astype(np.float32)
     said = exported.ask(images, names)
@@ -88,7 +65,7 @@ def test_every_method_answers_alike(name: str, target: str, tmp_path: Path) -> N
     model = model_of(name)
     size = export(model, tmp_path / "export", target, settings()).size
     exported = load(tmp_path / "export", threads=1)
-    assert exported.manifest.size == size.fixed
+    assert exported.manifest.input.size == size.fixed
     sizes = [size.fixed] if size.fixed else [(size.least, size.least), (33, 47), (97, 120)]
     for height, width in sizes:
         for count in (1, 3):
@@ -116,7 +93,7 @@ def test_what_decides_otherwise_is_found_and_listed(model: Model, written: Path,
 
 def test_too_small_an_image_is_refused(written: Path) -> None:
     exported = load(written, threads=1)
-    least = exported.manifest.least_side
+    least = exported.manifest.input.least_side
     planes = np.zeros((1, least - 1, least), dtype=np.float32)
     with pytest.raises(ImageError, match=f"no side below {least} px"):
         exported.ask(planes[None], ["small"])

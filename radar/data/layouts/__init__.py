@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 
 from radar.config.schema import DatasetConfig
-from radar.config.typed import brief
 from radar.data.layouts.layout import Layout, PublicSource
 from radar.errors import ConfigError
 from radar.plugins import Registry
+from radar.runtime.terminal import brief
 
 LAYOUTS: Registry[Layout] = Registry(
     kind="dataset.layout", group="radar.layouts", package="radar.data.layouts", besides=("files", "layout")
