@@ -18,9 +18,9 @@ from radar import install_command
 from radar.compose.config_tree import is_group, leaf_keys, method_keys, options, sweep_configs
 from radar.compose.hydra_internals import HydraException, Override, read_overrides, values_of
 from radar.config.schema import Config
-from radar.config.typed import brief
 from radar.data.layouts import setting_keys
 from radar.errors import ConfigError, RadarError
+from radar.runtime.terminal import brief
 
 _NUMBERS = {"timestep": "value", "contamination": "value", "patch": "size"}  # the number behind a group's options
 _ABOUT = ".*raised while composing|Error merging override"  # what Hydra says before it tells what is wrong
