@@ -39,7 +39,7 @@ from radar.files import sha256, write_json
 from radar.runtime.exported import load as load_exported
 from radar.runtime.log import JSON_LINES
 from radar.runtime.prediction import from_json
-from scripts.command_line import circumstances, guarded
+from scripts.command_line import circumstances, guarded, positive
 
 DRAWN = (
     "dataset.synthetic.side=48", "dataset.synthetic.train=12", "dataset.synthetic.test_normal=4",
@@ -199,10 +199,16 @@ def killed(name: str, root: Path, ready: Path, moment: float) -> bool:
     return running
 
 
-def run_kills(work: Path, count: int, seed: int, names: Sequence[str] = tuple(COMMANDS)) -> dict[str, dict[str, float]]:
-    """Kill `count` commands, `names` in turn; for each name how often, how many hit a running process, and what went wrong."""
+Found = dict[str, dict[str, float]]
+
+
+def run_kills(work: Path, count: int, seed: int, publish: Callable[[Found], object]) -> Found:
+    """Kill `count` commands in turn; for each name how often, how many hit a running process, and what went wrong.
+
+    `publish` is told after each of them.
+    """
     prepare(ready := begun("run", work / "ready", work))
-    seconds, expected, moments = {}, {}, random.Random(seed)
+    seconds, expected, moments, names = {}, {}, random.Random(seed), tuple(COMMANDS)
     for name in names:
         seconds[name] = undisturbed(name, begun(name, work / "whole" / name, ready), ready)
         expected[name] = left(name, work / "whole" / name)
@@ -223,13 +229,14 @@ def run_kills(work: Path, count: int, seed: int, names: Sequence[str] = tuple(CO
             print(f"kills: {root}: {name}: {'; '.join(wrong) or 'ended at something else'}", file=sys.stderr)
         else:
             shutil.rmtree(root)
-    return {name: {**found[name], "seconds": round(seconds[name], 1)} for name in names}
+        publish(told := {each: {**found[each], "seconds": round(seconds[each], 1)} for each in names})
+    return told
 
 
 def main() -> int:
     """Kill, print and record; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--kills", type=positive, default=200)
     parser.add_argument("--seed", type=int, default=None, help="of the moments; none: a new one")
     parser.add_argument("--work", type=Path, required=True, help="folder for everything; must not exist")
     parser.add_argument("--record", type=Path, help="where to write what was found, as JSON")
@@ -238,12 +245,15 @@ def main() -> int:
         raise RunError(f"{parsed.work}: is there already; name another folder with --work")
     seed = parsed.seed if parsed.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"seed of the kills {seed}", flush=True)
-    found = run_kills(parsed.work.resolve(), parsed.kills, seed)
+    command_line = f"python -m scripts.kills --kills {parsed.kills} --seed {seed} --work FOLDER"
+
+    def record(found: Found) -> None:
+        if parsed.record is not None:
+            write_json(parsed.record, {**circumstances(command_line), "commands": found})
+
+    found = run_kills(parsed.work.resolve(), parsed.kills, seed, record)
     for name, counts in found.items():
         print(f"{name}: {counts}")
-    if parsed.record is not None:
-        command_line = f"python -m scripts.kills --kills {parsed.kills} --seed {seed} --work FOLDER"
-        write_json(parsed.record, {**circumstances(command_line), "commands": found})
     with contextlib.suppress(OSError):
         parsed.work.rmdir()
     return 1 if any(counts["half_written"] or counts["lost_or_other"] for counts in found.values()) else 0

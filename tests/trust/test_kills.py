@@ -17,13 +17,15 @@ from radar.cli.main import main
 from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import CACHE_FOLDER
-from scripts.kills import COMMANDS, run_kills
+from scripts.kills import COMMANDS, Found, run_kills
 
 
 @pytest.mark.slow
 def test_commands_that_are_killed_end_at_the_same_bytes(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)
-    found = run_kills(tmp_path / "kills", 12, seed)
+    published: list[Found] = []
+    found = run_kills(tmp_path / "kills", 12, seed, published.append)
+    assert len(published) == 12 and published[-1] == found
     assert set(found) == set(COMMANDS) and sum(counts["hit"] for counts in found.values()) >= 10, f"seed {seed}"
     assert not any(counts["half_written"] or counts["lost_or_other"] for counts in found.values()), (
         f"seed {seed}: {found}"
