@@ -49,7 +49,8 @@ def _free_on_machine() -> int | None:
 
 def _free_in_group() -> int | None:
     try:
-        limit = int((_GROUP / "memory.max").read_text())
-        return limit - int((_GROUP / "memory.current").read_text())
+        limit, used = (int((_GROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
+        kept = dict(line.split() for line in (_GROUP / "memory.stat").read_text().splitlines())
+        return limit - used + int(kept.get("inactive_file", 0))  # files that were read, which give way
     except (OSError, ValueError):  # no such group, or "max": no limit
         return None

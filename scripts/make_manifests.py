@@ -14,6 +14,8 @@ from radar.data.sample import Sample
 from radar.data.split_manifests import MANIFESTS, SplitManifest, split_manifests
 from radar.data.split_rules import split_entries
 
+_MEGAPIXELS = 250  # far above any file of the public sets
+
 
 def make(manifest: SplitManifest, data_root: Path) -> tuple[Sample, ...]:
     """The split by its rule alone, whatever the manifest says."""
@@ -34,6 +36,7 @@ def _config(manifest: SplitManifest, data_root: Path) -> DatasetConfig:
         category=manifest.category,
         split=manifest.split,
         manifest=None,
+        megapixels=_MEGAPIXELS,
         split_seed=manifest.split_seed,
         validation_fraction=manifest.validation_fraction,
         test_fraction=manifest.test_fraction,

@@ -186,7 +186,9 @@ def _refuse_contradictions(normals: Sequence[ScoredPhoto], defects: Sequence[Sco
 
 def _kept(run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
     """Those from which a threshold may come; what is left out is told."""
-    RunDirectory(model_folder(run).resolve().parent).check_files("manifest.csv")
+    above = RunDirectory(model_folder(run).resolve().parent)
+    if run.resolve() == above.path or above.manifest.exists():  # else it is a model's folder alone, wherever it lies
+        above.check_files(above.manifest.name)
     learnt = fitted_on(run)
     if learnt is None:
         tell(

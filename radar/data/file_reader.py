@@ -107,7 +107,9 @@ class FileReader:
 
     def _file_shape(self, file: Path) -> tuple[int, int]:
         if not self._own:
-            return image_shape(file, self.megapixels)
+            state = file.stat() if file.exists() else None
+            changed = None if state is None else (state.st_mtime_ns, state.st_size)
+            return _header_shape(file, self.megapixels, changed)
         height, width = self._decode(file).values.shape[:2]
         return height, width
 
@@ -122,6 +124,12 @@ class FileReader:
 
     def _note(self, file: Path, what: str, kind: str = "files") -> None:
         self._noted[kind, what][file] = None
+
+
+@lru_cache(maxsize=256)
+def _header_shape(file: Path, megapixels: float, changed: object) -> tuple[int, int]:
+    """Of a file as it was `changed` last: it is asked again for each of its crops."""
+    return image_shape(file, megapixels)
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def _of_values(pixels: Pixels, *, lossy: bool) -> Mask:
     if not lossy and values.ndim == 3 and _are_classes(values):
         return Mask(levels >= black, "hold class colours: all but black is defect")
     plain = largest == pixels.full and bool(((levels == 0) | (levels == largest)).all())
-    return Mask(levels > largest // 2, "" if plain else f"are split at half of their largest value, {largest}")
+    return Mask(levels > largest // 2, "" if plain else "are split at half of their largest value")
 
 
 def _are_classes(values: NDArray[np.integer]) -> bool:

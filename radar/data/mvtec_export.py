@@ -32,6 +32,7 @@ def write_mvtec(dataset: Dataset, folder: Path, progress: Report | None = None) 
     """
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder}: is not empty; give a folder of its own")
+    folder = folder.resolve()
     names, part = _mvtec_names(dataset.samples), folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)  # what an attempt left that was stopped
     written = in_threads(

@@ -25,12 +25,11 @@ def passed_over(layout: FilesLayout, entries: Iterable[Entry]) -> tuple[str, ...
     names = {name for each in entries for name in (each.path, each.mask) if name}
     known = {str(file_and_crop(PurePosixPath(name))[0]) for name in names}
     looked_into = {str(PurePosixPath(name).parent) for name in known}
+    accounted = known | looked_into
     found: dict[str, list[str]] = defaultdict(list)
     for path in _visible_files(layout.folder):
         name = path.relative_to(layout.folder).as_posix()
-        if name not in known | looked_into and (
-            reason := _reason(path, str(PurePosixPath(name).parent) in looked_into)
-        ):
+        if name not in accounted and (reason := _reason(path, str(PurePosixPath(name).parent) in looked_into)):
             found[reason].append(name)
     if layout.public is not None:
         found.pop(_NOT_TAKEN, None)

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from radar.errors import RunError, StoredError
 from radar.experiment.memory import follow_memory
 from radar.files import locked, make_folder, parsed, read_json, remove_unfinished, sha256, write_json, writing
+from radar.memory import is_out_of_memory
 
 _DIGITS = 20  # of a fingerprint, in names
 _PART, _LOCK, _MADE, _ATTEMPT, _JOURNAL = ".part", ".lock", "made.json", "attempt.json", "journal.jsonl"
@@ -101,6 +102,8 @@ class ArtefactStore:
             except _MadeByAnotherCommandError:
                 damage = ""
             except _UNREADABLE as error:
+                if is_out_of_memory(error):  # of a GPU, which says nothing of the file
+                    raise
                 damage = str(error) or type(error).__name__
             if damage:
                 self.notes.append(

@@ -162,7 +162,7 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
 
     name = "fused_densities"
     Settings = FusedDensitiesSettings
-    version = 2
+    version = 3
     cross_fits = True
 
     @property

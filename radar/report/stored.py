@@ -12,7 +12,6 @@ from radar.data.manifest import read_manifest
 from radar.errors import DataError, RunError, StoredError
 from radar.experiment.command import COMMAND_FILE, read_command
 from radar.experiment.measures import DEFECT_COLUMNS, UNSEEN_BY, feature_columns
-from radar.experiment.panels import read_panels
 from radar.experiment.run_directory import REMEDY, RunDirectory
 from radar.report.records import is_records, read_records
 from radar.report.result import (
@@ -80,7 +79,6 @@ def _whole_run(run: RunDirectory) -> Result:
     names = feature_columns(columns)
     test = [row for row in rows if row["split"] == "test"]
     config = _without_places(run.read_config())
-    read_panels(run.panels)  # which a gallery shows later
     return Result(
         name=run.path.name,
         fingerprint=status.fingerprint,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from radar.errors import StoredError
-from radar.files import make_folder, read_bytes, unreadable, write_atomically
+from radar.errors import RunError, StoredError
+from radar.files import make_folder, unreadable, write_atomically
 
 _NAME = "last"
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -60,10 +59,15 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's content on the host. Raises `StoredError`."""
+    """A checkpoint's content on the host. Raises `StoredError` where it is damaged, `RunError` where it is not to be had."""
     remedy = "the training starts over"
     try:
-        stored = memoryview(read_bytes(path, remedy, largest=math.inf))
+        stored = memoryview(path.read_bytes())
+    except (OSError, MemoryError) as error:  # which may pass, so that what was trained is not given up
+        raise RunError(
+            f"{path}: cannot be read ({error}); try again, or remove it to start the training over"
+        ) from None
+    try:
         digest, content = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
         if hashlib.sha256(content).digest() != digest:
             raise ValueError("it is damaged, its checksum differs")

@@ -42,8 +42,11 @@ def check_step(learner: TrainingModule[Any], crop: Tensor, patch: PatchConfig, t
         frozen.to(device)
     own = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
     network.eval()
+    precision = learner.trainer_config.precision
+    kind = torch.float16 if precision == "16-mixed" else torch.bfloat16
+    autocast = torch.autocast(device.type, kind, enabled=precision.endswith("mixed"))
     try:
-        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        with autocast, torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
             learner.objective.training_loss(network.forward, crop, learner.clock(0))
     finally:
         learner.train()

@@ -28,7 +28,10 @@ DEEP = np.random.default_rng(2).integers(0, 65536, (12, 20), dtype=np.uint16)
 DEEP_COLOUR = np.random.default_rng(3).integers(0, 65536, (12, 20, 3), dtype=np.uint16)
 MEGAPIXELS = 200.0
 EXPORTED = SimpleNamespace(
-    megapixels=MEGAPIXELS, side=None, model="", threshold=None, preprocessing=None, pictures_per_pass=1
+    fingerprint="",
+    threshold=None,
+    preprocessing=SimpleNamespace(megapixels=MEGAPIXELS, side=None),
+    input=SimpleNamespace(pictures_per_pass=1),
 )
 TURNED = {  # orientation: the upright picture of what is stored, by the definition of EXIF
     1: lambda v: v,

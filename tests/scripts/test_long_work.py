@@ -36,7 +36,7 @@ def test_photos_differ_and_one_in_twenty_has_a_spot(tmp_path: Path) -> None:
 
 
 def test_a_command_that_fails_is_told_with_its_last_line(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"radar predict: ended with 3: .*nowhere"):
+    with pytest.raises(RunError, match=r"radar predict: ended with 3: radar: .*holds no images"):
         called(tmp_path, "predict", str(tmp_path / "nowhere"), str(tmp_path))
 
 

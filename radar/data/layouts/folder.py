@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,8 +67,10 @@ class FolderLayout(FilesLayout):
         for parent in (anomalous, *_classes(anomalous, (normal, masks))):
             defect = ANOMALOUS_DEFECT if parent == anomalous else parent.name
             beside = None if masks is None else masks / parent.relative_to(anomalous)
-            for path in image_files(parent):
-                if beside == parent and _is_mask(path):
+            paths = image_files(parent)
+            stems = {path.stem for path in paths}
+            for path in paths:
+                if beside == parent and _is_mask(path, stems):
                     continue
                 mask = None if beside is None else files.of(path, beside)
                 shown = None if mask is None else relative(mask, folder)
@@ -106,10 +107,9 @@ def _check_apart(normal: Path, anomalous: Path, masks: Path | None) -> None:
         raise DataError(f"{normal}: dataset.folder.normal and dataset.folder.masks are one folder; name two")
 
 
-def _is_mask(path: Path) -> bool:
-    """Whether an image beside it is the one whose mask this is, by its name."""
-    stem = path.stem.removesuffix("_mask")
-    return stem != path.stem and any(each.stem == stem for each in path.parent.glob(f"{glob.escape(stem)}.*"))
+def _is_mask(path: Path, stems: Collection[str]) -> bool:
+    """Whether an image beside it, of names `stems`, is the one whose mask this is, by its name."""
+    return path.stem.endswith("_mask") and path.stem.removesuffix("_mask") in stems
 
 
 def _named(folder: Path, name: str, key: str) -> Path:

@@ -41,7 +41,9 @@ def in_passes(fitted: FittedMethod, count: int, images: int, work: Callable[[sli
             torch.cuda.empty_cache()
         images, halved = (images // 2, "images_per_pass") if images > 1 else (1, _halve_windows(fitted))
         now = f" is {images}" if halved == "images_per_pass" else " is half of what it was"
-        tell(f"note: out of memory while scoring: scoring.{halved}{now} from here; scores stay as they are")
+        tell(
+            f"note: out of memory while scoring: scoring.{halved}{now} from here; scores stay the same but for rounding"
+        )
 
 
 def gathered(parts: Iterable[Sequence[Tensor]], count: int) -> list[Tensor]:
