@@ -58,8 +58,13 @@ def test_jobs_in_other_processes_share_their_training_and_are_written_down(
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "launcher"), LAUNCHERS)
 def test_a_job_that_fails_in_another_process_is_told(name: str, launcher: list[str], tmp_path: Path) -> None:
-    # a rate at which the loss is not finite; nothing before training can know
-    jobs = ["training.learning_rate=1e-3,1e30", "training.max_steps=20", "training.gradient_clip=0"]
+    # weights that grow a thousandfold at each step; nothing before training can know
+    jobs = [
+        "training.learning_rate=1e-3,10",
+        "training.weight_decay=100",
+        "training.max_steps=20",
+        "training.gradient_clip=0",
+    ]
     command = [sys.executable, "-m", "radar", "-m", *QUICK, *jobs, *launcher, f"output_root={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == FAILED, done.stdout + done.stderr
