@@ -29,7 +29,7 @@ from scripts.command_line import circumstances, guarded, positive
 
 _JOB = (
     "experiment=debug", "training.max_steps=4", "training.warmup_steps=2", "trainer.threads=1", "logger=csv",
-    "trainer.progress=false",
+    "trainer.progress=false", "method.controls=[]", "evaluation.noise.permutations=19",
 )  # fmt: skip
 _TRAINING = (
     "experiment=recommended", "dataset=folder", "dataset.split=random", "trainer.threads=1", "logger=csv",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from radar.errors import RunError, StoredError
 from radar.files import make_folder, unreadable, write_atomically
+from radar.runtime.files import check_is_file
 
 _NAME = "last"
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -62,7 +64,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint's content on the host. Raises `StoredError` where it is damaged, `RunError` where it is not to be had."""
     remedy = "the training starts over"
     try:
+        check_is_file(path, largest=math.inf)
         stored = memoryview(path.read_bytes())
+    except (FileNotFoundError, ValueError) as error:
+        raise unreadable(path, error, remedy) from None
     except (OSError, MemoryError) as error:  # which may pass, so that what was trained is not given up
         raise RunError(
             f"{path}: cannot be read ({error}); try again, or remove it to start the training over"

@@ -54,10 +54,10 @@ READ = {  # what is stored, and a word of the rule that is told; none: black and
     "classes 1, 2, 3": (levels(1, 2, 3), "class numbers"),
     "sixteen values": (levels(*range(1, 16)), "class numbers"),
     "classes, 16 bits": (levels(1, 5, dtype=np.uint16), "class numbers"),
-    "255 of 16 bits": (levels(255, dtype=np.uint16), "half of their largest value, 255"),
-    "grey 100": (levels(100), "half of their largest value, 100"),
-    "255 and 254": (levels(255, 254), "half of their largest value, 255"),
-    "grey edges": (bordered(), "half of their largest value, 255"),
+    "255 of 16 bits": (levels(255, dtype=np.uint16), "half of their largest value"),
+    "grey 100": (levels(100), "half of their largest value"),
+    "255 and 254": (levels(255, 254), "half of their largest value"),
+    "grey edges": (bordered(), "half of their largest value"),
     "a palette, as VOC": (palette((128, 0, 0), (0, 64, 0), (64, 0, 128)), "class colours"),
     "a palette of one dark red": (palette((64, 0, 0)), "class colours"),
     "a palette of black and white": (palette((255, 255, 255)), ""),
@@ -154,4 +154,4 @@ def test_a_data_set_says_how_its_masks_were_read(tmp_path):
         np.testing.assert_array_equal(dataset.mask(sample), DEFECT if sample.label else np.zeros_like(DEFECT))
     grey, numbers = dataset.read_notes()
     assert numbers.startswith("2 masks hold class numbers: all above 0 is defect, first ")
-    assert grey.startswith("1 masks are split at half of their largest value, 100, first ")
+    assert grey.startswith("1 masks are split at half of their largest value, first ")

@@ -42,6 +42,6 @@ def test_a_command_that_fails_is_told_with_its_last_line(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_jobs_in_one_process_are_followed(tmp_path: Path) -> None:
-    found = jobs(tmp_path, 20)
-    assert found["jobs"] == 20
+    found = jobs(tmp_path, 10)
+    assert found["jobs"] == 10
     assert isinstance(found["memory_early_mib"], int) and found["memory_early_mib"] > 100

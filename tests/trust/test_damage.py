@@ -93,6 +93,23 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, damage: Damage) -> None
         read_checkpoint(path)
 
 
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), MemoryError()], ids=repr)
+def test_a_checkpoint_that_cannot_be_had_now_is_not_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    path = tmp_path / "last.ckpt"
+    AtomicCheckpoints().save_checkpoint({"step": 3}, path)
+
+    def read_bytes(_: Path) -> bytes:
+        raise error
+
+    with monkeypatch.context() as patched, pytest.raises(RunError, match=r"last.ckpt: cannot be read") as told:
+        patched.setattr(Path, "read_bytes", read_bytes)
+        read_checkpoint(path)
+    assert not isinstance(told.value, StoredError)  # for which a training starts over
+    assert read_checkpoint(path) == {"step": 3}
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "model"
