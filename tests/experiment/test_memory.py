@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from radar.experiment.session import Session
 
 
 def resident_mib() -> float:
+    """What is held, without what was let go and lies between it: how much that is depends on what the process did before."""
+    gc.collect()
+    getattr(ctypes.CDLL(None), "malloc_trim", bool)(0)
     fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(fields["VmRSS"].split()[0]) / 1024
 
