@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from radar.errors import RunError
-from radar.methods.fused_densities import FittedFusedDensities
 from radar.methods.method import FittedMethod
 from radar.methods.padim import FittedPadim
 from radar.methods.parts.coreset import nearest_distance
+from radar.methods.parts.fused_map import FittedFusedDensities
 from radar.methods.patchcore import FittedPatchCore
 from radar.methods.radar import FittedRadar
 from radar.networks.efficientnet import EfficientNetFeatures

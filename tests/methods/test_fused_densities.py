@@ -12,9 +12,10 @@ from method_builders import answers, image_set, images_of
 
 from radar.data.images import Images
 from radar.errors import RunError
-from radar.methods.fused_densities import fuse, scale_of
+from radar.methods.fused_densities import scale_of
 from radar.methods.method import FittedMethod, Normals
 from radar.methods.parts.denoising import DENOISER
+from radar.methods.parts.fused_map import fuse
 from radar.methods.parts.gaussian import Gaussian
 from radar.methods.registry import method_of
 from radar.methods.responses import learn_border, responses

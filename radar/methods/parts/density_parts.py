@@ -1,0 +1,78 @@
+"""The parts of fused densities: which there are, what they are set to, and what they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+from torch import Tensor
+
+from radar.config.fields import number, sigma
+from radar.config.schema import Config
+from radar.methods.parts.pixel_fields import (
+    AppearanceConfig,
+    ColourConfig,
+    NoiseFieldConfig,
+    blur_problems,
+    noise_field_problems,
+)
+
+NOISE_PARTS = ("energy", "detail", "context")
+PARTS = (*NOISE_PARTS, "appearance", "colour")
+LEAST_CHROMA = 1e-3  # below it, a plane in [−1, 1] holds rounding errors of grey
+
+
+@dataclass
+class FusedDensitiesConfig:
+    """Gaussians of noise, brightness and colour at every pixel, cross-fitted and fused. A part is left out where it is null; without
+    any of the noise, no network is trained."""
+
+    energy: NoiseFieldConfig | None = MISSING
+    detail: NoiseFieldConfig | None = MISSING
+    context: NoiseFieldConfig | None = MISSING
+    appearance: AppearanceConfig | None = MISSING
+    colour: ColourConfig | None = MISSING
+    ridge: float = number(minimum=1e-9, maximum=1000.0)  # share of the mean variance added to each
+    smoothing: float = sigma()  # σ in px, of each part before it is fused
+    relative: float = number(minimum=0.0, maximum=1.0)
+    # 0: how unlikely a pixel is; 1: how much more than its image is as a whole; between: a geometric mean
+    folds: int = number(minimum=2, maximum=1000)  # most parts that the normals are split into, by group
+    calibration_quantile: float = number(above=0.0, maximum=1.0)  # of normal scores, that all parts have in common
+    power: float = number(
+        minimum=1.0, maximum=1000.0
+    )  # of the norm over the parts: 1 sums up, a high one takes the largest
+
+
+def noise_parts(settings: FusedDensitiesConfig) -> dict[str, NoiseFieldConfig]:
+    """The parts that read the noise, by name."""
+    return {name: part for name in NOISE_PARTS if (part := getattr(settings, name)) is not None}
+
+
+def timesteps(settings: FusedDensitiesConfig) -> list[int]:
+    """The timesteps at which the network is asked, each once."""
+    return sorted({part.timestep for part in noise_parts(settings).values()})
+
+
+def parts_of(settings: FusedDensitiesConfig, planes: Sequence[Tensor]) -> list[str]:
+    """The parts that are asked for and can be fitted: normals without any colour tell no density of it."""
+    asked = [name for name in PARTS if getattr(settings, name) is not None]
+    coloured = any(image[:, 1:].abs().max() > LEAST_CHROMA for image in planes if image.shape[1] > 1)
+    return [name for name in asked if name != "colour" or coloured]
+
+
+def part_problems(config: Config, settings: FusedDensitiesConfig) -> Iterator[str]:
+    """What is wrong with the parts, and with images that they cannot read."""
+    key, image = "method.fused_densities", config.dataset.image
+    if image.channels == "rgb":
+        yield "dataset.image.channels=rgb: fused_densities reads brightness and colour apart; use luma_chroma or grey"
+    if settings.colour is not None and image.channels == "grey":
+        yield f"{key}.colour: grey images have none; use dataset.image.channels=luma_chroma or {key}.colour=null"
+    if all(getattr(settings, name) is None for name in PARTS):
+        yield f"{key}: every part is null; keep at least one"
+    for name, part in noise_parts(settings).items():
+        yield from noise_field_problems(f"{key}.{name}", part, config.diffusion.timesteps)
+    if settings.appearance is not None:
+        yield from blur_problems(f"{key}.appearance.blurs", settings.appearance.blurs)
+    if settings.colour is not None:
+        yield from blur_problems(f"{key}.colour.blurs", settings.colour.blurs)
