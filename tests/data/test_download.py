@@ -47,17 +47,22 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked, server.ranges, server.cut, server.shift = [], True, None, 0
+def served(server, name):
+    """The server while it answers; its `url` is that of `name`."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    server.url = f"http://127.0.0.1:{server.server_port}/set.zip"
+    server.url = f"http://127.0.0.1:{server.server_address[1]}/{name}"
     yield server
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def server():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.asked, server.ranges, server.cut, server.shift = [], True, None, 0
+    yield from served(server, "set.zip")
 
 
 def names(folder):
@@ -228,13 +233,7 @@ def answering():
             self.wfile.write(self.server.answer)
 
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Raw)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    server.url = f"http://127.0.0.1:{server.server_address[1]}/"
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    yield from served(server, "")
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
