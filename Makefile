@@ -30,7 +30,7 @@ $(READY): pyproject.toml constraints.txt
 
 install: $(READY)  ## make .venv with everything, pinned by constraints.txt
 
-demo: $(READY)  ## train, score, draw and tabulate on the embedded synthetic set (about two minutes)
+demo: $(READY)  ## train, score, draw and tabulate on the embedded synthetic set (some minutes)
 	$(BIN)/radar experiment=demo
 
 # several processes share the cores; threads of their own would wait for each other
