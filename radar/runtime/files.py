@@ -128,6 +128,8 @@ def read_bytes(path: Path, remedy: str, largest: float = LARGEST) -> bytes:
             return file.read(length)  # and no more, as some files of the system never end
     except FileNotFoundError:
         raise
+    except NotADirectoryError as error:  # what is above it is a file: nothing is stored here
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from None
     except (OSError, ValueError, MemoryError) as error:
         raise unreadable(path, error, remedy) from None
 

@@ -171,8 +171,12 @@ def test_any_value_for_any_key_makes_a_config_or_one_line(data: st.DataObject) -
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHOD_NAMES)
 def test_each_hostile_value_for_each_key_makes_a_config_or_one_line(method: str) -> None:
+    before = {path for name in METHOD_NAMES[: METHOD_NAMES.index(method)] for path in keys_of(name)[1]}
+    own = [
+        path for path in keys_of(method)[1] if path not in before
+    ]  # a key that methods share is tried with the first
     hostile = (*NUMBERS, *TEXTS, *OTHERS)
-    assert [fault for path in keys_of(method)[1] for value in hostile for fault in faults(method, path, value)] == []
+    assert [fault for path in own for value in hostile for fault in faults(method, path, value)] == []
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))

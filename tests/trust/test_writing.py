@@ -19,7 +19,7 @@ from PIL import Image
 
 from radar.cli.main import main
 from radar.errors import WriteError
-from radar.files import locked, make_folder, write_atomically, write_json
+from radar.files import locked, make_folder, read_json, write_atomically, write_json
 from radar.runtime.log import continued_log, new_log
 
 QUICK = (
@@ -92,6 +92,8 @@ def test_a_name_that_is_too_long_a_folder_that_is_a_file_and_no_locks_are_one_li
             write_json(path, {})
         with pytest.raises(WriteError, match=reason):
             make_folder(path)
+    with pytest.raises(FileNotFoundError):  # which is no damage: nothing is stored below a file
+        read_json(tmp_path / "file" / "x", "remedy")
     (tmp_path / ("a" * 255)).write_text("")
     write_json(tmp_path / ("a" * 255), {})  # as long as a name may be
     with (
