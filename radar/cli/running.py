@@ -177,7 +177,7 @@ class Runner:
         if self.sweep is not None:
             rows = [_row(state) for state in self.sweep.states()]
             PlainConsole().print(sweep_table(rows))
-            print(f"Sweep {self.sweep.path.name}: radar status {self.sweep.path.name}")
+            print(f"Sweep {self.sweep.path.name}: radar status {shlex.quote(str(self.sweep.path))}")
             if self.searched is not None:
                 print_best(PlainConsole(), rows)
             if self.table is not None:

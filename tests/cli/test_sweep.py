@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -69,9 +70,10 @@ def test_only_what_is_missing_runs_again(tmp_path: Path, capsys: pytest.CaptureF
     assert sweep(tmp_path, "contamination=c05,c20") == 0
     assert (kept / "metrics.json").stat().st_mtime_ns == before
     assert [state.state for state in only.states()] == ["done", "done"]
-    capsys.readouterr()
-    assert main(["status", only.path.name, f"output_root={tmp_path}"]) == 0
-    assert "2 done" in capsys.readouterr().out
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if "radar status" in line][-1:]
+    for words in ([only.path.name, f"output_root={tmp_path}"], shlex.split(told.partition("radar status")[2])):
+        assert main(["status", *words]) == 0
+        assert "2 done" in capsys.readouterr().out
 
 
 def test_ddp_in_a_sweep_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
