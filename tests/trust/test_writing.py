@@ -210,8 +210,9 @@ def test_a_disk_that_fills_up_at_any_operation_of_a_command(
             lines = [line for line in told.splitlines() if "No space left on device" in line]
             assert lines and all(line.startswith("radar: ") and str(root) in line for line in lines), where
             assert "name" in lines[-1], where
-        again, _ = run(root, None)
-        assert again in good, where + capsys.readouterr().err
+            again, _ = run(root, None)
+            assert again in good, where + capsys.readouterr().err
+        # else threads that share work took fewer operations, and the fault came too late
         assert result(root) == expected, where
         assert not list(root.rglob(".*.tmp")) or name in ("report", "predict"), where
         shutil.rmtree(root)
