@@ -45,6 +45,8 @@ def read(arguments: Sequence[str]) -> CommandLine:
     parsed, unknown = hydra_internals.read_arguments(arguments)
     if unknown:
         raise ConfigError(f"{unknown[0]}: unknown option; see radar --help")
+    if parsed.shell_completion:
+        raise ConfigError("--shell-completion: radar completes nothing in a shell; leave it out")
     if parsed.config_path:
         raise ConfigError(f"--config-path {parsed.config_path}: name a folder of your own with --config-dir")
     return CommandLine(
@@ -57,7 +59,7 @@ def read(arguments: Sequence[str]) -> CommandLine:
 
 
 def _shows(parsed: argparse.Namespace) -> bool:
-    return any((parsed.help, parsed.hydra_help, parsed.shell_completion, parsed.cfg, parsed.info))
+    return any((parsed.help, parsed.hydra_help, parsed.cfg, parsed.info))
 
 
 def without_plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -90,9 +90,12 @@ def quoted(text: str) -> str:
 def values_of(override: Override) -> list[str]:
     """What an override sweeps over, as it would be written; none of a range that a search draws from.
 
-    Raises `ConfigError` where there are more than `MOST_JOBS`.
+    Raises `ConfigError` where there are more than `MOST_JOBS`, or it cannot be counted up.
     """
-    values = [] if override.is_interval_sweep() else list(islice(override.sweep_string_iterator(), MOST_JOBS + 1))
+    try:
+        values = [] if override.is_interval_sweep() else list(islice(override.sweep_string_iterator(), MOST_JOBS + 1))
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise ConfigError(f"{override.input_line}: {error}; name values, as in a,b") from None
     if len(values) > MOST_JOBS:
         raise ConfigError(f"{override.input_line}: more than {MOST_JOBS:,} values; sweep over fewer")
     return values

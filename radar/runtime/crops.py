@@ -48,7 +48,7 @@ class Crop(NamedTuple):
 def file_and_crop(path: _Path) -> tuple[_Path, Crop | None]:
     """The file that `path` names, and the crop of it; None: the whole file."""
     named = _NAMED.fullmatch(path.name)
-    if named is None:
+    if named is None or named["file"] in (".", ".."):  # which are folders
         return path, None
     file, *window = named.groups()
     return path.with_name(file), Crop(*map(int, window))
@@ -56,7 +56,7 @@ def file_and_crop(path: _Path) -> tuple[_Path, Crop | None]:
 
 def names_no_crop(path: PurePath) -> bool:
     """Whether a name begins to tell a crop and does not tell one."""
-    return _MARK in path.name and _NAMED.fullmatch(path.name) is None
+    return _MARK in path.name and file_and_crop(path)[1] is None
 
 
 def stem(path: PurePath) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from .errors import ImageError
+from .jpeg import check_jpeg
 from .png import SIGNATURE, check_png
 from .tiff import TiffFile, check_tiff, deep_colours, is_deep_colour, is_twelve_bit, is_white_zero
 
@@ -39,7 +40,7 @@ _EIGHT_BIT = {
 }
 _ORIENTATION = 274  # tag of EXIF and TIFF
 _MAY_TURN = (b"eXIf", b"exif", b"xmp")  # one of which a PNG holds that says how it is turned
-_SIDEWAYS = 5  # orientation from which on height and width change places
+_SIDEWAYS = (5, 6, 7, 8)  # orientations in which height and width change places
 _Level = TypeVar("_Level", np.uint8, np.uint16)
 Tell = Callable[[str], None]
 
@@ -67,6 +68,8 @@ def decode(content: bytes, megapixels: float = math.inf, tell: Tell | None = Non
             if image.is_animated:
                 raise ImageError("holds several pages; save each page as a file of its own")
             check_png(content)
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            check_jpeg(content)
         return _pixels(image, content)
 
     return reading(content, megapixels, read)
@@ -76,9 +79,8 @@ def shape(content: bytes, megapixels: float = math.inf) -> tuple[int, int]:
     """Height and width in px of what `decode` gives, from the header. Raises `ImageError`."""
 
     def read(image: Image.Image) -> tuple[int, int]:
-        sideways = (
-            not isinstance(image, TiffFile) and _orientation(image, content) >= _SIDEWAYS
-        )  # TIFF: Pillow turns it
+        # a TIFF is turned by Pillow
+        sideways = not isinstance(image, TiffFile) and _orientation(image, content) in _SIDEWAYS
         return (image.width, image.height) if sideways else (image.height, image.width)
 
     return reading(content, megapixels, read)
@@ -114,7 +116,7 @@ def pixel_count(image: Image.Image) -> int:
 
 def upright(values: NDArray[_Level], orientation: int) -> NDArray[_Level]:
     """`(H, W, …)` as it is to be shown; anything but 2 to 8 says nothing of it."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in _SIDEWAYS:
         values = values.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         values = values[::-1]

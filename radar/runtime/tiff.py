@@ -11,8 +11,11 @@ from PIL import Image, TiffImagePlugin
 from .errors import ImageError
 
 # tags
-_KIND_OF_PAGE, _BITS, _PHOTOMETRIC, _TILE_WIDTH, _TILE_HEIGHT = 254, 258, 262, 322, 323
+_KIND_OF_PAGE, _WIDTH, _HEIGHT, _BITS, _PACKING, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
+_STRIPS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES, _PLANAR = 273, 277, 278, 279, 284
+_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
 _SAMPLE_FORMAT, _VOLUME_DEPTH = 339, 32997
+_SUBSAMPLED = 6  # photometric kind: chroma of fewer pixels
 _PREVIEW = 1  # bit of the kind of a page
 _MOST_PREVIEWS = 16  # pages that are looked at: each is half as wide as the one before
 _UNSIGNED = 1
@@ -39,6 +42,7 @@ def check_tiff(image: TiffFile) -> bool:
         raise ImageError("holds a volume; save each slice as a file of its own")
     if int(image.tag_v2.get(_KIND_OF_PAGE, 0)) & ~2:  # 2: a page of a document
         raise ImageError("its first page is a preview or a mask; save the picture as a file of its own")
+    _check_whole(image)
     formats = image.tag_v2.get(_SAMPLE_FORMAT, (_UNSIGNED,))
     if image.mode == "L" and set(formats if isinstance(formats, tuple) else (formats,)) != {_UNSIGNED}:
         raise ImageError("its numbers have a sign, so they have no known range; save it as 8 or 16 bit grey or RGB")
@@ -52,6 +56,35 @@ def check_tiff(image: TiffFile) -> bool:
         if not int(image.tag_v2.get(_KIND_OF_PAGE, 0)) & _PREVIEW:
             break
     raise ImageError("holds several pages; save each page as a file of its own")
+
+
+def _check_whole(image: TiffFile) -> None:
+    """Raises `ImageError` where strips or tiles are missing or short: Pillow leaves their rows black, or reads on behind them."""
+    tags, tiled = image.tag_v2, _TILES in image.tag_v2
+    width, height = int(tags[_WIDTH]), int(tags[_HEIGHT])
+    columns, rows = (
+        (int(tags[_TILE_WIDTH]), int(tags[_TILE_HEIGHT])) if tiled else (width, int(tags.get(_STRIP_ROWS, height)))
+    )
+    starts, lengths = (_several(tags, tag) for tag in ((_TILES, _TILE_BYTES) if tiled else (_STRIPS, _STRIP_BYTES)))
+    planes = int(tags.get(_SAMPLES, 1)) if tags.get(_PLANAR, 1) == 2 else 1
+    rows = min(rows, height) if not tiled else rows
+    if min(columns, rows) < 1:
+        raise ImageError("not a readable image (its strips have no rows); replace or remove the file")
+    parts = planes * -(-height // rows) * -(-width // columns)
+    whole = len(starts) >= parts and (not lengths or len(lengths) >= parts)
+    if whole and lengths and tags.get(_PACKING, 1) == 1 and tags.get(_PHOTOMETRIC) != _SUBSAMPLED:
+        bits = sum(_several(tags, _BITS) or (1,)) if planes == 1 else _bits(image)
+        last = rows if tiled else height - (-(-height // rows) - 1) * rows
+        ends = range(parts // planes - 1, parts, parts // planes)  # the last strip of each plane is shorter
+        needed = (-(-columns * bits // 8) * (last if part in ends else rows) for part in range(parts))
+        whole = all(length >= least for length, least in zip(lengths, needed, strict=False))
+    if not whole:
+        raise ImageError("not a readable image (its rows end half-way); replace or remove the file")
+
+
+def _several(tags: TiffImagePlugin.ImageFileDirectory_v2, tag: int) -> tuple[int, ...]:
+    value = tags.get(tag, ())
+    return tuple(map(int, value)) if isinstance(value, tuple) else (int(value),)
 
 
 def _back(image: TiffFile) -> bool:

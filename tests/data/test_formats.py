@@ -139,6 +139,29 @@ def test_a_photo_is_read_upright(orientation, kind):
         np.testing.assert_array_equal(pixels.values, TURNED[orientation](decode(stored).values))
 
 
+@pytest.mark.parametrize("orientation", [0, 9, 255, 65535])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_an_orientation_that_is_none_turns_neither_pixels_nor_size(orientation, kind):
+    content = pillow(GREY, kind, exif=exif(orientation))
+    assert decode(content).values.shape == shape(content) == GREY.shape
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 100, "subsampling": 0}])
+def test_as_many_scans_as_encoders_make_are_read(options):
+    content = pillow(COLOUR, "JPEG", **options)
+    with Image.open(io.BytesIO(content)) as opened:
+        np.testing.assert_array_equal(decode(content).values, np.asarray(opened))
+    assert decode(with_scans(50)).values.shape == GREY.shape
+
+
+@pytest.mark.parametrize(
+    "layout", [{}, {"tile": (16, 16)}, {"rowsperstrip": 5}, {"compression": "zlib", "rowsperstrip": 5}]
+)
+@pytest.mark.parametrize("values", [GREY, DEEP, COLOUR, DEEP_COLOUR], ids=["grey", "deep", "colour", "deep colour"])
+def test_strips_and_tiles_that_are_whole_are_read(layout, values):
+    np.testing.assert_array_equal(decode(tiff(values, **layout)).values, values)
+
+
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_a_broken_word_on_orientation_says_nothing():
     for said in (b"", b"MM\0*\0\0\0\x08", b"nonsense", exif(9).tobytes()[6:], exif(0).tobytes()[6:]):
@@ -273,6 +296,39 @@ def short_strip() -> bytes:
     return bytes(content)
 
 
+def with_strips(values: np.ndarray, strips: int, *, taller: int = 1, **options) -> bytes:
+    """A TIFF that names the first of its strips alone, or is said to be some rows taller."""
+    content = bytearray(tiff(values, rowsperstrip=3, **options))
+    (start,) = struct.unpack_from("<I", content, 4)
+    (tags,) = struct.unpack_from("<H", content, start)
+    for place in range(start + 2, start + 2 + 12 * tags, 12):
+        tag, kind, _, value = struct.unpack_from("<HHII", content, place)
+        if tag in (273, 279):
+            struct.pack_into("<I", content, place + 4, strips)
+        if tag == 257:
+            struct.pack_into("<I" if kind == 4 else "<H", content, place + 8, value * taller)
+    return bytes(content)
+
+
+def short_by(values: np.ndarray, missing: int) -> bytes:
+    """A TIFF of one strip that says it has so many bytes fewer; others follow behind it."""
+    height, width = values.shape
+    tags = ONE_STRIP | {256: (4, width), 257: (4, height), 278: (4, height), 279: (4, values.size - missing)}
+    return raw_tiff(tags, values.tobytes())
+
+
+def with_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan comes so many times."""
+    content = pillow(GREY, "JPEG", progressive=True)
+    scan = content[content.rindex(b"\xff\xda") : -2]
+    return content[:-2] + scan * count + content[-2:]
+
+
+def header(height: int, colour: int = 0) -> bytes:
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", 20, height, 8, colour, 0, 0, 0))
+
+
+ROWS = b"".join(b"\0" + row.tobytes() for row in GREY)
 ONE_STRIP = {256: (4, 8), 257: (4, 8), 258: (3, 8), 259: (3, 1), 262: (3, 1), 273: (4, 0), 277: (3, 1), 279: (4, 64)}
 REFUSED = {
     "pages": (lambda: with_previews([0, 0]), "several pages"),
@@ -296,6 +352,20 @@ REFUSED = {
     "a flipped bit": (lambda: pillow(GREY, "PNG", compress_level=0).replace(GREY[5].tobytes(), GREY[6].tobytes()), "checksum"),
     "deep TIFF that ends": (lambda: tiff(DEEP_COLOUR, photometric="rgb")[:-300], "half-way"),
     "deep packed TIFF that ends": (short_strip, "corrupted"),
+    "strips that are missing": (lambda: with_strips(GREY, 2), "end half-way"),
+    "strips that are missing, zlib": (lambda: with_strips(GREY, 3, compression="zlib"), "end half-way"),
+    "strips that are missing, deep": (lambda: with_strips(DEEP, 2), "end half-way"),
+    "strips that are missing, colour": (lambda: with_strips(COLOUR, 2, photometric="rgb"), "end half-way"),
+    "strips that are missing, deep colour": (lambda: with_strips(DEEP_COLOUR, 2, photometric="rgb"), "end half-way"),
+    "strips that are missing, deep colour, zlib": (
+        lambda: with_strips(DEEP_COLOUR, 2, photometric="rgb", compression="zlib"), "end half-way"),
+    "strips of one plane": (lambda: with_strips(np.moveaxis(COLOUR, 2, 0), 4, photometric="rgb", planarconfig="separate"), "half-way"),
+    "a picture that is taller than its strips": (lambda: with_strips(GREY, 4, taller=2), "end half-way"),
+    "a strip that is short": (lambda: short_by(GREY, 20), "end half-way"),
+    "two headers": (lambda: png(20, 12, ROWS, before=header(120)), "two headers"),
+    "two headers alike": (lambda: png(20, 12, ROWS, before=header(12)), "two headers"),
+    "no palette": (lambda: png(20, 12, ROWS, colour=3), "no palette"),
+    "a thousand scans": (lambda: with_scans(1000), "more than 100 scans"),
     "GIF": (lambda: pillow(COLOUR, "GIF"), "no PNG, JPEG, BMP or TIFF"),
     "WebP": (lambda: pillow(COLOUR, "WEBP"), "no PNG, JPEG, BMP or TIFF"),
     "HEIC": (lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "no PNG, JPEG, BMP or TIFF"),
