@@ -76,7 +76,7 @@ class InspectConfig:
     megabytes: float = _number(above=0.0, maximum=1e6)  # of one upload
     images: int = _number(minimum=1, maximum=1_000_000)  # of one upload
     megapixels: float = _number(above=0.0, maximum=1e5)  # of one image
-    uploads: int = _number(minimum=1, maximum=1024)  # that are held at once
+    uploads: int = _number(minimum=1, maximum=1024)  # that are decoded at once
     timeout: float = _number(above=0.0, maximum=86_400.0)  # seconds that an upload may take to arrive
     gallery: int = _number(minimum=1, maximum=1_000_000)  # photos whose pictures are kept
     scores: int = _number(minimum=1, maximum=1_000_000_000)  # photos whose scores are kept

@@ -114,7 +114,8 @@ def _add_pages(app: FastAPI, access: Access) -> None:
     def admit(given: Credential, response: Response) -> dict[str, bool]:
         if not access.admits(given.token):
             raise HTTPException(401, "this is not the token")
-        response.set_cookie(COOKIE, given.token, httponly=True, samesite="strict")
+        if access.token is not None:
+            response.set_cookie(COOKIE, access.token, httponly=True, samesite="strict")
         return {"admitted": True}
 
 
@@ -136,15 +137,14 @@ def _add_predict(app: FastAPI, inspection: Inspection) -> None:
 
         The fields are those of `radar predict`. An image that cannot be read is told in its own line, as unreadable.
         """
-        async with slots:  # what is sent waits outside until there is room for it
-            found = await uploads(request, inspection.settings, name)
+        # who sends slowly, or nothing, keeps nobody else out
+        async with uploads(request, inspection.settings, name) as found, slots:
             said = await asyncio.wrap_future(inspection.submit(inspection.predictions, found))
         return Response(f"[{', '.join(map(json_line, said))}]\n", media_type="application/json")
 
     @app.post("/photos", include_in_schema=False)
     async def keep(request: Request, name: str = "") -> dict[str, Any]:
-        async with slots:
-            found = await uploads(request, inspection.settings, name)
+        async with uploads(request, inspection.settings, name) as found, slots:
             if len(found) != 1:
                 raise HTTPException(413, "one image at a time is kept")
             kept = await asyncio.wrap_future(inspection.submit(inspection.keep, found[0]))

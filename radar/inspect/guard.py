@@ -50,7 +50,7 @@ class Access:
 
     def admits(self, told: str) -> bool:
         """Whether `told` is the token, in a time that tells nothing of it."""
-        return self.token is None or hmac.compare_digest(told.encode(), self.token.encode())
+        return self.token is None or hmac.compare_digest(told.encode(errors="replace"), self.token.encode())
 
 
 class Guard:
@@ -83,7 +83,7 @@ class Guard:
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._access.knows(host):
             return _refused(421, f"this server is not called {host!r}; start it with hosts=[NAME] if it shall be")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _host_of(origin) != host.lower():
             return _refused(403, f"a page of {origin} may not ask this server")
         if path not in OPEN and not self._access.admits(_told(headers)):
             if method == "GET" and path == "/":
@@ -120,6 +120,14 @@ def _told(headers: Headers) -> str:
     except CookieError:
         return ""
     return "" if cookie is None else cookie.value
+
+
+def _host_of(origin: str) -> str | None:
+    """Host and port in lower case; None for what is no address of a page."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _is_address(name: str) -> bool:

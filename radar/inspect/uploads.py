@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import UploadFile
@@ -20,23 +25,25 @@ from radar.runtime.picture import Scorer
 
 _NAME_LENGTH = 1000  # of what is kept of a name
 _UNNAMED = "image"
+_IN_MEMORY = 1 << 20  # bytes of what is arriving; the rest lies on the disk
 
 
 @dataclass(frozen=True, eq=False)
 class Upload:
-    """An image's bytes, and what its sender calls it."""
+    """A file with an image's bytes, and what its sender calls it."""
 
     name: str
-    content: bytes
+    file: IO[bytes]
 
     def photo(self, scorer: Scorer, megapixels: float) -> Photo:
         """Decoded; more than `megapixels` are refused by the header, before memory is taken for them."""
         path = Path(self.name[:_NAME_LENGTH] or _UNNAMED)
         if names_no_crop(path):
             return Photo(path, None, True, None, 0.0, None, "its name asks for a crop that is none")
-        pixels = _pixels(self.content)
+        self.file.seek(0)
+        pixels = _pixels(content := self.file.read())
         if pixels <= megapixels * 1e6:
-            return decoded_photo(path, self.content, scorer)
+            return decoded_photo(path, content, scorer)
         error = (
             f"has {pixels / 1e6:.3g} million pixels, and at most {megapixels:g} are taken; send a smaller image, or start with "
             "megapixels=…"
@@ -44,27 +51,46 @@ class Upload:
         return Photo(path, None, True, None, 0.0, None, error)
 
 
-async def uploads(request: Request, settings: InspectConfig, name: str) -> list[Upload]:
-    """The images of a request; `name` is that of a single one. Raises `HTTPException`: none, too many, too slow, broken off."""
+@asynccontextmanager
+async def uploads(request: Request, settings: InspectConfig, name: str) -> AsyncIterator[list[Upload]]:
+    """The images of a request, on the disk where they are large; `name` is that of a single one.
+
+    Raises `HTTPException`: none, too many, too slow, broken off, no form.
+    """
+    async with AsyncExitStack() as closing:
+        try:
+            async with asyncio.timeout(settings.timeout):
+                if request.headers.get("content-type", "").startswith("multipart/form-data"):
+                    found = await _of_form(request, settings.images, closing)
+                else:
+                    found = [Upload(name, closing.enter_context(await _of_body(request)))]
+        except TimeoutError:
+            raise HTTPException(408, f"the upload took more than {settings.timeout:g} s; send fewer images") from None
+        except ClientDisconnect:
+            raise HTTPException(400, "the upload broke off") from None
+        except (ValueError, LookupError):  # of a character set that there is not, or that does not fit
+            raise HTTPException(400, "the form cannot be read; send it as UTF-8") from None
+        if not found or (len(found) == 1 and not found[0].file.seek(0, os.SEEK_END)):
+            raise HTTPException(
+                400, "no image came; send its bytes as the body, or files in a form (multipart/form-data)"
+            )
+        yield found
+
+
+async def _of_body(request: Request) -> IO[bytes]:
+    file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - whoever asked for it closes it
     try:
-        async with asyncio.timeout(settings.timeout):
-            if request.headers.get("content-type", "").startswith("multipart/form-data"):
-                found = await _of_form(request, settings.images)
-            else:
-                found = [Upload(name, await request.body())]
-    except TimeoutError:
-        raise HTTPException(408, f"the upload took more than {settings.timeout:g} s; send fewer images") from None
-    except ClientDisconnect:
-        raise HTTPException(400, "the upload broke off") from None
-    if not found or (not found[0].content and len(found) == 1):
-        raise HTTPException(400, "no image came; send its bytes as the body, or files in a form (multipart/form-data)")
-    return found
+        async for part in request.stream():
+            file.write(part)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
-async def _of_form(request: Request, most: int) -> list[Upload]:
-    async with request.form(max_files=most, max_fields=most) as form:  # which answers 400 to more
-        files = [each for _, each in form.multi_items() if isinstance(each, UploadFile)]
-        return [Upload(each.filename or "", await each.read()) for each in files]
+async def _of_form(request: Request, most: int, closing: AsyncExitStack) -> list[Upload]:
+    form = await closing.enter_async_context(request.form(max_files=most, max_fields=most))  # which answers 400 to more
+    return [Upload(each.filename or "", each.file) for _, each in form.multi_items() if isinstance(each, UploadFile)]
 
 
 def _pixels(content: bytes) -> int:

@@ -45,6 +45,9 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param(
             "unet=huge", "use one of attention, compact, compact_wide, large, no_attention, small", id="unknown option"
         ),
+        pytest.param("seed=range(0,10,0)", "seed=range(0,10,0): range() arg 3 must not be zero", id="no step"),
+        pytest.param("--shell-completion", "--shell-completion: radar completes nothing in a shell", id="completion"),
+        pytest.param("-s", "--shell-completion: radar completes nothing in a shell", id="completion, short"),
         pytest.param("unet.blocks=many", "unet.blocks=many", id="wrong type"),
         pytest.param("unet.blocks=0", "unet.blocks=0: must be ≥ 1", id="too small"),
         pytest.param("contamination.value=0.7", "contamination.value=0.7: must be ≤ 0.5", id="too large"),

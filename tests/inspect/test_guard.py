@@ -81,3 +81,19 @@ def test_browsers_are_told_to_be_strict(client: TestClient) -> None:
         assert headers["x-content-type-options"] == "nosniff" and headers["cache-control"] == "no-store"
     refused = client.get("/", headers={"Host": "attacker.example"}).headers
     assert "content-security-policy" in refused
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://]", "http://[evil]", "", "http://"])
+def test_an_origin_that_is_none_is_refused_with_all_headers(client: TestClient, origin: str) -> None:
+    answer = client.get("/model", headers={"Origin": origin})
+    assert answer.status_code == 403 and answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("token", ["\\ud800", "\\u20ac", "\\u0000", "a" * 5000])
+def test_a_token_of_any_characters_is_answered(started, token: str) -> None:  # type: ignore[no-untyped-def]
+    headers = {"Content-Type": "application/json"}
+    body = f'{{"token": "{token}"}}'
+    for access, wanted in ((Access(frozenset({"127.0.0.1"}), False, TOKEN), (401, 422)), (None, (200, 422))):
+        client = started() if access is None else started(access=access)
+        answer = client.post("/token", content=body, headers=headers)
+        assert answer.status_code in wanted and "set-cookie" not in answer.headers

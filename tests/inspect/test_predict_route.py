@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -109,3 +110,50 @@ def test_it_describes_itself_without_a_network(client: TestClient) -> None:
     for page in ("/", "/docs", "/token"):
         text = client.get(page).text
         assert "http://" not in text and "https://" not in text and "<script>" not in text
+
+
+@pytest.mark.parametrize("name", [".#xywh=0,0,8,8", "..#xywh=0,0,8,8", "a/.#xywh=0,0,8,8", "#xywh=0,0,8,8", ".", ".."])
+def test_a_name_that_is_a_folder_is_told_in_its_line(client: TestClient, photos: list[Path], name: str) -> None:
+    answer = client.post("/predict", params={"name": name}, content=photos[0].read_bytes())
+    assert answer.status_code == 200 and answer.json()[0]["decision"] in ("good", "unreadable")
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "utf-16", "no-such"])
+def test_a_form_in_a_character_set_that_is_none_is_refused(client: TestClient, charset: str) -> None:
+    body = b'--B\r\nContent-Disposition: form-data; name="images"; filename="\xff\xfe"\r\n\r\nx\r\n--B--\r\n'
+    headers = {"Content-Type": f"multipart/form-data; boundary=B; charset={charset}"}
+    answer = client.post("/predict", content=body, headers=headers)
+    assert answer.status_code == 400 or answer.json()[0]["decision"] == "unreadable"
+
+
+def test_who_sends_nothing_keeps_nobody_out(started, photos: list[Path]) -> None:  # type: ignore[no-untyped-def]
+    """Ten requests that announce a photo and never send it; another is answered all the while."""
+    guard = started("uploads=2", "timeout=30").app
+    content, answers = photos[0].read_bytes(), list[int]()
+
+    async def ask(sends: bool) -> None:
+        scope = {
+            "type": "http", "method": "POST", "path": "/predict", "query_string": b"", "http_version": "1.1", "scheme": "http",
+            "headers": [(b"host", b"127.0.0.1"), (b"content-length", str(len(content)).encode())],
+        }  # fmt: skip
+
+        async def receive() -> dict[str, object]:
+            if not sends:
+                await asyncio.Event().wait()
+            return {"type": "http.request", "body": content, "more_body": False}
+
+        async def send(message: dict[str, object]) -> None:
+            if message["type"] == "http.response.start":
+                answers.append(int(str(message["status"])))
+
+        await guard(scope, receive, send)
+
+    async def ask_all() -> None:
+        silent = [asyncio.ensure_future(ask(False)) for _ in range(10)]
+        await asyncio.sleep(0.1)
+        await asyncio.wait_for(ask(True), 20)
+        for each in silent:
+            each.cancel()
+
+    asyncio.run(ask_all())
+    assert answers == [200]
