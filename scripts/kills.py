@@ -127,7 +127,7 @@ def undisturbed(name: str, root: Path, ready: Path) -> float:
     if name == WATCHED:
         while len(logged(root)) < PHOTOS and process.is_alive():
             time.sleep(0.02)
-        os.kill(process.pid or 0, signal.SIGTERM)
+        process.terminate()
     process.join()
     # 1: of predict, some are defective; a watch that finds all done may be told to end before it listens
     sound = (0, 1, -signal.SIGTERM) if name == WATCHED else (0, 1)

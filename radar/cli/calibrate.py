@@ -25,7 +25,7 @@ from radar.model import Model
 from radar.model_card import counted
 from radar.model_folder import load, model_folder, store_thresholds
 from radar.runtime.examination import MODEL_DIGITS
-from radar.runtime.paths import image_files
+from radar.runtime.paths import image_files, named_path
 from radar.runtime.prediction import DEFECTIVE, GOOD
 from radar.runtime.terminal import tell
 from radar.thresholds import Threshold
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--reviewed",
-        type=Path,
+        type=named_path,
         metavar="CSV",
         help="columns path, verdict (good, defective) and maybe score; goods are normals",
     )

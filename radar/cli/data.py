@@ -22,6 +22,7 @@ from radar.data.mvtec_export import write_mvtec
 from radar.data.sample import SPLITS
 from radar.errors import DataError, RadarError
 from radar.progress import ProgressBar
+from radar.runtime.paths import named_path
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("overrides", nargs="*", help="dataset=NAME and any key, as for an experiment")
     for verb, what in (("write", "export in the MVTec layout, as PNG"), ("split", "write the split manifest as CSV")):
         command = verbs.add_parser(verb, help=f"{what}: radar data {verb} PATH dataset=grid")
-        command.add_argument("path", type=Path)
+        command.add_argument("path", type=named_path)
         command.add_argument("overrides", nargs="*", help="dataset=NAME and any key, as for an experiment")
     download = verbs.add_parser("download", help="fetch a public set into data_root, with resume and checksum")
     download.add_argument("name", choices=sorted(public_sources()))

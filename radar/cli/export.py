@@ -13,12 +13,12 @@ from radar.compose.settings import verb_settings
 from radar.config.verbs import PredictConfig
 from radar.deploy.export import export as write
 from radar.deploy.parity import TOLERANCE, parity
-from radar.errors import RunError
+from radar.errors import ConfigError, RunError
 from radar.model import Model
 from radar.model_folder import load
 from radar.runtime.exported import load as load_exported
 from radar.runtime.manifest import TARGETS
-from radar.runtime.paths import image_files
+from radar.runtime.paths import image_files, named_path
 from radar.runtime.terminal import say
 
 
@@ -27,9 +27,9 @@ def export(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         "radar export", description="Write a run's model as one graph from image to map, points, score and decision."
     )
-    parser.add_argument("run", type=Path, help="run directory, or a model's folder")
+    parser.add_argument("run", type=named_path, help="run directory, or a model's folder")
     parser.add_argument("--to", choices=TARGETS, required=True, help="what shall run it")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to; without it, beside the model")
+    parser.add_argument("--out", type=named_path, metavar="FOLDER", help="where to; without it, beside the model")
     parser.add_argument(
         "--threshold", metavar="NAME", help="version of the threshold that it holds; without it, the current one"
     )
@@ -41,10 +41,14 @@ def export(arguments: Sequence[str]) -> int:
     )
     parsed = parser.parse_intermixed_args(arguments)
     settings = verb_settings(PredictConfig, "predict", parsed.settings)
+    folder = parsed.out or parsed.run / f"export_{parsed.to}"
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--out {folder}: is no folder; name another one")
+    photos = None if parsed.verify is None else list(image_files([parsed.verify]))  # before the work
     model = load(parsed.run)
     if parsed.threshold is not None:
         model = model.at(parsed.threshold)
-    written = write(model, parsed.out or parsed.run / f"export_{parsed.to}", parsed.to, settings)
+    written = write(model, folder, parsed.to, settings)
     fixed, current = written.size.fixed, model.thresholds.current
     taken = (
         f"any size from {written.size.least} px per side on"
@@ -56,14 +60,14 @@ def export(arguments: Sequence[str]) -> int:
         f"it differs by {written.error:.0e} from the model\n"
         f"Ask it, where radar's runtime is installed, with: radar-runtime {written.folder} PHOTOS"
     )
-    if parsed.verify is not None:
-        _verify(model, written.folder, parsed.verify)
+    if photos is not None:
+        _verify(model, written.folder, photos)
     return DONE
 
 
-def _verify(model: Model, folder: Path, photos: str) -> None:
+def _verify(model: Model, folder: Path, photos: Sequence[Path]) -> None:
     """Print how far they are apart. Raises `RunError` where that is more than rounding."""
-    found = parity(model, load_exported(folder, torch.get_num_threads()), image_files([photos]))
+    found = parity(model, load_exported(folder, torch.get_num_threads()), photos)
     for each in found.disagreements:
         say(
             f"{each.path}: decided otherwise, score {each.score:.6g} or {each.exported_score:.6g}, threshold {each.threshold:.6g}"

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from importlib.util import find_spec
 from itertools import chain
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from radar.config.verbs import InspectConfig, PredictConfig
 from radar.errors import ConfigError
 from radar.experiment.devices import configure_torch
 from radar.model_folder import load
+from radar.runtime.paths import named_path
 from radar.runtime.photo import Photo
 from radar.runtime.terminal import tell
 
@@ -39,12 +39,18 @@ def _parser() -> argparse.ArgumentParser:
         "machine alone; scripts ask POST /predict.",
         epilog="Exit code: 0 it was ended with Ctrl-C, 3 and above: it did not start, or failed.",
     )
-    parser.add_argument("run", type=Path, help="run directory, or a model's folder")
+    parser.add_argument("run", type=named_path, help="run directory, or a model's folder")
     parser.add_argument("settings", nargs="*", help="key=value of conf/inspect and conf/predict, such as port=9000")
-    parser.add_argument("--reviewed", type=Path, metavar="CSV", help="where verdicts go; without it, RUN/reviewed.csv")
-    parser.add_argument("--token-file", type=Path, metavar="FILE", help="holds the token that whoever asks must send")
+    parser.add_argument(
+        "--reviewed", type=named_path, metavar="CSV", help="where verdicts go; without it, RUN/reviewed.csv"
+    )
+    parser.add_argument(
+        "--token-file", type=named_path, metavar="FILE", help="holds the token that whoever asks must send"
+    )
     parser.add_argument("--test", action="store_true", help="show the run's own test images")
-    parser.add_argument("--log", type=Path, metavar="FOLDER", help="show the photos of a log of radar predict --out")
+    parser.add_argument(
+        "--log", type=named_path, metavar="FOLDER", help="show the photos of a log of radar predict --out"
+    )
     return parser
 
 

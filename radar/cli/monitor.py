@@ -14,6 +14,7 @@ from radar.deploy.monitor import Chart, Monitored, in_utc
 from radar.deploy.monitor import monitor as watched
 from radar.errors import ConfigError
 from radar.model_folder import load
+from radar.runtime.paths import named_path
 from radar.runtime.terminal import tell
 
 
@@ -25,13 +26,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("run", help="run directory, or a model's folder")
     parser.add_argument(
-        "log", type=Path, help="predictions.jsonl, or the folder that radar predict --out has written it to"
+        "log", type=named_path, help="predictions.jsonl, or the folder that radar predict --out has written it to"
     )
     parser.add_argument("settings", nargs="*", help="key=value of conf/monitor")
     parser.add_argument(
         "--since", metavar="TIME", help="pass over what is older (ISO 8601, UTC); after a lamp was changed, say"
     )
-    parser.add_argument("--picture", type=Path, metavar="PNG", help="draw the charts")
+    parser.add_argument("--picture", type=named_path, metavar="PNG", help="draw the charts")
     return parser
 
 

@@ -17,6 +17,7 @@ from radar.report.html import page
 from radar.report.stored import read_results
 from radar.report.tables import markdown
 from radar.report.tables_transfer import transfers_at
+from radar.runtime.paths import named_path
 from radar.runtime.terminal import tell
 
 PAGE = "report.html"
@@ -27,7 +28,7 @@ def report(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("radar report", description="Tables, figures and one page from stored results.")
     parser.add_argument("paths", nargs="*", help="run directories, records, sweeps, folders of them; key=value")
     parser.add_argument(
-        "--out", type=Path, help="folder that the report is written to; with --table it may be left out"
+        "--out", type=named_path, help="folder that the report is written to; with --table it may be left out"
     )
     parser.add_argument("--table", metavar="NAME", help="print that one table, as a sweep with sweep.table=NAME does")
     parsed = parser.parse_intermixed_args(arguments)

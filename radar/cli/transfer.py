@@ -12,6 +12,7 @@ from radar.errors import RunError
 from radar.experiment.transfer import RECORDS_NAME, DoneRun, Transfer, read_transfers, transfers, write_transfers
 from radar.files import make_folder
 from radar.progress import silent
+from radar.runtime.paths import named_path
 from radar.runtime.terminal import say
 from radar.training.device import named_device
 
@@ -21,8 +22,10 @@ def transfer(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         "radar transfer", description="Score each run's model on the test images of the other runs' data sets."
     )
-    parser.add_argument("runs", nargs="+", type=Path, help="run directories, on two data sets or more")
-    parser.add_argument("--out", type=Path, required=True, help=f"folder whose {RECORDS_NAME} the results are added to")
+    parser.add_argument("runs", nargs="+", type=named_path, help="run directories, on two data sets or more")
+    parser.add_argument(
+        "--out", type=named_path, required=True, help=f"folder whose {RECORDS_NAME} the results are added to"
+    )
     parser.add_argument("--device", required=False, default="cpu", help="cpu (default), cuda or cuda:N")
     parsed = parser.parse_args(arguments)
     runs = [DoneRun.at(path) for path in parsed.runs]

@@ -152,6 +152,9 @@ def _no_such_key(shown: str, wanted: str) -> str:
     own = (*(f"method.{key}" for key in method_keys()), *(f"dataset.{key}" for key in setting_keys()))
     known = sorted({*_leaf_keys(Config, ""), *own} - {"method.settings", "dataset.settings"})
     same_leaf = [name for name in known if name.split(".")[-1] == wanted.rsplit(".", maxsplit=1)[-1]]
+    if wanted in known:  # but not of what was chosen
+        group = wanted.partition(".")[0]
+        return f"{shown}: the {group} that was chosen has no such key; leave it out, or choose another {group}"
     near = same_leaf if len(same_leaf) == 1 else difflib.get_close_matches(wanted, known, 1)
     advice = f"did you mean {near[0]}?" if near else "radar --cfg job lists all keys"
     return f"{shown}: no such key; {advice}"

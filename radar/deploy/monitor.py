@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from radar.deploy.control_chart import ewma, limit_for
 from radar.errors import DataError
 from radar.model import Model
 from radar.runtime.examination import MODEL_DIGITS
+from radar.runtime.files import check_is_file
 from radar.runtime.log import JSON_LINES
 from radar.runtime.prediction import UNREADABLE, Prediction, from_json
 from radar.scoring.forest import Floats
@@ -97,6 +99,7 @@ def _lines(path: Path, model: str, since: datetime | None) -> tuple[list[_Line],
     """Readable photos of the model, how many lines are of others, how many photos are unreadable."""
     mine, others, unreadable = [], 0, 0
     try:
+        check_is_file(path, math.inf)
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):  # the last one, which is being written
@@ -113,9 +116,9 @@ def _lines(path: Path, model: str, since: datetime | None) -> tuple[list[_Line],
                     and said.sharpness is not None
                 ):
                     mine.append(_Line(time, said.threshold, said.brightness, said.sharpness, said.score))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise DataError(
-            f"{path}: cannot be read as a log ({error.strerror}); radar predict --out FOLDER writes one"
+            f"{path}: cannot be read as a log ({getattr(error, 'strerror', None) or error}); radar predict --out FOLDER writes one"
         ) from None
     return mine, others, unreadable
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from radar.errors import DataError
 from radar.runtime.cells import Rows
+from radar.runtime.files import check_is_file
 from radar.runtime.prediction import DEFECTIVE, GOOD
 
 VERDICTS = (GOOD, DEFECTIVE)
@@ -35,6 +36,7 @@ def read_reviewed(path: Path, model: str) -> list[Reviewed]:
     first digits of a fingerprint.
     """
     try:
+        check_is_file(path)
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = Rows(file)
             missing = {"path", "verdict"} - set(reader.fieldnames or ())
@@ -43,7 +45,7 @@ def read_reviewed(path: Path, model: str) -> list[Reviewed]:
                     f"{path}: column {', '.join(sorted(missing))} is missing; it has path, verdict and maybe score"
                 )
             rows = [_row(row, f"{path}, row {number}", model) for number, row in enumerate(reader, start=2)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as a CSV text in UTF-8 ({error})") from None
     photos = {(each.path, each.score is None or each.content_hash): each for each in rows if each is not None}
     reviewed = [each for each in photos.values() if each.verdict != WITHDRAWN]

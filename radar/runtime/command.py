@@ -18,7 +18,7 @@ from .examination import Examined
 from .exit_codes import DEFECTIVE, DONE, UNREADABLE
 from .log import continued_log, new_log
 from .overlays import write_mask, write_overlay
-from .paths import image_files, passed_over
+from .paths import image_files, named_path, passed_over
 from .picture import Scorer
 from .settings import PredictSettings
 from .stream import examined
@@ -37,10 +37,12 @@ def parser_of(name: str, model: str, paths: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("model", help=model)
     parser.add_argument("paths", nargs="*", help=paths)
-    parser.add_argument("--watch", type=Path, metavar="FOLDER", help="score what comes into a folder, until stopped")
+    parser.add_argument(
+        "--watch", type=named_path, metavar="FOLDER", help="score what comes into a folder, until stopped"
+    )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=named_path,
         metavar="FOLDER",
         help="for predictions.csv, predictions.jsonl and pictures; else lines are printed",
     )

@@ -6,6 +6,7 @@ import glob
 import hashlib
 import os
 import re
+from argparse import ArgumentTypeError
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
@@ -26,6 +27,13 @@ _REPLACED = re.compile(
 )
 
 
+def named_path(text: str) -> Path:
+    """A path of a command line. Raises `ArgumentTypeError` for none."""
+    if not text:
+        raise ArgumentTypeError("is empty, as of a variable that is not set; name a path")
+    return Path(text)
+
+
 def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[Path]:
     """The images that files, folders (with those below) and patterns name, in that order, sorted within each.
 
@@ -35,6 +43,8 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
     """
     for name in names:
         if next(_named(name, besides), None) is None:
+            if besides is not None and next(_named(name, None), None) is not None:
+                raise DataError(f"{name}: its images lie in {besides}, where results go; name another folder for these")
             raise DataError(
                 f"{name}: holds no images (read are {', '.join(EXTENSIONS)}); name files, folders or patterns"
             )

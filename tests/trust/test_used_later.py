@@ -164,12 +164,52 @@ def test_what_a_model_learnt_from_is_not_taken_from_a_changed_list(
         (["dataset=[a,b]"], "dataset=[a,b]: is no name of an option; use one of"),
         (["patch.size=abc"], "patch.size=abc: Value 'abc' of type 'str' could not be converted to Integer"),
         (["inspect", "RUN", "--token-file", "/dev/zero"], "/dev/zero: cannot be read (it is no file)"),
+        (["monitor", "RUN", "/dev/zero"], "/dev/zero: cannot be read as a log (it is no file)"),
+        (
+            ["calibrate", "RUN", "--reviewed", "/dev/zero", "--false-alarms", "0.1"],
+            "/dev/zero: cannot be read as a CSV text",
+        ),
+        (["dataset=grid", "dataset.synthetic.side=48"], "the dataset that was chosen has no such key"),
+        (["method=pca", "method.embedding.side=48"], "method.embedding.side=48"),
+        (["predict", "RUN", "RUN", "--out", "RUN"], "its images lie in"),
+        (["export", "RUN", "--to", "onnx", "--out", "/dev/null"], "--out /dev/null: is no folder"),
+        (["export", "RUN", "--to", "onnx", "--verify", "nope*"], "nope*: holds no images"),
     ],
     ids=str,
 )
 def test_a_mistyped_word_is_told(
     drawn_run: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
 ) -> None:
+    (drawn_run / "a.png").write_bytes(b"")
     assert main([str(drawn_run) if word == "RUN" else word for word in words]) >= 3
     told = capsys.readouterr().err
     assert said in told and told.strip().count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["predict", "RUN", "a.png", "--out", ""],
+        ["report", "RUN", "--out", ""],
+        ["export", "RUN", "--to", "onnx", "--out", ""],
+        ["export", "", "--to", "onnx"],
+        ["transfer", "RUN", "--out="],
+        ["predict", "RUN", "--watch", "", "--out", "x"],
+        ["data", "write", "", "dataset=grid"],
+        ["monitor", "RUN", ""],
+        ["inspect", ""],
+    ],
+    ids=" ".join,
+)
+def test_a_path_that_is_empty_is_none(
+    drawn_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:
+    (here := tmp_path / "here").mkdir()
+    monkeypatch.chdir(here)
+    assert main([str(drawn_run) if word == "RUN" else word for word in words]) == 3
+    assert "is empty, as of a variable that is not set" in capsys.readouterr().err
+    assert not list(here.iterdir())
