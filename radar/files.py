@@ -109,8 +109,8 @@ def read_csv(path: Path, remedy: str) -> tuple[list[str], list[dict[str, str]]]:
         reader = Rows(io.StringIO(read_bytes(path, remedy).decode(), newline=""))
         rows = list(reader)
         columns = list(reader.fieldnames or ())
-        if not rows or any(None in row or None in row.values() for row in rows):
-            raise ValueError("rows are missing, or of another length than its header")
+        if not rows:
+            raise ValueError("rows are missing")
     except (FileNotFoundError, ValueError, csv.Error) as error:
         raise unreadable(path, error, remedy) from None
     return columns, rows

@@ -14,7 +14,7 @@ from radar.cli.printing import PlainConsole
 from radar.compose import command_line, output_root
 from radar.compose.plan import plan
 from radar.config.schema import Config
-from radar.errors import ConfigError
+from radar.errors import ConfigError, RunError
 from radar.experiment.artefact_store import Artefact, ArtefactStore, Key
 from radar.experiment.run import Experiment
 from radar.experiment.session import CACHE_FOLDER, Session
@@ -45,7 +45,10 @@ def cache(arguments: Sequence[str]) -> int:
         return 0
     if rest:
         raise ConfigError(f"{rest[0]}: unknown option; see radar cache --help")
-    store = ArtefactStore(output_root(parsed.overrides) / CACHE_FOLDER)
+    root = output_root(parsed.overrides)
+    if parsed.overrides and not root.is_dir():
+        raise RunError(f"{root}: is no folder of outputs; check output_root")
+    store = ArtefactStore(root / CACHE_FOLDER)
     for line in store.damaged():
         tell(f"note: {line}")
     if parsed.verb == "list":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
-from difflib import get_close_matches
 from pathlib import Path
 
 import torch
@@ -16,10 +14,10 @@ from radar.deploy.scorer import ModelScorer
 from radar.experiment.devices import configure_torch
 from radar.model_folder import load
 from radar.runtime.command import answer, checked, parser_of
+from radar.runtime.decoding import EXTENSIONS
 from radar.runtime.terminal import tell
 
 _NAME = "radar predict"
-_KEYS = [each.name for each in fields(PredictConfig)]
 
 
 def predict(arguments: Sequence[str]) -> int:
@@ -41,5 +39,7 @@ def predict(arguments: Sequence[str]) -> int:
 
 
 def _is_override(word: str) -> bool:
-    """Also a key that is mistyped: to take it for a photo would hide that."""
-    return is_override(word) and bool(get_close_matches(word.partition("=")[0], _KEYS, cutoff=0.8))
+    """Also a key that is mistyped: to take it for a photo that is not there would hide that."""
+    key, _, value = word.partition("=")
+    like_a_file = "/" in value or value.lower().endswith(EXTENSIONS)
+    return is_override(word) and key.replace(".", "_").isidentifier() and not like_a_file

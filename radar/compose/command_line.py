@@ -47,6 +47,10 @@ def read(arguments: Sequence[str]) -> CommandLine:
         raise ConfigError(f"{unknown[0]}: unknown option; see radar --help")
     if parsed.shell_completion:
         raise ConfigError("--shell-completion: radar completes nothing in a shell; leave it out")
+    if parsed.experimental_rerun:
+        raise ConfigError(f"--experimental-rerun {parsed.experimental_rerun}: name the run's folder after --rerun")
+    if parsed.package and not parsed.cfg:
+        raise ConfigError(f"--package {parsed.package}: says of what --cfg shows; leave it out")
     if parsed.config_path:
         raise ConfigError(f"--config-path {parsed.config_path}: name a folder of your own with --config-dir")
     return CommandLine(

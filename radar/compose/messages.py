@@ -144,6 +144,8 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def _unknown_key(key: str, overrides: Sequence[str]) -> str:
     """`key` may be the unknown part of a longer key; the override that has it is shown whole."""
     written = {override: override.split("=", 1)[0].lstrip("+~") for override in overrides}
+    if taken := next((override for override in overrides if override.startswith("~")), None):
+        return f"{taken}: other keys need what it takes away; leave it out"
     blamed = next((override for override, name in written.items() if key in (name, *name.split("."))), None)
     return _no_such_key(blamed or key, written[blamed] if blamed else key)
 

@@ -60,8 +60,8 @@ def _check_columns(found: Sequence[str], path: Path) -> None:
         raise DataError(f"{path}: column {', '.join(missing)} is missing; a manifest has {','.join(COLUMNS)}")
 
 
-def _sample(row: Mapping[str, str | None], where: str) -> Sample:
-    cells = {column: (row[column] or "").strip() for column in COLUMNS}
+def _sample(row: Mapping[str, str], where: str) -> Sample:
+    cells = {column: row[column].strip() for column in COLUMNS}
     label = _label(cells["label"], where)
     split = _split(cells["split"], where)
     if label == 1 and split != "test":

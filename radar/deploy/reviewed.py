@@ -56,8 +56,8 @@ def read_reviewed(path: Path, model: str) -> list[Reviewed]:
     return reviewed
 
 
-def _row(row: Mapping[str, str | None], where: str, model: str) -> Reviewed | None:
-    cells = {name: (row.get(name) or "").strip() for name in ("path", "verdict", "score", "content_hash", "model")}
+def _row(row: Mapping[str, str], where: str, model: str) -> Reviewed | None:
+    cells = {name: row.get(name, "").strip() for name in ("path", "verdict", "score", "content_hash", "model")}
     if not cells["verdict"]:
         return None
     if cells["verdict"] not in (*VERDICTS, WITHDRAWN):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 
 from .command import answer, checked, parser_of
+from .entries import MOST_THREADS
 from .errors import WriteError
 from .exit_codes import guarded
 from .exported import load
@@ -22,7 +24,7 @@ def _run(arguments: Sequence[str]) -> int:
     parser = parser_of(
         _NAME, "folder that `radar export` has written", "PNG, JPEG, BMP or TIFF files, folders, patterns"
     )
-    parser.add_argument("--threads", type=int, help="of the graph; without it, one for each core")
+    parser.add_argument("--threads", type=_threads, help="of the graph; without it, one for each core")
     parsed = parser.parse_intermixed_args(arguments)
     paths = checked(parsed, _NAME)
     model = load(parsed.model, parsed.threads)
@@ -31,6 +33,12 @@ def _run(arguments: Sequence[str]) -> int:
     except WriteError as error:
         error.place = "another folder with --out FOLDER"
         raise
+
+
+def _threads(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:5]) <= MOST_THREADS:
+        raise ArgumentTypeError(f"{text}: must be a whole number from 1 to {MOST_THREADS}")
+    return int(text)
 
 
 if __name__ == "__main__":

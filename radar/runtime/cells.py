@@ -33,8 +33,14 @@ def original(cell: str) -> str:
 
 
 class Rows(csv.DictReader):  # type: ignore[type-arg]  # not to be subscripted where it is run
-    """The rows of a CSV by their columns, each cell as it was before it was made inert."""
+    """The rows of a CSV by their columns, each cell as it was before it was made inert; `csv.Error` for quotes that do not close."""
 
-    def __next__(self) -> dict[Any, Any]:
-        """The next one."""
-        return {name: original(cell) if isinstance(cell, str) else cell for name, cell in super().__next__().items()}
+    def __init__(self, lines: Iterable[str]) -> None:
+        super().__init__(lines, strict=True)
+
+    def __next__(self) -> dict[str, str]:
+        """The next one. Raises `csv.Error` where it has more or fewer cells than the header."""
+        row = super().__next__()
+        if None in row or None in row.values():
+            raise csv.Error(f"line {self.line_num} has not as many cells as the header")
+        return {name: original(cell) for name, cell in row.items()}

@@ -15,6 +15,7 @@ import numpy as np
 from .terminal import brief
 
 SIDE = 16_384  # px: no image that is scored whole is longer
+MOST_THREADS = 1024
 TEXT = {"longest": 1000}  # characters, and how many of them: bounds of what is a name
 _KINDS = {int: "a whole number", float: "a finite number", str: "text", list: "a list", dict: "a section of entries"}
 

@@ -59,10 +59,18 @@ def _named(name: str, besides: Path | None) -> Iterator[Path]:
         yield path
     else:
         for found in map(Path, sorted(glob.glob(name, recursive=True))):  # noqa: PTH207 - Path.glob takes no pattern that starts at the root
+            if _comes_back(found):
+                continue
             if found.is_dir():
                 yield from images_below(found, besides)
             elif is_image(found.name):
                 yield found
+
+
+def _comes_back(path: Path) -> bool:
+    """Whether a path leads through a link to a folder that it has come through: what lies there is found without the link, too."""
+    links = (each for each in (path, *path.parents) if each.is_symlink())
+    return any(each.resolve() in {above.resolve() for above in each.parents} for each in links)
 
 
 def is_image(name: str) -> bool:

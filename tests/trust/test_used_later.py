@@ -19,6 +19,8 @@ from radar.deploy.calibration import by_hand
 from radar.errors import ConfigError, RunError
 from radar.files import parsed, read_bytes, write_json
 from radar.model_folder import store_thresholds
+from radar.runtime.__main__ import main as runtime
+from radar.runtime.paths import image_files
 from radar.runtime.prediction import from_json
 from radar.training.device import named_device
 
@@ -174,6 +176,12 @@ def test_what_a_model_learnt_from_is_not_taken_from_a_changed_list(
         (["predict", "RUN", "RUN", "--out", "RUN"], "its images lie in"),
         (["export", "RUN", "--to", "onnx", "--out", "/dev/null"], "--out /dev/null: is no folder"),
         (["export", "RUN", "--to", "onnx", "--verify", "nope*"], "nope*: holds no images"),
+        (["predict", "RUN", "a.png", "opasity=0.4"], "did you mean opacity"),
+        (["predict", "RUN", "a.png", "somethingelse=0.4"], "somethingelse"),
+        (["~method", "dataset=grid"], "~method: other keys need what it takes away"),
+        (["cache", "list", "output_root=RUN/none"], "is no folder of outputs"),
+        (["--experimental-rerun=x"], "name the run's folder after --rerun"),
+        (["--package=x"], "says of what --cfg shows"),
     ],
     ids=str,
 )
@@ -181,7 +189,7 @@ def test_a_mistyped_word_is_told(
     drawn_run: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
 ) -> None:
     (drawn_run / "a.png").write_bytes(b"")
-    assert main([str(drawn_run) if word == "RUN" else word for word in words]) >= 3
+    assert main([word.replace("RUN", str(drawn_run)) for word in words]) >= 3
     told = capsys.readouterr().err
     assert said in told and told.strip().count("\n") == 0
 
@@ -213,3 +221,43 @@ def test_a_path_that_is_empty_is_none(
     assert main([str(drawn_run) if word == "RUN" else word for word in words]) == 3
     assert "is empty, as of a variable that is not set" in capsys.readouterr().err
     assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("word", ["strip.png#xywh=0,0,8,8", "day=3/a.png", "a=b.png", "1=2"])
+def test_a_photo_that_is_not_there_is_unreadable_whatever_its_name(drawn_run: Path, word: str) -> None:
+    assert main(["predict", str(drawn_run), word]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a decimal comma", "path,verdict,score\na.png,good,1,50\nb.png,good,1,69\n"),
+        ("a quote that does not close", 'path,verdict,score\na.png,good,1\n"x.png,good,2\nb.png,good,3\n'),
+        ("a row that is cut off", "path,verdict,score\na.png,good,1\nb.png,good\n"),
+    ],
+)
+def test_a_table_of_other_cells_is_refused(
+    drawn_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str
+) -> None:
+    (table := tmp_path / "reviewed.csv").write_text(text)
+    assert main(["calibrate", str(drawn_run), "--reviewed", str(table), "--false-alarms", "0.5"]) == 3, name
+    assert f"{table}: cannot be read as a CSV text in UTF-8" in capsys.readouterr().err
+    assert not (drawn_run / "model" / "thresholds.json").exists()
+
+
+def test_a_link_that_comes_back_shows_nothing_twice(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "below").mkdir(parents=True)
+    (tmp_path / "photos" / "a.png").touch()
+    (tmp_path / "photos" / "loop").symlink_to(tmp_path / "photos")
+    (tmp_path / "photos" / "below" / "up").symlink_to("..")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.png").touch()
+    (tmp_path / "photos" / "linked").symlink_to(tmp_path / "elsewhere")
+    found = [path.name for path in image_files([str(tmp_path / "photos" / "**" / "*.png")])]
+    assert sorted(found) == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("threads", ["0", "-5", "100000", "x", "1025", "9" * 5000])
+def test_threads_of_the_runtime_are_bounded(capsys: pytest.CaptureFixture[str], threads: str) -> None:
+    assert runtime(["nowhere", "a.png", f"--threads={threads}"]) == 3
+    assert "must be a whole number from 1 to 1024" in capsys.readouterr().err
