@@ -31,6 +31,7 @@ from radar.files import write_json
 from radar.model_folder import load
 from radar.runtime.decoding import Pixels
 from radar.runtime.exported import load as load_exported
+from radar.runtime.graph import imported
 from radar.runtime.manifest import TARGETS
 from radar.runtime.picture import Picture, Scorer
 from radar.runtime.preprocessing import Frame
@@ -132,7 +133,7 @@ def _processor() -> str:
 
 def _precisions() -> Sequence[str]:
     """In what OpenVINO can compute on this processor."""
-    import openvino  # noqa: PLC0415 - of the extra `export`
+    openvino = imported("openvino")
 
     return [str(each) for each in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
 

@@ -13,9 +13,10 @@ from radar.compose.settings import verb_settings
 from radar.config.verbs import PredictConfig
 from radar.deploy.export import export as write
 from radar.deploy.parity import TOLERANCE, parity
-from radar.errors import ConfigError, RunError
+from radar.errors import ConfigError, DataError, RunError
 from radar.model import Model
 from radar.model_folder import load
+from radar.runtime.crops import file_and_crop
 from radar.runtime.exported import load as load_exported
 from radar.runtime.manifest import TARGETS
 from radar.runtime.paths import image_files, named_path
@@ -44,7 +45,7 @@ def export(arguments: Sequence[str]) -> int:
     folder = parsed.out or parsed.run / f"export_{parsed.to}"
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--out {folder}: is no folder; name another one")
-    photos = None if parsed.verify is None else list(image_files([parsed.verify]))  # before the work
+    photos = None if parsed.verify is None else _photos(parsed.verify)  # before the work
     model = load(parsed.run)
     if parsed.threshold is not None:
         model = model.at(parsed.threshold)
@@ -63,6 +64,14 @@ def export(arguments: Sequence[str]) -> int:
     if photos is not None:
         _verify(model, written.folder, photos)
     return DONE
+
+
+def _photos(name: str) -> list[Path]:
+    """Raises `DataError` where there is none."""
+    found = list(image_files([name]))
+    if missing := [path for path in found if not file_and_crop(path)[0].is_file()]:
+        raise DataError(f"--verify {missing[0]}: no such file; name a folder of photos")
+    return found
 
 
 def _verify(model: Model, folder: Path, photos: Sequence[Path]) -> None:

@@ -14,9 +14,16 @@ from rich.text import Text
 from radar.evaluation.metrics import BorderMetrics, Metrics, Quality, best_control, value_at
 from radar.runtime.terminal import printable
 
+_LEAST_WIDTH, _WIDTH = 20, 80  # columns
+
 
 class PlainConsole(Console):
     """A console to which every text is text: names of files and of defects hold no markup and steer no terminal."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if self.width < _LEAST_WIDTH:  # of a terminal that does not say how wide it is: rich would print nothing
+            self.width = _WIDTH
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Of what is printed and of every cell of a table."""

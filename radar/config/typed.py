@@ -41,11 +41,9 @@ def typed(schema: type[Schema], plain: Mapping[str, Any], settings: Mapping[str,
     for node, (_, kind) in nodes.items():
         OmegaConf.update(structured, node, None if kind is None else _structured(kind))
     with one_line(nodes):
+        _refuse_other_shapes(structured, plain, nodes)
         # made anew of plain values: a typed tree lets Hydra's +key=value add what the schema does not know
-        values = OmegaConf.to_container(OmegaConf.create(dict(plain)), resolve=True)  # an interpolation has no type
-        if isinstance(values, dict):
-            _refuse_other_shapes(structured, values, nodes)
-        config = OmegaConf.to_object(OmegaConf.merge(structured, OmegaConf.create(values)))
+        config = OmegaConf.to_object(OmegaConf.merge(structured, OmegaConf.create(dict(plain))))
     if not isinstance(config, schema):
         raise ConfigError(f"{schema.__name__}: needs keys and values, not {plain!r}")
     for problem in _range_problems(config, "", nodes):
@@ -71,6 +69,11 @@ def _refuse_other_shapes(
     for name, value in plain.items():
         if not isinstance(name, str):
             raise ConfigError(f"{_written(prefix, settings)}{brief(name)}: no such key; keys are text")
+        if any(isinstance(each, str) and "${" in each for each in (value if isinstance(value, list) else [value])):
+            written = _written(prefix + name, settings)
+            raise ConfigError(
+                f"{written}={brief(value)}: holds ${{…}}, which config files alone resolve; write what it is"
+            )
         node = structured._get_node(name, validate_access=False)
         key, said = prefix + name, f"{_written(prefix + name, settings)}={brief(value)}"
         if name not in (known := [str(each) for each in structured.keys()]):  # noqa: SIM118 - `in` passes over what is unset

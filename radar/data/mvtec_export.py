@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -18,7 +19,7 @@ from radar.data.manifest import write_manifest
 from radar.data.sample import Sample
 from radar.data.threads import in_threads
 from radar.errors import DataError
-from radar.files import make_folder, sha256, write_atomically, writing
+from radar.files import locked, make_folder, sha256, write_atomically, writing
 from radar.progress import Report
 from radar.runtime.crops import stem
 from radar.runtime.paths import file_name, output_name
@@ -34,14 +35,34 @@ def write_mvtec(dataset: Dataset, folder: Path, progress: Report | None = None) 
         raise DataError(f"{folder}: is not empty; give a folder of its own")
     folder = folder.resolve()
     names, part = _mvtec_names(dataset.samples), folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)  # what an attempt left that was stopped
-    written = in_threads(
-        lambda sample: _write_sample(dataset, sample, names[sample.path], part), dataset.samples, "writing", progress
-    )
-    write_manifest(written, part / "split.csv")
-    with writing(folder):
-        part.rename(folder)
+    with _alone(folder):
+        shutil.rmtree(part, ignore_errors=True)  # what an attempt left that was stopped
+        written = in_threads(
+            lambda sample: _write_sample(dataset, sample, names[sample.path], part),
+            dataset.samples,
+            "writing",
+            progress,
+        )
+        write_manifest(written, part / "split.csv")
+        with writing(folder):
+            part.rename(folder)
     return len(written)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Inside, no other process writes `folder`. Raises DataError where one does."""
+    make_folder(folder.parent)
+    lock = folder.with_name(f".{folder.name}.lock")
+    try:
+        with locked(lock, wait=False):
+            try:
+                yield
+            finally:
+                with suppress(OSError):
+                    lock.unlink()
+    except BlockingIOError:
+        raise DataError(f"{folder}: another process is writing it; wait for that one") from None
 
 
 def _mvtec_names(samples: Sequence[Sample]) -> dict[str, str]:

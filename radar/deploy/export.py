@@ -21,6 +21,7 @@ from radar.errors import RunError
 from radar.files import make_folder, sha256, write_atomically, write_text, writing
 from radar.model import Model
 from radar.runtime.exported import ExportedModel, load
+from radar.runtime.graph import imported
 from radar.runtime.manifest import FORMAT, MANIFEST, SEAL, seal
 from radar.runtime.settings import PredictSettings
 
@@ -86,7 +87,7 @@ def written(
 
 def _write_openvino(graph: Any, path: Path) -> None:
     try:
-        import openvino  # noqa: PLC0415 - of the extra `export`
+        openvino = imported("openvino")
     except ImportError as error:
         raise RunError(f"radar export: {error}; get it with {radar.install_command('export')}") from None
     with TemporaryDirectory() as temporary:

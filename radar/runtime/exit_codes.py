@@ -10,17 +10,36 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 from .errors import RadarError
 from .terminal import prepare_output, tell
 
 DONE, DEFECTIVE, UNREADABLE, REFUSED, FAILED = range(5)
 _BROKEN_PIPE = 13  # SIGPIPE, which Windows does not name
+
+
+def _of_the_system(error: OSError) -> str:
+    """Where it failed, and why."""
+    path = error.filename
+    if path is None and error.errno == errno.ENOENT and not _is_somewhere():
+        return "the folder that this was started in is not there any more; change to another one"
+    where = os.fsdecode(path) if isinstance(path, str | bytes) else "the system" if path is None else path
+    return f"{where}: {error.strerror or error}"
+
+
+def _is_somewhere() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return False
+    return True
 
 
 def guarded(command: Callable[[], int], name: str) -> int:
@@ -36,11 +55,7 @@ def guarded(command: Callable[[], int], name: str) -> int:
     except RadarError as error:
         line, code = str(error), REFUSED
     except OSError as error:  # of the system, wherever it was asked for: no error of `name`
-        path = error.filename if error.filename is not None else "the system"
-        line, code = (
-            f"{os.fsdecode(path) if isinstance(path, str | bytes) else path}: {error.strerror or error}",
-            REFUSED,
-        )
+        line, code = _of_the_system(error), REFUSED
     except KeyboardInterrupt:
         line, code = "interrupted", 128 + signal.SIGINT
     except BaseException as error:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +46,17 @@ def open_graph(target: str, path: Path, threads: int | None) -> Graph:
         raise RunError(f"{path}: cannot be read as a graph ({_reason(error)}); export it again") from None
 
 
-def _onnx(path: Path, threads: int | None) -> Graph:
-    import onnxruntime  # noqa: PLC0415 - one of the two is enough
+def imported(package: str) -> Any:
+    """onnxruntime or OpenVINO, of which one is enough. Both write into the home folder what they would tell of their use, as soon as
+    they are imported: that is switched off first.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))  # as if it were not installed
+    return import_module(package)
 
+
+def _onnx(path: Path, threads: int | None) -> Graph:
+    onnxruntime = imported("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     # of its bytes: a graph without a path cannot name further files, whose checksums nobody looks at
@@ -57,8 +69,7 @@ def _onnx(path: Path, threads: int | None) -> Graph:
 
 
 def _openvino(path: Path, threads: int | None) -> Graph:
-    import openvino  # noqa: PLC0415 - as above
-
+    openvino = imported("openvino")
     hints: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
     if threads is not None:
         hints["INFERENCE_NUM_THREADS"] = threads
