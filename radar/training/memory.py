@@ -30,12 +30,11 @@ def check_step(learner: TrainingModule[Any], crop: Tensor, patch: PatchConfig, t
 
     What the backward pass keeps is counted in one forward pass, in evaluation mode, so that the network stays as it is.
     """
-    kept: dict[int, int] = {}
+    kept: dict[int, torch.UntypedStorage] = {}  # held, so that no two have one place
 
-    def count(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+    def count(tensor: Tensor) -> None:
+        # the tensor itself would be held by the graph that made it, for ever
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
 
     network, device = learner.network, crop.device
     for frozen in learner.objective.frozen:
@@ -46,12 +45,16 @@ def check_step(learner: TrainingModule[Any], crop: Tensor, patch: PatchConfig, t
     kind = torch.float16 if precision == "16-mixed" else torch.bfloat16
     autocast = torch.autocast(device.type, kind, enabled=precision.endswith("mixed"))
     try:
-        with autocast, torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        with autocast, torch.autograd.graph.saved_tensors_hooks(count, _unasked):
             learner.objective.training_loss(network.forward, crop, learner.clock(0))
     finally:
         learner.train()
-    activations = sum(size for place, size in kept.items() if place not in own)
+    activations = sum(storage.nbytes() for place, storage in kept.items() if place not in own)
     require(activations * training.batch_size, device, step_key(patch, training), ADVICE)
+
+
+def _unasked(kept: None) -> Tensor:
+    raise RuntimeError("the backward pass is not taken")
 
 
 def step_key(patch: PatchConfig, training: TrainingConfig) -> str:

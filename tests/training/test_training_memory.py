@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,22 @@ def test_what_the_backward_pass_keeps_is_counted(monkeypatch: pytest.MonkeyPatch
     crop, answer = 12 * 12 * 4, 7 * 12 * 12 * 4  # bytes: the convolution keeps its input, the square its own
     assert needed == [10 * (crop + answer)]
     assert network.training and all(torch.equal(network.state_dict()[name], before[name]) for name in before)
+
+
+def test_nothing_of_the_step_is_held_behind_it() -> None:
+    network = unet(8)
+    learner = TrainingModule(
+        network, DiffusionObjective(diffusion_config(validation_timesteps=[1]), simplex=None),
+        training=training_config(), trainer=trainer_config(), seed=0,
+    )  # fmt: skip
+    made: list[weakref.ref[torch.Tensor]] = []
+    hooks = [
+        each.register_forward_hook(lambda _module, _given, found: made.append(weakref.ref(found)))
+        for each in network.modules()
+        if isinstance(each, nn.Conv2d | nn.GroupNorm)
+    ]
+    check_step(learner, torch.zeros(1, 1, 12, 12), PATCH, training_config())
+    for hook in hooks:
+        hook.remove()
+    gc.collect()
+    assert len(made) > 5 and all(each() is None for each in made)
