@@ -31,4 +31,4 @@ def test_fifty_jobs_do_not_grow_the_process(tiny: Callable[..., Config]) -> None
         config = tiny(f"seed={number}", "training.max_steps=4", "method.controls=[]")
         run(config, session)
         after.append(resident_mib())
-    assert after[-1] <= 1.1 * after[4]  # the first jobs load what all of them use
+    assert after[-1] <= 1.02 * after[4]  # the first jobs load what all of them use
