@@ -204,3 +204,13 @@ def test_it_runs_where_neither_torch_nor_radar_is(written: Path, parts: Path, tm
     assert len(told(tmp_path / "out")) == 5 and len(list((tmp_path / "out" / "masks").iterdir())) == 4
     imported, done = map(float, answer.stderr.split("seconds")[-1].split())
     assert imported < 1 and done < 2, "seconds of CPU: those of the clock depend on what else is running"
+
+
+@pytest.mark.parametrize("package", ["onnxruntime", "openvino"])
+def test_runtimes_write_nothing_into_the_home_folder(tmp_path: Path, package: str) -> None:
+    pytest.importorskip("onnxruntime")
+    script = "import sys\nfrom radar.runtime.graph import imported\nimported(sys.argv[1])\n"
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    environment |= {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script, package], env=environment, check=True)
+    assert not list(tmp_path.rglob("*"))
