@@ -178,7 +178,9 @@ def test_what_a_model_learnt_from_is_not_taken_from_a_changed_list(
         (["export", "RUN", "--to", "onnx", "--verify", "nope*"], "nope*: holds no images"),
         (["predict", "RUN", "a.png", "opasity=0.4"], "did you mean opacity"),
         (["predict", "RUN", "a.png", "somethingelse=0.4"], "somethingelse"),
-        (["~method", "dataset=grid"], "~method: other keys need what it takes away"),
+        (["~method", "dataset=grid"], "method.name: no value is set"),
+        (["~dataset", "method=pca"], "dataset: no value is set"),
+        (["dataset=printed_layers", "~dataset", "dataset.synthetic.side=48"], "other keys need what it takes away"),
         (["cache", "list", "output_root=RUN/none"], "is no folder of outputs"),
         (["--experimental-rerun=x"], "name the run's folder after --rerun"),
         (["--package=x"], "says of what --cfg shows"),
@@ -240,9 +242,10 @@ def test_a_table_of_other_cells_is_refused(
     drawn_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str
 ) -> None:
     (table := tmp_path / "reviewed.csv").write_text(text)
+    before = radar.load(drawn_run).thresholds.current_name
     assert main(["calibrate", str(drawn_run), "--reviewed", str(table), "--false-alarms", "0.5"]) == 3, name
     assert f"{table}: cannot be read as a CSV text in UTF-8" in capsys.readouterr().err
-    assert not (drawn_run / "model" / "thresholds.json").exists()
+    assert radar.load(drawn_run).thresholds.current_name == before
 
 
 def test_a_link_that_comes_back_shows_nothing_twice(tmp_path: Path) -> None:
