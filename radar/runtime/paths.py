@@ -8,6 +8,7 @@ import os
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path, PurePath
 
 from .crops import stem as readable_stem
@@ -58,13 +59,27 @@ def _named(name: str, besides: Path | None) -> Iterator[Path]:
     elif path.exists() or not glob.has_magic(name):
         yield path
     else:
-        for found in map(Path, sorted(glob.glob(name, recursive=True))):  # noqa: PTH207 - Path.glob takes no pattern that starts at the root
-            if _comes_back(found):
-                continue
+        for found in _matching(path):
             if found.is_dir():
                 yield from images_below(found, besides)
             elif is_image(found.name):
                 yield found
+
+
+def _matching(pattern: Path) -> list[Path]:
+    """What there is of a pattern, sorted; hidden files and folders only where it names them. `**` follows no link, as no folder's
+    walk does: two that lead upwards would make more paths than can be counted.
+    """
+    fixed = Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
+    wanted = pattern.relative_to(fixed)
+    hidden = any(part.startswith(".") for part in wanted.parts)
+    return sorted(
+        path for path in fixed.glob(str(wanted)) if (hidden or not _is_hidden(path, fixed)) and not _comes_back(path)
+    )
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _comes_back(path: Path) -> bool:

@@ -256,8 +256,17 @@ def test_a_link_that_comes_back_shows_nothing_twice(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "b.png").touch()
     (tmp_path / "photos" / "linked").symlink_to(tmp_path / "elsewhere")
-    found = [path.name for path in image_files([str(tmp_path / "photos" / "**" / "*.png")])]
-    assert sorted(found) == ["a.png", "b.png"]
+    (tmp_path / "photos" / "below" / "c.png").touch()
+    (tmp_path / "photos" / ".hidden").mkdir()
+    (tmp_path / "photos" / ".hidden" / "d.png").touch()
+    for pattern, expected in (
+        ("**/*.png", "a.png c.png"),
+        ("*", "a.png c.png b.png"),
+        ("linked/*.png", "b.png"),
+        (".h*/*.png", "d.png"),
+    ):
+        found = [path.name for path in image_files([str(tmp_path / "photos" / pattern)])]
+        assert found == expected.split(), pattern
 
 
 @pytest.mark.parametrize("threads", ["0", "-5", "100000", "x", "1025", "9" * 5000])
