@@ -61,7 +61,7 @@ fuzz: $(READY)  ## bytes that nobody wrote, for FUZZ_SECONDS each, to what reads
 mutation: $(READY)  ## change scoring, metrics and keys line by line, and see that a test fails (hours)
 	$(INSTALL) '.[mutation]'
 	$(BIN)/mutmut run
-	$(BIN)/mutmut results
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m scripts.mutants --to outputs/mutants.json
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from radar.files import write_text
 from scripts.command_line import guarded
-from scripts.pages import diffusion, export, methods, performance, photos, quality, readme, report, tables
+from scripts.pages import diffusion, export, methods, performance, photos, quality, readme, report, tables, trust
 from scripts.pages.committed import DOCS, ROOT
 from scripts.pages.sections import Sections, page_with
 
@@ -27,6 +27,7 @@ PAGES: dict[Path, Callable[[], Sections]] = {
     DOCS / "photos.md": photos.sections,
     DOCS / "quality.md": quality.sections,
     DOCS / "report.md": report.sections,
+    DOCS / "trust.md": trust.sections,
     DOCS / "what_diffusion_contributes.md": diffusion.sections,
 }
 

@@ -1,0 +1,68 @@
+"""A run's fingerprint: what its results depend on changes it, what only says where they lie does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from radar.config.schema import Config
+from radar.experiment import run_fingerprint
+from radar.experiment.run_fingerprint import fingerprint
+from radar.experiment.stage import VERSIONS
+from radar.methods.registry import method_of
+
+DATA = "0" * 64
+
+
+@pytest.fixture
+def config(composed: Callable[..., Config]) -> Config:
+    return composed("method=radar", "dataset=folder", "dataset.root=parts")
+
+
+def test_it_is_forty_digits_and_the_same_for_equal_configs(config: Config, composed: Callable[..., Config]) -> None:
+    again = composed("method=radar", "dataset=folder", "dataset.root=parts")
+    assert re.fullmatch("[0-9a-f]{40}", fingerprint(config, DATA))
+    assert fingerprint(again, DATA) == fingerprint(config, DATA)
+
+
+def test_what_says_where_things_lie_changes_nothing(config: Config) -> None:
+    dataset, trainer = config.dataset, config.trainer
+    elsewhere = {
+        "name": "another", "preset": "another", "output_root": "another", "data_root": "another", "tags": ["another"],
+        "dataset": replace(dataset, name="another", root="another", manifest="another.csv"),
+        "trainer": replace(trainer, progress=not trainer.progress, workers=7, stack="host", stack_memory_fraction=0.01),
+    }  # fmt: skip
+    for key, value in elsewhere.items():
+        assert getattr(config, key) != value
+        assert fingerprint(replace(config, **{key: value}), DATA) == fingerprint(config, DATA), key
+
+
+def test_what_results_depend_on_changes_it(config: Config) -> None:
+    changed = [
+        replace(config, seed=config.seed + 1),
+        replace(config, patch=replace(config.patch, size=config.patch.size + 2)),
+        replace(config, dataset=replace(config.dataset, split_seed=99)),
+        replace(config, trainer=replace(config.trainer, threads=3)),
+        replace(config, scoring=replace(config.scoring, smoothing=0.5)),
+        replace(config, contamination=replace(config.contamination, value=0.123)),
+    ]
+    found = {fingerprint(each, DATA) for each in (config, *changed)} | {fingerprint(config, "1" * 64)}
+    assert len(found) == len(changed) + 2
+
+
+def test_what_another_version_computes_changes_it(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {fingerprint(config, DATA)}
+    for target, name, value in (
+        (run_fingerprint, "_VERSION", 1000),
+        (run_fingerprint, "FORMAT", 1000),
+        (type(method_of(config)), "version", 1000),
+    ):
+        monkeypatch.setattr(target, name, value)
+        before.add(fingerprint(config, DATA))
+    for stage in VERSIONS:
+        monkeypatch.setitem(VERSIONS, stage, 1000)
+        before.add(fingerprint(config, DATA))
+    assert len(before) == 4 + len(VERSIONS)
