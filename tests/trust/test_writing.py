@@ -210,9 +210,10 @@ def test_a_disk_that_fills_up_at_any_operation_of_a_command(
             lines = [line for line in told.splitlines() if "No space left on device" in line]
             assert lines and all(line.startswith("radar: ") and str(root) in line for line in lines), where
             assert "name" in lines[-1], where
+        # threads that share work may take fewer operations, so that the fault comes too late; prune passes over what it cannot lock
+        if code not in good or result(root) != expected:
             again, _ = run(root, None)
             assert again in good, where + capsys.readouterr().err
-        # else threads that share work took fewer operations, and the fault came too late
         assert result(root) == expected, where
         assert not list(root.rglob(".*.tmp")) or name in ("report", "predict"), where
         shutil.rmtree(root)
