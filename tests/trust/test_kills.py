@@ -67,6 +67,8 @@ def test_two_processes_in_one_folder(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_two_users_in_one_folder(capsys: pytest.CaptureFixture[str]) -> None:
     """What belongs to another one is read; what cannot be written beside it is one line."""
+    if not all(folder.stat().st_mode & 0o001 for folder in Path(__file__).resolve().parents):
+        pytest.skip("the sources lie where nobody else may read them")
     root = Path(mkdtemp()) / "shared"  # pytest's own folders are for one user
     root.parent.chmod(0o755)
     words = [*QUICK, f"output_root={root}"]
