@@ -8,7 +8,9 @@ from .errors import ImageError
 
 _MOST_SCANS = 100  # of one picture: those of encoders in use have about ten
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
-_ALONE = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)  # a marker that is neither data nor a restart
+_ALONE = re.compile(
+    rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL
+)  # a marker that is neither data, nor a restart, nor filling
 _SEGMENTS = range(0xC0, 0xFF)  # markers that a length follows
 
 

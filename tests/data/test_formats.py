@@ -21,6 +21,7 @@ from radar.errors import DataError
 from radar.runtime.decoding import decode, shape
 from radar.runtime.errors import ImageError
 from radar.runtime.exported import ExportedModel
+from radar.runtime.jpeg import check_jpeg
 
 GREY = noise(0, 12, 20)
 COLOUR = np.random.default_rng(1).integers(0, 256, (12, 20, 3), dtype=np.uint8)
@@ -152,6 +153,12 @@ def test_as_many_scans_as_encoders_make_are_read(options):
     with Image.open(io.BytesIO(content)) as opened:
         np.testing.assert_array_equal(decode(content).values, np.asarray(opened))
     assert decode(with_scans(50)).values.shape == GREY.shape
+
+
+def test_filling_between_markers_takes_no_time():
+    began = time.process_time()
+    check_jpeg(b"\xff\xd8" + (b"\xff" * 200_000 + b"\x00") * 5)
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
