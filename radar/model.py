@@ -21,9 +21,10 @@ from radar.data.images import Images, read_images
 from radar.data.layouts import LAYOUTS
 from radar.data.preprocessing import plane_names
 from radar.errors import DataError
-from radar.methods.method import FittedMethod, Maps
+from radar.methods.method import FittedMethod, Measured
 from radar.methods.responses import read, responses
 from radar.progress import silent
+from radar.rasters import Rasters
 from radar.scoring.detector import Detector
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import map_levels
@@ -62,11 +63,11 @@ class Scores:
     decisions: NDArray[np.bool_]  # (N,), True is anomalous
     points: Floats  # (N, F), what the detector judged
     point_names: tuple[str, ...]  # F
-    anomaly_maps: Tensor  # (N, H, W) ≥ 0, at the size that the model sees
-    noise: Tensor | None  # (N, C, H, W), of a method that predicts noise
+    anomaly_maps: tuple[Tensor, ...]  # N of (H, W) ≥ 0, at the size that the model sees
+    noise: Rasters | None  # N of (C, H, W), of a method that predicts noise
 
     @staticmethod
-    def of(maps: Maps, points: Floats, names: tuple[str, ...], detector: Detector, threshold: float) -> Scores:
+    def of(maps: Measured, points: Floats, names: tuple[str, ...], detector: Detector, threshold: float) -> Scores:
         """Of measured images with points `(N, F)`: an image is anomalous where its score lies above the threshold."""
         scores = detector.score(points)
         return Scores(scores, scores > threshold, points, names, maps.anomaly, maps.noise)
@@ -106,33 +107,29 @@ class Model:
 
         The same bits in any batch, unless the model was fitted with several images per pass; files are read one by one, as those
         that it was fitted on. An image's noise is a function of the model's seed and of the image's content: a tensor's is that of
-        its own values. Raises `DataError` for what cannot be read or has other planes, and for images of several sizes.
+        its own values. Raises `DataError` for what cannot be read or has other planes.
         """
         parts = list(self._maps([images] if isinstance(images, str | Path) else images))
-        sizes = {tuple(part.anomaly.shape[1:]) for part in parts}
-        if len(sizes) != 1:
-            raise DataError(
-                f"images of {len(sizes)} sizes, {sorted(sizes)}: their maps are one tensor; score each size apart"
-            )
-        points = np.concatenate([part.points.cpu().numpy() for part in parts])
-        noise = [part.noise for part in parts if part.noise is not None]
+        noise = [raster for part in parts if part.noise is not None for raster in part.noise]
         return self.judged(
-            Maps(
-                torch.cat([part.anomaly for part in parts]),
-                torch.from_numpy(points),
-                torch.cat(noise) if noise else None,
+            Measured(
+                tuple(each for part in parts for each in part.anomaly),
+                torch.cat([part.points for part in parts]),
+                Rasters.joined(noise) if noise else None,
             )
         )
 
-    def judged(self, maps: Maps) -> Scores:
+    def judged(self, maps: Measured) -> Scores:
         """Scores and decisions of measured images."""
         return Scores.of(maps, maps.points.cpu().numpy(), self.method.point_names, self.detector, self.threshold)
 
-    def _maps(self, images: Images | Tensor | Sequence[str | Path]) -> Iterator[Maps]:
+    def _maps(self, images: Images | Tensor | Sequence[str | Path]) -> Iterator[Measured]:
         if isinstance(images, Images):
             yield self._measured(images.planes, images.identities)
         elif isinstance(images, Tensor):
-            yield self._measured(images, [_tensor_hash(image) for image in images])
+            if images.ndim != 4:
+                raise DataError(f"images {tuple(images.shape)}: a tensor of images is (N, P, H, W)")
+            yield self._measured(Rasters.of(images), [_tensor_hash(image) for image in images])
         else:
             if not images:
                 raise DataError("no images to score; name at least one file")
@@ -140,11 +137,11 @@ class Model:
                 one = read_images([Path(path)], self.files, self.config.dataset.image)
                 yield self._measured(one.planes, one.identities)
 
-    def _measured(self, planes: Tensor, identities: Sequence[str]) -> Maps:
+    def _measured(self, planes: Rasters, identities: Sequence[str]) -> Measured:
         names, size = plane_names(self.config.dataset.image), self.config.scoring.images_per_pass
-        if planes.ndim != 4 or planes.shape[1] != len(names) or not len(planes):
+        if not len(planes) or planes.channels != len(names):
             raise DataError(
-                f"images {tuple(planes.shape)}: this model takes (N, {len(names)}, H, W), planes {', '.join(names)}"
+                f"{len(planes)} images of {planes.channels} planes: this model takes {len(names)}, {', '.join(names)}"
             )
         with _matmul_precision(self.config.trainer.matmul_precision):
             response = responses(

@@ -12,7 +12,7 @@ from radar.config.schema import Config
 from radar.data.images import Images
 from radar.experiment.method_stages import splits_named
 from radar.experiment.session import OpenData
-from radar.methods.method import Maps
+from radar.methods.method import Measured
 from radar.methods.parts.denoising import denoiser
 from radar.methods.radar import FittedRadar
 from radar.methods.responses import read, responses
@@ -28,10 +28,10 @@ class RadarOnData:
     config: Config
     data: OpenData
 
-    def maps(self, network: nn.Module, images: Images) -> Maps:
+    def maps(self, network: nn.Module, images: Images) -> Measured:
         """What it says of the images."""
         config = self.config
-        fitted = FittedRadar(config, denoiser(config, network), images.network_planes.shape[1]).eval()
+        fitted = FittedRadar(config, denoiser(config, network), images.network_planes.channels).eval()
         size = config.scoring.images_per_pass
         response = responses(
             fitted, images.planes, images.identities, seed=config.seed, images_per_pass=size, report=silent

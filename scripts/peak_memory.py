@@ -17,6 +17,7 @@ import torch
 from radar.compose import experiment
 from radar.config.schema import Config
 from radar.networks.build import build_unet
+from radar.rasters import Rasters
 from scripts.command_line import guarded, positive
 from scripts.measuring import untrained_model
 from scripts.training_loops import train_in_our_loop
@@ -27,7 +28,9 @@ def work(stage: str, config: Config, images: torch.Tensor, steps: int) -> None:
     if stage == "training":
         training = replace(config.training, max_steps=steps, epoch_steps=steps, warmup_steps=0)
         network = build_unet(config.unet, patch_size=config.patch.size, image_channels=1, seed=config.seed)
-        train_in_our_loop(network, images, images[:2], config=replace(config, training=training))
+        train_in_our_loop(
+            network, Rasters.of(images), Rasters.of(images[:2]), config=replace(config, training=training)
+        )
     elif stage == "scoring":
         untrained_model(config).score(images)
 

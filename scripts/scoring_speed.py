@@ -13,6 +13,7 @@ from torch import Tensor
 from radar.methods.responses import responses
 from radar.networks.cost import forward_flops, parameter_count
 from radar.progress import silent
+from radar.rasters import Rasters
 from radar.scoring.edge_map import anomaly_map, edge_map
 from radar.scoring.features import features
 from scripts.measuring import fast_config, layer_bytes, seconds_of, summary, untrained_model
@@ -50,9 +51,10 @@ class Scoring:
         scoring, image = self.config.scoring, images[:1]
 
         def noise_map() -> Tensor:
-            return responses(
-                self.model.method, image, ["alone"], seed=self.config.seed, images_per_pass=1, report=silent
+            found = responses(
+                self.model.method, Rasters.of(image), ["alone"], seed=self.config.seed, images_per_pass=1, report=silent
             )
+            return found.stack(slice(None))
 
         with torch.inference_mode():
             edges = edge_map(noise_map(), scoring.blur, scoring.edge)

@@ -18,13 +18,14 @@ from radar.config.schema import Config
 from radar.diffusion.objective import DiffusionObjective
 from radar.diffusion.schedule import NoiseSchedule, build_schedule
 from radar.progress import silent
+from radar.rasters import Rasters
 from radar.training.fit import fit_network
 
 
 def train_in_our_loop(
-    network: nn.Module, images: Tensor, held_out: Tensor, *, config: Config, followers: Sequence[Callback] = ()
+    network: nn.Module, images: Rasters, held_out: Rasters, *, config: Config, followers: Sequence[Callback] = ()
 ) -> None:
-    """Train the noise prediction of `network` on crops of `images` `(N, C, H, W)`; nothing is kept but its weights."""
+    """Train the noise prediction of `network` on crops of `images` `(C, H, W)`; nothing is kept but its weights."""
     with tempfile.TemporaryDirectory() as folder:
         fit_network(
             network,

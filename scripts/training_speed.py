@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from radar.config.schema import Config
 from radar.networks.build import build_unet
 from radar.networks.cost import forward_flops, parameter_count
+from radar.rasters import Rasters
 from scripts.compared_unets import PATCH, SIZES, build_network
 from scripts.measuring import fast_config, layer_bytes, summary
 from scripts.training_loops import AtSteps, train_in_our_loop, train_plainly
@@ -30,7 +31,13 @@ def training_rate(network: nn.Module, images: Tensor, config: Config, *, loop: s
         train_plainly(network, images, config=config, steps=steps + 1, learning_rate=1e-3, callback=follower)
     else:
         training = replace(config.training, max_steps=steps + 1, epoch_steps=steps + 1, warmup_steps=0)
-        train_in_our_loop(network, images, images[:2], config=replace(config, training=training), followers=[follower])
+        train_in_our_loop(
+            network,
+            Rasters.of(images),
+            Rasters.of(images[:2]),
+            config=replace(config, training=training),
+            followers=[follower],
+        )
     patches = (steps - _WARM_STEPS) * config.training.batch_size
     return float(patches / (marks[steps] - marks[_WARM_STEPS]))
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from radar.config.schema import Config
 from radar.data.images import Images
-from radar.data.preprocessing import Frame, plane_names
+from radar.data.preprocessing import Frame, plane_names, preprocessing_of
 from radar.data.sample import NORMAL_DEFECT, Sample, Split
 from radar.methods.method import Normals, Training
 from radar.methods.parts.denoising import DENOISER
@@ -20,6 +20,7 @@ from radar.methods.registry import method_of
 from radar.methods.responses import read, responses
 from radar.networks.cost import forward_flops, parameter_count
 from radar.progress import silent
+from radar.rasters import Rasters
 from radar.seeds import generator
 from radar.training.crops import PatchSampler
 from radar.training.device import resolve_device
@@ -72,7 +73,7 @@ def estimate(config: Config) -> Estimate:
         return read(fitted, response, images_per_pass=1).points
 
     side, shared = config.patch.size, networks.get(DENOISER)
-    patch = torch.zeros(1, one.network_planes.shape[1], side, side, device=device)
+    patch = torch.zeros(1, one.network_planes.channels, side, side, device=device)
     return Estimate(
         parameter_count(fitted),
         None if shared is None else forward_flops(shared, patch),
@@ -83,13 +84,13 @@ def estimate(config: Config) -> Estimate:
 
 def _random_images(config: Config, split: Split) -> Images:
     """White noise in place of a set of normals, each image a group of its own."""
-    side, names = config.dataset.image.size or _FALLBACK_SIDE, plane_names(config.dataset.image)
-    planes = (
-        2 * torch.rand(_IMAGES, len(names), side, side, generator=generator("cpu", config.seed, "crops", split)) - 1
-    )
+    image = config.dataset.image
+    height, width = preprocessing_of(image).fixed or (image.size or _FALLBACK_SIDE,) * 2
+    names, stream = plane_names(image), generator("cpu", config.seed, "crops", split)
+    planes = Rasters.of(2 * torch.rand(_IMAGES, len(names), height, width, generator=stream) - 1)
     identities = [f"{split}/{index}" for index in range(_IMAGES)]
     samples = tuple(Sample(each, each, split, 0, NORMAL_DEFECT, None, each) for each in identities)
-    return Images(planes, names, samples, (Frame(side, side, 0, 0, side, side),) * _IMAGES)
+    return Images(planes, names, samples, (Frame(height, width, 0, 0, height, width),) * _IMAGES)
 
 
 def _timed_training(

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from radar.config.schema import Config
+from radar.config.schema import Config, ImageConfig
 from radar.config.typed import extents, one_line
 from radar.data.layouts import layout_of
 from radar.errors import ConfigError
 from radar.methods.registry import METHODS, method_of, typed_config
 from radar.methods.relevance import unread_by
+from radar.runtime.entries import ONE_SIZE
 from radar.runtime.terminal import brief, printable
 from radar.scoring.border import border_problem
 
@@ -68,10 +69,31 @@ def _rule_problems(config: Config) -> Iterator[str]:
 
 
 def _dataset_problems(config: Config) -> Iterator[str]:
-    side = config.dataset.image.size or layout_of(config.dataset).side
+    yield from _image_problems(config.dataset.image)
+    side = _shorter_side(config)
     for key, length in extents(config):
         if side is not None and length > side:
             yield f"{key}={length}: must be ≤ the image's side, {side} px (dataset.image.size)"
+
+
+def _image_problems(image: ImageConfig) -> Iterator[str]:
+    key = "dataset.image"
+    if image.width is not None and (image.size is None or image.aspect not in ONE_SIZE):
+        aspects = " or ".join(f"{key}.aspect={aspect}" for aspect in ONE_SIZE)
+        yield f"{key}.width={image.width}: is that of a rectangle; set {key}.size, its height, and {aspects}"
+    if (image.resolution is None) != (image.file_resolution is None):
+        given, other = ("resolution", "file_resolution")[:: 1 if image.file_resolution is None else -1]
+        yield f"{key}.{given}: px per mm are wanted of the picture and of the files; set {key}.{other}, too"
+    if image.resolution is not None and (image.size is not None or image.aspect in ("crop", "pad")):
+        yield f"{key}.resolution={image.resolution}: decides the size of each picture; set {key}.size=null and {key}.aspect=short"
+
+
+def _shorter_side(config: Config) -> int | None:
+    """Of every picture, px; None where the files decide."""
+    image = config.dataset.image
+    if image.size is None:
+        return layout_of(config.dataset).side
+    return None if image.aspect == "long" else min(image.size, image.width or image.size)
 
 
 def _unet_problems(config: Config) -> Iterator[str]:
@@ -121,7 +143,7 @@ def _scoring_problems(config: Config) -> Iterator[str]:
     yield from _density_problems(config)
     if scoring.blur.kernel % 2 == 0:
         yield f"scoring.blur.kernel={scoring.blur.kernel}: must be odd"
-    side = config.dataset.image.size
+    side = _shorter_side(config)
     if side is not None and (problem := border_problem(scoring.border, side, side, scoring.window)):
         yield problem
 

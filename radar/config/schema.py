@@ -15,6 +15,7 @@ from radar.config.fields import section as _section
 from radar.config.fields import seed as _seed
 from radar.config.fields import sigma as _sigma
 from radar.config.fields import sigmas as _sigmas
+from radar.runtime.entries import ASPECTS, RESOLUTION
 
 
 @dataclass
@@ -26,8 +27,13 @@ class ImageConfig:
     )  # luma_chroma: networks see the luma, method fused_densities colour too
     size: Optional[int] = _number(
         minimum=8, maximum=16_384
-    )  # side of the square image in px; null: the files' own, one size for all
-    aspect: str = _choice("stretch", "crop", "pad")  # what happens to an image that is not square
+    )  # px of the side that `aspect` names; null: as the files are
+    width: Optional[int] = _number(minimum=8, maximum=16_384)  # px, of a rectangle `size` px high; null: a square
+    aspect: str = _choice(
+        *ASPECTS
+    )  # stretch, crop, pad: all of one size; short, long: the side that has `size`, nothing squeezed
+    resolution: Optional[float] = _number(**RESOLUTION)  # px per mm, in place of `size`
+    file_resolution: Optional[float] = _number(**RESOLUTION)  # px per mm of the files
     resize: str = _choice("nearest", "bilinear", "bicubic", "lanczos", "box")
 
 

@@ -50,10 +50,10 @@ class Dataset:
         return self.layout.files.notes()
 
     def load(self, samples: Sequence[Sample], progress: Report | None = None) -> Images:
-        """Decode `samples`. Raises DataError for a broken file, or if `image.size` is null and sizes differ."""
+        """Decode `samples`. Raises DataError for a broken file."""
         if not samples:
             raise DataError(f"{self.name}: no images to load; the split asked for is empty")
-        return load_images(samples, self.layout.pixels, self.image, progress)
+        return load_images(samples, self.layout.pixels, self.layout.shape, self.image, progress)
 
     def mask(self, sample: Sample) -> BoolArray:
         """The mask, bool (H, W), at its own size, cut to what the model saw; all False for a normal image.

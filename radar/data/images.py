@@ -10,23 +10,30 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from radar.config.schema import ImageConfig
-from radar.data.decoding import FloatArray, Pixels
+from radar.data.decoding import Pixels
 from radar.data.file_reader import FileReader
-from radar.data.preprocessing import Frame, network_plane_names, plane_names, preprocess
+from radar.data.preprocessing import (
+    Frame,
+    network_plane_names,
+    picture_size,
+    plane_names,
+    preprocess,
+    preprocessing_of,
+)
 from radar.data.sample import UNKNOWN_DEFECT, UNKNOWN_LABEL, Sample
 from radar.data.threads import in_threads
 from radar.errors import DataError
 from radar.progress import Report
+from radar.rasters import Rasters
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """N images, P planes each; what belongs to image `i` stands at `i` everywhere."""
+    """N images, P planes each, of any sizes; what belongs to image `i` stands at `i` everywhere."""
 
-    planes: Tensor  # float32 (N, P, H, W) in [-1, 1]
+    planes: Rasters  # N of float32 (P, H, W) in [-1, 1]
     plane_names: tuple[str, ...]  # P of them
     samples: tuple[Sample, ...]
     frames: tuple[Frame, ...]
@@ -38,16 +45,16 @@ class Images:
         """Those of a slice (planes are a view), or those at given places, in that order (planes are copied)."""
         places = range(len(self))[which] if isinstance(which, slice) else which
         return Images(
-            self.planes[which if isinstance(which, slice) else list(which)],
+            self.planes.some(which) if isinstance(which, slice) else self.planes.at(which),
             self.plane_names,
             tuple(self.samples[place] for place in places),
             tuple(self.frames[place] for place in places),
         )
 
     @cached_property
-    def network_planes(self) -> Tensor:
-        """What networks see, a view: the luma alone where there is one `(N, 1, H, W)`, else all planes."""
-        return self.planes[:, : len(network_plane_names(self.plane_names))]
+    def network_planes(self) -> Rasters:
+        """What networks see, a view: the luma alone where there is one, else all planes."""
+        return self.planes.first(len(network_plane_names(self.plane_names)))
 
     @cached_property
     def identities(self) -> tuple[str, ...]:
@@ -73,41 +80,33 @@ class Images:
 def load_images(
     samples: Sequence[Sample],
     pixels: Callable[[str], Pixels],
+    shape: Callable[[str], tuple[int, int]],
     config: ImageConfig,
     progress: Report | None,
 ) -> Images:
-    """The images of at least one sample, each decoded by `pixels` from its path.
+    """The images of at least one sample: their files' heights and widths, and what these decode to, by path.
 
-    Raises DataError for a broken file, or if `config.size` is null and sizes differ.
+    Raises DataError for a broken file.
     """
-
-    def picture(sample: Sample) -> tuple[FloatArray, Frame]:
-        return preprocess(pixels(sample.path), config)
-
-    first, _ = picture(samples[0])
-    planes = np.empty(
-        (len(samples), *first.shape), np.float32
-    )  # filled as they come: a list beside it is as large again
+    fixed = preprocessing_of(config).fixed
+    sizes = [fixed or picture_size(*shape(sample.path), config) for sample in samples]
+    # filled as they come: a list beside it is as large again
+    planes = Rasters.empty(sizes, len(plane_names(config)), torch.float32)
 
     def place(index: int) -> Frame:
-        image, frame = picture(samples[index])
-        if image.shape != first.shape:
-            raise DataError(
-                f"{samples[index].path} is {image.shape[2]} x {image.shape[1]} px and {samples[0].path} "
-                f"{first.shape[2]} x {first.shape[1]} px; set dataset.image.size to bring them to one size"
-            )
-        planes[index] = image
+        picture, frame = preprocess(pixels(samples[index].path), config)
+        planes[index].copy_(torch.from_numpy(picture))
         return frame
 
     frames = in_threads(place, range(len(samples)), "reading", progress)
-    return Images(torch.from_numpy(planes), plane_names(config), tuple(samples), tuple(frames))
+    return Images(planes, plane_names(config), tuple(samples), tuple(frames))
 
 
 def read_images(paths: Sequence[Path], files: FileReader, config: ImageConfig) -> Images:
     """Images of no data set, read by a layout's `files` just as its own are: same planes to the bit, same identities.
 
     Nobody said what they show: label −1, defect "unknown", no mask, each a group of its own, split "test".
-    Raises DataError where there are none, for a broken file, or if `config.size` is null and sizes differ.
+    Raises DataError where there are none, or for a broken file.
     """
     if not paths:
         raise DataError("no images to read; name at least one file")
@@ -116,4 +115,6 @@ def read_images(paths: Sequence[Path], files: FileReader, config: ImageConfig) -
         Sample(str(path), content_hash, "test", UNKNOWN_LABEL, UNKNOWN_DEFECT, None, str(path))
         for path, content_hash in zip(paths, hashes, strict=True)
     ]
-    return load_images(samples, lambda path: files.pixels(Path(path)), config, None)
+    return load_images(
+        samples, lambda path: files.pixels(Path(path)), lambda path: files.shape(Path(path)), config, None
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import torch
 
 from radar.config.schema import ImageConfig
@@ -14,7 +16,7 @@ __all__ = ["Frame"]  # which whoever places maps reads here
 
 def preprocessing_of(config: ImageConfig) -> Preprocessing:
     """How an image is read as `config` says."""
-    return Preprocessing(config.channels, config.size, config.aspect, config.resize)
+    return Preprocessing(**asdict(config))
 
 
 def preprocess(pixels: Pixels, config: ImageConfig) -> tuple[FloatArray, Frame]:
@@ -40,7 +42,7 @@ def has_colour(pixels: Pixels) -> bool:
 
 def thumbnail(pixels: Pixels, side: int) -> FloatArray:
     """Grey (side, side) in [0, 1], area-averaged and stretched: what near-duplicates are compared by."""
-    return resized(grey(pixels), side, "box")
+    return resized(grey(pixels), (side, side), "box")
 
 
 def rgb(planes: torch.Tensor, channels: str) -> torch.Tensor:
@@ -66,4 +68,10 @@ def visible_mask(mask: BoolArray, frame: Frame) -> BoolArray:
 
 def frame_of(height: int, width: int, config: ImageConfig) -> Frame:
     """The frame of an image of `height` x `width` px."""
-    return preprocessing.frame_of(height, width, config.aspect)
+    return preprocessing.frame_of(height, width, preprocessing_of(config))
+
+
+def picture_size(height: int, width: int, config: ImageConfig) -> tuple[int, int]:
+    """Height and width in px of the model's picture of an image of `height` x `width` px."""
+    way = preprocessing_of(config)
+    return preprocessing.picture_size(preprocessing.frame_of(height, width, way), way)

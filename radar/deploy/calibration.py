@@ -62,7 +62,7 @@ def scored(model: Model, paths: Iterable[Path], decode_ahead: int) -> Iterator[S
             yield from (UnscoredPhoto(str(picture.path), str(error)) for picture in readable)
             continue
         for picture, score, tops in zip(
-            readable, answers.scores, map_tops(torch.from_numpy(answers.maps)), strict=True
+            readable, answers.scores, map_tops([*torch.from_numpy(answers.maps)]), strict=True
         ):
             if math.isfinite(score):
                 small = thumbnail(picture.pixels, THUMBNAIL_SIDE)

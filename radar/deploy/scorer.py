@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from radar.data.images import Images
@@ -13,6 +12,7 @@ from radar.data.preprocessing import plane_names, preprocessing_of
 from radar.data.sample import UNKNOWN_DEFECT, UNKNOWN_LABEL, Sample
 from radar.errors import RadarError
 from radar.model import Model
+from radar.rasters import Rasters
 from radar.runtime.decoding import Pixels
 from radar.runtime.errors import ImageError
 from radar.runtime.picture import Answers, Picture
@@ -37,10 +37,10 @@ class ModelScorer:
         try:
             scores = self._model.score(self._images(pictures))
         except (RadarError, RuntimeError, ValueError):
-            if self.preprocessing.size is not None:
+            if self.preprocessing.fixed is not None:
                 raise
             raise ImageError("the model does not take an image of this size") from None
-        return Answers(scores.scores, scores.decisions, scores.points, scores.anomaly_maps.cpu().numpy())
+        return Answers(scores.scores, scores.decisions, scores.points, torch.stack(scores.anomaly_maps).numpy())
 
     def renewed(self) -> ModelScorer:
         """Itself, or one that decides by another version of the threshold."""
@@ -52,6 +52,6 @@ class ModelScorer:
             Sample(str(each.path), each.identity, "test", UNKNOWN_LABEL, UNKNOWN_DEFECT, None, str(each.path))
             for each in pictures
         ]
-        planes = torch.from_numpy(np.stack([each.planes for each in pictures]))
+        planes = Rasters.joined(torch.from_numpy(each.planes) for each in pictures)
         frames = tuple(each.frame for each in pictures)
         return Images(planes, plane_names(self._model.config.dataset.image), tuple(samples), frames)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,15 +17,13 @@ def area_share(height: int, width: int, border: int) -> float:
     return float((distance_to_border(height, width) < border).double().mean())
 
 
-def border_share(maps: NDArray[np.float32], border: int) -> float | None:
-    """Of the highest pixels of each map `(N, H, W)` the share within `border` px of its border; mean over maps, None of none.
+def border_share(maps: Sequence[NDArray[np.float32]], border: int) -> float | None:
+    """Of the highest pixels of each map `(H, W)` the share within `border` px of its border; mean over maps, None of none.
 
     Pixels that tie at the limit count in equal parts, so that the order of pixels does not matter.
     """
-    if not len(maps):
-        return None
-    near = (distance_to_border(*maps.shape[1:]) < border).numpy().ravel()
-    return float(np.mean([_share(each.ravel(), near) for each in maps]))
+    near = {shape: (distance_to_border(*shape) < border).numpy().ravel() for shape in {each.shape for each in maps}}
+    return float(np.mean([_share(each.ravel(), near[each.shape]) for each in maps])) if maps else None
 
 
 def _share(values: NDArray[np.float32], near: NDArray[np.bool_]) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,13 +32,22 @@ def defect_measures(image: Floats, mask: NDArray[np.bool_]) -> DefectMeasures | 
     return DefectMeasures(float(mask.mean()), contrast)
 
 
-def spectral_flatness(images: Floats) -> float:
-    """Geometric over arithmetic mean of the power spectrum of images (N, H, W), averaged over them: in [0, 1].
+def spectral_flatness(images: Sequence[Floats]) -> float:
+    """Geometric over arithmetic mean of the power spectrum of images (H, W), averaged over those of one size: in [0, 1].
 
-    1 is white noise, 0 a pattern of few frequencies. Each image loses its mean and fades out at its borders (Hann), which
-    would count as frequencies otherwise; 0 for constant images.
+    Images of several sizes have the mean of their sizes' flatnesses, each as often as it is there. 1 is white noise, 0 a
+    pattern of few frequencies. Each image loses its mean and fades out at its borders (Hann), which would count as frequencies
+    otherwise; 0 for constant images.
     """
-    values = np.asarray(images, dtype=np.float64)
+    flatness = 0.0
+    for shape, count in Counter(image.shape for image in images).items():
+        alike = np.stack([image for image in images if image.shape == shape])
+        flatness += _flatness_of_one_size(alike) * count / len(images)
+    return flatness
+
+
+def _flatness_of_one_size(images: Floats) -> float:
+    values = images.astype(np.float64)
     height, width = values.shape[-2:]
     window = np.outer(np.hanning(height), np.hanning(width))
     centred = (values - values.mean(axis=(1, 2), keepdims=True)) * window

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,21 +37,22 @@ def histograms_of_values(values: ArrayLike, most_bins: int) -> Histograms:
     """Of one value per image (N,): a bin for each of its distinct values."""
     flat = np.asarray(values, dtype=np.float64)
     distinct, places = np.unique(flat, return_inverse=True)
-    return Histograms(np.eye(distinct.size)[places], distinct, _coarse(flat[:, None], most_bins))
+    return Histograms(np.eye(distinct.size)[places], distinct, _coarse(list(flat[:, None]), most_bins))
 
 
-def histograms_of_pixels(values: Floats, most_bins: int) -> Histograms:
-    """Of many values per image (N, V): bins of equal shares of all, each at the mean of its values."""
-    edges = pooled_edges(values.ravel(), _PIXEL_BINS)
+def histograms_of_pixels(values: Sequence[Floats], most_bins: int) -> Histograms:
+    """Of many values per image, N of (V,): bins of equal shares of all, each at the mean of its values."""
+    pooled = np.concatenate(values)
+    edges = pooled_edges(pooled, _PIXEL_BINS)
     counts = np.stack([binned(each, edges) for each in values])
-    places = np.searchsorted(edges, values.ravel(), side="right")
-    sums = np.bincount(places, weights=values.ravel(), minlength=edges.size + 1)
+    places = np.searchsorted(edges, pooled, side="right")
+    sums = np.bincount(places, weights=pooled, minlength=edges.size + 1)
     filled = counts.sum(axis=0) > 0
     return Histograms(counts[:, filled], sums[filled] / counts.sum(axis=0)[filled], _coarse(values, most_bins))
 
 
-def _coarse(values: Floats, most_bins: int) -> Floats:
-    edges = pooled_edges(values.ravel(), most_bins)
+def _coarse(values: Sequence[Floats], most_bins: int) -> Floats:
+    edges = pooled_edges(np.concatenate(values), most_bins)
     return np.stack([binned(each, edges) for each in values])
 
 

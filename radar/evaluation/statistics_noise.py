@@ -27,8 +27,8 @@ MOMENTS = ("mean", "standard_deviation", "skewness", "excess_kurtosis")
 
 
 def noise_statistics(
-    noise_maps: NDArray[np.float32],
-    images: NDArray[np.float32],
+    noise_maps: Sequence[NDArray[np.float32]],
+    images: Sequence[NDArray[np.float32]],
     labels: ArrayLike,
     groups: Sequence[str],
     *,
@@ -37,8 +37,8 @@ def noise_statistics(
 ) -> NoiseMetrics:
     """Compare the noise predicted for normal and for anomalous images.
 
-    `noise_maps` and `images` (N, C, H, W), each with its own number of channels, `labels` (N,) 0 / 1, `groups` (N,). Every number
-    of one kind is a mean over that kind's images.
+    `noise_maps` and `images`, N of (C, H, W), each kind with its own number of channels, `labels` (N,) 0 / 1, `groups` (N,). Every
+    number of one kind is a mean over that kind's images.
     """
     compare = _Comparison(labels, groups, settings, seed)
     truth, units = compare.truth, compare.units
@@ -84,24 +84,29 @@ class _Comparison:
 
     def values(self, values: Floats) -> Distances:
         """Compare one number per image (N,)."""
-        return self._measured(values, histograms_of_values)
+        return self._measured(list(values[:, None]), lambda bins: histograms_of_values(values, bins))
 
-    def pixels(self, noise_maps: NDArray[np.float32]) -> Distances:
-        """Compare all pixels of maps (N, C, H, W)."""
-        return self._measured(noise_maps.reshape(len(noise_maps), -1).astype(np.float64), histograms_of_pixels)
+    def pixels(self, noise_maps: Sequence[NDArray[np.float32]]) -> Distances:
+        """Compare all pixels of maps, N of (C, H, W)."""
+        values = [each.ravel().astype(np.float64) for each in noise_maps]
+        return self._measured(values, lambda bins: histograms_of_pixels(values, bins))
 
-    def _measured(self, values: Floats, histograms: Callable[[Floats, int], Histograms]) -> Distances:
+    def _measured(self, values: Sequence[Floats], histograms: Callable[[int], Histograms]) -> Distances:
         truth, settings = self.truth, self._settings
         if truth.all() or not truth.any():
             return Distances()
-        measured = separation(values[~truth], values[truth], settings.bins)
-        binned = histograms(values, settings.bins)
+        normal, anomalous = (
+            np.concatenate([each for each, label in zip(values, truth, strict=True) if label == kind])
+            for kind in (False, True)
+        )
+        measured = separation(normal, anomalous, settings.bins)
+        binned = histograms(settings.bins)
         p_value, chance = by_chance(binned, self.units, settings.permutations, self._random)
         return replace(measured, p_value=p_value, chance=chance)
 
 
 def _per_image(
-    noise_maps: NDArray[np.float32], images: NDArray[np.float32], settings: NoiseStatisticsConfig
+    noise_maps: Sequence[NDArray[np.float32]], images: Sequence[NDArray[np.float32]], settings: NoiseStatisticsConfig
 ) -> dict[str, Floats]:
     rows = [_one_image(*pair, settings) for pair in zip(noise_maps, images, strict=True)]
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}

@@ -24,6 +24,7 @@ from radar.evaluation.pixel_metrics import PixelMetrics, pixel_metrics_of
 from radar.evaluation.statistics_noise import feature_statistics, noise_statistics
 from radar.files import Plain, write_csv
 from radar.model import Scores
+from radar.rasters import Rasters
 from radar.runtime.preprocessing import place_map
 
 SAMPLE_COLUMNS = ("path", "split", "label", "defect", "group")
@@ -61,17 +62,17 @@ def quality(test: Scored, pixel: PixelMetrics | None) -> Quality:
     )
 
 
-def pixel_metrics(dataset: Dataset, images: Images, maps: Tensor, aupro_limit: float) -> PixelMetrics:
-    """Pixel metrics of the test images' anomaly maps `(N, H, W)`, at the size of the masks."""
+def pixel_metrics(dataset: Dataset, images: Images, maps: Sequence[Tensor], aupro_limit: float) -> PixelMetrics:
+    """Pixel metrics of the test images' anomaly maps `(H, W)`, at the size of the masks."""
     return pixel_metrics_of(_placed(dataset, images, maps), aupro_limit)
 
 
 def noise_hypothesis(
-    noise: NDArray[np.float32], test: Images, groups: Sequence[str], settings: NoiseStatisticsConfig, seed: int
+    noise: Rasters, test: Images, groups: Sequence[str], settings: NoiseStatisticsConfig, seed: int
 ) -> NoiseMetrics:
-    """Statistics of the noise `(N, C, H, W)` predicted for the test images, normal against anomalous; whole `groups` (N,) move."""
-    planes = test.network_planes.cpu().numpy()
-    return noise_statistics(noise, planes, test.labels, groups, settings=settings, seed=seed)
+    """Statistics of the noise `(C, H, W)` predicted for the test images, normal against anomalous; whole `groups` (N,) move."""
+    maps, planes = ([each.numpy() for each in rasters] for rasters in (noise, test.network_planes))
+    return noise_statistics(maps, planes, test.labels, groups, settings=settings, seed=seed)
 
 
 def separation(test: Scored, groups: Sequence[str], settings: NoiseStatisticsConfig, seed: int) -> dict[str, Distances]:
@@ -83,12 +84,14 @@ def separation(test: Scored, groups: Sequence[str], settings: NoiseStatisticsCon
 
 def border_metrics(test: Scored, validation: Scored | None, width: int) -> BorderMetrics:
     """How much of normal images' high pixels lies within `width` px of the border, of test images and of held-out ones."""
-    shares = [
-        None if each is None else border_share(each.scores.anomaly_maps.numpy()[each.images.labels == 0], width)
-        for each in (test, validation)
-    ]
-    _, rows, columns = test.scores.anomaly_maps.shape
-    return BorderMetrics(width, area_share(rows, columns, width), *shares)
+
+    def normal_maps(scored: Scored) -> list[NDArray[np.float32]]:
+        pairs = zip(scored.scores.anomaly_maps, scored.images.labels, strict=True)
+        return [anomaly_map.numpy() for anomaly_map, label in pairs if label == 0]
+
+    shares = [None if each is None else border_share(normal_maps(each), width) for each in (test, validation)]
+    area = np.mean([area_share(each.shape[0], each.shape[1], width) for each in test.scores.anomaly_maps])
+    return BorderMetrics(width, float(area), *shares)
 
 
 def _auroc(labels: NDArray[np.int64], values: NDArray[np.float64]) -> float | None:
@@ -96,7 +99,7 @@ def _auroc(labels: NDArray[np.int64], values: NDArray[np.float64]) -> float | No
 
 
 def _placed(
-    dataset: Dataset, images: Images, maps: Tensor
+    dataset: Dataset, images: Images, maps: Sequence[Tensor]
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_] | None, int]]:
     """Each test image's map at its mask's own size, one at a time. A set without any mask yields nothing."""
     if not any(sample.mask for sample in images.samples):
@@ -112,11 +115,11 @@ def data_measures(dataset: Dataset, images: Mapping[Split, Images]) -> dict[str,
     test, defects = images["test"], dict[str, Plain]()
     for index, sample in enumerate(test.samples):
         if sample.label and sample.mask:
-            picture = place_map(test.network_planes[index].mean(dim=0).cpu().numpy(), test.frames[index])
+            picture = place_map(test.network_planes[index].mean(dim=0).numpy(), test.frames[index])
             measured = defect_measures(picture, dataset.mask(sample))
             if measured is not None:
                 defects[sample.path] = asdict(measured)
-    flatness = spectral_flatness(images["train"].network_planes.mean(dim=1).cpu().numpy())
+    flatness = spectral_flatness([image.mean(dim=0).numpy() for image in images["train"].network_planes])
     coloured = any(has_colour(dataset.layout.pixels(sample.path)) for sample in images["train"].samples)
     return {"spectral_flatness": flatness, "coloured": coloured, "defects": defects}
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors.torch import load_file
 
 from radar.config.plain import plain, remove, selected
@@ -19,11 +18,12 @@ from radar.data.split_manifests import known_groups
 from radar.evaluation.statistics_rates import promised_rate
 from radar.experiment.context import Context, digest, identity, save_tensors
 from radar.experiment.networks import WEIGHTS, trained_networks, training_stages, untrained_networks
-from radar.experiment.stage import Stage, array_stage
+from radar.experiment.stage import Stage, array_stage, raster_stage
 from radar.files import Plain, read_json, write_json
-from radar.methods.method import FittedMethod, Maps, Method, fill
+from radar.methods.method import FittedMethod, Measured, Method, fill
 from radar.methods.responses import learn_border, read, responses
 from radar.model import UNSEEN, Calibration, Scores
+from radar.rasters import Rasters
 from radar.scoring.detector import Detector, fit_detector
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import map_tops
@@ -49,7 +49,7 @@ class MethodStages:
         self.fitted = self._fitted()
         self.responses = {split: self._responses(split) for split in SPLITS}
         self.points = {split: self._points(split) for split in SPLITS}
-        self._maps: dict[Split, Maps] = {}
+        self._maps: dict[Split, Measured] = {}
 
     def stages(self) -> Iterator[tuple[str, Stage[object]]]:
         """All of them that a run asks for, parents first, each with what to call it."""
@@ -78,11 +78,11 @@ class MethodStages:
         """The values of config keys that what is read of a response depends on; its last bits follow how many pass at once."""
         return selected(plain(self.config), (*keys, *self.method.border_keys, "scoring.images_per_pass"))
 
-    def maps(self, split: Split) -> Maps:
+    def maps(self, split: Split) -> Measured:
         """Anomaly maps and points of a split, computed from its responses."""
         if split not in self._maps:
-            response = torch.from_numpy(self.responses[split].value)
-            self._maps[split] = read(self.fitted.value, response, images_per_pass=self.config.scoring.images_per_pass)
+            response, size = self.responses[split].value, self.config.scoring.images_per_pass
+            self._maps[split] = read(self.fitted.value, response, images_per_pass=size)
         return self._maps[split]
 
     @cached_property
@@ -190,10 +190,10 @@ class MethodStages:
 
         return Stage(self.context.store, "fitted", inputs, self.trainings, make=make, load=load)
 
-    def _responses(self, split: Split) -> Stage[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+    def _responses(self, split: Split) -> Stage[Rasters]:
         images, config = self.context.data.images[split], self.config
 
-        def make() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        def make() -> Rasters:
             return responses(
                 self.fitted.value,
                 images.planes,
@@ -202,10 +202,10 @@ class MethodStages:
                 images_per_pass=config.scoring.images_per_pass,
                 report=self.context.report,
                 held_out=split != "test",
-            ).numpy()
+            )
 
         inputs: dict[str, Plain] = {"images": identity(images), "images_per_pass": config.scoring.images_per_pass}
-        return array_stage(self.context.store, "responses", inputs, {"fitted": self.fitted}, make)
+        return raster_stage(self.context.store, "responses", inputs, {"fitted": self.fitted}, make)
 
     def _points(self, split: Split) -> Stage[Floats]:
         def make() -> Floats:

@@ -44,8 +44,8 @@ def _panel(dataset: Dataset, test: Scored, index: int, caption: str) -> Panel:
         sample.path,
         caption,
         _picture(test.images.network_planes[index]),
-        None if noise is None else noise[index].mean(dim=0).cpu().numpy(),
-        test.scores.anomaly_maps[index].cpu().numpy(),
+        None if noise is None else noise[index].mean(dim=0).numpy(),
+        test.scores.anomaly_maps[index].numpy(),
         dataset.mask(sample) if sample.mask or not sample.label else None,
     )
 
@@ -57,15 +57,14 @@ def _picture(image: Tensor) -> NDArray[np.float32]:
 
 
 def write_panels(path: Path, panels: list[Panel]) -> None:
-    """Store panels as plain arrays; masks differ in size, so each has an entry of its own."""
+    """Store panels as plain arrays; pictures differ in size, so each has an entry of its own."""
     arrays: dict[str, Any] = {
         "path": np.array([panel.path for panel in panels], dtype=np.str_),
         "caption": np.array([panel.caption for panel in panels], dtype=np.str_),
     }
-    for name in ("image", "noise_map", "anomaly_map"):
-        if panels and getattr(panels[0], name) is not None:
-            arrays[name] = np.array([getattr(panel, name) for panel in panels], dtype=np.float32)
-    arrays |= {f"mask_{index}": panel.mask for index, panel in enumerate(panels) if panel.mask is not None}
+    for index, panel in enumerate(panels):
+        pictures = {name: getattr(panel, name) for name in ("image", "noise_map", "anomaly_map", "mask")}
+        arrays |= {f"{name}_{index}": values for name, values in pictures.items() if values is not None}
     write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
 
 
@@ -86,8 +85,8 @@ def _stored_panel(arrays: Any, index: int) -> Panel:
     return Panel(
         path=str(arrays["path"][index]),
         caption=str(arrays["caption"][index]),
-        image=arrays["image"][index],
-        noise_map=arrays["noise_map"][index] if "noise_map" in arrays else None,
-        anomaly_map=arrays["anomaly_map"][index],
+        image=arrays[f"image_{index}"],
+        noise_map=arrays.get(f"noise_map_{index}"),
+        anomaly_map=arrays[f"anomaly_map_{index}"],
         mask=arrays.get(f"mask_{index}"),
     )

@@ -12,7 +12,6 @@ import yaml
 
 from radar.config.schema import Config
 from radar.data.manifest import manifest_text
-from radar.errors import DataError
 from radar.evaluation.metrics import Metrics
 from radar.experiment.clock import Clock
 from radar.experiment.command import Command, write_command
@@ -23,7 +22,7 @@ from radar.experiment.environment import environment
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.run_fingerprint import fingerprint
 from radar.experiment.session import Session
-from radar.experiment.stages import ExperimentStages, check_size
+from radar.experiment.stages import ExperimentStages, check_sizes
 from radar.files import write_json, write_text
 from radar.methods.relevance import effective
 from radar.model_card import counted
@@ -75,10 +74,7 @@ class Experiment:
         self.device = resolve_device(config.trainer)
         with self.clock.stage("data"):
             self.data = session.open(config, report)
-        sizes = {split: tuple(images.planes.shape[-2:]) for split, images in self.data.images.items()}
-        if len(set(sizes.values())) > 1:
-            raise DataError(f"{config.dataset.name}: sizes differ between splits, {sizes}; set dataset.image.size")
-        check_size(config, *sizes["train"])
+        check_sizes(config, {size for images in self.data.images.values() for size in images.planes.sizes})
         self.fingerprint = fingerprint(config, self.data.dataset.content_hash)
         self.directory = RunDirectory.named(Path(config.output_root), config.name, self.fingerprint)
         self.publish: Callable[[Row], None] = _unpublished

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from radar.evaluation.metrics import StageMemory
 from radar.evaluation.typed_sections import read_section
 from radar.experiment.artefact_store import ArtefactStore, Key
 from radar.files import Plain, read_json, write_atomically, write_json
+from radar.rasters import Rasters
 
 VERSIONS = {  # of every stage; raised when equal inputs would give another result
-    "network": 3, "fitted": 2, "responses": 2, "points": 1, "pixel_metrics": 3, "noise_statistics": 3, "data_measures": 3,
+    "network": 3, "fitted": 2, "responses": 3, "points": 1, "pixel_metrics": 3, "noise_statistics": 3, "data_measures": 3,
 }  # fmt: skip
+_VALUES, _SIZES = "values.npy", "sizes.npy"
 Result_co = TypeVar("Result_co", covariant=True)
 Array = TypeVar("Array", bound=NDArray[np.generic])
 
@@ -89,6 +92,27 @@ def json_stage(
     return Stage(store, name, inputs, parents, make=save, load=load)
 
 
+def raster_stage(
+    store: ArtefactStore,
+    name: str,
+    inputs: Mapping[str, Plain],
+    parents: Mapping[str, Stage[object]],
+    make: Callable[[], Rasters],
+) -> Stage[Rasters]:
+    """A stage whose result is rasters."""
+
+    def save(part: Path) -> None:
+        made = make()
+        _save(part / _VALUES, made.values.numpy())
+        _save(part / _SIZES, np.array(made.sizes, dtype=np.int64))
+
+    def load(folder: Path) -> Rasters:
+        values, sizes = (np.load(folder / file, allow_pickle=False) for file in (_VALUES, _SIZES))
+        return Rasters.of_sizes(torch.from_numpy(values), [(int(height), int(width)) for height, width in sizes])
+
+    return Stage(store, name, inputs, parents, make=save, load=load)
+
+
 def array_stage(
     store: ArtefactStore,
     name: str,
@@ -99,11 +123,14 @@ def array_stage(
     """A stage whose result is one array."""
 
     def save(part: Path) -> None:
-        values = make()
-        write_atomically(part / "values.npy", lambda file: np.save(file, values, allow_pickle=False))
+        _save(part / _VALUES, make())
 
     def load(folder: Path) -> Array:
-        values: Array = np.load(folder / "values.npy", allow_pickle=False)
+        values: Array = np.load(folder / _VALUES, allow_pickle=False)
         return values
 
     return Stage(store, name, inputs, parents, make=save, load=load)
+
+
+def _save(path: Path, values: NDArray[np.generic]) -> None:
+    write_atomically(path, lambda file: np.save(file, values, allow_pickle=False))

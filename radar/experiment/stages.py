@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from functools import cached_property
 
@@ -22,6 +22,8 @@ from radar.files import Plain
 from radar.methods.controls import SAME_UNTRAINED, control_of, controls
 from radar.methods.registry import method_of
 from radar.methods.relevance import unread_by
+from radar.rasters import Size
+from radar.runtime.entries import ONE_SIZE
 from radar.scoring.border import border_problem
 
 
@@ -127,10 +129,16 @@ class ExperimentStages:
         )
 
 
-def check_size(config: Config, height: int, width: int) -> None:
-    """Sizes that only the files tell: `dataset.image.size` may be null. Raises `ConfigError`."""
+def check_sizes(config: Config, sizes: Collection[Size]) -> None:
+    """Sizes of pictures that only the files tell. Raises `ConfigError`."""
+    height, width = min(sizes, key=min)
     for key, length in extents(config):
         if length > min(height, width) and unread_by(config, key) is None:
-            raise ConfigError(f"{key}={length}: must be ≤ the images' sides, {width} × {height} px")
+            raise ConfigError(f"{key}={length}: must be ≤ the images' sides, of which one has {width} × {height} px")
     if problem := border_problem(config.scoring.border, height, width, config.scoring.window):
         raise ConfigError(problem)
+    if len(sizes) > 1 and method_of(config).needs_one_size:
+        raise ConfigError(
+            f"method={config.method.name}: takes images of one size, and there are {len(sizes)}; set dataset.image.aspect to one of "
+            f"{', '.join(ONE_SIZE)}, and dataset.image.size"
+        )

@@ -29,6 +29,7 @@ from radar.methods.parts.reconstruction import (
 )
 from radar.methods.parts.reduced import shortened
 from radar.progress import Report
+from radar.rasters import Rasters
 from radar.scoring.denoiser import Denoiser, Windows
 from radar.scoring.noise_draws import drawn
 from radar.scoring.reading import MapReading
@@ -122,7 +123,7 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
         return (*shared, self._adaptation(normals)) if self._adapts else shared
 
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
-        network, channels = denoiser(self.config, networks[DENOISER]), normals.train.network_planes.shape[1]
+        network, channels = denoiser(self.config, networks[DENOISER]), normals.train.network_planes.channels
         fitted = self._fitted(network, channels, networks.get(_FEATURES if self._adapts else FEATURES))
         fitted.to(network.schedule.signal.device)
         if self.settings.reconstruction.features != "none":
@@ -138,6 +139,10 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
         elif self._adapts:
             features = UNetFeatures(untrained_network(self.config, channels))
         return self._fitted(denoiser(self.config, network), channels, features)
+
+    @property
+    def needs_one_size(self) -> bool:
+        return self._adapts
 
     @property
     def _adapts(self) -> bool:
@@ -159,7 +164,7 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
         calibration = images[: settings.calibration_images]
         for index in range(len(calibration)):
             report(index, len(calibration), f"Fitting ({self.name})")
-            clean = calibration.network_planes[index : index + 1].to(fitted.device)
+            clean = calibration.network_planes[index][None].to(fitted.device)
             back = self._back(fitted, clean, calibration.identities[index], clean, settings.guidance)
             pixel, feature = (distance.max().item() for distance in fitted.distances(clean, back))
             largest_pixel, largest_feature = max(largest_pixel, pixel), max(largest_feature, feature)
@@ -175,7 +180,7 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
         adaptation, scoring = settings.adaptation, Windows.keys(self.config.scoring.field)
 
         def material(networks: Networks) -> Material:
-            fitted = self._fitted(denoiser(config, networks[DENOISER]), normals.train.network_planes.shape[1], None)
+            fitted = self._fitted(denoiser(config, networks[DENOISER]), normals.train.network_planes.channels, None)
             fitted.to(fitted.denoiser.schedule.signal.device)
             pairs = (
                 self._pairs(fitted, normals.train[: adaptation.pairs]),
@@ -193,7 +198,7 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
                 **{f"adaptation.{key}": getattr(adaptation, key) for key in ("pairs", "guidance", "distillation")},
             },
             # whole images, as the features see them later
-            patch=PatchConfig(size=min(normals.train.planes.shape[-2:]), flips=False, rotations=False),
+            patch=PatchConfig(size=min(min(size) for size in normals.train.planes.sizes), flips=False, rotations=False),
             training=replace(
                 shortened(config.training, adaptation.max_steps),
                 batch_size=adaptation.batch_size,
@@ -208,15 +213,17 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
         return networks[FEATURES] if FEATURES in networks else UNetFeatures(networks[DENOISER])
 
     @torch.no_grad()
-    def _pairs(self, fitted: FittedDdad, images: Images) -> Tensor:
-        """Each image, reconstructed towards the next one, beside that one `(N, 2C, H, W)`."""
+    def _pairs(self, fitted: FittedDdad, images: Images) -> Rasters:
+        """Each image, reconstructed towards the next one, beside that one `(2C, H, W)`."""
         planes, weight = images.network_planes, self.settings.reconstruction.adaptation.guidance
-        targets = planes.roll(-1, dims=0)
-        backs = [
-            self._back(fitted, clean[None].to(fitted.device), identity, target[None].to(fitted.device), weight).cpu()
-            for clean, identity, target in zip(planes, images.identities, targets, strict=True)
-        ]
-        return torch.cat([torch.cat(backs), targets], dim=1)
+
+        def pair(index: int) -> Tensor:
+            clean, target = (planes[place][None] for place in (index, (index + 1) % len(planes)))
+            wanted = target.to(fitted.device)
+            back = self._back(fitted, clean.to(fitted.device), images.identities[index], wanted, weight)
+            return torch.cat([back.cpu(), target], dim=1)[0]
+
+        return Rasters.joined(pair(index) for index in range(len(planes)))
 
 
 class FeatureDistillation:

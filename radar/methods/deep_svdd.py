@@ -15,6 +15,7 @@ from radar.methods.method import FittedMethod, Material, Networks, Normals, Stru
 from radar.methods.parts.reduced import ReducedMethod, shortened
 from radar.methods.parts.windows import FittedWindows
 from radar.progress import Report
+from radar.rasters import Rasters
 from radar.scoring.reading import MapReading
 from radar.seeds import StepClock, generator, stream_seed
 from radar.training.crops import PatchSampler
@@ -141,7 +142,7 @@ class DeepSvddMethod(ReducedMethod[DeepSvddSettings]):
         )
 
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
-        return self._fitted(networks[HYPERSPHERE], normals.train.network_planes.shape[1])
+        return self._fitted(networks[HYPERSPHERE], normals.train.network_planes.channels)
 
     def empty(self, structure: Structure) -> FittedMethod:
         channels = channels_of(structure)
@@ -159,9 +160,9 @@ class DeepSvddMethod(ReducedMethod[DeepSvddSettings]):
             encoder = Encoder(channels, sphere.channels, sphere.outputs, self.config.patch.size)
         return Hypersphere(encoder, sphere.outputs)
 
-    def _centred(self, images: Tensor) -> Hypersphere:
+    def _centred(self, images: Rasters) -> Hypersphere:
         """The network before training, its centre among the points of training crops."""
-        network = self._network(images.shape[1])
+        network = self._network(images.channels)
         if next(network.parameters()).is_meta:  # asked for its size alone
             return network
         sampler = PatchSampler(images, size=self.config.patch.size, flips=False, rotations=False)

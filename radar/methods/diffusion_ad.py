@@ -111,7 +111,7 @@ class DiffusionAdMethod(ReducedMethod[DiffusionAdSettings]):
 
     def trainings(self, normals: Normals) -> tuple[Training, ...]:
         config, settings = self.config, self.settings.segmentation
-        channels = normals.train.network_planes.shape[1]
+        channels = normals.train.network_planes.channels
 
         def material(networks: Networks) -> Material:
             objective = SegmentationObjective(networks[DENOISER], build_schedule(config.diffusion), settings)
@@ -130,7 +130,7 @@ class DiffusionAdMethod(ReducedMethod[DiffusionAdSettings]):
         return denoiser_training(config, normals), segmentation
 
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
-        network, channels = denoiser(self.config, networks[DENOISER]), normals.train.network_planes.shape[1]
+        network, channels = denoiser(self.config, networks[DENOISER]), normals.train.network_planes.channels
         return self._fitted(network, channels, networks[_SEGMENTATION]).to(network.schedule.signal.device)
 
     def empty(self, structure: Structure) -> FittedMethod:

@@ -19,8 +19,9 @@ from radar.methods.parts.denoising import DENOISER, denoiser, denoiser_keys, den
 from radar.methods.parts.density_parts import PARTS, FusedDensitiesConfig, noise_parts, part_problems, parts_of
 from radar.methods.parts.fused_map import FittedFusedDensities
 from radar.methods.parts.reduced import ReducedMethod
-from radar.methods.parts.sharing import gathered
+from radar.methods.parts.sharing import collected
 from radar.progress import Report
+from radar.rasters import Rasters, Size
 from radar.scoring.denoiser import Denoiser
 from radar.training.device import resolve_device
 
@@ -83,11 +84,12 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
         network = denoiser(self.config, networks[DENOISER]) if self._asks_network else None
         groups = [group for images in normals.sets for group in images.groups]
         folds = fold_numbers(groups, settings.folds)
-        planes = [images.planes[index : index + 1] for images in normals.sets for index in range(len(images))]
+        planes = [image[None] for images in normals.sets for image in images.planes]
+        sizes = [size for images in normals.sets for size in images.planes.sizes]
         identities = [identity for images in normals.sets for identity in images.identities]
         fitted = self._empty(network, parts_of(settings, planes), dict(zip(identities, folds, strict=True)))
         fitted.to(resolve_device(self.config.trainer))
-        noise_maps: dict[int, Tensor] = {}  # of one step at a time: those of all fill the memory
+        noise_maps: dict[int, Rasters] = {}  # of one step at a time: those of all fill the memory
         done, total = count(), (2 * len(fitted.parts) + fitted.network_passes) * len(planes)
 
         def images() -> Iterator[Tensor]:
@@ -97,30 +99,29 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
 
         def fields(part: str) -> Iterator[Tensor]:
             for index, image in enumerate(images()):
-                own = {step: maps[index : index + 1].to(fitted.device) for step, maps in noise_maps.items()}
+                own = {step: maps[index][None].to(fitted.device) for step, maps in noise_maps.items()}
                 yield fitted.field(part, image, own)
 
         for index, part in enumerate(fitted.parts):
             noise = noise_parts(settings).get(part)
             if noise is not None and noise.timestep not in noise_maps:
                 noise_maps = {}
-                maps = (list(fitted.noise_maps(image, [noise.timestep]).values()) for image in images())
-                noise_maps = {noise.timestep: gathered(maps, len(planes))[0]}
+                maps = (fitted.noise_maps(image, [noise.timestep])[noise.timestep] for image in images())
+                noise_maps = {noise.timestep: collected(maps, sizes)}
             vectors = (fitted.square(part).vectors(field) for field in fields(part))
             fitted.densities[part] = cross_fitted(vectors, folds, ridge=settings.ridge).to(fitted.device)
             surprises = (
                 fitted.surprises(fitted.without(fold).distance(part, field))
                 for fold, field in zip(folds, fields(part), strict=True)
             )
-            fitted.scales[index] = scale_of(self._scores(surprises, len(planes)), settings.calibration_quantile)
+            fitted.scales[index] = scale_of(self._scores(surprises, sizes), settings.calibration_quantile)
         return fitted
 
-    def _scores(self, surprises: Iterable[Tensor], images: int) -> list[float]:
+    def _scores(self, surprises: Iterable[Tensor], sizes: Sequence[Size]) -> list[float]:
         """Image scores of one part `(1, 1, H, W)` each, fitted without the image's fold, read as the fused map will be."""
         reading = self.reading
         if reading.border.rings:  # learnt from all before the first is read
-            (kept,) = gathered(([each] for each in surprises), images)
-            surprises = torch.split(kept, 1)
+            surprises = [each[None] for each in collected(surprises, sizes)]
             reading.learn(surprises)
         return [float(reading.to(each.device)(each)[1]) for each in surprises]
 

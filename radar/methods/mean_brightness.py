@@ -36,6 +36,7 @@ class MeanBrightnessMethod(Method[MeanBrightnessSettings]):
 
     name = "mean_brightness"
     Settings = MeanBrightnessSettings
+    version = 2
     one_score = False
     draws_numbers = False
 
@@ -48,7 +49,10 @@ class MeanBrightnessMethod(Method[MeanBrightnessSettings]):
         return ("scoring.blur", "scoring.window")
 
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
-        return FittedMeanBrightness(self.config, normals.train.network_planes.mean(dim=(0, 2, 3), keepdim=True))
+        planes = normals.train.network_planes
+        total = torch.stack([image.double().sum(dim=(1, 2)) for image in planes]).sum(dim=0)
+        mean = total / sum(height * width for height, width in planes.sizes)
+        return FittedMeanBrightness(self.config, mean.float()[None, :, None, None])
 
     def empty(self, structure: Structure) -> FittedMethod:
         return FittedMeanBrightness(self.config, torch.zeros(1))

@@ -15,6 +15,7 @@ from radar.data.images import Images
 from radar.errors import RunError
 from radar.files import Plain
 from radar.progress import Report
+from radar.rasters import Rasters
 from radar.scoring.noise_draws import NoiseDraws
 from radar.scoring.reading import Reading
 from radar.training.objective import Objective
@@ -28,11 +29,20 @@ Own = TypeVar("Own")  # the dataclass of a method's settings
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """What a fitted method says of N images."""
+    """What a fitted method says of N images of one size."""
 
     anomaly: Tensor  # (N, H, W) ≥ 0, the pixel map
     points: Tensor  # (N, F) float64, what the detector judges
     noise: Tensor | None  # (N, C, H, W), where the method predicts noise
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What a fitted method says of N images of any sizes."""
+
+    anomaly: tuple[Tensor, ...]  # N of (H, W) ≥ 0
+    points: Tensor  # (N, F) float64
+    noise: Rasters | None  # N of (C, H, W)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +60,10 @@ class Normals:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What a network is trained on: images whose crops it sees `(N, C, H, W)`, held-out ones, and what it learns of them."""
+    """What a network is trained on: images whose crops it sees, held-out ones, and what it learns of them."""
 
-    train: Tensor
-    validation: Tensor
+    train: Rasters
+    validation: Rasters
     objective: Objective
 
 
@@ -157,6 +167,11 @@ class Method(ABC, Generic[Own]):
     def uses_network(self) -> bool:
         """Whether it asks any network, trained or pretrained."""
         return bool(self.pretrained) or any(key.partition(".")[0] == "training" for key in self.fitting_keys)
+
+    @property
+    def needs_one_size(self) -> bool:
+        """Whether all images must have the same height and width."""
+        return False
 
     @property
     def pretrained(self) -> Mapping[str, Callable[[], nn.Module]]:

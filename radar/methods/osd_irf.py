@@ -119,7 +119,7 @@ class OsdIrfMethod(FieldMethod[OsdIrfSettings, FittedOsdIrf]):
             if count == 0:
                 continue
             report(index, total, f"Fitting ({self.name})")
-            planes = images.planes[index : index + 1].to(fitted.device)
+            planes = images.planes[index][None].to(fitted.device)
             noise = fitted.draws.of([identity], fitted.noise_shape(*planes.shape[1:]), seed)
             field = fitted.vectors(fitted.space(planes), None if noise is None else noise.to(fitted.device))
             vectors = fitted.space.inside(field)[0].flatten(1).T.cpu()

@@ -107,13 +107,13 @@ class RadarMethod(Method[RadarSettings]):
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
         images = normals.train
         network = denoiser(self.config, networks[DENOISER])
-        fitted = FittedRadar(self.config, network, images.network_planes.shape[1]).to(network.schedule.signal.device)
+        fitted = FittedRadar(self.config, network, images.network_planes.channels).to(network.schedule.signal.device)
         if fitted.density is None:
             return fitted
 
         def field(index: int) -> Tensor:
             report(index, len(images), f"Fitting ({self.name})")
-            planes, identity = images.planes[index : index + 1], images.identities[index]
+            planes, identity = images.planes[index][None], images.identities[index]
             noise = fitted.draws.of([identity], fitted.noise_shape(*planes.shape[1:]), self.config.seed)
             return fitted.field(planes.to(fitted.device), None if noise is None else noise.to(fitted.device))
 

@@ -49,7 +49,7 @@ class RawSobelMethod(Method[RawSobelSettings]):
         return ("scoring.blur", "scoring.window")
 
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
-        return FittedRawSobel(self.config, normals.train.network_planes.shape[1])
+        return FittedRawSobel(self.config, normals.train.network_planes.channels)
 
     def empty(self, structure: Structure) -> FittedMethod:
         return FittedRawSobel(self.config, channels_of(structure))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from radar.methods.method import FittedMethod, Maps, Normals
-from radar.methods.parts.sharing import gathered, in_passes
+from radar.methods.method import FittedMethod, Measured, Normals
+from radar.methods.parts.sharing import collected, in_passes
 from radar.progress import Report
+from radar.rasters import Rasters
 
 _CHUNK = 32  # images between two progress reports, or looked at together; a response does not depend on it
 
@@ -17,15 +18,15 @@ _CHUNK = 32  # images between two progress reports, or looked at together; a res
 @torch.inference_mode()
 def responses(
     fitted: FittedMethod,
-    planes: Tensor,
+    planes: Rasters,
     identities: Sequence[str],
     *,
     seed: int,
     images_per_pass: int,
     report: Report,
     held_out: bool = False,
-) -> Tensor:
-    """Responses `(N, R, H, W)` on the host to images `(N, P, H, W)` whose content hashes are `identities`.
+) -> Rasters:
+    """Responses `(R, H, W)` on the host to images `(P, H, W)` of any sizes, whose content hashes are `identities`.
 
     With `held_out`, images that the method was fitted on are answered by densities fitted without them, where it cross-fits; the
     network is one and the same.
@@ -33,16 +34,16 @@ def responses(
     cross_fitted = held_out and bool(fitted.folds)
     size = 1 if cross_fitted else images_per_pass
 
-    def respond(batch: slice) -> list[Tensor]:
+    def respond(batch: slice) -> Tensor:
         if batch.start % _CHUNK < size:
             report(batch.start, len(planes), "Scoring")
         names = identities[batch]
         asked = fitted.without(fitted.folds[names[0]]) if cross_fitted else fitted
-        return [_respond(asked, planes[batch], names, seed)]
+        return _respond(asked, planes.stack(batch), names, seed)
 
-    (response,) = gathered(in_passes(fitted, len(planes), size, respond), len(planes))
+    found = collected(in_passes(fitted, planes.sizes, size, respond), planes.sizes)
     report(len(planes), len(planes), "Scoring")
-    return response
+    return found
 
 
 def _respond(fitted: FittedMethod, planes: Tensor, identities: Sequence[str], seed: int) -> Tensor:
@@ -71,20 +72,24 @@ def learn_border(fitted: FittedMethod, normals: Normals, *, seed: int, images_pe
         )
         for images in (normals.sets if fitted.folds else (normals.validation,))
     ]
-    fitted.reading.learn(part for response in found for part in torch.split(response, _CHUNK))
+    fitted.reading.learn(response.stack(batch) for response in found for batch in response.batches(_CHUNK))
 
 
 @torch.inference_mode()
-def read(fitted: FittedMethod, response: Tensor, *, images_per_pass: int) -> Maps:
-    """Maps and points of responses `(N, R, H, W)`.
+def read(fitted: FittedMethod, response: Rasters, *, images_per_pass: int) -> Measured:
+    """Maps and points of responses `(R, H, W)`.
 
     As many at a time as share a network pass: sums over a batch are split among threads according to its size, and the
     bits follow.
     """
 
-    def one_pass(batch: slice) -> list[Tensor]:
-        maps = fitted.read(response[batch].to(fitted.device))
-        return [maps.anomaly, maps.points, *([] if maps.noise is None else [maps.noise])]
+    points: list[Tensor] = []
 
-    anomaly, points, *noise = gathered(in_passes(fitted, len(response), images_per_pass, one_pass), len(response))
-    return Maps(anomaly, points, noise[0] if noise else None)
+    def one_pass(batch: slice) -> Tensor:
+        maps = fitted.read(response.stack(batch).to(fitted.device))
+        points.append(maps.points.cpu())
+        return maps.anomaly[:, None].cpu()
+
+    maps = collected(in_passes(fitted, response.sizes, images_per_pass, one_pass), response.sizes)
+    anomaly = tuple(each[0] for each in maps)
+    return Measured(anomaly, torch.cat(points), response if fitted.predicts_noise else None)

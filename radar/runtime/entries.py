@@ -16,6 +16,9 @@ from .terminal import brief
 
 SIDE = 16_384  # px: no image that is scored whole is longer
 MOST_THREADS = 1024
+ONE_SIZE = ("stretch", "crop", "pad")  # aspects of pictures of one size
+ASPECTS = (*ONE_SIZE, "short", "long")  # and those that keep the image's own: the side that is brought to a size
+RESOLUTION = {"above": 0.0, "maximum": 1e6}  # px per mm
 TEXT = {"longest": 1000}  # characters, and how many of them: bounds of what is a name
 _KINDS = {int: "a whole number", float: "a finite number", str: "text", list: "a list", dict: "a section of entries"}
 

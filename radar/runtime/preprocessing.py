@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .decoding import Pixels
-from .entries import SIDE
+from .entries import ASPECTS, ONE_SIZE, RESOLUTION, SIDE
 
 FloatArray = NDArray[np.float32]
 
@@ -34,9 +34,23 @@ class Preprocessing:
     """How decoded pixels become planes."""
 
     channels: str = field(metadata={"choices": tuple(PLANE_NAMES)})
-    size: int | None = field(metadata={"minimum": 8, "maximum": SIDE})  # px per side; None: as the image is
-    aspect: str = field(metadata={"choices": ("stretch", "crop", "pad")})
+    size: int | None = field(
+        metadata={"minimum": 8, "maximum": SIDE}
+    )  # px of the side that `aspect` names; None: as it is
+    width: int | None = field(
+        metadata={"minimum": 8, "maximum": SIDE}
+    )  # px, where it is not as `size`; of ASPECTS_OF_ONE_SIZE
+    aspect: str = field(metadata={"choices": ASPECTS})
+    resolution: float | None = field(
+        metadata=RESOLUTION
+    )  # px per mm of the picture, in place of `size`; None: not by mm
+    file_resolution: float | None = field(metadata=RESOLUTION)  # px per mm of the files
     resize: str = field(metadata={"choices": tuple(_FILTERS)})  # a filter of Pillow
+
+    @property
+    def fixed(self) -> tuple[int, int] | None:
+        """Height and width in px of every picture; None where they follow the images'."""
+        return (self.size, self.width or self.size) if self.size is not None and self.aspect in ONE_SIZE else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +94,10 @@ def preprocess(pixels: Pixels, way: Preprocessing) -> tuple[FloatArray, Frame]:
     One plane is made after the other, so that a large image takes little memory beside its own.
     """
     height, width = pixels.values.shape[:2]
-    frame = frame_of(height, width, way.aspect)
+    frame = frame_of(height, width, way)
+    size = picture_size(frame, way)
     windows = (_window(plane, frame) for plane in _planes(pixels, way.channels))
-    planes = np.stack([plane if way.size is None else resized(plane, way.size, way.resize) for plane in windows])
+    planes = np.stack([resized(plane, size, way.resize) for plane in windows])
     # Lanczos and bicubic overshoot at edges
     return np.clip(planes * 2 - 1, -1, 1).astype(np.float32), frame
 
@@ -113,12 +128,28 @@ def _planes(pixels: Pixels, channels: str) -> Iterator[FloatArray]:
         yield np.asarray((1 + (red + green) / 2 - blue) / 2, dtype=np.float32)
 
 
-def frame_of(height: int, width: int, aspect: str) -> Frame:
+def frame_of(height: int, width: int, way: Preprocessing) -> Frame:
     """The frame of an image of `height` x `width` px."""
-    if aspect == "stretch":
+    if way.aspect not in ("crop", "pad"):
         return Frame(height, width, 0, 0, height, width)
-    side = min(height, width) if aspect == "crop" else max(height, width)
-    return Frame(height, width, (height - side) // 2, (width - side) // 2, side, side)
+    tall, wide = (1, 1) if way.size is None else (way.size, way.width or way.size)
+    # the largest window of that shape inside the image, or the smallest around it
+    bound = min if way.aspect == "crop" else max
+    scale = bound(height / tall, width / wide)
+    rows, columns = round(tall * scale), round(wide * scale)
+    return Frame(height, width, (height - rows) // 2, (width - columns) // 2, rows, columns)
+
+
+def picture_size(frame: Frame, way: Preprocessing) -> tuple[int, int]:
+    """Height and width in px of the model's picture of a frame."""
+    if way.fixed is not None:
+        return way.fixed
+    scale = 1.0
+    if way.resolution is not None and way.file_resolution is not None:
+        scale = way.resolution / way.file_resolution
+    elif way.size is not None:
+        scale = way.size / (min if way.aspect == "short" else max)(frame.height, frame.width)
+    return max(1, round(frame.height * scale)), max(1, round(frame.width * scale))
 
 
 def _window(plane: FloatArray, frame: Frame) -> FloatArray:
@@ -129,11 +160,11 @@ def _window(plane: FloatArray, frame: Frame) -> FloatArray:
     return np.pad(seen, ((above, below), (before, after)), mode="edge") if any((above, below, before, after)) else seen
 
 
-def resized(plane: FloatArray, side: int, resize: str) -> FloatArray:
-    """Resize (H, W) to (side, side) in float; Pillow's filters widen with the scale, so they do not alias."""
-    if plane.shape == (side, side):
+def resized(plane: FloatArray, size: tuple[int, int], resize: str) -> FloatArray:
+    """Resize (H, W) to `size`, height and width, in float; Pillow's filters widen with the scale, so they do not alias."""
+    if plane.shape == size:
         return plane
-    return np.asarray(Image.fromarray(plane).resize((side, side), _FILTERS[resize]), dtype=np.float32)
+    return np.asarray(Image.fromarray(plane).resize(size[::-1], _FILTERS[resize]), dtype=np.float32)
 
 
 def luma(planes: FloatArray, names: tuple[str, ...]) -> FloatArray:

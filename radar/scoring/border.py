@@ -6,7 +6,6 @@ A network sees less around such a pixel, and padding stands for the rest: its re
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -50,11 +49,14 @@ class Border(nn.Module):
         return levels[..., self.margin : height - self.margin, self.margin : width - self.margin]
 
     def learn(self, levels: Iterable[Tensor]) -> None:
-        """From levels `(N, H, W)` of normal images, all of one size; a ring of zeros, or around zeros, stays as it is."""
-        energy = reduce(torch.add, (each.double().square().sum(dim=0).cpu() for each in levels))
-        rings = distance_to_border(*energy.shape).clamp(max=self.rings).flatten()
-        total = torch.bincount(rings, weights=energy.flatten(), minlength=self.rings + 1)
-        means = total / torch.bincount(rings, minlength=self.rings + 1)
+        """From levels `(N, H, W)` of normal images; a ring of zeros, or around zeros, stays as it is."""
+        total, pixels = torch.zeros(2, self.rings + 1, dtype=torch.float64)
+        for each in levels:
+            energy = each.double().square().sum(dim=0).cpu()
+            rings = distance_to_border(*energy.shape).clamp(max=self.rings).flatten()
+            total += torch.bincount(rings, weights=energy.flatten(), minlength=self.rings + 1)
+            pixels += len(each) * torch.bincount(rings, minlength=self.rings + 1)
+        means = total / pixels
         ratio = (means[-1] / means[:-1]).sqrt()
         known = (means[:-1] > 0) & (means[-1] > 0)
         self.factors.copy_(torch.where(known, ratio, 1.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from radar.runtime.map_levels import MapLevels, region_pixels
@@ -14,11 +15,10 @@ from radar.scoring.threshold import conformal_quantile, grouped_quantile
 __all__ = ["MapLevels"]  # which whoever makes levels reads here
 
 
-def map_tops(maps: Tensor) -> Floats:
-    """Of each map `(N, H, W)` the value that so many pixels as a region has do not fall below, and the largest: `(N, 2)`."""
-    flat = maps.flatten(1).double()
-    top = flat.topk(region_pixels(flat.shape[1]), dim=1).values
-    return np.asarray(top[:, [-1, 0]].cpu().numpy())
+def map_tops(maps: Sequence[Tensor]) -> Floats:
+    """Of each of N maps `(H, W)` the value that so many pixels as a region has do not fall below, and the largest: `(N, 2)`."""
+    tops = [each.flatten().double().topk(region_pixels(each.numel())).values[[-1, 0]] for each in maps]
+    return np.asarray(torch.stack(tops).cpu().numpy()) if tops else np.empty((0, 2))
 
 
 def map_levels(tops: Floats, contamination: float, groups: Sequence[str] | None = None) -> MapLevels:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 from radar.config.schema import PatchConfig, TrainerConfig, TrainingConfig
+from radar.rasters import Rasters
 from radar.seeds import generator
 from radar.training.crops import PatchSampler
 
@@ -44,16 +45,16 @@ class CropStream(IterableDataset[Tensor]):
 
 
 class PatchDataModule(lightning.LightningDataModule):
-    """Serves crops of `train` and `validation`, images `(N, C, H, W)` in [−1, 1].
+    """Serves crops of `train` and `validation`, images `(C, H, W)` in [−1, 1] of any sizes.
 
-    The stack lies on the training device where it fits into `trainer.stack_memory_fraction` of the free memory, and
+    They lie on the training device where it fits into `trainer.stack_memory_fraction` of the free memory, and
     stays on the host, with `trainer.workers` processes that crop ahead, where it does not.
     """
 
     def __init__(
         self,
-        train: Tensor,
-        validation: Tensor,
+        train: Rasters,
+        validation: Rasters,
         *,
         patch: PatchConfig,
         training: TrainingConfig,
@@ -67,9 +68,9 @@ class PatchDataModule(lightning.LightningDataModule):
         self.training_config = training
         self.trainer_config = trainer
         self.seed = seed
-        self._on_device: Tensor | None = None
+        self._on_device: Rasters | None = None
 
-    def _sampler(self, images: Tensor) -> PatchSampler:
+    def _sampler(self, images: Rasters) -> PatchSampler:
         return PatchSampler(images, size=self.patch.size, flips=self.patch.flips, rotations=self.patch.rotations)
 
     def _fits(self, device: torch.device) -> bool:
@@ -78,7 +79,7 @@ class PatchDataModule(lightning.LightningDataModule):
         if device.type != "cuda":
             return True
         free, _ = torch.cuda.mem_get_info(device)
-        return self.train_images.nbytes <= self.trainer_config.stack_memory_fraction * free
+        return self.train_images.values.nbytes <= self.trainer_config.stack_memory_fraction * free
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """One epoch from the trainer's current step on; Lightning asks again before every epoch."""

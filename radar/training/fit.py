@@ -14,12 +14,13 @@ import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from torch import Tensor, nn
+from torch import nn
 
 from radar.config.schema import PatchConfig, TrainerConfig, TrainingConfig
 from radar.errors import Interrupted, RunError
 from radar.memory import is_out_of_memory
 from radar.progress import Report
+from radar.rasters import Rasters
 from radar.training.checkpoints import AtomicCheckpoints, checkpoint_every_epoch, last_checkpoint, read_checkpoint
 from radar.training.datamodule import PatchDataModule
 from radar.training.device import resolve_device
@@ -35,8 +36,8 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 def fit_network(
     network: Network,
     objective: Objective,
-    train: Tensor,
-    validation: Tensor,
+    train: Rasters,
+    validation: Rasters,
     *,
     patch: PatchConfig,
     training: TrainingConfig,
@@ -47,7 +48,7 @@ def fit_network(
     report: Report,
     followers: Sequence[Callback] = (),
 ) -> tuple[Network, list[Row]]:
-    """Teach `network` the `objective` on crops of normals `(N, C, H, W)` in [−1, 1].
+    """Teach `network` the `objective` on crops of normals `(C, H, W)` in [−1, 1] of any sizes.
 
     Returns its averaged weights on the training device, and the history, of which `publish` is told row by row. An interrupted
     training goes on from the folder `checkpoints` and ends at the weights of an uninterrupted one. `followers` are called beside
@@ -62,7 +63,7 @@ def fit_network(
     callbacks = [history, *followers]
     if not spawned:
         callbacks.append(StepReport(report, training.max_steps))
-        check_step(learner.to(device), train[:1, :, : patch.size, : patch.size].to(device), patch, training)
+        check_step(learner.to(device), train[0][None, :, : patch.size, : patch.size].to(device), patch, training)
     _quiet_lightning()
     loop = build_trainer(training, trainer, device, [*callbacks, checkpoint_every_epoch(checkpoints)])
     try:

@@ -33,7 +33,7 @@ def denoiser_training(config: Config, normals: Normals, simplex: SimplexConfig |
 
     return Training(
         DENOISER,
-        lambda _: untrained_network(config, normals.train.network_planes.shape[1]),
+        lambda _: untrained_network(config, normals.train.network_planes.channels),
         material,
         inputs if simplex is None else {**inputs, "simplex": asdict(simplex)},
         config.patch,

@@ -116,12 +116,12 @@ class EmbeddingMethod(ReducedMethod[EmbeddingSettings], Generic[EmbeddingSetting
         def features() -> Iterator[Tensor]:
             for index in range(len(images)):
                 report(index, len(images), f"Fitting ({self.name})")
-                yield fitted.features(images.planes[index : index + 1])
+                yield fitted.features(images.planes[index][None])
 
         self.learn(fitted, features(), len(images))
         if fitted.rings.rings:
-            held_out = torch.split(normals.validation.planes, 1)
-            fitted.rings.learn(fitted.distance(fitted.features(image)) for image in held_out)
+            held_out = normals.validation.planes
+            fitted.rings.learn(fitted.distance(fitted.features(image[None])) for image in held_out)
         return fitted
 
     def empty(self, structure: Structure) -> FittedMethod:

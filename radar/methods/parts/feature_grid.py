@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from radar.config.fields import number, numbers
 from radar.data.preprocessing import rgb
 from radar.networks.efficientnet import EfficientNetFeatures
+from radar.rasters import Rasters
 from radar.seeds import generator
 
 
@@ -87,20 +88,20 @@ class FeatureGrid(PixelSpace):
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("spread", torch.ones(()))
 
-    def fit(self, images: Tensor, seed: int) -> Tensor:
-        """Draw the channels, and take mean and variance from images `(N, P, H, W)`; returns their grids on the host."""
+    def fit(self, images: Rasters, seed: int) -> Rasters:
+        """Draw the channels, and take mean and variance from images `(P, H, W)`; returns their grids on the host."""
         stream = generator("cpu", seed, "method", "channels")
         self.kept = torch.randperm(self.network.channels, generator=stream)[: len(self.kept)].to(self.kept.device)
         self.mean, self.spread = torch.zeros_like(self.mean), torch.ones_like(self.spread)
-        raw = self.grids(images)
+        raw = self.grids(images).stack(slice(None))
         mean = raw.mean(dim=0, keepdim=True)
         spread = raw.std(dim=0, keepdim=True).clamp(min=torch.finfo(raw.dtype).tiny)
         self.mean, self.spread = mean.to(self.kept.device), spread.to(self.kept.device)
-        return (raw - mean) / spread
+        return Rasters.of((raw - mean) / spread)
 
-    def grids(self, images: Tensor) -> Tensor:
-        """The grids of images `(N, P, H, W)`, seen one by one, on the host."""
-        return torch.cat([self(image).cpu() for image in torch.split(images, 1)])
+    def grids(self, images: Rasters) -> Rasters:
+        """The grids of images `(P, H, W)`, seen one by one, on the host."""
+        return Rasters.joined(self(image[None])[0].cpu() for image in images)
 
     def forward(self, images: Tensor) -> Tensor:
         found = self.network.joined(rgb(images, self.read_as))[:, self.kept]

@@ -177,7 +177,7 @@ def on_the_grid(config: Config, settings: FeatureSpaceConfig) -> Config:
 
 
 def _channels(normals: Normals) -> int:
-    return normals.train.network_planes.shape[1]
+    return normals.train.network_planes.channels
 
 
 def _grid_problems(settings: FeatureSpaceConfig, sizes: dict[str, int]) -> Iterator[str]:

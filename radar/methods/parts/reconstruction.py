@@ -122,7 +122,7 @@ class ReconstructionMethod(ReducedMethod[Reconstructed]):
 
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
         network = denoiser(self.config, networks[DENOISER])
-        return self.fitted(network, normals.train.network_planes.shape[1]).to(network.schedule.signal.device)
+        return self.fitted(network, normals.train.network_planes.channels).to(network.schedule.signal.device)
 
     def empty(self, structure: Structure) -> FittedMethod:
         channels = channels_of(structure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import TypeVar
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from radar.errors import RunError
 from radar.memory import is_out_of_memory
 from radar.methods.method import FittedMethod
+from radar.rasters import Rasters, Size
 from radar.runtime.terminal import tell
 from radar.scoring.denoiser import Denoiser
 
@@ -19,15 +21,18 @@ _LEAST = {"micro_batch": 1, "tile": 64}  # windows; px: with less, what a tile r
 Result = TypeVar("Result")
 
 
-def in_passes(fitted: FittedMethod, count: int, images: int, work: Callable[[slice], Result]) -> Iterator[Result]:
-    """What `work` returns of each slice of `count` images, `images` of them at a time.
+def in_passes(
+    fitted: FittedMethod, sizes: Sequence[Size], images: int, work: Callable[[slice], Result]
+) -> Iterator[Result]:
+    """What `work` returns of each slice of images of these sizes, neighbours of one size, at most `images` of them at a time.
 
     Where memory runs out, half as many share a pass from there on; then half as many windows of an image, then smaller tiles.
     Raises `RunError` where it runs out and nothing is left to halve.
     """
     start = 0
-    while start < count:
-        batch = slice(start, min(count, start + images))
+    while start < len(sizes):
+        _, alike = next(groupby(sizes[start : start + images]))
+        batch = slice(start, start + len(list(alike)))
         try:
             done = work(batch)
         except Exception as error:
@@ -46,17 +51,15 @@ def in_passes(fitted: FittedMethod, count: int, images: int, work: Callable[[sli
         )
 
 
-def gathered(parts: Iterable[Sequence[Tensor]], count: int) -> list[Tensor]:
-    """Tensors `(count, …)` on the host of parts `(n, …)` of each, in order; none is held beside the whole."""
-    whole: list[Tensor] = []
+def collected(parts: Iterable[Tensor], sizes: Sequence[Size]) -> Rasters:
+    """Rasters `(C, H, W)` of these sizes on the host, of stacks `(n, C, H, W)` in order; none is held beside the whole."""
+    whole: Rasters | None = None
     start = 0
     for part in parts:
-        whole = whole or [torch.empty((count, *each.shape[1:]), dtype=each.dtype) for each in part]
-        stop = start + len(part[0])
-        for target, each in zip(whole, part, strict=True):
-            target[start:stop] = each
-        start = stop
-    return whole
+        whole = whole or Rasters.empty(sizes, part.shape[1], part.dtype)
+        whole.stack(slice(start, start + len(part))).copy_(part)
+        start += len(part)
+    return whole or Rasters.empty((), 1, torch.float32)
 
 
 def _halve_windows(fitted: FittedMethod) -> str:

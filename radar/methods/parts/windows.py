@@ -144,7 +144,7 @@ class WindowMethod(ReducedMethod[Windowed]):
         centre, spread = points.mean(axis=0), points.std(axis=0)
         spread = np.where(spread > 0, spread, 1.0)
         model = self.fit_model((points - centre) / spread)
-        fitted = self._fitted(normals.train.network_planes.shape[1], model)
+        fitted = self._fitted(normals.train.network_planes.channels, model)
         fitted.centre, fitted.spread = torch.from_numpy(centre), torch.from_numpy(spread)
         report(1, 1, f"Fitting ({self.name})")
         return fitted
@@ -159,12 +159,12 @@ class WindowMethod(ReducedMethod[Windowed]):
 def normal_points(images: Images, settings: WindowsConfig, seed: int) -> Floats:
     """Descriptors `(M, F)` of windows of training normals, drawn by the seed."""
     planes = images.network_planes
-    tiling = tiling_of(planes, size=settings.size, stride=settings.stride)
     points = []
     for index, count in enumerate(shares(settings.fitting_windows, len(images), seed)):
         if count == 0:
             continue
-        windows = tiling.cut(planes[index : index + 1])
+        image = planes[index][None]
+        windows = tiling_of(image, size=settings.size, stride=settings.stride).cut(image)
         stream = generator("cpu", seed, "method", images.identities[index])
         points.append(DESCRIPTORS[settings.descriptor](windows[torch.randperm(len(windows), generator=stream)[:count]]))
     described: Floats = torch.cat(points).cpu().numpy()
