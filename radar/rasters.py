@@ -68,6 +68,11 @@ class Rasters:
             raise ValueError(f"rasters of {len(sizes)} sizes are no stack")
         return self._part(batch).view(-1, self.stored, *sizes.pop())[:, : self.channels]
 
+    @property
+    def whole(self) -> Tensor:
+        """All of them as `(N, C, H, W)`, a view. ValueError where their sizes differ."""
+        return self.stack(slice(None))
+
     def some(self, batch: slice) -> Rasters:
         """Neighbours, a view."""
         return replace(self, values=self._part(batch), sizes=self.sizes[batch])

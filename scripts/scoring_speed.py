@@ -54,7 +54,7 @@ class Scoring:
             found = responses(
                 self.model.method, Rasters.of(image), ["alone"], seed=self.config.seed, images_per_pass=1, report=silent
             )
-            return found.stack(slice(None))
+            return found.whole
 
         with torch.inference_mode():
             edges = edge_map(noise_map(), scoring.blur, scoring.edge)

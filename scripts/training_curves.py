@@ -72,9 +72,7 @@ def curve(network: nn.Module, config: Config, *, loop: str, scored: RadarOnData,
     steps = milestones[-1] + 1
     train, held_out = (scored.data.images[split].network_planes for split in ("train", "validation"))
     if loop == "plain":
-        train_plainly(
-            network, train.stack(slice(None)), config=config, steps=steps, learning_rate=1e-3, callback=follower
-        )
+        train_plainly(network, train.whole, config=config, steps=steps, learning_rate=1e-3, callback=follower)
     else:
         training = replace(config.training, max_steps=steps, epoch_steps=steps)
         train_in_our_loop(network, train, held_out, config=replace(config, training=training), followers=[follower])

@@ -50,7 +50,9 @@ MODELS = {
 
 
 def _images(count: int, seed: int, side: int, names: tuple[str, ...]) -> Images:
-    planes = torch.cat([image_set(count, 10 * seed + place, side=side).planes for place in range(len(names))], dim=1)
+    planes = torch.cat(
+        [image_set(count, 10 * seed + place, side=side).planes.whole for place in range(len(names))], dim=1
+    )
     return images_of(planes, str(seed), plane_names=names)
 
 

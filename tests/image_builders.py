@@ -8,6 +8,7 @@ from radar.data.images import Images
 from radar.data.preprocessing import Frame
 from radar.data.sample import Sample
 from radar.methods.method import Normals
+from radar.rasters import Rasters
 
 _NAMES = {1: ("grey",), 3: ("red", "green", "blue")}
 
@@ -22,7 +23,7 @@ def images_of(
     ]
     height, width = planes.shape[-2:]
     frame = Frame(height, width, 0, 0, height, width)
-    return Images(planes, plane_names or _NAMES[planes.shape[1]], tuple(samples), (frame,) * len(planes))
+    return Images(Rasters.of(planes), plane_names or _NAMES[planes.shape[1]], tuple(samples), (frame,) * len(planes))
 
 
 def image_set(count: int, seed: int, *, channels: int = 1, side: int = 24, scale: float = 0.2) -> Images:

@@ -129,11 +129,11 @@ def test_files_loaded_images_and_one_alone_have_the_same_bits(
     assert together.noise is not None and together.noise.shape == (4, 1, 24, 24)
     assert (together.decisions == (together.scores > model.threshold)).all()
     assert same(model.score([str(file) for file in files]), together)
-    tensor = model.score(images.planes)
+    tensor = model.score(images.planes.whole)
     assert same(tensor, together) == (name != "draws"), "a tensor's noise is that of its values, a file's of its bytes"
     for index in (0, 3):
         for asked, whole in (
-            (images[index : index + 1], together), ([files[index]], together), (images.planes[[index]], tensor),
+            (images[index : index + 1], together), ([files[index]], together), (images.planes.whole[[index]], tensor),
         ):  # fmt: skip
             alone = model.score(asked)
             assert alone.scores[0] == whole.scores[index]

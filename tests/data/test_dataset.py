@@ -27,11 +27,13 @@ def test_a_folder_becomes_tensors_with_identities_and_frames(tmp_path):
     }
     test = dataset.split("test")
     loaded = dataset.load(test)
-    assert loaded.planes.shape == (4, 1, 16, 16)
-    assert loaded.planes.dtype == torch.float32
+    assert loaded.planes.whole.shape == (4, 1, 16, 16)
+    assert loaded.planes.whole.dtype == torch.float32
     assert loaded.identities == tuple(sample.content_hash for sample in test)
     assert loaded.labels.tolist() == [1, 1, 0, 0]
-    assert place_map(loaded.planes[0, 0].numpy(), loaded.frames[0]).shape == dataset.mask(test[0]).shape == (32, 32)
+    assert (
+        place_map(loaded.planes.whole[0, 0].numpy(), loaded.frames[0]).shape == dataset.mask(test[0]).shape == (32, 32)
+    )
     assert dataset.mask(test[0]).sum() == 16
     assert not dataset.mask(test[2]).any()
 
@@ -39,7 +41,7 @@ def test_a_folder_becomes_tensors_with_identities_and_frames(tmp_path):
 def test_what_is_loaded_depends_on_no_order(tmp_path):
     dataset = open_dataset(official(mvtec_folder(tmp_path)))
     forward, backward = dataset.load(dataset.samples), dataset.load(dataset.samples[::-1])
-    assert torch.equal(forward.planes, backward.planes.flip(0))
+    assert torch.equal(forward.planes.whole, backward.planes.whole.flip(0))
 
 
 def test_the_manifest_hash_follows_the_bytes(tmp_path):
@@ -140,7 +142,7 @@ def test_a_drawn_set_is_a_data_set_like_any_other():
         ("test", 0): 3,
         ("test", 1): 4,
     }
-    assert dataset.load(dataset.samples).planes.shape == (15, 1, 16, 16)
+    assert dataset.load(dataset.samples).planes.whole.shape == (15, 1, 16, 16)
     defective = [sample for sample in dataset.samples if sample.label]
     assert all(dataset.mask(sample).any() and dataset.mask(sample).shape == (32, 32) for sample in defective)
     assert len({sample.content_hash for sample in dataset.samples}) == 15

@@ -194,7 +194,7 @@ def test_what_a_layout_reads_its_own_way_has_the_identity_of_what_it_reads(tmp_p
         hashes.add(layout.content_hash(path))
         asked = read_images([tmp_path / path], layout.files, config.image)
         expected = np.maximum(noise(0).astype(int) - shift, 0)
-        np.testing.assert_allclose((asked.planes[0, 0].numpy() + 1) / 2 * 255, expected, atol=1e-3)
+        np.testing.assert_allclose((asked.planes.whole[0, 0].numpy() + 1) / 2 * 255, expected, atol=1e-3)
         assert asked.identities == (layout.content_hash(path),)
         assert layout.shape(path) == (32, 32)
     assert len(hashes) == 3

@@ -29,14 +29,14 @@ def test_planes_are_named_and_networks_see_the_luma_alone(tmp_path, channels):
     dataset = opened(tmp_path, channels=channels)
     save(tmp_path / "normal/00.png", COLOUR)
     images = dataset.load(dataset.samples)
-    assert images.planes.shape == (15, len(images.plane_names), 16, 16)
-    seen = images.network_planes
-    assert torch.equal(seen, images.planes[:, : NETWORKS_SEE[channels]])
-    assert seen.data_ptr() == images.planes.data_ptr()  # a view: no second copy of all images
+    assert images.planes.whole.shape == (15, len(images.plane_names), 16, 16)
+    seen = images.network_planes.whole
+    assert torch.equal(seen, images.planes.whole[:, : NETWORKS_SEE[channels]])
+    assert seen.data_ptr() == images.planes.whole.data_ptr()  # a view: no second copy of all images
     grey = opened(tmp_path / "again", channels="grey")
     if channels == "luma_chroma":
         save(tmp_path / "again/normal/00.png", COLOUR)
-        assert torch.equal(seen, grey.load(grey.samples).planes)
+        assert torch.equal(seen, grey.load(grey.samples).planes.whole)
 
 
 def test_a_part_keeps_everything_that_belongs_to_its_images(tmp_path):
@@ -44,7 +44,7 @@ def test_a_part_keeps_everything_that_belongs_to_its_images(tmp_path):
     images = dataset.load(dataset.samples)
     for part, places in ((images[2:5], [2, 3, 4]), (images[[7, 0]], [7, 0]), (images[10:99], [10, 11])):
         assert len(part) == len(places)
-        assert torch.equal(part.planes, images.planes[places])
+        assert torch.equal(part.planes.whole, images.planes.whole[places])
         for name in ("samples", "frames", "identities", "groups", "defects"):
             assert getattr(part, name) == tuple(getattr(images, name)[place] for place in places)
         assert part.labels.tolist() == images.labels[places].tolist()
@@ -59,7 +59,7 @@ def test_files_of_no_data_set_are_read_as_one_would_read_them(tmp_path, channels
     save(tmp_path / "normal/00.png", COLOUR[:20])
     paths = [tmp_path / sample.path for sample in dataset.samples]
     files, images = read_images(paths, dataset.layout.files, dataset.image), dataset.load(dataset.samples)
-    assert torch.equal(files.planes, images.planes)
+    assert torch.equal(files.planes.whole, images.planes.whole)
     assert (files.plane_names, files.frames) == (images.plane_names, images.frames)
     assert files.identities == tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
     assert set(files.labels) == {-1}
@@ -71,7 +71,7 @@ def test_files_without_a_size_must_share_one(tmp_path):
     paths = [save(tmp_path / "a.png", noise(0)), save(tmp_path / "b.png", noise(1, 20, 24))]
     with pytest.raises(DataError, match=r"b\.png is 24 x 20 px and .*a\.png 32 x 32 px; set dataset\.image\.size"):
         read_images(paths, FileReader(), image_config(size=None))
-    assert read_images(paths, FileReader(), image_config(size=8)).planes.shape == (2, 1, 8, 8)
+    assert read_images(paths, FileReader(), image_config(size=8)).planes.whole.shape == (2, 1, 8, 8)
 
 
 def test_a_file_that_is_not_there_and_no_file_are_one_line(tmp_path):

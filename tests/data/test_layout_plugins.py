@@ -60,8 +60,8 @@ def test_it_is_opened_split_and_loaded(station):
         ("test", "scratch"): 3,
     }
     images = dataset.load(dataset.split("test"))
-    assert images.planes.shape == (5, 1, 16, 16)
-    assert torch.isfinite(images.planes).all()
+    assert images.planes.whole.shape == (5, 1, 16, 16)
+    assert torch.isfinite(images.planes.whole).all()
     assert images.labels.sum() == 3
     scratch = next(sample for sample in images.samples if sample.label)
     np.testing.assert_array_equal(np.argwhere(dataset.mask(scratch)), [[3, column] for column in range(4, 9)])

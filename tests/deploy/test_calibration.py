@@ -145,7 +145,7 @@ def test_a_size_that_a_model_of_own_sizes_does_not_take_is_told(
     score = Model.score
 
     def square_only(self: Model, images: Images) -> Scores:
-        if images.planes.shape[-1] != 64:
+        if images.planes.whole.shape[-1] != 64:
             raise RuntimeError("sizes differ")
         return score(self, images)
 

@@ -101,7 +101,7 @@ Stages = Callable[..., MethodStages]
 
 def test_the_threshold_is_the_conformal_quantile_of_held_out_scores(stages: Stages) -> None:
     made = stages(Energy)
-    energy = np.sort(IMAGES["validation"].planes.square().amax(dim=(1, 2, 3)).numpy())
+    energy = np.sort(IMAGES["validation"].planes.whole.square().amax(dim=(1, 2, 3)).numpy())
     detector, threshold = made.detector
     held_out = np.sort(made.scores("validation").scores)
     assert threshold == held_out[math.ceil(10 * 0.8) - 1]
@@ -112,7 +112,7 @@ def test_the_threshold_is_the_conformal_quantile_of_held_out_scores(stages: Stag
 def test_cross_fitted_normals_set_the_threshold_by_what_had_not_seen_them(stages: Stages) -> None:
     made = stages(CrossFittedEnergy, fitted_on="cross_fitted", threshold_on="cross_fitted")
     for split, factor in (("train", 10), ("validation", 10), ("test", 1)):
-        expected = factor * IMAGES[split].planes.square().amax(dim=(1, 2, 3))
+        expected = factor * IMAGES[split].planes.whole.square().amax(dim=(1, 2, 3))
         np.testing.assert_allclose(made.points[split].value[:, 0], expected, rtol=1e-6)
     everything = np.sort(np.concatenate([made.scores(split).scores for split in ("train", "validation")]))
     assert made.detector[1] == everything[math.ceil(30 * 0.8) - 1]
@@ -142,7 +142,7 @@ def test_only_what_is_needed_is_scored(
 def test_the_border_is_learnt_from_normals_that_were_not_fitted_and_stored(stages: Stages, kind: type[Energy]) -> None:
     made = stages(kind, border="standardised")
     splits = ("validation",) if kind is Energy else ("train", "validation")
-    energy = sum(IMAGES[split].planes[:, 0].pow(4).sum(dim=0).double() for split in splits)
+    energy = sum(IMAGES[split].planes.whole[:, 0].pow(4).sum(dim=0).double() for split in splits)
     inner, outer = energy[2:-2, 2:-2].mean(), energy[[0, -1]].sum() + energy[1:-1, [0, -1]].sum()
     found = made.fitted.value.reading.border.factors
     assert float(found[0]) == pytest.approx(float((inner / (outer / (4 * 23))).sqrt()), rel=1e-5)

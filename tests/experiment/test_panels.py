@@ -59,5 +59,5 @@ def test_a_run_keeps_its_panels_and_draws_them_again_to_the_byte(tiny: Callable[
     for panel in panels:
         assert rows[panel.path]["split"] == "test"
         np.testing.assert_array_equal(panel.mask, dataset.mask(samples[panel.path]))
-        loaded = dataset.load([samples[panel.path]]).network_planes[0].permute(1, 2, 0).squeeze(-1).numpy()
+        loaded = dataset.load([samples[panel.path]]).network_planes.whole[0].permute(1, 2, 0).squeeze(-1).numpy()
         np.testing.assert_allclose(panel.image, (loaded + 1) / 2, atol=1e-6)

@@ -28,8 +28,8 @@ def noise_maps(composed, folder: Path, *overrides: str) -> torch.Tensor:
     unet, rows = fit_network(
         build_unet(config.unet, patch_size=config.patch.size, image_channels=1, seed=config.seed),
         DiffusionObjective(config.diffusion, simplex=None),
-        train.network_planes,
-        train.network_planes[:3],
+        train.network_planes.whole,
+        train.network_planes.whole[:3],
         patch=config.patch,
         training=config.training,
         trainer=config.trainer,
@@ -40,7 +40,7 @@ def noise_maps(composed, folder: Path, *overrides: str) -> torch.Tensor:
     )
     assert rows[-1]["train_loss"] < 1.5
     asked, timestep = denoiser(config, unet), config.timestep.value
-    images = test.network_planes[:4].to(asked.schedule.signal.device)
+    images = test.network_planes.whole[:4].to(asked.schedule.signal.device)
     with torch.inference_mode():
         predicted: torch.Tensor = asked(asked.scaled(images, timestep), timestep)
     return predicted.cpu()

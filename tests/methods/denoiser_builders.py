@@ -37,5 +37,5 @@ def oracle_normals() -> Normals:
 def with_spots(count: int = 6, seed: int = 2) -> Images:
     """Images of which the first half have a bright square of 6 px."""
     images = image_set(count, seed)
-    images.planes[: count // 2, :, 9:15, 9:15] = 0.95
+    images.planes.stack(slice(count // 2))[:, :, 9:15, 9:15] = 0.95
     return images

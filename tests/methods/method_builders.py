@@ -35,6 +35,7 @@ def fitted(config, normal: Normals | None = None) -> FittedMethod:
 
 def answers(method: FittedMethod, images: Images, *, images_per_pass: int = 1, seed: int = 0) -> torch.Tensor:
     """Responses `(N, R, H, W)`."""
-    return responses(
+    found = responses(
         method, images.planes, images.identities, seed=seed, images_per_pass=images_per_pass, report=silent
     )
+    return found.whole

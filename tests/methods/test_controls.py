@@ -29,13 +29,13 @@ def control(config, name: str):
 def test_mean_brightness_is_the_deviation_from_the_training_mean(composed, channels):
     normal, test = normals(channels=channels), image_set(4, 2, channels=channels)
     response = answers(fitted(control(composed(*SMALL), "mean_brightness"), normal), test)
-    mean = normal.train.planes.double().numpy().mean(axis=(0, 2, 3))
-    np.testing.assert_allclose(response.numpy(), test.planes.numpy() - mean[:, None, None], atol=1e-6)
+    mean = normal.train.planes.whole.double().numpy().mean(axis=(0, 2, 3))
+    np.testing.assert_allclose(response.numpy(), test.planes.whole.numpy() - mean[:, None, None], atol=1e-6)
 
 
 def test_raw_sobel_filters_the_image_itself(composed):
     test = image_set(4, 2)
-    assert torch.equal(answers(fitted(control(composed(*SMALL), "raw_sobel")), test), test.planes)
+    assert torch.equal(answers(fitted(control(composed(*SMALL), "raw_sobel")), test), test.planes.whole)
 
 
 @pytest.mark.parametrize("edge", ["sobel", "none"])
@@ -51,10 +51,10 @@ def test_filters_have_their_own_edges(composed, name, own, edge):
 def test_chroma_is_not_seen(composed, name):
     config, names = composed(*SMALL), ("luma", "red_green", "yellow_blue")
     normal, test = normals(channels=3), image_set(2, 3, channels=3)
-    in_colour = type(normal)(*(images_of(each.planes, "a", plane_names=names) for each in normal.sets))
-    in_grey = type(normal)(*(images_of(each.planes[:, :1], "a") for each in normal.sets))
-    seen = answers(fitted(control(config, name), in_colour), images_of(test.planes, "b", plane_names=names))
-    assert torch.equal(seen, answers(fitted(control(config, name), in_grey), images_of(test.planes[:, :1], "b")))
+    in_colour = type(normal)(*(images_of(each.planes.whole, "a", plane_names=names) for each in normal.sets))
+    in_grey = type(normal)(*(images_of(each.planes.whole[:, :1], "a") for each in normal.sets))
+    seen = answers(fitted(control(config, name), in_colour), images_of(test.planes.whole, "b", plane_names=names))
+    assert torch.equal(seen, answers(fitted(control(config, name), in_grey), images_of(test.planes.whole[:, :1], "b")))
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ def test_controls_see_the_defects_that_they_can(composed, name, defect, found):
     detector, threshold = fit_detector(
         points, points, config=config.detector, contamination=config.contamination, seed=0
     )
-    test.planes.add_(0.6 if defect == "shift" else 0.6 * (torch.arange(24) % 4 < 2).float())
+    test.planes.whole.add_(0.6 if defect == "shift" else 0.6 * (torch.arange(24) % 4 < 2).float())
     decisions = detector.score(method.read(answers(method, test)).points.numpy()) > threshold
     assert decisions.all() if found else decisions.sum() <= 1
 
 
 def predicted(config, channels: int = 1) -> torch.Tensor:
     with torch.inference_mode():
-        return untrained(config, channels)(image_set(2, 3, channels=channels).planes, torch.tensor([1, 10]))
+        return untrained(config, channels)(image_set(2, 3, channels=channels).planes.whole, torch.tensor([1, 10]))
 
 
 @pytest.mark.parametrize(("unet", "channels"), [("attention", 1), ("no_attention", 3), ("compact", 1)])

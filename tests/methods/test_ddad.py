@@ -51,7 +51,7 @@ def network_of(config):
 
 
 def test_full_guidance_gives_the_image_back_more_than_none(composed):
-    image, errors = with_spots().planes[:1], []
+    image, errors = with_spots().planes.whole[:1], []
     for weight in (0, 4):
         config = composed(*ORACLE, "method=ddad", "method.reconstruction.features=none",
                           f"method.reconstruction.guidance={weight}")  # fmt: skip
@@ -68,7 +68,7 @@ def test_both_distances_are_put_on_one_scale_by_training_normals(composed):
     images = normals().train[:2]
     pixel, feature = [], []
     with torch.inference_mode():
-        for image, identity in zip(images.planes.split(1), images.identities, strict=True):
+        for image, identity in zip(images.planes.whole.split(1), images.identities, strict=True):
             back = reconstructed(method, image, [identity], image, 4.0)
             pixel.append((image - back).abs())
             feature.append(feature_distance(UNetFeatures(method.denoiser.network), image, back))
@@ -117,8 +117,8 @@ def test_a_reconstruction_comes_near_its_normal_target_and_a_defect_stays_away(c
     config, fresh = composed(*ADAPTED), image_set(6, 9)
     network = network_of(config)
     method = fitted_with(config, network, normals())
-    targets, spotted = fresh.planes.roll(-1, dims=0), with_spots().planes
-    backs = reconstructed(method, fresh.planes, fresh.identities, targets, 3.0)
+    targets, spotted = fresh.planes.whole.roll(-1, dims=0), with_spots().planes.whole
+    backs = reconstructed(method, fresh.planes.whole, fresh.identities, targets, 3.0)
     apart, defect = [], []
     with torch.inference_mode():
         for features in (UNetFeatures(network), method.features):
@@ -134,10 +134,10 @@ def test_pairs_are_training_normals_towards_another_one(composed):
     pairs = adaptation.material({DENOISER: network_of(config)})
     assert (pairs.train.shape, pairs.validation.shape) == ((6, 2, 24, 24), (2, 2, 24, 24))
     back, target = pairs.train.chunk(2, dim=1)
-    assert torch.equal(target, normal.train.planes[[1, 2, 3, 4, 5, 0]])
+    assert torch.equal(target, normal.train.planes.whole[[1, 2, 3, 4, 5, 0]])
     method = fitted_with(composed(*SHORT), network_of(config), normal)
     for place in (0, 5):
-        image, identity = normal.train.planes[place : place + 1], normal.train.identities[place]
+        image, identity = normal.train.planes.whole[place : place + 1], normal.train.identities[place]
         expected = reconstructed(method, image, [identity], target[place : place + 1], 3.0)
         assert torch.equal(back[place : place + 1], expected)
     assert (adaptation.patch.size, adaptation.training.batch_size, adaptation.training.max_steps) == (24, 4, 60)

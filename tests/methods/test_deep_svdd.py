@@ -25,7 +25,7 @@ def test_no_layer_has_a_bias_so_nothing_but_zero_maps_to_zero():
     encoder = Encoder(1, [4, 8], 6, 12)
     assert all(layer.bias is None for layer in encoder.modules() if isinstance(layer, nn.Conv2d | nn.Linear))
     assert encoder(torch.zeros(1, 1, 12, 12)).abs().max() == 0
-    assert encoder(image_set(2, 0, side=12).planes).abs().min() > 0
+    assert encoder(image_set(2, 0, side=12).planes.whole).abs().min() > 0
 
 
 @pytest.mark.parametrize("side", [12, 13, 28])
@@ -50,7 +50,9 @@ def test_the_centre_is_that_of_training_crops_before_training_and_is_never_learn
     (training,) = method_of(composed(*SMALL, *OWN)).trainings(normals())
     sphere, again = training.build({}), training.build({})
     assert torch.equal(sphere.centre, again.centre)
-    crops = normals().train.planes.unfold(2, 12, 3).unfold(3, 12, 3).permute(0, 2, 3, 1, 4, 5).reshape(-1, 1, 12, 12)
+    crops = (
+        normals().train.planes.whole.unfold(2, 12, 3).unfold(3, 12, 3).permute(0, 2, 3, 1, 4, 5).reshape(-1, 1, 12, 12)
+    )
     with torch.no_grad():
         torch.testing.assert_close(sphere.centre, centre_of(sphere.encoder(crops)), atol=0.02, rtol=0)
     assert "centre" not in dict(sphere.named_parameters()) and "centre" in sphere.state_dict()
@@ -72,9 +74,9 @@ def test_windows_are_scored_by_their_distance(composed):
         maps = answers(fitted, test, images_per_pass=4)
         assert maps.shape == (4, 1, 24, 24) and (maps >= 0).all()
         assert torch.equal(answers(fitted, test[1:2])[0], maps[1])
-        corner = fitted.network(test.planes[:1, :, :12, :12])
+        corner = fitted.network(test.planes.whole[:1, :, :12, :12])
         torch.testing.assert_close(maps[:1, 0, 0, 0], corner)
-        test.planes.mul_(100)
+        test.planes.whole.mul_(100)
         assert answers(fitted, test).mean() > maps.mean()
 
 

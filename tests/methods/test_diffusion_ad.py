@@ -27,7 +27,7 @@ SCHEDULE = NoiseSchedule(BETAS)
 
 
 def crops(count=32, side=16, seed=0):
-    return image_set(count, seed, side=side).planes
+    return image_set(count, seed, side=side).planes.whole
 
 
 def stream(seed=0):

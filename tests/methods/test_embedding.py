@@ -148,7 +148,7 @@ def test_normal_images_of_a_uniform_texture_are_no_louder_at_their_border(compos
 @pytest.mark.parametrize("model", NAMES, indirect=True)
 def test_a_planted_defect_is_found(model):
     test = image_set(6, 2)
-    test.planes[:3, :, 6:16, 6:16] = 0.9
+    test.planes.whole[:3, :, 6:16, 6:16] = 0.9
     response = answers(model, test)
     maps = model.read(response)
     assert maps.points[:3].min() > maps.points[3:].max()
@@ -159,7 +159,7 @@ def test_a_planted_defect_is_found(model):
 
 @pytest.mark.parametrize("model", ["patchcore"], indirect=True)
 def test_a_position_is_as_far_as_the_nearest_vector_of_the_bank(model):
-    features = model.features(image_set(2, 2).planes)
+    features = model.features(image_set(2, 2).planes.whole)
     nearest = cdist(features[1].flatten(1).T.numpy(), model.bank.numpy()).min(axis=1)
     np.testing.assert_allclose(model.distance(features)[1].flatten().numpy(), nearest, rtol=1e-4)
     assert model.bank.shape == (200, model.network.channels)
@@ -168,6 +168,6 @@ def test_a_position_is_as_far_as_the_nearest_vector_of_the_bank(model):
 @pytest.mark.parametrize("model", ["padim"], indirect=True)
 def test_channels_are_drawn_and_each_position_has_its_mean(model):
     assert len(set(model.kept.tolist())) == 20
-    features = torch.cat([model.features(image_set(40, 0).planes[index : index + 1]) for index in range(40)])
+    features = torch.cat([model.features(image_set(40, 0).planes.whole[index : index + 1]) for index in range(40)])
     mean = features[:, model.kept].mean(dim=0).flatten(1).T
     torch.testing.assert_close(model.densities.mean.float(), mean, rtol=1e-4, atol=1e-5)

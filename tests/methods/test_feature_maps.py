@@ -48,7 +48,7 @@ def test_a_defect_at_the_far_border_is_far_in_features_there(kind, side):
     """Maps of a side that their stride, 8 px, does not divide reach beyond the image, and are not to be squeezed into it."""
     network = random_unet(kind=kind, channels=[8, 8, 8, 8], attention_levels=[])
     features = UNetFeatures(network)
-    image = image_set(1, 5, side=side).planes
+    image = image_set(1, 5, side=side).planes.whole
     defect = image.clone()
     defect[..., side - 6 :, side - 6 :] = 0.95
     continued = [
@@ -66,7 +66,7 @@ def test_a_defect_at_the_far_border_is_far_in_features_there(kind, side):
 def test_unet_features_are_one_map_per_level_and_equal_for_equal_images(kind):
     network = random_unet(kind=kind)
     features = UNetFeatures(network)
-    image = image_set(1, 5).planes
+    image = image_set(1, 5).planes.whole
     with torch.inference_mode():
         maps, distance = features(image), feature_distance(features, image, image)
     assert [len(each.shape) for each in maps] == [4, 4]

@@ -86,15 +86,15 @@ def test_the_network_learns_crops_of_standardised_grids(composed):
 
 def test_other_images_do_not_move_the_standard():
     grid = grid_of()
-    grids = grid.fit(normals().train.planes, seed=0)
-    mean, bright = grid.mean.clone(), grid(image_set(1, 7).planes + 0.5)
+    grids = grid.fit(normals().train.planes.whole, seed=0)
+    mean, bright = grid.mean.clone(), grid(image_set(1, 7).planes.whole + 0.5)
     assert torch.equal(grid.mean, mean)
     assert bright[:, grid.kept == 0].mean() > 2  # in deviations of normal features
-    torch.testing.assert_close(grid(normals().train.planes), grids)
+    torch.testing.assert_close(grid(normals().train.planes.whole), grids)
 
 
 def test_a_grid_is_mirrored_beyond_its_border_and_freed_of_that_again():
-    grid, image = grid_of(dimensions=1), image_set(1, 7).planes
+    grid, image = grid_of(dimensions=1), image_set(1, 7).planes.whole
     wide, means = grid(image), Halved().joined(image)[:, :1]
     assert torch.equal(grid.inside(wide), means)
     assert torch.equal(wide[..., 2:-2, 0], means[..., 2]) and torch.equal(wide[..., -1, 2:-2], means[..., -3, :])
@@ -142,8 +142,8 @@ def test_noise_has_the_shape_of_the_grid_and_passes_are_counted(composed, name):
 
 
 def test_a_stored_grid_needs_no_normal_images():
-    first, image = grid_of(), image_set(1, 7).planes
-    first.fit(normals().train.planes, seed=3)
+    first, image = grid_of(), image_set(1, 7).planes.whole
+    first.fit(normals().train.planes.whole, seed=3)
     second = grid_of()
     fill(second, first.state_dict())
     assert torch.equal(second(image), first(image)) and not torch.equal(grid_of()(image), first(image))

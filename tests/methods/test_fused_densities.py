@@ -36,9 +36,9 @@ NAMES = ("luma", "red_green", "yellow_blue")
 
 def coloured(images: Images, seed: int, *, spread: float = 0.05, groups: tuple[str, ...] = ()) -> Images:
     """The brightness of grey `images` with chroma of its own."""
-    shape = (len(images), 2, *images.planes.shape[-2:])
+    shape = (len(images), 2, *images.planes.whole.shape[-2:])
     chroma = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * spread
-    planes = torch.cat([images.planes, chroma], dim=1)
+    planes = torch.cat([images.planes.whole, chroma], dim=1)
     return images_of(planes, images.identities[0].partition("/")[0], plane_names=NAMES, groups=groups)
 
 
@@ -70,7 +70,9 @@ def only(*kept: str) -> tuple[str, ...]:
 
 
 def held_out(method: FittedMethod, images: Images) -> torch.Tensor:
-    return responses(method, images.planes, images.identities, seed=0, images_per_pass=1, report=silent, held_out=True)
+    return responses(
+        method, images.planes, images.identities, seed=0, images_per_pass=1, report=silent, held_out=True
+    ).whole
 
 
 def scores(method: FittedMethod, response: torch.Tensor) -> np.ndarray:
@@ -99,7 +101,7 @@ def test_surprise_by_hand(composed, relative):
 def test_an_image_that_is_off_as_a_whole_scores_high_unless_all_is_relative(composed, relative):
     method = fit(composed, *only("appearance"), f"method.fused_densities.relative={relative}")
     test = coloured(image_set(6, 3), 13)
-    test.planes[:3, :1] += 0.6
+    test.planes.whole[:3, :1] += 0.6
     found = scores(method, answers(method, test))
     assert bool(found[:3].min() > found[3:].max()) is (relative < 1)
 
@@ -119,7 +121,7 @@ def test_a_planted_spot_is_found_where_it_lies_whatever_is_scored_beside_it(comp
 @pytest.mark.parametrize("seen", [True, False], ids=["with colour", "without"])
 def test_a_stain_of_colour_alone_is_seen_by_the_colour_part_alone(composed, fitted_once, seen):
     method, test = fitted_once(composed, *(() if seen else only(*PARTS[:4]))), coloured(image_set(6, 3), 13)
-    test.planes[:3, 1, 8:16, 8:16] += 0.5
+    test.planes.whole[:3, 1, 8:16, 8:16] += 0.5
     found = scores(method, answers(method, test))
     assert bool(found[:3].min() > found[3:].max()) is seen
 
@@ -134,7 +136,7 @@ def test_a_fitted_normal_is_scored_by_what_has_not_seen_its_group(composed):
     excess = {}
     for name, first in (("together", "1"), ("apart", "0")):
         train = coloured(image_set(12, 0), 10, groups=(first, *(str(index) for index in range(1, 12))))
-        train.planes[:2, :1] += 0.6  # two bright ones, of one part
+        train.planes.whole[:2, :1] += 0.6  # two bright ones, of one part
         normal = Normals(train, coloured(image_set(9, 1), 11))
         method = fit(composed, *only("appearance"), "method.fused_densities.folds=100", normal=normal)
         maps = held_out(method, train)[:, 0].flatten(1).mean(dim=1)
@@ -161,7 +163,7 @@ def test_each_part_alone_comes_to_one_at_the_calibration_quantile(composed, fitt
 def test_with_a_border_each_part_is_calibrated_as_the_fused_map_is_read(composed):
     normal, quantile = coloured_normals(), 0.9
     for images in normal.sets:
-        images.planes[:, 0, :3] *= 3.0  # every normal is louder at one side
+        images.planes.whole[:, 0, :3] *= 3.0  # every normal is louder at one side
     for name in ("none", "margin", "standardised"):
         overrides = (*only("energy"), f"scoring.border.name={name}", "scoring.border.width=5")
         method = fit(composed, *overrides, normal=normal)

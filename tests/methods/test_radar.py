@@ -43,7 +43,7 @@ def fitted(config, network=None, normal=None):
 
 def test_without_draws_the_scaled_image_is_asked_and_the_seed_does_not_matter(composed):
     method, test = fitted(composed(*SMALL, "scoring.draws=0", "timestep.value=1")), image_set(3, 2)
-    torch.testing.assert_close(answers(method, test), K * math.sqrt(ALPHA_BAR) * test.planes)
+    torch.testing.assert_close(answers(method, test), K * math.sqrt(ALPHA_BAR) * test.planes.whole)
     assert torch.equal(answers(method, test, seed=9), answers(method, test))
 
 
@@ -61,7 +61,8 @@ def test_draws_are_averaged(composed, field, kind):
     noise = method.draws.of(test.identities, (1, 24, 24), 4)
     assert method.draws.count == noise.shape[1] == method.network_passes == 2
     singles = [
-        K * (math.sqrt(ALPHA_BAR) * test.planes + math.sqrt(1 - ALPHA_BAR) * draw) - (draw if kind == "residual" else 0)
+        K * (math.sqrt(ALPHA_BAR) * test.planes.whole + math.sqrt(1 - ALPHA_BAR) * draw)
+        - (draw if kind == "residual" else 0)
         for draw in noise.unbind(dim=1)
     ]
     response = answers(method, test, seed=4)
@@ -80,7 +81,7 @@ def test_values_come_from_the_config(composed):
     signal = method.denoiser.schedule.signal[6]
     assert method.denoiser.schedule.noise[0].item() == pytest.approx(0.0064, abs=5e-5)
     with torch.inference_mode():
-        expected = unet(signal * test.planes, torch.tensor([7]))
+        expected = unet(signal * test.planes.whole, torch.tensor([7]))
     torch.testing.assert_close(answers(method, test), expected, atol=1e-5, rtol=1e-5)
 
 
@@ -89,11 +90,11 @@ def test_networks_see_the_brightness_alone(composed):
     normal, test = image_set(3, 0, channels=3), image_set(2, 2, channels=3)
     method = fitted(
         composed(*SMALL, "dataset.image.channels=luma_chroma"),
-        normal=type(normals())(*(images_of(normal.planes, "a", plane_names=names),) * 2),
+        normal=type(normals())(*(images_of(normal.planes.whole, "a", plane_names=names),) * 2),
     )
     assert method.structure() == {"channels": 1}
-    grey = images_of(test.planes[:, :1], "b")
-    assert torch.equal(answers(method, images_of(test.planes, "b", plane_names=names)), answers(method, grey))
+    grey = images_of(test.planes.whole[:, :1], "b")
+    assert torch.equal(answers(method, images_of(test.planes.whole, "b", plane_names=names)), answers(method, grey))
 
 
 def test_a_density_is_that_of_the_training_normals_fields(composed):
@@ -102,9 +103,9 @@ def test_a_density_is_that_of_the_training_normals_fields(composed):
     method = fitted(config, unet, normal)
     assert (method.network_passes, method.predicts_noise) == (2, False)
     with torch.inference_mode():
-        field = method.field(test.planes, None)
-        by_hand = [method.denoiser(method.denoiser.scaled(test.planes, t), t) for t in (3, 30)]
-        pixels = torch.cat([method.field(image[None], None) for image in normal.train.planes])
+        field = method.field(test.planes.whole, None)
+        by_hand = [method.denoiser(method.denoiser.scaled(test.planes.whole, t), t) for t in (3, 30)]
+        pixels = torch.cat([method.field(image[None], None) for image in normal.train.planes.whole])
     torch.testing.assert_close(field, torch.cat([*by_hand, *(blurred(each, 1.0) for each in by_hand)], dim=1))
     vectors = pixels.permute(1, 0, 2, 3).flatten(1).double().numpy()
     covariance = np.cov(vectors, bias=True)
@@ -117,7 +118,7 @@ def test_a_density_is_that_of_the_training_normals_fields(composed):
 
 def test_a_planted_patch_is_the_least_likely_place(composed):
     method, test = fitted(composed(*SMALL, *DENSITY), random_unet(patch_size=12)), image_set(1, 9)
-    test.planes[..., 5:9, 6:10] += 1.5
+    test.planes.whole[..., 5:9, 6:10] += 1.5
     row, column = divmod(answers(method, test).argmax().item(), 24)
     assert 3 <= row <= 10 and 4 <= column <= 11
 
@@ -134,7 +135,7 @@ def test_a_planted_defect_scores_highest_end_to_end(composed):
     )
     config = composed(*SMALL, *own, "detector=upper_tail")
     normal, test = image_set(20, 0, scale=0.05), image_set(3, 2, scale=0.05)
-    test.planes[1, 0, 5:9, 7:11] = 0.8
+    test.planes.whole[1, 0, 5:9, 7:11] = 0.8
     method = fitted(config, Scaled(1.0))
     points = method.read(answers(method, normal)).points.numpy()
     detector, threshold = fit_detector(

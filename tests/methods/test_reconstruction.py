@@ -55,7 +55,7 @@ def test_the_map_is_that_of_ancestral_sampling_with_the_images_own_draws(compose
     draws = NoiseDraws(5).of(["3/0"], (1, 24, 24), 0)[0].numpy()
     betas = np.linspace(1e-4, 0.02, 1000)
     bars = np.cumprod(1 - betas)
-    clean = image.planes[0].numpy().astype(np.float64)
+    clean = image.planes.whole[0].numpy().astype(np.float64)
     x = np.sqrt(bars[4]) * clean + np.sqrt(1 - bars[4]) * draws[0]
     for number, t in enumerate((4, 3, 2, 1, 0)):
         predicted = np.sqrt(1 - bars[t]) * x / (bars[t] * SPREAD**2 + 1 - bars[t])
@@ -113,7 +113,7 @@ def test_an_answer_does_not_depend_on_the_batch(composed, name):
 
 def test_an_image_without_noise_is_refused(composed):
     with pytest.raises(ValueError, match="noise"):
-        fitted(composed, "ddpm").respond(image_set(1, 0).planes, None)
+        fitted(composed, "ddpm").respond(image_set(1, 0).planes.whole, None)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_what_cannot_be_halved_is_one_line(composed: Callable[..., Config], monk
     (denoiser,) = (module for module in method.modules() if isinstance(module, Denoiser))
     monkeypatch.setattr(denoiser.network, "forward", short_of_memory(denoiser, 0))
     with pytest.raises(RunError, match=r"dataset\.image\.size: out of memory with one image in a pass"):
-        responses(method, torch.zeros(2, 1, 24, 24), ["a", "b"], seed=0, images_per_pass=2, report=silent)
+        responses(method, Rasters.of(torch.zeros(2, 1, 24, 24)), ["a", "b"], seed=0, images_per_pass=2, report=silent)
 
 
 def test_every_image_passes_once_in_order(composed: Callable[..., Config]) -> None:

@@ -125,7 +125,7 @@ def test_scores_are_not_negative_and_far_points_score_higher(composed, name):
 def test_a_planted_defect_is_found_where_it_lies_whatever_is_scored_beside_it(composed, name, descriptor):
     method = fitted(composed(*SMALL, f"method={name}", *OWN, f"method.windows.descriptor={descriptor}"))
     test = image_set(6, 2)
-    test.planes[:3, :, 8:16, 8:16] = 0.9
+    test.planes.whole[:3, :, 8:16, 8:16] = 0.9
     response = answers(method, test, images_per_pass=4)
     points = method.read(response).points[:, 0]
     assert points[:3].min() > points[3:].max()
@@ -137,9 +137,9 @@ def test_a_planted_defect_is_found_where_it_lies_whatever_is_scored_beside_it(co
 def test_chroma_is_not_seen(composed):
     config = composed(*SMALL, "method=mahalanobis", *OWN, "dataset.image.channels=luma_chroma")
     names = ("luma", "red_green", "yellow_blue")
-    normal = Normals(*(images_of(each.planes, "a", plane_names=names) for each in normals(channels=3).sets))
+    normal = Normals(*(images_of(each.planes.whole, "a", plane_names=names) for each in normals(channels=3).sets))
     method, test = fitted(config, normal), image_set(2, 3, channels=3)
-    recoloured = images_of(test.planes * torch.tensor([1, -1, 0])[:, None, None], "b", plane_names=names)
+    recoloured = images_of(test.planes.whole * torch.tensor([1, -1, 0])[:, None, None], "b", plane_names=names)
     assert torch.equal(answers(method, recoloured), answers(method, test))
 
 

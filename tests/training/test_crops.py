@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
+from radar.rasters import Rasters
 from radar.training.crops import PatchSampler
 
 
@@ -16,7 +17,7 @@ def unique_stack(count: int, height: int, width: int, channels: int = 1) -> torc
 
 
 def sampler(images: torch.Tensor, size: int, *, flips: bool = False, rotations: bool = False) -> PatchSampler:
-    return PatchSampler(images, size=size, flips=flips, rotations=rotations)
+    return PatchSampler(Rasters.of(images), size=size, flips=flips, rotations=rotations)
 
 
 def stream(seed: int = 0) -> torch.Generator:

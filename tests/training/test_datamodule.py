@@ -10,6 +10,7 @@ from network_builders import trainer_config, training_config
 from torch.utils.data import DataLoader
 
 from radar.config.schema import PatchConfig
+from radar.rasters import Rasters
 from radar.seeds import generator
 from radar.training.crops import PatchSampler
 from radar.training.datamodule import CropStream, PatchDataModule
@@ -21,7 +22,7 @@ HELD_OUT = torch.rand(3, 1, 12, 12, generator=torch.Generator().manual_seed(1))
 def crop_stream(
     first: int, last: int, *, seed: int = 0, batch: int = 3, rank: int = 0, world_size: int = 1
 ) -> CropStream:
-    sampler = PatchSampler(IMAGES, size=5, flips=True, rotations=True)
+    sampler = PatchSampler(Rasters.of(IMAGES), size=5, flips=True, rotations=True)
     return CropStream(sampler, batch=batch, first=first, last=last, seed=seed, rank=rank, world_size=world_size)
 
 
@@ -60,7 +61,12 @@ def data_module(*, step: int = 0, rank: int = 0, stack: str = "auto", workers: i
     trainer = trainer_config(stack=stack, workers=workers)
     patch = PatchConfig(size=5, flips=True, rotations=False)
     module = PatchDataModule(
-        IMAGES, HELD_OUT, patch=patch, training=training_config(**training), trainer=trainer, seed=0
+        Rasters.of(IMAGES),
+        Rasters.of(HELD_OUT),
+        patch=patch,
+        training=training_config(**training),
+        trainer=trainer,
+        seed=0,
     )
     strategy = SimpleNamespace(root_device=torch.device("cpu"))
     module.trainer = SimpleNamespace(strategy=strategy, global_step=step, global_rank=rank, world_size=2)

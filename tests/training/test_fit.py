@@ -15,6 +15,7 @@ from radar.diffusion.objective import DiffusionObjective
 from radar.errors import ConfigError, RunError
 from radar.networks.build import build_unet
 from radar.progress import silent
+from radar.rasters import Rasters
 from radar.training.device import resolve_device
 from radar.training.fit import build_trainer, fit_network
 from radar.training.objective import Objective
@@ -65,8 +66,8 @@ def fit(make, folder, *, followers=(), published=None, **changes):
     return fit_network(
         network,
         objective,
-        IMAGES,
-        IMAGES,
+        Rasters.of(IMAGES),
+        Rasters.of(IMAGES),
         patch=PatchConfig(size=12, flips=True, rotations=False),
         training=replace(TRAINING, **changes),
         trainer=trainer_config(),

@@ -16,13 +16,14 @@ from radar.diffusion.objective import DiffusionObjective
 from radar.errors import ConfigError, RunError
 from radar.networks.build import build_unet
 from radar.progress import silent
+from radar.rasters import Rasters
 from radar.training import memory
 from radar.training.fit import fit_network
 from radar.training.memory import built_within_memory, check_step
 from radar.training.module import TrainingModule
 
 PATCH = PatchConfig(size=12, flips=False, rotations=False)
-IMAGES = torch.zeros(4, 1, 14, 14)
+IMAGES = Rasters.of(torch.zeros(4, 1, 14, 14))
 CPU = torch.device("cpu")
 
 

@@ -93,7 +93,7 @@ class FeatureGrid(PixelSpace):
         stream = generator("cpu", seed, "method", "channels")
         self.kept = torch.randperm(self.network.channels, generator=stream)[: len(self.kept)].to(self.kept.device)
         self.mean, self.spread = torch.zeros_like(self.mean), torch.ones_like(self.spread)
-        raw = self.grids(images).stack(slice(None))
+        raw = self.grids(images).whole
         mean = raw.mean(dim=0, keepdim=True)
         spread = raw.std(dim=0, keepdim=True).clamp(min=torch.finfo(raw.dtype).tiny)
         self.mean, self.spread = mean.to(self.kept.device), spread.to(self.kept.device)
