@@ -64,7 +64,7 @@ class Scores:
     points: Floats  # (N, F), what the detector judged
     point_names: tuple[str, ...]  # F
     anomaly_maps: tuple[Tensor, ...]  # N of (H, W) ≥ 0, at the size that the model sees
-    noise: Rasters | None  # N of (C, H, W), of a method that predicts noise
+    noise: tuple[Tensor, ...] | None  # N of (C, H, W), of a method that predicts noise
 
     @staticmethod
     def of(maps: Measured, points: Floats, names: tuple[str, ...], detector: Detector, threshold: float) -> Scores:
@@ -110,12 +110,12 @@ class Model:
         its own values. Raises `DataError` for what cannot be read or has other planes.
         """
         parts = list(self._maps([images] if isinstance(images, str | Path) else images))
-        noise = [raster for part in parts if part.noise is not None for raster in part.noise]
+        noise = tuple(each for part in parts if part.noise is not None for each in part.noise)
         return self.judged(
             Measured(
                 tuple(each for part in parts for each in part.anomaly),
                 torch.cat([part.points for part in parts]),
-                Rasters.joined(noise) if noise else None,
+                noise or None,
             )
         )
 

@@ -126,7 +126,7 @@ def test_files_loaded_images_and_one_alone_have_the_same_bits(
     images = read_images(files, FileReader(), model.config.dataset.image)
     together = model.score(images)
     assert len(together) == len(files) == len(np.unique(together.points[:, 0]))
-    assert together.noise is not None and together.noise.shape == (4, 1, 24, 24)
+    assert together.noise is not None and [each.shape for each in together.noise] == [(1, 24, 24)] * 4
     assert (together.decisions == (together.scores > model.threshold)).all()
     assert same(model.score([str(file) for file in files]), together)
     tensor = model.score(images.planes.whole)

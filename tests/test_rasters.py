@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given
@@ -48,7 +50,7 @@ def test_batches_are_all_of_them_in_order_and_of_one_size(sizes: list[tuple[int,
         assert 1 <= len(stack) <= most
         assert all(torch.equal(each, rasters[batch.start + place]) for place, each in enumerate(stack))
     # neighbours of one size share a batch until it is full
-    for before, after in zip(batches, batches[1:], strict=False):
+    for before, after in pairwise(batches):
         full = before.stop - before.start == most
         assert full or sizes[before.stop - 1] != sizes[after.start]
 

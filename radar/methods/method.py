@@ -42,7 +42,7 @@ class Measured:
 
     anomaly: tuple[Tensor, ...]  # N of (H, W) ≥ 0
     points: Tensor  # (N, F) float64
-    noise: Rasters | None  # N of (C, H, W)
+    noise: tuple[Tensor, ...] | None  # N of (C, H, W)
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,4 +92,4 @@ def read(fitted: FittedMethod, response: Rasters, *, images_per_pass: int) -> Me
 
     maps = collected(in_passes(fitted, response.sizes, images_per_pass, one_pass), response.sizes)
     anomaly = tuple(each[0] for each in maps)
-    return Measured(anomaly, torch.cat(points), response if fitted.predicts_noise else None)
+    return Measured(anomaly, torch.cat(points), tuple(response) if fitted.predicts_noise else None)

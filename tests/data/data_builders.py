@@ -16,8 +16,16 @@ REAL = Path(os.environ.get("RADAR_DATA", REPOSITORY.parent / "shared" / "data"))
 NO_REAL = f"the public data are not in {REAL}; set RADAR_DATA"
 
 
-def image_config(*, channels="grey", size=None, aspect="stretch", resize="box") -> ImageConfig:
-    return ImageConfig(channels=channels, size=size, aspect=aspect, resize=resize)
+def image_config(**changes) -> ImageConfig:
+    values = {
+        "channels": "grey",
+        "size": None,
+        "width": None,
+        "aspect": "stretch",
+        "resolution": None,
+        "file_resolution": None,
+    }
+    return ImageConfig(**{**values, "resize": "box", **changes})
 
 
 def dataset_config(layout: str, root: Path | None, **changes) -> DatasetConfig:

@@ -470,7 +470,7 @@ before = taken("VmRSS")
 open("/proc/self/clear_refs", "w").write("5")
 try:
     pixels = radar.runtime.decoding.decode(content, 200)
-    preprocessing.preprocess(pixels, preprocessing.Preprocessing("luma_chroma", 100, "stretch", "lanczos"))
+    preprocessing.preprocess(pixels, preprocessing.Preprocessing("luma_chroma", 100, None, "stretch", None, None, "lanczos"))
 except ImageError:
     pass
 print(taken("VmHWM") - before)

@@ -67,11 +67,26 @@ def test_files_of_no_data_set_are_read_as_one_would_read_them(tmp_path, channels
     assert files.groups == tuple(map(str, paths))
 
 
-def test_files_without_a_size_must_share_one(tmp_path):
+@pytest.mark.parametrize(
+    ("image", "sizes"),
+    [
+        ({"size": None}, [(32, 32), (20, 24)]),
+        ({"size": 8}, [(8, 8), (8, 8)]),
+        ({"size": 8, "width": 12}, [(8, 12), (8, 12)]),
+        ({"size": 10, "aspect": "short"}, [(10, 10), (10, 12)]),
+        ({"size": 12, "aspect": "long"}, [(12, 12), (10, 12)]),
+        ({"size": 8, "width": 24, "aspect": "crop"}, [(8, 24), (8, 24)]),
+        ({"size": None, "aspect": "crop"}, [(32, 32), (20, 20)]),
+        ({"size": None, "aspect": "short", "resolution": 5.0, "file_resolution": 10.0}, [(16, 16), (10, 12)]),
+    ],
+)
+def test_images_have_the_sizes_that_are_asked_for(tmp_path, image, sizes):
     paths = [save(tmp_path / "a.png", noise(0)), save(tmp_path / "b.png", noise(1, 20, 24))]
-    with pytest.raises(DataError, match=r"b\.png is 24 x 20 px and .*a\.png 32 x 32 px; set dataset\.image\.size"):
-        read_images(paths, FileReader(), image_config(size=None))
-    assert read_images(paths, FileReader(), image_config(size=8)).planes.whole.shape == (2, 1, 8, 8)
+    images = read_images(paths, FileReader(), image_config(**image))
+    assert images.planes.sizes == tuple(sizes)
+    for path, plane in zip(paths, images.planes, strict=True):
+        alone = read_images([path], FileReader(), image_config(**image))
+        assert torch.equal(plane, alone.planes[0])
 
 
 def test_a_file_that_is_not_there_and_no_file_are_one_line(tmp_path):

@@ -132,8 +132,8 @@ def test_pairs_are_training_normals_towards_another_one(composed):
     normal, config = normals(), composed(*ADAPTED)
     _, adaptation = method_of(config).trainings(normal)
     pairs = adaptation.material({DENOISER: network_of(config)})
-    assert (pairs.train.shape, pairs.validation.shape) == ((6, 2, 24, 24), (2, 2, 24, 24))
-    back, target = pairs.train.chunk(2, dim=1)
+    assert (pairs.train.whole.shape, pairs.validation.whole.shape) == ((6, 2, 24, 24), (2, 2, 24, 24))
+    back, target = pairs.train.whole.chunk(2, dim=1)
     assert torch.equal(target, normal.train.planes.whole[[1, 2, 3, 4, 5, 0]])
     method = fitted_with(composed(*SHORT), network_of(config), normal)
     for place in (0, 5):

@@ -133,7 +133,7 @@ def share_at_the_border(composed, *overrides):
                       "method.embedding.fitting_vectors=3000", *overrides)  # fmt: skip
     model = fitted(config, Normals(textures(24, 0), textures(12, 1)))
     maps = model.read(answers(model, textures(30, 2))).anomaly.numpy()
-    return border_share(maps, 12), area_share(96, 96, 12)
+    return border_share([*maps], 12), area_share(96, 96, 12)
 
 
 def test_normal_images_of_a_uniform_texture_are_no_louder_at_their_border(composed):

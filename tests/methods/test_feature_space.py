@@ -73,20 +73,20 @@ def test_a_planted_defect_is_found_where_it_lies(composed, name):
 def test_the_network_learns_crops_of_standardised_grids(composed):
     (training,) = method_of(config_of(composed, "invad_pretrained", "patch.flips=true")).trainings(normals())
     material = training.material({FEATURES: Halved()})
-    assert material.train.shape == (40, 2, 16, 16)  # 12 positions, and half a crop on each side
-    torch.testing.assert_close(material.train.mean(dim=0), torch.zeros(2, 16, 16), atol=1e-5, rtol=0)
-    torch.testing.assert_close(material.train.std(dim=0), torch.ones(2, 16, 16))
-    assert material.validation.shape == (9, 2, 16, 16)
+    assert material.train.whole.shape == (40, 2, 16, 16)  # 12 positions, and half a crop on each side
+    torch.testing.assert_close(material.train.whole.mean(dim=0), torch.zeros(2, 16, 16), atol=1e-5, rtol=0)
+    torch.testing.assert_close(material.train.whole.std(dim=0), torch.ones(2, 16, 16))
+    assert material.validation.whole.shape == (9, 2, 16, 16)
     assert (training.name, training.patch.size, training.patch.flips) == (GRID_DENOISER, 4, False)
     assert training.training.max_steps == 500
     network = training.build({})
     assert isinstance(network, CompactUNet) and network.fold == 1
-    assert network(material.validation[:1], torch.ones(1, dtype=torch.long)).shape == (1, 2, 16, 16)
+    assert network(material.validation[0][None], torch.ones(1, dtype=torch.long)).shape == (1, 2, 16, 16)
 
 
 def test_other_images_do_not_move_the_standard():
     grid = grid_of()
-    grids = grid.fit(normals().train.planes.whole, seed=0)
+    grids = grid.fit(normals().train.planes, seed=0).whole
     mean, bright = grid.mean.clone(), grid(image_set(1, 7).planes.whole + 0.5)
     assert torch.equal(grid.mean, mean)
     assert bright[:, grid.kept == 0].mean() > 2  # in deviations of normal features
@@ -143,7 +143,7 @@ def test_noise_has_the_shape_of_the_grid_and_passes_are_counted(composed, name):
 
 def test_a_stored_grid_needs_no_normal_images():
     first, image = grid_of(), image_set(1, 7).planes.whole
-    first.fit(normals().train.planes.whole, seed=3)
+    first.fit(normals().train.planes, seed=3)
     second = grid_of()
     fill(second, first.state_dict())
     assert torch.equal(second(image), first(image)) and not torch.equal(grid_of()(image), first(image))

@@ -18,6 +18,7 @@ from radar.methods.parts.sharing import in_passes
 from radar.methods.registry import method_of
 from radar.methods.responses import read, responses
 from radar.progress import silent
+from radar.rasters import Rasters
 from radar.scoring.denoiser import Denoiser
 
 IMAGES = 5
@@ -54,7 +55,7 @@ def test_scoring_halves_what_shares_a_pass_and_says_so(
     def scored() -> tuple[torch.Tensor, torch.Tensor]:
         response = responses(method, images.planes, images.identities, seed=0, images_per_pass=4, report=silent)
         maps = read(method, response, images_per_pass=4)
-        return maps.anomaly, maps.points
+        return torch.stack(maps.anomaly), maps.points
 
     expected = scored()
     (denoiser,) = (module for module in method.modules() if isinstance(module, Denoiser))
@@ -79,10 +80,12 @@ def test_every_image_passes_once_in_order(composed: Callable[..., Config]) -> No
     def work(batch: slice) -> int:
         if batch.stop - batch.start > room[0]:
             raise MemoryError
+        assert len(set(sizes[batch])) == 1, "a pass is of one size"
         passed.extend(range(batch.start, batch.stop))
         return batch.stop - batch.start
 
-    assert sum(in_passes(method, 11, 8, work)) == 11 and passed == list(range(11))
+    sizes = [(24, 24)] * 5 + [(24, 30)] + [(30, 24)] * 5
+    assert sum(in_passes(method, sizes, 8, work)) == 11 and passed == list(range(11))
 
 
 @pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: type(error).__name__)

@@ -1,0 +1,132 @@
+"""Sets of images of several sizes: each is learnt from, scored and measured at its own, as it is alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_experiment import TINY, run, scores_of
+
+import radar
+from radar.config.schema import Config
+from radar.data.images import read_images
+from radar.errors import ConfigError
+from radar.evaluation.pixel_metrics import pixel_metrics
+from radar.experiment.panels import read_panels
+from radar.experiment.run_directory import RunDirectory
+from radar.runtime.preprocessing import place_map
+
+Tiny = Callable[..., Config]
+SIZES = ((48, 48), (48, 70), (64, 40))
+METHODS = {
+    "radar": ("method=radar",),
+    "radar, stitched": ("method=radar", "scoring.field=stitched"),
+    "recommended": ("method=fused_densities", "dataset.image.channels=grey", "method.fused_densities.colour=null", "unet=compact",
+                    "scoring.field=whole", "scoring.border=standardised", "scoring.border.width=2"),
+    "windows": ("method=pca", "method.windows.size=9"),
+    "osd_irf": ("method=osd_irf",),
+    "ddpm": ("method=ddpm",),
+}  # fmt: skip
+FOLDER = (*(each for each in TINY if not each.startswith("dataset.synthetic")), "dataset=folder", "dataset.split=random",
+          "dataset.folder.masks=masks", "dataset.image.size=null", "dataset.image.aspect=short", "dataset.test_fraction=0.4",
+          "evaluation.panels=1", "method.controls=[]")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fifteen photos of noise of three sizes, and six with a bright square, which masks mark."""
+    root, stream = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
+    for number in range(21):
+        height, width = SIZES[number % 3]
+        values, mask = stream.normal(110, 8, (height, width)), np.zeros((height, width), np.uint8)
+        kind = "normal" if number < 15 else "anomalous"
+        if number >= 15:
+            values[20:30, 8:20] += 80
+            mask[20:30, 8:20] = 255
+            save(root / "masks" / f"{number:02}.png", mask)
+        save(root / kind / f"{number:02}.png", np.clip(values, 0, 255).astype(np.uint8))
+    return root
+
+
+def save(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values).save(path)
+
+
+def mask_of(photo: Path) -> np.ndarray:
+    return np.asarray(Image.open(photo.parent.parent / "masks" / photo.name)) > 0
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_image_is_what_it_is_alone(composed: Tiny, folder: Path, name: str) -> None:
+    config = composed(*FOLDER, f"dataset.root={folder}", *METHODS[name])
+    outcome = run(config)
+    model, lines = radar.load(outcome.directory), [line for line in scores_of(outcome) if line["split"] == "test"]
+    paths = [folder / line["path"] for line in lines]
+    alone = [model.score(path) for path in paths]
+    assert [each.scores[0] for each in alone] == [float(line["score"]) for line in lines]
+    assert {each.anomaly_maps[0].shape for each in alone} == set(SIZES)
+    together = model.score(paths)
+    assert all((one.anomaly_maps[0] == other).all() for one, other in zip(alone, together.anomaly_maps, strict=True))
+    # pixel metrics are those of these maps on the masks
+    labels = [int(line["label"]) for line in lines]
+    masks = [mask_of(path) if label else None for path, label in zip(paths, labels, strict=True)]
+    maps = [each.anomaly_maps[0].numpy() for each in alone]
+    expected = pixel_metrics(maps, masks, labels, config.evaluation.aupro_limit)
+    assert outcome.metrics.pixel is not None and asdict(outcome.metrics.pixel) == asdict(expected)
+    panels = read_panels(RunDirectory(outcome.directory).panels)
+    assert panels and all(panel.image.shape[:2] == panel.anomaly_map.shape for panel in panels)
+
+
+@pytest.mark.parametrize(
+    ("image", "sizes"),
+    [
+        (("size=24", "aspect=short"), {(24, 24), (24, 35), (38, 24)}),
+        (("size=32", "aspect=long"), {(32, 32), (22, 32), (32, 20)}),
+        (("resolution=6", "file_resolution=12"), {(24, 24), (24, 35), (32, 20)}),
+        (("size=20", "width=30", "aspect=stretch"), {(20, 30)}),
+    ],
+)
+def test_pictures_have_the_size_that_is_asked_for_and_maps_lie_on_the_photo(
+    composed: Tiny, folder: Path, image: tuple[str, ...], sizes: set[tuple[int, int]]
+) -> None:
+    asked = [f"dataset.image.{each}" for each in image]
+    model = radar.load(
+        run(composed(*FOLDER, f"dataset.root={folder}", "method=pca", "method.windows.size=5", *asked)).directory
+    )
+    paths = sorted((folder / "anomalous").iterdir())
+    found = model.score(paths)
+    assert {tuple(each.shape) for each in found.anomaly_maps} == sizes
+    loaded = read_images(paths, model.files, model.config.dataset.image)
+    for anomaly_map, frame in zip(found.anomaly_maps, loaded.frames, strict=True):
+        row, column = np.unravel_index(np.argmax(place_map(anomaly_map.numpy(), frame)), frame.shape)
+        assert 17 <= row < 33 and 5 <= column < 23
+
+
+def test_what_needs_one_size_says_so(composed: Tiny, folder: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"method=ddad: takes images of one size, and there are 3; set dataset\.image\.aspect"
+    ):
+        run(composed(*FOLDER, f"dataset.root={folder}", "method=ddad"))
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (("width=30",), "dataset.image.width=30: is that of a rectangle"),
+        (("size=20", "width=30", "aspect=long"), "dataset.image.width=30: is that of a rectangle"),
+        (("resolution=3",), "set dataset.image.file_resolution, too"),
+        (("file_resolution=3",), "set dataset.image.resolution, too"),
+        (("size=20", "resolution=3", "file_resolution=3"), "dataset.image.resolution=3.0: decides the size of each picture"),
+    ],
+)  # fmt: skip
+def test_keys_that_contradict_each_other_are_refused(
+    composed: Tiny, folder: Path, image: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        composed(*FOLDER, f"dataset.root={folder}", "method=pca", *(f"dataset.image.{each}" for each in image))
+    assert said in str(error.value)
