@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from radar.config.schema import Config
+from radar.config.schema import Config, ImageConfig
 from radar.files import Plain
+from radar.runtime.entries import ONE_SIZE
 from radar.runtime.terminal import printable
 from radar.thresholds import Threshold
 
@@ -16,14 +17,23 @@ COUNTS = ("train", "validation", "groups", "normal", "rejected", "anomalous", "f
 many of each were called anomalous."""
 
 
+def _picture(image: ImageConfig) -> str:
+    """Of which size an image is judged, in words."""
+    if image.resolution is not None:
+        return f"{image.resolution:g} px per mm, from files of {image.file_resolution:g} ({image.resize})"
+    if image.size is None:
+        return "their own size"
+    if image.aspect in ONE_SIZE:
+        return f"{image.width or image.size} × {image.size} px ({image.aspect}, {image.resize})"
+    return f"{image.size} px on the {image.aspect} side, the other as it is ({image.resize})"
+
+
 def card(config: Config, facts: Mapping[str, Plain]) -> str:
     """Markdown: what the model was fitted on, how images are read, what its threshold promises, how to ask it."""
     image, calibration = config.dataset.image, facts["calibration"]
     tested = "{found} of {anomalous} anomalous images found; {rejected} of {normal} normal ones rejected"
     images, versions = _mapping(facts["images"]), _mapping(facts["versions"])
-    size = (
-        "their own size" if image.size is None else f"{image.size} × {image.size} px ({image.aspect}, {image.resize})"
-    )
+    size = _picture(image)
     return f"""# Model `{config.name}`
 
 Made by radar {facts["radar"]} ({", ".join(f"{name} {version}" for name, version in versions.items())}); fingerprint

@@ -13,7 +13,7 @@ import torch
 from torch.export import Dim
 
 from radar import install_command
-from radar.data.preprocessing import plane_names
+from radar.data.preprocessing import plane_names, preprocessing_of
 from radar.deploy.traceable import Size, TraceableModel
 from radar.errors import RunError
 from radar.model import Model
@@ -36,16 +36,17 @@ def size_of(model: Model) -> Size:
 
     Raises `RunError` where that is not known.
     """
-    config, side = model.config, model.config.dataset.image.size
+    config, fixed = model.config, preprocessing_of(model.config.dataset.image).fixed
     stitched = any(isinstance(part, Denoiser) and part.windows.field == "stitched" for part in model.method.modules())
     if not (stitched or config.method.name == "padim"):
         return Size(None, _least_side(model))
     reason = "its windows are laid out for that size" if stitched else "it has a density at every position of that size"
-    if side is None:
+    if fixed is None:
         raise RunError(
-            f"dataset.image.size=null: a graph of {config.method.name} takes one size of image, as {reason}; set a size and run again"
+            f"dataset.image: a graph of {config.method.name} takes one size of image, as {reason}; set dataset.image.size, and "
+            "dataset.image.aspect=pad, crop or stretch, and run again"
         )
-    return Size((side, side), side, reason)
+    return Size(fixed, min(fixed), reason)
 
 
 def _least_side(model: Model) -> int:

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 import radar
+from radar.data.preprocessing import preprocessing_of
 from radar.deploy.reviewed import WITHDRAWN
 from radar.errors import RadarError
 from radar.inspect.gallery import Kept
@@ -197,7 +198,7 @@ def _add_decisions(app: FastAPI, inspection: Inspection) -> None:
             "method": asked.config.method.name,
             "data_set": asked.config.dataset.name,
             "model": asked.fingerprint[:MODEL_DIGITS],
-            "size": image.size,
+            "size": preprocessing_of(image).fixed,
             "channels": image.channels,
             "coming": inspection.coming,
             "current": thresholds.current_name,

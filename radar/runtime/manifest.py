@@ -16,7 +16,7 @@ from .settings import PredictSettings
 from .terminal import brief
 from .threshold import CurrentThreshold
 
-FORMAT = 3  # raised when an older runtime could not read it
+FORMAT = 4  # raised when an older runtime could not read it
 MANIFEST, SEAL = "manifest.json", "manifest.json.sha256"  # the seal is as `sha256sum --check` reads it
 TARGETS = ("onnx", "openvino")
 OUTPUTS = ("map", "points", "score", "decision")
@@ -126,8 +126,8 @@ def _problem(manifest: Manifest) -> str:
         return f"files={brief([*manifest.files])}: must be names of files here, and that of the graph among them"
     if given.planes != PLANE_NAMES[reading.channels]:
         return f"input.planes={brief([*given.planes])}: must be those of preprocessing.channels={reading.channels}"
-    if given.size not in (None, (reading.size, reading.size)):
-        return f"input.size={brief([*given.size])}: must be that of preprocessing.size={reading.size}, or null"
+    if given.size not in (None, reading.fixed):
+        return f"input.size={brief([*given.size])}: must be that of the preprocessing, {brief(reading.fixed)}, or null"
     return ""
 
 

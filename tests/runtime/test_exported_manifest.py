@@ -100,7 +100,7 @@ def test_any_value_in_any_entry_is_refused_or_harmless(copied: Path, told: Calla
         ("threshold.normal_scores", [1, True], "threshold.normal_scores=true: must be a finite number"),
         ("preprocessing.channels", "rgb", "input.planes=['grey']: must be those of preprocessing.channels=rgb"),
         ("preprocessing.size", 10**6, "preprocessing.size=1000000: must be ≤ 16384"),
-        ("input.size", [48, 48], "input.size=[48, 48]: must be that of preprocessing.size=40, or null"),
+        ("input.size", [48, 48], "input.size=[48, 48]: must be that of the preprocessing, (40, 40), or null"),
         ("input.size", [40, 40], "names images ?x1x40x40 and noise ?x2x1x40x40, and its graph takes images ?x1x?x?"),
         ("noise.draws", 0, "names images ?x1x?x?, and its graph takes images ?x1x?x? and noise ?x2x1x?x?"),
         ("noise.draws", 10_000, "noise ?x10000x1x?x?"),

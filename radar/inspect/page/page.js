@@ -237,7 +237,7 @@ async function refresh() {
   if (!state.key) state.threshold = stored();
   showGallery();
   if (!current()) select(state.photos.length ? state.photos[0].key : null); else showThreshold();
-  at("model").textContent = `${model.run.split("/").pop()} · ${model.method} on ${model.data_set}, ${model.size === null ? "any size" : `${model.size} × ${model.size} px`}, ${model.channels}`;
+  at("model").textContent = `${model.run.split("/").pop()} · ${model.method} on ${model.data_set}, ${model.size === null ? "any size" : `${model.size[1]} × ${model.size[0]} px`}, ${model.channels}`;
   if (model.coming) setTimeout(refresh, 2000);
 }
 
