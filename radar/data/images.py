@@ -91,11 +91,13 @@ def load_images(
     fixed = preprocessing_of(config).fixed
     sizes = [fixed or picture_size(*shape(sample.path), config) for sample in samples]
     # filled as they come: a list beside it is as large again
-    planes = Rasters.empty(sizes, len(plane_names(config)), torch.float32)
+    planes = Rasters.zeros(sizes, len(plane_names(config)))
 
     def place(index: int) -> Frame:
         picture, frame = preprocess(pixels(samples[index].path), config)
-        planes[index].copy_(torch.from_numpy(picture))
+        for target, plane in zip(planes[index], torch.from_numpy(picture), strict=True):
+            if plane.any():  # memory that is never written to takes none: a grey photo has no colour to be stored
+                target.copy_(plane)
         return frame
 
     frames = in_threads(place, range(len(samples)), "reading", progress)

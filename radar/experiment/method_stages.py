@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors.torch import load_file
 
 from radar.config.plain import plain, remove, selected
@@ -29,6 +30,7 @@ from radar.scoring.forest import Floats
 from radar.scoring.map_levels import map_tops
 
 _STRUCTURE = "structure.json"
+_PASSES = 64  # whose maps are held together
 
 
 class MethodStages:
@@ -48,8 +50,8 @@ class MethodStages:
         )
         self.fitted = self._fitted()
         self.responses = {split: self._responses(split) for split in SPLITS}
-        self.points = {split: self._points(split) for split in SPLITS}
         self._maps: dict[Split, Measured] = {}
+        self.points = {split: self._points(split) for split in SPLITS}
 
     def stages(self) -> Iterator[tuple[str, Stage[object]]]:
         """All of them that a run asks for, parents first, each with what to call it."""
@@ -79,11 +81,24 @@ class MethodStages:
         return selected(plain(self.config), (*keys, *self.method.border_keys, "scoring.images_per_pass"))
 
     def maps(self, split: Split) -> Measured:
-        """Anomaly maps and points of a split, computed from its responses."""
+        """Anomaly maps and points of a split, computed from its responses; those of training images are never held together."""
         if split not in self._maps:
-            response, size = self.responses[split].value, self.config.scoring.images_per_pass
-            self._maps[split] = read(self.fitted.value, response, images_per_pass=size)
+            (self._maps[split],) = self._parts(split, len(self.responses[split].value))
         return self._maps[split]
+
+    def _parts(self, split: Split, most: int) -> Iterator[Measured]:
+        """Anomaly maps and points of a split, of `most` images at a time."""
+        response, size = self.responses[split].value, self.config.scoring.images_per_pass
+        for start in range(0, len(response), most):
+            yield read(self.fitted.value, response.some(slice(start, start + most)), images_per_pass=size)
+
+    def _read(self, split: Split) -> Iterator[Measured]:
+        """Anomaly maps and points of a split, in parts where it is the training images'."""
+        if split != "train":
+            yield self.maps(split)
+            return
+        yield from self._parts(split, _PASSES * self.config.scoring.images_per_pass)
+        self.responses[split].forget()
 
     @cached_property
     def detector(self) -> tuple[Detector, float]:
@@ -103,7 +118,7 @@ class MethodStages:
         rate, detector = self.config.contamination.value, self.config.detector
         alike = {"densities", "detector"} <= set(unseen)  # else no score is like a new image's
         kept = alike and detector.name == "upper_tail" and detector.threshold == "quantile"
-        tops = np.concatenate([map_tops(self.maps(split).anomaly) for split in splits])
+        tops = np.concatenate([map_tops(part.anomaly) for split in splits for part in self._read(split)])
         promised = promised_rate(len(scores), len(set(self.threshold_groups)), rate) if kept else None
         return Calibration(scores, tops, unseen, promised)
 
@@ -139,8 +154,10 @@ class MethodStages:
         return tuple(part for part in UNSEEN if held_out[part])
 
     def scores(self, split: Split) -> Scores:
-        """What is known of the images of a split."""
-        return Scores.of(self.maps(split), self.points[split].value, self.fitted.value.point_names, *self.detector)
+        """What is known of the images of a split; of training images without their maps."""
+        points = self.points[split].value
+        measured = Measured((), torch.from_numpy(points), None) if split == "train" else self.maps(split)
+        return Scores.of(measured, points, self.fitted.value.point_names, *self.detector)
 
     def _normal_points(self, name: str) -> Floats:
         return np.concatenate([self.points[split].value for split in splits_named(name)])
@@ -209,7 +226,7 @@ class MethodStages:
 
     def _points(self, split: Split) -> Stage[Floats]:
         def make() -> Floats:
-            return self.maps(split).points.cpu().numpy()
+            return torch.cat([part.points for part in self._read(split)]).numpy()
 
         parents = {"responses": self.responses[split], "fitted": self.fitted}
         keys = self.read_values(self.method.point_keys)

@@ -18,7 +18,7 @@ from radar.files import Plain, read_json, write_atomically, write_json
 from radar.rasters import Rasters
 
 VERSIONS = {  # of every stage; raised when equal inputs would give another result
-    "network": 3, "fitted": 2, "responses": 3, "points": 1, "pixel_metrics": 3, "noise_statistics": 3, "data_measures": 3,
+    "network": 3, "fitted": 3, "responses": 3, "points": 1, "pixel_metrics": 3, "noise_statistics": 3, "data_measures": 3,
 }  # fmt: skip
 _VALUES, _SIZES = "values.npy", "sizes.npy"
 Result_co = TypeVar("Result_co", covariant=True)
@@ -56,6 +56,10 @@ class Stage(Generic[Result_co]):
             for parent in self.parents.values():
                 _ = parent.value  # so that its time is not counted here, and its lock not taken under this one's
         return self.store.take(self.key, self._make, self._load)
+
+    def forget(self) -> None:
+        """Let go of the value in memory; whoever asks for it again reads it from the store."""
+        self.__dict__.pop("value", None)
 
     @property
     def is_stored(self) -> bool:
@@ -108,7 +112,7 @@ def raster_stage(
 
     def load(folder: Path) -> Rasters:
         values, sizes = (np.load(folder / file, allow_pickle=False) for file in (_VALUES, _SIZES))
-        return Rasters.of_sizes(torch.from_numpy(values), [(int(height), int(width)) for height, width in sizes])
+        return Rasters(torch.from_numpy(values), tuple((int(height), int(width)) for height, width in sizes))
 
     return Stage(store, name, inputs, parents, make=save, load=load)
 

@@ -96,8 +96,9 @@ def preprocess(pixels: Pixels, way: Preprocessing) -> tuple[FloatArray, Frame]:
     height, width = pixels.values.shape[:2]
     frame = frame_of(height, width, way)
     size = picture_size(frame, way)
-    windows = (_window(plane, frame) for plane in _planes(pixels, way.channels))
-    planes = np.stack([resized(plane, size, way.resize) for plane in windows])
+    planes = np.zeros((len(PLANE_NAMES[way.channels]), *size), dtype=np.float32)
+    for target, plane in zip(planes, _planes(pixels, way.channels), strict=True):
+        target[:] = 0.5 if plane is None else resized(_window(plane, frame), size, way.resize)
     # Lanczos and bicubic overshoot at edges
     return np.clip(planes * 2 - 1, -1, 1).astype(np.float32), frame
 
@@ -113,12 +114,15 @@ def _luma(values: FloatArray) -> FloatArray:
     return values if values.ndim == 2 else np.asarray(values @ LUMA, dtype=np.float32)
 
 
-def _planes(pixels: Pixels, channels: str) -> Iterator[FloatArray]:
-    """Planes `(H, W)` of an image, by the names in `PLANE_NAMES`."""
+def _planes(pixels: Pixels, channels: str) -> Iterator[FloatArray | None]:
+    """Planes `(H, W)` of an image, by the names in `PLANE_NAMES`; None: ½ everywhere, as where a file has no colour."""
     values = _shares(pixels)
     if channels != "rgb":
         yield _luma(values)
     if channels == "grey":
+        return
+    if channels != "rgb" and values.ndim == 2:
+        yield from (None, None)
         return
     red, green, blue = (values,) * 3 if values.ndim == 2 else np.moveaxis(values, -1, 0)
     if channels == "rgb":

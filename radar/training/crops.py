@@ -29,13 +29,12 @@ class PatchSampler:
         heights, widths = self._sides[image].unbind(1)
         top, left = (share[1] * (heights - self.size + 1)).long(), (share[2] * (widths - self.size + 1)).long()
         row, column = self._offsets(batch, stream)
-        start, width, plane, top, left = (
-            each.to(self.images.values.device)[:, None, None]
-            for each in (self._starts[image], widths, heights * widths, top, left)
+        start, width, top, left = (
+            each.to(self.images.values.device)[:, None, None] for each in (self._starts[image], widths, top, left)
         )
         places = start + (top + row) * width + left + column
-        channels = torch.arange(self.images.channels, device=places.device)
-        return self.images.values[places[..., None] + plane[..., None] * channels].permute(0, 3, 1, 2)
+        crops = self.images.values[:, places].permute(1, 0, 2, 3)
+        return crops.contiguous(memory_format=torch.channels_last)
 
     def _offsets(self, batch: int, stream: torch.Generator) -> tuple[Tensor, Tensor]:
         """Row and column offsets inside each crop, `(batch, p, p)` or broadcastable to it, after flips and rotations."""

@@ -56,10 +56,10 @@ def collected(parts: Iterable[Tensor], sizes: Sequence[Size]) -> Rasters:
     whole: Rasters | None = None
     start = 0
     for part in parts:
-        whole = whole or Rasters.empty(sizes, part.shape[1], part.dtype)
+        whole = whole or Rasters.zeros(sizes, part.shape[1])
         whole.stack(slice(start, start + len(part))).copy_(part)
         start += len(part)
-    return whole or Rasters.empty((), 1, torch.float32)
+    return whole or Rasters.zeros((), 1)
 
 
 def _halve_windows(fitted: FittedMethod) -> str:
