@@ -89,15 +89,16 @@ def load_images(
     Raises DataError for a broken file.
     """
     fixed = preprocessing_of(config).fixed
-    sizes = [fixed or picture_size(*shape(sample.path), config) for sample in samples]
+    sizes = [fixed or picture_size(*shape(sample.path), config, sample.path) for sample in samples]
     # filled as they come: a list beside it is as large again
     planes = Rasters.zeros(sizes, len(plane_names(config)))
+    written = [raster.numpy() for raster in planes]  # also where autograd is told that nothing changes
 
     def place(index: int) -> Frame:
         picture, frame = preprocess(pixels(samples[index].path), config)
-        for target, plane in zip(planes[index], torch.from_numpy(picture), strict=True):
+        for target, plane in zip(written[index], picture, strict=True):
             if plane.any():  # memory that is never written to takes none: a grey photo has no colour to be stored
-                target.copy_(plane)
+                target[:] = plane
         return frame
 
     frames = in_threads(place, range(len(samples)), "reading", progress)

@@ -8,7 +8,9 @@ import torch
 
 from radar.config.schema import ImageConfig
 from radar.data.decoding import BoolArray, FloatArray, Pixels
+from radar.errors import DataError
 from radar.runtime import preprocessing
+from radar.runtime.errors import ImageError
 from radar.runtime.preprocessing import LUMA, PLANE_NAMES, Frame, Preprocessing, grey, resized
 
 __all__ = ["Frame"]  # which whoever places maps reads here
@@ -71,7 +73,10 @@ def frame_of(height: int, width: int, config: ImageConfig) -> Frame:
     return preprocessing.frame_of(height, width, preprocessing_of(config))
 
 
-def picture_size(height: int, width: int, config: ImageConfig) -> tuple[int, int]:
-    """Height and width in px of the model's picture of an image of `height` x `width` px."""
+def picture_size(height: int, width: int, config: ImageConfig, path: str) -> tuple[int, int]:
+    """Height and width in px of the model's picture of an image of `height` x `width` px, the file at `path`. Raises DataError."""
     way = preprocessing_of(config)
-    return preprocessing.picture_size(preprocessing.frame_of(height, width, way), way)
+    try:
+        return preprocessing.picture_size(preprocessing.frame_of(height, width, way), way)
+    except ImageError as error:
+        raise DataError(f"{path}: {error}") from error

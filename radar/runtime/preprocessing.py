@@ -11,6 +11,7 @@ from PIL import Image
 
 from .decoding import Pixels
 from .entries import ASPECTS, ONE_SIZE, RESOLUTION, SIDE
+from .errors import ImageError
 
 FloatArray = NDArray[np.float32]
 
@@ -140,12 +141,12 @@ def frame_of(height: int, width: int, way: Preprocessing) -> Frame:
     # the largest window of that shape inside the image, or the smallest around it
     bound = min if way.aspect == "crop" else max
     scale = bound(height / tall, width / wide)
-    rows, columns = round(tall * scale), round(wide * scale)
+    rows, columns = max(1, round(tall * scale)), max(1, round(wide * scale))
     return Frame(height, width, (height - rows) // 2, (width - columns) // 2, rows, columns)
 
 
 def picture_size(frame: Frame, way: Preprocessing) -> tuple[int, int]:
-    """Height and width in px of the model's picture of a frame."""
+    """Height and width in px of the model's picture of a frame. Raises `ImageError` where it is enlarged beyond `SIDE` px."""
     if way.fixed is not None:
         return way.fixed
     scale = 1.0
@@ -153,7 +154,13 @@ def picture_size(frame: Frame, way: Preprocessing) -> tuple[int, int]:
         scale = way.resolution / way.file_resolution
     elif way.size is not None:
         scale = way.size / (min if way.aspect == "short" else max)(frame.height, frame.width)
-    return max(1, round(frame.height * scale)), max(1, round(frame.width * scale))
+    height, width = max(1, round(frame.height * scale)), max(1, round(frame.width * scale))
+    if scale > 1 and max(height, width) > SIDE:
+        raise ImageError(
+            f"is {frame.width} x {frame.height} px and would be enlarged to {width} x {height}, of at most {SIDE} px a side; lower "
+            f"dataset.image.{'size' if way.resolution is None else 'resolution'}"
+        )
+    return height, width
 
 
 def _window(plane: FloatArray, frame: Frame) -> FloatArray:

@@ -29,7 +29,7 @@ def conformal_quantile(scores: Floats, contamination: float) -> float:
 
 def conformal_rank(count: int, contamination: float) -> int:
     """Which of `count` ascending scores the conformal quantile is, from 1."""
-    return min(count, int(np.ceil((count + 1) * (1 - contamination))))
+    return min(count, int(np.ceil((count + 1) * (1 - contamination) - _ROUNDING)))
 
 
 def grouped_quantile(scores: Floats, groups: Sequence[str], contamination: float) -> float:

@@ -28,8 +28,8 @@ def noise_maps(composed, folder: Path, *overrides: str) -> torch.Tensor:
     unet, rows = fit_network(
         build_unet(config.unet, patch_size=config.patch.size, image_channels=1, seed=config.seed),
         DiffusionObjective(config.diffusion, simplex=None),
-        train.network_planes.whole,
-        train.network_planes.whole[:3],
+        train.network_planes,
+        train.network_planes.some(slice(3)),
         patch=config.patch,
         training=config.training,
         trainer=config.trainer,

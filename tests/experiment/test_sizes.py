@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tiny_experiment import TINY, run, scores_of
+from tiny_methods import METHODS as SHORT
 
 import radar
 from radar.config.schema import Config
@@ -26,10 +27,10 @@ METHODS = {
     "radar": ("method=radar",),
     "radar, stitched": ("method=radar", "scoring.field=stitched"),
     "recommended": ("method=fused_densities", "dataset.image.channels=grey", "method.fused_densities.colour=null", "unet=compact",
-                    "scoring.field=whole", "scoring.border=standardised", "scoring.border.width=2"),
+                    "scoring.field=whole"),
     "windows": ("method=pca", "method.windows.size=9"),
     "osd_irf": ("method=osd_irf",),
-    "ddpm": ("method=ddpm",),
+    "ddpm": ("method=ddpm", *SHORT["ddpm"]),
 }  # fmt: skip
 FOLDER = (*(each for each in TINY if not each.startswith("dataset.synthetic")), "dataset=folder", "dataset.split=random",
           "dataset.folder.masks=masks", "dataset.image.size=null", "dataset.image.aspect=short", "dataset.test_fraction=0.4",
@@ -111,7 +112,7 @@ def test_what_needs_one_size_says_so(composed: Tiny, folder: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"method=ddad: takes images of one size, and there are 3; set dataset\.image\.aspect"
     ):
-        run(composed(*FOLDER, f"dataset.root={folder}", "method=ddad"))
+        run(composed(*FOLDER, f"dataset.root={folder}", "method=ddad", "method.reconstruction.adaptation.max_steps=2"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from radar.runtime.crops import Crop, file_and_crop, stem
 from radar.runtime.decoding import Pixels
-from radar.runtime.preprocessing import PLANE_NAMES, Preprocessing, frame_of, place_map, preprocess
+from radar.runtime.entries import ASPECTS
+from radar.runtime.preprocessing import PLANE_NAMES, Frame, Preprocessing, frame_of, place_map, preprocess
 from radar.scoring.tiling import Tiling, tiles
 
 SIDES = st.integers(1, 40)
@@ -20,9 +22,26 @@ WAYS = st.builds(
     Preprocessing,
     channels=st.sampled_from(sorted(PLANE_NAMES)),
     size=st.none() | st.integers(1, 24),
-    aspect=st.sampled_from(["stretch", "crop", "pad"]),
+    width=st.none() | st.integers(1, 24),
+    aspect=st.sampled_from(ASPECTS),
+    resolution=st.none() | st.floats(0.5, 4),
+    file_resolution=st.just(2.0),
     resize=st.sampled_from(["nearest", "bilinear", "bicubic", "lanczos", "box"]),
 )
+
+
+def wanted_size(frame: Frame, way: Preprocessing) -> tuple[int, int]:
+    """Height and width of the picture, as the keys say."""
+    if way.size is not None and way.aspect in ("stretch", "crop", "pad"):
+        return way.size, way.size if way.width is None else way.width
+    share = Fraction(1)
+    if way.resolution is not None:
+        share = Fraction(way.resolution / 2)
+    elif way.size is not None:
+        share = Fraction(
+            way.size, min(frame.height, frame.width) if way.aspect == "short" else max(frame.height, frame.width)
+        )
+    return max(1, round(float(frame.height * share))), max(1, round(float(frame.width * share)))
 
 
 @settings(max_examples=60, deadline=None)
@@ -32,10 +51,9 @@ def test_a_picture_fits_its_config_and_its_map_fits_the_image(
 ) -> None:
     values = np.random.default_rng(seed).integers(0, 256, (height, width, 3)[: 2 + colour], dtype=np.uint8)
     picture, frame = preprocess(Pixels(values, 255), way)
-    shape = (frame.height, frame.width) if way.size is None else (way.size, way.size)
-    assert picture.shape == (len(PLANE_NAMES[way.channels]), *shape) and picture.dtype == np.float32
+    assert picture.shape == (len(PLANE_NAMES[way.channels]), *wanted_size(frame, way)) and picture.dtype == np.float32
     assert np.abs(picture).max() <= 1
-    assert frame == frame_of(height, width, way.aspect)
+    assert frame == frame_of(height, width, way)
     assert 1 <= frame.shape[0] <= height and 1 <= frame.shape[1] <= width
     rows, columns = frame.visible
     assert 0 <= rows.start < rows.stop <= height and 0 <= columns.start < columns.stop <= width

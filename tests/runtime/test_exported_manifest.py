@@ -26,7 +26,8 @@ HOSTILE: list[Any] = [
 HARMLESS: dict[str, list[Any]] = {
     "radar": HOSTILE, "threshold.source": HOSTILE, "threshold.made": HOSTILE, "threshold.false_alarms": HOSTILE,  # not read
     "method": TEXTS, "fingerprint": TEXTS, "point_names.0": TEXTS, "threshold.name": TEXTS,
-    "input.size_reason": [*TEXTS, ""], "input.size": [None], "preprocessing.size": [None], "preprocessing.side": [None],
+    "input.size_reason": [*TEXTS, ""], "input.size": [None], "preprocessing.size": [None], "preprocessing.width": [None],
+    "preprocessing.resolution": [None, 0.5], "preprocessing.file_resolution": [None, 0.5], "preprocessing.side": [None],
     "preprocessing.megapixels": [0.5], "noise.seed": [10**9], "predict.opacity": [0.5], "predict.interval": [0.5],
     "predict.patience": [0.5], "threshold.value": [*NUMBERS, 0.5, 10**9, 1e300],
     "threshold.normal_scores.0": [*NUMBERS, 0.5, 10**9, 1e300], "threshold.map_levels.faint": [-1, 0.5, 10**9],

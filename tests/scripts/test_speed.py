@@ -10,6 +10,7 @@ import torch
 
 from radar import install_command
 from radar.networks.cost import forward_flops
+from radar.rasters import Rasters
 from scripts.compared_unets import SIZES, build_network
 from scripts.growth import kept_for_backward
 from scripts.measuring import layer_bytes
@@ -80,7 +81,7 @@ def test_both_loops_train(composed, loop):
     if loop == "plain":
         train_plainly(network, images, config=config, steps=40, learning_rate=3e-3, callback=follower)
     else:
-        train_in_our_loop(network, images, images, config=config, followers=[follower])
+        train_in_our_loop(network, Rasters.of(images), Rasters.of(images), config=config, followers=[follower])
     assert seen == [3, 39]
     assert any(not torch.equal(a, b) for a, b in zip(start, network.parameters(), strict=True))
     noisy = torch.randn(32, 1, 28, 28, generator=torch.Generator().manual_seed(1))

@@ -265,7 +265,8 @@ def test_an_export_names_its_own_files_alone(tmp_path: Path, changes: dict[str, 
 
 EXPORT: dict[str, Any] = {
     "format": FORMAT, "target": "onnx", "graph": "model.onnx", "method": "x", "fingerprint": "abc",
-    "preprocessing": {"channels": "grey", "size": 8, "aspect": "stretch", "resize": "box", "side": None, "megapixels": 9.0},
+    "preprocessing": {"channels": "grey", "size": 8, "width": None, "aspect": "stretch", "resolution": None, "file_resolution": None,
+                      "resize": "box", "side": None, "megapixels": 9.0},
     "input": {"planes": ["grey"], "size": [8, 8], "size_reason": "", "least_side": 8, "pictures_per_pass": 1},
     "noise": {"seed": 0, "draws": 0, "channels": 1}, "point_names": ["x"],
     "threshold": {"name": "fitted", "value": 1.0, "map_levels": {"faint": 1.0, "strong": 2.0}, "normal_scores": [1.0]},
