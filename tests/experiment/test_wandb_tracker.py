@@ -137,7 +137,9 @@ def tracked(folder: Path, tags: list[str], **own: str | None) -> str:
     """What is said of a run that is tracked, within some seconds."""
     settings = WandbConfig(**{"mode": "offline", "project": "radar", "entity": None, "group": None, **own})
     began = time.monotonic()
-    with tracking(settings, folder=folder, name="n" * 300, group=None, identity=folder.name, tags=tags, config={}) as tracker:
+    with tracking(
+        settings, folder=folder, name="n" * 300, group=None, identity=folder.name, tags=tags, config={}
+    ) as tracker:
         tracker.log({"step": 1.0})
     assert time.monotonic() - began < 30
     assert tracker.note.isprintable()
