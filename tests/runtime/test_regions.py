@@ -62,11 +62,8 @@ def test_outlines_are_dilations(width):
 @pytest.mark.parametrize("aspect", ["stretch", "crop", "pad"])
 @pytest.mark.parametrize(("height", "width"), [(24, 24), (7, 90), (300, 201)])
 def test_a_placed_map_is_torchs(aspect, height, width):
-    values, frame = (
-        np.random.default_rng(0).random((24, 24), dtype=np.float32),
     way = Preprocessing("grey", 24, None, aspect, None, None, "box")
     values, frame = np.random.default_rng(0).random((24, 24), dtype=np.float32), frame_of(height, width, way)
-    )
     whole = torch.nn.functional.interpolate(
         torch.from_numpy(values)[None, None], (frame.height, frame.width), mode="bilinear"
     )[0, 0]
