@@ -1,4 +1,4 @@
-"""The block of docs/trust.md, from kills.json."""
+"""The blocks of docs/trust.md, from kills.json and long_jobs.json."""
 
 from __future__ import annotations
 
@@ -26,10 +26,19 @@ def kills() -> str:
     return f"{numbers(head, rows)}\n\n{_measured(told)}"
 
 
+def long_jobs() -> str:
+    """Jobs in one process."""
+    jobs = measured("long_jobs.json")
+    return (
+        f"A sweep of {jobs['jobs']:,} jobs in one process held {jobs['memory_early_mib']:,} MiB in the second tenth of its jobs and "
+        f"{jobs['memory_late_mib']:,} MiB in the last. {_measured(jobs)}"
+    )
+
+
 def _measured(told: Figures) -> str:
     return f"Measured once, {told['date']}, on {told['cores']} cores ({told['machine']}): `{told['command']}`."
 
 
 def sections() -> Sections:
     """By their names."""
-    return {"kills": kills()}
+    return {"kills": kills(), "long_jobs": long_jobs()}
