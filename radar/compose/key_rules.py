@@ -91,6 +91,8 @@ def _image_problems(image: ImageConfig) -> Iterator[str]:
 def _shorter_side(config: Config) -> int | None:
     """Of every picture, px; None where the files decide."""
     image = config.dataset.image
+    if image.resolution is not None:
+        return None
     if image.size is None:
         return layout_of(config.dataset).side
     return None if image.aspect == "long" else min(image.size, image.width or image.size)

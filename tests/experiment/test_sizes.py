@@ -131,3 +131,12 @@ def test_keys_that_contradict_each_other_are_refused(
     with pytest.raises(ConfigError) as error:
         composed(*FOLDER, f"dataset.root={folder}", "method=pca", *(f"dataset.image.{each}" for each in image))
     assert said in str(error.value)
+
+
+def test_where_a_resolution_decides_no_size_is_known_before_the_files_are(composed: Tiny) -> None:
+    enlarged = ("dataset.image.size=null", "dataset.image.aspect=short", "dataset.image.resolution=4")
+    side = composed(*TINY, "dataset.image.size=null").dataset.settings.side
+    wider = f"scoring.window={2 * side - 1}"
+    assert composed(*TINY, *enlarged, "dataset.image.file_resolution=1", wider).scoring.window == 2 * side - 1
+    with pytest.raises(ConfigError, match=r"scoring\.window=\d+: must be ≤ the image's side"):
+        composed(*TINY, "dataset.image.size=null", wider)
