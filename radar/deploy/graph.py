@@ -16,6 +16,7 @@ from radar import install_command
 from radar.data.preprocessing import plane_names, preprocessing_of
 from radar.deploy.traceable import Size, TraceableModel
 from radar.errors import RunError
+from radar.methods.parts.fused_map import FittedFusedDensities
 from radar.model import Model
 from radar.networks.compact_unet import CompactUNet
 from radar.runtime.manifest import OUTPUTS
@@ -53,6 +54,8 @@ def _least_side(model: Model) -> int:
     """Px per side from which on no window, no kernel and no statistic is larger than an image."""
     sides, reading = [_LEAST_SIDE], model.method.reading
     margin = 2 * reading.border.margin + 1
+    levels = model.method.levels if isinstance(model.method, FittedFusedDensities) else 1
+    coarsest = 2 ** (levels - 1)  # px of the image that a pixel of its coarsest scale stands for
     sides.append(2 * reading.border.rings + 1)
     if isinstance(reading, NormReading):
         sides += [reading.window + margin, reading.blur.kernel]
@@ -60,7 +63,7 @@ def _least_side(model: Model) -> int:
         sides.append(math.isqrt(reading.pixels) + 1 + margin)
     for part in model.method.modules():
         if isinstance(part, CompactUNet):
-            sides.append(part.grid)
+            sides.append(part.grid * coarsest + 1)
     return max(sides)
 
 

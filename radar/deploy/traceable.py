@@ -19,6 +19,7 @@ from radar.methods.method import FittedMethod
 from radar.methods.padim import FittedPadim
 from radar.methods.parts.coreset import nearest_distance
 from radar.methods.parts.fused_map import FittedFusedDensities
+from radar.methods.parts.pyramid import size_at
 from radar.methods.patchcore import FittedPatchCore
 from radar.methods.radar import FittedRadar
 from radar.networks.efficientnet import EfficientNetFeatures
@@ -56,7 +57,7 @@ def _traceable(method: FittedMethod, size: Size) -> FittedMethod:
     """A copy on the host whose parts that read numbers of tensors, or go image by image, are replaced."""
     method = copy.deepcopy(method).cpu().eval()
     if isinstance(method, FittedRadar | FittedFusedDensities) and isinstance(method.denoiser, Denoiser):
-        network = _Denoiser(method.denoiser, size)
+        network = _Denoiser(method.denoiser, _sizes(method, size))
         setattr(method, "denoiser", network)  # noqa: B010 - it answers alike, and is of another type
         if isinstance(method, FittedFusedDensities):
             method.noise_maps = partial(_noise_maps, network)  # type: ignore[method-assign]
@@ -72,6 +73,14 @@ def _traceable(method: FittedMethod, size: Size) -> FittedMethod:
     if isinstance(method, FittedPadim):
         method.distance = partial(_single, method.distance)  # type: ignore[method-assign]
     return method
+
+
+def _sizes(method: FittedMethod, size: Size) -> list[tuple[int, int]]:
+    """Of what a network is asked about: none where the graph takes images of any size."""
+    if size.fixed is None:
+        return []
+    levels = method.levels if isinstance(method, FittedFusedDensities) else 1
+    return [size_at(size.fixed, level, levels) for level in range(levels)]
 
 
 def _noise_maps(denoiser: _Denoiser, images: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:
@@ -108,15 +117,18 @@ def _single(distance: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
 
 
 class _Denoiser(nn.Module):
-    """`Denoiser` with numbers for levels; a whole image in one pass, or all windows of an image of one size."""
+    """`Denoiser` with numbers for levels; a whole image in one pass, or all windows of an image of one of some sizes."""
 
-    def __init__(self, denoiser: Denoiser, size: Size) -> None:
+    def __init__(self, denoiser: Denoiser, sizes: Sequence[tuple[int, int]]) -> None:
         super().__init__()
         self.network = denoiser.network
         self.signal: list[float] = denoiser.schedule.signal.tolist()
         self.noise: list[float] = denoiser.schedule.noise.tolist()
         windows = denoiser.windows
-        self.stitch = None if windows.field == "whole" or size.fixed is None else _Stitch(windows, *size.fixed)
+        stitched = [] if windows.field == "whole" else sizes
+        self.stitches = nn.ModuleDict(
+            {_called(height, width): _Stitch(windows, height, width) for height, width in stitched}
+        )
 
     def noised(self, clean: Tensor, noise: Tensor, timestep: int) -> Tensor:
         return self.scaled(clean, timestep) + self.noise[timestep - 1] * noise
@@ -130,11 +142,25 @@ class _Denoiser(nn.Module):
     def together(self, noisy: Sequence[Tensor], steps: Sequence[int]) -> Sequence[Tensor]:
         """Predicted noise of images at several timesteps, of each `(N, C, H, W)`, in one pass: the network is traced once."""
         joined = torch.cat([*noisy])
-        windows = joined if self.stitch is None else self.stitch.cut(joined)
-        count = noisy[0].shape[0] * (1 if self.stitch is None else self.stitch.count)
+        stitch = self._stitch(joined)
+        windows = joined if stitch is None else stitch.cut(joined)
+        count = noisy[0].shape[0] * (1 if stitch is None else stitch.count)
         predicted: Tensor = self.network(windows, torch.cat([torch.full((count,), step) for step in steps]))
-        whole = predicted if self.stitch is None else self.stitch.blended(predicted, joined)
+        whole = predicted if stitch is None else stitch.blended(predicted, joined)
         return list(whole.reshape(len(steps), *noisy[0].shape).unbind(0))
+
+    def _stitch(self, images: Tensor) -> _Stitch | None:
+        """Of images of their size; None where they are seen whole."""
+        if not self.stitches:
+            return None
+        stitch = self.stitches[_called(images.shape[2], images.shape[3])]
+        if not isinstance(stitch, _Stitch):  # a ModuleDict forgets what it holds
+            raise TypeError("no stitch")
+        return stitch
+
+
+def _called(height: int, width: int) -> str:
+    return f"{height}x{width}"
 
 
 class _Stitch(nn.Module):

@@ -1,9 +1,13 @@
-"""Several densities of one noise-free step, calibrated on normals that each was fitted without (the network was not), and fused."""
+"""Several densities of one noise-free step at several scales, fused.
+
+They are calibrated on normals that each was fitted without; the network was not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -17,13 +21,16 @@ from radar.methods.method import FittedMethod, Networks, Normals, Structure, Tra
 from radar.methods.parts.cross_fitting import cross_fitted, fold_numbers
 from radar.methods.parts.denoising import DENOISER, denoiser, denoiser_keys, denoiser_training, untrained_network
 from radar.methods.parts.density_parts import PARTS, FusedDensitiesConfig, noise_parts, part_problems, parts_of
-from radar.methods.parts.fused_map import FittedFusedDensities
+from radar.methods.parts.fused_map import FittedFusedDensities, density_name
+from radar.methods.parts.pyramid import enlarged, level_count, pyramid, size_at
 from radar.methods.parts.reduced import ReducedMethod
 from radar.methods.parts.sharing import collected
 from radar.progress import Report
 from radar.rasters import Rasters, Size
 from radar.scoring.denoiser import Denoiser
 from radar.training.device import resolve_device
+
+_MOST_LEVELS = 32  # halvings of any side that an image may have
 
 
 @dataclass
@@ -35,11 +42,11 @@ class FusedDensitiesSettings:
 
 
 class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
-    """What we recommend: three noise-free passes, five Gaussians, a threshold from normals left out of the Gaussians."""
+    """What we recommend: two noise-free passes and five Gaussians a scale, a threshold from normals left out of the Gaussians."""
 
     name = "fused_densities"
     Settings = FusedDensitiesSettings
-    version = 3
+    version = 4
     cross_fits = True
 
     @property
@@ -62,40 +69,66 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
         yield from part_problems(self.config, self.settings.fused_densities)
 
     def trainings(self, normals: Normals) -> tuple[Training, ...]:
-        return (denoiser_training(self.config, normals),) if self._asks_network else ()
+        return (denoiser_training(self.config, normals, levels=self._levels(normals)),) if self._asks_network else ()
+
+    def _levels(self, normals: Normals) -> int:
+        """How many scales the normal images have in common."""
+        sizes = [size for images in normals.sets for size in images.planes.sizes]
+        return level_count(sizes, self.settings.fused_densities.least_side)
 
     def empty(self, structure: Structure) -> FittedMethod:
         channels = channels_of(structure)
         network = denoiser(self.config, untrained_network(self.config, channels)) if self._asks_network else None
-        parts, folds = structure["parts"], structure["folds"]
-        known = [name for name in PARTS if getattr(self.settings.fused_densities, name) is not None]
-        if not isinstance(parts, list) or not isinstance(folds, dict) or not set(map(str, parts)) <= set(known):
+        parts, levels, folds = structure.get("parts"), structure.get("levels"), structure.get("folds")
+        known = {name for name in PARTS if getattr(self.settings.fused_densities, name) is not None}
+        if (
+            not (isinstance(parts, list) and isinstance(levels, int) and isinstance(folds, dict))
+            or not set(map(str, parts)) <= known
+            or not 1 <= levels <= _MOST_LEVELS
+        ):
             raise RunError("fused_densities: the stored structure is damaged; run the experiment again")
         return self._empty(
-            network, [str(name) for name in parts], {name: int(str(fold)) for name, fold in folds.items()}
+            network, [str(name) for name in parts], levels, {name: int(str(fold)) for name, fold in folds.items()}
         )
 
-    def _empty(self, network: Denoiser | None, parts: Sequence[str], folds: Mapping[str, int]) -> FittedFusedDensities:
-        return FittedFusedDensities(self.settings.fused_densities, self.reading, network, parts, folds)
+    def _empty(
+        self, network: Denoiser | None, parts: Sequence[str], levels: int, folds: Mapping[str, int]
+    ) -> FittedFusedDensities:
+        settings = self.settings.fused_densities
+        return FittedFusedDensities(settings, self.reading, network, parts, levels=levels, folds=folds)
 
     @torch.inference_mode()
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
-        settings = self.settings.fused_densities
+        settings, levels = self.settings.fused_densities, self._levels(normals)
         network = denoiser(self.config, networks[DENOISER]) if self._asks_network else None
-        groups = [group for images in normals.sets for group in images.groups]
-        folds = fold_numbers(groups, settings.folds)
+        folds = fold_numbers([group for images in normals.sets for group in images.groups], settings.folds)
         planes = [image[None] for images in normals.sets for image in images.planes]
-        sizes = [size for images in normals.sets for size in images.planes.sizes]
         identities = [identity for images in normals.sets for identity in images.identities]
-        fitted = self._empty(network, parts_of(settings, planes), dict(zip(identities, folds, strict=True)))
+        parts = parts_of(settings, planes)
+        fitted = self._empty(network, parts, levels, dict(zip(identities, folds, strict=True)))
         fitted.to(resolve_device(self.config.trainer))
-        noise_maps: dict[int, Rasters] = {}  # of one step at a time: those of all fill the memory
-        done, total = count(), (2 * len(fitted.parts) + fitted.network_passes) * len(planes)
+        done, total = count(), (2 * len(parts) * levels + fitted.network_passes) * len(planes)
 
-        def images() -> Iterator[Tensor]:
+        def images(level: int) -> Iterator[Tensor]:
             for image in planes:
                 report(next(done), total, f"Fitting ({self.name})")
-                yield image.to(fitted.device)
+                yield pyramid(image.to(fitted.device), levels)[level]
+
+        for level in range(levels):
+            self._fit_level(fitted, level, partial(images, level), folds, [_size(image) for image in planes])
+        return fitted
+
+    def _fit_level(
+        self,
+        fitted: FittedFusedDensities,
+        level: int,
+        images: Callable[[], Iterator[Tensor]],
+        folds: Sequence[int],
+        sizes: Sequence[Size],
+    ) -> None:
+        """Fit and calibrate the densities of one scale, on `images` at it; `sizes` are those of the images as they are."""
+        settings = self.settings.fused_densities
+        noise_maps: dict[int, Rasters] = {}  # of one step at a time: those of all fill the memory
 
         def fields(part: str) -> Iterator[Tensor]:
             for index, image in enumerate(images()):
@@ -107,23 +140,29 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
             if noise is not None and noise.timestep not in noise_maps:
                 noise_maps = {}
                 maps = (fitted.noise_maps(image, [noise.timestep])[noise.timestep] for image in images())
-                noise_maps = {noise.timestep: collected(maps, sizes)}
+                at_level = [size_at(size, level, fitted.levels) for size in sizes]
+                noise_maps = {noise.timestep: collected(maps, at_level)}
             vectors = (fitted.square(part).vectors(field) for field in fields(part))
-            fitted.densities[part] = cross_fitted(vectors, folds, ridge=settings.ridge).to(fitted.device)
+            density = cross_fitted(vectors, folds, ridge=settings.ridge)
+            fitted.densities[density_name(part, level)] = density.to(fitted.device)
             surprises = (
-                fitted.surprises(fitted.without(fold).distance(part, field))
-                for fold, field in zip(folds, fields(part), strict=True)
+                enlarged(fitted.surprises(fitted.without(fold).distance(part, level, field)), level, size)
+                for fold, size, field in zip(folds, sizes, fields(part), strict=True)
             )
-            fitted.scales[index] = scale_of(self._scores(surprises, sizes), settings.calibration_quantile)
-        return fitted
+            fitted.scales[level, index] = scale_of(self._scores(surprises, sizes), settings.calibration_quantile)
 
     def _scores(self, surprises: Iterable[Tensor], sizes: Sequence[Size]) -> list[float]:
-        """Image scores of one part `(1, 1, H, W)` each, fitted without the image's fold, read as the fused map will be."""
+        """Image scores of one part at one scale `(1, 1, H, W)` each, fitted without the image's fold, read as the fused map."""
         reading = self.reading
         if reading.border.rings:  # learnt from all before the first is read
             surprises = [each[None] for each in collected(surprises, sizes)]
             reading.learn(surprises)
         return [float(reading.to(each.device)(each)[1]) for each in surprises]
+
+
+def _size(images: Tensor) -> Size:
+    """Height and width."""
+    return images.shape[2], images.shape[3]
 
 
 def scale_of(scores: Sequence[float], quantile: float) -> float:

@@ -15,8 +15,9 @@ from radar.errors import RunError
 from radar.methods.fused_densities import scale_of
 from radar.methods.method import FittedMethod, Normals
 from radar.methods.parts.denoising import DENOISER
-from radar.methods.parts.fused_map import fuse
+from radar.methods.parts.fused_map import raised, root
 from radar.methods.parts.gaussian import Gaussian
+from radar.methods.parts.pyramid import enlarged, pyramid
 from radar.methods.registry import method_of
 from radar.methods.responses import learn_border, responses
 from radar.progress import silent
@@ -79,10 +80,14 @@ def scores(method: FittedMethod, response: torch.Tensor) -> np.ndarray:
     return method.read(response).points[:, 0].numpy()
 
 
-def test_fusing_by_hand():
-    surprises = torch.tensor([[3.0, 1.0], [4.0, 1.0]])
-    torch.testing.assert_close(fuse(surprises, 1.0), torch.tensor([7.0, 2.0]))
-    torch.testing.assert_close(fuse(surprises, 2.0), torch.tensor([5.0, 2.0**0.5]))
+@pytest.mark.parametrize("power", [1.0, 2.0, 3.0, 4.0, 6.5])
+def test_the_norm_over_parts_by_hand(power):
+    surprises = torch.tensor([[3.0, 1.0], [4.0, 1.0]]).view(1, 2, 1, 2)
+    expected = torch.tensor([(3**power + 4**power) ** (1 / power), 2 ** (1 / power)])
+    torch.testing.assert_close(root(raised(surprises, power), power).flatten(), expected)
+
+
+def test_a_part_that_does_not_vary_is_refused():
     with pytest.raises(RunError, match="does not vary"):
         scale_of([0.0, 0.0], 0.9)
 
@@ -91,10 +96,10 @@ def test_fusing_by_hand():
 def test_surprise_by_hand(composed, relative):
     own = (f"method.fused_densities.relative={relative}", "method.fused_densities.smoothing=0")
     method = fit(composed, *only("energy"), *own)
-    method.densities["energy"] = Gaussian(torch.tensor([[1.0]]), torch.tensor([[[2.0]]]))
-    field = torch.tensor([0.75, 1.0, 2.0]).view(1, 1, 1, 3)
+    method.densities["energy_0"] = Gaussian(torch.tensor([[1.0]]), torch.tensor([[[2.0]]]))
+    field = torch.tensor([0.75, 1.0, 2.0]).view(1, 1, 1, 3)  # the first and third tell the median
     expected = torch.tensor([0.25, 0.0, 4.0]) / 0.25**relative  # squared distances 1/4, 0 and 4: the median is 1/4
-    torch.testing.assert_close(method.surprises(method.distance("energy", field)).flatten(), expected)
+    torch.testing.assert_close(method.surprises(method.distance("energy", 0, field)).flatten(), expected)
 
 
 @pytest.mark.parametrize("relative", [0.5, 1.0])
@@ -176,9 +181,56 @@ def test_with_a_border_each_part_is_calibrated_as_the_fused_map_is_read(composed
 
 
 def test_passes_are_the_different_timesteps(composed, fitted_once):
-    assert fitted_once(composed).network_passes == 3
-    assert fitted_once(composed, *only(*PARTS[:2]), "method.fused_densities.energy.timestep=10").network_passes == 1
+    assert fitted_once(composed).network_passes == 2
+    assert fitted_once(composed, *only(*PARTS[:2])).network_passes == 1
+    assert fitted_once(composed, *only(*PARTS[:2]), "method.fused_densities.energy.timestep=25").network_passes == 2
     assert fitted_once(composed, *only("colour")).network_passes == 0
+
+
+SCALES = ("method.fused_densities.least_side=6",)  # 24, 12 and 6 px
+
+
+def test_a_spot_is_found_where_it_lies_at_several_scales_whatever_is_scored_beside_it(composed, fitted_once):
+    method, test = fitted_once(composed, *SCALES), coloured(with_spots(), 12)
+    assert method.levels == 3 and method.network_passes == 6 and method.scales.shape == (3, 5)
+    response = answers(method, test)
+    found = scores(method, response)
+    assert response.shape == (6, 1, 24, 24) and found[:3].min() > found[3:].max()
+    for mapped in response[:3, 0]:
+        row, column = divmod(int(mapped.argmax()), 24)
+        assert 5 <= row <= 18 and 5 <= column <= 18
+    assert torch.equal(answers(method, test[[4, 1]]), response[[4, 1]])
+
+
+def test_the_fused_map_is_the_norm_over_scales_of_what_each_says_alone(composed, fitted_once):
+    method, test = fitted_once(composed, *only("appearance"), *SCALES), coloured(image_set(2, 3), 14)
+    own = []
+    for level, scale in enumerate(pyramid(test.planes.whole, 3)):
+        field = method.field("appearance", scale, {})
+        surprise = method.surprises(method.distance("appearance", level, field)) / float(method.scales[level, 0])
+        own.append(enlarged(surprise.square(), level, (24, 24)))
+    torch.testing.assert_close(answers(method, test), torch.cat(own, dim=1).sum(dim=1, keepdim=True).sqrt())
+
+
+def test_every_scale_alone_comes_to_one_at_the_calibration_quantile(composed, fitted_once):
+    method, normal = fitted_once(composed, *only("appearance"), *SCALES), coloured_normals()
+    for level in range(3):
+        tops = []
+        for images in normal.sets:
+            for identity, image in zip(images.identities, images.planes, strict=True):
+                field = method.field("appearance", pyramid(image[None], 3)[level], {})
+                surprise = method.surprises(method.without(method.folds[identity]).distance("appearance", level, field))
+                tops.append(scores(method, enlarged(surprise, level, (24, 24)))[0])
+        assert np.quantile(tops, 0.9) == pytest.approx(float(method.scales[level, 0]), rel=1e-5)
+
+
+def test_a_network_is_trained_on_every_scale(composed):
+    normal = coloured_normals()
+    for overrides, sides in ((SCALES, [24, 12, 6]), (("method.fused_densities.least_side=null",), [24])):
+        (training,) = method_of(composed(*FUSED, *overrides)).trainings(normal)
+        material = training.material({})
+        assert material.train.sizes == tuple((side, side) for _ in range(12) for side in sides)
+        assert training.inputs.get("levels") == (3 if len(sides) > 1 else None)
 
 
 def test_one_group_alone_is_refused(composed):
@@ -189,7 +241,18 @@ def test_one_group_alone_is_refused(composed):
         fit(composed, normal=normal)
 
 
-@pytest.mark.parametrize("damage", [{"parts": "energy"}, {"folds": []}, {"channels": None}])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"parts": "energy"},
+        {"parts": ["other"]},
+        {"folds": []},
+        {"channels": None},
+        {"levels": 0},
+        {"levels": "2"},
+        {"levels": 99},
+    ],
+)
 def test_a_damaged_structure_is_one_line(composed, fitted_once, damage):
     structure = fitted_once(composed).structure()
     with pytest.raises(RunError, match="run the experiment again"):

@@ -50,16 +50,33 @@ def test_local_contrast_forgets_light_and_contrast(image):
     np.testing.assert_allclose(noise_field(5 * image + 2, settings)[0, 0], expected, atol=0.1)
 
 
-def test_appearance_is_brightness_and_its_log_variance(image):
-    field = appearance_field(image, AppearanceConfig(blurs=[1.0, 2.0], contrasts=[2.0]))
+def appearance(blurs, contrasts, *, surround=2.0, relative=0.0):
+    return AppearanceConfig(blurs=blurs, contrasts=contrasts, surround=surround, relative=relative)
+
+
+@pytest.mark.parametrize("surround", [1.0, 2.0])
+def test_appearance_is_brightness_and_the_log_variance_about_a_wider_mean(image, surround):
+    field = appearance_field(image, appearance([1.0, 2.0], [2.0], surround=surround))
     values = image[0, 0].numpy().astype(np.float64)
-    mean = scipy_blur(values, 2.0)
-    expected = [scipy_blur(values, 1.0), mean, np.log(scipy_blur(values**2, 2.0) - mean**2)]
-    np.testing.assert_allclose(field[0], np.stack(expected), atol=1e-3)
+    variance = scipy_blur((values - scipy_blur(values, 2.0 * surround)) ** 2, 2.0)
+    expected = [scipy_blur(values, 1.0), scipy_blur(values, 2.0), np.log(variance)]
+    np.testing.assert_allclose(field[0], np.stack(expected), atol=1e-4)
+
+
+@pytest.mark.parametrize("relative", [0.25, 1.0])
+def test_a_share_of_what_a_lamp_does_to_the_whole_image_is_taken_off(image, relative):
+    dimmed = 0.5 * image + 0.1
+    plain, found = (
+        [appearance_field(each, appearance([1.0], [2.0], relative=share))[0].numpy() for each in (image, dimmed)]
+        for share in (0.0, relative)
+    )
+    for before, after in zip(plain, found, strict=True):
+        np.testing.assert_allclose(after, before - relative * before.mean(axis=(1, 2), keepdims=True), atol=1e-5)
+    np.testing.assert_allclose((found[1] - found[0])[1], (1 - relative) * 2 * np.log(0.5), atol=1e-3)  # of the variance
 
 
 def test_a_flat_image_has_a_finite_variance():
-    field = appearance_field(torch.full((1, 1, 20, 20), 0.7), AppearanceConfig(blurs=[1.0], contrasts=[2.0]))
+    field = appearance_field(torch.full((1, 1, 20, 20), 0.7), appearance([1.0], [2.0]))
     assert torch.isfinite(field).all()
 
 

@@ -10,7 +10,9 @@ from radar.config.method_settings import SimplexConfig
 from radar.config.schema import Config
 from radar.diffusion.objective import DiffusionObjective
 from radar.diffusion.schedule import build_schedule
+from radar.files import Plain
 from radar.methods.method import Material, Networks, Normals, Training
+from radar.methods.parts.pyramid import at_all_levels
 from radar.networks.build import build_unet
 from radar.scoring.denoiser import Denoiser, Windows
 
@@ -23,19 +25,28 @@ def denoiser_keys(config: Config) -> tuple[str, ...]:
     return (*_NETWORK_KEYS, *Windows.keys(config.scoring.field))
 
 
-def denoiser_training(config: Config, normals: Normals, simplex: SimplexConfig | None = None) -> Training:
-    """The training of the shared network; methods that add the same noise share one."""
-    inputs = {"unet": asdict(config.unet), "diffusion": asdict(config.diffusion)}
+def denoiser_training(
+    config: Config, normals: Normals, simplex: SimplexConfig | None = None, levels: int = 1
+) -> Training:
+    """The training of the shared network; methods that add the same noise share one.
+
+    With several `levels` its crops are of images at every scale of a pyramid, each as often as another.
+    """
+    inputs: dict[str, Plain] = {"unet": asdict(config.unet), "diffusion": asdict(config.diffusion)}
+    if simplex is not None:
+        inputs["simplex"] = asdict(simplex)
+    if levels > 1:
+        inputs["levels"] = levels
 
     def material(_: Networks) -> Material:
-        objective = DiffusionObjective(config.diffusion, simplex=simplex)
-        return Material(normals.train.network_planes, normals.validation.network_planes, objective)
+        train, validation = (at_all_levels(images.network_planes, levels) for images in normals.sets)
+        return Material(train, validation, DiffusionObjective(config.diffusion, simplex=simplex))
 
     return Training(
         DENOISER,
         lambda _: untrained_network(config, normals.train.network_planes.channels),
         material,
-        inputs if simplex is None else {**inputs, "simplex": asdict(simplex)},
+        inputs,
         config.patch,
         config.training,
     )

@@ -17,6 +17,7 @@ from radar.methods.parts.pixel_fields import (
     blur_problems,
     noise_field_problems,
 )
+from radar.runtime.entries import SIDE
 
 NOISE_PARTS = ("energy", "detail", "context")
 PARTS = (*NOISE_PARTS, "appearance", "colour")
@@ -25,14 +26,16 @@ LEAST_CHROMA = 1e-3  # below it, a plane in [−1, 1] holds rounding errors of g
 
 @dataclass
 class FusedDensitiesConfig:
-    """Gaussians of noise, brightness and colour at every pixel, cross-fitted and fused. A part is left out where it is null; without
-    any of the noise, no network is trained."""
+    """Gaussians of noise, brightness and colour at every pixel of every scale, cross-fitted and fused. A part is left out where it is
+    null; without any of the noise, no network is trained."""
 
     energy: NoiseFieldConfig | None = MISSING
     detail: NoiseFieldConfig | None = MISSING
     context: NoiseFieldConfig | None = MISSING
     appearance: AppearanceConfig | None = MISSING
     colour: ColourConfig | None = MISSING
+    least_side: int | None = number(minimum=4, maximum=SIDE)
+    # px of the shorter side at the coarsest scale; null: the image as it is, alone
     ridge: float = number(minimum=1e-9, maximum=1000.0)  # share of the mean variance added to each
     smoothing: float = sigma()  # σ in px, of each part before it is fused
     relative: float = number(minimum=0.0, maximum=1.0)
@@ -41,7 +44,7 @@ class FusedDensitiesConfig:
     calibration_quantile: float = number(above=0.0, maximum=1.0)  # of normal scores, that all parts have in common
     power: float = number(
         minimum=1.0, maximum=1000.0
-    )  # of the norm over the parts: 1 sums up, a high one takes the largest
+    )  # of the norm over parts and scales: 1 sums up, a high one takes the largest
 
 
 def noise_parts(settings: FusedDensitiesConfig) -> dict[str, NoiseFieldConfig]:

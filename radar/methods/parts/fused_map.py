@@ -1,4 +1,4 @@
-"""The map of fused densities: how unlikely each pixel is under several Gaussians, on one scale."""
+"""The map of fused densities: how unlikely each pixel is under several Gaussians at several scales, on one scale of numbers."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from radar.methods.parts.density_parts import FusedDensitiesConfig, noise_parts,
 from radar.methods.parts.gaussian import Gaussian
 from radar.methods.parts.neighbourhoods import Square
 from radar.methods.parts.pixel_fields import appearance_field, colour_field, noise_field, noise_square
+from radar.methods.parts.pyramid import cropped, doubled, pyramid
 from radar.scoring.denoiser import Denoiser
 from radar.scoring.reading import MapReading
 
-_LEAST_LEVEL = 1e-2  # of an image whose pixels are normally about 1
+_LEAST_MEDIAN = 1e-2  # of an image whose pixels are normally about 1
+_SPACING = 2  # px: every fourth pixel tells the median of a smooth map
 
 
 class FittedFusedDensities(FittedMethod):
-    """How unlikely each pixel is under Gaussians of its noise, brightness and colour, on one scale and fused.
+    """How unlikely each pixel is under Gaussians of its noise, brightness and colour, on one scale of numbers and fused.
 
     The densities' first axis: of all normals, then without each fold.
     """
 
-    scales: Tensor
+    scales: Tensor  # (L, P) what few normal images exceed, at each level of the pyramid and for each part
 
     def __init__(
         self,
@@ -35,20 +37,26 @@ class FittedFusedDensities(FittedMethod):
         reading: MapReading,
         network: Denoiser | None,
         parts: Sequence[str],
+        *,
+        levels: int,
         folds: Mapping[str, int],
     ) -> None:
+        """`levels` are the scales of the pyramid, `folds` as `FittedMethod` has them."""
         super().__init__(reading)
         self.settings = settings
         self.denoiser = network
         self.parts = tuple(parts)
-        self.densities = nn.ModuleDict({name: Gaussian.empty() for name in parts})
-        self.register_buffer("scales", torch.ones(len(parts), dtype=torch.float64))  # what few normal images exceed
+        self.levels = levels
+        self.densities = nn.ModuleDict(
+            {density_name(part, level): Gaussian.empty() for level in range(levels) for part in parts}
+        )
+        self.register_buffer("scales", torch.ones(levels, len(parts), dtype=torch.float64))
         self.folds = folds
-        self.network_passes = len(timesteps(settings))
+        self.network_passes = levels * len(timesteps(settings))
         self._index = 0  # of the densities that are asked
 
     def structure(self) -> dict[str, Plain]:
-        return {"channels": 1, "parts": list(self.parts), "folds": dict(self.folds)}
+        return {"channels": 1, "parts": list(self.parts), "levels": self.levels, "folds": dict(self.folds)}
 
     def without(self, fold: int) -> FittedFusedDensities:
         other = copy.copy(self)
@@ -56,11 +64,21 @@ class FittedFusedDensities(FittedMethod):
         return other
 
     def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
+        total: Tensor | None = None
+        for level, scale in reversed(list(enumerate(pyramid(images, self.levels)))):
+            own = raised(self._scaled(scale, level), self.settings.power)
+            total = own if total is None else own + doubled(total)
+        if total is None:
+            raise ValueError("a pyramid has a scale at least")
+        return cropped(root(total, self.settings.power), images.shape[-2:])
+
+    def _scaled(self, images: Tensor, level: int) -> Tensor:
+        """Surprises of images `(N, P, H, W)` at one scale over what few normals exceed, `(N, E, H, W)`."""
         noise_maps = self.noise_maps(images, timesteps(self.settings))
-        distances = [self.distance(name, self.field(name, images, noise_maps)) for name in self.parts]
+        distances = [self.distance(part, level, self.field(part, images, noise_maps)) for part in self.parts]
         surprises = self.surprises(torch.cat(distances, dim=1))
-        scaled = [each / float(scale) for each, scale in zip(surprises.unbind(dim=1), self.scales, strict=True)]
-        return fuse(torch.stack(scaled), self.settings.power)[:, None]
+        scales = [float(scale) for scale in self.scales[level]]
+        return torch.stack([each / scale for each, scale in zip(surprises.unbind(dim=1), scales, strict=True)], dim=1)
 
     def noise_maps(self, images: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:
         """ε̂ `(N, 1, H, W)` of the scaled brightness at these timesteps: no noise is drawn. None without a network."""
@@ -84,9 +102,9 @@ class FittedFusedDensities(FittedMethod):
         noise = noise_parts(self.settings).get(part)
         return Square() if noise is None else noise_square(noise)
 
-    def distance(self, part: str, field: Tensor) -> Tensor:
-        """The squared Mahalanobis distance of a part's field `(N, C, H, W)`, over its channels, `(N, 1, H, W)`."""
-        density = self.densities[part]
+    def distance(self, part: str, level: int, field: Tensor) -> Tensor:
+        """The squared Mahalanobis distance of a part's field `(N, C, H, W)` at a scale, over its channels, `(N, 1, H, W)`."""
+        density = self.densities[density_name(part, level)]
         if not isinstance(density, Gaussian):  # a ModuleDict forgets what it holds
             raise TypeError(f"{part}: is no density")
         return density[self._index].mean_square(field, self.square(part))
@@ -98,16 +116,38 @@ class FittedFusedDensities(FittedMethod):
         defect stands out of it. Below 1, an image that is off as a whole still scores high.
         """
         smooth = blurred(distances.flatten(0, 1)[:, None], self.settings.smoothing).reshape(distances.shape)
-        level = smooth.flatten(2).median(dim=2).values.clamp(min=_LEAST_LEVEL).pow(self.settings.relative)
-        return smooth / level[..., None, None]
+        some = smooth[..., ::_SPACING, ::_SPACING].flatten(2)
+        median = some.median(dim=2).values.clamp(min=_LEAST_MEDIAN).pow(self.settings.relative)
+        return smooth / median[..., None, None]
 
 
-def fuse(surprises: Tensor, power: float) -> Tensor:
-    """The norm of order `power` over the first of the axes `(E, …)`: 1 sums up, a high one takes the largest."""
-    halvings = 0
-    while power % 2 == 0:  # squares are many times as fast as other powers
-        surprises, power, halvings = surprises.square(), power / 2, halvings + 1
-    total = surprises.sum(dim=0) if power == 1 else surprises.pow(power).sum(dim=0).pow(1 / power)
+def density_name(part: str, level: int) -> str:
+    """Under which the density of a part at a level is stored."""
+    return f"{part}_{level}"
+
+
+def raised(surprises: Tensor, power: float) -> Tensor:
+    """The sum `(N, 1, H, W)` over parts `(N, E, H, W)` of their powers, of which `root` makes the norm."""
+    halvings = _halvings(power)
+    for _ in range(halvings):  # squares are many times as fast as other powers
+        surprises = surprises.square()
+    rest = power / 2**halvings
+    return (surprises if rest == 1 else surprises.pow(rest)).sum(dim=1, keepdim=True)
+
+
+def root(total: Tensor, power: float) -> Tensor:
+    """The norm of order `power`, whose powers sum up to `total`: 1 sums up, a high one takes the largest."""
+    halvings = _halvings(power)
+    rest = power / 2**halvings
+    norm = total if rest == 1 else total.pow(1 / rest)
     for _ in range(halvings):
-        total = total.sqrt()
-    return total
+        norm = norm.sqrt()
+    return norm
+
+
+def _halvings(power: float) -> int:
+    """How often an order can be halved."""
+    count = 0
+    while power % 2 == 0:
+        power, count = power / 2, count + 1
+    return count

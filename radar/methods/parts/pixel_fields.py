@@ -33,6 +33,11 @@ class AppearanceConfig:
 
     blurs: list[float] = sigmas()  # σ in px, of the brightness
     contrasts: list[float] = sigmas(zero=False)  # σ in px, of its local variance
+    surround: float = number(
+        minimum=1.0, maximum=100.0
+    )  # σ of the mean that the variance is taken about, over σ of the variance
+    relative: float = number(minimum=0.0, maximum=1.0)
+    # share of its mean over the image that is taken off, as a lamp changes all of it
 
 
 @dataclass
@@ -72,11 +77,15 @@ def noise_square(settings: NoiseFieldConfig) -> Square:
 
 
 def appearance_field(images: Tensor, settings: AppearanceConfig) -> Tensor:
-    """Images `(B, 1, H, W)` → brightness at several blurs, and the logarithm of its variance around the pixel at others."""
-    means = {sigma: blurred(images, sigma) for sigma in {*settings.blurs, *settings.contrasts}}
-    brightness = [means[sigma] for sigma in settings.blurs]
-    spreads = [_log_variance(images, means[sigma], sigma) for sigma in settings.contrasts]
-    return torch.cat([*brightness, *spreads], dim=1)
+    """Images `(B, 1, H, W)` → brightness at several blurs, and the logarithm of its variance around the pixel at others.
+
+    Less a share of what the image has on the whole: a lamp that is brighter or dimmer by a factor moves the logarithm alike
+    everywhere.
+    """
+    brightness = [blurred(images, sigma) for sigma in settings.blurs]
+    spreads = [_log_variance(images, sigma, settings.surround * sigma) for sigma in settings.contrasts]
+    field = torch.cat([*brightness, *spreads], dim=1)
+    return field - settings.relative * field.mean(dim=(2, 3), keepdim=True) if settings.relative else field
 
 
 def colour_field(chroma: Tensor, settings: ColourConfig) -> Tensor:
@@ -89,5 +98,7 @@ def _local_contrast(maps: Tensor, sigma: float) -> Tensor:
     return deviation / (blurred(deviation.square(), sigma).sqrt() + _LEAST_SPREAD)
 
 
-def _log_variance(images: Tensor, means: Tensor, sigma: float) -> Tensor:
-    return (blurred(images.square(), sigma) - means.square()).clamp(min=_LEAST_VARIANCE).log()
+def _log_variance(images: Tensor, sigma: float, surround: float) -> Tensor:
+    """Of the deviations from a mean over a wider part: differences of large squares are not exact in float32."""
+    deviation = images - blurred(images, surround)
+    return blurred(deviation.square(), sigma).clamp(min=_LEAST_VARIANCE).log()
