@@ -34,6 +34,7 @@ EMBEDDING = (
     "dataset.image.size=40", "method.embedding.side=64", "method.embedding.trim=1", "method.embedding.rings=1",
     "detector=upper_tail", "trainer.threads=1",
 )  # fmt: skip
+FUSED = ("method=fused_densities", "detector=cross_fitted", "dataset.image.channels=luma_chroma")
 MODELS = {
     "published": (*SMALL, "scoring=paper", "scoring.stride=5", "detector=isolation_forest"),
     "residual": (
@@ -43,7 +44,9 @@ MODELS = {
         *SMALL, "scoring=density", "scoring.draws=0", "scoring.edge=none", "scoring.smoothing=2", "detector=upper_tail",
         "scoring.border={name: standardised, width: 3}",
     ),
-    "fused_densities": (*COMPACT, "method=fused_densities", "detector=cross_fitted", "dataset.image.channels=luma_chroma"),
+    "fused_densities": (*COMPACT, *FUSED),
+    "scales": (*COMPACT, *FUSED, "method.fused_densities.least_side=20"),
+    "scales_of_windows": (*SMALL, *FUSED, "scoring.field=stitched", "method.fused_densities.least_side=12"),
     "patchcore": (*EMBEDDING, "method=patchcore", "method.embedding.bank=60"),
     "padim": (*EMBEDDING, "method=padim", "method.embedding.dimensions=8"),
 }  # fmt: skip

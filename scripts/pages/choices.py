@@ -7,10 +7,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
+from radar.compose import experiment
+from radar.config.plain import plain
 from radar.methods.registry import METHODS as REGISTERED
 from radar.report.cells import Cell, chosen_cells
 from radar.report.result import Result
-from radar.report.settings import changes, method_label
+from radar.report.settings import Settings, changes, flat, method_label
 from radar.report.tables import Entry, over_seeds
 from scripts.pages.committed import METHODS, STUDY, recorded
 from scripts.pages.sets import SHORT
@@ -23,6 +25,8 @@ PUBLISHED, RECOMMENDED, NOISE_ALONE, PATCHCORE = "RADAR as published", "recommen
 PATCHCORE_LARGE = "PatchCore at its own size"
 STATISTICAL = "lof_texture"  # the method without a network that was chosen on the development sets; `statistical_ranks` shows by what
 _SIZE = "dataset.image.size="  # typed where a data set's own preset has another
+
+_OF_RECIPE = ("method.name", "method.fused_densities", "unet", "training")  # sections and keys that make it what it is
 
 Cells = dict[str, dict[str, Cell]]
 """By choice, then by data set."""
@@ -60,8 +64,22 @@ def _as_published(result: Result) -> bool:
     return method_label(result.config["method"]) == "radar" and _preset(result, "paper")
 
 
+@cache
+def recipe() -> Settings:
+    """What the recipe is today, by key: its method, its network and how that is trained."""
+    told = plain(experiment([f"experiment={RECOMMENDED}"]))
+    return {key: value for key, value in flat(told).items() if key.startswith(_OF_RECIPE)}
+
+
+def is_recipe(result: Result) -> bool:
+    """Whether a run was of the recipe as it is today, but for parts that are left out: a preset may have changed since."""
+    own = flat(result.config)
+    left_out = tuple(f"{key}." for key, value in own.items() if value is None)
+    return all(own.get(key) == value for key, value in recipe().items() if not key.startswith(left_out))
+
+
 def _recommended(result: Result) -> bool:
-    return method_label(result.config["method"]) == "fused_densities" and _preset(result, "recommended")
+    return _preset(result, RECOMMENDED) and is_recipe(result)
 
 
 def _noise_alone(result: Result) -> bool:
@@ -69,7 +87,12 @@ def _noise_alone(result: Result) -> bool:
     parts = result.config["method"].get("fused_densities") or {}
     typed = {text.rpartition(".")[2] for text in changes(result) if not text.startswith(_SIZE)}
     left_out = parts.get("appearance", 0) is None and parts.get("colour", 0) is None
-    return result.command.preset == "recommended" and left_out and typed <= {"appearance=null", "colour=null"}
+    return (
+        result.command.preset == RECOMMENDED
+        and left_out
+        and typed <= {"appearance=null", "colour=null"}
+        and is_recipe(result)
+    )
 
 
 def as_preset(name: str) -> Callable[[Result], bool]:

@@ -43,7 +43,9 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("contamination=0.05", "contamination.value=0.05", id="fraction for a group"),
         pytest.param("patch=28", "use patch=28x28", id="size for a group"),
         pytest.param(
-            "unet=huge", "use one of attention, compact, compact_narrow, compact_wide, large, no_attention, small", id="unknown option"
+            "unet=huge",
+            "use one of attention, compact, compact_narrow, compact_wide, large, no_attention, small",
+            id="unknown option",
         ),
         pytest.param("seed=range(0,10,0)", "seed=range(0,10,0): range() arg 3 must not be zero", id="no step"),
         pytest.param("--shell-completion", "--shell-completion: radar completes nothing in a shell", id="completion"),

@@ -5,18 +5,30 @@ from __future__ import annotations
 import pytest
 from report_builders import result
 
+from radar.compose import experiment
+from radar.config.plain import plain
 from radar.report.cells import OTHER_DATA, chosen_cells
 from scripts.pages.choices import PATCHCORE, PUBLISHED, RECOMMENDED, SELECTED, as_preset, best_filter, entry
 from scripts.pages.sets import in_order, named, shared_images
 
 
-def run(method="radar", preset="paper", size=100, overrides=(), **settings):
+def recipe(**settings):
+    """A run of the recommended recipe as it stands."""
+    told = plain(experiment(["experiment=recommended"]))
+    method = {**told["method"], "fused_densities": {**told["method"]["fused_densities"], **settings}}
+    return {"method": "fused_densities", "preset": "recommended", "fused_densities": method["fused_densities"],
+            "sections": {"unet": told["unet"], "training": told["training"]}}  # fmt: skip
+
+
+def run(method="radar", preset="paper", size=100, overrides=(), sections=None, **settings):
+    leaves = {f"{name}__{key}": value for name, section in (sections or {}).items() for key, value in section.items()}
     return result(
         preset=preset,
         overrides=overrides,
         method__name=method,
         dataset__image={"size": size},
         **{f"method__{key}": value for key, value in settings.items()},
+        **leaves,
     )
 
 
@@ -29,8 +41,11 @@ def run(method="radar", preset="paper", size=100, overrides=(), **settings):
         (run(preset=None), set()),
         (run(overrides=("scoring.window=7",)), set()),
         (run(size=50), set()),  # not the pixels of the recipe on this set
-        (run("fused_densities", "recommended"), {RECOMMENDED}),
-        (run("fused_densities", "recommended", overrides=("method.fused_densities.power=2",)), set()),
+        (run(**recipe()), {RECOMMENDED}),
+        (run(**recipe(), overrides=("method.fused_densities.power=2",)), set()),
+        (run(**recipe(power=2.5)), set()),  # of the preset as it was
+        (run("fused_densities", "recommended"), set()),
+        (run(**{**recipe(), "sections": {"unet": {"channels": [3]}}}), set()),
         (run("patchcore", "patchcore"), {PATCHCORE}),
         (run("patchcore", "fast"), set()),
     ],
@@ -41,12 +56,12 @@ def test_a_column_is_a_preset_as_it_stands(one, columns):
 
 def test_the_noise_parts_alone_are_the_recipe_without_two_parts_and_nothing_else():
     keys = ("method.fused_densities.appearance=null", "method.fused_densities.colour=null")
-    parts = {"appearance": None, "colour": None, "power": 4.0}
+    alone = recipe(appearance=None, colour=None)
     choose = SELECTED["noise parts alone"]
-    assert choose(run("fused_densities", "recommended", overrides=keys, fused_densities=parts))
-    more = (*keys, "method.fused_densities.power=2")
-    assert not choose(run("fused_densities", "recommended", overrides=more, fused_densities=parts))
-    assert not choose(run("fused_densities", "recommended", fused_densities={"appearance": {}, "colour": {}}))
+    assert choose(run(**alone, overrides=keys))
+    assert not choose(run(**alone, overrides=(*keys, "method.fused_densities.power=2")))
+    assert not choose(run(**recipe(appearance=None, colour=None, power=2.5), overrides=keys))
+    assert not choose(run(**recipe()))
 
 
 def test_a_cell_is_of_the_seeds_that_ran_and_marked_where_its_data_is_another():
