@@ -2,8 +2,8 @@
 
     python -m scripts.covered outputs/coverage.json --to docs/results/branches.json
 
-Run where `make coverage` was, which does so itself. Exit code 1 where fewer than nine in ten branches are taken; what runs in a process
-of its own is not counted.
+Run where `make coverage` was, which does so itself. Exit code 1 where fewer than nine in ten branches are taken; what runs in a
+process of its own is not counted.
 """
 
 from __future__ import annotations
