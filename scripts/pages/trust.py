@@ -1,10 +1,17 @@
-"""The blocks of docs/trust.md, from kills.json and long_jobs.json."""
+"""The blocks of docs/trust.md, from kills.json, long_jobs.json, long_images.json and mutants.json."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from itertools import groupby, takewhile
+
+from scripts.mutants import KILLED
 from scripts.pages.committed import Figures, measured
 from scripts.pages.performance import numbers
 from scripts.pages.sections import Sections
+
+_LONGEST = 100  # characters of a line that a mutant changes
 
 
 def kills() -> str:
@@ -35,10 +42,80 @@ def long_jobs() -> str:
     )
 
 
+def long_images() -> str:
+    """Many images: what each command takes."""
+    told = measured("long_images.json")
+    commands = {"data_check": "radar data check", "training": "radar", "predict": "radar predict"}
+    rows = (
+        [f"`{command}`", f"{told[name]['seconds']:,.0f}", f"{told[name]['peak_memory_mib']:,}"]
+        for name, command in commands.items()
+    )
+    table = numbers([f"command, on {told['images']:,} photos", "seconds", "peak memory, MiB"], rows)
+    return f"{table}\n\n{_measured(told)}"
+
+
+def mutants() -> str:
+    """Modules with their mutants, and the lines of those that no test kills."""
+    told = measured("mutants.json")
+    counts = {f"`{module}`": _counted(statuses) for module, statuses in told["modules"].items()}
+    total = [sum(column) for column in zip(*counts.values(), strict=True)]
+    head = ["module", "mutants", "killed", "alive", "not reached by tests"]
+    rows = [[name, *(f"{each:,}" for each in row)] for name, row in counts.items()]
+    made, killed, *others = total
+    share = f"{killed:,} ({killed / made:.1%})"
+    rows.append(["all", f"{made:,}", share, *(f"{each:,}" for each in others)])
+    return f"{numbers(head, rows)}\n\n{_measured(told)}\n\n{_living(told['living'])}"
+
+
+def _counted(statuses: dict[str, int]) -> list[int]:
+    """Of one module: all mutants, those killed, those alive, those that no test reaches."""
+    made, missed = sum(statuses.values()), statuses.get("no_tests", 0)
+    killed = sum(statuses.get(status, 0) for status in KILLED)
+    return [made, killed, made - killed - missed, missed]
+
+
+def _living(mutants: list[Figures]) -> str:
+    """The changed lines by module, in a list that opens."""
+    if not mutants:
+        return "None lives."
+    lines: list[str] = []
+    for module, each in groupby(mutants, key=lambda mutant: mutant["module"]):
+        lines += [f"- `{module}`", *_changes(each)]
+    said = f"{len(mutants):,} live. Where a line computes the same before and after its change, no test can tell."
+    return "\n".join(
+        [said, "", "<details><summary>The lines of those that live</summary>", "", *lines, "", "</details>"]
+    )
+
+
+def _changes(mutants: Iterable[Figures]) -> Iterable[str]:
+    for mutant in mutants:
+        before, after = mutant["before"], mutant["after"]
+        place = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
+        yield f"  - `{mutant['function']}`: {_code(_around(before, place))} → {_code(_around(after, place))}"
+
+
+def _around(line: str, place: int) -> str:
+    """At most so much of a line as is shown, with what stands at `place`."""
+    if len(line) <= _LONGEST:
+        return line
+    shown = _LONGEST - 2  # and an ellipsis at either end
+    start = max(0, min(place - shown // 2, len(line) - shown))
+    stop = start + shown
+    return f"{'…' if start else ''}{line[start:stop]}{'…' if stop < len(line) else ''}"
+
+
+def _code(line: str) -> str:
+    """A code span of any line: fenced by more backticks than it has in a row."""
+    if not line:
+        return "nothing"
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    return f"`{line}`" if fence == "`" else f"{fence} {line} {fence}"
+
+
 def _measured(told: Figures) -> str:
     return f"Measured once, {told['date']}, on {told['cores']} cores ({told['machine']}): `{told['command']}`."
 
 
 def sections() -> Sections:
     """By their names."""
-    return {"kills": kills(), "long_jobs": long_jobs()}
+    return {"kills": kills(), "long_jobs": long_jobs(), "mutants": mutants()}

@@ -96,6 +96,21 @@ def test_one_class_leaves_undefined_measures_none(
     assert [values[name] for name in both] == [None] * len(both)
 
 
+def test_thresholds_do_not_cut_through_images_of_one_score() -> None:
+    """Six images tie: all or none are called, so the best F1 is the trivial one; then 2 of 3 at the top are anomalous."""
+    labels = [1, 1, 0, 0, 0, 0]
+    tied = image_metrics(labels, np.full(6, 0.5), np.zeros(6, dtype=bool))
+    assert tied.f1_max_oracle == tied.f1_all_anomalous == pytest.approx(2 * 2 / (2 + 6))
+    parted = image_metrics(labels, [0.9, 0.9, 0.9, 0.1, 0.1, 0.1], np.zeros(6, dtype=bool))
+    assert parted.f1_max_oracle == pytest.approx(2 * 2 / (2 + 3))
+
+
+def test_whole_numbers_without_a_sign_are_ranked_as_other_scores() -> None:
+    scores = np.array([0, 2, 6, 5, 9], dtype=np.uint8)
+    assert image_metrics(LABELS, scores, CALLED) == image_metrics(LABELS, scores.astype(float), CALLED)
+
+
+@pytest.mark.filterwarnings("error")
 def test_precision_is_zero_where_nothing_is_called() -> None:
     measured = image_metrics(LABELS, SCORES, np.zeros(5, dtype=bool))
     assert (measured.precision, measured.recall, measured.f1, measured.false_positive_rate) == (0.0, 0.0, 0.0, 0.0)
@@ -121,7 +136,7 @@ def test_measures_serialise_as_strict_json() -> None:
 @pytest.mark.parametrize(
     ("labels", "scores", "called", "message"),
     [
-        pytest.param([], [], [], "at least one image", id="empty"),
+        pytest.param([], [], [], r": give three columns of one length, with at least one image$", id="empty"),
         pytest.param([0, 1], [0.5], [True, False], "columns of one length", id="lengths"),
         pytest.param([[0, 1]], [[0.5, 0.6]], [[True, False]], "columns of one length", id="two-dimensional"),
         pytest.param([0, 2], [0.5, 0.6], [True, False], r"found \[0, 2\]", id="label-2"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from itertools import pairwise
@@ -25,13 +26,13 @@ def measure(items: list[Item], limit: float = LIMIT) -> PixelMetrics:
 
 
 def random_items(seed: int, levels: int, images: int = 5) -> list[Item]:
-    """Images of different sizes, a defect in every other one, scores on `levels` values that the defects raise."""
+    """Images of different sizes, a defect in every other one, scores on `levels` values, of which the defects are some higher."""
     random = np.random.default_rng(seed)
     items = []
     for position in range(images):
         size = tuple(random.integers(4, 12, 2))
         mask = (random.random(size) < 0.25) & (position % 2 == 0)
-        scores = random.integers(0, levels, size) / levels + 0.3 * mask
+        scores = (random.integers(0, levels, size) + round(0.3 * levels) * mask) / levels
         items.append((scores.astype(np.float32), mask, int(mask.any())))
     return items
 
@@ -101,6 +102,30 @@ def test_limit_inside_a_tie_is_interpolated_by_hand() -> None:
     scores = np.array([[5, 5, 5, 1, 1]], dtype=np.float32)
     mask = np.array([[True, False, False, False, False]])
     assert measure([(scores, mask, 1)], limit=0.3).aupro == pytest.approx((0.3 * 0.6 / 2) / 0.3)
+
+
+@pytest.mark.parametrize(
+    ("limit", "aupro"),
+    [
+        pytest.param(0.3, (0.1 * 0.5 + 0.1 * (0.5 + 0.625) / 2) / 0.3, id="a-quarter-into-the-tie"),
+        pytest.param(0.5, (0.1 * 0.5 + 0.3 * (0.5 + 0.875) / 2) / 0.5, id="three-quarters-into-it"),
+        pytest.param(0.6, (0.1 * 0.5 + 0.4 * (0.5 + 1.0) / 2) / 0.6, id="at-its-end"),
+    ],
+)
+def test_limit_inside_a_tie_behind_other_steps_is_interpolated_by_hand(limit: float, aupro: float) -> None:
+    """Regions {8} and {5}, ten normal pixels: 9, 7, four that tie at 5, four of 1; from (.2, .5) straight to (.6, 1)."""
+    scores = np.array([[8, 9, 7, 5, 5, 5], [1, 1, 1, 1, 5, 5]], dtype=np.float32)
+    mask = np.zeros((2, 6), dtype=bool)
+    mask[0, 0] = mask[1, 5] = True
+    items = [(scores, mask, 1)]
+    assert measure(items, limit).aupro == pytest.approx(aupro, abs=1e-12)
+    assert brute_force_aupro(items, limit) == pytest.approx(aupro, abs=1e-12)
+
+
+def test_a_curve_that_starts_beyond_the_limit_has_no_area_and_divides_by_nothing() -> None:
+    mask = np.array([[True, False, False, False]])
+    with np.errstate(all="raise"):
+        assert measure([(np.where(mask, -1.0, 0.0), mask, 1)], limit=0.3).aupro == 0.0
 
 
 @pytest.mark.parametrize("limit", [0.05, 0.3, 1.0])
@@ -202,21 +227,52 @@ def test_small_regions_weigh_as_much_as_large_ones() -> None:
     assert measured.auroc == pytest.approx(8 / 9)
 
 
+def test_regions_of_unlike_sizes_and_images_weigh_the_same() -> None:
+    """Of regions of 1, 2, 4 and 8 pixels one half of each but the first is found: overlap 2.5 of 4, of 15 pixels 8."""
+    found = {1: [1], 2: [1, 0], 4: [1, 1, 0, 0], 8: [1] * 4 + [0] * 4}
+    items = []
+    for sizes in ((1, 8), (4,), (2,)):
+        mask, scores = np.zeros((3, 10), dtype=bool), np.full((3, 10), 0.5, dtype=np.float32)
+        for row, size in zip((0, 2), sizes, strict=False):
+            mask[row, :size], scores[row, :size] = True, found[size]
+        items.append((scores, mask, 1))
+    measured = measure(items)
+    assert (measured.regions, measured.defective_pixels) == (4, 15)
+    assert measured.aupro == pytest.approx(2.5 / 4, abs=1e-12)
+    assert measured.auroc == pytest.approx(8 / 15)
+
+
 @pytest.mark.parametrize(
-    "mask", [pytest.param(np.zeros((4, 4), dtype=bool), id="empty"), pytest.param(None, id="missing")]
+    "without",
+    [
+        pytest.param([np.zeros((4, 4), dtype=bool)], id="empty"),
+        pytest.param([None], id="missing"),
+        pytest.param([np.zeros((4, 4), dtype=bool)] * 2, id="two-empty"),
+        pytest.param([None, np.zeros((4, 4), dtype=bool), None], id="three-of-both-kinds"),
+    ],
 )
-def test_defective_image_without_marked_pixels_is_left_out_and_counted(mask: np.ndarray | None) -> None:
-    items = random_items(seed=1, levels=30)
+def test_defective_images_without_marked_pixels_are_left_out_and_counted(without: list[np.ndarray | None]) -> None:
+    items, many = random_items(seed=1, levels=30), len(without)
     loud = np.full((4, 4), 1e6, dtype=np.float32)
     maps, masks, labels = zip(*items, strict=True)
-    measured = pixel_metrics([loud, *maps], [mask, *masks], [1, *labels], LIMIT)
-    assert asdict(measured) == {**asdict(measure(items)), "empty_masks": 1}
+    measured = pixel_metrics([loud] * many + [*maps], [*without, *masks], [1] * many + [*labels], LIMIT)
+    assert asdict(measured) == {**asdict(measure(items)), "empty_masks": many}
 
 
 def test_normal_image_without_a_mask_counts_as_all_normal() -> None:
     (scores, mask, _), quiet = random_items(seed=2, levels=30)[0], np.zeros((3, 3), dtype=np.float32)
     with_mask = pixel_metrics([scores, quiet], [mask, np.zeros((3, 3), dtype=bool)], [1, 0], LIMIT)
     assert pixel_metrics([scores, quiet], [mask, None], [1, 0], LIMIT) == with_mask
+
+
+def test_scores_that_are_equal_as_float32_tie() -> None:
+    mask = np.array([[True, False]])
+    assert measure([(np.array([[1.0 + 1e-12, 1.0]]), mask, 1)]).auroc == 0.5
+
+
+@pytest.mark.parametrize("limit", [0.05, 0.3, 1.0])
+def test_the_limit_is_told_beside_what_was_measured_up_to_it(limit: float) -> None:
+    assert measure(random_items(seed=0, levels=4), limit).false_positive_rate_limit == limit
 
 
 @pytest.mark.parametrize(
@@ -282,6 +338,17 @@ def test_a_wrong_limit_is_refused(limit: float) -> None:
 def test_columns_of_different_lengths_are_refused() -> None:
     with pytest.raises(DataError, match="1 maps, 1 masks and 2 labels"):
         pixel_metrics([GOOD_MAP], [GOOD_MASK], [1, 0], LIMIT)
+
+
+def test_normal_pixels_are_held_at_most_twice_at_four_bytes_each() -> None:
+    mask = np.zeros((100, 100), dtype=bool)
+    mask[0, 0] = True
+    pixels = np.random.default_rng(0).random((100, 100), dtype=np.float32)
+    tracemalloc.start()
+    measured = pixel_metrics_of(((pixels, mask, 1) for _ in range(60)), LIMIT)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 9 * measured.normal_pixels
 
 
 @pytest.mark.slow

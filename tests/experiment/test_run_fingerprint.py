@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,32 @@ def test_what_results_depend_on_changes_it(config: Config) -> None:
     ]
     found = {fingerprint(each, DATA) for each in (config, *changed)} | {fingerprint(config, "1" * 64)}
     assert len(found) == len(changed) + 2
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["as-it-is", "keys-in-another-order"])
+def test_the_digits_of_a_known_config_stay_what_they_were(
+    config: Config, monkeypatch: pytest.MonkeyPatch, turned: bool
+) -> None:
+    """Stored runs are found by them: other digits for equal content would have every run of old made again."""
+    tree = {
+        "name": "left out",
+        "seed": 3,
+        "dataset": {"layout": "folder", "root": "left out", "image": {"size": 100}},
+        "method": {"name": "radar", "controls": ["raw_sobel"]},
+        "training": {"learning_rate": 3e-3, "max_steps": 600},
+    }
+    versions = {"network": 4, "fitted": 5}
+
+    def ordered(values: dict[str, Any]) -> dict[str, Any]:
+        items = [(key, ordered(each) if isinstance(each, dict) else each) for key, each in values.items()]
+        return dict(reversed(items) if turned else items)
+
+    monkeypatch.setattr(run_fingerprint, "effective", lambda _: ordered(tree))
+    monkeypatch.setattr(run_fingerprint, "VERSIONS", ordered(versions))
+    monkeypatch.setattr(run_fingerprint, "_VERSION", 1)
+    monkeypatch.setattr(run_fingerprint, "FORMAT", 2)
+    monkeypatch.setattr(type(method_of(config)), "version", 3)
+    assert fingerprint(config, DATA) == "a44305eeaa37de1cdfc3889fed19b55280f137b0"
 
 
 def test_what_another_version_computes_changes_it(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

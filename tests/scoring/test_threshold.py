@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy.stats import median_abs_deviation
 
 from radar.config.schema import ContaminationConfig, DetectorConfig
 from radar.scoring.detector import fit_detector
-from radar.scoring.threshold import conformal_quantile, robust_spread, shifted_quantile
+from radar.scoring.threshold import conformal_quantile, grouped_quantile, robust_spread, shifted_quantile
 
 PRIOR = 2.0  # as in conf/detector
 
@@ -17,6 +19,44 @@ def test_the_conformal_quantile_by_hand():
     scores = np.array([5.0, 1.0, 3.0, 2.0, 4.0, 9.0, 8.0, 7.0, 6.0])
     assert conformal_quantile(scores, 0.2) == 8  # rank ⌈10 · .8⌉
     assert conformal_quantile(scores, 0.01) == 9  # rank 10 of 9
+
+
+@pytest.mark.parametrize(
+    ("contamination", "expected"),
+    [
+        pytest.param(0.1, 10.0, id="too-few-groups"),
+        pytest.param(0.2, 10.0, id="only-the-new-group"),
+        pytest.param(0.3, 9.0, id="a-quarter-of-one"),
+        pytest.param(0.35, 8.0, id="exactly-a-quarter-and-a-half"),
+        pytest.param(0.4, 7.0, id="exactly-as-much-as-one-group"),
+        pytest.param(0.59, 7.0, id="not-quite-two-groups"),
+        pytest.param(0.6, 6.0, id="exactly-two-groups"),
+    ],
+)
+def test_the_grouped_quantile_of_groups_of_unlike_sizes_by_hand(contamination, expected):
+    """From the largest down each of four, two, one and one images counts 1/4, 1/2, 1 and 1; all may come to 5 · contamination − 1."""
+    scores, groups = (
+        np.array([6.0, 9, 5, 10, 4, 8, 7, 3]),
+        ["four", "two", "one", "four", "two", "four", "single", "four"],
+    )
+    assert grouped_quantile(scores, groups, contamination) == expected
+
+
+@pytest.mark.parametrize("levels", [pytest.param(6, id="ties"), pytest.param(10**6, id="distinct")])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_grouped_quantile_is_the_lowest_score_that_keeps_the_contamination_in_exact_fractions(seed, levels):
+    generator = np.random.default_rng(seed)
+    sizes = dict(zip("abcdefg", generator.permutation([1, 1, 2, 3, 6, 6, 9]).tolist(), strict=True))
+    groups = [name for name, size in sizes.items() for _ in range(size)]
+    scores = generator.integers(0, levels, len(groups)).astype(float)
+
+    def alarms(threshold):
+        above = [Fraction(1, sizes[name]) for name, score in zip(groups, scores, strict=True) if score > threshold]
+        return (1 + sum(above)) / Fraction(len(sizes) + 1)
+
+    for contamination in (Fraction(part, 144) for part in range(1, 144)):
+        kept = [score for score in scores if alarms(score) <= contamination]
+        assert grouped_quantile(scores, groups, float(contamination)) == min(kept, default=scores.max())
 
 
 def test_the_shifted_quantile_by_hand():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from radar.scoring.tiling import Tiling, tiles
+from radar.scoring.tiling import Tiling, taper, tiles
 
 CASES = [  # height, width, window, stride
     (100, 100, 28, 14),
@@ -96,6 +96,32 @@ def test_blending_is_the_mean_weighted_by_squared_sines(case):
                         norm += taper[0] * taper[1]
                 expected[image, row, column] = total / norm
     np.testing.assert_allclose(blend(tiling, windows, height, width)[:, 0].numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [2, 7, 28, 64])
+def test_tapers_at_half_overlap_sum_to_one_in_double_precision(side):
+    weights = torch.cat([taper(2 * side), torch.zeros(side)]) + torch.cat([torch.zeros(side), taper(2 * side)])
+    assert weights.dtype == torch.float64
+    assert (taper(2 * side) > 0).all()
+    torch.testing.assert_close(weights[side : 2 * side], torch.ones(side, dtype=torch.float64), atol=1e-15, rtol=0)
+
+
+@pytest.mark.parametrize(("height", "width"), [(100, 28), (28, 100)], ids=["many-rows", "many-columns"])
+def test_the_sum_of_many_windows_is_rounded_once(height, width):
+    tiling = Tiling.overlapping(height, width, window=28, stride=1)
+    squares = np.sin(np.pi * (np.arange(28) + 0.5) / 28) ** 2
+    expected = np.zeros((height, width))
+    for top, left in tiling.corners:
+        expected[top : top + 28, left : left + 28] += np.outer(squares, squares)
+    half_a_step = 2.0**-24
+    np.testing.assert_allclose(tiling.weights(height, width).double().numpy(), expected, rtol=1.001 * half_a_step)
+
+
+def test_windows_are_weighted_where_they_lie():
+    tiling = Tiling.overlapping(8, 6, window=4, stride=2)
+    maps = torch.zeros(1, 1, 8, 6, device="meta")
+    tiling.add(tiling.cut(maps), maps)
+    assert maps.device.type == "meta"
 
 
 @pytest.mark.parametrize(
