@@ -1,4 +1,4 @@
-"""The blocks of docs/trust.md, from kills.json, long_jobs.json, long_images.json and mutants.json."""
+"""The blocks of docs/trust.md, from kills.json, long_jobs.json, long_images.json, branches.json and mutants.json."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable
 from itertools import groupby, takewhile
 
+from scripts.covered import share
 from scripts.mutants import KILLED
 from scripts.pages.committed import Figures, measured
 from scripts.pages.performance import numbers
 from scripts.pages.sections import Sections
 
+_FEWEST = 3  # packages that are named
 _LONGEST = 100  # characters of a line that a mutant changes
 
 
@@ -52,6 +54,17 @@ def long_images() -> str:
     )
     table = numbers([f"command, on {told['images']:,} photos", "seconds", "peak memory, MiB"], rows)
     return f"{table}\n\n{_measured(told)}"
+
+
+def branches() -> str:
+    """How many branches the tests take, and the packages of which they take fewest."""
+    told = measured("branches.json")
+    shares = sorted((share(counts), package) for package, counts in told["packages"].items())
+    fewest = ", ".join(f"`{package}` ({part:.1%})" for part, package in shares[:_FEWEST])
+    return (
+        f"{told['covered_branches']:,} of {told['num_branches']:,} branches are taken, {share(told):.1%}; the smallest shares are those of "
+        f"{fewest}. {_measured(told)}"
+    )
 
 
 def mutants() -> str:

@@ -87,3 +87,15 @@ def test_what_many_images_take_is_told_by_command(monkeypatch: pytest.MonkeyPatc
         "| `radar predict` | 1,234 | 900 |",
     ]
     assert said == SAID
+
+
+def test_branches_are_told_with_the_packages_of_fewest(monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = {
+        f"radar.{name}": {"covered_branches": taken, "num_branches": 1000}
+        for name, taken in (("a", 950), ("b", 800), ("c", 1000), ("d", 901))
+    }
+    planted(monkeypatch, packages=packages, covered_branches=3651, num_branches=4000)
+    assert trust.branches() == (
+        "3,651 of 4,000 branches are taken, 91.3%; the smallest shares are those of `radar.b` (80.0%), `radar.d` (90.1%), "
+        f"`radar.a` (95.0%). {SAID}"
+    )
