@@ -62,8 +62,8 @@ def branches() -> str:
     shares = sorted((share(counts), package) for package, counts in told["packages"].items())
     fewest = ", ".join(f"`{package}` ({part:.1%})" for part, package in shares[:_FEWEST])
     return (
-        f"{told['covered_branches']:,} of {told['num_branches']:,} branches are taken, {share(told):.1%}; the smallest shares are those of "
-        f"{fewest}. {_measured(told)}"
+        f"{told['covered_branches']:,} of {told['num_branches']:,} branches are taken, {share(told):.1%}; the smallest shares are "
+        f"those of {fewest}. {_measured(told)}"
     )
 
 
