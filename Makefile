@@ -4,10 +4,12 @@
 #   make demo PIP_ARGS="--extra-index-url <index of CPU builds>"
 # PYTHON chooses the interpreter (≥ 3.11) that makes .venv.
 # SHUFFLE: the seed of an order of tests; FUZZ_SECONDS: of each target of `make fuzz`.
+# PYTEST_ARGS adds arguments to every run of pytest.
 # TEST_PROCESSES: how many processes share the tests, `auto`: one per core, at most eight; 0: none beside pytest's own.
 
 PYTHON ?= python3
 PIP_ARGS ?=
+PYTEST_ARGS ?=
 TEST_PROCESSES ?= auto
 SHUFFLE ?= $(shell date +%Y%m%d)
 FUZZ_SECONDS ?= 60
@@ -15,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 INSTALL := $(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable
-PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --maxprocesses 8 --dist worksteal
+PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow test-all test-shuffled coverage fuzz mutation lint format bench tables wheel wheels clean
