@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import struct
 import subprocess
 import sys
@@ -303,6 +304,34 @@ def short_strip() -> bytes:
     return bytes(content)
 
 
+def deep_strip(packing: int, packed: bytes) -> bytes:
+    """16-bit colour of 20 x 12 px in one strip that is packed so."""
+    content = bytearray(tiff(DEEP_COLOUR, photometric="rgb", rowsperstrip=len(DEEP_COLOUR)))
+    (start,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, start)
+    for place in range(start + 2, start + 2 + 12 * count, 12):
+        (tag,) = struct.unpack_from("<H", content, place)
+        if tag == 259:
+            struct.pack_into("<H", content, place + 8, packing)
+        if tag == 273:
+            struct.pack_into("<HII", content, place + 2, 4, 1, len(content))
+        if tag == 279:
+            struct.pack_into("<HII", content, place + 2, 4, 1, len(packed))
+    return bytes(content) + packed
+
+
+def deep_bomb(packing: int, size: int) -> bytes:
+    """The rows of 16-bit colour, and zeros behind them in the same strip."""
+    rows, zeros = DEEP_COLOUR.tobytes(), bytes(size)
+    if packing == 32773:
+        literal = b"".join(
+            bytes([len(part) - 1]) + part for part in (rows[at : at + 128] for at in range(0, len(rows), 128))
+        )
+        return deep_strip(packing, literal + b"\x81\0" * (size // 128))
+    pack = {8: zlib.compress, 32946: zlib.compress, 34925: lzma.compress}[packing]
+    return deep_strip(packing, pack(rows + zeros))
+
+
 def with_strips(values: np.ndarray, strips: int, *, taller: int = 1, **options) -> bytes:
     """A TIFF that names the first of its strips alone, or is said to be some rows taller."""
     content = bytearray(tiff(values, rowsperstrip=3, **options))
@@ -359,6 +388,14 @@ REFUSED = {
     "a flipped bit": (lambda: pillow(GREY, "PNG", compress_level=0).replace(GREY[5].tobytes(), GREY[6].tobytes()), "checksum"),
     "deep TIFF that ends": (lambda: tiff(DEEP_COLOUR, photometric="rgb")[:-300], "half-way"),
     "deep packed TIFF that ends": (short_strip, "corrupted"),
+    "deep TIFF that goes on, deflate": (lambda: deep_bomb(8, 1), "more than its rows"),
+    "deep TIFF that goes on, old deflate": (lambda: deep_bomb(32946, 1), "more than its rows"),
+    "deep TIFF that goes on, LZMA": (lambda: deep_bomb(34925, 1), "more than its rows"),
+    "deep TIFF that goes on, LZMA of two streams": (
+        lambda: deep_strip(34925, lzma.compress(DEEP_COLOUR.tobytes()) + lzma.compress(bytes(9))), "more than its rows"),
+    "deep TIFF that goes on, packed bits": (lambda: deep_bomb(32773, 128), "more than its rows"),
+    "deep TIFF of LZW": (lambda: deep_strip(5, b"x"), "packed so"),
+    "deep TIFF of tiles in layers": (lambda: raw_tiff(ONE_STRIP | {32998: (4, 1 << 20)}, bytes(64)), "holds a volume"),
     "strips that are missing": (lambda: with_strips(GREY, 2), "end half-way"),
     "strips that are missing, zlib": (lambda: with_strips(GREY, 3, compression="zlib"), "end half-way"),
     "strips that are missing, deep": (lambda: with_strips(DEEP, 2), "end half-way"),
@@ -430,6 +467,18 @@ def test_as_many_pixels_as_are_allowed_are_read():
 def test_a_bomb_within_the_limit_takes_no_memory(tmp_path):
     """190 million pixels are declared, and no row is there: this is found before the picture has a place."""
     assert peak(png(19000, 10000, b"")) < 30e6
+
+
+@pytest.mark.parametrize("packing", [8, 32946, 34925, 32773])
+def test_a_bomb_in_a_strip_takes_no_memory(packing):
+    content = deep_bomb(packing, 200 << 20)
+    assert len(content) < 4 << 20
+    assert peak(content) < 60e6
+
+
+@pytest.mark.parametrize("packing", [8, 32946, 34925, 32773])
+def test_a_packed_strip_of_16_bit_colour_is_read(packing):
+    np.testing.assert_array_equal(decode(deep_bomb(packing, 0)).values, DEEP_COLOUR)
 
 
 @pytest.mark.parametrize("text", ["zTXt", "iCCP"])
