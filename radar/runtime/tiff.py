@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import lzma
 import math
+import re
 import zlib
 from io import BytesIO
 from typing import Any
@@ -15,6 +15,7 @@ from PIL import Image, TiffImagePlugin
 from .errors import ImageError
 
 # tags
+_ORIENTATION, _XMP = 274, 700
 _KIND_OF_PAGE, _WIDTH, _HEIGHT, _BITS, _PACKING, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _STRIPS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES, _PLANAR = 273, 277, 278, 279, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
@@ -24,17 +25,41 @@ _PREVIEW = 1  # bit of the kind of a page
 _MOST_PREVIEWS = 16  # pages that are looked at: each is half as wide as the one before
 _UNSIGNED = 1
 _UNPACKED, _DEFLATE, _LZMA, _PACK_BITS = 1, (8, 32946), 34925, 32773  # kinds of packing
+_TURNED = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')  # in XMP, where Pillow looks for it in a PNG or JPEG
 _LZMA_MEMORY = 256 << 20  # bytes, of which a stream of the strongest preset takes a third
 
 
 class TiffFile(TiffImagePlugin.TiffImageFile):
-    """A TIFF whose pixels were counted before: Pillow's own limit is not asked."""
+    """A TIFF whose pixels were counted before: Pillow's own limit is not asked, and it is left as it is stored.
+
+    Pillow would turn it when it has decoded it, and by XMP then alone, so header and pixels would differ.
+    """
 
     def load_prepare(self) -> None:
         """Take the memory."""
         if self._im is None:
             self.im = Image.new(self.mode, self._tile_size).im
         super().load_prepare()
+
+    def load_end(self) -> None:
+        """Keep the size that belongs to the pixels."""
+        self._size = self._tile_size
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """Width and height before it is turned."""
+        return self._tile_size
+
+    @property
+    def orientation(self) -> int:
+        """How it is to be turned, as its tag says, or else XMP."""
+        if _ORIENTATION in self.tag_v2:
+            return int(self.tag_v2[_ORIENTATION])
+        said = self.tag_v2.get(_XMP)
+        said = said[0] if isinstance(said, tuple) else said
+        said = said.encode("latin-1", "replace") if isinstance(said, str) else said
+        found = _TURNED.search(said) if isinstance(said, bytes) else None
+        return int(found[1]) if found else 1
 
     @property
     def tile_pixels(self) -> int:
@@ -145,6 +170,8 @@ def _holds_more(packing: int, packed: bytes, most: int) -> bool:
     if packing in _DEFLATE:
         return len(zlib.decompressobj().decompress(packed, most + 1)) > most
     if packing == _LZMA:
+        import lzma  # noqa: PLC0415 - which some builds of Python lack
+
         unpacker = lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
         return len(unpacker.decompress(packed, most + 1)) > most or bool(unpacker.unused_data)  # another stream
     if packing == _PACK_BITS:

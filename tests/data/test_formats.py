@@ -116,6 +116,63 @@ def test_a_tiff_is_read_upright(orientation, values):
     assert shape(content) == pixels.values.shape[:2]
 
 
+def xmp(orientation: int, form: str = 'tiff:Orientation="%d"') -> bytes:
+    return f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{form % orientation}</x:xmpmeta>'.encode()
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize(
+    "values", [GREY, COLOUR, DEEP, DEEP_COLOUR], ids=["grey", "colour", "deep grey", "deep colour"]
+)
+@pytest.mark.parametrize("layout", [{}, {"compression": "zlib"}], ids=["strips", "zlib"])
+def test_a_tiff_whose_orientation_stands_in_xmp_is_read_upright(orientation, values, layout):
+    said = xmp(orientation)
+    tags = [(700, 1, len(said), said, True)]
+    content = tiff(values, photometric="rgb" if values.ndim == 3 else "minisblack", extratags=tags, **layout)
+    np.testing.assert_array_equal(decode(content).values, TURNED[orientation](values))
+    assert shape(content) == TURNED[orientation](values).shape[:2]
+
+
+@pytest.mark.parametrize("values", [GREY, COLOUR, DEEP_COLOUR], ids=["grey", "colour", "deep colour"])
+@pytest.mark.parametrize("kind", ["text", "undefined", "element", "its tag says otherwise"])
+def test_however_an_orientation_stands_in_xmp_header_and_pixels_agree(values, kind):
+    said = xmp(6, "<tiff:Orientation>%d</tiff:Orientation>" if kind == "element" else 'tiff:Orientation="%d"')
+    tags = {
+        "text": [(700, "s", 0, said, True)],
+        "its tag says otherwise": [(700, 1, len(said), said, True), (274, 3, 1, 1, True)],
+    }.get(kind, [(700, 7 if kind == "undefined" else 1, len(said), said, True)])
+    content = tiff(values, photometric="rgb" if values.ndim == 3 else "minisblack", extratags=tags)
+    shown = values if kind == "its tag says otherwise" else TURNED[6](values)
+    np.testing.assert_array_equal(decode(content).values, shown)
+    assert shape(content) == shown.shape[:2]
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize("values", [GREY, COLOUR, DEEP], ids=["grey", "colour", "deep"])
+def test_a_png_whose_orientation_stands_in_xmp_is_read_upright(orientation, values):
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", xmp(orientation).decode())
+    content = pillow(values, "PNG", pnginfo=text)
+    np.testing.assert_array_equal(decode(content).values, TURNED[orientation](values))
+    assert shape(content) == TURNED[orientation](values).shape[:2]
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+def test_a_jpeg_whose_orientation_stands_in_xmp_is_read_upright(orientation):
+    content = pillow(COLOUR, "JPEG", xmp=xmp(orientation))
+    np.testing.assert_array_equal(decode(content).values, TURNED[orientation](decode(pillow(COLOUR, "JPEG")).values))
+    assert shape(content) == decode(content).values.shape[:2]
+
+
+@pytest.mark.parametrize("said", [1 << 31, b"\xff\xfe", xmp(0), xmp(9), b'tiff:Orientation="', b'tiff:Orientation="x"'])
+@pytest.mark.parametrize("values", [GREY, COLOUR, DEEP_COLOUR], ids=["grey", "colour", "deep colour"])
+def test_an_orientation_in_xmp_that_is_none_turns_neither_pixels_nor_size(said, values):
+    tags = [(700, 4, 1, said, True) if isinstance(said, int) else (700, 1, len(said), said, True)]
+    content = tiff(values, photometric="rgb" if values.ndim == 3 else "minisblack", extratags=tags)
+    np.testing.assert_array_equal(decode(content).values, values)
+    assert shape(content) == values.shape[:2]
+
+
 @pytest.mark.parametrize("orientation", TURNED)
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "PNG, deep", "PNG, said behind the pixels", "JPEG, CMYK"])
 def test_a_photo_is_read_upright(orientation, kind):

@@ -129,6 +129,15 @@ def test_a_mask_that_says_how_it_is_turned_is_read_upright(tmp_path, turned):
         np.testing.assert_array_equal(mask.marked, DEFECT)
 
 
+@pytest.mark.parametrize("compression", [None, "tiff_deflate"])
+@pytest.mark.parametrize("stored", [levels(255), levels(1, 2), with_alpha(255, levels(255))])
+def test_a_tiff_mask_whose_orientation_stands_in_xmp_is_read_upright(tmp_path, stored, compression):
+    image = stored if isinstance(stored, Image.Image) else Image.fromarray(stored)
+    tags = {700: b'tiff:Orientation="6"'}
+    image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "m.tif", tiffinfo=tags, compression=compression)
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.tif", DEFECT.shape, inverted=False).marked, DEFECT)
+
+
 def test_dark_masks_mark_what_is_dark(tmp_path):
     path = save(tmp_path / "m.png", np.where(DEFECT, 0, 255).astype(np.uint8))
     np.testing.assert_array_equal(read_mask(path, DEFECT.shape, inverted=True).marked, DEFECT)
