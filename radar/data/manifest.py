@@ -37,7 +37,8 @@ def write_manifest(samples: Iterable[Sample], path: Path) -> None:
 def read_manifest(path: Path) -> tuple[Sample, ...]:
     """Read and check every row by itself; files are not looked at.
 
-    Blank are allowed: content_hash, mask, group (then the file that the path names, without the crop of it) and defect (then "good" or "anomalous").
+    Blank are allowed: content_hash, mask, group (then the path, without the crop that it may name) and defect (then "good" or
+    "anomalous").
     Raises DataError naming the file, the row and what to do.
     """
     if not path.is_file():
