@@ -46,6 +46,18 @@ def bordered() -> np.ndarray:
     return found
 
 
+def every(values, dtype=np.uint8) -> np.ndarray:
+    """All of `values` but the first, one after the other, within the defect."""
+    found = np.zeros(DEFECT.shape, dtype)
+    found[DEFECT] = np.resize(np.array(values[1:]), DEFECT.sum())
+    return found
+
+
+def many_greys() -> np.ndarray:
+    """White, on all greys up to 20."""
+    return np.where(DEFECT, 255, np.arange(DEFECT.size).reshape(DEFECT.shape) % 21).astype(np.uint8)
+
+
 READ = {  # what is stored, and a word of the rule that is told; none: black and white needs none
     "white": (levels(255), ""),
     "one bit": (Image.fromarray(DEFECT), ""),
@@ -54,6 +66,25 @@ READ = {  # what is stored, and a word of the rule that is told; none: black and
     "classes 1, 2, 3": (levels(1, 2, 3), "class numbers"),
     "sixteen values": (levels(*range(1, 16)), "class numbers"),
     "classes, 16 bits": (levels(1, 5, dtype=np.uint16), "class numbers"),
+    "a class and void": (levels(1, 255), "class numbers"),
+    "a class and a large one": (levels(1, 40), "class numbers"),
+    "a class and void, as colours": (levels(31, 255)[..., None].repeat(3, axis=2), "class numbers"),
+    "a class and void, as a palette": (palette((1, 1, 1), (255, 255, 255)), "class numbers"),
+    "a class and void, opaque": (
+        with_alpha(levels(1, 255)[..., None], np.where(np.arange(24) < 20, 255, 0) * np.ones((16, 1), np.uint8)),
+        "class numbers",
+    ),
+    "16 values, one of them small": (every((0, 5, *range(40, 180, 10))), "class numbers"),
+    "17 classes": (every(range(17)), "class numbers"),
+    "20 classes": (every(range(20)), "class numbers"),
+    "32 classes, 16 bits": (every(range(32), np.uint16), "class numbers"),
+    "classes 1 and 300": (levels(1, 300, dtype=np.uint16), "class numbers"),
+    "a class and void of 16 bits": (levels(2, 65535, dtype=np.uint16), "class numbers"),
+    "32 and 255": (levels(255, background=32), "half of their largest value"),
+    "many greys, small ones among them": (many_greys(), "half of their largest value"),
+    "shape in alpha, translucent": (with_alpha([255, 0, 0], levels(127)), "not wholly transparent"),
+    "shape in alpha, faint": (with_alpha([255, 0, 0], levels(1, 60, 90)), "not wholly transparent"),
+    "colours, translucent": (with_alpha(coloured((255, 0, 0), (0, 64, 0)), levels(100)), "not wholly transparent"),
     "255 of 16 bits": (levels(255, dtype=np.uint16), "half of their largest value"),
     "grey 100": (levels(100), "half of their largest value"),
     "255 and 254": (levels(255, 254), "half of their largest value"),
@@ -115,6 +146,27 @@ def test_traces_of_compression_are_no_classes(tmp_path):
     Image.fromarray(drawn).save(tmp_path / "drawn.jpg", quality=60)
     found = read_mask(tmp_path / "drawn.jpg", drawn.shape, inverted=False)
     np.testing.assert_array_equal(found.marked, drawn > 0)
+
+
+@pytest.mark.parametrize("kind", ["png", "bmp", "tif"])
+def test_small_numbers_beside_large_ones_are_classes_where_nothing_is_lost(tmp_path, kind):
+    Image.fromarray(levels(1, 255)).save(tmp_path / f"m.{kind}")
+    mask = read_mask(tmp_path / f"m.{kind}", DEFECT.shape, inverted=False)
+    np.testing.assert_array_equal(mask.marked, DEFECT)
+    assert "class numbers" in mask.rule
+
+
+@pytest.mark.parametrize("options", [{"format": "JPEG"}, {"format": "TIFF", "compression": "jpeg"}])
+def test_traces_beside_what_is_drawn_are_no_classes(tmp_path, options):
+    drawn = np.kron(levels(255, background=3), np.ones((16, 16), np.uint8))  # so that few levels come about
+    Image.fromarray(drawn).save(tmp_path / "m", quality=95, **options)
+    mask = read_mask(tmp_path / "m", drawn.shape, inverted=False)
+    np.testing.assert_array_equal(mask.marked, drawn == 255)
+
+
+def test_what_is_transparent_everywhere_marks_nothing(tmp_path):
+    with_alpha([255, 0, 0], levels(0)).save(tmp_path / "m.png")
+    assert not read_mask(tmp_path / "m.png", DEFECT.shape, inverted=False).marked.any()
 
 
 @pytest.mark.parametrize("turned", [False, True])
