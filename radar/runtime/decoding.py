@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
+from .bmp import check_bmp
 from .errors import ImageError
 from .jpeg import check_jpeg
 from .png import SIGNATURE, check_png
@@ -70,6 +71,8 @@ def decode(content: bytes, megapixels: float = math.inf, tell: Tell | None = Non
             check_png(content)
         if isinstance(image, JpegImagePlugin.JpegImageFile):
             check_jpeg(content)
+        if isinstance(image, BmpImagePlugin.BmpImageFile):
+            check_bmp(image, content)
         return _pixels(image, content)
 
     return reading(content, megapixels, read)
@@ -149,7 +152,20 @@ def _pixels(image: Image.Image, content: bytes) -> Pixels:
         return Pixels(turned_upright(image, _deep_png(image, content), content), 65535)
     if image.mode not in _EIGHT_BIT:
         raise ImageError(f"pixels of kind {image.mode} have no known range; save it as 8 or 16 bit grey or RGB")
+    if image.mode == "P":
+        _check_palette(image)
     return Pixels(turned_upright(image, _eight_bit(image, _EIGHT_BIT[image.mode]), content), 255)
+
+
+def _check_palette(image: Image.Image) -> None:
+    """Raises `ImageError` where pixels name colours that are not in the palette: Pillow shows them black."""
+    palette = image.palette
+    colours = 0 if palette is None else len(palette.palette) // (4 if str(palette.rawmode).startswith("BGRX") else 3)
+    largest = image.getextrema()[1]  # which decodes, and fills the palette up
+    if not isinstance(largest, int | float) or largest >= colours:
+        raise ImageError(
+            "not a readable image (its pixels name colours that it does not have); replace or remove the file"
+        )
 
 
 def _eight_bit(image: Image.Image, mode: str) -> NDArray[np.uint8]:

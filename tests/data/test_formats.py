@@ -421,6 +421,42 @@ def header(height: int, colour: int = 0) -> bytes:
     return chunk(b"IHDR", struct.pack(">IIBBBBB", 20, height, 8, colour, 0, 0, 0))
 
 
+def bmp(rows: bytes, *, width: int = 4, height: int = 2, packing: int = 1, colours: int = 256) -> bytes:
+    """With a palette of `colours` blues, and rows that are packed (1: bytes, 2: halves), or not (0)."""
+    bits = 4 if packing == 2 else 8
+    names = b"".join(bytes([200 - index % 200, 0, 0, 0]) for index in range(colours))
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, packing, len(rows), 0, 0, colours, 0)
+    offset = 14 + len(header) + len(names)
+    return b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset) + header + names + rows
+
+
+def palette_png(index: int, colours: int, depth: int = 8) -> bytes:
+    row = b"\0" + bytes(int(f"{index:0{depth}b}" * (8 // depth), 2) for _ in range(-(-20 * depth // 8)))
+    names = chunk(b"PLTE", bytes(range(100, 100 + 3 * colours)))
+    return png(20, 12, row * 12, depth=depth, colour=3, before=names)
+
+
+PACKED_BMP = {  # rows of 4 px from the lowest up, 9 and 7
+    "runs": (bmp(b"\x04\x09\0\0\x04\x07\0\1"), [[7] * 4, [9] * 4]),
+    "runs without an end": (bmp(b"\x04\x09\0\0\x04\x07"), [[7] * 4, [9] * 4]),
+    "an end of each row": (bmp(b"\x04\x09\0\0\x04\x07\0\0\0\1"), [[7] * 4, [9] * 4]),
+    "as they are": (bmp(b"\0\x03\1\2\3\0\1\x04\0\0\x02\x07\x02\x08\0\1"), [[7, 7, 8, 8], [1, 2, 3, 4]]),
+    "halves": (bmp(b"\x04\x12\0\0\0\x04\x34\x56\0\1", packing=2, colours=16), [[3, 4, 5, 6], [1, 2, 1, 2]]),
+    "a run that is too long": (bmp(b"\x06\x09\0\0\x04\x07\0\1"), [[7] * 4, [9] * 4]),
+}
+
+
+@pytest.mark.parametrize("kind", PACKED_BMP)
+def test_a_packed_bmp_that_is_whole_is_read(kind):
+    content, indices = PACKED_BMP[kind]
+    np.testing.assert_array_equal(decode(content).values[..., 2], 200 - np.array(indices))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_a_palette_of_as_many_colours_as_are_named_is_read(depth):
+    assert (decode(palette_png(1, 2, depth)).values == [103, 104, 105]).all()
+
+
 ROWS = b"".join(b"\0" + row.tobytes() for row in GREY)
 ONE_STRIP = {256: (4, 8), 257: (4, 8), 258: (3, 8), 259: (3, 1), 262: (3, 1), 273: (4, 0), 277: (3, 1), 279: (4, 64)}
 REFUSED = {
@@ -466,6 +502,23 @@ REFUSED = {
     "two headers": (lambda: png(20, 12, ROWS, before=header(120)), "two headers"),
     "two headers alike": (lambda: png(20, 12, ROWS, before=header(12)), "two headers"),
     "no palette": (lambda: png(20, 12, ROWS, colour=3), "no palette"),
+    "two palettes": (
+        lambda: png(20, 12, ROWS, colour=3, before=2 * chunk(b"PLTE", bytes(768))), "two palettes"),
+    "an empty palette": (lambda: palette_png(0, 0), "colours that it does not have"),
+    "a palette that is too short": (lambda: palette_png(2, 2), "colours that it does not have"),
+    "a palette that is too short, 4 bits": (lambda: palette_png(15, 15, 4), "colours that it does not have"),
+    "a palette that is too short, 1 bit": (lambda: palette_png(1, 1, 1), "colours that it does not have"),
+    "a BMP palette that is too short": (lambda: bmp(bytes(7) + b"\x05", packing=0, colours=5), "colours that it does not have"),
+    "a packed BMP whose row is short": (lambda: bmp(b"\x02\x09\0\0\x04\x07\0\1"), "packed row"),
+    "a packed BMP whose last row is short": (lambda: bmp(b"\x04\x09\0\0\x02\x07\0\0\0\1"), "packed row"),
+    "a packed BMP without a row": (lambda: bmp(b"\x04\x09\0\0\0\0\0\1"), "packed row"),
+    "a packed BMP that ends": (lambda: bmp(b"\x04\x09\0\1"), "packed row"),
+    "a packed BMP that breaks off": (lambda: bmp(b"\x04\x09\0"), "packed row"),
+    "a packed BMP that passes over pixels": (lambda: bmp(b"\x01\x09\0\2\2\0\x01\x09\0\0\x04\x07\0\1"), "packed row"),
+    "a packed BMP that passes over a row": (lambda: bmp(b"\0\2\0\1\x04\x07\0\1"), "packed row"),
+    "a packed BMP whose row is long": (lambda: bmp(b"\0\x05\1\2\3\4\5\0\0\0\x04\x07\0\1"), "packed row"),
+    "a packed BMP of halves whose row is short": (
+        lambda: bmp(b"\x03\x12\0\0\x04\x34\0\1", packing=2, colours=16), "packed row"),
     "a thousand scans": (lambda: with_scans(1000), "more than 100 scans"),
     "GIF": (lambda: pillow(COLOUR, "GIF"), "no PNG, JPEG, BMP or TIFF"),
     "WebP": (lambda: pillow(COLOUR, "WEBP"), "no PNG, JPEG, BMP or TIFF"),
