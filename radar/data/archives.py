@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import math
 import os
 import stat
 import tarfile
@@ -20,7 +21,9 @@ from radar.errors import DataError
 _BLOCK = 1 << 20  # bytes
 _RATIO = 100  # of unpacked to packed bytes, at most: images that were packed well reach a fifth of that
 _LEAST_LIMIT = 64 << 20  # bytes that any archive may unpack to
+_MOST_MEMBERS = 100_000  # files and folders: of the public sets the largest has a tenth of that
 _LONGEST_HEADER = 16 << 20  # bytes of a tar that are read at once: names and attributes, which tarfile holds in memory
+_MOST_HEADERS = 256 << 20  # bytes of all of them
 _COMPRESSIONS: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (  # streams of bytes
     (b"\x1f\x8b", gzip.GzipFile),
     (b"BZh", bz2.BZ2File),
@@ -33,8 +36,9 @@ _COMPRESSIONS: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (  # streams of
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a tar (any compression) or zip into `folder`.
 
-    Raises DataError, before anything is written, if a member would land outside of `folder`, is a link or device, or if all are
-    said to unpack to more than 100 times the archive's bytes; later if they do, or if the archive is damaged or cannot be written.
+    Raises DataError, before anything is written, if a member would land outside of `folder`, is a link or device, if there are
+    more than 100,000 members, or if all, with their headers, unpack to more than 100 times the archive's bytes; later if a size
+    was a lie, or if the archive is damaged or cannot be written.
     """
     with _one_line(archive, folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -81,6 +85,7 @@ class _Writer:
 
     def __init__(self, archive: Path, folder: Path, limit: int) -> None:
         self._archive, self._folder, self._limit, self._left = archive, folder, limit, limit
+        self._members = 0
 
     def check(self, names: list[str], size: int) -> None:
         """Raises DataError before anything is written."""
@@ -90,6 +95,15 @@ class _Writer:
                 raise DataError(
                     f"{self._archive}: {name!r} would be written outside of the folder; do not unpack this archive"
                 )
+        self._members += len(names)
+        if self._members > _MOST_MEMBERS:
+            raise DataError(
+                f"{self._archive}: has more than {_MOST_MEMBERS:,} files and folders; unpack it by other means if you trust it"
+            )
+        self.check_size(size)
+
+    def check_size(self, size: int) -> None:
+        """Raises DataError where so many bytes are more than the archive may unpack to."""
         if size > self._limit:
             raise self._too_large()
 
@@ -138,17 +152,21 @@ def _unpack_tar(archive: Path, folder: Path, limit: int) -> None:
     with archive.open("rb") as packed:
         start = packed.read(8)
     opened = next(opened for magic, opened in _COMPRESSIONS if start.startswith(magic))
-    with opened(archive) as stream, tarfile.open(fileobj=_Bounded(stream), mode="r:") as file:
+    with (
+        opened(archive) as stream,
+        _Bounded(stream, writer) as bounded,
+        tarfile.open(fileobj=bounded, mode="r:") as file,
+    ):
         size, members = 0, []
         for member in file:
             if not (member.isfile() or member.isdir()):
                 raise _link(archive, member.name)
-            size += member.size
+            size += member.size  # of a sparse file more than the stream holds
             writer.check([member.name], size)
             members.append(member)
-        while block := stream.read(_BLOCK):  # to where the checksum of all is
-            size += len(block)
-            writer.check([], size)
+        while stream.read(_BLOCK):  # to where the checksum of all is
+            writer.check_size(stream.tell())
+        bounded.headers_left = math.inf
         for member in members:
             if member.isdir():
                 writer.folder(member.name)
@@ -162,17 +180,23 @@ def _link(archive: Path, name: str) -> DataError:
 
 
 class _Bounded(io.RawIOBase):
-    """A stream of which no more is read at once than the header of a member takes."""
+    """A stream that leads no further than an archive may unpack to, and of which no more is read than headers take."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[bytes], writer: _Writer) -> None:
+        self._stream, self._writer = stream, writer
+        self.headers_left: float = _MOST_HEADERS
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _LONGEST_HEADER:
             raise tarfile.TarError("a header that is longer than any name")
+        self._writer.check_size(self._stream.tell() + size)
+        self.headers_left -= size
+        if self.headers_left < 0:
+            raise tarfile.TarError("headers that are longer than any names")
         return self._stream.read(size)
 
     def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        self._writer.check_size(place)  # before what lies between is unpacked
         return self._stream.seek(place, whence)
 
     def tell(self) -> int:

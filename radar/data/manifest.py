@@ -37,7 +37,8 @@ def write_manifest(samples: Iterable[Sample], path: Path) -> None:
 def read_manifest(path: Path) -> tuple[Sample, ...]:
     """Read and check every row by itself; files are not looked at.
 
-    Blank are allowed: content_hash, mask, group (then the path) and defect (then "good" or "anomalous").
+    Blank are allowed: content_hash, mask, group (then the path, without the crop that it may name) and defect (then "good" or
+    "anomalous").
     Raises DataError naming the file, the row and what to do.
     """
     if not path.is_file():
@@ -78,7 +79,7 @@ def _sample(row: Mapping[str, str], where: str) -> Sample:
         label=label,
         defect=defect,
         mask=mask,
-        group=cells["group"] or path,
+        group=cells["group"] or str(file_and_crop(PurePosixPath(path))[0]),
     )
 
 

@@ -17,6 +17,7 @@ from radar.runtime.decoding import Pixels, reading, turned_upright
 _CLASSES = 16  # most distinct values, or colours, of a mask whose values name classes
 _SMALL = 32  # level of 255 below which numbers are small, and colours black
 _JPEG = b"\xff\xd8\xff"
+_LOSSY = ("jpeg", "tiff_jpeg", "webp")  # how the pixels of a TIFF may be packed
 
 
 class Mask(NamedTuple):
@@ -29,8 +30,9 @@ class Mask(NamedTuple):
 def read_mask(path: Path, shape: tuple[int, int], *, inverted: bool, megapixels: float = math.inf) -> Mask:
     """A mask, True on the defect; where it is `inverted`, what is dark.
 
-    Up to 16 distinct small numbers are classes, of which 0 is none; so are up to 16 colours that are not all grey, of which black
-    is none. Any other mask marks what is above half of its largest value. Where only alpha differs, it is the mask.
+    Numbers below 32 are classes, of which 0 is none; so are up to 16 distinct greys some of which are below 32, in a file that is
+    stored without loss, and up to 16 colours that are not all grey, of which black is none. Any other mask marks what is above
+    half of its largest value. Where only alpha differs, or is nowhere above half, it is the mask.
     Raises DataError where it cannot be read, or if its size is not `shape` (H, W).
     """
     content = read_content(path)
@@ -40,8 +42,15 @@ def read_mask(path: Path, shape: tuple[int, int], *, inverted: bool, megapixels:
         raise DataError(
             f"{path}: the mask is {found[1]} x {found[0]} px and its image {shape[1]} x {shape[0]} px; give it the image's size"
         )
-    mask = _of_alpha(pixels, _alpha(content)) or _of_values(pixels, lossy=content.startswith(_JPEG))
+    mask = _of_alpha(pixels, _alpha(content)) or _of_values(pixels, lossy=_is_lossy(content))
     return Mask(~mask.marked, mask.rule) if inverted else mask
+
+
+def _is_lossy(content: bytes) -> bool:
+    """Whether levels may have changed when it was stored."""
+    return content.startswith(_JPEG) or reading(
+        content, math.inf, lambda image: image.info.get("compression") in _LOSSY
+    )
 
 
 def _alpha(content: bytes) -> NDArray[np.uint8] | None:
@@ -58,12 +67,14 @@ def _alpha(content: bytes) -> NDArray[np.uint8] | None:
 
 
 def _of_alpha(pixels: Pixels, alpha: NDArray[np.uint8] | None) -> Mask | None:
-    """Alpha where what is seen has one colour; else the colours that are seen, on black."""
+    """Alpha where it is low everywhere, or what is seen has one colour; else the colours that are seen, on black."""
     if alpha is None:
         return None
     seen = alpha > 127
+    if not seen.any():
+        return Mask(alpha > 0, "mark what is not wholly transparent")
     colours = pixels.values[seen]
-    if not len(colours) or (colours == colours[0]).all():
+    if (colours == colours[0]).all():
         return Mask(seen, "mark what is opaque")
     shown = pixels.values.copy()
     shown[~seen] = 0
@@ -78,12 +89,21 @@ def _of_values(pixels: Pixels, *, lossy: bool) -> Mask:
         return Mask(np.zeros(levels.shape, dtype=np.bool_), "")
     if not largest:
         return Mask(levels > 0, "")
-    if not lossy and largest < _SMALL and np.count_nonzero(np.bincount(levels.ravel())) <= _CLASSES:
+    if not lossy and (largest < _SMALL or _are_numbers(values)):
         return Mask(levels > 0, "hold class numbers: all above 0 is defect")
     if not lossy and values.ndim == 3 and _are_classes(values):
         return Mask(levels >= black, "hold class colours: all but black is defect")
     plain = largest == pixels.full and bool(((levels == 0) | (levels == largest)).all())
     return Mask(levels > largest // 2, "" if plain else "are split at half of their largest value")
+
+
+def _are_numbers(values: NDArray[np.integer]) -> bool:
+    """Whether there are a few greys, some of them small, as class numbers are beside one for what is void."""
+    greys = values if values.ndim == 2 else values[..., 0]
+    if values.ndim == 3 and (values != greys[..., None]).any():
+        return False
+    distinct = np.flatnonzero(np.bincount(greys.ravel()))
+    return len(distinct) <= _CLASSES and bool(((distinct > 0) & (distinct < _SMALL)).any())
 
 
 def _are_classes(values: NDArray[np.integer]) -> bool:

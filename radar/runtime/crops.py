@@ -13,7 +13,9 @@ import numpy as np
 from .decoding import Pixels
 from .errors import ImageError
 
-_NAMED = re.compile(r"(?P<file>.+)#xywh=(?P<left>\d+),(?P<top>\d+),(?P<width>[1-9]\d*),(?P<height>[1-9]\d*)")
+_NAMED = re.compile(
+    r"(?P<file>.+)#xywh=(?P<left>\d{1,9}),(?P<top>\d{1,9}),(?P<width>[1-9]\d{0,8}),(?P<height>[1-9]\d{0,8})", re.ASCII
+)
 _MARK = "#xywh="
 _Path = TypeVar("_Path", bound=PurePath)
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
+from .bmp import check_bmp
 from .errors import ImageError
 from .jpeg import check_jpeg
 from .png import SIGNATURE, check_png
@@ -38,7 +39,7 @@ _EIGHT_BIT = {
     "CMYK": "RGB",
     "YCbCr": "RGB",
 }
-_ORIENTATION = 274  # tag of EXIF and TIFF
+_ORIENTATION = 274  # tag of EXIF
 _MAY_TURN = (b"eXIf", b"exif", b"xmp")  # one of which a PNG holds that says how it is turned
 _SIDEWAYS = (5, 6, 7, 8)  # orientations in which height and width change places
 _Level = TypeVar("_Level", np.uint8, np.uint16)
@@ -70,6 +71,8 @@ def decode(content: bytes, megapixels: float = math.inf, tell: Tell | None = Non
             check_png(content)
         if isinstance(image, JpegImagePlugin.JpegImageFile):
             check_jpeg(content)
+        if isinstance(image, BmpImagePlugin.BmpImageFile):
+            check_bmp(image, content)
         return _pixels(image, content)
 
     return reading(content, megapixels, read)
@@ -79,9 +82,8 @@ def shape(content: bytes, megapixels: float = math.inf) -> tuple[int, int]:
     """Height and width in px of what `decode` gives, from the header. Raises `ImageError`."""
 
     def read(image: Image.Image) -> tuple[int, int]:
-        # a TIFF is turned by Pillow
-        sideways = not isinstance(image, TiffFile) and _orientation(image, content) in _SIDEWAYS
-        return (image.width, image.height) if sideways else (image.height, image.width)
+        width, height = image.stored_size if isinstance(image, TiffFile) else image.size
+        return (width, height) if _orientation(image, content) in _SIDEWAYS else (height, width)
 
     return reading(content, megapixels, read)
 
@@ -126,16 +128,16 @@ def upright(values: NDArray[_Level], orientation: int) -> NDArray[_Level]:
 
 
 def turned_upright(image: Image.Image, values: NDArray[_Level], content: bytes) -> NDArray[_Level]:
-    """An image's values as it is to be shown; Pillow does so itself to a TIFF."""
-    return values if isinstance(image, TiffFile) else upright(values, _orientation(image, content))
+    """An image's values as it is to be shown."""
+    return upright(values, _orientation(image, content))
 
 
 def _orientation(image: Image.Image, content: bytes) -> int:
-    """As EXIF or XMP has it; what is broken there says nothing of it."""
+    """As EXIF, XMP or a TIFF's tag has it; what is broken there says nothing of it."""
     if isinstance(image, PngImagePlugin.PngImageFile) and not any(mark in content for mark in _MAY_TURN):
         return 1  # without decoding it, as Pillow would to look behind the pixels
     try:
-        return int(image.getexif().get(_ORIENTATION, 1))
+        return image.orientation if isinstance(image, TiffFile) else int(image.getexif().get(_ORIENTATION, 1))
     except Exception:
         return 1
 
@@ -143,15 +145,27 @@ def _orientation(image: Image.Image, content: bytes) -> int:
 def _pixels(image: Image.Image, content: bytes) -> Pixels:
     """Pixels of an opened image, by its mode."""
     if isinstance(image, TiffFile) and is_deep_colour(image):
-        orientation = int(image.tag_v2.get(_ORIENTATION, 1))  # which Pillow forgets when it has decoded
-        return Pixels(upright(deep_colours(content), orientation), 65535)
+        return Pixels(turned_upright(image, deep_colours(content), content), 65535)
     if image.mode.startswith("I;16"):
         return Pixels(turned_upright(image, _deep_grey(image), content), 65535)
     if isinstance(image, PngImagePlugin.PngImageFile) and str(image.tile[0].args).endswith(";16B"):
         return Pixels(turned_upright(image, _deep_png(image, content), content), 65535)
     if image.mode not in _EIGHT_BIT:
         raise ImageError(f"pixels of kind {image.mode} have no known range; save it as 8 or 16 bit grey or RGB")
+    if image.mode == "P":
+        _check_palette(image)
     return Pixels(turned_upright(image, _eight_bit(image, _EIGHT_BIT[image.mode]), content), 255)
+
+
+def _check_palette(image: Image.Image) -> None:
+    """Raises `ImageError` where pixels name colours that are not in the palette: Pillow shows them black."""
+    palette = image.palette
+    colours = 0 if palette is None else len(palette.palette) // (4 if str(palette.rawmode).startswith("BGRX") else 3)
+    largest = image.getextrema()[1]  # which decodes, and fills the palette up
+    if not isinstance(largest, int | float) or largest >= colours:
+        raise ImageError(
+            "not a readable image (its pixels name colours that it does not have); replace or remove the file"
+        )
 
 
 def _eight_bit(image: Image.Image, mode: str) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ _HEAD = struct.Struct(">I4s")
 
 def check_png(content: bytes) -> None:
     """Raises `ImageError` where a checksum of the pixel data differs, where they end before the last row, or where it has two
-    headers or no palette for pixels that name its colours.
+    headers or palettes, or no palette for pixels that name its colours.
     """
     header = content[len(SIGNATURE) + _HEAD.size :][:13]
     unpacker, missing = zlib.decompressobj(), _raw_size(*struct.unpack(">IIBBBBB", header))
@@ -30,6 +30,8 @@ def check_png(content: bytes) -> None:
         before[kind] += 1
         if before[b"IHDR"] > 1:
             raise ImageError("not a readable image (it has two headers); replace or remove the file")
+        if before[b"PLTE"] > 1:
+            raise ImageError("not a readable image (it has two palettes); replace or remove the file")
         if kind != b"IDAT":
             continue
         if header[9] == _PALETTE and not before[b"PLTE"]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
+import zlib
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,24 +15,51 @@ from PIL import Image, TiffImagePlugin
 from .errors import ImageError
 
 # tags
+_ORIENTATION, _XMP = 274, 700
 _KIND_OF_PAGE, _WIDTH, _HEIGHT, _BITS, _PACKING, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _STRIPS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES, _PLANAR = 273, 277, 278, 279, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
-_SAMPLE_FORMAT, _VOLUME_DEPTH = 339, 32997
+_SAMPLE_FORMAT, _VOLUME_DEPTH, _TILE_DEPTH = 339, 32997, 32998
 _SUBSAMPLED = 6  # photometric kind: chroma of fewer pixels
 _PREVIEW = 1  # bit of the kind of a page
 _MOST_PREVIEWS = 16  # pages that are looked at: each is half as wide as the one before
 _UNSIGNED = 1
+_UNPACKED, _DEFLATE, _LZMA, _PACK_BITS = 1, (8, 32946), 34925, 32773  # kinds of packing
+_TURNED = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')  # in XMP, where Pillow looks for it in a PNG or JPEG
+_LZMA_MEMORY = 256 << 20  # bytes, of which a stream of the strongest preset takes a third
 
 
 class TiffFile(TiffImagePlugin.TiffImageFile):
-    """A TIFF whose pixels were counted before: Pillow's own limit is not asked."""
+    """A TIFF whose pixels were counted before: Pillow's own limit is not asked, and it is left as it is stored.
+
+    Pillow would turn it when it has decoded it, and by XMP then alone, so header and pixels would differ.
+    """
 
     def load_prepare(self) -> None:
         """Take the memory."""
         if self._im is None:
             self.im = Image.new(self.mode, self._tile_size).im
         super().load_prepare()
+
+    def load_end(self) -> None:
+        """Keep the size that belongs to the pixels."""
+        self._size = self._tile_size
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """Width and height before it is turned."""
+        return self._tile_size
+
+    @property
+    def orientation(self) -> int:
+        """How it is to be turned, as its tag says, or else XMP."""
+        if _ORIENTATION in self.tag_v2:
+            return int(self.tag_v2[_ORIENTATION])
+        said = self.tag_v2.get(_XMP)
+        said = said[0] if isinstance(said, tuple) else said
+        said = said.encode("latin-1", "replace") if isinstance(said, str) else said
+        found = _TURNED.search(said) if isinstance(said, bytes) else None
+        return int(found[1]) if found else 1
 
     @property
     def tile_pixels(self) -> int:
@@ -38,7 +69,7 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
 
 def check_tiff(image: TiffFile) -> bool:
     """Whether pages follow that are previews of the first. Raises `ImageError` where one is a picture, or the first is none."""
-    if int(image.tag_v2.get(_VOLUME_DEPTH, 1)) > 1:
+    if any(int(image.tag_v2.get(tag, 1)) > 1 for tag in (_VOLUME_DEPTH, _TILE_DEPTH)):
         raise ImageError("holds a volume; save each slice as a file of its own")
     if int(image.tag_v2.get(_KIND_OF_PAGE, 0)) & ~2:  # 2: a page of a document
         raise ImageError("its first page is a preview or a mask; save the picture as a file of its own")
@@ -117,10 +148,44 @@ def deep_colours(content: bytes) -> NDArray[np.uint16]:
         page = file.pages[0]
         if not all(page.databytecounts) or sum(page.databytecounts) > len(content):
             raise ImageError("not a readable image (its rows end half-way); replace or remove the file")
+        _check_unpacked(page, content)
         values = page.asarray()
         if page.axes == "SYX":
             values = np.moveaxis(values, 0, -1)
     return np.ascontiguousarray(values[..., :3], dtype=np.uint16)
+
+
+def _check_unpacked(page: Any, content: bytes) -> None:
+    """Raises `ImageError` where a strip or tile unpacks to more than its rows, which tifffile would do to the end."""
+    if page.compression == _UNPACKED:
+        return
+    most = math.prod(page.chunks) * page.dtype.itemsize
+    for start, length in zip(page.dataoffsets, page.databytecounts, strict=True):
+        if _holds_more(int(page.compression), content[start : start + length], most):
+            raise ImageError("not a readable image (it unpacks to more than its rows); replace or remove the file")
+
+
+def _holds_more(packing: int, packed: bytes, most: int) -> bool:
+    """Whether it unpacks to more than `most` bytes, which is found without unpacking the rest."""
+    if packing in _DEFLATE:
+        return len(zlib.decompressobj().decompress(packed, most + 1)) > most
+    if packing == _LZMA:
+        import lzma  # noqa: PLC0415 - which some builds of Python lack
+
+        unpacker = lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
+        return len(unpacker.decompress(packed, most + 1)) > most or bool(unpacker.unused_data)  # another stream
+    if packing == _PACK_BITS:
+        return _pack_bits_size(packed) > most
+    raise ImageError("16-bit colour is not read from a TIFF that is packed so; save it with deflate or unpacked")
+
+
+def _pack_bits_size(packed: bytes) -> int:
+    place = size = 0
+    while place < len(packed):
+        count = packed[place]
+        size += 257 - count if count > 128 else (count + 1) % 129  # repeated, as it is, or nothing
+        place += 2 if count > 128 else 1 + (count + 1) % 129
+    return size
 
 
 def _bits(image: TiffFile) -> int:

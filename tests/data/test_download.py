@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import socketserver
@@ -337,6 +338,86 @@ def test_a_bomb_unpacks_to_no_more_than_its_bound(tmp_path, kind):
     with pytest.raises(DataError, match="unpacks to more than 67 MB"):
         unpack(tmp_path / "archive", tmp_path / "out")
     assert names(tmp_path / "out") == []
+
+
+def header_bomb(kind: str, field: str) -> bytes:
+    """Members without content whose headers are 15 MiB of a comment, or of a name."""
+    buffer = io.BytesIO()
+    form = tarfile.GNU_FORMAT if field == "name" else tarfile.PAX_FORMAT
+    with tarfile.open(fileobj=buffer, mode=f"w:{kind}", format=form) as file:
+        for index in range(5):
+            info = tarfile.TarInfo(f"a/{index}")
+            if field == "name":
+                info.name = "b/" * (15 << 19)
+            elif field == "comment":
+                info.pax_headers = {"comment": "x" * (15 << 20)}
+            file.addfile(info)
+    return buffer.getvalue()
+
+
+def chained(count: int, kind: bytes) -> bytes:
+    """Headers of 15 MiB one behind the other, that belong to one member."""
+    record = b"comment=" + b"x" * (15 << 20) + b"\n"
+    record = b"%d " % (len(record) + 9) + record
+    info = tarfile.TarInfo("header")
+    info.type, info.size = kind, len(record)
+    part = info.tobuf(tarfile.USTAR_FORMAT) + record.ljust(-(-len(record) // 512) * 512, b"\0")
+    return gzip.compress(part * count + tarfile.TarInfo("a").tobuf() + bytes(1024))
+
+
+HEADER_BOMBS = {
+    "comments, gz": lambda: header_bomb("gz", "comment"),
+    "comments, bz2": lambda: header_bomb("bz2", "comment"),
+    "names, gz": lambda: header_bomb("gz", "name"),
+    "of one member": lambda: chained(5, tarfile.XHDTYPE),
+    "of all members": lambda: chained(5, tarfile.XGLTYPE),
+}
+
+
+@pytest.mark.parametrize("kind", HEADER_BOMBS)
+def test_a_bomb_of_headers_unpacks_to_no_more_than_its_bound(tmp_path, kind):
+    (tmp_path / "archive").write_bytes(HEADER_BOMBS[kind]())
+    with pytest.raises(DataError, match="unpacks to more than 67 MB"):
+        unpack(tmp_path / "archive", tmp_path / "out")
+    assert names(tmp_path / "out") == []
+
+
+def test_a_bomb_of_headers_is_bounded_however_large_its_archive_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("radar.data.archives._MOST_HEADERS", 20 << 20)
+    (tmp_path / "archive").write_bytes(chained(3, tarfile.XHDTYPE))
+    with pytest.raises(DataError, match=r"cannot be unpacked \(headers that are longer than any names"):
+        unpack(tmp_path / "archive", tmp_path / "out")
+
+
+def test_a_bomb_behind_a_member_that_is_passed_over_is_not_unpacked(tmp_path):
+    """A size beyond the stream: to look behind it, all of the stream would be unpacked."""
+    info = tarfile.TarInfo("a")
+    info.size = 1 << 40
+    (tmp_path / "archive").write_bytes(gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + bytes(70 << 20)))
+    with pytest.raises(DataError, match="unpacks to more than 67 MB"):
+        unpack(tmp_path / "archive", tmp_path / "out")
+
+
+@pytest.mark.parametrize("folders", [False, True])
+@pytest.mark.parametrize("kind", ["zip", "gz"])
+def test_more_members_than_any_set_has_are_refused(tmp_path, kind, folders, monkeypatch):
+    monkeypatch.setattr("radar.data.archives._MOST_MEMBERS", 1000)
+    for count in (1000, 1001):
+        with zipfile.ZipFile(tmp_path / "zip", "w") as file:
+            for index in range(count):
+                file.writestr(f"a/{index}{'/' * folders}", b"")
+        with tarfile.open(tmp_path / "gz", "w:gz") as file:
+            for index in range(count):
+                info = tarfile.TarInfo(f"a/{index}")
+                info.type = tarfile.DIRTYPE if folders else tarfile.REGTYPE
+                file.addfile(info)
+        if count == 1000:
+            unpack(tmp_path / kind, tmp_path / "whole")
+            assert len(names(tmp_path / "whole/a")) == 1000
+            continue
+        with pytest.raises(DataError, match="has more than 1,000 files and folders"):
+            unpack(tmp_path / kind, tmp_path / "out")
+        assert names(tmp_path / "out") == []
 
 
 def test_a_bomb_that_lies_about_its_size_is_stopped(tmp_path):

@@ -41,6 +41,12 @@ def crop_of(file, left=40, top=4, width=20, height=24) -> Path:
         pytest.param("a/b#xywh=1,2,3,4.png", "a/b#xywh=1,2,3,4.png", None, id="the_file_bears_such_a_name"),
         pytest.param("a/b.png#xywh=40,0,0,24", "a/b.png#xywh=40,0,0,24", None, id="empty_crop"),
         pytest.param("a/b.png#xywh=-1,0,2,2", "a/b.png#xywh=-1,0,2,2", None, id="negative"),
+        pytest.param(f"b#xywh={'1' * 5000},0,2,2", f"b#xywh={'1' * 5000},0,2,2", None, id="endless_left"),
+        pytest.param(f"b#xywh=0,{'0' * 5000},2,2", f"b#xywh=0,{'0' * 5000},2,2", None, id="endless_zeros"),
+        pytest.param(f"b#xywh=0,0,2,{'9' * 10}", f"b#xywh=0,0,2,{'9' * 10}", None, id="ten_digits"),
+        pytest.param("b#xywh=\u0664,0,2,2", "b#xywh=\u0664,0,2,2", None, id="arabic_digits"),
+        pytest.param("b#xywh=0,0,2,2\uff10", "b#xywh=0,0,2,2\uff10", None, id="wide_digits"),
+        pytest.param("a/b.png#xywh=40,0,999999999,24", "a/b.png", (40, 0, 999999999, 24), id="nine_digits"),
     ],
 )
 def test_a_name_says_which_crop_of_which_file(text, file, crop):
@@ -89,7 +95,7 @@ def test_where_a_side_is_wanted_other_images_are_refused_with_the_crop_to_name(s
 
 def test_the_mask_of_a_crop_is_that_part_of_the_files_mask_by_the_files_range(strip, tmp_path):
     marks = np.zeros((32, 128), np.uint8)
-    marks[10, 45:50] = 1  # a faint rim: in this crop the largest value, in the file not
+    marks[10, 45:50] = 60  # a faint rim: in this crop the largest value, in the file not
     marks[10, 100] = 255
     mask = save(tmp_path / "mask.png", marks)
     reader = FileReader()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import struct
 import subprocess
 import sys
@@ -113,6 +114,63 @@ def test_a_tiff_is_read_upright(orientation, values):
     pixels = decode(content)
     np.testing.assert_array_equal(pixels.values, TURNED[orientation](values))
     assert shape(content) == pixels.values.shape[:2]
+
+
+def xmp(orientation: int, form: str = 'tiff:Orientation="%d"') -> bytes:
+    return f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{form % orientation}</x:xmpmeta>'.encode()
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize(
+    "values", [GREY, COLOUR, DEEP, DEEP_COLOUR], ids=["grey", "colour", "deep grey", "deep colour"]
+)
+@pytest.mark.parametrize("layout", [{}, {"compression": "zlib"}], ids=["strips", "zlib"])
+def test_a_tiff_whose_orientation_stands_in_xmp_is_read_upright(orientation, values, layout):
+    said = xmp(orientation)
+    tags = [(700, 1, len(said), said, True)]
+    content = tiff(values, photometric="rgb" if values.ndim == 3 else "minisblack", extratags=tags, **layout)
+    np.testing.assert_array_equal(decode(content).values, TURNED[orientation](values))
+    assert shape(content) == TURNED[orientation](values).shape[:2]
+
+
+@pytest.mark.parametrize("values", [GREY, COLOUR, DEEP_COLOUR], ids=["grey", "colour", "deep colour"])
+@pytest.mark.parametrize("kind", ["text", "undefined", "element", "its tag says otherwise"])
+def test_however_an_orientation_stands_in_xmp_header_and_pixels_agree(values, kind):
+    said = xmp(6, "<tiff:Orientation>%d</tiff:Orientation>" if kind == "element" else 'tiff:Orientation="%d"')
+    tags = {
+        "text": [(700, "s", 0, said, True)],
+        "its tag says otherwise": [(700, 1, len(said), said, True), (274, 3, 1, 1, True)],
+    }.get(kind, [(700, 7 if kind == "undefined" else 1, len(said), said, True)])
+    content = tiff(values, photometric="rgb" if values.ndim == 3 else "minisblack", extratags=tags)
+    shown = values if kind == "its tag says otherwise" else TURNED[6](values)
+    np.testing.assert_array_equal(decode(content).values, shown)
+    assert shape(content) == shown.shape[:2]
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize("values", [GREY, COLOUR, DEEP], ids=["grey", "colour", "deep"])
+def test_a_png_whose_orientation_stands_in_xmp_is_read_upright(orientation, values):
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", xmp(orientation).decode())
+    content = pillow(values, "PNG", pnginfo=text)
+    np.testing.assert_array_equal(decode(content).values, TURNED[orientation](values))
+    assert shape(content) == TURNED[orientation](values).shape[:2]
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+def test_a_jpeg_whose_orientation_stands_in_xmp_is_read_upright(orientation):
+    content = pillow(COLOUR, "JPEG", xmp=xmp(orientation))
+    np.testing.assert_array_equal(decode(content).values, TURNED[orientation](decode(pillow(COLOUR, "JPEG")).values))
+    assert shape(content) == decode(content).values.shape[:2]
+
+
+@pytest.mark.parametrize("said", [1 << 31, b"\xff\xfe", xmp(0), xmp(9), b'tiff:Orientation="', b'tiff:Orientation="x"'])
+@pytest.mark.parametrize("values", [GREY, COLOUR, DEEP_COLOUR], ids=["grey", "colour", "deep colour"])
+def test_an_orientation_in_xmp_that_is_none_turns_neither_pixels_nor_size(said, values):
+    tags = [(700, 4, 1, said, True) if isinstance(said, int) else (700, 1, len(said), said, True)]
+    content = tiff(values, photometric="rgb" if values.ndim == 3 else "minisblack", extratags=tags)
+    np.testing.assert_array_equal(decode(content).values, values)
+    assert shape(content) == values.shape[:2]
 
 
 @pytest.mark.parametrize("orientation", TURNED)
@@ -303,6 +361,34 @@ def short_strip() -> bytes:
     return bytes(content)
 
 
+def deep_strip(packing: int, packed: bytes) -> bytes:
+    """16-bit colour of 20 x 12 px in one strip that is packed so."""
+    content = bytearray(tiff(DEEP_COLOUR, photometric="rgb", rowsperstrip=len(DEEP_COLOUR)))
+    (start,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, start)
+    for place in range(start + 2, start + 2 + 12 * count, 12):
+        (tag,) = struct.unpack_from("<H", content, place)
+        if tag == 259:
+            struct.pack_into("<H", content, place + 8, packing)
+        if tag == 273:
+            struct.pack_into("<HII", content, place + 2, 4, 1, len(content))
+        if tag == 279:
+            struct.pack_into("<HII", content, place + 2, 4, 1, len(packed))
+    return bytes(content) + packed
+
+
+def deep_bomb(packing: int, size: int) -> bytes:
+    """The rows of 16-bit colour, and zeros behind them in the same strip."""
+    rows, zeros = DEEP_COLOUR.tobytes(), bytes(size)
+    if packing == 32773:
+        literal = b"".join(
+            bytes([len(part) - 1]) + part for part in (rows[at : at + 128] for at in range(0, len(rows), 128))
+        )
+        return deep_strip(packing, literal + b"\x81\0" * (size // 128))
+    pack = {8: zlib.compress, 32946: zlib.compress, 34925: lzma.compress}[packing]
+    return deep_strip(packing, pack(rows + zeros))
+
+
 def with_strips(values: np.ndarray, strips: int, *, taller: int = 1, **options) -> bytes:
     """A TIFF that names the first of its strips alone, or is said to be some rows taller."""
     content = bytearray(tiff(values, rowsperstrip=3, **options))
@@ -335,6 +421,42 @@ def header(height: int, colour: int = 0) -> bytes:
     return chunk(b"IHDR", struct.pack(">IIBBBBB", 20, height, 8, colour, 0, 0, 0))
 
 
+def bmp(rows: bytes, *, width: int = 4, height: int = 2, packing: int = 1, colours: int = 256) -> bytes:
+    """With a palette of `colours` blues, and rows that are packed (1: bytes, 2: halves), or not (0)."""
+    bits = 4 if packing == 2 else 8
+    names = b"".join(bytes([200 - index % 200, 0, 0, 0]) for index in range(colours))
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, packing, len(rows), 0, 0, colours, 0)
+    offset = 14 + len(header) + len(names)
+    return b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset) + header + names + rows
+
+
+def palette_png(index: int, colours: int, depth: int = 8) -> bytes:
+    row = b"\0" + bytes(int(f"{index:0{depth}b}" * (8 // depth), 2) for _ in range(-(-20 * depth // 8)))
+    names = chunk(b"PLTE", bytes(range(100, 100 + 3 * colours)))
+    return png(20, 12, row * 12, depth=depth, colour=3, before=names)
+
+
+PACKED_BMP = {  # rows of 4 px from the lowest up, 9 and 7
+    "runs": (bmp(b"\x04\x09\0\0\x04\x07\0\1"), [[7] * 4, [9] * 4]),
+    "runs without an end": (bmp(b"\x04\x09\0\0\x04\x07"), [[7] * 4, [9] * 4]),
+    "an end of each row": (bmp(b"\x04\x09\0\0\x04\x07\0\0\0\1"), [[7] * 4, [9] * 4]),
+    "as they are": (bmp(b"\0\x03\1\2\3\0\1\x04\0\0\x02\x07\x02\x08\0\1"), [[7, 7, 8, 8], [1, 2, 3, 4]]),
+    "halves": (bmp(b"\x04\x12\0\0\0\x04\x34\x56\0\1", packing=2, colours=16), [[3, 4, 5, 6], [1, 2, 1, 2]]),
+    "a run that is too long": (bmp(b"\x06\x09\0\0\x04\x07\0\1"), [[7] * 4, [9] * 4]),
+}
+
+
+@pytest.mark.parametrize("kind", PACKED_BMP)
+def test_a_packed_bmp_that_is_whole_is_read(kind):
+    content, indices = PACKED_BMP[kind]
+    np.testing.assert_array_equal(decode(content).values[..., 2], 200 - np.array(indices))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_a_palette_of_as_many_colours_as_are_named_is_read(depth):
+    assert (decode(palette_png(1, 2, depth)).values == [103, 104, 105]).all()
+
+
 ROWS = b"".join(b"\0" + row.tobytes() for row in GREY)
 ONE_STRIP = {256: (4, 8), 257: (4, 8), 258: (3, 8), 259: (3, 1), 262: (3, 1), 273: (4, 0), 277: (3, 1), 279: (4, 64)}
 REFUSED = {
@@ -359,6 +481,14 @@ REFUSED = {
     "a flipped bit": (lambda: pillow(GREY, "PNG", compress_level=0).replace(GREY[5].tobytes(), GREY[6].tobytes()), "checksum"),
     "deep TIFF that ends": (lambda: tiff(DEEP_COLOUR, photometric="rgb")[:-300], "half-way"),
     "deep packed TIFF that ends": (short_strip, "corrupted"),
+    "deep TIFF that goes on, deflate": (lambda: deep_bomb(8, 1), "more than its rows"),
+    "deep TIFF that goes on, old deflate": (lambda: deep_bomb(32946, 1), "more than its rows"),
+    "deep TIFF that goes on, LZMA": (lambda: deep_bomb(34925, 1), "more than its rows"),
+    "deep TIFF that goes on, LZMA of two streams": (
+        lambda: deep_strip(34925, lzma.compress(DEEP_COLOUR.tobytes()) + lzma.compress(bytes(9))), "more than its rows"),
+    "deep TIFF that goes on, packed bits": (lambda: deep_bomb(32773, 128), "more than its rows"),
+    "deep TIFF of LZW": (lambda: deep_strip(5, b"x"), "packed so"),
+    "deep TIFF of tiles in layers": (lambda: raw_tiff(ONE_STRIP | {32998: (4, 1 << 20)}, bytes(64)), "holds a volume"),
     "strips that are missing": (lambda: with_strips(GREY, 2), "end half-way"),
     "strips that are missing, zlib": (lambda: with_strips(GREY, 3, compression="zlib"), "end half-way"),
     "strips that are missing, deep": (lambda: with_strips(DEEP, 2), "end half-way"),
@@ -372,6 +502,23 @@ REFUSED = {
     "two headers": (lambda: png(20, 12, ROWS, before=header(120)), "two headers"),
     "two headers alike": (lambda: png(20, 12, ROWS, before=header(12)), "two headers"),
     "no palette": (lambda: png(20, 12, ROWS, colour=3), "no palette"),
+    "two palettes": (
+        lambda: png(20, 12, ROWS, colour=3, before=2 * chunk(b"PLTE", bytes(768))), "two palettes"),
+    "an empty palette": (lambda: palette_png(0, 0), "colours that it does not have"),
+    "a palette that is too short": (lambda: palette_png(2, 2), "colours that it does not have"),
+    "a palette that is too short, 4 bits": (lambda: palette_png(15, 15, 4), "colours that it does not have"),
+    "a palette that is too short, 1 bit": (lambda: palette_png(1, 1, 1), "colours that it does not have"),
+    "a BMP palette that is too short": (lambda: bmp(bytes(7) + b"\x05", packing=0, colours=5), "colours that it does not have"),
+    "a packed BMP whose row is short": (lambda: bmp(b"\x02\x09\0\0\x04\x07\0\1"), "packed row"),
+    "a packed BMP whose last row is short": (lambda: bmp(b"\x04\x09\0\0\x02\x07\0\0\0\1"), "packed row"),
+    "a packed BMP without a row": (lambda: bmp(b"\x04\x09\0\0\0\0\0\1"), "packed row"),
+    "a packed BMP that ends": (lambda: bmp(b"\x04\x09\0\1"), "packed row"),
+    "a packed BMP that breaks off": (lambda: bmp(b"\x04\x09\0"), "packed row"),
+    "a packed BMP that passes over pixels": (lambda: bmp(b"\x01\x09\0\2\2\0\x01\x09\0\0\x04\x07\0\1"), "packed row"),
+    "a packed BMP that passes over a row": (lambda: bmp(b"\0\2\0\1\x04\x07\0\1"), "packed row"),
+    "a packed BMP whose row is long": (lambda: bmp(b"\0\x05\1\2\3\4\5\0\0\0\x04\x07\0\1"), "packed row"),
+    "a packed BMP of halves whose row is short": (
+        lambda: bmp(b"\x03\x12\0\0\x04\x34\0\1", packing=2, colours=16), "packed row"),
     "a thousand scans": (lambda: with_scans(1000), "more than 100 scans"),
     "GIF": (lambda: pillow(COLOUR, "GIF"), "no PNG, JPEG, BMP or TIFF"),
     "WebP": (lambda: pillow(COLOUR, "WEBP"), "no PNG, JPEG, BMP or TIFF"),
@@ -430,6 +577,18 @@ def test_as_many_pixels_as_are_allowed_are_read():
 def test_a_bomb_within_the_limit_takes_no_memory(tmp_path):
     """190 million pixels are declared, and no row is there: this is found before the picture has a place."""
     assert peak(png(19000, 10000, b"")) < 30e6
+
+
+@pytest.mark.parametrize("packing", [8, 32946, 34925, 32773])
+def test_a_bomb_in_a_strip_takes_no_memory(packing):
+    content = deep_bomb(packing, 200 << 20)
+    assert len(content) < 4 << 20
+    assert peak(content) < 60e6
+
+
+@pytest.mark.parametrize("packing", [8, 32946, 34925, 32773])
+def test_a_packed_strip_of_16_bit_colour_is_read(packing):
+    np.testing.assert_array_equal(decode(deep_bomb(packing, 0)).values, DEEP_COLOUR)
 
 
 @pytest.mark.parametrize("text", ["zTXt", "iCCP"])

@@ -6,6 +6,7 @@ import pytest
 from data_builders import dataset_config, mvtec_folder
 
 from radar.data.dataset import open_dataset
+from radar.data.leaks import find_leaks
 from radar.data.manifest import manifest_hash, read_manifest, write_manifest
 from radar.data.sample import Sample
 from radar.errors import DataError
@@ -42,6 +43,22 @@ def test_blank_cells_are_filled(tmp_path):
     first, second = read_manifest(tmp_path / "m.csv")
     assert (first.defect, first.group, first.mask) == ("good", "a.png", None)
     assert second.defect == "anomalous"
+
+
+def test_a_blank_group_of_a_crop_is_its_sheet(tmp_path):
+    rows = ["s/a.png#xywh=0,0,9,9,,train,0,,,", "s/a.png#xywh=4,0,9,9,,train,0,,,mine", "s/a.png,,train,0,,,"]
+    quoted = [f'"{row.split(",,")[0]}",,{row.split(",,", 1)[1]}' for row in rows]
+    (tmp_path / "m.csv").write_text("\n".join([HEADER, *quoted]))
+    groups = {sample.path: sample.group for sample in read_manifest(tmp_path / "m.csv")}
+    assert groups == {"s/a.png": "s/a.png", "s/a.png#xywh=0,0,9,9": "s/a.png", "s/a.png#xywh=4,0,9,9": "mine"}
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+@pytest.mark.parametrize("crop", ["a.png#xywh=4,0,12,16", "a.png#xywh=12,0,12,16", "a.png"])
+def test_crops_of_one_sheet_on_both_sides_of_a_split_are_reported(tmp_path, crop, split):
+    rows = ['"a.png#xywh=0,0,12,16",,train,0,,,', "b.png,,train,0,,,", f'"{crop}",,{split},0,,,']
+    (tmp_path / "m.csv").write_text("\n".join([HEADER, *rows]))
+    assert find_leaks(read_manifest(tmp_path / "m.csv"), None).groups == ("a.png",)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,18 @@ def bordered() -> np.ndarray:
     return found
 
 
+def every(values, dtype=np.uint8) -> np.ndarray:
+    """All of `values` but the first, one after the other, within the defect."""
+    found = np.zeros(DEFECT.shape, dtype)
+    found[DEFECT] = np.resize(np.array(values[1:]), DEFECT.sum())
+    return found
+
+
+def many_greys() -> np.ndarray:
+    """White, on all greys up to 20."""
+    return np.where(DEFECT, 255, np.arange(DEFECT.size).reshape(DEFECT.shape) % 21).astype(np.uint8)
+
+
 READ = {  # what is stored, and a word of the rule that is told; none: black and white needs none
     "white": (levels(255), ""),
     "one bit": (Image.fromarray(DEFECT), ""),
@@ -54,6 +66,25 @@ READ = {  # what is stored, and a word of the rule that is told; none: black and
     "classes 1, 2, 3": (levels(1, 2, 3), "class numbers"),
     "sixteen values": (levels(*range(1, 16)), "class numbers"),
     "classes, 16 bits": (levels(1, 5, dtype=np.uint16), "class numbers"),
+    "a class and void": (levels(1, 255), "class numbers"),
+    "a class and a large one": (levels(1, 40), "class numbers"),
+    "a class and void, as colours": (levels(31, 255)[..., None].repeat(3, axis=2), "class numbers"),
+    "a class and void, as a palette": (palette((1, 1, 1), (255, 255, 255)), "class numbers"),
+    "a class and void, opaque": (
+        with_alpha(levels(1, 255)[..., None], np.where(np.arange(24) < 20, 255, 0) * np.ones((16, 1), np.uint8)),
+        "class numbers",
+    ),
+    "16 values, one of them small": (every((0, 5, *range(40, 180, 10))), "class numbers"),
+    "17 classes": (every(range(17)), "class numbers"),
+    "20 classes": (every(range(20)), "class numbers"),
+    "32 classes, 16 bits": (every(range(32), np.uint16), "class numbers"),
+    "classes 1 and 300": (levels(1, 300, dtype=np.uint16), "class numbers"),
+    "a class and void of 16 bits": (levels(2, 65535, dtype=np.uint16), "class numbers"),
+    "32 and 255": (levels(255, background=32), "half of their largest value"),
+    "many greys, small ones among them": (many_greys(), "half of their largest value"),
+    "shape in alpha, translucent": (with_alpha([255, 0, 0], levels(127)), "not wholly transparent"),
+    "shape in alpha, faint": (with_alpha([255, 0, 0], levels(1, 60, 90)), "not wholly transparent"),
+    "colours, translucent": (with_alpha(coloured((255, 0, 0), (0, 64, 0)), levels(100)), "not wholly transparent"),
     "255 of 16 bits": (levels(255, dtype=np.uint16), "half of their largest value"),
     "grey 100": (levels(100), "half of their largest value"),
     "255 and 254": (levels(255, 254), "half of their largest value"),
@@ -117,6 +148,27 @@ def test_traces_of_compression_are_no_classes(tmp_path):
     np.testing.assert_array_equal(found.marked, drawn > 0)
 
 
+@pytest.mark.parametrize("kind", ["png", "bmp", "tif"])
+def test_small_numbers_beside_large_ones_are_classes_where_nothing_is_lost(tmp_path, kind):
+    Image.fromarray(levels(1, 255)).save(tmp_path / f"m.{kind}")
+    mask = read_mask(tmp_path / f"m.{kind}", DEFECT.shape, inverted=False)
+    np.testing.assert_array_equal(mask.marked, DEFECT)
+    assert "class numbers" in mask.rule
+
+
+@pytest.mark.parametrize("options", [{"format": "JPEG"}, {"format": "TIFF", "compression": "jpeg"}])
+def test_traces_beside_what_is_drawn_are_no_classes(tmp_path, options):
+    drawn = np.kron(levels(255, background=3), np.ones((16, 16), np.uint8))  # so that few levels come about
+    Image.fromarray(drawn).save(tmp_path / "m", quality=95, **options)
+    mask = read_mask(tmp_path / "m", drawn.shape, inverted=False)
+    np.testing.assert_array_equal(mask.marked, drawn == 255)
+
+
+def test_what_is_transparent_everywhere_marks_nothing(tmp_path):
+    with_alpha([255, 0, 0], levels(0)).save(tmp_path / "m.png")
+    assert not read_mask(tmp_path / "m.png", DEFECT.shape, inverted=False).marked.any()
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_mask_that_says_how_it_is_turned_is_read_upright(tmp_path, turned):
     exif = Image.Exif()
@@ -127,6 +179,15 @@ def test_a_mask_that_says_how_it_is_turned_is_read_upright(tmp_path, turned):
         stored.save(tmp_path / f"{index}.png", exif=exif)
         mask = read_mask(tmp_path / f"{index}.png", DEFECT.shape, inverted=False)
         np.testing.assert_array_equal(mask.marked, DEFECT)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_deflate"])
+@pytest.mark.parametrize("stored", [levels(255), levels(1, 2), with_alpha(255, levels(255))])
+def test_a_tiff_mask_whose_orientation_stands_in_xmp_is_read_upright(tmp_path, stored, compression):
+    image = stored if isinstance(stored, Image.Image) else Image.fromarray(stored)
+    tags = {700: b'tiff:Orientation="6"'}
+    image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "m.tif", tiffinfo=tags, compression=compression)
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.tif", DEFECT.shape, inverted=False).marked, DEFECT)
 
 
 def test_dark_masks_mark_what_is_dark(tmp_path):
