@@ -81,7 +81,8 @@ def _refuse_file(key: str, handler: DictConfig, settings: DictConfig) -> None:
 
 def _named(section: Any, key: str) -> Iterator[_Named]:
     """Where code is named below `key`. Raises `ConfigError` where that is only known later."""
-    for name in section if isinstance(section, DictConfig) else range(len(section)):
+    names: Any = section if isinstance(section, DictConfig) else range(len(section))
+    for name in names:
         below, value = f"{key}.{name}", _written(section, name)
         if value is None or OmegaConf.is_missing(section, name):
             continue

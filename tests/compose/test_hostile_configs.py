@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from radar.compose.command_line import CommandLine
+from radar.compose.config_files import CheckedFiles, load_config_file
 from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import quoted, read_overrides
 from radar.compose.plan import plan
@@ -36,6 +38,13 @@ FILES = {  # what stands in unet/mine.yaml, and what is said
     "defaults of a number": (b"defaults: 3\n", "defaults must be a list"),
     "a class": (b"_target_: os.system\n", "_target_: no such key"),
     "a variable that is not set": (b"channels: ${oc.env:NOTHING_IS_SET}\n", "unet.channels: "),
+    "endless hexadecimal digits": (b"base: 0x" + b"f" * 5000 + b"\n", "line 1: a number of more than 100 digits"),
+    "endless digits": (b"base: " + b"9" * 5000 + b"\n", "line 1: a number of more than 100 digits"),
+    "base 60": (b"base: " + b"59:" * 100_000 + b"59\n", "line 1: a number of more than 100 digits"),
+    "base 60 with a tag": (b"base: !!int '" + b"59:" * 100_000 + b"59'\n", "line 1: a number of more than 100 digits"),
+    "an empty number": (b"base: !!float ''\n", "mine.yaml: a tag does not fit its value"),
+    "no truth": (b"base: !!bool maybe\n", "mine.yaml: a tag does not fit its value"),
+    "no date": (b"base: !!timestamp soon\n", "mine.yaml: a tag does not fit its value"),
     "megabytes": (b"#" * 1_000_001, "mine.yaml: is larger than 1,000,000 bytes"),
 }
 
@@ -47,6 +56,14 @@ def test_a_file_that_is_no_config_is_one_line(tmp_path: Path, content: bytes, ex
     with pytest.raises(ConfigError) as error:
         plan(CommandLine(("unet=mine",), config_dir=str(tmp_path)))
     assert expected in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_pipe_is_no_config(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "mine.yaml")
+    with pytest.raises(ConfigError, match=r"mine\.yaml: cannot be read \(it is no file\)"):
+        load_config_file(pipe)
+    with pytest.raises(ConfigError, match=r"mine\.yaml: cannot be read \(it is no file\)"):
+        CheckedFiles("mine", f"file://{tmp_path}").load_config("mine")
 
 
 def test_aliases_within_limits_are_read(tmp_path: Path) -> None:
