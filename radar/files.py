@@ -7,10 +7,12 @@ import fcntl
 import io
 import json
 import lzma
+import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import yaml
 
@@ -39,6 +41,7 @@ Plain: TypeAlias = bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 
 _MOST_CHARACTERS = 2**30  # of lines that are read: the records of the largest study have a hundredth
 _LARGEST_YAML = 2**20  # bytes: a config has about 10,000
+_TOO_LARGE = 2**63  # for a whole number of a stored YAML
 _MOST_NODES = 100_000  # of a stored YAML, its aliases followed: a config has about 300
 
 
@@ -63,6 +66,37 @@ def _as_text(value: Any) -> Any:
     return [_as_text(each) for each in value] if isinstance(value, list | tuple) else value
 
 
+class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]
+    """Entries, lists, texts, numbers, true, false and null; no tags, dates, sets and merged keys."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {
+        first: [(tag, found) for tag, found in resolvers if tag.endswith((":bool", ":null"))]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuse a tag, where YAML would make something of a value that it does not look like."""
+        event = self.peek_event()
+        if getattr(event, "tag", None) is not None:
+            raise ValueError(f"line {event.start_mark.line + 1} has a tag")
+        return super().compose_node(parent, index)
+
+
+# as in YAML 1.1, but for numbers to the base 60, which take ever longer
+_PlainLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)$"),
+    list("-+0123456789"),
+)
+_PlainLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"(?:[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    list("-+0123456789."),
+)
+
+
 def read_yaml(path: Path, remedy: str) -> dict[str, Any]:
     """The entries of a stored YAML, of plain values alone: a tag of anything else is refused.
 
@@ -70,7 +104,7 @@ def read_yaml(path: Path, remedy: str) -> dict[str, Any]:
     """
     content = read_bytes(path, remedy, _LARGEST_YAML)
     try:
-        values = yaml.safe_load(content.decode())
+        values = yaml.load(content.decode(), _PlainLoader)
         if not isinstance(values, dict):
             raise ValueError("it holds no entries")
         _count_nodes(values, 0)
@@ -80,9 +114,13 @@ def read_yaml(path: Path, remedy: str) -> dict[str, Any]:
 
 
 def _count_nodes(tree: object, before: int) -> int:
-    """How many nodes a tree has beside those `before`. Raises `ValueError` for too many."""
+    """How many nodes a tree has beside those `before`. Raises `ValueError` for too many, and for numbers beyond all bounds."""
     if before > _MOST_NODES:
         raise ValueError(f"it has more than {_MOST_NODES:,} values")
+    if isinstance(tree, int) and abs(tree) >= _TOO_LARGE:
+        raise ValueError("it has a whole number of more than 63 bits")
+    if isinstance(tree, float) and not math.isfinite(tree):
+        raise ValueError(f"{tree} is no finite number")
     children: Iterable[object] = tree if isinstance(tree, list) else ()
     if isinstance(tree, dict):
         if not all(isinstance(key, str) for key in tree):

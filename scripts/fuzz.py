@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import subprocess
 import sys
 import tempfile
 import zlib
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from types import FunctionType
 
@@ -30,12 +32,12 @@ from radar.errors import RadarError
 from radar.files import read_csv, read_yaml
 from radar.runtime.decoding import decode
 from radar.runtime.errors import ImageError
-from radar.runtime.files import read_json
-from radar.runtime.prediction import from_json
+from radar.runtime.files import CHECKSUM, checksum, read_json
+from radar.runtime.prediction import Prediction, Region, from_json, json_line
+from radar.runtime.terminal import brief
 
 _MEGAPIXELS = 4
 _FOLLOWED = ("radar", "PIL", "yaml", "json", "csv", "omegaconf")
-_FILE = Path(tempfile.mkdtemp(prefix="radar-fuzz-")) / "input"
 
 
 def _image(content: bytes) -> None:
@@ -44,14 +46,26 @@ def _image(content: bytes) -> None:
 
 def _of_file(read: Callable[[Path], object]) -> Callable[[bytes], None]:
     def target(content: bytes) -> None:
-        _FILE.write_bytes(content)
-        read(_FILE)
+        with tempfile.TemporaryDirectory(prefix="radar-fuzz-") as folder:
+            (file := Path(folder) / "input").write_bytes(content)
+            read(file)
 
     return target
 
 
 def _setting(content: bytes) -> None:
     verb_settings(ReportConfig, "report", [content.decode("utf-8", "surrogateescape")])
+
+
+class _NoPredictionError(RadarError):
+    """What the reader of predictions says to its callers, who name the line."""
+
+
+def _prediction(content: bytes) -> None:
+    try:
+        from_json(content)
+    except ValueError as error:
+        raise _NoPredictionError(brief(error)) from None
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -61,16 +75,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "stored_yaml": _of_file(lambda path: read_yaml(path, "remedy")),
     "stored_csv": _of_file(lambda path: read_csv(path, "remedy")),
     "config_file": _of_file(load_config_file),
-    "prediction": lambda content: _taken(from_json, content),
+    "prediction": _prediction,
     "setting": _setting,
 }
-
-
-def _taken(read: Callable[[bytes], object], content: bytes) -> None:
-    try:
-        read(content)
-    except ValueError:  # what this reader promises its callers, who name the line
-        return
 
 
 def attacked(target: str, content: bytes) -> str | None:
@@ -99,15 +106,21 @@ def seeds() -> dict[str, list[bytes]]:
     deep = io.BytesIO()
     Image.fromarray(np.full((5, 4), 40_000, np.uint16)).save(deep, "PNG")
     manifest = b"path,content_hash,split,label,defect,mask,group\na.png," + b"0" * 64 + b",train,0,good,,a\n"
-    record = b'{"path": "a.png", "score": 1.5, "decision": "good", "checksum": "0"}'
+    record = {"path": "a.png", "score": 1.5, "decision": "good"}
+    unknown = dict.fromkeys(each.name for each in fields(Prediction))
+    region = Region(x=1, y=2, width=3, height=4, area=12, peak=2.5)
+    prediction = Prediction(
+        **{**unknown, "path": "a.png", "time": "2026-01-01T00:00:00+00:00", "decision": "defective", "score": 1.5, "threshold": 1.0,
+           "threshold_name": "fitted", "regions": (region,), "region_count": 1, "content_hash": "0" * 64, "model": "0" * 12}
+    )  # fmt: skip
     return {
         "image": [*images, deep.getvalue()],
         "manifest": [manifest],
-        "stored_json": [record, b'{"a": [1, {"b": null}]}'],
+        "stored_json": [json.dumps({**record, CHECKSUM: checksum(record)}).encode(), b'{"a": [1, {"b": null}]}'],
         "stored_yaml": [b"a: 1\nb: [x, &c {d: 2}]\ne: *c\n"],
         "stored_csv": [b"path,score\na.png,1.5\n", manifest],
         "config_file": [b"defaults: [small]\nchannels: &a [16, 32]\nname: ${dataset.name}\n"],
-        "prediction": [record],
+        "prediction": [json_line(prediction).encode()],
         "setting": [b"seeds=3", b"development=[a,b]", b"level=0.9"],
     }
 
@@ -146,15 +159,14 @@ def _fuzz(target: str, seconds: int) -> int:
     except ImportError:
         print("scripts.fuzz: atheris is not installed; get it with pip install '.[fuzz]'", file=sys.stderr)
         return 3
-    corpus = _FILE.parent / target
-    corpus.mkdir()
-    for content in seeds()[target]:
-        (corpus / f"{zlib.crc32(content):08x}").write_bytes(content)
     for function in _functions():
         atheris.instrument_func(function)  # all that is imported takes minutes
-    options = [f"-max_total_time={seconds}", "-max_len=65536", "-rss_limit_mb=2048", "-timeout=10", "-verbosity=1"]
-    atheris.Setup([sys.argv[0], str(corpus), *options], lambda content: attacked(target, content))
-    atheris.Fuzz()
+    with tempfile.TemporaryDirectory(prefix="radar-fuzz-") as corpus:
+        for content in seeds()[target]:
+            (Path(corpus) / f"{zlib.crc32(content):08x}").write_bytes(content)
+        options = [f"-max_total_time={seconds}", "-max_len=65536", "-rss_limit_mb=2048", "-timeout=10", "-verbosity=1"]
+        atheris.Setup([sys.argv[0], corpus, *options], lambda content: attacked(target, content))
+        atheris.Fuzz()
     return 0
 
 

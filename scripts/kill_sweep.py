@@ -87,8 +87,8 @@ def cells(root: Path) -> dict[str, tuple[bytes, str]]:
 
 
 def made(root: Path) -> Counter[str]:
-    """How many results of each stage were ever made below `root`."""
-    return Counter(line["stage"] for line in ArtefactStore(root / CACHE_FOLDER).journal())
+    """How many results of each stage lie below `root`."""
+    return Counter(each.stage for each in ArtefactStore(root / CACHE_FOLDER).stored())
 
 
 def main() -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import pickle
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from io import StringIO
@@ -17,10 +19,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from radar.errors import ConfigError
 from radar.plugins import imported_plugins
+from radar.runtime.files import check_is_file
 
 _BYTES = 1_000_000
 _HEADER = 512  # characters in which Hydra looks for `# @package`
 _DEPTH = 50  # of lists and sections in each other
+_DIGITS = 100  # of a number
 _NODES = 100_000  # with every alias written out
 
 
@@ -29,7 +33,7 @@ class CheckedFiles(FileConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         file = Path(self.path) / self._normalize_file_name(config_path)
-        if not file.is_file():
+        if not file.exists():
             return super().load_config(config_path)  # which says where it looked
         text = _text(file)
         header = self._get_header_dict(text[:_HEADER])
@@ -58,14 +62,19 @@ def load_config_file(file: Path) -> DictConfig:
 
 def _text(file: Path) -> str:
     try:
-        if file.stat().st_size > _BYTES:
+        check_is_file(file, math.inf)
+        with file.open("rb") as opened:
+            content = opened.read(_BYTES + 1)
+        if len(content) > _BYTES:
             raise ConfigError(f"{file}: is larger than {_BYTES:,} bytes, as no config is")
-        return file.read_text(encoding="utf-8")
+        return content.decode()
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError(f"{file}, line {line}: is no UTF-8; save the file in that encoding") from None
+    except ValueError as error:
+        raise ConfigError(f"{file}: cannot be read ({error}); name a file") from None
 
 
 def _config(text: str, file: Path) -> DictConfig:
@@ -78,11 +87,14 @@ def _config(text: str, file: Path) -> DictConfig:
         raise ConfigError(f"{file}: {_NO_KEYS}") from None
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError, OverflowError) as error:
         raise ConfigError(f"{file}: {str(error).splitlines()[0]}; mend the YAML") from None
+    except (LookupError, AttributeError):  # YAML's, as of !!float ''
+        raise ConfigError(f"{file}: a tag does not fit its value; mend the YAML") from None
     if not isinstance(loaded, DictConfig):
         raise ConfigError(f"{file}: {_NO_KEYS}")
     return loaded
 
 
+_NUMBER = re.compile(r"[-+.]?[0-9][-+.:_0-9a-fA-FxX]*")
 _NO_KEYS = "holds no keys and values; write them as key: value"
 
 
@@ -114,6 +126,8 @@ def check_yaml(text: str, where: str) -> None:
             nodes += sizes[event.anchor]
         elif isinstance(event, yaml.NodeEvent):
             nodes += 1
+            if isinstance(event, yaml.ScalarEvent) and len(event.value) > _DIGITS and _is_number(event):
+                raise ConfigError(f"{where}, line {event.start_mark.line + 1}: a number of more than {_DIGITS} digits")
             if isinstance(event, yaml.CollectionStartEvent):
                 open_nodes.append((event.anchor, nodes))
             elif event.anchor is not None:
@@ -124,6 +138,13 @@ def check_yaml(text: str, where: str) -> None:
             raise ConfigError(
                 f"{where}, line {event.start_mark.line + 1}: its aliases stand for more than {_NODES:,} values"
             )
+
+
+def _is_number(event: yaml.ScalarEvent) -> bool:
+    """Whether YAML reads a number there, and not a text."""
+    if event.tag is not None:
+        return str(event.tag).endswith((":int", ":float"))
+    return bool(event.implicit[0]) and _NUMBER.fullmatch(event.value) is not None
 
 
 def _events(text: str) -> Iterator[yaml.Event]:

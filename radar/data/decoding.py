@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from radar.runtime import decoding
 from radar.runtime.crops import array_hash
 from radar.runtime.decoding import EXTENSIONS, Pixels, Tell
 from radar.runtime.errors import ImageError
+from radar.runtime.files import check_is_file, sha256
 
 __all__ = ["EXTENSIONS", "Pixels", "array_hash"]  # which whoever decodes files of its own reads here
 
@@ -24,10 +24,12 @@ BoolArray = NDArray[np.bool_]
 def file_hash(path: Path) -> str:
     """SHA-256 of the file's bytes: the identity of an image. Raises DataError naming the file."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check the file") from error
+        check_is_file(path, math.inf)
+        return sha256(path)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); check the file"
+        ) from error
 
 
 def read_content(path: Path) -> bytes:

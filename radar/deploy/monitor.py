@@ -14,7 +14,7 @@ from radar.deploy.control_chart import ewma, limit_for
 from radar.errors import DataError
 from radar.model import Model
 from radar.runtime.examination import MODEL_DIGITS
-from radar.runtime.files import check_is_file
+from radar.runtime.files import bounded_lines, check_is_file
 from radar.runtime.log import JSON_LINES
 from radar.runtime.prediction import UNREADABLE, Prediction, from_json
 from radar.scoring.forest import Floats
@@ -101,7 +101,7 @@ def _lines(path: Path, model: str, since: datetime | None) -> tuple[list[_Line],
     try:
         check_is_file(path, math.inf)
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in enumerate(bounded_lines(file), start=1):
                 if not line.endswith(b"\n"):  # the last one, which is being written
                     break
                 said, time = _said(line, f"{path}, line {number}")

@@ -19,11 +19,11 @@ from safetensors import SafetensorError
 
 from radar.errors import RunError, StoredError
 from radar.experiment.memory import follow_memory
-from radar.files import locked, make_folder, parsed, read_json, remove_unfinished, sha256, write_json, writing
+from radar.files import locked, make_folder, read_json, remove_unfinished, sha256, write_json, writing
 from radar.memory import is_out_of_memory
 
 _DIGITS = 20  # of a fingerprint, in names
-_PART, _LOCK, _MADE, _ATTEMPT, _JOURNAL = ".part", ".lock", "made.json", "attempt.json", "journal.jsonl"
+_PART, _LOCK, _MADE, _ATTEMPT = ".part", ".lock", "made.json", "attempt.json"
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -165,18 +165,6 @@ class ArtefactStore:
         with writing(folder):
             part.rename(folder)
         self.made.append(key)
-        line = {"fingerprint": key.fingerprint, **{name: record[name] for name in ("stage", "made", "seconds")}}
-        # one short write, which processes do not interleave; the result is complete without it
-        with suppress(OSError), (self.root / _JOURNAL).open("a") as journal:
-            journal.write(json.dumps(line) + "\n")
-
-    def journal(self) -> list[dict[str, Any]]:
-        """One line per result that was ever made here, oldest first: stage, fingerprint, when, seconds."""
-        path, lines = self.root / _JOURNAL, []
-        for line in path.read_text().splitlines() if path.exists() else []:
-            with suppress(ValueError):  # cut by a full disk
-                lines.append(parsed(line))
-        return lines
 
     def stored(self) -> Iterator[Artefact]:
         """All complete results, by stage; one that cannot be read is left out."""

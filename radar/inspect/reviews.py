@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +12,7 @@ from radar.deploy.reviewed import VERDICTS, WITHDRAWN
 from radar.errors import RunError
 from radar.files import writing
 from radar.runtime.cells import Rows
+from radar.runtime.files import check_is_file
 from radar.runtime.prediction import COLUMNS, Prediction, csv_header, csv_line
 
 _HEADER = f"verdict,{csv_header()}"
@@ -30,6 +32,7 @@ class Reviews:
 
     def _read(self, model: str) -> None:
         try:
+            check_is_file(self.path, math.inf)
             with self.path.open(encoding="utf-8-sig", newline="") as file:
                 reader = Rows(file)
                 if (reader.fieldnames or ()) != ["verdict", *COLUMNS]:

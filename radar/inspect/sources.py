@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from radar.deploy.scorer import ModelScorer
 from radar.errors import DataError
 from radar.experiment.transfer import DoneRun
 from radar.model import Model
+from radar.runtime.files import bounded_lines, check_is_file
 from radar.runtime.log import JSON_LINES
 from radar.runtime.photo import Photo, read_photo
 from radar.runtime.picture import as_seen
@@ -33,8 +35,9 @@ def logged_photos(log: Path, model: Model, most: int) -> Iterator[Photo]:
     """The latest `most` photos of a log of predictions, as they lie there now; asked anew. Raises `DataError` before the first one."""
     path = log / JSON_LINES if log.is_dir() else log
     try:
-        with path.open("rb") as lines:
-            latest = deque(dict.fromkeys(from_json(line).path for line in lines), most)
+        check_is_file(path, math.inf)
+        with path.open("rb") as file:
+            latest = deque(dict.fromkeys(from_json(line).path for line in bounded_lines(file)), most)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: cannot be read ({error}); name a folder that radar predict --out has written"

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 from .errors import StoredError, WriteError
 
 LARGEST = 512 * 2**20  # bytes of a stored text that are read; a run's largest has a few hundred kB
+LONGEST_LINE = 64 * 2**20  # bytes of a log: a photo's line has about 1 kB, and 100 more for each of its regions
 CHECKSUM = "checksum"  # entry of a stored JSON: SHA-256 of all others
 _UNFINISHED = ".*.tmp"
 
@@ -142,6 +143,14 @@ def check_is_file(path: Path, largest: float = LARGEST) -> int:
     if state.st_size > largest:
         raise ValueError(f"it has {state.st_size / 2**20:.0f} MiB")
     return state.st_size
+
+
+def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of an open file with their ends. Raises `ValueError` for one beyond `LONGEST_LINE`."""
+    while line := file.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise ValueError(f"a line has more than {LONGEST_LINE / 2**20:.0f} MiB")
+        yield line
 
 
 def read_json(path: Path, remedy: str) -> dict[str, Any]:

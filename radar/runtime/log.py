@@ -14,7 +14,7 @@ except ImportError:  # not on Windows, where nothing keeps two processes apart
     fcntl = None  # type: ignore[assignment]
 
 from .errors import RunError
-from .files import make_folder, write_atomically, writing
+from .files import bounded_lines, make_folder, write_atomically, writing
 from .prediction import Prediction, csv_header, csv_line, from_json, json_line
 
 JSON_LINES, CSV = "predictions.jsonl", "predictions.csv"
@@ -98,7 +98,7 @@ def _whole_lines(file: BinaryIO, path: Path) -> Iterator[Prediction]:
     """All lines of an open log, from the first; leaves it cut after the last whole one."""
     file.seek(0)
     whole = 0
-    for number, line in enumerate(file, start=1):
+    for number, line in enumerate(_bounded(file, path), start=1):
         try:
             if not line.endswith(b"\n"):
                 raise ValueError("it has no end")
@@ -113,3 +113,10 @@ def _whole_lines(file: BinaryIO, path: Path) -> Iterator[Prediction]:
         yield prediction
     file.truncate(whole)
     file.seek(0, os.SEEK_END)
+
+
+def _bounded(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    try:
+        yield from bounded_lines(file)
+    except ValueError as error:
+        raise RunError(f"{path}: is damaged ({error}); name another folder") from None

@@ -54,9 +54,14 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
 
 def _named(name: str, besides: Path | None) -> Iterator[Path]:
     path = Path(name)
-    if path.is_dir():
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except OSError:  # a name that is too long, or a folder that nobody may look into: whoever opens it says so
+        yield path
+        return
+    if is_folder:
         yield from images_below(path, besides)
-    elif path.exists() or not glob.has_magic(name):
+    elif is_there or not glob.has_magic(name):
         yield path
     else:
         for found in _matching(path):

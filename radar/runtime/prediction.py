@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from dataclasses import asdict, dataclass, fields
 from typing import Any, cast, get_args, get_type_hints
 
@@ -99,10 +101,13 @@ def from_json(line: str | bytes) -> Prediction:
 
 
 def _typed(kind: type[Prediction | Region], values: dict[str, Any]) -> Prediction | Region:
-    """`kind` of values of its types. Raises `TypeError`, and `ValueError` for a share beyond 0 and 1 and for another decision."""
+    """`kind` of values of its types. Raises `TypeError`, and `ValueError` for a share beyond 0 and 1, for another decision, for
+    what no file is called, and for a number beyond all floats.
+    """
     for name, hint in _TYPES[kind].items():
         value, allowed = values.get(name), get_args(hint) or (hint,)
         if isinstance(value, tuple) or type(value) in allowed or (float in allowed and type(value) is int):
+            _check_value(name, value)
             continue
         raise TypeError(f"{name}={value!r}")
     for name in _SHARES & values.keys():
@@ -111,6 +116,16 @@ def _typed(kind: type[Prediction | Region], values: dict[str, Any]) -> Predictio
     if values.get("decision", GOOD) not in DECISIONS:
         raise ValueError(f"not a prediction (decision={values['decision']!r})")
     return kind(**values)
+
+
+def _check_value(name: str, value: object) -> None:
+    if isinstance(value, str):
+        try:
+            os.fsencode(value)  # which has bytes that are no text as halves of characters, and takes no other halves
+        except UnicodeEncodeError:
+            raise ValueError(f"not a prediction ({name} is no text)") from None
+    elif isinstance(value, int | float) and not abs(value) <= sys.float_info.max:
+        raise ValueError(f"not a prediction ({name} is no finite number)")
 
 
 def csv_header() -> str:

@@ -47,7 +47,7 @@ def test_jobs_in_other_processes_share_their_training_and_are_written_down(
     assert done.returncode == 0, done.stdout + done.stderr
     (sweep,) = sweeps(tmp_path)
     assert [state.state for state in sweep.states()] == ["done"] * 4
-    trained = [line for line in ArtefactStore(tmp_path / CACHE_FOLDER).journal() if line["stage"] == "network"]
+    trained = [each for each in ArtefactStore(tmp_path / CACHE_FOLDER).stored() if each.stage == "network"]
     assert len(trained) == 2
     assert "All jobs" in done.stdout
     if name == "joblib":  # two processes share the cores

@@ -43,7 +43,7 @@ SHORTENED = {
 
 
 def made(root: Path, stage: str) -> int:
-    return [line["stage"] for line in ArtefactStore(root / CACHE_FOLDER).journal()].count(stage)
+    return [each.stage for each in ArtefactStore(root / CACHE_FOLDER).stored()].count(stage)
 
 
 def test_a_grid_trains_once_per_model_and_passes_once_per_timestep(tmp_path: Path) -> None:

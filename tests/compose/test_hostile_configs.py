@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from radar.compose.command_line import CommandLine
+from radar.compose.config_files import CheckedFiles, load_config_file
+from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import quoted, read_overrides
 from radar.compose.plan import plan
 from radar.errors import ConfigError
@@ -34,6 +38,13 @@ FILES = {  # what stands in unet/mine.yaml, and what is said
     "defaults of a number": (b"defaults: 3\n", "defaults must be a list"),
     "a class": (b"_target_: os.system\n", "_target_: no such key"),
     "a variable that is not set": (b"channels: ${oc.env:NOTHING_IS_SET}\n", "unet.channels: "),
+    "endless hexadecimal digits": (b"base: 0x" + b"f" * 5000 + b"\n", "line 1: a number of more than 100 digits"),
+    "endless digits": (b"base: " + b"9" * 5000 + b"\n", "line 1: a number of more than 100 digits"),
+    "base 60": (b"base: " + b"59:" * 100_000 + b"59\n", "line 1: a number of more than 100 digits"),
+    "base 60 with a tag": (b"base: !!int '" + b"59:" * 100_000 + b"59'\n", "line 1: a number of more than 100 digits"),
+    "an empty number": (b"base: !!float ''\n", "mine.yaml: a tag does not fit its value"),
+    "no truth": (b"base: !!bool maybe\n", "mine.yaml: a tag does not fit its value"),
+    "no date": (b"base: !!timestamp soon\n", "mine.yaml: a tag does not fit its value"),
     "megabytes": (b"#" * 1_000_001, "mine.yaml: is larger than 1,000,000 bytes"),
 }
 
@@ -45,6 +56,14 @@ def test_a_file_that_is_no_config_is_one_line(tmp_path: Path, content: bytes, ex
     with pytest.raises(ConfigError) as error:
         plan(CommandLine(("unet=mine",), config_dir=str(tmp_path)))
     assert expected in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_pipe_is_no_config(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "mine.yaml")
+    with pytest.raises(ConfigError, match=r"mine\.yaml: cannot be read \(it is no file\)"):
+        load_config_file(pipe)
+    with pytest.raises(ConfigError, match=r"mine\.yaml: cannot be read \(it is no file\)"):
+        CheckedFiles("mine", f"file://{tmp_path}").load_config("mine")
 
 
 def test_aliases_within_limits_are_read(tmp_path: Path) -> None:
@@ -83,6 +102,108 @@ def test_a_config_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(ConfigError, match=f"--plugins {module}"):
         plan(CommandLine((), config_name="mine", config_dir=str(tmp_path)))
     assert not (tmp_path / "ran").exists()
+
+
+HYDRAS_FILE = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
+
+
+def _planned_with(hydra: str, folder: Path) -> None:
+    text = f"defaults:\n  - config\n  - _self_\nhydra:\n  {hydra}\n"
+    (folder / "mine.yaml").write_text(text)
+    plan(CommandLine((), config_name="mine", config_dir=str(folder)))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "logging.os.system",
+        "logging.io.open",
+        "logging.config.fileConfig",
+        "logging.handlers.SocketHandler",
+        "logging.handlers.RotatingFileHandler",
+        "sys.exit",
+        "sys.breakpointhook",
+        "colorlog.logging.os.remove",
+        "optuna.samplers.warnings.sys.exit",
+        "hydra._internal.core_plugins.basic_sweeper.Path.touch",
+        "hydra_plugins.hydra_optuna_sweeper._impl.sys.exit",
+        "${hydra.job.name}",
+    ],
+)
+@pytest.mark.parametrize(
+    "hydra",
+    [
+        "callbacks: {x: {_target_: 'CODE'}}",
+        "sweeper: {_target_: 'CODE'}",
+        "sweeper: {custom_search_space: 'CODE'}",
+        "job_logging: {handlers: {x: {class: 'CODE'}}}",
+        "hydra_logging: {formatters: {x: {(): 'CODE'}}}",
+        "hydra_logging: {filters: {x: {(): 'CODE'}}}",
+        "job_logging: {handlers: {x: {class: logging.StreamHandler, stream: 'ext://CODE'}}}",
+    ],
+)
+def test_what_a_known_module_imports_is_no_code_of_a_config(hydra: str, code: str) -> None:
+    with pytest.raises(ConfigError, match=r"no code of its own|may name code"):
+        refuse_code(OmegaConf.create(f"{{{hydra.replace('CODE', code)}}}"), [])
+
+
+@pytest.mark.parametrize(
+    "hydra",
+    [
+        "job_logging: {handlers: {x: {class: logging.FileHandler, filename: /tmp/elsewhere}}}",
+        "job_logging: {handlers: {x: {class: logging.FileHandler, filename: mine.log, mode: w}}}",
+        "job_logging: {handlers: {x: {class: logging.FileHandler}}}",
+        f"job_logging: {{handlers: {{x: {{(): logging.FileHandler, filename: '{HYDRAS_FILE}'}}}}}}",
+        f"hydra_logging: {{handlers: {{x: {{class: logging.FileHandler, filename: '{HYDRAS_FILE}'}}}}}}",
+        f"job_logging: {{handlers: {{x: {{class: logging.FileHandler, filename: '{HYDRAS_FILE}', .: {{mode: w}}}}}}}}",
+        "job_logging: {handlers: {x: {class: logging.StreamHandler, .: {stream: 1}}}}",
+        f"{{job: {{name: ../../up}}, job_logging: {{handlers: {{x: {{class: logging.FileHandler, filename: '{HYDRAS_FILE}'}}}}}}}}",
+    ],
+)
+def test_a_config_names_no_file_of_its_own_to_write(tmp_path: Path, hydra: str) -> None:
+    with pytest.raises(ConfigError, match=r"runs no code|names no file|sets no attributes|called after it"):
+        _planned_with(hydra, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "hydra",
+    [
+        """callbacks: "${oc.decode:'{a: {_target_: os.abort}}'}" """,
+        """job_logging: {handlers: "${oc.decode:'{a: {class: logging.FileHandler}}'}"}""",
+        "job_logging: {handlers: {x: {class: logging.StreamHandler, stream: 'e${oc.decode:xt}://os.abort'}}}",
+        "job_logging: {handlers: {x: {class: logging.StreamHandler, stream: '${hydra.runtime.output_dir}'}}}",
+    ],
+)
+def test_a_reference_leads_to_no_code(tmp_path: Path, hydra: str) -> None:
+    with pytest.raises(ConfigError, match=r"no code of its own|may name code"):
+        _planned_with(hydra, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "hydra/job_logging=default",
+        "hydra/job_logging=stdout",
+        "hydra/job_logging=disabled",
+        "hydra/hydra_logging=default",
+        "hydra/launcher=basic",
+        "+hydra.job_logging.root.level=${oc.env:NOTHING_IS_SET,INFO}",
+    ],
+)
+def test_what_hydra_has_itself_is_let_through(override: str) -> None:
+    assert plan(CommandLine((override,))).jobs
+
+
+def test_a_plug_in_consents_to_what_it_defines_and_not_to_what_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = _canary(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = OmegaConf.create({"callbacks": {"x": {"_target_": f"{module}.Called"}}})
+    refuse_code(settings, [module])
+    settings.callbacks.x["_target_"] = f"{module}.pathlib.os.abort"
+    with pytest.raises(ConfigError, match="no code of its own"):
+        refuse_code(settings, [module])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import json
 import pickle
 import shutil
 import struct
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ import pytest
 import torch
 import yaml
 from deploy_builders import quick_model, save_model
+from hypothesis import given
+from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 import radar
@@ -180,6 +183,23 @@ TAGS = (
     "a: &a [*a]",
     "[" * 5000,
     ENDLESS,
+    "seed: 0x" + "f" * 5000,
+    "seed: 0b" + "1" * 64,
+    "seed: -9223372036854775808",
+    "seed: " + "9" * 5000,
+    "a: {b: [.inf]}",
+    "a: -.inf",
+    "a: .nan",
+    "a: 1.0e+400",
+    "a: !!binary aGVsbG8=",
+    "a: !!set {b, c}",
+    "a: !!omap [b: 1]",
+    "a: !!pairs [b: 1]",
+    "a: !!timestamp 2026-01-01",
+    "a: !!int 59:59",
+    "a: !!float ''",
+    "a: !!str 1",
+    "a: ! 1",
 )
 
 
@@ -188,6 +208,29 @@ def test_a_yaml_holds_plain_values_alone(tmp_path: Path, mark: Path, text: str) 
     (path := tmp_path / "config.yaml").write_text(text.replace("{mark}", str(mark)))
     with pytest.raises(StoredError, match=r"config\.yaml: cannot be read"):
         read_yaml(path, "")
+
+
+def test_a_yaml_has_no_numbers_to_the_base_sixty_no_dates_and_no_merging(tmp_path: Path) -> None:
+    long = ":".join(["59"] * 300_000)
+    (path := tmp_path / "config.yaml").write_text(
+        f"a: 1:30\nb: 1:30.5\nc: 2026-01-01\nd: {{<<: {{x: 1}}}}\ne: {long}\n"
+    )
+    began = time.monotonic()
+    assert read_yaml(path, "") == {"a": "1:30", "b": "1:30.5", "c": "2026-01-01", "d": {"<<": {"x": 1}}, "e": long}
+    assert time.monotonic() - began < 10
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(1 - 2**63, 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text("0123456789:.-+eE_xbn<=~! ", max_size=8),
+        lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text("az19:<= ", max_size=4), below, max_size=3),
+    )
+)  # fmt: skip
+def test_plain_values_come_back_from_a_yaml(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
+    path = tmp_path_factory.mktemp("yaml") / "config.yaml"
+    path.write_text(yaml.safe_dump({"a": value}))
+    assert read_yaml(path, "") == {"a": value}
 
 
 def test_a_yaml_is_not_resolved(tmp_path: Path, mark: Path) -> None:

@@ -9,19 +9,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deploy_builders import quick_model, save_model
+from deploy_builders import drawn, quick_model, save, save_model
 from PIL import Image
 from test_writing import QUICK
 
 import radar
 from radar.cli.main import main
+from radar.compose.settings import verb_settings
+from radar.config.verbs import MonitorConfig
+from radar.data.decoding import file_hash
 from radar.deploy.calibration import by_hand
-from radar.errors import ConfigError, RunError
+from radar.deploy.monitor import monitor
+from radar.errors import ConfigError, DataError, RunError
 from radar.files import parsed, read_bytes, write_json
-from radar.model_folder import store_thresholds
+from radar.inspect.reviews import Reviews
+from radar.inspect.sources import logged_photos
+from radar.model_folder import load, store_thresholds
+from radar.runtime import files
 from radar.runtime.__main__ import main as runtime
+from radar.runtime.log import continued_log
 from radar.runtime.paths import image_files
-from radar.runtime.prediction import from_json
+from radar.runtime.prediction import from_json, json_line
 from radar.training.device import named_device
 
 LINE = {
@@ -30,6 +38,7 @@ LINE = {
     "width": 8, "height": 8, "brightness": 0.5, "sharpness": 0.1, "milliseconds": 1.0, "content_hash": "0" * 64,
     "bytes": 9, "modified_ns": 1, "model": "0" * 12, "error": None,
 }  # fmt: skip
+REGION = {"x": 1, "y": 1, "width": 1, "height": 1, "area": 1, "peak": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +119,8 @@ def test_a_file_beyond_all_memory_is_one_line(tmp_path: Path) -> None:
     [
         {"brightness": "x"}, {"brightness": [1]}, {"brightness": 1e308}, {"brightness": True}, {"sharpness": "dull"},
         {"score": "nan"}, {"score": {}}, {"decision": "fine"}, {"decision": 1}, {"p_value": -1}, {"path": None}, {"bytes": 1.5},
+        {"path": "\ud800a.png"}, {"path": "a\udcff\udfff"}, {"content_hash": "\ud800"}, {"model": "\udc7f"}, {"error": "\udbff"},
+        {"score": 10**400}, {"threshold": -(10**400)}, {"bytes": 10**400}, {"regions": [{**REGION, "peak": 10**400}]},
         {"regions": [{"x": 1}]}, {"regions": [1]}, {"regions": "x"}, {"more": 1},
     ],
     ids=str,
@@ -118,6 +129,47 @@ def test_a_line_of_other_types_is_no_prediction(values: dict[str, object]) -> No
     assert from_json(json.dumps(LINE)).path == "a.png"
     with pytest.raises(ValueError, match=r"not a prediction"):
         from_json(json.dumps({**LINE, **values}))
+
+
+def test_a_file_whose_name_is_no_text_has_its_line() -> None:
+    said = replace(from_json(json.dumps(LINE)), path=os.fsdecode(b"\x80\xff.png"))
+    assert from_json(json_line(said)) == said
+
+
+@pytest.mark.parametrize(
+    "word", ["a" * 300, "a" * 5000, "a" * 400 + "*", "b/" * 3000 + "c.png"], ids=lambda word: f"{len(word)}"
+)
+def test_a_name_that_is_too_long_stops_no_other_photo(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], drawn_run: Path, word: str
+) -> None:
+    save(tmp_path / "a.png", drawn(1))
+    assert main(["predict", str(drawn_run), word, str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]) == 2
+    lines = (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()
+    assert [from_json(line).decision == "unreadable" for line in lines] == [True, False]
+
+
+def test_a_log_without_line_ends_is_refused_before_it_fills_memory(
+    tmp_path: Path, drawn_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "LONGEST_LINE", 1000)
+    (log := tmp_path / "predictions.jsonl").write_bytes(f"{json.dumps(LINE)}\n".encode() + b" " * 1001)
+    model = load(drawn_run)
+    with pytest.raises(DataError, match=r"a line has more than"):
+        monitor(model, log, None, verb_settings(MonitorConfig, "monitor", []))
+    with pytest.raises(DataError, match=r"a line has more than"):
+        logged_photos(log, model, 1)
+    with pytest.raises(RunError, match=r"a line has more than"), continued_log(tmp_path, lambda line: None):
+        pass
+
+
+def test_a_pipe_is_waited_for_by_nobody(tmp_path: Path, drawn_run: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    with pytest.raises(RunError, match="it is no file"):
+        Reviews(pipe, "model")
+    with pytest.raises(DataError, match="it is no file"):
+        logged_photos(pipe, load(drawn_run), 1)
+    with pytest.raises(DataError, match="it is no file"):
+        file_hash(pipe)
 
 
 @pytest.mark.parametrize("origin", ["b\udcff", "\x1b[31mred", "a\nb", "`x`"], ids=ascii)
