@@ -131,4 +131,4 @@ def _measured(told: Figures) -> str:
 
 def sections() -> Sections:
     """By their names."""
-    return {"kills": kills(), "long_jobs": long_jobs(), "mutants": mutants()}
+    return {"kills": kills(), "long_jobs": long_jobs(), "long_images": long_images(), "mutants": mutants()}
