@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from types import FunctionType
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -108,7 +109,7 @@ def seeds() -> dict[str, list[bytes]]:
     Image.fromarray(np.full((5, 4), 40_000, np.uint16)).save(deep, "PNG")
     manifest = b"path,content_hash,split,label,defect,mask,group\na.png," + b"0" * 64 + b",train,0,good,,a\n"
     record = {"path": "a.png", "score": 1.5, "decision": "good"}
-    unknown = dict.fromkeys(each.name for each in fields(Prediction))
+    unknown: dict[str, Any] = dict.fromkeys(each.name for each in fields(Prediction))
     region = Region(x=1, y=2, width=3, height=4, area=12, peak=2.5)
     prediction = Prediction(
         **{**unknown, "path": "a.png", "time": "2026-01-01T00:00:00+00:00", "decision": "defective", "score": 1.5, "threshold": 1.0,
