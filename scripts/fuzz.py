@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from types import FunctionType
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -32,7 +34,7 @@ from radar.errors import RadarError
 from radar.files import read_csv, read_yaml
 from radar.runtime.decoding import decode
 from radar.runtime.errors import ImageError
-from radar.runtime.files import CHECKSUM, checksum, read_json
+from radar.runtime.files import CHECKSUM, checksum, make_folder, read_json
 from radar.runtime.prediction import Prediction, Region, from_json, json_line
 from radar.runtime.terminal import brief
 
@@ -107,7 +109,7 @@ def seeds() -> dict[str, list[bytes]]:
     Image.fromarray(np.full((5, 4), 40_000, np.uint16)).save(deep, "PNG")
     manifest = b"path,content_hash,split,label,defect,mask,group\na.png," + b"0" * 64 + b",train,0,good,,a\n"
     record = {"path": "a.png", "score": 1.5, "decision": "good"}
-    unknown = dict.fromkeys(each.name for each in fields(Prediction))
+    unknown: dict[str, Any] = dict.fromkeys(each.name for each in fields(Prediction))
     region = Region(x=1, y=2, width=3, height=4, area=12, peak=2.5)
     prediction = Prediction(
         **{**unknown, "path": "a.png", "time": "2026-01-01T00:00:00+00:00", "decision": "defective", "score": 1.5, "threshold": 1.0,
@@ -130,14 +132,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("target", nargs="?", choices=sorted(TARGETS), help="none: all")
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
+    parser.add_argument("--folder", type=Path, help="where inputs lie; none: one for each target, removed at its end")
     parsed = parser.parse_args()
-    if parsed.target is None:
-        for name in TARGETS:
-            command = [sys.executable, "-m", "scripts.fuzz", name, "--seconds", str(parsed.seconds)]
-            if code := subprocess.run(command, check=False).returncode:
+    if parsed.folder is not None and parsed.target is not None:
+        return _fuzz(parsed.target, parsed.seconds, parsed.folder)
+    for name in TARGETS if parsed.target is None else [parsed.target]:
+        with tempfile.TemporaryDirectory(
+            prefix="radar-fuzz-"
+        ) as folder:  # libFuzzer ends its process, and removes nothing
+            command = [sys.executable, "-m", "scripts.fuzz", name, "--seconds", str(parsed.seconds), "--folder", folder]
+            if code := subprocess.run(command, env={**os.environ, "TMPDIR": folder}, check=False).returncode:
                 return code
-        return 0
-    return _fuzz(parsed.target, parsed.seconds)
+    return 0
 
 
 def _functions() -> list[FunctionType]:
@@ -153,7 +159,7 @@ def _functions() -> list[FunctionType]:
     return list(found)
 
 
-def _fuzz(target: str, seconds: int) -> int:
+def _fuzz(target: str, seconds: int, folder: Path) -> int:
     try:
         import atheris  # noqa: PLC0415 - an extra, which only this needs
     except ImportError:
@@ -161,12 +167,12 @@ def _fuzz(target: str, seconds: int) -> int:
         return 3
     for function in _functions():
         atheris.instrument_func(function)  # all that is imported takes minutes
-    with tempfile.TemporaryDirectory(prefix="radar-fuzz-") as corpus:
-        for content in seeds()[target]:
-            (Path(corpus) / f"{zlib.crc32(content):08x}").write_bytes(content)
-        options = [f"-max_total_time={seconds}", "-max_len=65536", "-rss_limit_mb=2048", "-timeout=10", "-verbosity=1"]
-        atheris.Setup([sys.argv[0], corpus, *options], lambda content: attacked(target, content))
-        atheris.Fuzz()
+    make_folder(corpus := folder / "corpus")
+    for content in seeds()[target]:
+        (corpus / f"{zlib.crc32(content):08x}").write_bytes(content)
+    options = [f"-max_total_time={seconds}", "-max_len=65536", "-rss_limit_mb=2048", "-timeout=10", "-verbosity=1"]
+    atheris.Setup([sys.argv[0], str(corpus), *options], lambda content: attacked(target, content))
+    atheris.Fuzz()
     return 0
 
 
