@@ -36,7 +36,7 @@ _TRAINING = (
     "trainer.progress=false", "evaluation.figures=false",
 )  # fmt: skip
 _TOLERANCE = 1.1
-_LIMIT = 4096  # MiB
+LIMIT = 4096  # MiB
 _DEFECTIVE = 20  # one of so many photos has a spot
 
 
@@ -138,7 +138,7 @@ def bounded(found: dict[str, object]) -> bool:
     """Whether memory stayed within what this promises."""
     ratio = found.get("ratio", 1.0)
     peaks = [each["peak_memory_mib"] for each in found.values() if isinstance(each, dict)]
-    return isinstance(ratio, float) and 1 / _TOLERANCE <= ratio <= _TOLERANCE and max(peaks, default=0) <= _LIMIT
+    return isinstance(ratio, float) and 1 / _TOLERANCE <= ratio <= _TOLERANCE and max(peaks, default=0) <= LIMIT
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import groupby, takewhile
 
 from scripts.covered import share
+from scripts.long_work import LIMIT
 from scripts.mutants import KILLED
 from scripts.pages.committed import Figures, measured
 from scripts.pages.performance import numbers
@@ -53,7 +54,9 @@ def long_images() -> str:
         for name, command in commands.items()
     )
     table = numbers([f"command, on {told['images']:,} photos", "seconds", "peak memory, MiB"], rows)
-    return f"{table}\n\n{_measured(told)}"
+    above = [f"`{command}`" for name, command in commands.items() if told[name]["peak_memory_mib"] > LIMIT]
+    said = f"{', '.join(above)} takes more" if above else "none takes more"
+    return f"{table}\n\n{LIMIT:,} MiB are allowed; {said}. {_measured(told)}"
 
 
 def branches() -> str:

@@ -86,7 +86,7 @@ def test_what_many_images_take_is_told_by_command(monkeypatch: pytest.MonkeyPatc
         "| `radar` | 5,001 | 2,500 |",
         "| `radar predict` | 1,234 | 900 |",
     ]
-    assert said == SAID
+    assert said == f"4,096 MiB are allowed; none takes more. {SAID}"
 
 
 def test_branches_are_told_with_the_packages_of_fewest(monkeypatch: pytest.MonkeyPatch) -> None:
