@@ -105,7 +105,10 @@ def test_a_dry_run_counts_what_each_method_trains(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--help"], ["unet: attention, compact, compact_narrow, compact_wide, large, no_attention, small", "--dry-run"]),
+        (
+            ["--help"],
+            ["unet: attention, compact, compact_narrow, compact_wide, large, no_attention, small", "--dry-run"],
+        ),
         (["--cfg", "job"], ["max_steps: 3000", "timestep:"]),
         (["--info", "defaults"], ["unet", "attention"]),
     ],
