@@ -72,8 +72,8 @@ def _how(figures: Figures) -> str:
     alike = "the same" if all(row["equal_decisions"] for row in figures["rows"]) else "NOT the same"
     return (
         f"- Medians of {min(repeats)} to {max(repeats)} calls that took turns; {figures['threads']} threads on {where['cpu_count']} "
-        f"cores ({figures['processor']}); decisions were {alike}. Other work ran beside it: load {load['before']:.1f} before, "
-        f"{load['after']:.1f} after, so compare columns, not machines.\n"
+        f"cores ({figures['processor']}); decisions were {alike}. Load {load['before']:.1f} before, {load['after']:.1f} after: "
+        f"compare columns, not machines.\n"
         f"- On this processor OpenVINO can compute in {', '.join(figures['openvino_precisions'])}.\n"
         f"- Command: `{figures['command']}`."
     )
