@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,27 +32,29 @@ def defect_measures(image: Floats, mask: NDArray[np.bool_]) -> DefectMeasures | 
     return DefectMeasures(float(mask.mean()), contrast)
 
 
-def spectral_flatness(images: Sequence[Floats]) -> float:
+def spectral_flatness(images: Iterable[Floats]) -> float:
     """Geometric over arithmetic mean of the power spectrum of images (H, W), averaged over those of one size: in [0, 1].
 
     Images of several sizes have the mean of their sizes' flatnesses, each as often as it is there. 1 is white noise, 0 a
     pattern of few frequencies. Each image loses its mean and fades out at its borders (Hann), which would count as frequencies
-    otherwise; 0 for constant images.
+    otherwise; 0 for constant images. One image is held at a time.
     """
-    flatness = 0.0
-    for shape, count in Counter(image.shape for image in images).items():
-        alike = np.stack([image for image in images if image.shape == shape])
-        flatness += _flatness_of_one_size(alike) * count / len(images)
-    return flatness
+    powers, counts = dict[tuple[int, int], NDArray[np.float64]](), Counter[tuple[int, int]]()
+    for image in images:
+        height, width = size = image.shape[0], image.shape[1]
+        values = image.astype(np.float64)
+        centred = (values - values.mean()) * np.outer(np.hanning(height), np.hanning(width))
+        power = np.abs(np.fft.fft2(centred)) ** 2
+        powers[size] = power if size not in powers else powers[size] + power
+        counts[size] += 1
+    shares = (counts[size] / counts.total() * _flatness(power / counts[size]) for size, power in powers.items())
+    return float(sum(shares))
 
 
-def _flatness_of_one_size(images: Floats) -> float:
-    values = images.astype(np.float64)
-    height, width = values.shape[-2:]
-    window = np.outer(np.hanning(height), np.hanning(width))
-    centred = (values - values.mean(axis=(1, 2), keepdims=True)) * window
-    power = (np.abs(np.fft.fft2(centred)) ** 2).mean(axis=0).ravel()[1:]
-    if power.max() == 0:
+def _flatness(power: NDArray[np.float64]) -> float:
+    """That of one power spectrum (H, W), without its first value, which is the mean's."""
+    values = power.ravel()[1:]
+    if values.max() == 0:
         return 0.0
-    floor = np.finfo(np.float64).eps * power.max()
-    return float(np.exp(np.log(np.maximum(power, floor)).mean()) / power.mean())
+    floor = np.finfo(np.float64).eps * values.max()
+    return float(np.exp(np.log(np.maximum(values, floor)).mean()) / values.mean())

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from radar.config.schema import Config
-from radar.evaluation.metrics import CostMetrics, DataMetrics, Metrics, NetworkMetrics, Origin, StageMemory
+from radar.evaluation.metrics import (
+    BorderMetrics,
+    CostMetrics,
+    DataMetrics,
+    Distances,
+    Metrics,
+    NetworkMetrics,
+    NoiseMetrics,
+    Origin,
+    Quality,
+    StageMemory,
+)
 from radar.evaluation.typed_sections import read_section
 from radar.experiment.clock import Clock
 from radar.experiment.measures import Scored, border_metrics, separation, write_scores
@@ -20,52 +33,76 @@ from radar.networks.cost import parameter_count
 from radar.training.history import Row
 
 
+@dataclass(frozen=True)
+class _Own:
+    """What a run finds of its own method; its maps are let go, for those of a control fill as much."""
+
+    quality: Quality
+    noise: NoiseMetrics | None
+    separation: dict[str, Distances]
+    data: DataMetrics
+    border: BorderMetrics
+
+
 def compute(config: Config, stages: ExperimentStages, clock: Clock, run: RunDirectory, fingerprint: str) -> Metrics:
     """All stages after the data; returns the metrics and leaves every other file in the run's directory."""
     method = stages.method
     with clock.stage("training"):
         trained_now, history = _trained(method)
+    own = _own(config, stages, clock, run, fingerprint)
+    method.forget_maps()
+    with clock.stage("controls"):
+        controls = {name: stages.control_quality(control) for name, control in stages.controls.items()}
+    if config.logger.csv and history:
+        columns = list(history[0])
+        write_csv(run.history, columns, [[row[column] for column in columns] for row in history])
+    network, seconds = _network(method, trained_now)
+    times = {**clock.seconds, **({} if network is None else {"training": seconds})}
+    return Metrics(
+        **vars(own.quality),
+        noise=own.noise,
+        separation=own.separation,
+        data=own.data,
+        controls=controls,
+        threshold=method.detector[1],
+        parameters=parameter_count(method.fitted.value),
+        cost=_cost(method, len(stages.context.data.images["test"])),
+        # on held-out normals; what a search minimises
+        validation_loss=history[-1].get("validation_loss") if history else None,
+        seconds={name: round(value, 3) for name, value in times.items()},
+        network=network,
+        memory=_memory(method),
+        border_share=own.border,
+    )
+
+
+def _own(config: Config, stages: ExperimentStages, clock: Clock, run: RunDirectory, fingerprint: str) -> _Own:
+    """Score with the method and measure it; leaves the model, the scores and what panels are drawn from."""
+    method = stages.method
     with clock.stage("score"):
         scored = {split: stages.scored(method, split) for split in method.scored_splits}
-    test = stages.scored(method)
+    test = scored["test"]
     with clock.stage("metrics"):
         measured = stages.quality(method)
     with clock.stage("validation"):
         noise = stages.noise()
         distances = separation(test, stages.test_groups, config.evaluation.noise, config.seed)
         measures = stages.data_measures.value
-    with clock.stage("controls"):
-        controls = {name: stages.control_quality(control) for name, control in stages.controls.items()}
     (detector, threshold), calibration = method.detector, method.calibration
     thresholds = calibration.fitted(threshold, config.contamination.value)
-    model = Model(config, method.fitted.value, detector, calibration, thresholds, fingerprint)
-    save(model, run.model, _counts(stages, test))
+    save(
+        Model(config, method.fitted.value, detector, calibration, thresholds, fingerprint),
+        run.model,
+        _counts(stages, test),
+    )
     defects = measures["defects"]
     write_scores(run.scores, list(scored.values()), defects if isinstance(defects, dict) else {})
-    if config.logger.csv and history:
-        columns = list(history[0])
-        write_csv(run.history, columns, [[row[column] for column in columns] for row in history])
     if config.evaluation.panels:
         panels = chosen_panels(stages.context.data.dataset, test, threshold, config.evaluation.panels)
         write_panels(run.panels, panels)
-    network, seconds = _network(method, trained_now)
-    times = {**clock.seconds, **({} if network is None else {"training": seconds})}
-    return Metrics(
-        **vars(measured),
-        noise=noise,
-        separation=distances,
-        data=DataMetrics(float(str(measures["spectral_flatness"])), bool(measures["coloured"])),
-        controls=controls,
-        threshold=threshold,
-        parameters=parameter_count(model.method),
-        cost=_cost(method, len(test.images)),
-        # on held-out normals; what a search minimises
-        validation_loss=history[-1].get("validation_loss") if history else None,
-        seconds={name: round(value, 3) for name, value in times.items()},
-        network=network,
-        memory=_memory(method),
-        border_share=border_metrics(test, scored.get("validation"), config.evaluation.border),
-    )
+    data = DataMetrics(float(str(measures["spectral_flatness"])), bool(measures["coloured"]))
+    border = border_metrics(test, scored.get("validation"), config.evaluation.border)
+    return _Own(measured, noise, distances, data, border)
 
 
 def _counts(stages: ExperimentStages, test: Scored) -> dict[str, int]:

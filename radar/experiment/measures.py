@@ -119,7 +119,7 @@ def data_measures(dataset: Dataset, images: Mapping[Split, Images]) -> dict[str,
             measured = defect_measures(picture, dataset.mask(sample))
             if measured is not None:
                 defects[sample.path] = asdict(measured)
-    flatness = spectral_flatness([image.mean(dim=0).numpy() for image in images["train"].network_planes])
+    flatness = spectral_flatness(image.mean(dim=0).numpy() for image in images["train"].network_planes)
     coloured = any(has_colour(dataset.layout.pixels(sample.path)) for sample in images["train"].samples)
     return {"spectral_flatness": flatness, "coloured": coloured, "defects": defects}
 

@@ -100,6 +100,12 @@ class MethodStages:
         yield from self._parts(split, _PASSES * self.config.scoring.images_per_pass)
         self.responses[split].forget()
 
+    def forget_maps(self) -> None:
+        """Let go of responses and maps; whoever asks for them again has them read from the store, or computed again."""
+        self._maps.clear()
+        for stage in self.responses.values():
+            stage.forget()
+
     @cached_property
     def detector(self) -> tuple[Detector, float]:
         """The detector, and its threshold."""

@@ -62,9 +62,10 @@ class ExperimentStages:
         return quality(self.scored(stages), pixel)
 
     def control_quality(self, control: MethodStages) -> ControlQuality:
-        """That of a control, with the parts that it has."""
-        parts = ", ".join(control.fitted.value.parts)
-        return ControlQuality(**vars(self.quality(control)), parts=parts or None)
+        """That of a control, with the parts that it has; its maps are let go."""
+        parts, measured = ", ".join(control.fitted.value.parts), self.quality(control)
+        control.forget_maps()
+        return ControlQuality(**vars(measured), parts=parts or None)
 
     def scored(self, stages: MethodStages, split: Split = "test") -> Scored:
         """The images of a split and what is known of them."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from radar.evaluation.data_measures import defect_measures, spectral_flatness
 
@@ -33,3 +37,34 @@ def test_noise_is_flat_and_a_grating_is_not() -> None:
     assert spectral_flatness(grating) < 0.01
     assert 0.01 < spectral_flatness(noise[:50] * 0.1 + grating[:1]) < 0.5
     assert spectral_flatness(np.ones((2, 8, 8))) == 0
+
+
+def test_flatness_of_several_sizes_is_that_of_each_size_as_often_as_it_is_there() -> None:
+    small, large = RANDOM.normal(size=(3, 16, 20)), RANDOM.normal(size=(1, 40, 24)).cumsum(axis=2)
+    alone = [spectral_flatness(images) for images in (small, large)]
+    mixed = [small[0], large[0], small[1], small[2]]
+    assert spectral_flatness(mixed) == pytest.approx((3 * alone[0] + alone[1]) / 4)
+
+
+def test_flatness_is_that_of_the_mean_spectrum_of_all_images() -> None:
+    images = RANDOM.normal(size=(5, 12, 18)).cumsum(axis=1)
+    spectra = [
+        np.abs(np.fft.fft2((image - image.mean()) * np.hanning(12)[:, None] * np.hanning(18)[None])) ** 2
+        for image in images
+    ]
+    mean = np.mean(spectra, axis=0).flatten()[1:]
+    assert spectral_flatness(images) == pytest.approx(np.prod(mean ** (1 / mean.size)) / np.mean(mean))
+
+
+def test_flatness_holds_one_image_at_a_time() -> None:
+    given: list[weakref.ref[NDArray[np.float64]]] = []
+
+    def images() -> Iterator[NDArray[np.float64]]:
+        for _ in range(20):
+            image = RANDOM.normal(size=(8, 8))
+            given.append(weakref.ref(image))
+            assert sum(each() is not None for each in given) <= 2
+            yield image
+
+    assert spectral_flatness(images()) > 0
+    assert len(given) == 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,11 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 from tiny_experiment import TINY, made, run
+from torch import Tensor
 
 from radar.config.schema import Config
+from radar.evaluation.metrics import BorderMetrics, ControlQuality
+from radar.experiment import computation
+from radar.experiment.measures import Scored
+from radar.experiment.method_stages import MethodStages
 from radar.experiment.run import Experiment
 from radar.experiment.session import Session
 from radar.experiment.stage import VERSIONS
+from radar.experiment.stages import ExperimentStages
 from radar.progress import silent
 
 Tiny = Callable[..., Config]
@@ -152,3 +159,25 @@ def test_one_byte_of_one_image_makes_again_exactly_what_reads_it(
     later = Session(afresh=None)
     run(changed, later)
     assert made(later, changed) == again
+
+
+def test_maps_of_one_method_at_a_time_are_held(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    maps: list[weakref.ref[Tensor]] = []
+    held: list[int] = []
+    border_metrics, control_quality = computation.border_metrics, ExperimentStages.control_quality
+
+    def watched_maps(test: Scored, validation: Scored | None, width: int) -> BorderMetrics:
+        maps.extend(weakref.ref(each) for each in test.scores.anomaly_maps)
+        return border_metrics(test, validation, width)
+
+    def watched_control(stages: ExperimentStages, control: MethodStages) -> ControlQuality:
+        methods = (stages.method, *stages.controls.values())
+        held.append(sum("value" in vars(stage) for each in methods for stage in each.responses.values()))
+        held.append(sum(each() is not None for each in maps))
+        return control_quality(stages, control)
+
+    monkeypatch.setattr(computation, "border_metrics", watched_maps)
+    monkeypatch.setattr(ExperimentStages, "control_quality", watched_control)
+    run(tiny("method.controls=[raw_sobel,mean_brightness]"))
+    assert len(maps) == 16
+    assert held == [0, 0, 0, 0]
