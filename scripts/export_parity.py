@@ -33,6 +33,7 @@ from radar.deploy.graph import onnx_graph, size_of
 from radar.deploy.parity import parity
 from radar.errors import RunError
 from radar.files import read_lines, write_lines
+from radar.methods.relevance import unread_by
 from radar.model import Model
 from radar.model_folder import load
 from radar.runtime.exported import load as load_exported
@@ -47,9 +48,10 @@ SETS = (
 PRESETS = ("recommended", "paper", "noise_free", "density", "patchcore", "padim")
 _KEPT = {"train": 16, "validation": 6, "normal": 4, "anomalous": 4}  # images, the last two of the test images
 _QUICK = (
-    "training.max_steps=20", "training.warmup_steps=5", "training.epoch_steps=20", "trainer.threads=1", "trainer.accelerator=cpu",
-    "logger=csv", "evaluation.figures=false", "evaluation.panels=0", "dataset.near_duplicates=ignore",
+    "trainer.threads=1", "trainer.accelerator=cpu", "logger=csv", "evaluation.figures=false", "evaluation.panels=0",
+    "dataset.near_duplicates=ignore",
 )  # fmt: skip
+_BRIEF = {"training.max_steps": 20, "training.warmup_steps": 5, "training.epoch_steps": 20}  # where a network is trained
 _RECORDS = "export_parity.jsonl"
 
 
@@ -76,7 +78,9 @@ def main() -> int:
 def _trained(name: str, preset: str, data: Path, work: Path) -> tuple[Model, list[Path]]:
     """A model of a few images of a set, and the test images to ask it about."""
     words = [f"experiment={preset}", f"dataset={name}", f"data_root={data}", *_QUICK]
-    dataset = open_dataset(experiment(words).dataset)
+    config = experiment(words)
+    words += [f"{key}={value}" for key, value in _BRIEF.items() if unread_by(config, key) is None]
+    dataset = open_dataset(config.dataset)
     folder = cast(FilesLayout, dataset.layout).folder  # as all of SETS are files
     samples = list(_few(dataset.samples))
     manifest = work / f"{name}.csv"
