@@ -16,6 +16,7 @@ from radar.compose.config_tree import is_group, with_folder
 from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import Override, read_overrides
 from radar.compose.key_rules import check, typed_composed
+from radar.compose.launcher_consent import refuse_commands
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps, refuse_unknown_method_key
 from radar.config.schema import Config
 from radar.config.typed import typed
@@ -153,6 +154,7 @@ class _Composer:
         with one_line(overrides):
             settings, sweep = hydra_internals.compose_settings(self.name, overrides)
             refuse_code(settings, imported_plugins())
+            refuse_commands(settings, read_overrides(overrides))
         try:
             return settings, typed(SweepConfig, {str(key): value for key, value in sweep.items()})
         except ConfigError as error:

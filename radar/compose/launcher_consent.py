@@ -1,0 +1,66 @@
+"""A launcher's own commands, paths and addresses, and a job's environment, come from the command line, not from a config file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hydra.core.config_store import ConfigNode, ConfigStore
+from omegaconf import DictConfig
+
+from radar.compose.hydra_internals import Override
+from radar.errors import ConfigError
+from radar.runtime.terminal import brief
+
+# what a config file may say of a launcher: how much, how many, how long, and names of a cluster's own
+_LAUNCHERS_OWN = frozenset({
+    "account", "array_parallelism", "batch_size", "comment", "constraint", "cpus_per_gpu", "cpus_per_task", "exclude", "gpus_per_node",
+    "gpus_per_task", "gres", "ignore_reinit_error", "local_mode", "log_to_driver", "max_nbytes", "max_num_timeout", "mem_gb",
+    "mem_per_cpu", "mem_per_gpu", "memory", "n_jobs", "name", "nodes", "num_cpus", "num_gpus", "object_store_memory", "partition",
+    "prefer", "qos", "require", "signal_delay_s", "stderr_to_stdout", "tasks_per_node", "timeout", "timeout_min", "verbose",
+})  # fmt: skip
+_TARGET = "_target_"  # which radar/compose/consent.py judges
+_STORAGE = "hydra.sweeper.storage"
+_AXES = ("hydra.sweeper.params", "hydra.sweeper.search_space")
+
+
+def refuse_commands(settings: DictConfig, overrides: Sequence[Override]) -> None:
+    """Raise `ConfigError` where Hydra's own node has such a value that is neither usual nor said by one of `overrides`."""
+    said = [each.key_or_group for each in overrides]
+    for key, value in _values(settings, "hydra"):
+        if _is_told(key, value, settings) and not any(key == each or key.startswith(f"{each}.") for each in said):
+            raise ConfigError(
+                f"{key}={brief(str(value))}: no config file says this, as it may run or write anything; say it on the command line"
+            )
+
+
+def _is_told(key: str, value: Any, settings: DictConfig) -> bool:
+    """Whether a value of Hydra's node is one that the command line has to say."""
+    first, _, rest = key.removeprefix("hydra.").partition(".")
+    if first == "launcher":
+        name, plain = rest.rpartition(".")[2], not isinstance(value, str) or value.isprintable()
+        return not (name in _LAUNCHERS_OWN and plain) and name != _TARGET and not _is_usual(rest, value, settings)
+    for axis in _AXES:  # a key of every job
+        if key.startswith(f"{axis}."):
+            return key.removeprefix(f"{axis}.").lstrip("+~").startswith("hydra.")
+    return (key == _STORAGE and value is not None) or key.startswith("hydra.job.env_set.")
+
+
+def _is_usual(key: str, value: Any, settings: DictConfig) -> bool:
+    """Whether an installed launcher has this value where nobody says anything."""
+    entries: Any = ConfigStore.instance().repo["hydra"]["launcher"]
+    for each in (entry for entry in entries.values() if isinstance(entry, ConfigNode)):
+        usual = dict(_values(each.node, ""))
+        if usual.get(f".{_TARGET}") == settings.launcher[_TARGET]:
+            return bool(usual.get(f".{key}") == value)
+    return False  # a plug-in's, which the command line names
+
+
+def _values(section: DictConfig, key: str) -> Iterator[tuple[str, Any]]:
+    """Every key below and its value as it was written, with no reference to another followed; lists are values."""
+    for name in section:
+        node: Any = section._get_node(name, validate_access=False)
+        if isinstance(node, DictConfig) and not (node._is_none() or node._is_missing() or node._is_interpolation()):
+            yield from _values(node, f"{key}.{name}")
+        else:
+            yield f"{key}.{name}", None if node is None or node._is_none() else node._value()

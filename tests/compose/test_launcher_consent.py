@@ -1,0 +1,85 @@
+"""What a launcher runs or writes is said on the command line; what it takes of a machine may stand in a config file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from radar.compose.command_line import CommandLine
+from radar.compose.plan import Plan, plan
+from radar.errors import ConfigError
+
+
+def _planned(folder: Path, launcher: str, hydra: str, *overrides: str) -> Plan:
+    defaults = f"defaults:\n  - config\n  - override hydra/launcher: {launcher}\n  - _self_\n"
+    (folder / "mine.yaml").write_text(f"{defaults}hydra:\n  {hydra}\n")
+    return plan(CommandLine(overrides, config_name="mine", config_dir=str(folder)))
+
+
+TOLD = {  # a config file's own words, and the key that is refused
+    "commands before a job": ("submitit_slurm", "launcher: {setup: ['touch ran']}", "hydra.launcher.setup"),
+    "options of sbatch": (
+        "submitit_slurm", "launcher: {additional_parameters: {wrap: 'touch ran'}}", "hydra.launcher.additional_parameters.wrap",
+    ),
+    "a folder of jobs": ("submitit_local", "launcher: {submitit_folder: /somewhere}", "hydra.launcher.submitit_folder"),
+    "a line break in a name": ("submitit_slurm", 'launcher: {partition: "a\\ntouch ran"}', "hydra.launcher.partition"),
+    "a folder of arrays": ("joblib", "launcher: {temp_folder: /somewhere}", "hydra.launcher.temp_folder"),
+    "an expression": ("joblib", "launcher: {pre_dispatch: '__import__(1)'}", "hydra.launcher.pre_dispatch"),
+    "a backend": ("joblib", "launcher: {backend: dask}", "hydra.launcher.backend"),
+    "an environment": (
+        "ray", "launcher: {ray: {init: {runtime_env: {pip: [x]}}}}", "hydra.launcher.ray.init.runtime_env.pip",
+    ),
+    "a worker's command": (
+        "ray", "launcher: {ray: {init: {runtime_env: {py_executable: x}}}}", "hydra.launcher.ray.init.runtime_env.py_executable",
+    ),
+    "an address": ("ray", "launcher: {ray: {init: {address: 'ray://x:1'}}}", "hydra.launcher.ray.init.address"),
+    "a cluster's commands": ("ray_aws", "launcher: {env_setup: {commands: [x]}}", "hydra.launcher.env_setup.commands"),
+    "variables": ("basic", "job: {env_set: {LD_PRELOAD: /x.so}}", "hydra.job.env_set.LD_PRELOAD"),
+    "an axis of Hydra's": ("basic", "sweeper: {params: {hydra.job.env_set.A: 'a,b'}}", "hydra.sweeper.params"),
+    "an axis that is added": ("basic", "sweeper: {params: {+hydra.job.env_set.A: 'a,b'}}", "hydra.sweeper.params"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("launcher", "hydra", "key"), TOLD.values(), ids=TOLD.keys())
+def test_a_config_file_has_no_commands_for_a_launcher(tmp_path: Path, launcher: str, hydra: str, key: str) -> None:
+    if launcher != "basic":
+        pytest.importorskip(f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher")
+    with pytest.raises(ConfigError, match=re.escape(key) + ".*say it on the command line") as error:
+        _planned(tmp_path, launcher, hydra)
+    assert "\n" not in str(error.value)
+
+
+def test_a_config_file_has_no_data_base_for_a_search(tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    (tmp_path / "mine.yaml").write_text(
+        "defaults: [sweep_search, _self_]\nhydra: {sweeper: {storage: 'sqlite:////somewhere.db'}}\n"
+    )
+    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.storage=sqlite"):
+        plan(CommandLine((), config_name="mine", config_dir=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("launcher", "hydra"),
+    [
+        ("submitit_slurm", "launcher: {partition: gpu, timeout_min: 600, mem_gb: 32, gpus_per_node: 1, array_parallelism: 4}"),
+        ("submitit_slurm", "launcher: {setup: null}"),
+        ("joblib", "launcher: {n_jobs: 2, pre_dispatch: '2*n_jobs'}"),
+        ("ray", "launcher: {ray: {init: {num_cpus: 4}, remote: {num_gpus: 0.5}}}"),
+        ("basic", "sweeper: {params: {seed: '0,1'}}"),
+    ],
+)  # fmt: skip
+def test_a_config_file_says_what_a_launcher_takes(tmp_path: Path, launcher: str, hydra: str) -> None:
+    if launcher != "basic":
+        pytest.importorskip(f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher")
+    assert _planned(tmp_path, launcher, hydra, "dataset=tile").jobs
+
+
+@pytest.mark.parametrize(
+    "said", ["hydra.launcher.setup=[module load cuda]", "hydra.launcher={setup:[module load cuda]}"]
+)
+def test_the_command_line_says_what_a_launcher_runs(tmp_path: Path, said: str) -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    planned = _planned(tmp_path, "submitit_slurm", "launcher: {setup: ['touch ran']}", said)
+    assert planned.settings.launcher.setup == ["module load cuda"]
