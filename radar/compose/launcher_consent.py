@@ -58,7 +58,7 @@ def _is_usual(key: str, value: Any, settings: DictConfig) -> bool:
 
 def _values(section: DictConfig, key: str) -> Iterator[tuple[str, Any]]:
     """Every key below and its value as it was written, with no reference to another followed; lists are values."""
-    for name in section:
+    for name in map(str, section):
         node: Any = section._get_node(name, validate_access=False)
         if isinstance(node, DictConfig) and not (node._is_none() or node._is_missing() or node._is_interpolation()):
             yield from _values(node, f"{key}.{name}")
