@@ -136,6 +136,8 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
         source=source,
         origin=" ".join([*(parsed.normals or ()), *([] if parsed.reviewed is None else [str(parsed.reviewed)])]),
     )
+    if parsed.normals is not None:
+        _say_above(model, kept)
     found = sum(photo.score > version.value for photo in defects)
     return version, f"; it finds {found} of {len(defects)} reviewed defects" if defects else ""
 
@@ -203,6 +205,17 @@ def _kept(run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
     if repeated:
         tell(f"{repeated} of {len(normals)} normal photos are left out: they repeat others")
     return kept
+
+
+def _say_above(model: Model, normals: Sequence[ScoredPhoto]) -> None:
+    """Told where more of them are called defective now than was asked for: the light may have changed, or not all are good."""
+    current = model.thresholds.current
+    above = sum(photo.score > current.value for photo in normals)
+    if above > (current.false_alarms or 0.0) * len(normals):
+        tell(
+            f"{above} of {len(normals)} normal photos lie above the threshold that decided so far ({current.name}, "
+            f"{current.value:.6g}): see that all of them show good parts, as defects among them raise the new one"
+        )
 
 
 def _grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> PhotoGroups:

@@ -40,7 +40,8 @@ class Recognised:
 def recognise(folder: Path) -> Recognised:
     """What lies in `folder`, by the names of its sub-folders that hold images. Raises `DataError` where names cannot tell."""
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; name the one that holds the photos")
+        what = "is a file" if folder.exists() else "no such folder"
+        raise DataError(f"{folder}: {what}; name the folder that holds the photos")
     holding = [sub.name for sub in subfolders(folder) if _holds_images(sub)]
     loose = len(image_files(folder))
     if not holding:

@@ -82,6 +82,18 @@ def test_photos_that_it_was_fitted_on_are_left_out(run: Path, photos: Path, caps
     assert len(radar.load(run).thresholds.current.normal_scores) == 20
 
 
+def test_normals_that_were_called_defective_so_far_are_told(
+    run: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["calibrate", str(run), "--normals", str(photos / "good"), "--false-alarms", "0.1"]
+    said = "normal photos lie above the threshold that decided so far"
+    assert main([*ask[:2], "--threshold=-1e6"]) == DONE
+    assert main(ask) == DONE
+    assert f"30 of 30 {said} (hand-1, -1e+06): see that all of them show good parts" in capsys.readouterr().err
+    assert main(ask) == DONE
+    assert said not in capsys.readouterr().err
+
+
 def test_photos_of_one_sheet_promise_as_one(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for seed in range(30):
         save(tmp_path / "good" / f"sheet{seed // 3}_{seed % 3}.png", drawn(5000 + seed))

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from radar.methods.parts import blurring
 from radar.methods.parts.blurring import blurred
 
 
@@ -17,8 +18,17 @@ def test_a_blur_is_scipys(shape: tuple[int, ...], sigma: float) -> None:
     reach = int(np.ceil(3 * sigma))
     expected = gaussian_filter(values, (0, 0, sigma, sigma), mode="nearest", radius=(0, 0, reach, reach))
     maps = torch.from_numpy(values)
-    assert torch.allclose(blurred(maps, sigma), torch.from_numpy(expected), atol=1e-6)  # kornia's weights are float32
+    torch.testing.assert_close(blurred(maps, sigma), torch.from_numpy(expected))
     assert torch.allclose(blurred(maps.float(), sigma).double(), torch.from_numpy(expected), atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 100, 329, 400])
+@pytest.mark.parametrize("sigma", [1.0, 8.0])
+def test_a_blur_in_bands_of_rows_is_scipys(monkeypatch: pytest.MonkeyPatch, rows: int, sigma: float) -> None:
+    monkeypatch.setattr(blurring, "_BAND", rows * 50)
+    values = np.random.default_rng(1).normal(size=(330, 50))
+    expected = gaussian_filter(values, sigma, mode="nearest", radius=int(3 * sigma))
+    torch.testing.assert_close(blurred(torch.from_numpy(values)[None, None], sigma)[0, 0], torch.from_numpy(expected))
 
 
 def test_no_blur_is_the_map_itself() -> None:

@@ -84,7 +84,8 @@ def scores(method: FittedMethod, response: torch.Tensor) -> np.ndarray:
 def test_the_norm_over_parts_by_hand(power):
     surprises = torch.tensor([[3.0, 1.0], [4.0, 1.0]]).view(1, 2, 1, 2)
     expected = torch.tensor([(3**power + 4**power) ** (1 / power), 2 ** (1 / power)])
-    torch.testing.assert_close(root(raised(surprises, power), power).flatten(), expected)
+    total = raised(surprises, power).sum(dim=1, keepdim=True)
+    torch.testing.assert_close(root(total, power).flatten(), expected)
 
 
 def test_a_part_that_does_not_vary_is_refused():
@@ -213,6 +214,32 @@ def test_the_fused_map_is_the_norm_over_scales_of_what_each_says_alone(composed,
         surprise = method.surprises(method.distance("appearance", level, field)) / float(method.scales[level, 0])
         own.append(enlarged(surprise**4, level, (24, 24)))
     torch.testing.assert_close(answers(method, test), torch.cat(own, dim=1).sum(dim=1, keepdim=True) ** 0.25)
+
+
+def test_every_step_is_asked_once_and_let_go_when_no_part_needs_it(composed, fitted_once, monkeypatch):
+    method, asked, held = fitted_once(composed), [], []
+    noise_maps, field = type(method).noise_maps, type(method).field
+
+    def maps(own, images, steps):
+        asked.extend(steps)
+        return noise_maps(own, images, steps)
+
+    def looked_at(own, part, images, known):
+        held.append((part, sorted(known)))
+        return field(own, part, images, known)
+
+    monkeypatch.setattr(type(method), "noise_maps", maps)
+    monkeypatch.setattr(type(method), "field", looked_at)
+    answers(method, coloured(image_set(1, 3), 14))
+    energy, context = (getattr(method.settings, part).timestep for part in ("energy", "context"))
+    assert asked == [energy, context]
+    assert held == [
+        ("energy", [energy]),
+        ("detail", [energy]),
+        ("context", [context]),
+        ("appearance", []),
+        ("colour", []),
+    ]
 
 
 def test_every_scale_alone_comes_to_one_at_the_calibration_quantile(composed, fitted_once):

@@ -8,6 +8,7 @@ import torch
 from scipy.spatial.distance import mahalanobis
 
 from radar.errors import RunError
+from radar.methods.parts import gaussian
 from radar.methods.parts.cross_fitting import Moments, cross_fitted, fold_numbers
 from radar.methods.parts.gaussian import Gaussian
 from radar.methods.parts.neighbourhoods import Square
@@ -55,6 +56,17 @@ def test_squares_lie_as_far_as_their_vectors(side, spacing, channels):
     found = density.mean_square(probe, square)
     assert found.shape == (2, 1, 12, 19)
     torch.testing.assert_close(found.flatten(1).double(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("side", "spacing"), [(1, 1), (3, 1), (5, 3)])
+def test_bands_of_rows_are_the_whole(monkeypatch, side, spacing):
+    generator, square = torch.Generator().manual_seed(4), Square(side, spacing)
+    density = Moments.of(square.vectors(field) for field in FIELDS).gaussian(RIDGE)
+    probe = torch.randn(2, 3, 23, 19, generator=generator)
+    whole = density.mean_square(probe, square)
+    for pixels in (1, 19 * 4, 19 * 22):
+        monkeypatch.setattr(gaussian, "_BAND", pixels)
+        torch.testing.assert_close(density.mean_square(probe, square), whole)
 
 
 def test_normal_pixels_lie_at_a_mean_square_distance_of_one():

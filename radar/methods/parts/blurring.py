@@ -6,9 +6,9 @@ import math
 
 import torch
 import torch.nn.functional as F
-from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
+_BAND = 2**18  # px that are convolved together
 _SMALL = 320  # px per side up to which a product of matrices takes less time than a convolution, on CPUs
 
 
@@ -18,12 +18,11 @@ def blurred(maps: Tensor, sigma: float) -> Tensor:
         return maps
     reach = math.ceil(3 * sigma)
     if torch.compiler.is_exporting():
-        return _as_constants(maps, sigma, reach)
+        return _convolved(F.pad(maps, [reach] * 4, mode="replicate"), sigma)
     height, width = maps.shape[-2:]
     if max(height, width) <= _SMALL:
         return _matrix(height, sigma, maps) @ (maps @ _matrix(width, sigma, maps).T)
-    kernel = 2 * reach + 1
-    return gaussian_blur2d(maps, (kernel, kernel), (sigma, sigma), border_type="replicate")
+    return _in_bands(maps, sigma, reach)
 
 
 def _weights(sigma: float) -> list[float]:
@@ -42,9 +41,20 @@ def _matrix(length: int, sigma: float, like: Tensor) -> Tensor:
     )
 
 
-def _as_constants(maps: Tensor, sigma: float, reach: int) -> Tensor:
-    """The same of weights that are constants: a graph would compute those of kornia anew, with forty operations for a blur."""
-    line = torch.tensor(_weights(sigma), dtype=maps.dtype).expand(maps.shape[1], 1, 1, -1)
-    padded = F.pad(maps, [reach] * 4, mode="replicate")
-    rows = F.conv2d(padded, line, groups=maps.shape[1])
-    return F.conv2d(rows, line.transpose(2, 3), groups=maps.shape[1])
+def _in_bands(maps: Tensor, sigma: float, reach: int) -> Tensor:
+    """A band of rows after the other, as what a convolution holds beside a whole photo is several times the photo."""
+    height, width = maps.shape[-2:]
+    band, found = max(1, _BAND // width), torch.empty_like(maps)
+    for top in range(0, height, band):
+        bottom = min(top + band, height)
+        first, last = max(0, top - reach), min(height, bottom + reach)
+        beyond = (reach, reach, reach - (top - first), reach - (last - bottom))
+        found[..., top:bottom, :] = _convolved(F.pad(maps[..., first:last, :], beyond, mode="replicate"), sigma)
+    return found
+
+
+def _convolved(padded: Tensor, sigma: float) -> Tensor:
+    """Of weights that are constants: a graph would compute those of kornia anew, with forty operations for a blur."""
+    line = torch.tensor(_weights(sigma), dtype=padded.dtype, device=padded.device).expand(padded.shape[1], 1, 1, -1)
+    rows = F.conv2d(padded, line, groups=padded.shape[1])
+    return F.conv2d(rows, line.transpose(2, 3), groups=padded.shape[1])

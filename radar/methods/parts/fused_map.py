@@ -66,19 +66,30 @@ class FittedFusedDensities(FittedMethod):
     def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
         total: Tensor | None = None
         for level, scale in reversed(list(enumerate(pyramid(images, self.levels)))):
-            own = raised(self._scaled(scale, level), self.settings.power)
+            own = self._powers(scale, level)
             total = own if total is None else own + doubled(total)
         if total is None:
             raise ValueError("a pyramid has a scale at least")
         return cropped(root(total, self.settings.power), images.shape[-2:])
 
-    def _scaled(self, images: Tensor, level: int) -> Tensor:
-        """Surprises of images `(N, P, H, W)` at one scale over what few normals exceed, `(N, E, H, W)`."""
-        noise_maps = self.noise_maps(images, timesteps(self.settings))
-        distances = [self.distance(part, level, self.field(part, images, noise_maps)) for part in self.parts]
-        surprises = self.surprises(torch.cat(distances, dim=1))
-        scales = [float(scale) for scale in self.scales[level]]
-        return torch.stack([each / scale for each, scale in zip(surprises.unbind(dim=1), scales, strict=True)], dim=1)
+    def _powers(self, images: Tensor, level: int) -> Tensor:
+        """The sum over parts, `(N, 1, H, W)`, of the powers of their surprises at images `(N, P, H, W)` of one scale, each over
+        what few normals exceed. What one part needs is let go before the next: those of a photo of 12 megapixels fill 1 GiB.
+        """
+        steps = [noise.timestep if (noise := noise_parts(self.settings).get(part)) else None for part in self.parts]
+        noise_maps: dict[int, Tensor] = {}
+        total: Tensor | None = None
+        for index, part in enumerate(self.parts):
+            noise_maps = {step: kept for step, kept in noise_maps.items() if step in steps[index:]}
+            step = steps[index]
+            if step is not None and step not in noise_maps:
+                noise_maps |= self.noise_maps(images, [step])
+            surprises = self.surprises(self.distance(part, level, self.field(part, images, noise_maps)))
+            own = raised(surprises / float(self.scales[level][index]), self.settings.power)
+            total = own if total is None else total + own
+        if total is None:
+            raise ValueError("a fused map has a part at least")
+        return total
 
     def noise_maps(self, images: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:
         """ε̂ `(N, 1, H, W)` of the scaled brightness at these timesteps: no noise is drawn. None without a network."""
@@ -110,12 +121,12 @@ class FittedFusedDensities(FittedMethod):
         return density[self._index].mean_square(field, self.square(part))
 
     def surprises(self, distances: Tensor) -> Tensor:
-        """Distances `(N, E, H, W)`, smoothed; about 1 on normal texture.
+        """Distances `(N, 1, H, W)`, smoothed; about 1 on normal texture.
 
         Over the image's median to the power `settings.relative`: light or focus that is slightly off raises a whole map, a
         defect stands out of it. Below 1, an image that is off as a whole still scores high.
         """
-        smooth = blurred(distances.flatten(0, 1)[:, None], self.settings.smoothing).reshape(distances.shape)
+        smooth = blurred(distances, self.settings.smoothing)
         some = smooth[..., ::_SPACING, ::_SPACING].flatten(2)
         median = some.median(dim=2).values.clamp(min=_LEAST_MEDIAN).pow(self.settings.relative)
         return smooth / median[..., None, None]
@@ -127,12 +138,12 @@ def density_name(part: str, level: int) -> str:
 
 
 def raised(surprises: Tensor, power: float) -> Tensor:
-    """The sum `(N, 1, H, W)` over parts `(N, E, H, W)` of their powers, of which `root` makes the norm."""
+    """Surprises to a power: their sum over parts and scales is that of which `root` makes the norm."""
     halvings = _halvings(power)
     for _ in range(halvings):  # squares are many times as fast as other powers
         surprises = surprises.square()
     rest = power / 2**halvings
-    return (surprises if rest == 1 else surprises.pow(rest)).sum(dim=1, keepdim=True)
+    return surprises if rest == 1 else surprises.pow(rest)
 
 
 def root(total: Tensor, power: float) -> Tensor:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from radar.errors import RunError
 from radar.methods.parts.neighbourhoods import Square
 
+_BAND = 2**16  # px whose whitened squares are in memory together
+
 
 class Gaussian(nn.Module):
     """Mean `(…, K)` and whitening matrix `(…, K, K)` of vectors, float64; leading axes are densities of their own.
@@ -85,18 +87,26 @@ class Gaussian(nn.Module):
         """Squared Mahalanobis distances `(B, 1, H, W)`, over K, of the `square` around every pixel of a field `(B, C, H, W)`;
         K = C · side².
 
-        One convolution whitens all squares, which lie in memory only once each. What they have in common is taken off
-        before it, as a difference of large numbers is not exact in float32.
+        One convolution whitens all squares of a band of rows, which lie in memory only once each. What they have in common is
+        taken off before it, as a difference of large numbers is not exact in float32.
         """
         channels, side = field.shape[1], square.side
         mean = self.mean.reshape(channels, side**2)
         centre = mean.mean(dim=1)
         offset = self.whitening @ (mean - centre[:, None]).flatten()
         weights = self.whitening.reshape(-1, channels, side, side).to(field)
-        whitened = F.conv2d(
-            square.padded(field - centre.to(field)[:, None, None]), weights, -offset.to(field), dilation=square.spacing
-        )
+        padded, shift = square.padded(field), centre.to(field)[:, None, None]
+
+        def whitened(rows: Tensor) -> Tensor:
+            return F.conv2d(rows - shift, weights, -offset.to(field), dilation=square.spacing)
+
         if torch.compiler.is_exporting():  # runtimes keep this product in the layout of the convolution
-            share = torch.full((1, len(weights), 1, 1), 1 / len(weights), dtype=field.dtype)
-            return F.conv2d(whitened * whitened, share)
-        return whitened.square().mean(dim=1, keepdim=True)
+            share, whole = torch.full((1, len(weights), 1, 1), 1 / len(weights), dtype=field.dtype), whitened(padded)
+            return F.conv2d(whole * whole, share)
+        height, width = field.shape[-2:]
+        reach, band = padded.shape[-2] - height, max(1, _BAND // width)
+        found = field.new_empty(len(field), 1, height, width)
+        for top in range(0, height, band):
+            rows = padded[..., top : top + band + reach, :]
+            found[..., top : top + band, :] = whitened(rows).square().mean(dim=1, keepdim=True)
+        return found

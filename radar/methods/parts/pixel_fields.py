@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -82,10 +83,10 @@ def appearance_field(images: Tensor, settings: AppearanceConfig) -> Tensor:
     Less a share of what the image has on the whole: a lamp that is brighter or dimmer by a factor moves the logarithm alike
     everywhere.
     """
-    brightness = [blurred(images, sigma) for sigma in settings.blurs]
-    spreads = [_log_variance(images, sigma, settings.surround * sigma) for sigma in settings.contrasts]
-    field = torch.cat([*brightness, *spreads], dim=1)
-    return field - settings.relative * field.mean(dim=(2, 3), keepdim=True) if settings.relative else field
+    spreads = (_log_variance(images, sigma, settings.surround * sigma) for sigma in settings.contrasts)
+    known = chain((blurred(images, sigma) for sigma in settings.blurs), spreads)
+    levelled = (each - settings.relative * each.mean(dim=(2, 3), keepdim=True) for each in known)
+    return _joined(levelled if settings.relative else known, len(settings.blurs) + len(settings.contrasts))
 
 
 def colour_field(chroma: Tensor, settings: ColourConfig) -> Tensor:
@@ -93,12 +94,25 @@ def colour_field(chroma: Tensor, settings: ColourConfig) -> Tensor:
     return torch.cat([blurred(chroma, sigma) for sigma in settings.blurs], dim=1)
 
 
+def _joined(planes: Iterable[Tensor], count: int) -> Tensor:
+    """`count` planes `(B, 1, H, W)` as channels: of a large image, each is let go before the next is there."""
+    if torch.compiler.is_exporting():
+        return torch.cat(list(planes), dim=1)
+    field: Tensor | None = None
+    for channel, plane in enumerate(planes):
+        field = plane.new_empty(len(plane), count, *plane.shape[2:]) if field is None else field
+        field[:, channel : channel + 1] = plane
+    if field is None:
+        raise ValueError("a field has a channel at least")
+    return field
+
+
 def _local_contrast(maps: Tensor, sigma: float) -> Tensor:
     deviation = maps - blurred(maps, sigma)
-    return deviation / (blurred(deviation.square(), sigma).sqrt() + _LEAST_SPREAD)
+    return deviation.div_(blurred(deviation.square(), sigma).sqrt_().add_(_LEAST_SPREAD))
 
 
 def _log_variance(images: Tensor, sigma: float, surround: float) -> Tensor:
     """Of the deviations from a mean over a wider part: differences of large squares are not exact in float32."""
     deviation = images - blurred(images, surround)
-    return blurred(deviation.square(), sigma).clamp(min=_LEAST_VARIANCE).log()
+    return blurred(deviation.square_(), sigma).clamp_(min=_LEAST_VARIANCE).log_()
