@@ -51,7 +51,11 @@ _QUICK = (
     "trainer.threads=1", "trainer.accelerator=cpu", "logger=csv", "evaluation.figures=false", "evaluation.panels=0",
     "dataset.near_duplicates=ignore",
 )  # fmt: skip
-_BRIEF = {"training.max_steps": 20, "training.warmup_steps": 5, "training.epoch_steps": 20}  # where a network is trained
+_BRIEF = {
+    "training.max_steps": 20,
+    "training.warmup_steps": 5,
+    "training.epoch_steps": 20,
+}  # where a network is trained
 _RECORDS = "export_parity.jsonl"
 
 
