@@ -157,7 +157,8 @@ def model_folder(path: Path) -> Path:
     if not path.is_dir():
         raise RunError(f"{path}: no such folder; name a run directory or a model's folder")
     raise RunError(
-        f"{path}: holds no model ({FOLDER}/{_FACTS}); finish the run, or run it again where an older radar made it"
+        f"{path}: holds no model ({FOLDER}/{_FACTS}); name a run's folder here, and photos after it; or finish that run, or run it "
+        "again where an older radar made it"
     )
 
 

@@ -252,7 +252,7 @@ def _described(version: Threshold) -> str:
     if rate is None:
         promise = "no rate is promised"
     elif version.source == "fit":  # cross-fitted scores are no guarantee
-        promise = f"{rate:.3g} false alarms were asked for; the model's card says what that promises"
+        promise = f"at most {rate:.3g} false alarms are expected, which the model's card explains"
     else:
         promise = f"of {new}, at most {rate:.3g} are expected above it"
     return f"{version.name}: {version.value:.6g}, {whence}; {promise}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 
 import radar
 from radar.cli.exit_codes import OUTPUT_ROOT, guarded
-from radar.errors import WriteError
+from radar.errors import ConfigError, WriteError
 
 # each a module of this room with a function of its name
 _VERBS = {
@@ -56,6 +58,8 @@ def _command(arguments: list[str]) -> int:
         width = max(map(len, _VERBS))
         print("radar VERB --help tells more of each verb; without a verb, an experiment is run:\n")
         print("\n".join(f"  radar {name:<{width}}  {line}" for name, line in _VERBS.items()), end="\n\n")
+    if verb is None:
+        _refuse_mistyped(arguments[:1])
     # each verb loads only what it needs
     called = getattr(import_module(f"radar.cli.{verb or 'experiment'}"), verb or "experiment")
     try:
@@ -63,6 +67,14 @@ def _command(arguments: list[str]) -> int:
     except WriteError as error:
         error.place = _PLACES.get(verb or "train", error.place)
         raise
+
+
+def _refuse_mistyped(first: Sequence[str]) -> None:
+    """Raise `ConfigError` where the first word is almost a verb, and neither an option, a setting nor a path."""
+    for word in first:
+        near = get_close_matches(word, _VERBS, 1)
+        if near and "=" not in word and not word.startswith("-") and not Path(word).exists():
+            raise ConfigError(f"{word}: no such command; did you mean radar {near[0]}?")
 
 
 if __name__ == "__main__":

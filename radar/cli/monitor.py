@@ -61,7 +61,10 @@ def _line(found: Monitored, settings: MonitorConfig) -> str:
         for count, what in ((found.unreadable, "unreadable"), (found.others, "of other models"))
         if count
     )
-    photos = f"{len(found.times)} photos from {_told(found.times[0])} to {_told(found.times[-1])}{passed}"
+    photos = (
+        f"{len(found.times)} photos from {_told(found.times[0])} to {_told(found.times[-1])}, {found.rejected} of them called "
+        f"defective{passed}"
+    )
     expected = f"a false alarm is expected once in {settings.run_length:g} photos"
     if not found.drifted:
         return f"in control: {photos}; {expected}"

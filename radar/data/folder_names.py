@@ -53,6 +53,10 @@ def recognise(folder: Path) -> Recognised:
     if "train" in holding:
         return _as_mvtec(folder)
     good = [name for name in holding if _plain(name) in _GOOD]
+    if all(_plain(name) in _DEFECTIVE for name in holding):
+        raise DataError(
+            f"{folder}: holds {_listed(holding)} alone, and radar learns from good photos; put such into a folder good beside it"
+        )
     if len(good) != 1:
         found = f"{_listed(good)} could each be the good ones" if good else f"none of {_listed(holding)} says good"
         raise _cannot_tell(folder, found)

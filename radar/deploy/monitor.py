@@ -45,6 +45,7 @@ class Monitored:
 
     times: tuple[datetime, ...]  # (N,), UTC
     threshold: float  # of the last photo
+    rejected: int  # photos whose score lay above the threshold of its time
     charts: tuple[Chart, ...]
     others: int  # lines of other models, which are passed over
     unreadable: int  # photos, passed over too
@@ -81,7 +82,8 @@ def monitor(model: Model, log: Path, since: datetime | None, settings: MonitorCo
         baseline = values[:first] if first else normals
         levels, alarm = ewma(values[first:], baseline, settings.weight, limit)
         charts.append(Chart(measure, values, first, levels, limit, None if alarm is None else first + alarm))
-    return Monitored(tuple(line.time for line in mine), mine[-1].threshold, tuple(charts), others, unreadable)
+    rejected = sum(line.score > line.threshold for line in mine)
+    return Monitored(tuple(line.time for line in mine), mine[-1].threshold, rejected, tuple(charts), others, unreadable)
 
 
 @dataclass(frozen=True)

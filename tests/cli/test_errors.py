@@ -87,6 +87,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("patch=14x14,28x28", "add -m", id="sweep without -m"),
         pytest.param("seed=[1", "seed=[1: cannot be read", id="unreadable"),
         pytest.param("list", "list: is neither a command", id="unknown command"),
+        pytest.param("trian", "trian: no such command; did you mean radar train?", id="mistyped command"),
+        pytest.param("pred1ct", "pred1ct: no such command; did you mean radar predict?", id="mistyped letter"),
         pytest.param("patch=40x40", "use one of 14x14, 28x28, 56x56", id="size that is no option"),
         pytest.param("hydra/launcher=slurm", install_command("launchers"), id="launcher of an extra"),
         pytest.param("--bogus", "--bogus: unknown option", id="unknown flag"),

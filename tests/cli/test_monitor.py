@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,18 @@ def test_nothing_has_changed(run: Path, capsys: pytest.CaptureFixture[str]) -> N
         captured.out.startswith("in control: 70 photos from ") and captured.out.count("\n") == 1 and captured.err == ""
     )
     assert captured.out.endswith("a false alarm is expected once in 5000 photos\n")
+    lines = [json.loads(line) for line in (run / "log_steady" / "predictions.jsonl").read_text().splitlines()]
+    assert f", {sum(line['decision'] == 'defective' for line in lines)} of them called defective; " in captured.out
+
+
+def test_what_was_rejected_is_told_where_nothing_drifts(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "predictions.jsonl"
+    lines = [json.loads(line) for line in (run / "log_steady" / "predictions.jsonl").read_text().splitlines()]
+    log.write_text("".join(json.dumps({**line, "threshold": line["score"] - 1}) + "\n" for line in lines))
+    assert main(["monitor", str(run), str(log), *WORDS]) == DONE
+    assert ", 70 of them called defective; " in capsys.readouterr().out
 
 
 def test_a_lamp_ages(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

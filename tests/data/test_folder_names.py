@@ -67,7 +67,7 @@ def test_empty_and_hidden_folders_say_nothing(tmp_path):
     [
         (["good", "ok"], "good, ok could each be the good ones"),
         (["a", "b"], "none of a, b says good"),
-        (["bad"], "none of bad says good"),
+        (["bad", "b"], "none of b, bad says good"),
         (["good", "bad", "line2"], "line2 is neither good nor defective"),
         (["good", "unsorted"], "unsorted is neither good nor defective"),
         (["good", "test"], "test is neither good nor defective"),
@@ -93,9 +93,19 @@ def test_other_names_than_mvtecs_are_to_be_renamed(tmp_path, folders):
         recognise(laid_out(tmp_path, *folders))
 
 
+@pytest.mark.parametrize("folders", [["bad"], ["NG", "rejects"], ["Not OK"]], ids=str)
+def test_defects_alone_are_nothing_to_learn_from(tmp_path, folders):
+    with pytest.raises(DataError, match="alone, and radar learns from good photos; put such into a folder good"):
+        recognise(laid_out(tmp_path, *folders))
+
+
 def test_nothing_there(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         recognise(tmp_path / "gone")
+    (tmp_path / "photo.png").touch()
+    with pytest.raises(DataError, match=r"photo\.png: is a file; name the folder that holds the photos"):
+        recognise(tmp_path / "photo.png")
+    (tmp_path / "photo.png").unlink()
     (tmp_path / "notes.txt").write_text("none")
     with pytest.raises(DataError, match=r"holds no images \(read are \.png"):
         recognise(tmp_path)
