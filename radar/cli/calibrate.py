@@ -27,7 +27,7 @@ from radar.model_folder import load, model_folder, store_thresholds
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.paths import image_files, named_path
 from radar.runtime.prediction import DEFECTIVE, GOOD
-from radar.runtime.terminal import tell
+from radar.runtime.terminal import printable, tell
 from radar.thresholds import Threshold
 
 _NAME = re.compile(r"\w([\w.-]{0,58}\w)?")
@@ -77,7 +77,7 @@ def calibrate(arguments: Sequence[str]) -> int:
         version, found = _new_version(parsed, settings, model)
         changed = replace(model, thresholds=model.thresholds.with_version(version))
     store_thresholds(parsed.run, changed)
-    print(f"threshold {_described(changed.thresholds.current)}{found}")
+    print(printable(f"threshold {_described(changed.thresholds.current)}{found}"))
     print(
         f"before it, {before.name} decided ({before.value:.6g}); back to it: radar calibrate {parsed.run} --use {before.name}"
     )
@@ -240,7 +240,7 @@ def _grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> Photo
 def _list(model: Model) -> None:
     for version in model.thresholds.versions:
         mark = "*" if version is model.thresholds.current else " "
-        print(f"{mark} {version.made}  {_described(version)}")
+        print(printable(f"{mark} {version.made}  {_described(version)}"))
 
 
 def _described(version: Threshold) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 from hydra.core.config_store import ConfigNode, ConfigStore
 from omegaconf import DictConfig
 
-from radar.compose.hydra_internals import Override
+from radar.compose.config_files import load_config_file
+from radar.compose.config_tree import config_folder
+from radar.compose.hydra_internals import CONFIG_NAME, Override
 from radar.errors import ConfigError
 from radar.runtime.terminal import brief
 
@@ -21,6 +23,13 @@ _LAUNCHERS_OWN = frozenset({
 })  # fmt: skip
 _TARGET = "_target_"  # which radar/compose/consent.py judges
 _STORAGE = "hydra.sweeper.storage"
+_FOLDERS = (
+    "hydra.output_subdir",
+    "hydra.run.dir",
+    "hydra.sweep.dir",
+    "hydra.sweep.subdir",
+    "hydra.job.chdir",
+)  # where Hydra writes
 _AXES = ("hydra.sweeper.params", "hydra.sweeper.search_space")
 
 
@@ -43,7 +52,15 @@ def _is_told(key: str, value: Any, settings: DictConfig) -> bool:
     for axis in _AXES:  # a key of every job
         if key.startswith(f"{axis}."):
             return key.removeprefix(f"{axis}.").lstrip("+~").startswith("hydra.")
+    if key in _FOLDERS:
+        return bool(value != dict(_values(_own_config(), "hydra"))[key])
     return (key == _STORAGE and value is not None) or key.startswith("hydra.job.env_set.")
+
+
+def _own_config() -> DictConfig:
+    """Hydra's node as the project's own config has it."""
+    own: DictConfig = load_config_file(config_folder() / f"{CONFIG_NAME}.yaml").hydra
+    return own
 
 
 def _is_usual(key: str, value: Any, settings: DictConfig) -> bool:

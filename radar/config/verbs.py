@@ -52,7 +52,7 @@ class CalibrateConfig:
 
     device: str = MISSING  # cpu, cuda or cuda:N
     decode_ahead: int = _number(minimum=0, maximum=1024)  # images that are decoded while one is scored
-    false_alarms: float = _number(above=0.0, below=1.0)  # share of new normal images above the threshold, at most
+    false_alarms: float = _number(minimum=1e-6, below=1.0)  # share of new normal images above the threshold, at most
     group: str = MISSING  # auto, none, or a regular expression: which normal images belong together
 
 
@@ -61,7 +61,7 @@ class MonitorConfig:
     """How a log of predictions is watched for drift."""
 
     run_length: float = _number(above=1.0, maximum=1e9)  # photos until a false alarm of any chart, on average
-    weight: float = _number(above=0.0, maximum=1.0)  # of the newest photo in the moving average
+    weight: float = _number(minimum=0.001, maximum=1.0)  # of the newest photo in the moving average
     baseline: int = _number(minimum=10, maximum=1_000_000_000)  # photos of the log's first stretch
     score_baseline: str = _choice("normals", "log")  # what scores are compared with
 

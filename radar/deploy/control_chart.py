@@ -17,8 +17,9 @@ from scipy.stats import norm
 
 from radar.scoring.forest import Floats
 
-_NODES = 128  # of the quadrature
-_WIDTHS = (0.01, 7.0)  # between which limits are sought, in standard deviations of the EWMA
+_NODES = 128  # of the quadrature, at least
+_NODES_PER_STEP = 8  # within a standard deviation of what one value adds to the EWMA
+_NARROWEST, _WIDER = 0.01, 0.25  # limits are sought from here on, by steps, in standard deviations of the EWMA
 
 
 def run_length(limit: float, weight: float) -> float:
@@ -27,13 +28,14 @@ def run_length(limit: float, weight: float) -> float:
     `weight` λ in (0, 1] is that of the newest value. Solves L(u) = 1 + ∫ L(x) φ((x − (1 − λ) u) / λ) dx / λ over ±`limit` by
     Gauss–Legendre quadrature (Crowder 1987, "A simple method for studying run-length distributions of EWMA charts").
     """
-    nodes, masses = np.polynomial.legendre.leggauss(_NODES)
+    count = max(_NODES, math.ceil(_NODES_PER_STEP * limit / weight))
+    nodes, masses = np.polynomial.legendre.leggauss(count)
     places = limit * nodes
 
     def density(before: Floats) -> Floats:
         return np.asarray(norm.pdf((places - (1 - weight) * before) / weight) * limit * masses / weight)
 
-    from_places = np.linalg.solve(np.eye(_NODES) - density(places[:, None]), np.ones(_NODES))
+    from_places = np.linalg.solve(np.eye(count) - density(places[:, None]), np.ones(count))
     return 1 + float(density(np.zeros(1)) @ from_places)
 
 
@@ -44,7 +46,12 @@ def limit_for(length: float, weight: float) -> float:
     def excess(width: float) -> float:
         return float(np.log(run_length(width * deviation, weight) / length))
 
-    return float(brentq(excess, *_WIDTHS)) * deviation
+    width = _NARROWEST
+    while (
+        excess(width + _WIDER) < 0
+    ):  # far beyond the limit, the run length is too long to be told from rounding errors
+        width += _WIDER
+    return float(brentq(excess, width, width + _WIDER)) * deviation
 
 
 def ewma(values: Floats, baseline: Floats, weight: float, limit: float) -> tuple[Floats, int | None]:

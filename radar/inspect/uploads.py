@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from radar.config.verbs import InspectConfig
@@ -22,9 +24,11 @@ from radar.runtime.decoding import pixel_count, reading
 from radar.runtime.errors import ImageError
 from radar.runtime.photo import Photo, decoded_photo
 from radar.runtime.picture import Scorer
+from radar.runtime.terminal import printable
 
 _NAME_LENGTH = 1000  # of what is kept of a name
 _UNNAMED = "image"
+_END = 4096  # bytes at the end of a form, of which the line that ends it is one
 _IN_MEMORY = 1 << 20  # bytes of what is arriving; the rest lies on the disk
 
 
@@ -89,8 +93,34 @@ async def _of_body(request: Request) -> IO[bytes]:
 
 
 async def _of_form(request: Request, most: int, closing: AsyncExitStack) -> list[Upload]:
-    form = await closing.enter_async_context(request.form(max_files=most, max_fields=most))  # which answers 400 to more
-    return [Upload(each.filename or "", each.file) for _, each in form.multi_items() if isinstance(each, UploadFile)]
+    """The files of a form. Raises `HTTPException` where a part of it is none, or its end did not come: an image without an answer
+    would be taken for a good one."""
+    parser = MultiPartParser(request.headers, _to_the_end(request), max_files=most, max_fields=most)
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise HTTPException(400, error.message) from None
+    closing.push_async_callback(form.close)
+    found = []
+    for name, each in form.multi_items():
+        if not isinstance(each, UploadFile):
+            raise HTTPException(
+                400, f"the part {printable(name[:_NAME_LENGTH])} of the form is no file; send it with a filename"
+            )
+        found.append(Upload(each.filename or "", each.file))
+    return found
+
+
+async def _to_the_end(request: Request) -> AsyncGenerator[bytes, None]:
+    """The bytes of a form. Raises `HTTPException` where the line that ends it is not among the last."""
+    told = Message()
+    told["content-type"] = request.headers["content-type"]
+    end, last = f"--{told.get_param('boundary')}--".encode("latin-1"), b""
+    async for part in request.stream():
+        last = (last + part)[-_END:]
+        yield part
+    if end not in last:
+        raise HTTPException(400, "the form broke off: the line that ends it is missing; send it again")
 
 
 def _pixels(content: bytes) -> int:

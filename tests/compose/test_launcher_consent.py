@@ -37,6 +37,12 @@ TOLD = {  # a config file's own words, and the key that is refused
     "an address": ("ray", "launcher: {ray: {init: {address: 'ray://x:1'}}}", "hydra.launcher.ray.init.address"),
     "a cluster's commands": ("ray_aws", "launcher: {env_setup: {commands: [x]}}", "hydra.launcher.env_setup.commands"),
     "variables": ("basic", "job: {env_set: {LD_PRELOAD: /x.so}}", "hydra.job.env_set.LD_PRELOAD"),
+    "Hydra's own records": ("basic", "output_subdir: /somewhere", "hydra.output_subdir"),
+    "records elsewhere": ("joblib", "output_subdir: ../../somewhere", "hydra.output_subdir"),
+    "a run's folder": ("basic", "run: {dir: /somewhere}", "hydra.run.dir"),
+    "a sweep's folder": ("basic", "sweep: {dir: /somewhere}", "hydra.sweep.dir"),
+    "a job's folder": ("basic", "sweep: {subdir: ../x}", "hydra.sweep.subdir"),
+    "a folder to work in": ("basic", "job: {chdir: true}", "hydra.job.chdir"),
     "an axis of Hydra's": ("basic", "sweeper: {params: {hydra.job.env_set.A: 'a,b'}}", "hydra.sweeper.params"),
     "an axis that is added": ("basic", "sweeper: {params: {+hydra.job.env_set.A: 'a,b'}}", "hydra.sweeper.params"),
 }  # fmt: skip

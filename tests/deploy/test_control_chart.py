@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from radar.deploy import control_chart
 from radar.deploy.control_chart import ewma, limit_for, run_length
 
 
@@ -54,3 +55,11 @@ def test_a_change_is_found_soon_and_shown_as_long_as_it_lasts() -> None:
     assert alarm is not None and 300 <= alarm < 350 and levels[alarm] > 0
     assert (levels[alarm + 50 : 700] > limit).mean() > 0.95, "the change is not taken for the new normal"
     assert (np.abs(levels[800:]) < limit).all()
+
+
+def test_small_weights_have_limits_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths, weights = (15_000.0, 1e9), (1.0, 0.025, 0.02, 0.012, 0.01, 0.003, 0.001)
+    limits = {(length, weight): limit_for(length, weight) for length in lengths for weight in weights}
+    monkeypatch.setattr(control_chart, "_NODES_PER_STEP", 24)
+    for (length, weight), limit in limits.items():
+        assert run_length(limit, weight) == pytest.approx(length, rel=1e-3), (length, weight)

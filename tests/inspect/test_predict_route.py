@@ -126,6 +126,42 @@ def test_a_form_in_a_character_set_that_is_none_is_refused(client: TestClient, c
     assert answer.status_code == 400 or answer.json()[0]["decision"] == "unreadable"
 
 
+FILE = b'Content-Disposition: form-data; name="images"; filename="a.png"\r\n\r\n'
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (b'Content-Disposition: form-data; name="images"\r\nContent-Type: image/png\r\n\r\n', "is no file"),
+        (b"Content-Disposition: form-data; name=\"images\"; filename*=UTF-8''%C3%BC.png\r\n\r\n", "is no file"),
+        (b'Content-Disposition: form-data; name="note"\r\n\r\n', "the part note of the form is no file"),
+    ],
+    ids=["without a name", "with an encoded name alone", "a field"],
+)
+def test_a_part_that_would_have_no_answer_is_refused(
+    client: TestClient, photos: list[Path], other: bytes, said: str
+) -> None:
+    first, second = (path.read_bytes() for path in photos[1:3])
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    for parts in ((FILE + first, other + second), (other + second, FILE + first)):
+        body = b"".join(b"--B\r\n" + part + b"\r\n" for part in parts) + b"--B--\r\n"
+        answer = client.post("/predict", content=body, headers=headers)
+        assert answer.status_code == 400 and said in answer.text
+
+
+def test_a_form_that_breaks_off_is_refused(client: TestClient, photos: list[Path]) -> None:
+    parts = [b"--B\r\n" + FILE + path.read_bytes() + b"\r\n" for path in photos[:3]]
+    headers, whole = {"Content-Type": 'multipart/form-data; boundary="B"'}, b"".join(parts)
+    for end in (b"--B--\r\n", b"--B--", b"--B--\r\nwhat follows is no part\r\n"):
+        answer = client.post("/predict", content=whole + end, headers=headers)
+        assert answer.status_code == 200 and len(answer.json()) == 3
+    for end in (b"", b"--B", b"--B\r\n"):
+        answer = client.post("/predict", content=whole + end, headers=headers)
+        assert answer.status_code == 400 and "broke off" in answer.text
+    for length in (len(whole) - 2, len(whole) - 500, len(parts[0])):
+        assert client.post("/predict", content=whole[:length], headers=headers).status_code == 400
+
+
 def test_who_sends_nothing_keeps_nobody_out(started, photos: list[Path]) -> None:  # type: ignore[no-untyped-def]
     """Ten requests that announce a photo and never send it; another is answered all the while."""
     guard = started("uploads=2", "timeout=30").app
