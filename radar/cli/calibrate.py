@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from scipy.stats import binom
 
 from radar.cli.exit_codes import DONE
 from radar.compose.settings import verb_settings
@@ -31,6 +32,7 @@ from radar.runtime.terminal import printable, tell
 from radar.thresholds import Threshold
 
 _NAME = re.compile(r"\w([\w.-]{0,58}\w)?")
+_UNLIKELY = 0.01  # how rarely chance alone may be told as more than chance
 _SHOWN = 3  # of the photos that cannot be scored
 
 
@@ -136,8 +138,8 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
         source=source,
         origin=" ".join([*(parsed.normals or ()), *([] if parsed.reviewed is None else [str(parsed.reviewed)])]),
     )
-    if parsed.normals is not None:
-        _say_above(model, kept)
+    if not reviews:  # of those, the ones that were called defective are known
+        _say_above(model, kept, settings.false_alarms)
     found = sum(photo.score > version.value for photo in defects)
     return version, f"; it finds {found} of {len(defects)} reviewed defects" if defects else ""
 
@@ -207,11 +209,12 @@ def _kept(run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
     return kept
 
 
-def _say_above(model: Model, normals: Sequence[ScoredPhoto]) -> None:
-    """Told where more of them are called defective now than was asked for: the light may have changed, or not all are good."""
+def _say_above(model: Model, normals: Sequence[ScoredPhoto], asked: float) -> None:
+    """Told where more of them are called defective so far than chance explains: the light may have changed, or not all are good."""
     current = model.thresholds.current
     above = sum(photo.score > current.value for photo in normals)
-    if above > (current.false_alarms or 0.0) * len(normals):
+    rate = asked if current.false_alarms is None else current.false_alarms
+    if above and binom.sf(above - 1, len(normals), rate) < _UNLIKELY:
         tell(
             f"{above} of {len(normals)} normal photos lie above the threshold that decided so far ({current.name}, "
             f"{current.value:.6g}): see that all of them show good parts, as defects among them raise the new one"
@@ -252,7 +255,7 @@ def _described(version: Threshold) -> str:
     if rate is None:
         promise = "no rate is promised"
     elif version.source == "fit":  # cross-fitted scores are no guarantee
-        promise = f"at most {rate:.3g} false alarms are expected, which the model's card explains"
+        promise = f"the fit came to {rate:.3g} false alarms; the model's card says what that promises"
     else:
         promise = f"of {new}, at most {rate:.3g} are expected above it"
     return f"{version.name}: {version.value:.6g}, {whence}; {promise}"

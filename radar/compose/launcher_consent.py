@@ -12,6 +12,7 @@ from radar.compose.config_files import load_config_file
 from radar.compose.config_tree import config_folder
 from radar.compose.hydra_internals import CONFIG_NAME, Override
 from radar.errors import ConfigError
+from radar.runtime.paths import is_plain_name
 from radar.runtime.terminal import brief
 
 # what a config file may say of a launcher: how much, how many, how long, and names of a cluster's own
@@ -35,26 +36,41 @@ _AXES = ("hydra.sweeper.params", "hydra.sweeper.search_space")
 
 def refuse_commands(settings: DictConfig, overrides: Sequence[Override]) -> None:
     """Raise `ConfigError` where Hydra's own node has such a value that is neither usual nor said by one of `overrides`."""
-    said = [each.key_or_group for each in overrides]
+    if settings.launcher is None or settings.sweeper is None:
+        raise ConfigError("hydra: has no launcher or no sweeper; name one, or leave it out")
+    said = {key for each in overrides for key in _said(each.key_or_group, each.value())}
     for key, value in _values(settings, "hydra"):
-        if _is_told(key, value, settings) and not any(key == each or key.startswith(f"{each}.") for each in said):
+        if key not in said and _is_told(key, value, settings):
             raise ConfigError(
                 f"{key}={brief(str(value))}: no config file says this, as it may run or write anything; say it on the command line"
             )
+
+
+def _said(key: str, value: object) -> Iterator[str]:
+    """The keys that an override says: Hydra merges a section into what files say."""
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from _said(f"{key}.{name}", below)
+    else:
+        yield key
 
 
 def _is_told(key: str, value: Any, settings: DictConfig) -> bool:
     """Whether a value of Hydra's node is one that the command line has to say."""
     first, _, rest = key.removeprefix("hydra.").partition(".")
     if first == "launcher":
-        name, plain = rest.rpartition(".")[2], not isinstance(value, str) or value.isprintable()
-        return not (name in _LAUNCHERS_OWN and plain) and name != _TARGET and not _is_usual(rest, value, settings)
+        name = rest.removeprefix("ray.init.").removeprefix("ray.remote.")
+        plain = not isinstance(value, str) or (value.isprintable() and "${" not in value)
+        return not (name in _LAUNCHERS_OWN and plain) and rest != _TARGET and not _is_usual(rest, value, settings)
     for axis in _AXES:  # a key of every job
         if key.startswith(f"{axis}."):
-            return key.removeprefix(f"{axis}.").lstrip("+~").startswith("hydra.")
+            name = key.removeprefix(f"{axis}.").lstrip("+~")
+            return name.startswith("hydra") or "@" in name
     if key in _FOLDERS:
         return bool(value != dict(_values(_own_config(), "hydra"))[key])
-    return (key == _STORAGE and value is not None) or key.startswith("hydra.job.env_set.")
+    if key == "hydra.job.name":  # jobs of a cluster are called after it
+        return isinstance(value, str) and ("${" in value or not is_plain_name(value))
+    return value is not None and (key == _STORAGE or key.startswith("hydra.job.env_set"))
 
 
 def _own_config() -> DictConfig:

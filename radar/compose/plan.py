@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,9 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from radar.compose import hydra_internals
 from radar.compose.command_line import CommandLine
-from radar.compose.config_tree import is_group, with_folder
+from radar.compose.config_tree import further_folders, is_group, with_folder
 from radar.compose.consent import refuse_code
-from radar.compose.hydra_internals import Override, read_overrides
+from radar.compose.hydra_internals import Override, read_overrides, values_of
 from radar.compose.key_rules import check, typed_composed
 from radar.compose.launcher_consent import refuse_commands
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps, refuse_unknown_method_key
@@ -103,11 +103,30 @@ def plan(line: CommandLine) -> Plan:
             batches = [[text for text, each in single if not each.is_hydra_override()]]
         else:
             batches = hydra_internals.expanded([*own, *given])
+        said = [text for text, each in single if each.is_hydra_override()]
+        _refuse_hidden(composer, [*batches, *([text] for text in _of_axes(axes))], said)
         jobs = [composer.job(batch) for batch in batches]
     typed_of_jobs = [text for text in line.overrides if text in given]
     _refuse_unread(typed_of_jobs, jobs)
     _refuse_controls(typed_of_jobs, jobs)
     return Plan(_distinct(jobs), is_sweep, settings, axes, sweep)
+
+
+def _refuse_hidden(composer: _Composer, batches: Iterable[Sequence[str]], said: Sequence[str]) -> None:
+    """What a job's own groups say of Hydra is judged as well, beside what the command line has `said` of it: a launcher composes it
+    anew for every job."""
+    if further_folders():
+        for choices in dict.fromkeys(
+            tuple(text for text in batch if _chooses(read_overrides([text])[0])) for batch in batches
+        ):
+            composer.settings([*said, *choices])
+
+
+def _of_axes(axes: Iterable[str]) -> Iterator[str]:
+    """Every option of an axis that is a group, as one would say it."""
+    for override in (read_overrides([text])[0] for text in axes):
+        if override.is_sweep_override() and _chooses(override):
+            yield from (f"{str(override.input_line).partition('=')[0]}={value}" for value in values_of(override))
 
 
 def _refuse_unread(typed: Iterable[str], jobs: Sequence[Job]) -> None:

@@ -90,8 +90,11 @@ def test_normals_that_were_called_defective_so_far_are_told(
     assert main([*ask[:2], "--threshold=-1e6"]) == DONE
     assert main(ask) == DONE
     assert f"30 of 30 {said} (hand-1, -1e+06): see that all of them show good parts" in capsys.readouterr().err
-    assert main(ask) == DONE
-    assert said not in capsys.readouterr().err
+    scored = sorted(scores(run, photos / "good"))
+    for rejected, told in ((0, False), (3, False), (6, False), (9, True)):  # of 30, where 3 were asked for
+        assert main([*ask[:2], f"--threshold={scored[29 - rejected]}"]) == DONE
+        assert main(ask) == DONE
+        assert (f"{rejected} of 30 {said}" in capsys.readouterr().err) == told
 
 
 def test_photos_of_one_sheet_promise_as_one(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,13 @@ TOLD = {  # a config file's own words, and the key that is refused
     "an address": ("ray", "launcher: {ray: {init: {address: 'ray://x:1'}}}", "hydra.launcher.ray.init.address"),
     "a cluster's commands": ("ray_aws", "launcher: {env_setup: {commands: [x]}}", "hydra.launcher.env_setup.commands"),
     "variables": ("basic", "job: {env_set: {LD_PRELOAD: /x.so}}", "hydra.job.env_set.LD_PRELOAD"),
+    "variables by reference": ("basic", "job: {env_set: '${oc.create:{LD_PRELOAD:/x.so}}'}", "hydra.job.env_set"),
+    "a line break by reference": (
+        "submitit_slurm", 'help: {header: "a\\nran"}\n  launcher: {partition: "${hydra.help.header}"}', "hydra.launcher.partition",
+    ),
+    "an environment's own name": (
+        "ray", "launcher: {ray: {init: {runtime_env: {env_vars: {memory: x}}}}}", "hydra.launcher.ray.init.runtime_env.env_vars",
+    ),
     "Hydra's own records": ("basic", "output_subdir: /somewhere", "hydra.output_subdir"),
     "records elsewhere": ("joblib", "output_subdir: ../../somewhere", "hydra.output_subdir"),
     "a run's folder": ("basic", "run: {dir: /somewhere}", "hydra.run.dir"),
@@ -44,6 +51,8 @@ TOLD = {  # a config file's own words, and the key that is refused
     "a job's folder": ("basic", "sweep: {subdir: ../x}", "hydra.sweep.subdir"),
     "a folder to work in": ("basic", "job: {chdir: true}", "hydra.job.chdir"),
     "an axis of Hydra's": ("basic", "sweeper: {params: {hydra.job.env_set.A: 'a,b'}}", "hydra.sweeper.params"),
+    "an axis of a package": ("basic", "sweeper: {params: {+group@hydra.job.env_set: 'a,b'}}", "hydra.sweeper.params"),
+    "an axis that is Hydra": ("basic", "sweeper: {params: {hydra: '{job: {}}'}}", "hydra.sweeper.params"),
     "an axis that is added": ("basic", "sweeper: {params: {+hydra.job.env_set.A: 'a,b'}}", "hydra.sweeper.params"),
 }  # fmt: skip
 
@@ -89,3 +98,47 @@ def test_the_command_line_says_what_a_launcher_runs(tmp_path: Path, said: str) -
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     planned = _planned(tmp_path, "submitit_slurm", "launcher: {setup: ['touch ran']}", said)
     assert planned.settings.launcher.setup == ["module load cuda"]
+
+
+def test_a_section_on_the_command_line_says_its_own_keys_alone(tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    with pytest.raises(ConfigError, match=r"hydra\.launcher\.setup"):
+        _planned(tmp_path, "submitit_slurm", "launcher: {setup: ['touch ran']}", "hydra.launcher={timeout_min:5}")
+
+
+EVIL = "# @package _global_\nhydra: {job: {env_set: {PATH: /somewhere}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sweeper"),
+    [
+        (("unet=evil",), ""),
+        (("unet=evil,small",), ""),
+        (("unet=small,evil",), ""),
+        (("unet=choice(small,evil)",), ""),
+        ((), "sweeper: {params: {unet: 'small,evil'}}"),
+    ],
+    ids=str,
+)
+def test_a_group_of_one_job_is_judged_too(tmp_path: Path, overrides: tuple[str, ...], sweeper: str) -> None:
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "evil.yaml").write_text(EVIL)
+    (tmp_path / "mine.yaml").write_text(f"defaults: [config, _self_]\nhydra:\n  mode: MULTIRUN\n  {sweeper}\n")
+    line = CommandLine(("dataset=tile", *overrides), config_name="mine", config_dir=str(tmp_path), multirun=True)
+    with pytest.raises(ConfigError, match=r"hydra\.job\.env_set\.PATH"):
+        plan(line)
+
+
+@pytest.mark.parametrize("node", ["launcher: null", "sweeper: null"])
+def test_no_launcher_is_one_line(tmp_path: Path, node: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"defaults: [config, _self_]\nhydra: {{{node}}}\n")
+    with pytest.raises(ConfigError, match="has no launcher or no sweeper"):
+        plan(CommandLine((), config_name="mine", config_dir=str(tmp_path)))
+
+
+def test_jobs_have_a_plain_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        'defaults:\n  - config\n  - override hydra/job_logging: stdout\n  - _self_\nhydra: {job: {name: "a\\ntouch ran"}}\n'
+    )
+    with pytest.raises(ConfigError, match=r"hydra\.job\.name=a\\ntouch ran: no config file says this"):
+        plan(CommandLine((), config_name="mine", config_dir=str(tmp_path)))

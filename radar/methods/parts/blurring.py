@@ -44,7 +44,7 @@ def _matrix(length: int, sigma: float, like: Tensor) -> Tensor:
 def _in_bands(maps: Tensor, sigma: float, reach: int) -> Tensor:
     """A band of rows after the other, as what a convolution holds beside a whole photo is several times the photo."""
     height, width = maps.shape[-2:]
-    band, found = max(1, _BAND // width), torch.empty_like(maps)
+    band, found = max(reach, _BAND // width), torch.empty_like(maps)
     for top in range(0, height, band):
         bottom = min(top + band, height)
         first, last = max(0, top - reach), min(height, bottom + reach)

@@ -108,6 +108,7 @@ def _joined(planes: Iterable[Tensor], count: int) -> Tensor:
 
 
 def _local_contrast(maps: Tensor, sigma: float) -> Tensor:
+    """Without a gradient: what is computed on the way is overwritten."""
     deviation = maps - blurred(maps, sigma)
     return deviation.div_(blurred(deviation.square(), sigma).sqrt_().add_(_LEAST_SPREAD))
 
