@@ -74,7 +74,7 @@ class FittedFusedDensities(FittedMethod):
 
     def _powers(self, images: Tensor, level: int) -> Tensor:
         """The sum over parts, `(N, 1, H, W)`, of the powers of their surprises at images `(N, P, H, W)` of one scale, each over
-        what few normals exceed. What one part needs is let go before the next: those of a photo of 12 megapixels fill 1 GiB.
+        what few normals exceed. What one part needs is let go before the next, as all at once fill the memory.
         """
         steps = [noise.timestep if (noise := noise_parts(self.settings).get(part)) else None for part in self.parts]
         noise_maps: dict[int, Tensor] = {}
