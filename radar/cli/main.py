@@ -73,7 +73,7 @@ def _refuse_mistyped(first: Sequence[str]) -> None:
     """Raise `ConfigError` where the first word is almost a verb, and neither an option, a setting nor a path."""
     for word in first:
         near = get_close_matches(word, _VERBS, 1)
-        if near and "=" not in word and not word.startswith("-") and not Path(word).exists():
+        if near and "=" not in word and word[0] not in "-~+" and not Path(word).exists():
             raise ConfigError(f"{word}: no such command; did you mean radar {near[0]}?")
 
 
