@@ -19,6 +19,7 @@ import yaml
 from radar.runtime.cells import Rows, csv_line
 from radar.runtime.files import (
     CHECKSUM,
+    LONGEST_LINE,
     check_is_file,
     checksum,
     make_folder,
@@ -157,13 +158,15 @@ def read_csv(path: Path, remedy: str) -> tuple[list[str], list[dict[str, str]]]:
 def read_lines(path: Path) -> Iterator[str]:
     """The lines of a text, one after the other, decompressed where its name ends in .xz.
 
-    Raises `ValueError` where it is cut off, or longer than `_MOST_CHARACTERS`.
+    Raises `ValueError` where it is cut off, or has a line longer than `LONGEST_LINE` or more than `_MOST_CHARACTERS`.
     """
     left = _MOST_CHARACTERS
     try:
         check_is_file(path)
         with lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8") as file:
-            while line := file.readline(left + 1):
+            while line := file.readline(LONGEST_LINE + 1):
+                if len(line) > LONGEST_LINE:
+                    raise ValueError(f"it has a line of more than {LONGEST_LINE:,} characters")
                 left -= len(line)
                 if left < 0:
                     raise ValueError(f"it has more than {_MOST_CHARACTERS:,} characters")

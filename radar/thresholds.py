@@ -138,8 +138,10 @@ def from_plain(values: object) -> Threshold:
         raise ValueError(f"source {values['source']} is none of {', '.join(SOURCES)}")
     if not isinstance(scores, Sequence) or isinstance(scores, str):
         raise ValueError("normal_scores is not a list")
-    if groups is not None and not isinstance(groups, int):
+    if groups is not None and (type(groups) is not int or groups < 1):
         raise ValueError(f"groups {groups} is no number of groups")
+    if rate is not None and not 0 < _finite(rate) < 1:
+        raise ValueError(f"false_alarms {rate} does not lie between 0 and 1")
     if not isinstance(levels, Mapping) or set(levels) != set(MapLevels._fields):
         raise ValueError(f"map_levels has the entries {', '.join(MapLevels._fields)}")
     return Threshold(
@@ -153,6 +155,6 @@ def from_plain(values: object) -> Threshold:
 
 
 def _finite(value: object) -> float:
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{value} is not a finite number")
     return float(value)

@@ -47,7 +47,7 @@ STEPS = (
     Step("radar train parts", "learn, test, and say what was found"),
     Step(f"radar predict {_RUN} new --out results --overlays", "a line and a picture per photo", (0, 1)),
     Step(f"radar inspect {_RUN}", "until the page answers; photos, threshold, review"),
-    Step(f"radar calibrate {_RUN} --normals good_today --false-alarms 0.1", "another threshold, no training"),
+    Step(f"radar calibrate {_RUN} --normals good_today --false-alarms 0.25", "another threshold, no training"),
     Step(f"radar export {_RUN} --to onnx --out line", "for a PC without torch"),
     Step("radar-runtime line new", "and what that PC says", (0, 1)),
 )

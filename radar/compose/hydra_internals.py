@@ -38,6 +38,7 @@ from radar.compose.config_tree import config_folder, further_folders, options
 from radar.config.schema import Config
 from radar.config.verbs import SweepConfig
 from radar.errors import ConfigError
+from radar.runtime.terminal import brief
 
 __all__ = ["HydraException", "Override"]
 
@@ -77,8 +78,14 @@ def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[s
 
 
 def read_overrides(overrides: Sequence[str]) -> list[Override]:
-    """Hydra's reading of `key=value` arguments. Raises `HydraException`."""
-    return OverridesParser.create(config_loader=cast(Any, _Options())).parse_overrides(overrides=list(overrides))
+    """Hydra's reading of `key=value` arguments. Raises `HydraException`, and `ConfigError` for what is beyond its parser."""
+    parser = OverridesParser.create(config_loader=cast(Any, _Options()))
+    try:
+        return parser.parse_overrides(overrides=list(overrides))
+    except ValueError as error:  # thousands of digits
+        raise ConfigError(f"{brief(' '.join(overrides))}: {brief(str(error))}") from None
+    except RecursionError:
+        raise ConfigError(f"{brief(' '.join(overrides))}: is nested too deeply to be read") from None
 
 
 def quoted(text: str) -> str:
@@ -90,15 +97,26 @@ def quoted(text: str) -> str:
 def values_of(override: Override) -> list[str]:
     """What an override sweeps over, as it would be written; none of a range that a search draws from.
 
-    Raises `ConfigError` where there are more than `MOST_JOBS`, or it cannot be counted up.
+    Raises `ConfigError` where there are more than `MOST_JOBS`, where it cannot be counted up, and for a range of no numbers.
     """
     try:
+        if override.is_interval_sweep():
+            _check_range(override)
         values = [] if override.is_interval_sweep() else list(islice(override.sweep_string_iterator(), MOST_JOBS + 1))
     except (ValueError, TypeError, ArithmeticError) as error:
         raise ConfigError(f"{override.input_line}: {error}; name values, as in a,b") from None
     if len(values) > MOST_JOBS:
         raise ConfigError(f"{override.input_line}: more than {MOST_JOBS:,} values; sweep over fewer")
     return values
+
+
+def _check_range(override: Override) -> None:
+    """Raises `ConfigError` where a search can draw no number from a range."""
+    drawn = cast(Any, override.value())
+    if not (math.isfinite(drawn.start) and math.isfinite(drawn.end) and drawn.start < drawn.end):
+        raise ConfigError(f"{override.input_line}: needs two finite ends, the smaller one first, as in interval(0.1,1)")
+    if "log" in drawn.tags and drawn.start <= 0:
+        raise ConfigError(f"{override.input_line}: 0 and below have no logarithm; let it begin above 0")
 
 
 def expanded(overrides: Sequence[str]) -> list[list[str]]:

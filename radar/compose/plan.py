@@ -97,6 +97,8 @@ def plan(line: CommandLine) -> Plan:
             refuse_sweeps(given)
         # as Hydra does: what the command line says comes after what the config says
         own = [f"{key}={values}" for key, values in (settings.sweeper.params or {}).items()] if is_sweep else []
+        for text in own:
+            values_of(read_overrides([text])[0])  # refused as those of the command line were
         axes = (*own, *(text for text, each in zip(given, read, strict=True) if each.is_sweep_override()))
         planned = Plan([], is_sweep, settings, axes, sweep)
         if planned.is_search:

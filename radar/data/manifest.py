@@ -68,6 +68,11 @@ def _sample(row: Mapping[str, str], where: str) -> Sample:
     if label == 1 and split != "test":
         raise DataError(f"{where}: {cells['path']} is anomalous and in {split}; only test may hold anomalous images")
     defect = cells["defect"] or (ANOMALOUS_DEFECT if label else NORMAL_DEFECT)
+    if (defect == NORMAL_DEFECT) != (label == 0):
+        other = "anomalous" if label else "normal"
+        raise DataError(f"{where}: {cells['path']} has label {label}, {other}, and defect {defect!r}; make them agree")
+    if label == 0 and cells["mask"]:
+        raise DataError(f"{where}: {cells['path']} is normal and has a mask, {cells['mask']}; remove one of them")
     if defect in (".", "..") or "/" in defect or "\0" in defect:
         raise DataError(f"{where}: defect {defect!r} is no name of a folder; write a name without '/' that is not '..'")
     mask = _relative(cells["mask"], "mask", where) if cells["mask"] else None

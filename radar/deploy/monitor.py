@@ -111,13 +111,11 @@ def _lines(path: Path, model: str, since: datetime | None) -> tuple[list[_Line],
                     continue
                 others += said.model != model
                 unreadable += said.model == model and said.decision == UNREADABLE
-                if (
-                    said.model == model
-                    and said.score is not None
-                    and said.brightness is not None
-                    and said.sharpness is not None
-                ):
-                    mine.append(_Line(time, said.threshold, said.brightness, said.sharpness, said.score))
+                if said.model != model or said.decision == UNREADABLE:
+                    continue
+                if said.score is None or said.brightness is None or said.sharpness is None:
+                    raise ValueError(f"line {number} has a decision and no score, brightness or sharpness")
+                mine.append(_Line(time, said.threshold, said.brightness, said.sharpness, said.score))
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: cannot be read as a log ({getattr(error, 'strerror', None) or error}); radar predict --out FOLDER writes one"

@@ -6,11 +6,12 @@ import asyncio
 import math
 from dataclasses import asdict, dataclass
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import Strict
 
 import radar
 from radar.data.preprocessing import preprocessing_of
@@ -57,7 +58,7 @@ class Verdict:
 class Chosen:
     """A threshold that a person chose, and why."""
 
-    value: float
+    value: Annotated[float, Strict()]  # no text and no truth value is taken for a number
     reason: str
 
 

@@ -43,9 +43,12 @@ class Access:
     def knows(self, host: str) -> bool:
         """Whether a Host header names this server. A page elsewhere that rebinds its own name to this machine does not."""
         try:
-            name = (urlsplit(f"//{host}").hostname or "").lower()
+            address = urlsplit(f"//{host}")
         except ValueError:
             return False
+        if address.netloc != host or address.username is not None:  # more than a name and a port
+            return False
+        name = (address.hostname or "").lower()
         return name in self.hosts or (self.any_address and _is_address(name))
 
     def admits(self, told: str) -> bool:

@@ -33,10 +33,15 @@ def original(cell: str) -> str:
 
 
 class Rows(csv.DictReader):  # type: ignore[type-arg]  # not to be subscripted where it is run
-    """The rows of a CSV by their columns, each cell as it was before it was made inert; `csv.Error` for quotes that do not close."""
+    """The rows of a CSV by their columns, each cell as it was before it was made inert; `csv.Error` for quotes that do not close,
+    and for a column that stands twice.
+    """
 
     def __init__(self, lines: Iterable[str]) -> None:
         super().__init__(lines, strict=True)
+        names = list(self.fieldnames or ())
+        if repeated := [name for name in names if names.count(name) > 1]:
+            raise csv.Error(f"column {repeated[0]!r} stands in it {names.count(repeated[0])} times")
 
     def __next__(self) -> dict[str, str]:
         """The next one. Raises `csv.Error` where it has more or fewer cells than the header."""

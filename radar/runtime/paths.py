@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path, PurePath
 
+from .crops import file_and_crop
 from .crops import stem as readable_stem
 from .decoding import EXTENSIONS
 from .errors import DataError
@@ -38,11 +39,13 @@ def named_path(text: str) -> Path:
 def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[Path]:
     """The images that files, folders (with those below) and patterns name, in that order, sorted within each.
 
-    A named file is taken whatever it is called, and whether it exists; in folders and of patterns, files that are no PNG, JPEG,
+    A named file is taken whatever it is called and, if it is called as an image, whether it exists; in folders and of patterns, files that are no PNG, JPEG,
     BMP or TIFF by their name, hidden ones and what lies in `besides` are passed over. Raises `DataError` before the first one
-    where a folder or a pattern holds no image.
+    where a folder or a pattern holds no image, and where a name that is no image's leads nowhere.
     """
     for name in names:
+        if _leads_nowhere(Path(name)):
+            raise DataError(f"{name}: no such file or folder; name files, folders or patterns")
         if next(_named(name, besides), None) is None:
             if besides is not None and next(_named(name, None), None) is not None:
                 raise DataError(f"{name}: its images lie in {besides}, where results go; name another folder for these")
@@ -50,6 +53,15 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
                 f"{name}: holds no images (read are {', '.join(EXTENSIONS)}); name files, folders or patterns"
             )
     return (path for name in names for path in _named(name, besides))
+
+
+def _leads_nowhere(path: Path) -> bool:
+    """Whether nothing is there, and its name is neither a pattern's nor that of an image, which may have vanished since it was named."""
+    file, _ = file_and_crop(path)
+    try:
+        return not (is_image(file.name) or glob.has_magic(str(path)) or path.exists() or file.exists())
+    except OSError:  # as below
+        return False
 
 
 def _named(name: str, besides: Path | None) -> Iterator[Path]:
