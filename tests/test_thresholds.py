@@ -73,6 +73,13 @@ def test_conformal_p_counts_normals_at_least_as_extreme(score: float, expected: 
         lambda content: content["versions"][0].update(source="magic"),
         lambda content: content["versions"][0].update(normal_scores="1, 2"),
         lambda content: content["versions"][0].pop("made"),
+        lambda content: content["versions"][0].update(false_alarms=-0.1),
+        lambda content: content["versions"][0].update(false_alarms=0),
+        lambda content: content["versions"][0].update(false_alarms=1.5),
+        lambda content: content["versions"][0].update(false_alarms=True),
+        lambda content: content["versions"][0].update(value=True),
+        lambda content: content["versions"][0].update(groups=-1),
+        lambda content: content["versions"][0].update(groups=True),
         lambda content: content["versions"][0].update(name=FITTED),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,8 +16,10 @@ from scipy.stats import binom
 from radar.cli.exit_codes import DONE
 from radar.compose.settings import verb_settings
 from radar.config.verbs import CalibrateConfig
+from radar.data.decoding import FloatArray
 from radar.data.grouping import PhotoGroups, photo_groups
 from radar.data.layouts import LAYOUTS
+from radar.data.near_duplicates import near_pairs, unit_vectors
 from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, by_hand, fitted_on, from_normals, scored, usable
 from radar.deploy.reviewed import Reviewed, read_reviewed
 from radar.errors import ConfigError, DataError
@@ -26,6 +29,7 @@ from radar.model import Model
 from radar.model_card import counted
 from radar.model_folder import load, model_folder, store_thresholds
 from radar.runtime.examination import MODEL_DIGITS
+from radar.runtime.files import sha256
 from radar.runtime.paths import image_files, named_path
 from radar.runtime.prediction import DEFECTIVE, GOOD
 from radar.runtime.terminal import printable, tell
@@ -162,21 +166,37 @@ def _scored_reviews(
     model: Model, reviews: Sequence[Reviewed], verdict: str, settings: CalibrateConfig
 ) -> list[ScoredPhoto]:
     of_it = [each for each in reviews if each.verdict == verdict]
-    stated = [
-        ScoredPhoto(each.path, each.content_hash or each.path, each.score, None, None)
-        for each in of_it
-        if each.score is not None
-    ]
-    if stated or not of_it:
-        return stated
-    return _scored(model, [each.path for each in of_it], settings)
+    if not of_it or of_it[0].score is None:
+        return _scored(model, [each.path for each in of_it], settings)
+    return [ScoredPhoto(each.path, _identity(each), each.score, None, None) for each in of_it if each.score is not None]
+
+
+def _identity(photo: Reviewed) -> str:
+    """What tells a photo whose score was read from others: its content, else that of its file, else where that lay."""
+    if photo.content_hash:
+        return photo.content_hash
+    return sha256(Path(photo.path)) if _is_there(photo) else str(Path.cwd() / os.path.normpath(photo.path))
+
+
+def _is_there(photo: Reviewed) -> bool:
+    """Whether its file can be looked at, as that of a crop cannot without being decoded."""
+    try:
+        return Path(photo.path).is_file()
+    except OSError:  # a name that no file can have here
+        return False
 
 
 def _say_whence(path: Path, reviews: Sequence[Reviewed]) -> None:
     if reviews[0].score is None:
         tell(f"{path}: its {len(reviews)} reviewed photos are scored anew")
     else:
-        tell(f"{path}: the scores of its {len(reviews)} reviewed photos are taken from it; no photo is read")
+        tell(f"{path}: the scores of its {len(reviews)} reviewed photos are taken from it; no photo is scored")
+        unknown = sum(each.content_hash is None and not _is_there(each) for each in reviews)
+        if unknown:
+            tell(
+                f"{unknown} of them have no content_hash and are not there: whether the model was fitted on them, or they repeat "
+                "others, cannot be known"
+            )
     tell("the promise holds for goods that were reviewed as they came, not where only doubtful ones were looked at")
 
 
@@ -232,12 +252,22 @@ def _grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> Photo
     except re.error as error:
         raise ConfigError(f"group={pattern}: is no regular expression ({error}); give one, or auto, or none") from None
     count = len(set(groups.names))
+    if count == len(photos) and pattern != "none" and thumbnails and (like := _alike(thumbnails)):
+        tell(
+            f"{like} of {len(photos)} normal photos look nearly the same as others: copies that were encoded anew, or photos of one "
+            "part, count as photos of their own; group=EXPRESSION tells by names what belongs together"
+        )
     if count < len(photos):
         tell(
             f"{len(photos)} normal photos are of {count} group{'s'[: count - 1]}, known by {groups.known_by}: photos of one sheet or "
             "batch are alike, so groups are counted; group=none counts each photo, group=EXPRESSION finds others"
         )
     return groups
+
+
+def _alike(thumbnails: Sequence[FloatArray]) -> int:
+    """How many of them look nearly the same as another."""
+    return len({place for pair in near_pairs(unit_vectors(thumbnails)) for place in pair[:2]})
 
 
 def _list(model: Model) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,11 @@ def read_reviewed(path: Path, model: str) -> list[Reviewed]:
             rows = [_row(row, f"{path}, row {number}", model) for number, row in enumerate(reader, start=2)]
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as a CSV text in UTF-8 ({error})") from None
-    photos = {(each.path, each.score is None or each.content_hash): each for each in rows if each is not None}
+    photos = {
+        (os.path.normpath(each.path), each.score is None or each.content_hash): each
+        for each in rows
+        if each is not None
+    }
     reviewed = [each for each in photos.values() if each.verdict != WITHDRAWN]
     if not any(each.verdict == GOOD for each in reviewed):
         raise DataError(f"{path}: nothing in it is called {GOOD}, and a threshold comes from good photos; review some")

@@ -39,9 +39,9 @@ def named_path(text: str) -> Path:
 def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[Path]:
     """The images that files, folders (with those below) and patterns name, in that order, sorted within each.
 
-    A named file is taken whatever it is called and, if it is called as an image, whether it exists; in folders and of patterns, files that are no PNG, JPEG,
-    BMP or TIFF by their name, hidden ones and what lies in `besides` are passed over. Raises `DataError` before the first one
-    where a folder or a pattern holds no image, and where a name that is no image's leads nowhere.
+    A named file is taken whatever it is called and, if it is called as an image is, whether it exists. In folders and of patterns,
+    files that are no PNG, JPEG, BMP or TIFF by their name, hidden ones and what lies in `besides` are passed over. Raises `DataError`
+    before the first one where a folder or a pattern holds no image, and where another name leads nowhere.
     """
     for name in names:
         if _leads_nowhere(Path(name)):
@@ -56,7 +56,7 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
 
 
 def _leads_nowhere(path: Path) -> bool:
-    """Whether nothing is there, and its name is neither a pattern's nor that of an image, which may have vanished since it was named."""
+    """Whether nothing is there, and its name is neither a pattern's nor an image's, which may have vanished since it was named."""
     file, _ = file_and_crop(path)
     try:
         return not (is_image(file.name) or glob.has_magic(str(path)) or path.exists() or file.exists())

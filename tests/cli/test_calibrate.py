@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deploy_builders import drawn, quick_model, save, save_model
+from PIL import Image
 
 import radar
 from radar.cli.exit_codes import DONE, REFUSED
@@ -140,10 +141,47 @@ def test_reviewed_photos_set_it_and_tell_what_it_finds(
     capsys.readouterr()
     assert main(["calibrate", str(run), "--reviewed", str(review), "--false-alarms", "0.05"]) == DONE
     captured = capsys.readouterr()
-    assert "are taken from it; no photo is read" in captured.err and "it finds 3 of 3 reviewed defects" in captured.out
+    assert (
+        "are taken from it; no photo is scored" in captured.err and "it finds 3 of 3 reviewed defects" in captured.out
+    )
+    assert "have no content_hash" not in captured.err
     read = radar.load(run).thresholds.current
     assert (read.name, read.source, read.value) == ("reviewed-2", "reviewed", anew.value)
     np.testing.assert_array_equal(read.normal_scores, anew.normal_scores)
+
+
+def test_photos_of_a_reviewed_table_are_known_by_their_content_whatever_they_are_called(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = sorted((photos / "good").iterdir())[:10]
+    learnt = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files[:2]]
+    rows = [f"{number}.png,{each},train,0,,,\n" for number, each in enumerate(learnt)]
+    (run / "manifest.csv").write_text("path,content_hash,split,label,defect,mask,group\n" + "".join(rows))
+    (tmp_path / "copy.png").write_bytes(files[2].read_bytes())
+    monkeypatch.chdir(tmp_path)
+    names = [*map(str, files), "copy.png", "./gone/a.png", "gone/./a.png", "gone/b.png"]
+    review = tmp_path / "r.csv"
+    review.write_text("path,verdict,score\n" + "".join(f"{name},good,{n}\n" for n, name in enumerate(names)))
+    assert main(["calibrate", str(run), "--reviewed", str(review), "--false-alarms", "0.2"]) == DONE
+    told = capsys.readouterr().err
+    assert "2 of 13 normal photos are left out: the model was fitted on them" in told
+    assert "1 of 13 normal photos are left out: they repeat others" in told
+    assert "2 of them have no content_hash and are not there" in told
+    assert len(radar.load(run).thresholds.current.normal_scores) == 10
+
+
+def test_copies_that_were_encoded_anew_are_told(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in range(10):
+        save(tmp_path / "good" / f"{chr(97 + seed)}.png", drawn(7000 + seed))
+    ask = ["calibrate", str(run), "--normals", str(tmp_path / "good"), "--false-alarms", "0.2"]
+    assert main(ask) == DONE
+    assert "look nearly the same" not in capsys.readouterr().err
+    for seed in range(3):
+        path = tmp_path / "good" / f"{chr(97 + seed)}.png"
+        with Image.open(path) as image:
+            image.save(path.with_name(f"x{chr(97 + seed)}.jpg"), quality=95)
+    assert main(ask) == DONE
+    assert "6 of 13 normal photos look nearly the same as others" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -156,7 +194,8 @@ def test_reviewed_photos_set_it_and_tell_what_it_finds(
         (["--threshold", "1", "--name", "a b"], "--name 'a b'"),
         (["--threshold", "1", "--name", "fitted"], "there is one already"),
         (["--use", "fitted", "--false-alarms", "0.1"], "--use keeps no rate"),
-        (["--normals", "nowhere"], "0 usable normal images"),
+        (["--normals", "nowhere"], "nowhere: no such file or folder"),
+        (["--normals", "nowhere.png"], "0 usable normal images"),
         (["--normals", ".", "--false-alarms", "2"], "false_alarms=2.0: must be < 1"),
         (["--reviewed", "nowhere.csv"], "nowhere.csv: cannot be read"),
     ],

@@ -101,6 +101,9 @@ def test_files_and_pictures(run: Path, photos: Path, tmp_path: Path, capsys: pyt
         (["parts", "device=tpu9"], "device=tpu9: cannot be used"),
         (["empty"], "holds no images"),
         (["*.gif"], "holds no images"),
+        (["party", "--out", "out"], "party: no such file or folder"),
+        (["parts", "party/more", "--out", "out"], "party/more: no such file or folder"),
+        (["gone.png#xywh=0,0,4", "--out", "out"], "no such file or folder"),
     ],
 )
 def test_what_is_refused_is_one_line(
@@ -110,6 +113,12 @@ def test_what_is_refused_is_one_line(
     assert main(["predict", str(run), *words]) == REFUSED
     captured = capsys.readouterr()
     assert expected in captured.err and captured.err.count("\n") == 1 and captured.out == ""
+    assert not (here / "out").exists()
+
+
+def test_a_photo_that_has_vanished_stops_no_other(run: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(run), "gone.png", "gone.png#xywh=0,0,4,4"]) == 2
+    assert capsys.readouterr().out.count(",unreadable,") == 2
 
 
 def test_a_crash_is_no_defect(run: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

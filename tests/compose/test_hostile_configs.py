@@ -214,6 +214,9 @@ def test_a_plug_in_consents_to_what_it_defines_and_not_to_what_it_imports(
         (["timestep=glob(z*)"], "timestep=glob(z*): stands for nothing; group timestep has t1"),
         (["seed=glob(*)"], "seed=glob(*): stands for nothing"),
         (["seed=interval(0,1)"], "seed=interval(0,1): a range is for a search"),
+        (["seed=" + "9" * 5000], "9…"),
+        (["scoring.sigma=" + "[" * 3000 + "]" * 3000], "is nested too deeply to be read"),
+        (["+a=" + "{b:" * 3000 + "1" + "}" * 3000], "is nested too deeply to be read"),
         (["seed=range(0,1000000000)"], "more than 10,000 values"),
         (["seed=range(0,1,1e-300)"], "more than 10,000 values"),
         (["seed=range(0,500)", "dataset.split_seed=range(0,500)"], "250,000 jobs"),
@@ -228,6 +231,35 @@ def test_an_override_without_meaning_is_one_line(overrides: list[str], expected:
     with pytest.raises(ConfigError) as error:
         plan(CommandLine(tuple(overrides), multirun=True))
     assert expected in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("drawn_from", "expected"),
+    [
+        ("interval(0,inf)", "needs two finite ends"),
+        ("interval(nan,1)", "needs two finite ends"),
+        ("interval(1,1e-3)", "needs two finite ends"),
+        ("interval(1,1)", "needs two finite ends"),
+        ("tag(log,interval(0,1))", "have no logarithm"),
+        ("tag(log,interval(-1,1))", "have no logarithm"),
+    ],
+)
+@pytest.mark.parametrize("whose", ["command line", "config"])
+def test_a_range_of_no_numbers_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn_from: str, expected: str, whose: str
+) -> None:
+    pytest.importorskip("optuna")
+    axis = f"training.learning_rate={drawn_from}"
+    if whose == "config":
+        key, value = axis.split("=")
+        (tmp_path / "mine.yaml").write_text(
+            f"defaults: [sweep_search, _self_]\nhydra: {{sweeper: {{params: {{{key}: '{value}'}}}}}}\n"
+        )
+        line = CommandLine((), config_name="mine", config_dir=str(tmp_path), multirun=True)
+    else:
+        line = CommandLine((axis,), config_name="sweep_search", multirun=True)
+    with pytest.raises(ConfigError, match=expected):
+        plan(line)
 
 
 def test_a_glob_stands_for_the_options_of_its_group() -> None:

@@ -72,6 +72,12 @@ def test_crops_of_one_sheet_on_both_sides_of_a_split_are_reported(tmp_path, crop
         pytest.param(f"{HEADER}\na,,train,0,,,\na,,test,0,,,\n", "a is listed twice", id="twice"),
         pytest.param(f"{HEADER}\n../a,,train,0,,,\n", "does not lie in the data set's folder", id="outside"),
         pytest.param(f"{HEADER}\n", "no rows", id="empty"),
+        pytest.param(f"{HEADER}\na,,test,1,good,,\n", r"row 2: a has label 1, anomalous, and defect 'good'", id="good"),
+        pytest.param(
+            f"{HEADER}\na,,train,0,crack,,\n", r"row 2: a has label 0, normal, and defect 'crack'", id="crack"
+        ),
+        pytest.param(f"{HEADER}\na,,test,0,,m.png,\n", r"row 2: a is normal and has a mask, m\.png", id="mask"),
+        pytest.param(f"{HEADER},label\na,,test,0,,,,1\n", r"column 'label' stands in it 2 times", id="column"),
     ],
 )
 def test_a_wrong_manifest_is_refused(tmp_path, text, message):

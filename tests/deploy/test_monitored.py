@@ -121,6 +121,13 @@ def test_other_models_unreadable_photos_and_a_line_that_is_being_written_are_pas
         assert (len(each.times), each.others, each.unreadable) == (80, 3, 2)
 
 
+@pytest.mark.parametrize("measure", ["score", "brightness", "sharpness"])
+def test_a_decision_without_its_measures_is_named(model: Model, tmp_path: Path, measure: str) -> None:
+    log = lines(model, 5, np.ones(80))
+    with pytest.raises(DataError, match=r"line 3 has a decision and no score, brightness or sharpness"):
+        charted(model, tmp_path, [*log[:2], replace(log[2], **{measure: None}), *log[3:]])
+
+
 def test_few_normals_or_a_wish_let_scores_be_compared_with_the_log(model: Model, tmp_path: Path) -> None:
     log = lines(model, 6, np.ones(80))
     assert [chart.first for chart in charted(model, tmp_path, log).charts] == [50, 50, 0]

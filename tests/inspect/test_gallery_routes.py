@@ -104,7 +104,8 @@ def test_verdicts_outlive_the_server(started, run: Path, tmp_path: Path) -> None
     "body",
     [
         '{"value": NaN, "reason": "x"}', '{"value": 1e400, "reason": "x"}', '{"value": 1, "reason": "\\ud800"}',
-        '{"value": 1, "reason": "\\u0000"}', '{"threshold": NaN}', '{"value": []}', "[]", "{", "\\ud800", '{"value": ' + "[" * 9000,
+        '{"value": true, "reason": "x"}', '{"value": "1", "reason": "x"}', '{"value": 1, "reason": "\\u0000"}',
+        '{"threshold": NaN}', '{"value": []}', "[]", "{", "\\ud800", '{"value": ' + "[" * 9000,
     ],
 )  # fmt: skip
 def test_a_threshold_that_is_none_is_refused(client: TestClient, run: Path, body: str) -> None:

@@ -15,7 +15,20 @@ ROUTES = [("GET", "/"), ("GET", "/photos"), ("GET", "/model"), ("GET", "/openapi
           ("POST", "/predict"), ("GET", "/photos/a/photo")]  # fmt: skip
 
 
-@pytest.mark.parametrize("host", ["attacker.example", "127.0.0.1.attacker.example:8731", "", "[::bad", "192.168.0.9"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "attacker.example",
+        "127.0.0.1.attacker.example:8731",
+        "",
+        "[::bad",
+        "192.168.0.9",
+        "user@127.0.0.1",
+        "@localhost",
+        "localhost/x",
+        "localhost?",
+    ],
+)
 def test_a_foreign_name_is_refused(client: TestClient, host: str) -> None:
     assert client.get("/model", headers={"Host": host}).status_code == 421
     assert client.get("/model", headers={"Host": "localhost:1234"}).status_code == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +65,15 @@ def test_a_growing_file_becomes_a_compressed_one_of_the_same_bytes_every_time(tm
         add_records(target, read_records(growing)[0])
     assert packed.read_bytes() == again.read_bytes()
     assert list(read_lines(packed)) == list(read_lines(growing))
+
+
+def test_a_line_without_an_end_is_refused_before_it_is_held_whole(tmp_path: Path) -> None:
+    packed = tmp_path / "blanks.runs.jsonl.xz"
+    compressor = lzma.LZMACompressor(preset=0)
+    blanks = b" " * 2**20
+    packed.write_bytes(b"".join(compressor.compress(blanks) for _ in range(80)) + compressor.flush())
+    with pytest.raises(ValueError, match="a line of more than"):
+        list(read_lines(packed))
 
 
 def test_an_interrupted_line_is_named_and_neither_it_nor_the_next_one_takes_others_along(
