@@ -109,7 +109,7 @@ def print_outcome(console: Console, name: str, method: str, metrics: Metrics, di
         f"AUROC of the features alone: {features}",
         f"{metrics.parameters:,} parameters; {times}",
         f"{'Done before, reused (--force runs it again)' if reused else 'Results'}: {directory}",
-        f"New photos: radar predict {shlex.quote(directory)} PHOTOS",
+        f"New photos: radar predict {shlex.quote(directory)} PHOTOS --out results --overlays",
     ):
         console.print(line, soft_wrap=True, highlight=False)
 

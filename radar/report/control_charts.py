@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -36,7 +37,9 @@ def control_charts(monitored: Monitored) -> Figure:
         _draw_values(row[0], times, chart, monitored.threshold)
         _draw_levels(row[1], times, chart, monitored.times)
     for axes in rows[-1]:
-        axes.tick_params(axis="x", rotation=20)
+        ticks = AutoDateLocator(maxticks=6)
+        axes.xaxis.set_major_locator(ticks)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(ticks))
         axes.set_xlabel("time (UTC)", fontsize=style.FONT_TEXT, color=style.INK)
     return figure
 
