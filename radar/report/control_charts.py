@@ -40,6 +40,7 @@ def control_charts(monitored: Monitored) -> Figure:
         ticks = AutoDateLocator(minticks=3, maxticks=8)
         axes.xaxis.set_major_locator(ticks)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(ticks))
+        axes.xaxis.get_offset_text().set_fontsize(style.FONT_TEXT)
         axes.set_xlabel("time (UTC)", fontsize=style.FONT_TEXT, color=style.INK)
     return figure
 
