@@ -35,7 +35,7 @@ def predict(model: Model, paths: Sequence[str | Path], *overrides: str) -> Itera
     """What `model` says of image files, folders and patterns, one by one and in their order, as `radar predict` does.
 
     `overrides` are keys of conf/predict, such as "regions=5". A file that cannot be read is told in its prediction. Raises
-    `DataError` where a folder or a pattern holds no image, `ConfigError` for a wrong key.
+    `DataError` where a folder or a pattern holds no image or another name leads nowhere, `ConfigError` for a wrong key.
     """
     from radar.compose.settings import verb_settings  # noqa: PLC0415 - as above
     from radar.config.verbs import PredictConfig  # noqa: PLC0415 - as above

@@ -88,10 +88,10 @@ def _mapping(value: Plain) -> Mapping[str, Plain]:
     return value if isinstance(value, dict) else {}
 
 
-def with_change(text: str, current: Threshold) -> str:
-    """A card's text with one line more below its last heading: from now on, `current` decides."""
+def with_change(text: str, current: Threshold, when: str | None = None) -> str:
+    """A card's text with one line more below its last heading: from `when` (ISO 8601) or from now on, `current` decides."""
     before = text.rstrip("\n") if _CHANGES in text else f"{text}\n{_CHANGES}\n\nThe last line decides."
-    when = datetime.now(UTC).isoformat(timespec="seconds")
+    when = when or datetime.now(UTC).isoformat(timespec="seconds")
     gap = "\n" if before.rpartition("\n")[2].startswith("- ") else "\n\n"
     return f"{before}{gap}- {when}: `{current.name}`, {current.value!r}; {_origin(current)}\n"
 

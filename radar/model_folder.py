@@ -122,6 +122,9 @@ def store_thresholds(run_or_folder: str | Path, model: Model) -> None:
         UnicodeDecodeError,
     ):  # it is for people alone, who may have removed or rewritten it
         text = ""
+    for version in model.thresholds.versions[1:]:
+        if version is not model.thresholds.current and f"`{version.name}`" not in text:
+            text = with_change(text, version, version.made)  # whoever stored it was killed before it came to the card
     write_text(folder / _CARD, with_change(text, model.thresholds.current))
 
 

@@ -13,12 +13,10 @@ import argparse
 import os
 import platform
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -30,6 +28,7 @@ from radar.data.layouts.files import image_files
 from radar.errors import DataError
 from radar.files import write_json
 from scripts.command_line import guarded
+from scripts.page_server import started
 
 _RUN = "outputs/RUN"  # as README writes it
 
@@ -110,23 +109,9 @@ def _ended(step: Step, arguments: Sequence[str], work: Path) -> str:
 
 def _page(arguments: Sequence[str], work: Path) -> None:
     """Start the server, wait until the page is there, and stop it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [*arguments, f"port={port}"], cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        while server.poll() is None:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5):
-                    return
-            except OSError:
-                time.sleep(0.05)
-        raise DataError(f"radar inspect: ended with exit code {server.returncode}")
-    finally:
-        server.terminate()
-        server.wait()
+    server, _ = started(arguments, work)
+    server.terminate()
+    server.wait()
 
 
 def _arguments(command: str) -> list[str]:

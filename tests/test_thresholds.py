@@ -78,6 +78,8 @@ def test_conformal_p_counts_normals_at_least_as_extreme(score: float, expected: 
         lambda content: content["versions"][0].update(false_alarms=1.5),
         lambda content: content["versions"][0].update(false_alarms=True),
         lambda content: content["versions"][0].update(value=True),
+        lambda content: content["versions"][0].update(value=10**400),
+        lambda content: content["versions"][0].update(false_alarms=10**400),
         lambda content: content["versions"][0].update(groups=-1),
         lambda content: content["versions"][0].update(groups=True),
         lambda content: content["versions"][0].update(name=FITTED),

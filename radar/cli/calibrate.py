@@ -6,7 +6,7 @@ import argparse
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +16,9 @@ from scipy.stats import binom
 from radar.cli.exit_codes import DONE
 from radar.compose.settings import verb_settings
 from radar.config.verbs import CalibrateConfig
-from radar.data.decoding import FloatArray
 from radar.data.grouping import PhotoGroups, photo_groups
 from radar.data.layouts import LAYOUTS
-from radar.data.near_duplicates import near_pairs, unit_vectors
+from radar.data.near_duplicates import near_another, unit_vectors
 from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, by_hand, fitted_on, from_normals, scored, usable
 from radar.deploy.reviewed import Reviewed, read_reviewed
 from radar.errors import ConfigError, DataError
@@ -29,7 +28,6 @@ from radar.model import Model
 from radar.model_card import counted
 from radar.model_folder import load, model_folder, store_thresholds
 from radar.runtime.examination import MODEL_DIGITS
-from radar.runtime.files import sha256
 from radar.runtime.paths import image_files, named_path
 from radar.runtime.prediction import DEFECTIVE, GOOD
 from radar.runtime.terminal import printable, tell
@@ -126,8 +124,9 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
         return version, f"; {above} of the {count} normal images of the fit lie above it"
     configure_torch(model.config.trainer, torch.get_num_threads())
     reviews = [] if parsed.reviewed is None else read_reviewed(parsed.reviewed, model.fingerprint[:MODEL_DIGITS])
-    normals = [] if parsed.normals is None else _scored(model, parsed.normals, settings)
+    normals = [] if parsed.normals is None else _scored(model, image_files(parsed.normals), settings)
     if reviews:
+        reviews = [_identified(model, each) for each in reviews]
         _say_whence(parsed.reviewed, reviews)
     goods, defects = (_scored_reviews(model, reviews, verdict, settings) for verdict in (GOOD, DEFECTIVE))
     _refuse_contradictions([*normals, *goods], defects)
@@ -148,9 +147,9 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
     return version, f"; it finds {found} of {len(defects)} reviewed defects" if defects else ""
 
 
-def _scored(model: Model, names: Sequence[str], settings: CalibrateConfig) -> list[ScoredPhoto]:
+def _scored(model: Model, paths: Iterable[Path], settings: CalibrateConfig) -> list[ScoredPhoto]:
     photos, unscored = [], []
-    for each in scored(model, image_files(names), settings.decode_ahead):
+    for each in scored(model, paths, settings.decode_ahead):
         if isinstance(each, UnscoredPhoto):
             unscored.append(each)
         else:
@@ -167,23 +166,24 @@ def _scored_reviews(
 ) -> list[ScoredPhoto]:
     of_it = [each for each in reviews if each.verdict == verdict]
     if not of_it or of_it[0].score is None:
-        return _scored(model, [each.path for each in of_it], settings)
-    return [ScoredPhoto(each.path, _identity(each), each.score, None, None) for each in of_it if each.score is not None]
+        return _scored(model, [Path(each.path) for each in of_it], settings)
+    return [
+        ScoredPhoto(
+            each.path, each.content_hash or str(Path.cwd() / os.path.normpath(each.path)), each.score, None, None
+        )
+        for each in of_it
+        if each.score is not None
+    ]
 
 
-def _identity(photo: Reviewed) -> str:
-    """What tells a photo whose score was read from others: its content, else that of its file, else where that lay."""
-    if photo.content_hash:
-        return photo.content_hash
-    return sha256(Path(photo.path)) if _is_there(photo) else str(Path.cwd() / os.path.normpath(photo.path))
-
-
-def _is_there(photo: Reviewed) -> bool:
-    """Whether its file can be looked at, as that of a crop cannot without being decoded."""
+def _identified(model: Model, photo: Reviewed) -> Reviewed:
+    """With the hash of its file, or of the crop that it is, where its score was read without one and the file can be looked at."""
+    if photo.score is None or photo.content_hash is not None:
+        return photo
     try:
-        return Path(photo.path).is_file()
-    except OSError:  # a name that no file can have here
-        return False
+        return replace(photo, content_hash=model.files.content_hash(Path(photo.path)))
+    except (DataError, OSError, ValueError):
+        return photo
 
 
 def _say_whence(path: Path, reviews: Sequence[Reviewed]) -> None:
@@ -191,11 +191,10 @@ def _say_whence(path: Path, reviews: Sequence[Reviewed]) -> None:
         tell(f"{path}: its {len(reviews)} reviewed photos are scored anew")
     else:
         tell(f"{path}: the scores of its {len(reviews)} reviewed photos are taken from it; no photo is scored")
-        unknown = sum(each.content_hash is None and not _is_there(each) for each in reviews)
-        if unknown:
+        if unknown := sum(each.content_hash is None for each in reviews):
             tell(
-                f"{unknown} of them have no content_hash and are not there: whether the model was fitted on them, or they repeat "
-                "others, cannot be known"
+                f"{unknown} of them have no content_hash and cannot be looked at: whether the model was fitted on them, or they "
+                "repeat others, cannot be known"
             )
     tell("the promise holds for goods that were reviewed as they came, not where only doubtful ones were looked at")
 
@@ -252,7 +251,7 @@ def _grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> Photo
     except re.error as error:
         raise ConfigError(f"group={pattern}: is no regular expression ({error}); give one, or auto, or none") from None
     count = len(set(groups.names))
-    if count == len(photos) and pattern != "none" and thumbnails and (like := _alike(thumbnails)):
+    if count == len(photos) and pattern != "none" and thumbnails and (like := near_another(unit_vectors(thumbnails))):
         tell(
             f"{like} of {len(photos)} normal photos look nearly the same as others: copies that were encoded anew, or photos of one "
             "part, count as photos of their own; group=EXPRESSION tells by names what belongs together"
@@ -263,11 +262,6 @@ def _grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> Photo
             "batch are alike, so groups are counted; group=none counts each photo, group=EXPRESSION finds others"
         )
     return groups
-
-
-def _alike(thumbnails: Sequence[FloatArray]) -> int:
-    """How many of them look nearly the same as another."""
-    return len({place for pair in near_pairs(unit_vectors(thumbnails)) for place in pair[:2]})
 
 
 def _list(model: Model) -> None:

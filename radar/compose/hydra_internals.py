@@ -100,8 +100,7 @@ def values_of(override: Override) -> list[str]:
     Raises `ConfigError` where there are more than `MOST_JOBS`, where it cannot be counted up, and for a range of no numbers.
     """
     try:
-        if override.is_interval_sweep():
-            _check_range(override)
+        check_range(override)
         values = [] if override.is_interval_sweep() else list(islice(override.sweep_string_iterator(), MOST_JOBS + 1))
     except (ValueError, TypeError, ArithmeticError) as error:
         raise ConfigError(f"{override.input_line}: {error}; name values, as in a,b") from None
@@ -110,10 +109,12 @@ def values_of(override: Override) -> list[str]:
     return values
 
 
-def _check_range(override: Override) -> None:
-    """Raises `ConfigError` where a search can draw no number from a range."""
+def check_range(override: Override) -> None:
+    """Raises `ConfigError` where an override is a range of a search that holds no number."""
+    if not override.is_interval_sweep():
+        return
     drawn = cast(Any, override.value())
-    if not (math.isfinite(drawn.start) and math.isfinite(drawn.end) and drawn.start < drawn.end):
+    if not (math.isfinite(drawn.start) and math.isfinite(drawn.end) and drawn.start <= drawn.end):
         raise ConfigError(f"{override.input_line}: needs two finite ends, the smaller one first, as in interval(0.1,1)")
     if "log" in drawn.tags and drawn.start <= 0:
         raise ConfigError(f"{override.input_line}: 0 and below have no logarithm; let it begin above 0")

@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT, SPLITS, Sample, Split
+from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT, SPLITS, Sample, Split, contradiction
 from radar.errors import DataError, RunError
 from radar.files import csv_text, make_folder, read_bytes, write_text
 from radar.runtime.cells import Rows
@@ -38,7 +38,7 @@ def read_manifest(path: Path) -> tuple[Sample, ...]:
     """Read and check every row by itself; files are not looked at.
 
     Blank are allowed: content_hash, mask, group (then the path, without the crop that it may name) and defect (then "good" or
-    "anomalous").
+    "anomalous"). A normal image has defect "good" and no mask, an anomalous one another defect.
     Raises DataError naming the file, the row and what to do.
     """
     if not path.is_file():
@@ -68,11 +68,8 @@ def _sample(row: Mapping[str, str], where: str) -> Sample:
     if label == 1 and split != "test":
         raise DataError(f"{where}: {cells['path']} is anomalous and in {split}; only test may hold anomalous images")
     defect = cells["defect"] or (ANOMALOUS_DEFECT if label else NORMAL_DEFECT)
-    if (defect == NORMAL_DEFECT) != (label == 0):
-        other = "anomalous" if label else "normal"
-        raise DataError(f"{where}: {cells['path']} has label {label}, {other}, and defect {defect!r}; make them agree")
-    if label == 0 and cells["mask"]:
-        raise DataError(f"{where}: {cells['path']} is normal and has a mask, {cells['mask']}; remove one of them")
+    if found := contradiction(label, defect, cells["mask"] or None):
+        raise DataError(f"{where}: {cells['path']} {found}; make the row agree with itself")
     if defect in (".", "..") or "/" in defect or "\0" in defect:
         raise DataError(f"{where}: defect {defect!r} is no name of a folder; write a name without '/' that is not '..'")
     mask = _relative(cells["mask"], "mask", where) if cells["mask"] else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -48,10 +48,25 @@ def unit_vectors(thumbnails: Iterable[FloatArray]) -> FloatArray:
 def near_pairs(vectors: FloatArray) -> list[tuple[int, int, float]]:
     """Index pairs (i < j) whose correlation is above NEAR_DUPLICATE, with it, in order."""
     pairs = []
-    for start in range(0, len(vectors), _BLOCK):  # in blocks of rows: N × N correlations need not fit into memory
-        correlations = vectors[start : start + _BLOCK] @ vectors[start:].T
-        rows, columns = np.nonzero(np.triu(correlations, k=1) > NEAR_DUPLICATE)
+    for start, correlations in _above_diagonal(vectors):
+        rows, columns = np.nonzero(correlations > NEAR_DUPLICATE)
         pairs += [
             (start + int(i), start + int(j), float(correlations[i, j])) for i, j in zip(rows, columns, strict=True)
         ]
     return pairs
+
+
+def near_another(vectors: FloatArray) -> int:
+    """How many rows have one that is so near, in memory for a block of correlations, however many pairs there are."""
+    near = np.zeros(len(vectors), dtype=bool)
+    for start, correlations in _above_diagonal(vectors):
+        above = correlations > NEAR_DUPLICATE
+        near[start : start + len(above)] |= above.any(axis=1)
+        near[start:] |= above.any(axis=0)
+    return int(near.sum())
+
+
+def _above_diagonal(vectors: FloatArray) -> Iterator[tuple[int, FloatArray]]:
+    """Correlations of a block of rows with all from its first on, 0 but for those that come later; N × N need not fit into memory."""
+    for start in range(0, len(vectors), _BLOCK):
+        yield start, np.triu(vectors[start : start + _BLOCK] @ vectors[start:].T, k=1)

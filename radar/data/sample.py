@@ -34,3 +34,14 @@ class Sample:
     def masked(self) -> bool:
         """Whether it is anomalous and a mask says where."""
         return self.label == 1 and self.mask is not None
+
+
+def contradiction(label: int, defect: str, mask: str | None) -> str | None:
+    """What does not agree of an image's label, 0 or 1, its defect and its mask, in words; None where all does."""
+    if label == 0 and defect != NORMAL_DEFECT:
+        return f"is normal, and its defect is {defect!r}, which is {NORMAL_DEFECT!r} for normal images"
+    if label == 1 and defect == NORMAL_DEFECT:
+        return f"is anomalous, and its defect is {defect!r}, as normal images have it"
+    if label == 0 and mask is not None:
+        return f"is normal, and has the mask {mask} of a defect"
+    return None

@@ -44,6 +44,7 @@ class Access:
         """Whether a Host header names this server. A page elsewhere that rebinds its own name to this machine does not."""
         try:
             address = urlsplit(f"//{host}")
+            _ = address.port  # which no name has that is not a number below 65,536
         except ValueError:
             return False
         if address.netloc != host or address.username is not None:  # more than a name and a port

@@ -37,9 +37,9 @@ def control_charts(monitored: Monitored) -> Figure:
         _draw_values(row[0], times, chart, monitored.threshold)
         _draw_levels(row[1], times, chart, monitored.times)
     for axes in rows[-1]:
-        ticks = AutoDateLocator(minticks=3, maxticks=8)
+        ticks = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(ticks)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(ticks))
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(ticks))  # type: ignore[no-untyped-call]
         axes.xaxis.get_offset_text().set_fontsize(style.FONT_TEXT)
         axes.set_xlabel("time (UTC)", fontsize=style.FONT_TEXT, color=style.INK)
     return figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -39,9 +40,10 @@ class Rows(csv.DictReader):  # type: ignore[type-arg]  # not to be subscripted w
 
     def __init__(self, lines: Iterable[str]) -> None:
         super().__init__(lines, strict=True)
-        names = list(self.fieldnames or ())
-        if repeated := [name for name in names if names.count(name) > 1]:
-            raise csv.Error(f"column {repeated[0]!r} stands in it {names.count(repeated[0])} times")
+        named = Counter(filter(None, self.fieldnames or ()))  # of an empty one nothing is asked
+        for name, count in named.most_common(1):
+            if count > 1:
+                raise csv.Error(f"column {name!r} stands in it {count} times")
 
     def __next__(self) -> dict[str, str]:
         """The next one. Raises `csv.Error` where it has more or fewer cells than the header."""

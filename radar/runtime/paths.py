@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path, PurePath
 
-from .crops import file_and_crop
+from .crops import file_and_crop, names_no_crop
 from .crops import stem as readable_stem
 from .decoding import EXTENSIONS
 from .errors import DataError
@@ -58,8 +58,10 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
 def _leads_nowhere(path: Path) -> bool:
     """Whether nothing is there, and its name is neither a pattern's nor an image's, which may have vanished since it was named."""
     file, _ = file_and_crop(path)
+    if file.name.lower().endswith(EXTENSIONS) or names_no_crop(path) or glob.has_magic(str(path)):
+        return False
     try:
-        return not (is_image(file.name) or glob.has_magic(str(path)) or path.exists() or file.exists())
+        return not (path.exists() or file.exists())
     except OSError:  # as below
         return False
 

@@ -1,4 +1,4 @@
-"""The blocks of docs/trust.md, from kills.json, long_jobs.json, long_images.json, branches.json and mutants.json."""
+"""The blocks of docs/trust.md, from kills.json, kill_page.json, long_jobs.json, long_images.json, branches.json and mutants.json."""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ def kills() -> str:
         for name, each in told["commands"].items()
     )
     return f"{numbers(head, rows)}\n\n{_measured(told)}"
+
+
+def kill_page() -> str:
+    """The page's server, killed, and what became of what it had answered for."""
+    told = measured("kill_page.json")
+    return (
+        f"{told['kills']:,} kills, {told['asked']:,} of them while a verdict or a threshold was being stored. {told['answered']:,} "
+        f"requests were answered; in the end {told['verdicts']:,} verdicts and {told['thresholds']:,} thresholds were there. Lost, "
+        f"half-written or never asked for: {told['wrong']:,}. {_measured(told)}"
+    )
 
 
 def long_jobs() -> str:
@@ -134,4 +144,10 @@ def _measured(told: Figures) -> str:
 
 def sections() -> Sections:
     """By their names."""
-    return {"kills": kills(), "long_jobs": long_jobs(), "long_images": long_images(), "mutants": mutants()}
+    return {
+        "kills": kills(),
+        "kill_page": kill_page(),
+        "long_jobs": long_jobs(),
+        "long_images": long_images(),
+        "mutants": mutants(),
+    }

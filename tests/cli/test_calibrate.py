@@ -166,7 +166,7 @@ def test_photos_of_a_reviewed_table_are_known_by_their_content_whatever_they_are
     told = capsys.readouterr().err
     assert "2 of 13 normal photos are left out: the model was fitted on them" in told
     assert "1 of 13 normal photos are left out: they repeat others" in told
-    assert "2 of them have no content_hash and are not there" in told
+    assert "2 of them have no content_hash and cannot be looked at" in told
     assert len(radar.load(run).thresholds.current.normal_scores) == 10
 
 

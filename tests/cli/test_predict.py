@@ -103,7 +103,6 @@ def test_files_and_pictures(run: Path, photos: Path, tmp_path: Path, capsys: pyt
         (["*.gif"], "holds no images"),
         (["party", "--out", "out"], "party: no such file or folder"),
         (["parts", "party/more", "--out", "out"], "party/more: no such file or folder"),
-        (["gone.png#xywh=0,0,4", "--out", "out"], "no such file or folder"),
     ],
 )
 def test_what_is_refused_is_one_line(

@@ -233,3 +233,11 @@ def test_what_a_layout_misses_in_its_config_is_named(tmp_path, layout, changes, 
     config = dataset_config(layout, changes.pop("root", tmp_path), **changes)
     with pytest.raises(ConfigError, match=message):
         layout_of(config)
+
+
+def test_a_folder_of_good_ones_among_defective_ones_is_refused(tmp_path):
+    for seed, name in enumerate(("train/good/0", "test/hole/1", "test/good/2")):
+        save(tmp_path / f"{name}.png", noise(seed))
+    settings = folder_settings(normal="train/good", anomalous="test", masks=None)
+    with pytest.raises(DataError, match=r"test/good/2\.png: is anomalous, and its defect is 'good'"):
+        entries(dataset_config("folder", tmp_path, settings=settings))

@@ -72,11 +72,9 @@ def test_crops_of_one_sheet_on_both_sides_of_a_split_are_reported(tmp_path, crop
         pytest.param(f"{HEADER}\na,,train,0,,,\na,,test,0,,,\n", "a is listed twice", id="twice"),
         pytest.param(f"{HEADER}\n../a,,train,0,,,\n", "does not lie in the data set's folder", id="outside"),
         pytest.param(f"{HEADER}\n", "no rows", id="empty"),
-        pytest.param(f"{HEADER}\na,,test,1,good,,\n", r"row 2: a has label 1, anomalous, and defect 'good'", id="good"),
-        pytest.param(
-            f"{HEADER}\na,,train,0,crack,,\n", r"row 2: a has label 0, normal, and defect 'crack'", id="crack"
-        ),
-        pytest.param(f"{HEADER}\na,,test,0,,m.png,\n", r"row 2: a is normal and has a mask, m\.png", id="mask"),
+        pytest.param(f"{HEADER}\na,,test,1,good,,\n", r"row 2: a is anomalous, and its defect is 'good'", id="good"),
+        pytest.param(f"{HEADER}\na,,train,0,crack,,\n", r"row 2: a is normal, and its defect is 'crack'", id="crack"),
+        pytest.param(f"{HEADER}\na,,test,0,,m.png,\n", r"row 2: a is normal, and has the mask m\.png", id="mask"),
         pytest.param(f"{HEADER},label\na,,test,0,,,,1\n", r"column 'label' stands in it 2 times", id="column"),
     ],
 )
@@ -117,3 +115,8 @@ def test_a_manifest_that_does_not_fit_the_folder_is_refused(tmp_path, row, messa
     (tmp_path / "m.csv").write_text(f"{HEADER}\n{row}\n")
     with pytest.raises(DataError, match=message):
         open_dataset(dataset_config("mvtec", tmp_path / "set", manifest=str(tmp_path / "m.csv")))
+
+
+def test_columns_that_are_blank_are_passed_over(tmp_path):
+    (tmp_path / "m.csv").write_text(f"{HEADER},,\na.png,,train,0,,,,,\n")
+    assert [sample.path for sample in read_manifest(tmp_path / "m.csv")] == ["a.png"]

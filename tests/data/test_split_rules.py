@@ -8,7 +8,7 @@ from data_builders import dataset_config
 
 from radar.data.layouts.layout import Entry
 from radar.data.leaks import find_leaks
-from radar.data.near_duplicates import near_pairs, unit_vectors
+from radar.data.near_duplicates import near_another, near_pairs, unit_vectors
 from radar.data.sample import Sample
 from radar.data.split_rules import limit_train, split_entries
 from radar.errors import DataError
@@ -178,3 +178,11 @@ def test_fewer_training_images_are_part_of_more_and_nothing_else_changes():
     assert {sample.path for sample in other if sample.split == "train"} != kept[5]
     with pytest.raises(DataError, match="there are only"):
         limit_train(whole, dataset_config("folder", None, split="random", train_images=41))
+
+
+def test_rows_that_are_near_another_are_those_of_the_pairs():
+    rows = np.random.default_rng(0).normal(size=(40, 4, 4)).astype(np.float32)
+    rows[[3, 17, 39]] = rows[[1, 5, 1]] + 1e-3
+    pairs = near_pairs(unit_vectors(rows))
+    assert {place for pair in pairs for place in pair[:2]} == {1, 3, 5, 17, 39}
+    assert near_another(unit_vectors(rows)) == 5

@@ -26,6 +26,8 @@ ROUTES = [("GET", "/"), ("GET", "/photos"), ("GET", "/model"), ("GET", "/openapi
         "user@127.0.0.1",
         "@localhost",
         "localhost/x",
+        "localhost:99999",
+        "localhost:x",
         "localhost?",
     ],
 )

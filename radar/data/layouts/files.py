@@ -14,6 +14,7 @@ from typing import ClassVar, cast
 from radar.data.decoding import EXTENSIONS, BoolArray, Pixels, array_hash, file_hash, read_pixels
 from radar.data.file_reader import FileReader
 from radar.data.layouts.layout import Entry, Layout
+from radar.data.sample import contradiction
 from radar.errors import DataError
 from radar.runtime.crops import file_and_crop
 
@@ -76,8 +77,11 @@ class FilesLayout(Layout):
         return f" (to be had from {where})"
 
     def entries(self) -> tuple[Entry, ...]:
-        """Every image that `find` finds. Raises DataError if no normal one is among them."""
+        """Every image that `find` finds. Raises DataError if no normal one is among them, or one contradicts itself."""
         entries = sorted(self.find(self.folder), key=lambda entry: entry.path)
+        for entry in entries:
+            if found := contradiction(entry.label, entry.defect, entry.mask):
+                raise DataError(f"{self.folder / entry.path}: {found}; check the folders that layout {self.name} takes")
         if not any(entry.label == 0 for entry in entries):
             raise DataError(
                 f"{self.folder}: no normal images in the {self.name} layout; check dataset.root and "
