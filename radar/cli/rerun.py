@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from hydra.errors import HydraException
 
 from radar.compose.command_line import CommandLine
-from radar.compose.hydra_internals import CONFIG_NAME, read_overrides
+from radar.compose.hydra_internals import CONFIG_NAME, quoted, read_overrides
 from radar.errors import RunError
 from radar.experiment.command import COMMAND_FILE, read_command
 from radar.plugins import imported_plugins
 
+_ROOT = "output_root"
+
 
 def again(run: Path, line: CommandLine) -> CommandLine:
-    """The command line that made `run`, with what `line` adds to it.
+    """The command line that made `run`, with what `line` adds to it; where it named a folder for results, they go beside `run` now.
 
-    What runs code is not taken from a file: modules and folders of configs must be named once more, and overrides of Hydra's own
-    keys are left out. Raises `RunError` where they are not named, and where `run` has no command.
+    What runs code or says where to write is not taken from a file: modules and folders of configs must be named once more, and
+    overrides of Hydra's own keys are left out. Raises `RunError` where they are not named, and where `run` has no command.
     """
     stored = read_command(run)
     missing = [name for name in stored.plugins if name not in imported_plugins()]
@@ -27,6 +29,8 @@ def again(run: Path, line: CommandLine) -> CommandLine:
     if stored.config_dir is not None and line.config_dir is None:
         raise RunError(f"{run}: was made with configs from elsewhere; add --config-dir {stored.config_dir}")
     name = line.config_name if line.config_name != CONFIG_NAME else stored.config_name or CONFIG_NAME
+    if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+        raise RunError(f"{run / COMMAND_FILE}: config {name} lies elsewhere; name it once more with --config-name")
     typed = {override.key_or_group for override in read_overrides(line.overrides)}
     try:
         before = read_overrides(stored.overrides)
@@ -36,7 +40,9 @@ def again(run: Path, line: CommandLine) -> CommandLine:
     kept = [
         override.input_line or ""
         for override in before
-        if override.key_or_group not in typed and not override.is_hydra_override()
+        if override.key_or_group not in (*typed, _ROOT) and not override.is_hydra_override()
     ]
+    if _ROOT not in typed and any(override.key_or_group == _ROOT for override in before):
+        kept.append(f"{_ROOT}={quoted(str(run.absolute().parent))}")
     one_job = [] if line.multirun else ["hydra.mode=RUN"]
     return replace(line, presets=tuple(kept), overrides=(*one_job, *line.overrides), config_name=name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from radar.compose import hydra_internals
 from radar.compose.hydra_internals import CONFIG_NAME
@@ -67,11 +68,18 @@ def _shows(parsed: argparse.Namespace) -> bool:
 
 
 def without_plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """A command line without `--plugins MODULE[,MODULE]`, and the modules. Raises `ConfigError` where none is named."""
-    rest, modules = [], []
+    """A command line without `--plugins MODULE[,MODULE]`, and the modules. Raises `ConfigError` where none is named.
+
+    Behind `--` there are paths alone. A word that is also the name of a file here, which a pattern may have put in, names no module.
+    """
+    rest, modules = list[str](), list[str]()
     remaining = iter(arguments)
     for argument in remaining:
+        if argument == "--":
+            return [*rest, argument, *remaining], modules
         option, equals, value = argument.partition("=")
+        if option == PLUGINS and _is_a_file(argument):
+            raise ConfigError(f"{argument}: is a file here; name it ./{argument}, or let --plugins stand elsewhere")
         if option != PLUGINS:
             rest.append(argument)
             continue
@@ -80,3 +88,10 @@ def without_plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             raise ConfigError(f"{PLUGINS} {named}: name a module, or several as {PLUGINS} MODULE,MODULE")
         modules += named.split(",")
     return rest, modules
+
+
+def _is_a_file(word: str) -> bool:
+    try:
+        return Path(word).exists()
+    except (OSError, ValueError):  # no name that a file could have
+        return False

@@ -32,7 +32,7 @@ def test_a_copied_run_is_repeated_with_what_is_added(tmp_path: Path, capsys: pyt
     assert "seed=4" in log and "Results: " in log
     assert all(line.rstrip() in log for line in said.splitlines())
     shutil.copytree(run.parent, tmp_path / "copies" / "one")
-    assert main(["--rerun", str(tmp_path / "copies" / "one")]) == 0
+    assert main(["--rerun", str(tmp_path / "copies" / "one"), f"output_root={tmp_path}"]) == 0
     assert f"Done before, reused (--force runs it again): {run.parent}" in capsys.readouterr().out
     (job,) = repeated(tmp_path / "copies" / "one", "seed=5").jobs
     assert (job.config.seed, job.config.method.name, job.config.preset) == (5, "pca", "debug")
@@ -86,3 +86,38 @@ def test_the_stored_command_is_one_that_the_shell_takes(tmp_path: Path) -> None:
     write_command(tmp_path, Command(("seed=2",), None, (), config_name="sweep_seed"))
     _, *words = json.loads((tmp_path / "command.json").read_text())["command"]
     assert plan(command_line.read(words)).jobs[0].config.seed == 2
+
+
+def test_where_results_go_is_not_taken_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tmp_path / "it's, {here}" / "run"
+    run.mkdir(parents=True)
+    write_command(run, Command(("seed=2", f"output_root={tmp_path / 'elsewhere'}"), None, ()))
+    assert repeated(run).jobs[0].config.output_root == str(run.parent)
+    assert repeated(run, "output_root=typed").jobs[0].config.output_root == "typed"
+    monkeypatch.chdir(run)
+    assert Path(repeated(Path()).jobs[0].config.output_root) == run.parent
+
+
+@pytest.mark.parametrize("name", ["../../own", "/own", "sub/../../own"])
+def test_a_config_that_lies_elsewhere_is_not_taken_from_the_file(tmp_path: Path, name: str) -> None:
+    write_command(tmp_path, Command((), None, (), config_name=name))
+    with pytest.raises(RunError, match="lies elsewhere; name it once more with --config-name"):
+        repeated(tmp_path)
+
+
+def test_a_file_names_no_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "evil.py").write_text("from pathlib import Path; Path('ran').touch()")
+    (tmp_path / "--plugins=evil").touch()
+    for words in (["predict", "run", "--plugins=evil", "evil.py"], ["predict", "run", "--", "--plugins=evil"]):
+        assert main(words) == REFUSED
+    (tmp_path / "--plugins=evil").unlink()
+    (tmp_path / "--plugins").touch()
+    assert main(["predict", "run", "--plugins", "evil"]) == REFUSED
+    assert main(["predict", "run", "--", "--plugins", "evil"]) == REFUSED
+    assert not (tmp_path / "ran").exists()
+    told = capsys.readouterr().err
+    assert "--plugins=evil: is a file here; name it ./--plugins=evil" in told
