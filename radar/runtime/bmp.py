@@ -34,6 +34,10 @@ def check_bmp(image: BmpImagePlugin.BmpImageFile, content: bytes) -> None:
                 raise _not_whole()
             row, column = row + 1, 0
         else:
+            if tile.offset % 2:
+                raise ImageError(
+                    "its packed rows begin at an odd place, where decoders differ; save it without packing"
+                )
             column += value
             place += (value + 1) // 2 if is_halved else value
             place += place % 2

@@ -21,7 +21,7 @@ _HEAD = struct.Struct(">I4s")
 
 def check_png(content: bytes) -> None:
     """Raises `ImageError` where a checksum of the pixel data differs, where they end before the last row, or where it has two
-    headers or palettes, or no palette for pixels that name its colours.
+    headers, palettes or EXIF chunks, or no palette for pixels that name its colours.
     """
     header = content[len(SIGNATURE) + _HEAD.size :][:13]
     unpacker, missing = zlib.decompressobj(), _raw_size(*struct.unpack(">IIBBBBB", header))
@@ -32,6 +32,8 @@ def check_png(content: bytes) -> None:
             raise ImageError("not a readable image (it has two headers); replace or remove the file")
         if before[b"PLTE"] > 1:
             raise ImageError("not a readable image (it has two palettes); replace or remove the file")
+        if before[b"eXIf"] > 1:
+            raise ImageError("not a readable image (it says twice how it is turned); replace or remove the file")
         if kind != b"IDAT":
             continue
         if header[9] == _PALETTE and not before[b"PLTE"]:

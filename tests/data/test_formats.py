@@ -430,6 +430,17 @@ def bmp(rows: bytes, *, width: int = 4, height: int = 2, packing: int = 1, colou
     return b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset) + header + names + rows
 
 
+def shifted(content: bytes) -> bytes:
+    """A BMP whose pixels begin a byte later."""
+    (offset,) = struct.unpack_from("<I", content, 10)
+    return content[:10] + struct.pack("<I", offset + 1) + content[14:offset] + b"\0" + content[offset:]
+
+
+def turned_by(orientation: int) -> bytes:
+    """EXIF that says so."""
+    return b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 274, 3, 1, orientation, 0, 0)
+
+
 def palette_png(index: int, colours: int, depth: int = 8) -> bytes:
     row = b"\0" + bytes(int(f"{index:0{depth}b}" * (8 // depth), 2) for _ in range(-(-20 * depth // 8)))
     names = chunk(b"PLTE", bytes(range(100, 100 + 3 * colours)))
@@ -504,6 +515,11 @@ REFUSED = {
     "no palette": (lambda: png(20, 12, ROWS, colour=3), "no palette"),
     "two palettes": (
         lambda: png(20, 12, ROWS, colour=3, before=2 * chunk(b"PLTE", bytes(768))), "two palettes"),
+    "two EXIF chunks": (
+        lambda: png(20, 12, ROWS, before=b"".join(chunk(b"eXIf", turned_by(turn)) for turn in (6, 1))), "how it is turned"),
+    "a TIFF palette of 8 bits": (
+        lambda: tiff(GREY, photometric="palette", colormap=np.tile(np.arange(256, dtype=np.uint16), (3, 1))), "palette has 8 bits"),
+    "a packed BMP at an odd place": (lambda: shifted(bmp(b"\0\x03\1\2\3\0\1\x04\0\0\x04\x07\0\1")), "odd place"),
     "an empty palette": (lambda: palette_png(0, 0), "colours that it does not have"),
     "a palette that is too short": (lambda: palette_png(2, 2), "colours that it does not have"),
     "a palette that is too short, 4 bits": (lambda: palette_png(15, 15, 4), "colours that it does not have"),
