@@ -61,7 +61,7 @@ class MonitorConfig:
     """How a log of predictions is watched for drift."""
 
     run_length: float = _number(above=1.0, maximum=1e9)  # photos until a false alarm of any chart, on average
-    weight: float = _number(minimum=0.001, maximum=1.0)  # of the newest photo in the moving average
+    weight: float = _number(minimum=0.005, maximum=1.0)  # of the newest photo in the moving average
     baseline: int = _number(minimum=10, maximum=1_000_000_000)  # photos of the log's first stretch
     score_baseline: str = _choice("normals", "log")  # what scores are compared with
 

@@ -81,7 +81,7 @@ def test_a_picture_that_fails_does_not_change_the_answer(
         (["nowhere"], "nowhere: cannot be read as a log"),
         (["log_steady", "--since", "noon"], "--since noon: is no time"),
         (["log_steady", "--since", "2999-01-01"], "holds 0 readable photos"),
-        (["log_steady", "weight=0"], "weight=0.0: must be ≥ 0.001"),
+        (["log_steady", "weight=0"], "weight=0.0: must be ≥ 0.005"),
     ],
 )
 def test_no_answer_is_no_drift(

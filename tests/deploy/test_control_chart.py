@@ -58,7 +58,7 @@ def test_a_change_is_found_soon_and_shown_as_long_as_it_lasts() -> None:
 
 
 def test_small_weights_have_limits_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    lengths, weights = (15_000.0, 1e9), (1.0, 0.025, 0.02, 0.012, 0.01, 0.003, 0.001)
+    lengths, weights = (15_000.0, 1e9), (1.0, 0.025, 0.02, 0.012, 0.01, 0.005)
     limits = {(length, weight): limit_for(length, weight) for length in lengths for weight in weights}
     monkeypatch.setattr(control_chart, "_NODES_PER_STEP", 24)
     for (length, weight), limit in limits.items():
