@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
@@ -37,8 +38,10 @@ def _read(kind: Any, value: object, where: str) -> Any:
         return read_section(kind, value, where)
     if get_origin(kind) is dict and isinstance(value, dict):
         return {name: _read(get_args(kind)[1], each, f"{where}/{name}") for name, each in value.items()}
-    if kind is float and type(value) in (int, float):
-        return float(value)  # type: ignore[arg-type]
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if not abs(value) <= sys.float_info.max:
+            raise ValueError(f"{where}: is no finite number")
+        return float(value)
     if type(value) is not kind:
         raise ValueError(f"{where}: must be {getattr(kind, '__name__', kind)}, not {value!r}")
     return value

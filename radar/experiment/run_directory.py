@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from radar.data.sample import SPLITS
 from radar.errors import Interrupted, RunError, StoredError
 from radar.evaluation.metrics import Metrics
 from radar.evaluation.typed_sections import read_section
@@ -102,8 +104,13 @@ class RunDirectory:
         return self._read(read_yaml, self.config)
 
     def read_scores(self) -> tuple[list[str], list[dict[str, str]]]:
-        """Columns and rows. Raises `StoredError`."""
-        return self._read(read_csv, self.scores)
+        """Columns and rows. Raises `StoredError`, also where a row cannot be one of a run."""
+        columns, rows = self._read(read_csv, self.scores)
+        try:
+            _check_rows(rows)
+        except (KeyError, ValueError) as error:
+            raise unreadable(self.scores, error, REMEDY) from None
+        return columns, rows
 
     def check_files(self, *names: str) -> None:
         """Raise `StoredError` for the first file of a done run, or of those of `names`, that is not as it was written."""
@@ -205,3 +212,17 @@ def _ending(error: BaseException) -> dict[str, str]:
 
 def _clock(moment: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
+def _check_rows(rows: Sequence[Mapping[str, str]]) -> None:
+    """Raises `KeyError` or `ValueError` for values that no run writes, and images that come twice."""
+    for row in rows:
+        if row["split"] not in SPLITS or {row["label"], row["decision"]} - {"0", "1"}:
+            told = ", ".join(f"{name} {row[name]!r}" for name in ("split", "label", "decision"))
+            raise ValueError(f"{row['path']} has {told}")
+        if not math.isfinite(float(row["score"])):
+            raise ValueError(f"{row['path']} has the score {row['score']}")
+    if len({row["path"] for row in rows}) < len(rows):
+        raise ValueError("an image stands in it twice")
+    if not any(row["split"] == "test" for row in rows):
+        raise ValueError("no test image stands in it")

@@ -23,7 +23,7 @@ from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import CACHE_FOLDER, Session
 from radar.experiment.sweep import Sweep, sweeps
 from radar.experiment.transfer import DoneRun, read_transfers
-from radar.files import read_csv, read_json, write_json
+from radar.files import read_csv, read_json, write_csv, write_json
 from radar.progress import silent
 from radar.report.build import Report, tables_page
 from radar.report.observer import RunObserver
@@ -140,7 +140,7 @@ def test_a_transfer_names_what_cannot_be_read(spoilt: tuple[Path, Path], spoil: 
     assert str(first) in str(error.value) and "\n" not in str(error.value)
 
 
-VALUES: tuple[Any, ...] = (None, True, -1, 3.5, "x", "", [], [1], {}, {"a": {"b": []}}, "../..", "$x_", 10**30)
+VALUES: tuple[Any, ...] = (None, True, -1, 3.5, "x", "", [], [1], {}, {"a": {"b": []}}, "../..", "$x_", 10**30, 10**400)
 
 
 def leaves(tree: dict[str, Any], depth: int = 3) -> Iterator[tuple[dict[str, Any], str]]:
@@ -160,9 +160,11 @@ def test_a_report_takes_no_value_of_another_type(
         (first / "config.yaml", yaml.safe_load, yaml.safe_dump),
         (first / "environment.json", json.loads, json.dumps),
         (first / "status.json", json.loads, json.dumps),
+        (first / "metrics.json", json.loads, json.dumps),
     ):
         before = path.read_text()
-        for place in range(0, len(list(leaves(read(before)))), 3 if path.suffix == ".yaml" else 1):
+        steps = {"config.yaml": 3, "metrics.json": 7}
+        for place in range(0, len(list(leaves(read(before)))), steps.get(path.name, 1)):
             tree = read(before)
             node, key = list(leaves(tree))[place]
             node[key] = value
@@ -174,6 +176,24 @@ def test_a_report_takes_no_value_of_another_type(
             if len(results) == 2 and place % 4 == 0:
                 assert tables_page(Report(results, SETTINGS, []).tables), f"{path.name}, {key}"
         path.write_text(before)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("split", "evil"), ("split", "train"), ("label", "2"), ("label", ""), ("label", "-1"), ("decision", "5"), ("score", "nan"),
+        ("score", "inf"), ("score", ""), ("path", "same.png"),
+    ],
+)  # fmt: skip
+def test_a_report_takes_no_scores_that_no_run_writes(
+    spoilt: tuple[Path, Path], capsys: pytest.CaptureFixture[str], column: str, value: str
+) -> None:
+    root, first = spoilt
+    columns, rows = read_csv(first / "scores.csv", "")
+    write_csv(first / "scores.csv", columns, [list({**row, column: value}.values()) for row in rows])
+    assert [result.name[:2] for result in read_results([root])] == ["r1"]
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and str(first / "scores.csv") in told
 
 
 @some_ways
