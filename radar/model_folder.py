@@ -27,7 +27,7 @@ from radar.model import Calibration, Model
 from radar.model_card import card, with_change
 from radar.scoring.detector import detector_from_arrays
 from radar.scoring.map_levels import MapLevels
-from radar.thresholds import FITTED, Threshold, read_thresholds
+from radar.thresholds import FITTED, Threshold, finite, read_thresholds
 from radar.training.device import named_device
 
 FORMAT = 3  # of the model folder; raised when an older reader could not read it
@@ -90,7 +90,15 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
         first, fingerprint = _fitted_threshold(facts, calibration), str(facts["fingerprint"])
     except (ConfigError, RunError) as error:
         raise RunError(f"{folder}: {error}") from None
-    except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+    except (
+        LookupError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        AttributeError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
         raise _unreadable(folder, error) from None
     fitted = fitted.to(named_device(device)).eval().requires_grad_(False)
     return Model(config, fitted, detector, calibration, read_thresholds(folder, first, fingerprint), fingerprint)
@@ -205,14 +213,14 @@ def _calibration(facts: Mapping[str, Plain], stored: Mapping[str, Tensor]) -> Ca
     unseen_by, false_alarms = facts["unseen_by"], facts["false_alarms"]
     if not isinstance(unseen_by, list):
         raise ValueError("calibration.unseen_by is not a list")
-    promised = None if false_alarms is None else float(str(false_alarms))
+    promised = None if false_alarms is None else finite(false_alarms)
     scores, tops = (stored[f"calibration.{name}"].numpy() for name in ("scores", "map_tops"))
     return Calibration(scores, tops, tuple(str(each) for each in unseen_by), promised)
 
 
 def _fitted_threshold(facts: Mapping[str, Plain], calibration: Calibration) -> Threshold:
-    faint, strong = (float(str(_mapping(facts, "map_levels")[name])) for name in MapLevels._fields)
-    value, levels, made = float(str(facts["threshold"])), MapLevels(faint, strong), str(facts["made"])
+    faint, strong = (finite(_mapping(facts, "map_levels")[name]) for name in MapLevels._fields)
+    value, levels, made = finite(facts["threshold"]), MapLevels(faint, strong), str(facts["made"])
     return Threshold(FITTED, value, levels, "fit", "", made, calibration.false_alarms, calibration.scores, None)
 
 

@@ -140,21 +140,22 @@ def from_plain(values: object) -> Threshold:
         raise ValueError("normal_scores is not a list")
     if groups is not None and (type(groups) is not int or groups < 1):
         raise ValueError(f"groups {groups} is no number of groups")
-    if rate is not None and not 0 < _finite(rate) < 1:
+    if rate is not None and not 0 < finite(rate) < 1:
         raise ValueError(f"false_alarms {rate} does not lie between 0 and 1")
     if not isinstance(levels, Mapping) or set(levels) != set(MapLevels._fields):
         raise ValueError(f"map_levels has the entries {', '.join(MapLevels._fields)}")
     return Threshold(
         **{name: str(values[name]) for name in ("name", "source", "origin", "made")},
-        value=_finite(values["value"]),
-        map_levels=MapLevels(**{name: _finite(level) for name, level in levels.items()}),
-        false_alarms=None if rate is None else _finite(rate),
-        normal_scores=np.array([_finite(score) for score in scores]),
+        value=finite(values["value"]),
+        map_levels=MapLevels(**{name: finite(level) for name, level in levels.items()}),
+        false_alarms=None if rate is None else finite(rate),
+        normal_scores=np.array([finite(score) for score in scores]),
         groups=groups,
     )
 
 
-def _finite(value: object) -> float:
+def finite(value: object) -> float:
+    """`value` where it is a number that a float can hold. Raises `ValueError`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise ValueError(f"{value} is not a finite number")
     return float(value)

@@ -37,6 +37,8 @@ def _experiment(arguments: list[str], told: Collection[str]) -> int:
         arguments[:] = ["-m", *(argument for argument in arguments if argument not in ("-m", "--multirun"))]
     run = _taken_value("--rerun", arguments)
     line = command_line.read(arguments)
+    if line.shows and run is not None:
+        raise ConfigError("--rerun: runs what is stored and shows no config; see config.yaml in the run's directory")
     if line.shows:
         return _help(arguments, line)
     if run is not None:

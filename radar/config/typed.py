@@ -24,6 +24,9 @@ from radar.runtime.terminal import brief
 
 Schema = TypeVar("Schema")
 
+_BITS = 127  # of a whole number: no key has a use for more, and a float cannot hold all of them
+_BEYOND = 2**_BITS
+
 
 class Settings(NamedTuple):
     """A node of the schema whose type depends on what was chosen."""
@@ -73,6 +76,12 @@ def _refuse_other_shapes(
             written = _written(prefix + name, settings)
             raise ConfigError(
                 f"{written}={brief(value)}: holds ${{…}}, which config files alone resolve; write what it is"
+            )
+        if any(
+            isinstance(each, int) and abs(each) >= _BEYOND for each in (value if isinstance(value, list) else [value])
+        ):
+            raise ConfigError(
+                f"{_written(prefix + name, settings)}={brief(value)}: has more than {_BITS} bits; give a smaller one"
             )
         node = structured._get_node(name, validate_access=False)
         key, said = prefix + name, f"{_written(prefix + name, settings)}={brief(value)}"

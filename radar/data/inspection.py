@@ -15,7 +15,9 @@ from radar.data.near_duplicates import THUMBNAIL_SIDE, near_pairs, unit_vectors
 from radar.data.preprocessing import plane_names, preprocess, thumbnail
 from radar.data.sample import Sample
 from radar.data.threads import in_threads
+from radar.errors import DataError
 from radar.progress import Report
+from radar.runtime.errors import ImageError
 from radar.runtime.preprocessing import luma, sharpness
 
 _FLAT = 2 / 255  # standard deviation of a luma in [0, 1] below which a photo is blank
@@ -61,7 +63,10 @@ def inspect(dataset: Dataset, progress: Report | None = None) -> tuple[Finding, 
 
 def _look(dataset: Dataset, sample: Sample) -> _Look:
     pixels = dataset.layout.pixels(sample.path)
-    seen = luma(preprocess(pixels, dataset.image)[0], plane_names(dataset.image))
+    try:
+        seen = luma(preprocess(pixels, dataset.image)[0], plane_names(dataset.image))
+    except ImageError as error:
+        raise DataError(f"{sample.path}: {error}") from None
     return _Look(
         thumbnail(pixels, THUMBNAIL_SIDE),
         float(seen.std()),

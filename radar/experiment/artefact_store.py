@@ -176,7 +176,8 @@ class ArtefactStore:
         """Remove results unused for at least that long, damaged and unfinished ones too; returns the whole ones."""
         removed = [artefact for artefact in self.stored() if _remove(artefact.path, unused_seconds)]
         damaged = [made.parent for made in self._descriptions()]
-        for folder in (*damaged, *self.root.glob(f"*/*{_PART}")):
+        unfinished = (part for part in self.root.glob(f"*/*{_PART}") if not _is_elsewhere(part))
+        for folder in (*damaged, *unfinished):
             _remove(folder, unused_seconds)
         return removed
 
@@ -195,11 +196,17 @@ class ArtefactStore:
                 )
 
     def _descriptions(self) -> Iterator[Path]:
-        return (made for made in sorted(self.root.glob(f"*/*/{_MADE}")) if made.parent.suffix != _PART)
+        found = (made for made in sorted(self.root.glob(f"*/*/{_MADE}")) if made.parent.suffix != _PART)
+        return (made for made in found if not _is_elsewhere(made.parent))
 
 
 class _MadeByAnotherCommandError(RunError):
     """A result that is made again because that was asked for."""
+
+
+def _is_elsewhere(folder: Path) -> bool:
+    """Whether a result's folder, or that of its stage, is a link: what it leads to is not the cache's own."""
+    return folder.is_symlink() or folder.parent.is_symlink()
 
 
 def _artefact(made: Path) -> Artefact:

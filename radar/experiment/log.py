@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from radar.progress import Report
+from radar.runtime.files import appending
 
 LOG_FILE = "log.txt"
 
@@ -27,8 +28,8 @@ class RunLog(logging.Handler):
         self._waiting.append(self.format(record))
         with suppress(OSError):
             if self._file.parent.is_dir():
-                with self._file.open("a", encoding="utf-8") as log:
-                    log.writelines(f"{line}\n" for line in self._waiting)
+                with appending(self._file) as log:
+                    log.writelines(f"{line}\n".encode(errors="backslashreplace") for line in self._waiting)
                 self._waiting.clear()
 
 

@@ -12,7 +12,7 @@ from radar.deploy.reviewed import VERDICTS, WITHDRAWN
 from radar.errors import RunError
 from radar.files import writing
 from radar.runtime.cells import Rows
-from radar.runtime.files import check_is_file
+from radar.runtime.files import appending, check_is_file
 from radar.runtime.prediction import COLUMNS, Prediction, csv_header, csv_line
 
 _HEADER = f"verdict,{csv_header()}"
@@ -49,7 +49,7 @@ class Reviews:
     def add(self, prediction: Prediction, verdict: str) -> None:
         """Append a verdict on a photo that has a score; it is on the disk when this returns. Raises `RunError`."""
         line = f"{verdict},{csv_line(prediction)}".encode()
-        with writing(self.path), self.path.open("a+b") as file:
+        with writing(self.path), appending(self.path) as file:
             file.write(_missing_before(file) + line)
             file.flush()
             os.fsync(file.fileno())

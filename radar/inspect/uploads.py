@@ -64,7 +64,7 @@ async def uploads(request: Request, settings: InspectConfig, name: str) -> Async
     async with AsyncExitStack() as closing:
         try:
             async with asyncio.timeout(settings.timeout):
-                if request.headers.get("content-type", "").startswith("multipart/form-data"):
+                if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
                     found = await _of_form(request, settings.images, closing)
                 else:
                     found = [Upload(name, closing.enter_context(await _of_body(request)))]

@@ -119,10 +119,16 @@ def _taking(
 
 
 def _printing(json_lines: bool) -> Callable[[said.Prediction], None]:
-    if json_lines:
-        return lambda each: _print(f"{said.json_line(each)}\n")
-    _print(said.csv_header())
-    return lambda each: _print(said.csv_line(each))
+    line = (lambda each: f"{said.json_line(each)}\n") if json_lines else said.csv_line
+    if not json_lines:
+        _print(said.csv_header())
+    # a terminal obeys what a name may hold; whoever reads a pipe or a file gets every byte
+    shown = _plain if sys.stdout.isatty() else str
+    return lambda each: _print(shown(line(each)))
+
+
+def _plain(line: str) -> str:
+    return f"{printable(line.removesuffix(chr(10)))}\n"
 
 
 def _print(text: str) -> None:

@@ -34,6 +34,12 @@ def writing(path: Path) -> Iterator[None]:
         raise WriteError(error.errno or 0, error.strerror or str(error), str(path)) from error
 
 
+def appending(path: Path) -> BinaryIO:
+    """A file to append to, and to read; a link in its place is refused, as it may lead out of the folder. Raises `OSError`."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags, 0o666), "a+b")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it. Raises `WriteError`."""
     with writing(path):

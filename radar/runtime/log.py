@@ -14,7 +14,7 @@ except ImportError:  # not on Windows, where nothing keeps two processes apart
     fcntl = None  # type: ignore[assignment]
 
 from .errors import RunError
-from .files import bounded_lines, make_folder, write_atomically, writing
+from .files import appending, bounded_lines, make_folder, write_atomically, writing
 from .prediction import Prediction, csv_header, csv_line, from_json, json_line
 
 JSON_LINES, CSV = "predictions.jsonl", "predictions.csv"
@@ -91,7 +91,7 @@ def _held(folder: Path) -> Iterator[BinaryIO]:
 def _opened(path: Path) -> BinaryIO:
     """To append to, and to read."""
     with writing(path):
-        return path.open("a+b")
+        return appending(path)
 
 
 def _whole_lines(file: BinaryIO, path: Path) -> Iterator[Prediction]:

@@ -53,8 +53,9 @@ class FilesLayout(Layout):
     def problems(self) -> Iterator[str]:
         """Also a missing root."""
         yield from super().problems()
-        if self.config.root is None:
-            yield f"dataset.root=null: layout {self.name} reads a folder; give it with dataset.root=FOLDER"
+        if not self.config.root:
+            told = "null" if self.config.root is None else "''"
+            yield f"dataset.root={told}: layout {self.name} reads a folder; give it with dataset.root=FOLDER"
 
     @cached_property
     def folder(self) -> Path:

@@ -1,0 +1,173 @@
+"""Links that lie where results go, numbers of a forged model, words of a terminal: nothing leads elsewhere or decides by them."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deploy_builders import drawn, quick_model, save, save_model
+from PIL import Image
+
+import radar
+from radar.cli.main import main
+from radar.errors import RunError, WriteError
+from radar.experiment.artefact_store import ArtefactStore
+from radar.experiment.log import run_log
+from radar.files import read_json, write_json
+from radar.inspect.reviews import Reviews
+from radar.runtime.files import appending
+from radar.runtime.log import CSV, JSON_LINES
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("model")
+    save_model(quick_model(root / "normals"), root / "model")
+    save(root / "photos" / "a.png", drawn(1))
+    return root
+
+
+@pytest.mark.parametrize("name", [JSON_LINES, CSV])
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize("options", [[], ["--force"]])
+def test_a_log_of_predictions_leads_nowhere_else(
+    model: Path, tmp_path: Path, name: str, is_there: bool, options: list[str]
+) -> None:
+    victim, out = tmp_path / "victim.txt", tmp_path / "out"
+    out.mkdir()
+    if is_there:
+        victim.write_text("as it was")
+    (out / name).symlink_to(victim)
+    code = main(["predict", str(model), str(model / "photos"), "--out", str(out), *options])
+    assert code == (3 if name == JSON_LINES else 0)
+    assert victim.read_text() == "as it was" if is_there else not victim.exists()
+    assert name == JSON_LINES or not (out / name).is_symlink()
+
+
+def test_reviews_and_the_text_log_of_a_run_lead_nowhere_else(model: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim.txt"
+    (tmp_path / "reviewed.csv").symlink_to(victim)
+    (said,) = radar.predict(radar.load(model), [model / "photos"])
+    with pytest.raises(WriteError, match=r"reviewed\.csv"):
+        Reviews(tmp_path / "reviewed.csv", said.model).add(said, "good")
+    (tmp_path / "log.txt").symlink_to(victim)
+    with run_log(tmp_path) as log:
+        log.info("a line")
+    assert not victim.exists()
+
+
+def test_what_is_appended_to_may_be_read_and_is_made(tmp_path: Path) -> None:
+    for _ in range(2):
+        with appending(tmp_path / "x") as file:
+            file.write(b"ab")
+            file.seek(0)
+            assert file.read(2) == b"ab"
+    assert (tmp_path / "x").read_bytes() == b"abab"
+
+
+@pytest.mark.parametrize("linked", ["stage", "result"])
+def test_pruning_a_cache_follows_no_link(tmp_path: Path, linked: str) -> None:
+    elsewhere, root = ArtefactStore(tmp_path / "elsewhere"), tmp_path / "cache"
+    stage = tmp_path / "elsewhere" / "points"
+    (stage / "abc").mkdir(parents=True)
+    (stage / "abc.part").mkdir()
+    record = {"stage": "points", "version": 1, "inputs": {}, "made": "2026-01-01", "seconds": 1.0, "files": {}}
+    write_json(stage / "abc" / "made.json", record)
+    root.mkdir()
+    if linked == "stage":
+        (root / "points").symlink_to(stage)
+    else:
+        (root / "points").mkdir()
+        (root / "points" / "abc").symlink_to(stage / "abc")
+        (root / "points" / "abc.part").symlink_to(stage / "abc.part")
+    assert ArtefactStore(root).prune(0) == []
+    assert (stage / "abc" / "made.json").exists() and (stage / "abc.part").exists()
+    assert [each.path.name for each in elsewhere.prune(0)] == ["abc"], "which is what it does without a link"
+
+
+def forged(model: Path, folder: Path, path: tuple[str, ...], value: Any) -> Path:
+    """A copy of the model whose JSON has another value at `path`, and the checksum that belongs to it."""
+    facts = read_json(model / "model" / "model.json", "")
+    facts.pop("checksum", None)
+    *above, key = path
+    section = facts
+    for name in above:
+        section = section[name]
+    section[key] = value
+    (folder / "model.safetensors").write_bytes((model / "model" / "model.safetensors").read_bytes())
+    write_json(folder / "model.json", facts)
+    return folder
+
+
+@pytest.mark.parametrize("path", [("threshold",), ("map_levels", "faint"), ("calibration", "false_alarms")], ids=str)
+@pytest.mark.parametrize("value", ["nan", "inf", "1", 10**400, True, []], ids=lambda value: repr(value)[:12])
+def test_a_model_decides_by_numbers_alone(model: Path, tmp_path: Path, path: tuple[str, ...], value: Any) -> None:
+    with pytest.raises(RunError, match="cannot be read as a model"):
+        radar.load(forged(model, tmp_path, path, value))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("timestep.value", 5000), ("unet.channels", []), ("dataset.megapixels", 10**400), ("contamination.value", 10**400),
+        ("scoring.smoothing", 10**400), ("scoring.smoothing", -(10**400)),
+    ],
+    ids=lambda value: repr(value)[:30],
+)  # fmt: skip
+def test_a_forged_config_of_a_model_is_one_line(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, value: Any
+) -> None:
+    code = main(["predict", str(forged(model, tmp_path, ("config", *key.split(".")), value)), str(model / "photos")])
+    told = capsys.readouterr().err
+    assert "Traceback" not in told and (code in (0, 1) or (code == 3 and told.count("\n") == 1))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("options", [[], ["--jsonl"]])
+def test_a_terminal_obeys_no_name(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    save(tmp_path / "\x1b[2Ja\x9b.png", drawn(2))
+    monkeypatch.setattr(sys, "stdout", shown := Terminal())
+    assert main(["predict", str(model), str(tmp_path), *options]) in (0, 1)
+    assert "\x1b" not in shown.getvalue() and "\x9b" not in shown.getvalue()
+    assert shown.getvalue().count("\n") == (1 if options else 2)
+    if options:
+        assert json.loads(shown.getvalue())["decision"] in ("good", "defective")
+
+
+def test_a_photo_that_no_picture_can_be_made_of_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(6):
+        save(tmp_path / "set" / "good" / f"{number}.png", drawn(number))
+    Image.new("L", (30_000, 1)).save(tmp_path / "set" / "good" / "thin.png")
+    keys = [
+        "dataset=folder",
+        f"dataset.root={tmp_path / 'set'}",
+        "dataset.folder.normal=good",
+        "dataset.folder.anomalous=null",
+    ]
+    assert main(["data", "check", "experiment=debug", *keys, "dataset.image.aspect=short"]) == 3
+    told = capsys.readouterr().err
+    assert "Traceback" not in told and "thin.png" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["dataset.megapixels=" + "9" * 400], "dataset.megapixels"),
+        (["dataset=folder", "dataset.root="], "dataset.root='': layout folder reads a folder"),
+        (["--rerun", ".", "--cfg", "job"], "--rerun: runs what is stored"),
+    ],
+)
+def test_a_word_without_meaning_is_named(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    assert main(["experiment=debug", *words]) == 3
+    told = capsys.readouterr().err
+    assert said in told and told.count("\n") == 1 and len(told) < 600
