@@ -150,4 +150,5 @@ def sections() -> Sections:
         "long_jobs": long_jobs(),
         "long_images": long_images(),
         "mutants": mutants(),
+        "branches": branches(),
     }
