@@ -20,6 +20,7 @@ from radar.runtime.cells import Rows, csv_line
 from radar.runtime.files import (
     CHECKSUM,
     LONGEST_LINE,
+    appending,
     check_is_file,
     checksum,
     make_folder,
@@ -188,7 +189,7 @@ def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[N
     Raises `BlockingIOError` where another process has it and `wait` is off, `WriteError` where none can be had.
     """
     with writing(path):
-        file = path.open("a")
+        file = appending(path)
     with file:
         with writing(path):
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))

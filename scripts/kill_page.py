@@ -21,6 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Timer
 from typing import Any
+from urllib.error import HTTPError
 
 import numpy as np
 
@@ -45,21 +46,23 @@ class Told:
 
 
 def work_until_killed(address: str, photos: list[Path], told: Told, moments: random.Random) -> int:
-    """Drop, review and move the threshold until the server is gone; returns how many requests it answered."""
+    """Drop, review and move the threshold until the server is gone; returns how many requests it answered. Raises `HTTPError`."""
     answered = 0
     try:
         while True:
             photo, verdict = moments.choice(photos), moments.choice((GOOD, DEFECTIVE))
             name = f"{photo.stem}-{answered}-{moments.random()}.png"
             kept = _asked(f"{address}/photos?name={name}", photo.read_bytes(), "image/png")
-            told.asked = (name, verdict)
+            answered, told.asked = answered + 1, (name, verdict)
             _asked(f"{address}/photos/{kept['key']}/verdict", json.dumps({"verdict": verdict}).encode())
             told.verdicts[name] = verdict
             value = moments.uniform(0, 10)
-            told.asked = ("", value)
+            answered, told.asked = answered + 1, ("", value)
             _asked(f"{address}/thresholds", json.dumps({"value": value, "reason": "a trial"}).encode())
             told.thresholds.append(value)
-            told.asked, answered = None, answered + 3
+            answered, told.asked = answered + 1, None
+    except HTTPError:  # it is there, and refuses
+        raise
     except (OSError, HTTPException):
         return answered
 

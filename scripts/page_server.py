@@ -22,10 +22,14 @@ def started(arguments: Sequence[str], folder: Path) -> tuple[subprocess.Popen[by
     server = subprocess.Popen(
         [*arguments, f"port={port}"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    while server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/", timeout=5):
-                return server, address
-        except OSError:
-            time.sleep(0.05)
+    try:
+        while server.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{address}/", timeout=5):
+                    return server, address
+            except OSError:
+                time.sleep(0.05)
+    except BaseException:
+        server.kill()
+        raise
     raise RunError(f"radar inspect: ended with exit code {server.returncode}")

@@ -37,7 +37,7 @@ def _experiment(arguments: list[str], told: Collection[str]) -> int:
         arguments[:] = ["-m", *(argument for argument in arguments if argument not in ("-m", "--multirun"))]
     run = _taken_value("--rerun", arguments)
     line = command_line.read(arguments)
-    if line.shows and run is not None:
+    if line.shows and run is not None and not {"--help", "-h", "--hydra-help"} & set(arguments):
         raise ConfigError("--rerun: runs what is stored and shows no config; see config.yaml in the run's directory")
     if line.shows:
         return _help(arguments, line)

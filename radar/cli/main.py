@@ -50,7 +50,7 @@ def _command(arguments: list[str]) -> int:
 
     arguments, plugins = without_plugins(arguments)
     import_plugins(plugins)
-    if "--version" in arguments:
+    if arguments[:1] == ["--version"]:
         print(f"radar {radar.__version__}")
         return 0
     verb = arguments[0] if arguments[:1] and arguments[0] in _VERBS else None

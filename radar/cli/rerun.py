@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -43,6 +44,11 @@ def again(run: Path, line: CommandLine) -> CommandLine:
         if override.key_or_group not in (*typed, _ROOT) and not override.is_hydra_override()
     ]
     if _ROOT not in typed and any(override.key_or_group == _ROOT for override in before):
-        kept.append(f"{_ROOT}={quoted(str(run.absolute().parent))}")
+        kept.append(f"{_ROOT}={quoted(str(_folder_of(run)))}")
     one_job = [] if line.multirun else ["hydra.mode=RUN"]
     return replace(line, presets=tuple(kept), overrides=(*one_job, *line.overrides), config_name=name)
+
+
+def _folder_of(run: Path) -> Path:
+    """Above a run as it was named, `..` and `.` too, whatever links lie on the way."""
+    return Path(os.path.abspath(run)).parent  # noqa: PTH100 - to resolve it would follow them

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from radar.compose import hydra_internals
 from radar.compose.hydra_internals import CONFIG_NAME
@@ -91,7 +91,8 @@ def without_plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _is_a_file(word: str) -> bool:
+    """Also a link to nothing, which a pattern puts in as well."""
     try:
-        return Path(word).exists()
-    except (OSError, ValueError):  # no name that a file could have
+        return os.path.lexists(word)
+    except ValueError:  # no name that a file could have
         return False

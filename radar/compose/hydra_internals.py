@@ -100,7 +100,7 @@ def values_of(override: Override) -> list[str]:
     Raises `ConfigError` where there are more than `MOST_JOBS`, where it cannot be counted up, and for a range of no numbers.
     """
     try:
-        check_range(override)
+        _check_range(override)
         values = [] if override.is_interval_sweep() else list(islice(override.sweep_string_iterator(), MOST_JOBS + 1))
     except (ValueError, TypeError, ArithmeticError) as error:
         raise ConfigError(f"{override.input_line}: {error}; name values, as in a,b") from None
@@ -109,7 +109,7 @@ def values_of(override: Override) -> list[str]:
     return values
 
 
-def check_range(override: Override) -> None:
+def _check_range(override: Override) -> None:
     """Raises `ConfigError` where an override is a range of a search that holds no number."""
     if not override.is_interval_sweep():
         return

@@ -14,7 +14,7 @@ from radar.compose import hydra_internals
 from radar.compose.command_line import CommandLine
 from radar.compose.config_tree import further_folders, is_group, with_folder
 from radar.compose.consent import refuse_code
-from radar.compose.hydra_internals import Override, check_range, read_overrides, values_of
+from radar.compose.hydra_internals import Override, read_overrides, values_of
 from radar.compose.key_rules import check, typed_composed
 from radar.compose.launcher_consent import refuse_commands
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps, refuse_unknown_method_key
@@ -97,8 +97,9 @@ def plan(line: CommandLine) -> Plan:
             refuse_sweeps(given)
         # as Hydra does: what the command line says comes after what the config says
         own = [f"{key}={values}" for key, values in (settings.sweeper.params or {}).items()] if is_sweep else []
-        for text in own:
-            check_range(read_overrides([text])[0])  # as those of the command line were
+        for each in read_overrides(own):
+            if each.is_sweep_override():
+                values_of(each)  # refused as those of the command line were
         axes = (*own, *(text for text, each in zip(given, read, strict=True) if each.is_sweep_override()))
         planned = Plan([], is_sweep, settings, axes, sweep)
         if planned.is_search:

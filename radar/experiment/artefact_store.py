@@ -173,12 +173,16 @@ class ArtefactStore:
                 yield _artefact(made)
 
     def prune(self, unused_seconds: float) -> list[Artefact]:
-        """Remove results unused for at least that long, damaged and unfinished ones too; returns the whole ones."""
-        removed = [artefact for artefact in self.stored() if _remove(artefact.path, unused_seconds)]
-        damaged = [made.parent for made in self._descriptions()]
-        unfinished = (part for part in self.root.glob(f"*/*{_PART}") if not _is_elsewhere(part))
-        for folder in (*damaged, *unfinished):
-            _remove(folder, unused_seconds)
+        """Remove results unused for at least that long, damaged and unfinished ones too; returns the whole ones.
+
+        What lies behind a link, of a result or of its stage, is another's and stays.
+        """
+        own = (artefact for artefact in self.stored() if not _is_elsewhere(artefact.path))
+        removed = [artefact for artefact in own if _remove(artefact.path, unused_seconds)]
+        left = (*(made.parent for made in self._descriptions()), *self.root.glob(f"*/*{_PART}"))
+        for folder in left:
+            if not _is_elsewhere(folder):
+                _remove(folder, unused_seconds)
         return removed
 
     def damaged(self) -> Iterator[str]:
@@ -196,8 +200,7 @@ class ArtefactStore:
                 )
 
     def _descriptions(self) -> Iterator[Path]:
-        found = (made for made in sorted(self.root.glob(f"*/*/{_MADE}")) if made.parent.suffix != _PART)
-        return (made for made in found if not _is_elsewhere(made.parent))
+        return (made for made in sorted(self.root.glob(f"*/*/{_MADE}")) if made.parent.suffix != _PART)
 
 
 class _MadeByAnotherCommandError(RunError):

@@ -26,6 +26,8 @@ class Reviews:
 
     def __init__(self, path: Path, model: str) -> None:
         self.path = path
+        if path.is_symlink():  # as it is refused when something is added
+            raise RunError(f"{path}: is a link, which may lead anywhere; name the file itself with --reviewed")
         self._said: dict[tuple[str, str], tuple[str, float]] = {}
         if path.exists():
             self._read(model)

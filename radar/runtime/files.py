@@ -36,8 +36,11 @@ def writing(path: Path) -> Iterator[None]:
 
 def appending(path: Path) -> BinaryIO:
     """A file to append to, and to read; a link in its place is refused, as it may lead out of the folder. Raises `OSError`."""
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags, 0o666), "a+b")
+    return cast(BinaryIO, open(path, "a+b", opener=_following_no_link))
+
+
+def _following_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def make_folder(path: Path) -> None:

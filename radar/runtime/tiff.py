@@ -20,7 +20,7 @@ _KIND_OF_PAGE, _WIDTH, _HEIGHT, _BITS, _PACKING, _PHOTOMETRIC = 254, 256, 257, 2
 _STRIPS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES, _PLANAR = 273, 277, 278, 279, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
 _SAMPLE_FORMAT, _VOLUME_DEPTH, _TILE_DEPTH = 339, 32997, 32998
-_COLOURS = 320
+_COLOURS, _PALETTE = 320, 3  # a palette, and the photometric kind that has one
 _DEEP = 256  # a palette's numbers have 16 bits
 _SUBSAMPLED = 6  # photometric kind: chroma of fewer pixels
 _PREVIEW = 1  # bit of the kind of a page
@@ -76,9 +76,9 @@ def check_tiff(image: TiffFile) -> bool:
     if int(image.tag_v2.get(_KIND_OF_PAGE, 0)) & ~2:  # 2: a page of a document
         raise ImageError("its first page is a preview or a mask; save the picture as a file of its own")
     _check_whole(image)
-    if (
-        0 < max(_several(image.tag_v2, _COLOURS), default=0) < _DEEP
-    ):  # which some readers take for 8 bits, and Pillow for black
+    has_palette = image.tag_v2.get(_PHOTOMETRIC) == _PALETTE
+    # which some readers take for 8 bits, and Pillow for black
+    if has_palette and 0 < max(_several(image.tag_v2, _COLOURS), default=0) < _DEEP:
         raise ImageError("its palette has 8 bits where TIFF has 16; save it as grey or RGB")
     formats = image.tag_v2.get(_SAMPLE_FORMAT, (_UNSIGNED,))
     if image.mode == "L" and set(formats if isinstance(formats, tuple) else (formats,)) != {_UNSIGNED}:

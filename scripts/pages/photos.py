@@ -1,7 +1,8 @@
-"""The block of docs/photos.md, from kill_watch.json."""
+"""The blocks of docs/photos.md, from kill_watch.json and real_drift.json."""
 
 from __future__ import annotations
 
+from radar.deploy.monitor import MEASURES
 from scripts.pages.committed import measured
 from scripts.pages.performance import numbers
 from scripts.pages.sections import Sections
@@ -35,6 +36,31 @@ def watch() -> str:
     )
 
 
+def drift() -> str:
+    """Streams of real photos, and how long after a change of the light each chart left its limits."""
+    told = measured("real_drift.json")
+    head = ["stream", "photos", "light changes at", *MEASURES, "called defective before the alarm", "in all"]
+    rows = (
+        [
+            each["stream"],
+            str(each["photos"]),
+            "–" if each["changed"] is None else str(each["changed"]),
+            *(_alarm(each[measure], each["changed"]) for measure in MEASURES),
+            str(each["defective_before_alarm"]),
+            str(each["defective"]),
+        ]
+        for each in told["rows"]
+    )
+    return f"{numbers(head, rows)}\n\nMeasured once, {told['date']}, on {told['cores']} cores ({told['machine']}): `{told['command']}`."
+
+
+def _alarm(alarm: int | None, changed: int | None) -> str:
+    """In photos after the change, where there was one."""
+    if alarm is None:
+        return "–"
+    return f"false, at {alarm}" if changed is None or alarm < changed else f"{alarm - changed} later"
+
+
 def sections() -> Sections:
     """By their names."""
-    return {"watch": watch()}
+    return {"watch": watch(), "drift": drift()}

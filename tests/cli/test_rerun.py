@@ -94,8 +94,10 @@ def test_where_results_go_is_not_taken_from_the_file(tmp_path: Path, monkeypatch
     write_command(run, Command(("seed=2", f"output_root={tmp_path / 'elsewhere'}"), None, ()))
     assert repeated(run).jobs[0].config.output_root == str(run.parent)
     assert repeated(run, "output_root=typed").jobs[0].config.output_root == "typed"
-    monkeypatch.chdir(run)
-    assert Path(repeated(Path()).jobs[0].config.output_root) == run.parent
+    (run / "figures").mkdir()
+    for here, named in ((run, "."), (run / "figures", ".."), (run / "figures", "../figures/..")):
+        monkeypatch.chdir(here)
+        assert Path(repeated(Path(named)).jobs[0].config.output_root) == run.parent
 
 
 @pytest.mark.parametrize("name", ["../../own", "/own", "sub/../../own"])
@@ -118,6 +120,14 @@ def test_a_file_names_no_module(
     (tmp_path / "--plugins").touch()
     assert main(["predict", "run", "--plugins", "evil"]) == REFUSED
     assert main(["predict", "run", "--", "--plugins", "evil"]) == REFUSED
+    (tmp_path / "--plugins").unlink()
+    (tmp_path / "--plugins=evil").symlink_to("nowhere")
+    assert main(["predict", "run", "--plugins=evil", "evil.py"]) == REFUSED
+    (tmp_path / "--plugins=evil").unlink()
+    for behind in (["--plugins=evil"], ["--plugins", "evil"], ["--version"]):
+        words = ["predict", "run", "--", *behind]
+        assert command_line.without_plugins(words) == (words, [])
+        assert main(words) == REFUSED
     assert not (tmp_path / "ran").exists()
     told = capsys.readouterr().err
     assert "--plugins=evil: is a file here; name it ./--plugins=evil" in told

@@ -240,6 +240,7 @@ def test_an_override_without_meaning_is_one_line(overrides: list[str], expected:
         ("interval(nan,1)", "needs two finite ends"),
         ("interval(1,1e-3)", "needs two finite ends"),
         ("tag(log,interval(0,1))", "have no logarithm"),
+        ("range(1,5,0)", "name values"),
         ("tag(log,interval(-1,1))", "have no logarithm"),
     ],
 )

@@ -663,3 +663,13 @@ def test_pillows_own_limit_is_left_alone():
     decode(SAID["tiles"][0], MEGAPIXELS)
     assert before == Image.MAX_IMAGE_PIXELS is not None
     assert PngImagePlugin.MAX_TEXT_CHUNK <= 1 << 20
+
+
+@pytest.mark.parametrize("photometric", ["minisblack", "rgb"])
+def test_a_palette_that_no_pixel_names_is_passed_over(photometric):
+    values = GREY if photometric == "minisblack" else COLOUR
+    unused = [(320, 3, 768, tuple(range(256)) * 3, True)]
+    assert (
+        decode(tiff(values, photometric=photometric, extratags=unused)).values
+        == decode(tiff(values, photometric=photometric)).values
+    ).all()

@@ -52,8 +52,12 @@ def test_reviews_and_the_text_log_of_a_run_lead_nowhere_else(model: Path, tmp_pa
     victim = tmp_path / "victim.txt"
     (tmp_path / "reviewed.csv").symlink_to(victim)
     (said,) = radar.predict(radar.load(model), [model / "photos"])
-    with pytest.raises(WriteError, match=r"reviewed\.csv"):
-        Reviews(tmp_path / "reviewed.csv", said.model).add(said, "good")
+    with pytest.raises(RunError, match=r"reviewed\.csv: is a link"):
+        Reviews(tmp_path / "reviewed.csv", said.model)
+    reviews = Reviews(tmp_path / "later.csv", said.model)
+    (tmp_path / "later.csv").symlink_to(victim)
+    with pytest.raises(WriteError, match=r"later\.csv"):
+        reviews.add(said, "good")
     (tmp_path / "log.txt").symlink_to(victim)
     with run_log(tmp_path) as log:
         log.info("a line")
