@@ -51,7 +51,8 @@ def drift() -> str:
         ]
         for each in told["rows"]
     )
-    return f"{numbers(head, rows)}\n\nMeasured once, {told['date']}, on {told['cores']} cores ({told['machine']}): `{told['command']}`."
+    where = f"on {told['cores']} cores ({told['machine']})"
+    return f"{numbers(head, rows)}\n\nMeasured once, {told['date']}, {where}: `{told['command']}`."
 
 
 def _alarm(alarm: int | None, changed: int | None) -> str:
