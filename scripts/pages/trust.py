@@ -40,9 +40,9 @@ def kill_page() -> str:
     """The page's server, killed, and what became of what it had answered for."""
     told = measured("kill_page.json")
     return (
-        f"{told['kills']:,} kills, {told['asked']:,} of them while a verdict or a threshold was being stored. {told['answered']:,} "
-        f"requests were answered; in the end {told['verdicts']:,} verdicts and {told['thresholds']:,} thresholds were there. Lost, "
-        f"half-written or never asked for: {told['wrong']:,}. {_measured(told)}"
+        f"{told['kills']:,} kills, {told['asked']:,} of them while a verdict or a threshold was being stored. In the end "
+        f"{told['verdicts']:,} verdicts and {told['thresholds']:,} thresholds were there. Lost, half-written or never asked for: "
+        f"{told['wrong']:,}. {_measured(told)}"
     )
 
 
