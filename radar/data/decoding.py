@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from radar.errors import DataError
 from radar.runtime import decoding
 from radar.runtime.crops import array_hash
-from radar.runtime.decoding import EXTENSIONS, Pixels, Tell
+from radar.runtime.decoding import EXTENSIONS, LARGEST_PHOTO, Pixels, Tell
 from radar.runtime.errors import ImageError
 from radar.runtime.files import check_is_file, sha256
 
@@ -37,7 +37,10 @@ def read_content(path: Path) -> bytes:
     if not path.is_file():
         raise DataError(f"{path}: no such file; restore it or remove it from the manifest")
     try:
+        check_is_file(path, LARGEST_PHOTO)
         return path.read_bytes()
+    except ValueError as error:
+        raise DataError(f"{path}: cannot be read ({error}); check the file") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the file") from error
 

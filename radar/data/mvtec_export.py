@@ -36,6 +36,9 @@ def write_mvtec(dataset: Dataset, folder: Path, progress: Report | None = None) 
     folder = folder.resolve()
     names, part = _mvtec_names(dataset.samples), folder.with_name(f".{folder.name}.part")
     with _alone(folder):
+        if part.is_symlink():
+            with writing(folder):
+                part.unlink()
         shutil.rmtree(part, ignore_errors=True)  # what an attempt left that was stopped
         written = in_threads(
             lambda sample: _write_sample(dataset, sample, names[sample.path], part),

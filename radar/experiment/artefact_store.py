@@ -92,11 +92,11 @@ class ArtefactStore:
         """The result of `key` as `read` finds it in its folder; `make` fills the folder where there is none."""
         folder = self.folder(key)
         with suppress(*_UNREADABLE):
-            return self._read(folder, read)
+            return self._read(key, read)
         make_folder(folder.parent)
         with locked(_lock(folder)):
             try:  # another process may just have made it
-                return self._read(folder, read)
+                return self._read(key, read)
             except FileNotFoundError as error:
                 damage = f"{Path(str(error.filename)).name} is missing" if folder.exists() else ""
             except _MadeByAnotherCommandError:
@@ -124,8 +124,11 @@ class ArtefactStore:
         """What is written beside the result of `key`: inputs, origin, when it was made, in how many seconds, attempts and MiB."""
         return read_json(self.folder(key) / _MADE, _REMEDY)
 
-    def _read(self, folder: Path, read: Callable[[Path], Result]) -> Result:
+    def _read(self, key: Key, read: Callable[[Path], Result]) -> Result:
+        folder, asked = self.folder(key), json.loads(json.dumps(asdict(key)))
         record = read_json(folder / _MADE, _REMEDY)
+        if any(record[name] != value for name, value in asked.items()):
+            raise StoredError("it is what another stage or other inputs gave")
         if self.afresh not in (None, record["command"]):
             raise _MadeByAnotherCommandError
         for name, stated in record.get("files", {}).items():  # results of older versions state none
@@ -138,7 +141,7 @@ class ArtefactStore:
 
     def _make(self, key: Key, folder: Path, make: Callable[[Path], None]) -> None:
         part = _part(folder)
-        if folder.exists() or self.afresh is not None:
+        if folder.exists() or part.is_symlink() or self.afresh is not None:
             _discard(folder)
         make_folder(part)
         remove_unfinished(part)
@@ -271,6 +274,9 @@ def _remove(folder: Path, unused_seconds: float) -> bool:
 
 def _discard(folder: Path) -> None:
     """Remove a result under its lock, renamed first, so that a kill in between leaves no half result under a whole one's name."""
+    if _part(folder).is_symlink():
+        with writing(folder):
+            _part(folder).unlink()
     shutil.rmtree(_part(folder), ignore_errors=True)
     if folder.exists():
         with writing(folder):

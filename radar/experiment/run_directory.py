@@ -140,7 +140,7 @@ class RunDirectory:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep every other process from this run. Raises `RunError` at once where another one has it.
+        """Keep every other process from this run. Raises `RunError` at once where another one has it, or where a link lies in it.
 
         The lock lies beside the directory, so that it outlives `clear`; the kernel frees that of a process that dies.
         """
@@ -156,6 +156,9 @@ class RunDirectory:
                             f"{self.path}: another process is computing this run; wait for it or change the config"
                         ) from None
                     time.sleep(wait)
+            for entry in self.path.glob("*"):
+                if entry.is_symlink():
+                    raise RunError(f"{entry}: is a link, behind which this run would write; remove it")
             yield
 
     @property

@@ -17,6 +17,7 @@ from .jpeg import check_jpeg
 from .png import SIGNATURE, check_png
 from .tiff import TiffFile, check_tiff, deep_colours, is_deep_colour, is_twelve_bit, is_white_zero
 
+LARGEST_PHOTO = 2**31  # bytes of a file that is read: 16 bits of three colours of 350 million pixels
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 # By content, whatever a file is called, and never through `Image.open`: that starts another program for some formats, and has a

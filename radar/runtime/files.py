@@ -5,6 +5,7 @@ What fails is one line that names the path. Nothing here executes what it reads.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -47,6 +48,16 @@ def make_folder(path: Path) -> None:
     """Make a folder and those above it. Raises `WriteError`."""
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
+
+
+def make_subfolder(folder: Path, *names: str) -> Path:
+    """The folder of these names below `folder`, made where it is not there. Raises `WriteError`, also where one of them is a link."""
+    for name in names:
+        folder /= name
+        if folder.is_symlink():
+            raise WriteError(errno.ELOOP, "it is a link, which may lead elsewhere", str(folder))
+    make_folder(folder)
+    return folder
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:

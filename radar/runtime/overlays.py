@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 
 from .decoding import Pixels
 from .examination import Drawable, Examined
-from .files import make_folder, write_atomically
+from .files import make_subfolder, write_atomically
 from .paths import output_name
 from .preprocessing import FloatArray
 from .settings import PredictSettings
@@ -29,7 +29,7 @@ def write_overlay(folder: Path, examined: Examined, settings: PredictSettings) -
     if picture is None or drawable is None:
         return None
     levels = drawable.levels
-    path = folder / OVERLAYS / said.decision / f"{output_name(examined.photo.path)}_{said.score:.4g}.png"
+    path = make_subfolder(folder, OVERLAYS, said.decision) / f"{output_name(examined.photo.path)}_{said.score:.4g}.png"
     legend = (
         f"{said.decision}: score {said.score:.6g}, threshold {said.threshold:.6g} ({said.threshold_name}); colours from map level "
         f"{levels.faint:.6g} to {settings.colour_range * levels.strong:.6g}"
@@ -43,7 +43,7 @@ def write_mask(folder: Path, examined: Examined) -> Path | None:
     """`masks/NAME.png` below `folder`: 255 where flagged, else 0; nothing of an unreadable photo."""
     if examined.drawable is None:
         return None
-    path = folder / MASKS / f"{output_name(examined.photo.path)}.png"
+    path = make_subfolder(folder, MASKS) / f"{output_name(examined.photo.path)}.png"
     _write(path, Image.fromarray(examined.drawable.flagged.astype(np.uint8) * 255), "255 where flagged")
     return path
 
@@ -107,7 +107,6 @@ def rgb(pixels: Pixels) -> Rgb:
 
 
 def _write(path: Path, image: Image.Image, legend: str) -> None:
-    make_folder(path.parent)
     told = PngImagePlugin.PngInfo()
     told.add_text("Description", legend)
     write_atomically(path, lambda file: image.save(file, "PNG", pnginfo=told))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .crops import content_hash, file_and_crop
+from .decoding import LARGEST_PHOTO
 from .picture import Picture, Scorer, picture_of
 
 
@@ -45,6 +46,8 @@ def read_photo(path: Path, scorer: Scorer) -> Photo:
         if not file.is_file():  # opening a pipe would wait for ever
             raise FileNotFoundError("not a file" if file.exists() else "no such file")
         stamp = Stamp.of(file.stat())
+        if stamp.bytes > LARGEST_PHOTO:
+            raise ValueError(f"has {stamp.bytes / 2**30:.3g} GiB, and at most {LARGEST_PHOTO / 2**30:g} are read")
         content = file.read_bytes()
     except (OSError, ValueError, MemoryError) as failure:
         return Photo(path, stamp, False, None, time.perf_counter() - began, None, _one_line(failure, path))

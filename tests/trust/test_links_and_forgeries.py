@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import resource
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,11 @@ from PIL import Image
 
 import radar
 from radar.cli.main import main
-from radar.errors import RunError, WriteError
-from radar.experiment.artefact_store import ArtefactStore
+from radar.data.decoding import read_content
+from radar.errors import DataError, RunError, WriteError
+from radar.experiment.artefact_store import ArtefactStore, Key
 from radar.experiment.log import run_log
+from radar.experiment.run_directory import RunDirectory
 from radar.files import read_json, write_json
 from radar.inspect.reviews import Reviews
 from radar.runtime.files import appending
@@ -62,6 +66,67 @@ def test_reviews_and_the_text_log_of_a_run_lead_nowhere_else(model: Path, tmp_pa
     with run_log(tmp_path) as log:
         log.info("a line")
     assert not victim.exists()
+
+
+@pytest.mark.parametrize("name", ["overlays", "masks", "overlays/defective"])
+def test_pictures_of_predictions_lead_nowhere_else(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (victim := tmp_path / "victim").mkdir()
+    link = tmp_path / "out" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(victim)
+    save(tmp_path / "photos" / "a.png", drawn(1, spot=True))
+    ask = ["predict", str(model), str(tmp_path / "photos"), "--out", str(tmp_path / "out"), "--overlays", "--masks"]
+    assert main(ask) == 3
+    assert "it is a link" in capsys.readouterr().err and not list(victim.iterdir())
+
+
+def test_a_run_whose_directory_holds_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "r" / "model").parent.mkdir()
+    (tmp_path / "r" / "model").symlink_to(tmp_path)
+    with pytest.raises(RunError, match=r"r/model: is a link"), RunDirectory(tmp_path / "r").held():
+        pass
+
+
+def test_what_a_stage_or_an_export_begins_leads_nowhere_else(tmp_path: Path) -> None:
+    (victim := tmp_path / "victim").mkdir()
+    key, store = Key("points", 1, {"a": 1}), ArtefactStore(tmp_path / "cache")
+    (folder := store.folder(key)).parent.mkdir(parents=True)
+    folder.with_name(f"{folder.name}.part").symlink_to(victim)
+    assert store.take(key, lambda at: (at / "x").write_text("1"), lambda at: (at / "x").read_text()) == "1"
+    assert folder.is_dir() and not folder.is_symlink() and not list(victim.iterdir())
+    (tmp_path / ".set.part").symlink_to(victim)
+    keys = ["dataset=printed_layers", "dataset.synthetic.train=4", "dataset.synthetic.side=32"]
+    assert main(["data", "write", str(tmp_path / "set"), *keys]) == 0
+    assert (tmp_path / "set").is_dir() and not (tmp_path / "set").is_symlink() and not list(victim.iterdir())
+
+
+@pytest.mark.parametrize("other", [Key("points", 1, {"a": 2}), Key("points", 2, {"a": 1})], ids=["inputs", "version"])
+def test_a_cache_believes_no_name_of_a_folder(tmp_path: Path, other: Key) -> None:
+    key, store = Key("points", 1, {"a": 1, "b": [1, 2], "c": (0.1, None)}), ArtefactStore(tmp_path)
+
+    def ask(of: Key, made: str) -> str:
+        return store.take(of, lambda at: (at / "x").write_text(made), lambda at: (at / "x").read_text())
+
+    assert (ask(key, "one"), ask(other, "two"), ask(key, "again")) == ("one", "two", "one")
+    shutil.rmtree(store.folder(key))
+    store.folder(other).rename(store.folder(key))
+    assert ask(key, "anew") == "anew" and "another stage or other inputs" in store.notes[0]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_a_file_beyond_all_photos_is_not_read(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(5 * 2**30)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert main(["predict", str(model), str(tmp_path / name)]) == 2
+    assert "has 5 GiB, and at most 2 are read" in capsys.readouterr().out
+    with pytest.raises(DataError, match="5120 MiB"):
+        read_content(tmp_path / name)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20, "KiB"
 
 
 def test_what_is_appended_to_may_be_read_and_is_made(tmp_path: Path) -> None:
