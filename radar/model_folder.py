@@ -34,7 +34,7 @@ FORMAT = 3  # of the model folder; raised when an older reader could not read it
 FOLDER = "model"  # below a run directory
 _TENSORS, _FACTS, _CARD = "model.safetensors", "model.json", "README.md"
 _PLACES = ("data_root", "output_root")  # where things lay, beside dataset.root and dataset.manifest
-_REMEDY = "copy the model again, or run the experiment again"
+_REMEDY = "copy the model again, or run the experiment again with --force"
 
 
 def save(model: Model, folder: Path, images: Mapping[str, int]) -> None:
@@ -226,4 +226,4 @@ def _fitted_threshold(facts: Mapping[str, Plain], calibration: Calibration) -> T
 
 def _unreadable(folder: Path, error: Exception) -> RunError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
-    return RunError(f"{folder}: cannot be read as a model ({reason}); run the experiment again")
+    return RunError(f"{folder}: cannot be read as a model ({reason}); run the experiment again with --force")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -30,6 +31,8 @@ class PredictionLog:
     def append(self, prediction: Prediction) -> None:
         """Add a line; with `durable` it is on the disk when this returns."""
         with writing(self._folder):
+            if not os.fstat(self._lines.fileno()).st_nlink:  # what is written to it then is nowhere
+                raise FileNotFoundError(errno.ENOENT, "the log was removed while it was written")
             self._lines.write(f"{json_line(prediction)}\n".encode())
             self._lines.flush()
             if self._durable:

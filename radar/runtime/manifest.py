@@ -82,6 +82,9 @@ class Manifest:
         return inputs
 
 
+_FILES = {"onnx": (".onnx",), "openvino": (".xml", ".bin")}  # endings of a graph's files, by its target
+
+
 def seal(content: bytes) -> str:
     """What the seal of a manifest says."""
     return f"{hashlib.sha256(content).hexdigest()}  {MANIFEST}\n"
@@ -122,8 +125,14 @@ def _manifest(values: dict[str, Any], path: Path) -> Manifest:
 def _problem(manifest: Manifest) -> str:
     """What does not go together, or nothing."""
     reading, given = manifest.preprocessing, manifest.input
-    if manifest.graph not in manifest.files or not all(map(is_plain_name, manifest.files)):
-        return f"files={brief([*manifest.files])}: must be names of files here, and that of the graph among them"
+    graph, *weights = _FILES[
+        manifest.target
+    ]  # by its ending a runtime takes a graph for another kind, which may name more files
+    wanted = [manifest.graph, *(f"{manifest.graph.removesuffix(graph)}{ending}" for ending in weights)]
+    whole = manifest.graph.endswith(graph) and set(wanted) <= set(manifest.files)
+    if not whole or not all(map(is_plain_name, manifest.files)):
+        kinds = " and ".join(_FILES[manifest.target])
+        return f"files={brief([*manifest.files])}: must be names of files here, the graph's {kinds} among them"
     if given.planes != PLANE_NAMES[reading.channels]:
         return f"input.planes={brief([*given.planes])}: must be those of preprocessing.channels={reading.channels}"
     if given.size not in (None, reading.fixed):

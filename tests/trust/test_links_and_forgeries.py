@@ -24,7 +24,7 @@ from radar.experiment.run_directory import RunDirectory
 from radar.files import read_json, write_json
 from radar.inspect.reviews import Reviews
 from radar.runtime.files import appending
-from radar.runtime.log import CSV, JSON_LINES
+from radar.runtime.log import CSV, JSON_LINES, continued_log
 
 
 @pytest.fixture(scope="module")
@@ -240,3 +240,12 @@ def test_a_word_without_meaning_is_named(capsys: pytest.CaptureFixture[str], wor
     assert main(["experiment=debug", *words]) == 3
     told = capsys.readouterr().err
     assert said in told and told.count("\n") == 1 and len(told) < 600
+
+
+def test_a_log_that_was_removed_is_told(model: Path, tmp_path: Path) -> None:
+    (said,) = radar.predict(radar.load(model), [model / "photos"])
+    with continued_log(tmp_path / "out", lambda each: None) as log:
+        log.append(said)
+        shutil.rmtree(tmp_path / "out")
+        with pytest.raises(WriteError, match="the log was removed"):
+            log.append(said)
