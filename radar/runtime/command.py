@@ -119,16 +119,12 @@ def _taking(
 
 
 def _printing(json_lines: bool) -> Callable[[said.Prediction], None]:
-    line = (lambda each: f"{said.json_line(each)}\n") if json_lines else said.csv_line
+    # a terminal obeys what a name may hold; whoever reads a pipe or a file gets every byte
+    shown = printable if sys.stdout.isatty() else str
+    line = said.json_line if json_lines else lambda each: said.csv_line(each).removesuffix("\n")
     if not json_lines:
         _print(said.csv_header())
-    # a terminal obeys what a name may hold; whoever reads a pipe or a file gets every byte
-    shown = _plain if sys.stdout.isatty() else str
-    return lambda each: _print(shown(line(each)))
-
-
-def _plain(line: str) -> str:
-    return f"{printable(line.removesuffix(chr(10)))}\n"
+    return lambda each: _print(f"{shown(line(each))}\n")
 
 
 def _print(text: str) -> None:

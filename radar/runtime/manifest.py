@@ -125,9 +125,8 @@ def _manifest(values: dict[str, Any], path: Path) -> Manifest:
 def _problem(manifest: Manifest) -> str:
     """What does not go together, or nothing."""
     reading, given = manifest.preprocessing, manifest.input
-    graph, *weights = _FILES[
-        manifest.target
-    ]  # by its ending a runtime takes a graph for another kind, which may name more files
+    # by its ending a runtime would take a graph for another kind, which may name files that nobody looks at
+    graph, *weights = _FILES[manifest.target]
     wanted = [manifest.graph, *(f"{manifest.graph.removesuffix(graph)}{ending}" for ending in weights)]
     whole = manifest.graph.endswith(graph) and set(wanted) <= set(manifest.files)
     if not whole or not all(map(is_plain_name, manifest.files)):
