@@ -41,8 +41,8 @@ def kill_page() -> str:
     told = measured("kill_page.json")
     return (
         f"{told['kills']:,} kills, {told['asked']:,} of them while a verdict or a threshold was being stored, and "
-        f"{told['answered']:,} requests that were answered. In the end {told['verdicts']:,} verdicts and {told['thresholds']:,} thresholds were there. Lost, half-written or never asked for: "
-        f"{told['wrong']:,}. {_measured(told)}"
+        f"{told['answered']:,} requests that were answered. In the end {told['verdicts']:,} verdicts and {told['thresholds']:,} "
+        f"thresholds were there. Lost, half-written or never asked for: {told['wrong']:,}. {_measured(told)}"
     )
 
 
