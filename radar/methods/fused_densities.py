@@ -1,4 +1,4 @@
-"""Several densities of one noise-free step at several scales, fused.
+"""Several densities of one noise-free step at several scales, and of pretrained features where they are asked for, fused.
 
 They are calibrated on normals that each was fitted without; the network was not.
 """
@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
+from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from radar.config.fields import section
 from radar.config.method_settings import ReductionConfig
@@ -20,11 +21,22 @@ from radar.errors import RunError
 from radar.methods.method import FittedMethod, Networks, Normals, Structure, Training, channels_of
 from radar.methods.parts.cross_fitting import cross_fitted, fold_numbers
 from radar.methods.parts.denoising import DENOISER, denoiser, denoiser_keys, denoiser_training, untrained_network
-from radar.methods.parts.density_parts import PARTS, FusedDensitiesConfig, noise_parts, part_problems, parts_of
+from radar.methods.parts.density_parts import (
+    PARTS,
+    FusedDensitiesConfig,
+    feature_network,
+    noise_parts,
+    part_problems,
+    parts_at,
+    parts_of,
+    timesteps,
+)
 from radar.methods.parts.fused_map import FittedFusedDensities, density_name
+from radar.methods.parts.pretrained import FEATURES
 from radar.methods.parts.pyramid import enlarged, level_count, pyramid, size_at
 from radar.methods.parts.reduced import ReducedMethod
 from radar.methods.parts.sharing import collected
+from radar.networks.efficientnet import EfficientNetFeatures
 from radar.progress import Report
 from radar.rasters import Rasters, Size
 from radar.scoring.denoiser import Denoiser
@@ -60,13 +72,20 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
 
     def without_network(self) -> FusedDensitiesSettings | None:
         own = self.settings.fused_densities
-        if not self._asks_network or (own.appearance is None and own.colour is None):
+        if not (self._asks_network or own.features) or (own.appearance is None and own.colour is None):
             return None
-        return replace(self.settings, fused_densities=replace(own, energy=None, detail=None, context=None))
+        return replace(
+            self.settings, fused_densities=replace(own, energy=None, detail=None, context=None, features=None)
+        )
 
     def problems(self) -> Iterator[str]:
         yield from super().problems()
         yield from part_problems(self.config, self.settings.fused_densities)
+
+    @property
+    def pretrained(self) -> Mapping[str, Callable[[], nn.Module]]:
+        settings = self.settings.fused_densities.features
+        return {} if settings is None else {FEATURES: partial(feature_network, settings, pretrained=True)}
 
     def trainings(self, normals: Normals) -> tuple[Training, ...]:
         return (denoiser_training(self.config, normals, levels=self._levels(normals)),) if self._asks_network else ()
@@ -87,27 +106,35 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
             or not 1 <= levels <= _MOST_LEVELS
         ):
             raise RunError("fused_densities: the stored structure is damaged; run the experiment again")
-        return self._empty(
-            network, [str(name) for name in parts], levels, {name: int(str(fold)) for name, fold in folds.items()}
-        )
+        asked = self.settings.fused_densities.features
+        features = None if asked is None else feature_network(asked, pretrained=False)
+        known_folds = {name: int(str(fold)) for name, fold in folds.items()}
+        return self._empty(network, features, [str(name) for name in parts], levels, known_folds)
 
     def _empty(
-        self, network: Denoiser | None, parts: Sequence[str], levels: int, folds: Mapping[str, int]
+        self,
+        network: Denoiser | None,
+        features: EfficientNetFeatures | None,
+        parts: Sequence[str],
+        levels: int,
+        folds: Mapping[str, int],
     ) -> FittedFusedDensities:
         settings = self.settings.fused_densities
-        return FittedFusedDensities(settings, self.reading, network, parts, levels=levels, folds=folds)
+        return FittedFusedDensities(settings, self.reading, network, features, parts, levels=levels, folds=folds)
 
     @torch.inference_mode()
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
         settings, levels = self.settings.fused_densities, self._levels(normals)
         network = denoiser(self.config, networks[DENOISER]) if self._asks_network else None
+        features = cast(EfficientNetFeatures, networks[FEATURES]) if settings.features else None
         folds = fold_numbers([group for images in normals.sets for group in images.groups], settings.folds)
         planes = [image[None] for images in normals.sets for image in images.planes]
         identities = [identity for images in normals.sets for identity in images.identities]
         parts = parts_of(settings, planes)
-        fitted = self._empty(network, parts, levels, dict(zip(identities, folds, strict=True)))
+        fitted = self._empty(network, features, parts, levels, dict(zip(identities, folds, strict=True)))
         fitted.to(resolve_device(self.config.trainer))
-        done, total = count(), (2 * len(parts) * levels + fitted.network_passes) * len(planes)
+        looks = sum(2 * len(parts_at(parts, level)) + len(timesteps(settings)) for level in range(levels))
+        done, total = count(), looks * len(planes)
 
         def images(level: int) -> Iterator[Tensor]:
             for image in planes:
@@ -128,6 +155,7 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
     ) -> None:
         """Fit and calibrate the densities of one scale, on `images` at it; `sizes` are those of the images as they are."""
         settings = self.settings.fused_densities
+        at_level = [size_at(size, level, fitted.levels) for size in sizes]
         noise_maps: dict[int, Rasters] = {}  # of one step at a time: those of all fill the memory
 
         def fields(part: str) -> Iterator[Tensor]:
@@ -135,19 +163,18 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
                 own = {step: maps[index][None].to(fitted.device) for step, maps in noise_maps.items()}
                 yield fitted.field(part, image, own)
 
-        for index, part in enumerate(fitted.parts):
+        for index, part in parts_at(fitted.parts, level):
             noise = noise_parts(settings).get(part)
             if noise is not None and noise.timestep not in noise_maps:
                 noise_maps = {}
                 maps = (fitted.noise_maps(image, [noise.timestep])[noise.timestep] for image in images())
-                at_level = [size_at(size, level, fitted.levels) for size in sizes]
                 noise_maps = {noise.timestep: collected(maps, at_level)}
             vectors = (fitted.square(part).vectors(field) for field in fields(part))
             density = cross_fitted(vectors, folds, ridge=settings.ridge)
             fitted.densities[density_name(part, level)] = density.to(fitted.device)
             surprises = (
-                enlarged(fitted.surprises(fitted.without(fold).distance(part, level, field)), level, size)
-                for fold, size, field in zip(folds, sizes, fields(part), strict=True)
+                enlarged(fitted.surprises(fitted.without(fold).distance(part, level, field, at)), level, size)
+                for fold, size, at, field in zip(folds, sizes, at_level, fields(part), strict=True)
             )
             fitted.scales[level, index] = scale_of(self._scores(surprises, sizes), settings.calibration_quantile)
 

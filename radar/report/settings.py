@@ -57,7 +57,8 @@ def _ignored(key: str) -> bool:
 def method_label(method: Mapping[str, Any]) -> str:
     """What to give to `method=` for this resolved section of a config; records older than a method lack its section."""
     name = str(method["name"])
-    if method.get("feature_space") or (method.get("reconstruction") or {}).get("features") == "efficientnet":
+    in_reconstruction = (method.get("reconstruction") or {}).get("features") == "efficientnet"
+    if method.get("feature_space") or in_reconstruction or (method.get("fused_densities") or {}).get("features"):
         return f"{name}_pretrained"
     # the elliptic envelope is for texture alone, so its name does not say it
     textures = (method.get("windows") or {}).get("descriptor") == "texture" and name != "elliptic_envelope"

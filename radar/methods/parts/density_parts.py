@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from omegaconf import MISSING
 from torch import Tensor
 
-from radar.config.fields import number, sigma
+from radar.config.fields import number, numbers, sigma
 from radar.config.schema import Config
 from radar.methods.parts.pixel_fields import (
     AppearanceConfig,
@@ -17,23 +17,36 @@ from radar.methods.parts.pixel_fields import (
     blur_problems,
     noise_field_problems,
 )
+from radar.methods.parts.pretrained import block_problems, extra_problems
+from radar.networks.efficientnet import STRIDES, EfficientNetFeatures
 from radar.runtime.entries import SIDE
 
 NOISE_PARTS = ("energy", "detail", "context")
-PARTS = (*NOISE_PARTS, "appearance", "colour")
+FEATURE_PART = "features"
+PARTS = (*NOISE_PARTS, "appearance", "colour", FEATURE_PART)
 LEAST_CHROMA = 1e-3  # below it, a plane in [−1, 1] holds rounding errors of grey
 
 
 @dataclass
+class FeaturePartConfig:
+    """Pretrained features of the image as a whole, seen at its first scale alone; needs the extra `pretrained`."""
+
+    side: int = number(minimum=32, maximum=SIDE)  # px of the square that images are resized to
+    margin: int = number(minimum=0, maximum=SIDE)  # px by which they are mirrored beyond each border
+    blocks: list[int] = numbers(minimum=0, maximum=63)  # EfficientNet-Lite0 blocks whose outputs are one vector
+
+
+@dataclass
 class FusedDensitiesConfig:
-    """Gaussians of noise, brightness and colour at every pixel of every scale, cross-fitted and fused. A part is left out where it is
-    null; without any of the noise, no network is trained."""
+    """Gaussians of noise, brightness and colour at every pixel of every scale, and of pretrained features, cross-fitted and fused. A
+    part is left out where it is null; without any of the noise, no network is trained."""
 
     energy: NoiseFieldConfig | None = MISSING
     detail: NoiseFieldConfig | None = MISSING
     context: NoiseFieldConfig | None = MISSING
     appearance: AppearanceConfig | None = MISSING
     colour: ColourConfig | None = MISSING
+    features: FeaturePartConfig | None = MISSING
     least_side: int | None = number(minimum=4, maximum=SIDE)
     # px of the shorter side at the coarsest scale; null: the image as it is, alone
     ridge: float = number(minimum=1e-9, maximum=1000.0)  # share of the mean variance added to each
@@ -55,6 +68,17 @@ def noise_parts(settings: FusedDensitiesConfig) -> dict[str, NoiseFieldConfig]:
 def timesteps(settings: FusedDensitiesConfig) -> list[int]:
     """The timesteps at which the network is asked, each once."""
     return sorted({part.timestep for part in noise_parts(settings).values()})
+
+
+def parts_at(parts: Sequence[str], level: int) -> list[tuple[int, str]]:
+    """Those of the parts that are asked at one scale, each with its place among all."""
+    return [(index, part) for index, part in enumerate(parts) if level == 0 or part != FEATURE_PART]
+
+
+def feature_network(settings: FeaturePartConfig, *, pretrained: bool) -> EfficientNetFeatures:
+    """The network of the features, with or without its weights."""
+    own = settings
+    return EfficientNetFeatures(blocks=own.blocks, side=own.side, margin=own.margin, pretrained=pretrained)
 
 
 def parts_of(settings: FusedDensitiesConfig, planes: Sequence[Tensor]) -> list[str]:
@@ -79,3 +103,13 @@ def part_problems(config: Config, settings: FusedDensitiesConfig) -> Iterator[st
         yield from blur_problems(f"{key}.appearance.blurs", settings.appearance.blurs)
     if settings.colour is not None:
         yield from blur_problems(f"{key}.colour.blurs", settings.colour.blurs)
+    if settings.features is not None:
+        yield from feature_problems(f"{key}.{FEATURE_PART}", settings.features)
+
+
+def feature_problems(key: str, settings: FeaturePartConfig) -> Iterator[str]:
+    """What is wrong with the features whose section is `key`."""
+    yield from block_problems(key, settings.blocks, settings.side)
+    if settings.margin % STRIDES[-1] or settings.margin >= settings.side:
+        yield f"{key}.margin={settings.margin}: must be a multiple of {STRIDES[-1]} px below {key}.side={settings.side}"
+    yield from extra_problems("fused_densities, its part features")

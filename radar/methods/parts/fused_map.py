@@ -6,16 +6,20 @@ import copy
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from radar.data.preprocessing import rgb
 from radar.files import Plain
 from radar.methods.method import FittedMethod
 from radar.methods.parts.blurring import blurred
-from radar.methods.parts.density_parts import FusedDensitiesConfig, noise_parts, timesteps
+from radar.methods.parts.density_parts import FEATURE_PART, FusedDensitiesConfig, noise_parts, parts_at, timesteps
 from radar.methods.parts.gaussian import Gaussian
 from radar.methods.parts.neighbourhoods import Square
 from radar.methods.parts.pixel_fields import appearance_field, colour_field, noise_field, noise_square
 from radar.methods.parts.pyramid import cropped, doubled, pyramid
+from radar.networks.efficientnet import EfficientNetFeatures
+from radar.rasters import Size
 from radar.scoring.denoiser import Denoiser
 from radar.scoring.reading import MapReading
 
@@ -24,7 +28,7 @@ _SPACING = 2  # px: every fourth pixel tells the median of a smooth map
 
 
 class FittedFusedDensities(FittedMethod):
-    """How unlikely each pixel is under Gaussians of its noise, brightness and colour, on one scale of numbers and fused.
+    """How unlikely each pixel is under Gaussians of its noise, brightness, colour and features, on one scale of numbers and fused.
 
     The densities' first axis: of all normals, then without each fold.
     """
@@ -36,6 +40,7 @@ class FittedFusedDensities(FittedMethod):
         settings: FusedDensitiesConfig,
         reading: MapReading,
         network: Denoiser | None,
+        features: EfficientNetFeatures | None,
         parts: Sequence[str],
         *,
         levels: int,
@@ -45,14 +50,19 @@ class FittedFusedDensities(FittedMethod):
         super().__init__(reading)
         self.settings = settings
         self.denoiser = network
+        self.features = features
         self.parts = tuple(parts)
         self.levels = levels
         self.densities = nn.ModuleDict(
-            {density_name(part, level): Gaussian.empty() for level in range(levels) for part in parts}
+            {
+                density_name(part, level): Gaussian.empty()
+                for level in range(levels)
+                for _, part in parts_at(parts, level)
+            }
         )
         self.register_buffer("scales", torch.ones(levels, len(parts), dtype=torch.float64))
         self.folds = folds
-        self.network_passes = levels * len(timesteps(settings))
+        self.network_passes = levels * len(timesteps(settings)) + (features is not None)
         self._index = 0  # of the densities that are asked
 
     def structure(self) -> dict[str, Plain]:
@@ -67,28 +77,29 @@ class FittedFusedDensities(FittedMethod):
         total: Tensor | None = None
         for level, scale in reversed(list(enumerate(pyramid(images, self.levels)))):
             own = self._powers(scale, level)
-            total = own if total is None else own + doubled(total)
+            if own is not None:
+                total = own if total is None else own + doubled(total)
         if total is None:
-            raise ValueError("a pyramid has a scale at least")
+            raise ValueError("a fused map has a part at least")
         return cropped(root(total, self.settings.power), images.shape[-2:])
 
-    def _powers(self, images: Tensor, level: int) -> Tensor:
+    def _powers(self, images: Tensor, level: int) -> Tensor | None:
         """The sum over parts, `(N, 1, H, W)`, of the powers of their surprises at images `(N, P, H, W)` of one scale, each over
-        what few normals exceed. What one part needs is let go before the next, as all at once fill the memory.
+        what few normals exceed; None where no part sees that scale. What one part needs is let go before the next, as all at once
+        fill the memory.
         """
         steps = [noise.timestep if (noise := noise_parts(self.settings).get(part)) else None for part in self.parts]
         noise_maps: dict[int, Tensor] = {}
         total: Tensor | None = None
-        for index, part in enumerate(self.parts):
+        for index, part in parts_at(self.parts, level):
             noise_maps = {step: kept for step, kept in noise_maps.items() if step in steps[index:]}
             step = steps[index]
             if step is not None and step not in noise_maps:
                 noise_maps |= self.noise_maps(images, [step])
-            surprises = self.surprises(self.distance(part, level, self.field(part, images, noise_maps)))
+            field = self.field(part, images, noise_maps)
+            surprises = self.surprises(self.distance(part, level, field, images.shape[2:]))
             own = raised(surprises / float(self.scales[level][index]), self.settings.power)
             total = own if total is None else total + own
-        if total is None:
-            raise ValueError("a fused map has a part at least")
         return total
 
     def noise_maps(self, images: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:
@@ -99,8 +110,10 @@ class FittedFusedDensities(FittedMethod):
         return {t: network(network.scaled(brightness, t), t).float() for t in steps}
 
     def field(self, part: str, images: Tensor, noise_maps: dict[int, Tensor]) -> Tensor:
-        """What is known of every pixel for one part, `(N, C, H, W)`."""
+        """What is known for one part of every pixel, `(N, C, H, W)`, or of every position of features, `(N, C, h, w)`."""
         settings = self.settings
+        if part == FEATURE_PART and self.features is not None:
+            return self.features.joined(rgb(images, "luma_chroma" if images.shape[1] > 1 else "grey"))
         if part == "appearance" and settings.appearance is not None:
             return appearance_field(images[:, :1], settings.appearance)
         if part == "colour" and settings.colour is not None:
@@ -113,12 +126,14 @@ class FittedFusedDensities(FittedMethod):
         noise = noise_parts(self.settings).get(part)
         return Square() if noise is None else noise_square(noise)
 
-    def distance(self, part: str, level: int, field: Tensor) -> Tensor:
-        """The squared Mahalanobis distance of a part's field `(N, C, H, W)` at a scale, over its channels, `(N, 1, H, W)`."""
+    def distance(self, part: str, level: int, field: Tensor, size: Size | torch.Size) -> Tensor:
+        """The squared Mahalanobis distance of a part's field `(N, C, h, w)` at a scale, over its channels, `(N, 1, H, W)` of that
+        size."""
         density = self.densities[density_name(part, level)]
         if not isinstance(density, Gaussian):  # a ModuleDict forgets what it holds
             raise TypeError(f"{part}: is no density")
-        return density[self._index].mean_square(field, self.square(part))
+        distances = density[self._index].mean_square(field, self.square(part))
+        return F.interpolate(distances, size=size, mode="bilinear") if part == FEATURE_PART else distances
 
     def surprises(self, distances: Tensor) -> Tensor:
         """Distances `(N, 1, H, W)`, smoothed; about 1 on normal texture.
