@@ -100,7 +100,9 @@ def test_surprise_by_hand(composed, relative):
     method.densities["energy_0"] = Gaussian(torch.tensor([[1.0]]), torch.tensor([[[2.0]]]))
     field = torch.tensor([0.75, 1.0, 2.0]).view(1, 1, 1, 3)  # the first and third tell the median
     expected = torch.tensor([0.25, 0.0, 4.0]) / 0.25**relative  # squared distances 1/4, 0 and 4: the median is 1/4
-    torch.testing.assert_close(method.surprises(method.distance("energy", 0, field)).flatten(), expected)
+    torch.testing.assert_close(
+        method.surprises(method.distance("energy", 0, field, field.shape[2:])).flatten(), expected
+    )
 
 
 @pytest.mark.parametrize("relative", [0.5, 1.0])
@@ -211,7 +213,9 @@ def test_the_fused_map_is_the_norm_over_scales_of_what_each_says_alone(composed,
     own = []
     for level, scale in enumerate(pyramid(test.planes.whole, 3)):
         field = method.field("appearance", scale, {})
-        surprise = method.surprises(method.distance("appearance", level, field)) / float(method.scales[level, 0])
+        surprise = method.surprises(method.distance("appearance", level, field, field.shape[2:])) / float(
+            method.scales[level, 0]
+        )
         own.append(enlarged(surprise**4, level, (24, 24)))
     torch.testing.assert_close(answers(method, test), torch.cat(own, dim=1).sum(dim=1, keepdim=True) ** 0.25)
 
@@ -249,7 +253,9 @@ def test_every_scale_alone_comes_to_one_at_the_calibration_quantile(composed, fi
         for images in normal.sets:
             for identity, image in zip(images.identities, images.planes, strict=True):
                 field = method.field("appearance", pyramid(image[None], 3)[level], {})
-                surprise = method.surprises(method.without(method.folds[identity]).distance("appearance", level, field))
+                surprise = method.surprises(
+                    method.without(method.folds[identity]).distance("appearance", level, field, field.shape[2:])
+                )
                 tops.append(scores(method, enlarged(surprise, level, (24, 24)))[0])
         assert np.quantile(tops, 0.9) == pytest.approx(float(method.scales[level, 0]), rel=1e-5)
 

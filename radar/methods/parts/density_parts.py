@@ -34,6 +34,7 @@ class FeaturePartConfig:
     side: int = number(minimum=32, maximum=SIDE)  # px of the square that images are resized to
     margin: int = number(minimum=0, maximum=SIDE)  # px by which they are mirrored beyond each border
     blocks: list[int] = numbers(minimum=0, maximum=63)  # EfficientNet-Lite0 blocks whose outputs are one vector
+    relative: float = number(minimum=0.0, maximum=1.0)  # share of its mean over the image that is taken off
 
 
 @dataclass

@@ -112,8 +112,9 @@ class FittedFusedDensities(FittedMethod):
     def field(self, part: str, images: Tensor, noise_maps: dict[int, Tensor]) -> Tensor:
         """What is known for one part of every pixel, `(N, C, H, W)`, or of every position of features, `(N, C, h, w)`."""
         settings = self.settings
-        if part == FEATURE_PART and self.features is not None:
-            return self.features.joined(rgb(images, "luma_chroma" if images.shape[1] > 1 else "grey"))
+        if part == FEATURE_PART and self.features is not None and settings.features is not None:
+            found = self.features.joined(rgb(images, "luma_chroma" if images.shape[1] > 1 else "grey"))
+            return found - settings.features.relative * found.mean(dim=(2, 3), keepdim=True)
         if part == "appearance" and settings.appearance is not None:
             return appearance_field(images[:, :1], settings.appearance)
         if part == "colour" and settings.colour is not None:
