@@ -35,6 +35,7 @@ EMBEDDING = (
     "detector=upper_tail", "trainer.threads=1",
 )  # fmt: skip
 FUSED = ("method=fused_densities", "detector=cross_fitted", "dataset.image.channels=luma_chroma")
+PRETRAINED = ("patchcore", "padim", "fused_densities_pretrained")
 MODELS = {
     "published": (*SMALL, "scoring=paper", "scoring.stride=5", "detector=isolation_forest"),
     "residual": (
@@ -47,6 +48,9 @@ MODELS = {
     "fused_densities": (*COMPACT, *FUSED),
     "scales": (*COMPACT, *FUSED, "method.fused_densities.least_side=20"),
     "scales_of_windows": (*SMALL, *FUSED, "scoring.field=stitched", "method.fused_densities.least_side=12"),
+    "fused_densities_pretrained": (
+        *COMPACT, *FUSED, "method=fused_densities_pretrained", "method.fused_densities.features.side=64",
+    ),
     "patchcore": (*EMBEDDING, "method=patchcore", "method.embedding.bank=60"),
     "padim": (*EMBEDDING, "method=padim", "method.embedding.dimensions=8"),
 }  # fmt: skip

@@ -22,6 +22,7 @@ NOT_RUN = Entry("not run")
 FILTERS = ("mean_brightness", "raw_sobel")
 WITHOUT_NETWORK, UNTRAINED = "same_without_network", "same_untrained"
 PUBLISHED, RECOMMENDED, NOISE_ALONE, PATCHCORE = "RADAR as published", "recommended", "noise parts alone", "PatchCore"
+PRETRAINED = "recommended_pretrained"
 PATCHCORE_LARGE = "PatchCore at its own size"
 STATISTICAL = "lof_texture"  # the method without a network that was chosen on the development sets; `statistical_ranks` shows by what
 _SIZE = "dataset.image.size="  # typed where a data set's own preset has another
@@ -65,21 +66,29 @@ def _as_published(result: Result) -> bool:
 
 
 @cache
-def recipe() -> Settings:
-    """What the recipe is today, by key: its method, its network and how that is trained."""
-    told = plain(experiment([f"experiment={RECOMMENDED}"]))
+def recipe(preset: str = RECOMMENDED) -> Settings:
+    """What the recipe of a preset is today, by key: its method, its network and how that is trained."""
+    told = plain(experiment([f"experiment={preset}"]))
     return {key: value for key, value in flat(told).items() if key.startswith(_OF_RECIPE)}
 
 
-def is_recipe(result: Result) -> bool:
-    """Whether a run was of the recipe as it is today, but for parts that are left out: a preset may have changed since."""
+def is_recipe(result: Result, preset: str = RECOMMENDED) -> bool:
+    """Whether a run was of a preset's recipe as it is today: a preset may have changed since."""
+    return recipe_of(result) == {key: value for key, value in recipe(preset).items() if value is not None}
+
+
+def recipe_of(result: Result) -> Settings:
+    """What the recipe of a run was, by key, without what it leaves out."""
     own = flat(result.config)
-    left_out = tuple(f"{key}." for key, value in own.items() if value is None)
-    return all(own.get(key) == value for key, value in recipe().items() if not key.startswith(left_out))
+    return {key: value for key, value in own.items() if key.startswith(_OF_RECIPE) and value is not None}
 
 
 def _recommended(result: Result) -> bool:
     return _preset(result, RECOMMENDED) and is_recipe(result)
+
+
+def _with_features(result: Result) -> bool:
+    return _preset(result, PRETRAINED) and is_recipe(result, PRETRAINED)
 
 
 def _noise_alone(result: Result) -> bool:
@@ -91,7 +100,7 @@ def _noise_alone(result: Result) -> bool:
         result.command.preset == RECOMMENDED
         and left_out
         and typed <= {"appearance=null", "colour=null"}
-        and is_recipe(result)
+        and recipe_of(result).items() <= recipe().items()
     )
 
 
@@ -103,6 +112,7 @@ def as_preset(name: str) -> Callable[[Result], bool]:
 SELECTED: dict[str, Callable[[Result], bool]] = {
     PUBLISHED: _as_published,
     RECOMMENDED: _recommended,
+    PRETRAINED: _with_features,
     NOISE_ALONE: _noise_alone,
     PATCHCORE: as_preset("patchcore"),
     PATCHCORE_LARGE: as_preset("patchcore_256"),

@@ -29,7 +29,7 @@ from radar.report.tables import (
 from radar.report.tables_border import border_table
 from radar.report.tables_false_alarms import false_alarm_table
 from scripts.pages import committed, left_out
-from scripts.pages.choices import RECOMMENDED, chosen, mean_of, records
+from scripts.pages.choices import PRETRAINED, RECOMMENDED, chosen, mean_of, records
 from scripts.pages.committed import BORDER, SWEEPS, recorded, rows_of, when_and_where
 from scripts.pages.sections import Sections
 from scripts.pages.sets import DEVELOPMENT, SETS_NOTE, SHORT, in_order, named, sharing_notes
@@ -61,6 +61,22 @@ def results_table(cells: Mapping[str, Cell]) -> Table:
     headings = ["data set", "seeds", *(text for name in MEASURES for text in (name, "best control")), "F1", "false positive rate",
                 "F1 of calling all anomalous", "ms per image"]  # fmt: skip
     return table("", "The recommended recipe on test images", headings, rows, SETS_NOTE, *sharing_notes(records()))
+
+
+def features_table(plain: Mapping[str, Cell], pretrained: Mapping[str, Cell]) -> Table:
+    """A row per set on which both ran: each measure of the recipe, and of the one with pretrained features, on the seeds of either."""
+    rows: list[list[Entry | str]] = []
+    for name in in_order(pretrained):
+        if name not in plain:
+            continue
+        both = (plain[name], pretrained[name])
+        row: list[Entry | str] = [named(name), f"{seeds_of(both[0])} / {seeds_of(both[1])}"]
+        for path in (*MEASURES.values(), ("image", "false_positive_rate")):
+            row.append(" / ".join(measured(cell, *path).text for cell in both))
+        costs = [number(mean_of(cell, "cost", "milliseconds_per_image"), 0).text for cell in both]
+        rows.append([*row, " / ".join(costs)])
+    headings = ("data set", "seeds", *MEASURES, "false positive rate", "ms per image")
+    return table("", "The recipe / with pretrained features", headings, rows, SETS_NOTE)
 
 
 def controls_said(cells: Mapping[str, Cell]) -> Iterator[str]:
@@ -186,6 +202,7 @@ def sections() -> Sections:
     borders = [replace(cell, method=family(cell.one)) for cell in cells_of(recorded(BORDER), None)]
     return {
         "results": f"{markdown(results_table(cells))}" + "".join(f"- {sentence}\n" for sentence in told),
+        "pretrained": features_table(cells, chosen()[PRETRAINED]),
         "missed": missed_table(cells),
         "false alarms": replace(marked(alarms, DEVELOPMENT), title="") if alarms else "Not measured.",
         "network left out": left_out.section(committed.measured("network_left_out.json")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from export_builders import MODELS, model_of
+from export_builders import MODELS, PRETRAINED, model_of
 
 from radar.data.preprocessing import plane_names
 from radar.deploy.graph import size_of
@@ -15,7 +15,7 @@ from radar.networks.efficientnet import is_installed
 
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_what_is_traced_answers_as_the_model(name: str) -> None:
-    if name in ("patchcore", "padim") and not is_installed():
+    if name in PRETRAINED and not is_installed():
         pytest.skip("no pretrained features")
     model = model_of(name)
     size = size_of(model)

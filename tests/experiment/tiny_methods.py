@@ -36,6 +36,11 @@ PRETRAINED: dict[str, tuple[str, ...]] = {
     "padim": _EMBEDDING,
     "ddad_pretrained": (*_SHORT, *_ADAPTATION),
     **dict.fromkeys(("osd_irf_pretrained", "invad_pretrained"), _FEATURE_SPACE),
+    "fused_densities_pretrained": (
+        "detector=cross_fitted",
+        "dataset.image.channels=luma_chroma",
+        "method.fused_densities.features.side=64",
+    ),
 }
 
 # RADAR in every scoring and with every detector

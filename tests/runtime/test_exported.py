@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from deploy_builders import settings
-from export_builders import MODELS, model_of, photos
+from export_builders import MODELS, PRETRAINED, model_of, photos
 from PIL import Image
 
 from radar.cli.main import main as radar_main
@@ -59,7 +59,7 @@ def test_a_graph_answers_alike_on_any_size_and_number(model: Model, written: Pat
 @pytest.mark.parametrize("target", ["onnx", "openvino"])
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_every_method_answers_alike(name: str, target: str, tmp_path: Path) -> None:
-    if name in ("patchcore", "padim") and not is_installed():
+    if name in PRETRAINED and not is_installed():
         pytest.skip("no pretrained features")
     pytest.importorskip(target)
     model = model_of(name)

@@ -8,15 +8,15 @@ from report_builders import result
 from radar.compose import experiment
 from radar.config.plain import plain
 from radar.report.cells import OTHER_DATA, chosen_cells
-from scripts.pages.choices import PATCHCORE, PUBLISHED, RECOMMENDED, SELECTED, as_preset, best_filter, entry
+from scripts.pages.choices import PATCHCORE, PRETRAINED, PUBLISHED, RECOMMENDED, SELECTED, as_preset, best_filter, entry
 from scripts.pages.sets import in_order, named, shared_images
 
 
-def recipe(**settings):
-    """A run of the recommended recipe as it stands."""
-    told = plain(experiment(["experiment=recommended"]))
+def recipe(preset="recommended", **settings):
+    """A run of a recommended recipe as it stands."""
+    told = plain(experiment([f"experiment={preset}"]))
     method = {**told["method"], "fused_densities": {**told["method"]["fused_densities"], **settings}}
-    return {"method": "fused_densities", "preset": "recommended", "fused_densities": method["fused_densities"],
+    return {"method": "fused_densities", "preset": preset, "fused_densities": method["fused_densities"],
             "sections": {"unet": told["unet"], "training": told["training"]}}  # fmt: skip
 
 
@@ -45,6 +45,10 @@ def run(method="radar", preset="paper", size=100, overrides=(), sections=None, *
         (run(**recipe(), overrides=("method.fused_densities.power=2",)), set()),
         (run(**recipe(power=2.5)), set()),  # of the preset as it was
         (run("fused_densities", "recommended"), set()),
+        (run(**recipe("recommended_pretrained")), {PRETRAINED}),
+        (run(**recipe("recommended_pretrained", features={"side": 96})), set()),
+        (run(**{**recipe("recommended_pretrained"), "preset": "recommended"}), set()),
+        (run(**{**recipe(), "preset": "recommended_pretrained"}), set()),
         (run(**{**recipe(), "sections": {"unet": {"channels": [3]}}}), set()),
         (run("patchcore", "patchcore"), {PATCHCORE}),
         (run("patchcore", "fast"), set()),

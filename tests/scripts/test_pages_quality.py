@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from report_builders import result
 
+from radar.report.cells import cells
 from radar.report.tables import markdown
-from scripts.pages.quality import WHOLE, ablation_table, variant, variants
+from scripts.pages.quality import WHOLE, ablation_table, features_table, variant, variants
 
 COMMAND = "radar experiment=recommended tags=[ablation] method.controls=[] dataset=wood_quads,grid seed=0,1"
 
@@ -44,3 +46,14 @@ def test_cells_are_means_over_seeds_and_other_sweeps_are_left_out():
         .splitlines()[-1]
         .startswith(f"| {WHOLE} | 0.800 / 0.700 | 0.500 / 0.500 | – | – |")
     )
+
+
+def test_both_recipes_stand_side_by_side_where_both_ran():
+    (one,) = cells([result(seed=seed) for seed in (0, 1)], None)
+    table = features_table({"grid": one}, {"grid": one, "wood_quads": one})
+    (row,) = table.rows
+    texts = [each if isinstance(each, str) else each.text for each in row]
+    assert texts[0].startswith("grid") and all(
+        left == right for left, right in (text.split(" / ") for text in texts[1:])
+    )
+    assert "2 / 2" in texts
