@@ -12,10 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from radar.compose import hydra_internals
 from radar.compose.command_line import CommandLine
+from radar.compose.composed_config import typed_composed
 from radar.compose.config_tree import further_folders, is_group, with_folder
 from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import Override, read_overrides, values_of
-from radar.compose.key_rules import check, typed_composed
 from radar.compose.launcher_consent import refuse_commands
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps, refuse_unknown_method_key
 from radar.config.schema import Config
@@ -23,6 +23,7 @@ from radar.config.typed import typed
 from radar.config.verbs import SweepConfig
 from radar.errors import ConfigError
 from radar.methods.controls import controls
+from radar.methods.key_rules import check
 from radar.methods.registry import has_setting
 from radar.methods.relevance import effective, unread_by
 from radar.plugins import imported_plugins
