@@ -27,6 +27,7 @@ from radar.methods.parts.reduced import ReducedMethod
 from radar.methods.parts.sharing import collected
 from radar.progress import Report
 from radar.rasters import Rasters, Size
+from radar.runtime.numbers import whole
 from radar.scoring.denoiser import Denoiser
 from radar.training.device import resolve_device
 
@@ -88,7 +89,7 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
         ):
             raise RunError("fused_densities: the stored structure is damaged; run the experiment again")
         return self._empty(
-            network, [str(name) for name in parts], levels, {name: int(str(fold)) for name, fold in folds.items()}
+            network, [str(name) for name in parts], levels, {name: whole(str(fold)) for name, fold in folds.items()}
         )
 
     def _empty(

@@ -108,8 +108,8 @@ def _result(content: dict[str, Any]) -> Result:
         metrics=Metrics.from_dict(content["metrics"]),
         images=images,
         feature_names=names,
-        features=np.array(content["features"], dtype=np.float64).reshape(len(names), len(images)).T,
-        scores=np.array(content["scores"], dtype=np.float64).reshape(len(images)),
+        features=_numbers(content["features"]).reshape(len(names), len(images)).T,
+        scores=_numbers(content["scores"]).reshape(len(images)),
         decisions=np.array([digit == "1" for digit in content["decisions"]], dtype=bool).reshape(len(images)),
         normals=tuple(_normals(each) for each in content.get("normals", ())),
         format=content.get("format", 1),
@@ -119,10 +119,18 @@ def _result(content: dict[str, Any]) -> Result:
 
 def _normals(content: dict[str, Any]) -> ScoredNormals:
     unseen_by, groups, hashes = (tuple(content[name]) for name in ("unseen_by", "groups", "content_hashes"))
-    scores = np.array(content["scores"], dtype=np.float64)
+    scores = _numbers(content["scores"])
     if not len(groups) == len(hashes) == len(scores):
         raise ValueError(f"normals of {content['split']}: groups, content_hashes and scores are of different numbers")
     return ScoredNormals(content["split"], unseen_by, groups, hashes, scores)
+
+
+def _numbers(stored: object) -> Floats:
+    """Raises `ValueError` where texts stand among them, which NumPy would read as numbers."""
+    values = np.array(stored)
+    if values.dtype.kind not in "iuf":
+        raise ValueError("scores and features are lists of numbers")
+    return values.astype(np.float64)
 
 
 def _rounded(values: Floats) -> list[float]:
