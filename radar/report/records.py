@@ -19,6 +19,7 @@ from radar.errors import RunError
 from radar.evaluation.metrics import Metrics
 from radar.files import make_folder, parsed, read_lines, write_lines, writing
 from radar.report.result import Command, EvaluatedImage, Floats, Result, ScoredNormals, check_config
+from radar.runtime.files import appending
 
 PLAIN, COMPRESSED = ".runs.jsonl", ".runs.jsonl.xz"
 _SIGNIFICANT = 7  # digits of scores and features
@@ -71,7 +72,7 @@ def add_records(path: Path, results: Iterable[Result]) -> int:
 
 
 def _append(path: Path, line: str) -> None:
-    with writing(path), path.open("a+b") as file:
+    with writing(path), appending(path) as file:
         file.seek(0, os.SEEK_END)
         if file.tell():
             file.seek(-1, os.SEEK_END)
