@@ -158,9 +158,9 @@ def _add_predict(app: FastAPI, inspection: Inspection) -> None:
 
 def _refuse_unknown_keys(request: Request) -> None:
     """Raise `HTTPException` for a key of a query that nothing reads, as one that is spelt wrong."""
-    if unknown := next((key for key in request.query_params if key not in _QUERY), None):
+    for unknown in (key for key in request.query_params if key not in _QUERY):
         told = printable(unknown[:_KEY_LENGTH])
-        raise HTTPException(400, f"{told}: no such key of a query; known are {', '.join(_QUERY)}")
+        raise HTTPException(400, f"'{told}': no such key of a query; known are {', '.join(_QUERY)}")
 
 
 def _add_gallery(app: FastAPI, inspection: Inspection) -> None:
