@@ -21,6 +21,7 @@ from radar.config.plain import plain
 from radar.config.schema import Config
 from radar.errors import ConfigError, RunError
 from radar.files import Plain, make_folder, read_bytes, read_json, write_atomically, write_json, write_text
+from radar.methods.key_rules import check
 from radar.methods.method import fill
 from radar.methods.registry import method_of, typed_config
 from radar.model import Calibration, Model
@@ -88,7 +89,9 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
         detector = detector_from_arrays({name: value.numpy() for name, value in _part(stored, "detector.").items()})
         calibration = _calibration(_mapping(facts, "calibration"), stored)
         first, fingerprint = _fitted_threshold(facts, calibration), str(facts["fingerprint"])
-    except (ConfigError, RunError) as error:
+    except ConfigError as error:
+        raise RunError(f"{folder / _FACTS}: {error}") from None
+    except RunError as error:
         raise RunError(f"{folder}: {error}") from None
     except (
         LookupError,
@@ -142,7 +145,7 @@ def stored_config(run_or_folder: str | Path) -> Config:
     try:
         return _config(_facts(folder))
     except ConfigError as error:
-        raise RunError(f"{folder}: {error}") from None
+        raise RunError(f"{folder / _FACTS}: {error}") from None
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise _unreadable(folder, error) from None
 
@@ -151,7 +154,12 @@ def _config(facts: Mapping[str, Plain]) -> Config:
     values = _mapping(facts, "config")
     if "${" in json.dumps(values):  # a stored config is resolved; reading one that is not would run resolvers
         raise ValueError("its config holds interpolations")
-    return typed_config({**values, **dict.fromkeys(_PLACES, "")})
+    config = typed_config({**values, **dict.fromkeys(_PLACES, "")})
+    try:
+        check(config)  # whoever reads it relies on what no run is started without
+    except ConfigError as error:
+        raise ConfigError(f"{error}; {_REMEDY}") from None
+    return config
 
 
 def _without_places(config: Config) -> dict[str, Plain]:

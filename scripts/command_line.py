@@ -10,14 +10,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from radar.errors import RadarError
+from radar.runtime.numbers import whole
 
 
 def positive(text: str) -> int:
     """A whole number above zero, for argparse."""
-    number = int(text)
-    if number < 1:
+    count = whole(text)
+    if count < 1:
         raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
-    return number
+    return count
 
 
 def guarded(main: Callable[[], int]) -> int:

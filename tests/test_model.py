@@ -244,6 +244,48 @@ def test_tensors_of_another_network_are_one_line(copied: Path) -> None:
     assert "cannot be read as a model" in refused(copied)
 
 
+@pytest.mark.parametrize(
+    ("section", "values", "said"),
+    [
+        (("scoring",), {"window": 999}, "scoring.window=999: must be ≤ the image's side"),
+        (("scoring", "blur"), {"kernel": 4}, "scoring.blur.kernel=4: must be odd"),
+        (("patch",), {"size": 4096}, "patch.size=4096: must be ≤ the image's side"),
+        (("timestep",), {"value": 99_999}, "timestep.value=99999: must be ≤ diffusion.timesteps"),
+        (("unet",), {"attention_levels": [5]}, "unet.attention_levels=[5]: levels are 0 to 1"),
+        (
+            ("detector",),
+            {"fitted_on": "cross_fitted"},
+            "detector.fitted_on=cross_fitted: method radar fits no densities",
+        ),
+        (("dataset", "image"), {"resolution": 2.0}, "dataset.image.resolution: px per mm are wanted"),
+    ],
+)
+def test_a_stored_config_keeps_the_rules_between_keys(
+    copied: Path, section: tuple[str, ...], values: dict[str, Any], said: str
+) -> None:
+    def broken(facts: dict[str, Any]) -> None:
+        keys = facts["config"]
+        for name in section:
+            keys = keys[name]
+        keys.update(values)
+
+    change(copied, broken)
+    message = refused(copied)
+    assert message.startswith(f"{copied / 'model.json'}: {said}") and message.endswith("with --force")
+    with pytest.raises(RunError) as caught:
+        stored_config(copied)
+    assert str(caught.value) == message
+
+
+def test_a_model_of_images_of_any_size_is_read_wherever_they_lay(models: dict[str, Model], tmp_path: Path) -> None:
+    dataset = experiment(
+        [], presets=[*SMALL, "dataset=folder", "dataset.root=/photos", "dataset.image.size=null"]
+    ).dataset
+    model = models["no_draws"]
+    save(replace(model, config=replace(model.config, dataset=dataset)), tmp_path / "model", dict.fromkeys(COUNTS, 0))
+    assert stored_config(tmp_path / "model").dataset.root is None
+
+
 def test_the_config_is_read_without_the_tensors(models: dict[str, Model], copied: Path) -> None:
     (copied / "model.safetensors").unlink()
     expected = replace(models["no_draws"].config, data_root="", output_root="")

@@ -19,6 +19,7 @@ from radar.experiment.artefact_store import Artefact, ArtefactStore, Key
 from radar.experiment.run import Experiment
 from radar.experiment.session import CACHE_FOLDER, Session
 from radar.progress import silent
+from radar.runtime.numbers import number_option
 from radar.runtime.terminal import tell
 
 _DAY = 86_400.0
@@ -62,7 +63,7 @@ def cache(arguments: Sequence[str]) -> int:
 
 
 def _days(text: str) -> float:
-    days = float(text)
+    days = number_option(text)
     if not 0 <= days < float("inf"):
         raise argparse.ArgumentTypeError(f"{text}: must be a number of days, ≥ 0")
     return days

@@ -28,6 +28,7 @@ from radar.model import Model
 from radar.model_card import counted
 from radar.model_folder import load, model_folder, store_thresholds
 from radar.runtime.examination import MODEL_DIGITS
+from radar.runtime.numbers import number_option
 from radar.runtime.paths import image_files, named_path
 from radar.runtime.prediction import DEFECTIVE, GOOD
 from radar.runtime.terminal import printable, tell
@@ -57,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         help="columns path, verdict (good, defective) and maybe score; goods are normals",
     )
     parser.add_argument("--false-alarms", metavar="RATE", help="share of new good parts above the threshold, at most")
-    parser.add_argument("--threshold", type=float, metavar="SCORE", help="by hand: above it, a photo is defective")
+    parser.add_argument(
+        "--threshold", type=number_option, metavar="SCORE", help="by hand: above it, a photo is defective"
+    )
     parser.add_argument("--name", help="of the new version; else it is numbered")
     parser.add_argument("--use", metavar="NAME", help="let an earlier version decide; `fitted` is the first")
     parser.add_argument("--list", action="store_true", help="list the versions")
@@ -102,9 +105,7 @@ def _check(parsed: argparse.Namespace) -> None:
     ]
     if len(asked) != 1:
         given = f"{' and '.join(asked)} exclude each other" if asked else "nothing is asked for"
-        raise ConfigError(
-            f"radar calibrate: {given}; give --normals, --reviewed or both, or --threshold, --use or --list"
-        )
+        raise ConfigError(f"calibrate: {given}; give --normals, --reviewed or both, or --threshold, --use or --list")
     if parsed.threshold is not None and not math.isfinite(parsed.threshold):
         raise ConfigError(f"--threshold {parsed.threshold}: is not a finite number; give a score")
     if parsed.false_alarms is not None and asked != ["--normals or --reviewed"]:

@@ -31,7 +31,7 @@ def compare(arguments: Sequence[str]) -> int:
     overrides = [each for each in parsed.runs if is_override(each) and is_override(each.rpartition(":")[0] or each)]
     results = [_one_result(each) for each in parsed.runs if each not in overrides]
     if len(results) < 2:
-        raise RunError("radar compare: one run has nothing to be compared with; name two or more")
+        raise RunError("compare: one run has nothing to be compared with; name two or more")
     console = PlainConsole()
     for each in comparison_tables(results, report_settings(overrides)):
         if parsed.markdown:

@@ -59,9 +59,7 @@ def inspect(arguments: Sequence[str]) -> int:
     parsed = _parser().parse_intermixed_args(arguments)
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
-        raise ConfigError(
-            f"radar inspect: {', '.join(missing)} is not installed; get it with {install_command('inspect')}"
-        )
+        raise ConfigError(f"inspect: {', '.join(missing)} is not installed; get it with {install_command('inspect')}")
     from radar.inspect import server, sources  # noqa: PLC0415 - of the extra `inspect`
 
     of_predict = [word for word in parsed.settings if word.partition("=")[0] in _PREDICT]

@@ -28,7 +28,7 @@ def predict(arguments: Sequence[str]) -> int:
     parsed = parser.parse_intermixed_args(arguments)
     overrides = [word for word in parsed.paths if _is_override(word)]
     parsed.paths = [word for word in parsed.paths if word not in overrides]
-    paths = checked(parsed, _NAME)
+    paths = checked(parsed)
     settings = verb_settings(PredictConfig, "predict", overrides)
     model = load(parsed.model, settings.device)
     configure_torch(model.config.trainer, settings.threads or torch.get_num_threads())

@@ -35,9 +35,9 @@ def report(arguments: Sequence[str]) -> int:
     overrides = [each for each in parsed.paths if is_override(each)]
     paths = [Path(each) for each in parsed.paths if each not in overrides]
     if not paths:
-        raise RunError("radar report: nothing to report on; name run directories, records, or folders of them")
+        raise RunError("report: nothing to report on; name run directories, records, or folders of them")
     if parsed.out is None and parsed.table is None:
-        raise RunError("radar report: nowhere to write to; name a folder with --out, or one table with --table")
+        raise RunError("report: nowhere to write to; name a folder with --out, or one table with --table")
     paths, folders = _without_sweeps(paths)
     content = Report(read_results(paths), report_settings(overrides), transfers_at(folders))
     if parsed.table is not None:

@@ -20,8 +20,8 @@ from radar.cli.exit_codes import DONE, FAILED, OUTPUT_ROOT, REFUSED
 from radar.cli.isolation import in_own_process
 from radar.cli.printing import PlainConsole, glossary, print_best, print_outcome, print_verdict, sweep_table
 from radar.compose.command_line import CommandLine
+from radar.compose.composed_config import parse
 from radar.compose.hydra_internals import CONFIG_NAME, job_number, job_overrides
-from radar.compose.key_rules import parse
 from radar.compose.plan import Plan, trial_name
 from radar.config.schema import Config
 from radar.errors import RadarError, RunError, WriteError

@@ -15,6 +15,7 @@ from radar.compose import output_root
 from radar.compose.settings import is_override
 from radar.errors import RunError
 from radar.experiment.sweep import JobState, Sweep, seconds_left, sweeps
+from radar.runtime.terminal import tell
 
 
 def status(arguments: Sequence[str]) -> int:
@@ -27,9 +28,11 @@ def status(arguments: Sequence[str]) -> int:
         parsed.overrides, parsed.sweep = [parsed.sweep, *parsed.overrides], None
     root, console = output_root(parsed.overrides), PlainConsole()
     if parsed.sweep is None:
-        known = sweeps(root)
+        known, damaged = sweeps(root)
         if not known:
-            raise RunError(f"{root}: no sweep was started here; radar -m key=a,b starts one")
+            raise damaged[0] if damaged else RunError(f"{root}: no sweep was started here; radar -m key=a,b starts one")
+        for error in damaged:
+            tell(f"note: {error}")
         for each in known[1:]:
             console.print(_line(each), highlight=False, soft_wrap=True)
         sweep = known[0]

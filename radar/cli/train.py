@@ -42,7 +42,7 @@ def train(arguments: Sequence[str]) -> int:
     if is_override(first) or (first.startswith("-") and first not in ("-h", "--help")):
         raise ConfigError(f"{first}: name the folder of the photos first, as in radar train parts {first}")
     if not first:
-        raise ConfigError("radar train: the folder's name is empty, as of a variable that is not set; name a folder")
+        raise ConfigError("train: the folder's name is empty, as of a variable that is not set; name a folder")
     folder = Path(parser.parse_args([first]).folder)
     typed = list(arguments[1:])
     console = PlainConsole()

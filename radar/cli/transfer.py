@@ -30,7 +30,7 @@ def transfer(arguments: Sequence[str]) -> int:
     parsed = parser.parse_args(arguments)
     runs = [DoneRun.at(path) for path in parsed.runs]
     if len({run.data for run in runs}) < 2:
-        raise RunError("radar transfer: all runs are on one data set; name runs on two or more")
+        raise RunError("transfer: all runs are on one data set; name runs on two or more")
     records = add_transfers(runs, parsed.out, named_device(parsed.device))
     say(f"{len(records)} transfers: {parsed.out / RECORDS_NAME}")
     return 0

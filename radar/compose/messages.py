@@ -20,6 +20,7 @@ from radar.compose.hydra_internals import HydraException, Override, read_overrid
 from radar.config.schema import Config
 from radar.data.layouts import setting_keys
 from radar.errors import ConfigError, RadarError
+from radar.runtime.numbers import number
 from radar.runtime.terminal import brief
 
 _NUMBERS = {"timestep": "value", "contamination": "value", "patch": "size"}  # the number behind a group's options
@@ -61,7 +62,7 @@ def refuse_numbers_for_groups(overrides: Sequence[str]) -> None:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        number(text)
     except ValueError:
         return False
     return True

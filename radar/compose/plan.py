@@ -12,17 +12,18 @@ from omegaconf import DictConfig, OmegaConf
 
 from radar.compose import hydra_internals
 from radar.compose.command_line import CommandLine
+from radar.compose.composed_config import typed_composed
 from radar.compose.config_tree import further_folders, is_group, with_folder
 from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import Override, read_overrides, values_of
-from radar.compose.key_rules import check, typed_composed
 from radar.compose.launcher_consent import refuse_commands
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps, refuse_unknown_method_key
 from radar.config.schema import Config
-from radar.config.typed import typed
+from radar.config.typed import refuse_odd_digits, typed
 from radar.config.verbs import SweepConfig
 from radar.errors import ConfigError
 from radar.methods.controls import controls
+from radar.methods.key_rules import check
 from radar.methods.registry import has_setting
 from radar.methods.relevance import effective, unread_by
 from radar.plugins import imported_plugins
@@ -206,6 +207,8 @@ class _Composer:
             values = [each for each in overrides.values() if not _chooses(each)]
             others = {each.key_or_group: _holder(composed, each) for each in values}
             unread = {key: holder for key, holder in others.items() if holder is not None}
+            for each in values:
+                refuse_odd_digits(_node(composed, each.key_or_group), each.value(), each.key_or_group)
             hydra_internals.assign(composed, [each for each in values if each.key_or_group not in unread])
         return typed_composed(composed), unread
 
@@ -224,6 +227,16 @@ def _is_checked(override: Override) -> bool:
     """Whether an override is dropped where nothing reads its key."""
     labelled = override.package is not None or override.is_hydra_override() or override.is_delete()
     return not labelled and override.key_or_group not in _PRESETS
+
+
+def _node(composed: DictConfig, key: str) -> object:
+    """What a typed tree has at `key`; None where there is nothing."""
+    node: object = composed
+    for part in key.split("."):
+        if not isinstance(node, DictConfig) or node._is_none() or node._is_missing():
+            return None
+        node = node._get_node(part, validate_access=False)
+    return node
 
 
 def _holder(composed: DictConfig, override: Override) -> str | None:

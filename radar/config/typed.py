@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar, cast
 
-from omegaconf import MISSING, Container, DictConfig, ListConfig, OmegaConf
+from omegaconf import MISSING, Container, DictConfig, FloatNode, IntegerNode, ListConfig, OmegaConf
 from omegaconf.errors import (
     ConfigKeyError,
     InterpolationToMissingValueError,
@@ -20,6 +20,7 @@ from omegaconf.errors import (
 
 from radar.errors import ConfigError
 from radar.runtime.entries import expected as _expected
+from radar.runtime.numbers import is_plain
 from radar.runtime.terminal import brief
 
 Schema = TypeVar("Schema")
@@ -84,6 +85,7 @@ def _refuse_other_shapes(
                 f"{_written(prefix + name, settings)}={brief(value)}: has more than {_BITS} bits; give a smaller one"
             )
         node = structured._get_node(name, validate_access=False)
+        refuse_odd_digits(node, value, _written(prefix + name, settings))
         key, said = prefix + name, f"{_written(prefix + name, settings)}={brief(value)}"
         if name not in (known := [str(each) for each in structured.keys()]):  # noqa: SIM118 - `in` passes over what is unset
             near = difflib.get_close_matches(name, known, 1)
@@ -100,6 +102,15 @@ def _refuse_other_shapes(
             _refuse_other_shapes(node, value, settings, f"{key}.")
         else:
             raise ConfigError(f"{said}: is a section; give values to the keys below it")
+
+
+def refuse_odd_digits(node: object, value: object, written: str) -> None:
+    """Raise `ConfigError` for a text where a node of the schema takes numbers, which OmegaConf would read as Python does."""
+    wanted = node._metadata.element_type if isinstance(node, ListConfig) else None
+    if not isinstance(node, IntegerNode | FloatNode) and wanted not in (int, float):
+        return
+    if not all(is_plain(each) for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)):
+        raise ConfigError(f"{written}={brief(value)}: must be a number in the digits 0 to 9")
 
 
 @contextmanager

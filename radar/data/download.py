@@ -13,6 +13,7 @@ from radar.data.archives import unpack
 from radar.data.decoding import file_hash
 from radar.data.layouts import public_sources
 from radar.errors import DataError
+from radar.runtime.files import appending
 
 _BLOCK = 1 << 20  # bytes
 _TIMEOUT = 60  # s without a byte
@@ -97,7 +98,7 @@ def _left(part: Path) -> str:
 
 def _transfer(url: str, part: Path, received: Received | None) -> None:
     """Append to `part` what it lacks, or start over where the server cannot go on. Raises whatever goes wrong."""
-    have = part.stat().st_size if part.exists() else 0
+    have = part.stat().st_size if part.exists() and not part.is_symlink() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT)
@@ -116,7 +117,9 @@ def _transfer(url: str, part: Path, received: Received | None) -> None:
         length = response.headers.get("Content-Length")
         have = have if resumed else 0
         total = None if length is None else have + int(length)
-        with part.open("ab" if resumed else "wb") as file:
+        with appending(part) as file:
+            if not resumed:
+                file.truncate(0)
             have = _copy(response, file, have, total, received)
     if total is not None and have < total:
         raise OSError(f"the connection ended after {have} of {total} bytes")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from radar.data.dataset import Dataset
+from radar.data.layouts.files import is_litter
 from radar.data.layouts.mvtec import mvtec_mask_path
 from radar.data.manifest import write_manifest
 from radar.data.sample import Sample
@@ -23,13 +24,14 @@ from radar.files import locked, make_folder, sha256, write_atomically, writing
 from radar.progress import Report
 from radar.runtime.crops import stem
 from radar.runtime.paths import file_name, output_name
+from radar.runtime.terminal import tell
 
 
 def write_mvtec(dataset: Dataset, folder: Path, progress: Report | None = None) -> int:
     """Export as PNG in the MVTec layout, validation back in train, with `split.csv` beside it; returns how many images.
 
     Pixels are the files' own, neither resized nor reduced to grey. `folder` is there when all is written. Raises DataError if it holds
-    something.
+    something, and for names that would not be read again.
     """
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder}: is not empty; give a folder of its own")
@@ -39,17 +41,30 @@ def write_mvtec(dataset: Dataset, folder: Path, progress: Report | None = None) 
         if part.is_symlink():
             with writing(folder):
                 part.unlink()
-        shutil.rmtree(part, ignore_errors=True)  # what an attempt left that was stopped
-        written = in_threads(
-            lambda sample: _write_sample(dataset, sample, names[sample.path], part),
-            dataset.samples,
-            "writing",
-            progress,
-        )
-        write_manifest(written, part / "split.csv")
-        with writing(folder):
-            part.rename(folder)
+        shutil.rmtree(part, ignore_errors=True)  # what an attempt left that was killed
+        with _whole_or_removed(part):
+            written = in_threads(
+                lambda sample: _write_sample(dataset, sample, names[sample.path], part),
+                dataset.samples,
+                "writing",
+                progress,
+            )
+            write_manifest(written, part / "split.csv")
+            with writing(folder):
+                part.rename(folder)
     return len(written)
+
+
+@contextmanager
+def _whole_or_removed(part: Path) -> Iterator[None]:
+    """Remove what was written of a folder where the rest cannot be, as on a full disk, and say where that fails, too."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        if part.exists():
+            tell(f"note: {part}: is half written and cannot be removed; remove it")
+        raise
 
 
 @contextmanager
@@ -78,7 +93,14 @@ def _mvtec_names(samples: Sequence[Sample]) -> dict[str, str]:
     short = {sample.path: name(sample, stem(PurePosixPath(sample.path))) for sample in samples}
     times = Counter(path.casefold() for path in short.values())  # many file systems know no case
     long = {sample.path: name(sample, output_name(PurePosixPath(sample.path))) for sample in samples}
-    return {path: short[path] if times[short[path].casefold()] == 1 else long[path] for path in short}
+    names = {path: short[path] if times[short[path].casefold()] == 1 else long[path] for path in short}
+    for path, written in names.items():
+        if lost := next(filter(is_litter, PurePosixPath(written).parts), None):
+            raise DataError(
+                f"{path}: would be written as {written}, and whoever reads a folder passes over {lost}, as over what systems leave "
+                "there; give the defect or the image another name"
+            )
+    return names
 
 
 def _write_sample(dataset: Dataset, sample: Sample, name: str, folder: Path) -> Sample:

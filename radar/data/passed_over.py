@@ -14,7 +14,7 @@ from radar.runtime.crops import file_and_crop
 from radar.runtime.paths import OTHER_PICTURES
 
 _NAMED = 3  # files of each reason
-_NOT_TAKEN = "named otherwise than the layout's photos and masks"
+_NOT_TAKEN = "beside the layout's photos and masks, and not taken as one: a second mask of a photo, or of another name"
 
 
 def passed_over(layout: FilesLayout, entries: Iterable[Entry]) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def export(model: Model, folder: Path, target: str, settings: PredictSettings) -
             "save the images as PNG, and run again with a layout of files"
         )
     if model.method.draws.simplex is not None:
-        raise RunError("radar export: the runtime draws Gaussian noise alone, and this model takes simplex noise")
+        raise RunError("export: the runtime draws Gaussian noise alone, and this model takes simplex noise")
     size = size_of(model)
     return written(model, onnx_graph(model, size), size, folder, target, settings=settings)
 
@@ -89,7 +89,7 @@ def _write_openvino(graph: Any, path: Path) -> None:
     try:
         openvino = imported("openvino")
     except ImportError as error:
-        raise RunError(f"radar export: {error}; get it with {radar.install_command('export')}") from None
+        raise RunError(f"export: {error}; get it with {radar.install_command('export')}") from None
     with TemporaryDirectory() as temporary:
         source = Path(temporary) / "model.onnx"
         source.write_bytes(graph.SerializeToString())

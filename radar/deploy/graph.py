@@ -119,9 +119,7 @@ def _check_installed() -> None:
         import onnx  # noqa: F401, PLC0415 - of the extra `export`
         import onnxscript  # noqa: F401, PLC0415 - as above
     except ImportError as error:
-        raise RunError(
-            f"radar export: {error.name} is not installed; get it with {install_command('export')}"
-        ) from None
+        raise RunError(f"export: {error.name} is not installed; get it with {install_command('export')}") from None
 
 
 def _translations() -> dict[Any, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from radar.errors import DataError
 from radar.runtime.cells import Rows
 from radar.runtime.files import check_is_file
+from radar.runtime.numbers import number
 from radar.runtime.prediction import DEFECTIVE, GOOD
 
 VERDICTS = (GOOD, DEFECTIVE)
@@ -81,11 +82,11 @@ def _row(row: Mapping[str, str], where: str, model: str) -> Reviewed | None:
 
 def _number(text: str, where: str) -> float:
     try:
-        value = float(text)
+        value = number(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
         raise DataError(
-            f"{where}: score {text!r} is not a finite number; remove the column score to have photos scored"
+            f"{where}: score {text!r} is not a finite number in the digits 0 to 9; mend it, or remove the column score"
         )
     return value

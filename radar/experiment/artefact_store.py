@@ -21,6 +21,8 @@ from radar.errors import RunError, StoredError
 from radar.experiment.memory import follow_memory
 from radar.files import locked, make_folder, read_json, remove_unfinished, sha256, write_json, writing
 from radar.memory import is_out_of_memory
+from radar.runtime.entries import typed
+from radar.runtime.files import difference
 
 _DIGITS = 20  # of a fingerprint, in names
 _PART, _LOCK, _MADE, _ATTEMPT = ".part", ".lock", "made.json", "attempt.json"
@@ -132,8 +134,8 @@ class ArtefactStore:
         if self.afresh not in (None, record["command"]):
             raise _MadeByAnotherCommandError
         for name, stated in record.get("files", {}).items():  # results of older versions state none
-            if not (folder / name).is_file() or sha256(folder / name) != stated:
-                raise StoredError(f"{name} is missing, or its checksum differs")
+            if found := difference(folder / name, stated):
+                raise StoredError(f"{name} {found}")
         result = read(folder)
         with suppress(OSError):  # a store that may only be read
             os.utime(folder / _MADE)
@@ -222,10 +224,10 @@ def _artefact(made: Path) -> Artefact:
     return Artefact(
         made.parent,
         str(record["stage"]),
-        int(record["version"]),
+        typed(int, record["version"], "version"),
         record["inputs"],
         str(record["made"]),
-        float(record["seconds"]),
+        typed(float, record["seconds"], "seconds"),
         sum(file.stat().st_size for file in _files(made.parent)) / 1e6,
         time.time() - made.stat().st_mtime,
     )
@@ -251,7 +253,8 @@ def _earlier_attempts(part: Path) -> tuple[int, float]:
     """How often it was tried, and the seconds up to what those attempts left last."""
     try:
         attempt = read_json(part / _ATTEMPT, _REMEDY)
-        return int(attempt["attempts"]), float(attempt["earlier"]) + max(0.0, _latest(part) - float(attempt["began"]))
+        attempts, earlier = typed(int, attempt["attempts"], "attempts"), typed(float, attempt["earlier"], "earlier")
+        return attempts, earlier + max(0.0, _latest(part) - typed(float, attempt["began"], "began"))
     except _UNREADABLE:
         return 0, 0.0
 

@@ -31,6 +31,8 @@ from radar.files import (
     writing,
 )
 from radar.model_folder import FOLDER
+from radar.runtime.files import difference
+from radar.runtime.numbers import number
 
 Content = TypeVar("Content")
 
@@ -117,8 +119,8 @@ class RunDirectory:
         for name, stated in (self.read_status().files or {}).items():
             if names and name not in names:
                 continue
-            if not (self.path / name).is_file() or sha256(self.path / name) != stated:
-                raise StoredError(f"{self.path / name}: is missing or damaged (its checksum differs); {REMEDY}")
+            if found := difference(self.path / name, stated):
+                raise StoredError(f"{self.path / name}: {found}; {REMEDY}")
 
     def _read(self, read: Callable[[Path, str], Content], path: Path) -> Content:
         try:
@@ -223,7 +225,7 @@ def _check_rows(rows: Sequence[Mapping[str, str]]) -> None:
         if row["split"] not in SPLITS or {row["label"], row["decision"]} - {"0", "1"}:
             told = ", ".join(f"{name} {row[name]!r}" for name in ("split", "label", "decision"))
             raise ValueError(f"{row['path']} has {told}")
-        if not math.isfinite(float(row["score"])):
+        if not math.isfinite(number(row["score"])):
             raise ValueError(f"{row['path']} has the score {row['score']}")
     if len({row["path"] for row in rows}) < len(rows):
         raise ValueError("an image stands in it twice")

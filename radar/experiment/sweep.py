@@ -48,7 +48,7 @@ class Sweep:
         for path in (root / SWEEPS_FOLDER / name, Path(name)):
             if (sweep := Sweep(path)).is_there:
                 return sweep
-        there = ", ".join(sweep.path.name for sweep in sweeps(root)) or "none"
+        there = ", ".join(sweep.path.name for sweep in sweeps(root)[0]) or "none"
         raise RunError(f"{name}: no such sweep below {root / SWEEPS_FOLDER}; there are: {there}")
 
     def begin(self, command: Sequence[str], jobs: Sequence[str] | None) -> None:
@@ -143,13 +143,16 @@ class Sweep:
         return self.path.parent.parent
 
 
-def sweeps(root: Path) -> list[Sweep]:
-    """All sweeps below `root`, latest first."""
+def sweeps(root: Path) -> tuple[list[Sweep], list[StoredError]]:
+    """All sweeps below `root`, latest first, and what is wrong with those that cannot be read."""
     started: dict[Sweep, str] = {}
-    for file in root.glob(f"{SWEEPS_FOLDER}/*/sweep.json"):
-        with suppress(StoredError):
+    damaged: list[StoredError] = []
+    for file in sorted(root.glob(f"{SWEEPS_FOLDER}/*/sweep.json")):
+        try:
             started[Sweep(file.parent)] = Sweep(file.parent).content()["started"]
-    return sorted(started, key=started.__getitem__, reverse=True)
+        except StoredError as error:
+            damaged.append(error)
+    return sorted(started, key=started.__getitem__, reverse=True), damaged
 
 
 def _job_record(file: Path) -> dict[str, Any]:

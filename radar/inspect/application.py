@@ -24,9 +24,11 @@ from radar.inspect.pictures import LAYERS
 from radar.inspect.uploads import uploads
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.prediction import Prediction, json_line
-from radar.runtime.terminal import steers
+from radar.runtime.terminal import printable, steers
 from radar.thresholds import Threshold
 
+_QUERY = ("name",)  # keys of POST /predict
+_KEY_LENGTH = 100  # of what is told back of another one
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _IMAGE = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {"type": "object", "properties": {"images": {"type": "array", "items": _IMAGE["schema"]}}}
@@ -38,7 +40,7 @@ _BODY = {
     },
 }
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "No image came, or too many, or the upload broke off."},
+    400: {"description": "No image came, or too many, a key is unknown, or the upload broke off."},
     401: {"description": "The token is missing or wrong."},
     403: {"description": "Sent by a page of another origin."},
     408: {"description": "The upload took too long."},
@@ -139,6 +141,7 @@ def _add_predict(app: FastAPI, inspection: Inspection) -> None:
 
         The fields are those of `radar predict`. An image that cannot be read is told in its own line, as unreadable.
         """
+        _refuse_unknown_keys(request)
         # who sends slowly, or nothing, keeps nobody else out
         async with uploads(request, inspection.settings, name) as found, slots:
             said = await asyncio.wrap_future(inspection.submit(inspection.predictions, found))
@@ -151,6 +154,13 @@ def _add_predict(app: FastAPI, inspection: Inspection) -> None:
                 raise HTTPException(413, "one image at a time is kept")
             kept = await asyncio.wrap_future(inspection.submit(inspection.keep, found[0]))
         return _shown(inspection, kept)
+
+
+def _refuse_unknown_keys(request: Request) -> None:
+    """Raise `HTTPException` for a key of a query that nothing reads, as one that is spelt wrong."""
+    for unknown in (key for key in request.query_params if key not in _QUERY):
+        told = printable(unknown[:_KEY_LENGTH])
+        raise HTTPException(400, f"'{told}': no such key of a query; known are {', '.join(_QUERY)}")
 
 
 def _add_gallery(app: FastAPI, inspection: Inspection) -> None:

@@ -105,7 +105,8 @@ async def _of_form(request: Request, most: int, closing: AsyncExitStack) -> list
     for name, each in form.multi_items():
         if not isinstance(each, UploadFile):
             raise HTTPException(
-                400, f"the part {printable(name[:_NAME_LENGTH])} of the form is no file; send it with a filename"
+                400,
+                f"the part {printable(name[:_NAME_LENGTH])} of the form is no file; send it with filename= (filename*= is not read)",
             )
         found.append(Upload(each.filename or "", each.file))
     return found

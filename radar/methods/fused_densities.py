@@ -39,6 +39,7 @@ from radar.methods.parts.sharing import collected
 from radar.networks.efficientnet import EfficientNetFeatures
 from radar.progress import Report
 from radar.rasters import Rasters, Size
+from radar.runtime.numbers import whole
 from radar.scoring.denoiser import Denoiser
 from radar.training.device import resolve_device
 
@@ -108,7 +109,7 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
             raise RunError("fused_densities: the stored structure is damaged; run the experiment again")
         asked = self.settings.fused_densities.features
         features = None if asked is None else feature_network(asked, pretrained=False)
-        known_folds = {name: int(str(fold)) for name, fold in folds.items()}
+        known_folds = {name: whole(str(fold)) for name, fold in folds.items()}
         return self._empty(network, features, [str(name) for name in parts], levels, known_folds)
 
     def _empty(

@@ -17,7 +17,7 @@ METHODS: Registry[Method[Any]] = Registry(
     kind="method",
     group="radar.methods",
     package="radar.methods",
-    besides=("controls", "method", "registry", "relevance", "responses"),
+    besides=("controls", "key_rules", "method", "registry", "relevance", "responses"),
 )
 register_method = METHODS.register
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 
+from radar.runtime.numbers import number
+
 DECISIONS = ("accuracy", "precision", "recall", "f1")
 
 
@@ -35,7 +37,7 @@ def published() -> list[Published]:
         Published(
             row["dataset"],
             row["method"],
-            {key: float(row[key]) if row[key] else None for key in DECISIONS},
+            {key: number(row[key]) if row[key] else None for key in DECISIONS},
             row["source"],
         )
         for row in _rows("published.csv")
@@ -44,7 +46,7 @@ def published() -> list[Published]:
 
 def cited(name: str) -> Citation:
     """The figure of that name in cited.csv. Raises `KeyError`."""
-    found = {row["name"]: Citation(float(row["value"]), row["unit"], row["source"]) for row in _rows("cited.csv")}
+    found = {row["name"]: Citation(number(row["value"]), row["unit"], row["source"]) for row in _rows("cited.csv")}
     return found[name]
 
 

@@ -10,6 +10,7 @@ from radar.experiment.run_directory import RunDirectory
 from radar.methods.relevance import effective
 from radar.report.run_figures import draw_run
 from radar.report.wandb_tracker import Tracker, tracking
+from radar.runtime.numbers import number
 
 _TEXT = ("path", "split", "defect", "group", UNSEEN_BY)  # columns of scores.csv that hold no numbers
 
@@ -43,4 +44,4 @@ class RunObserver:
 
 def _values(row: dict[str, str]) -> list[str | float | None]:
     """A line of scores.csv with its numbers as numbers."""
-    return [value if column in _TEXT else float(value) if value else None for column, value in row.items()]
+    return [value if column in _TEXT else number(value) if value else None for column, value in row.items()]

@@ -19,6 +19,7 @@ from radar.errors import RunError
 from radar.evaluation.metrics import Metrics
 from radar.files import make_folder, parsed, read_lines, write_lines, writing
 from radar.report.result import Command, EvaluatedImage, Floats, Result, ScoredNormals, check_config
+from radar.runtime.files import appending
 
 PLAIN, COMPRESSED = ".runs.jsonl", ".runs.jsonl.xz"
 _SIGNIFICANT = 7  # digits of scores and features
@@ -71,7 +72,7 @@ def add_records(path: Path, results: Iterable[Result]) -> int:
 
 
 def _append(path: Path, line: str) -> None:
-    with writing(path), path.open("a+b") as file:
+    with writing(path), appending(path) as file:
         file.seek(0, os.SEEK_END)
         if file.tell():
             file.seek(-1, os.SEEK_END)
@@ -108,8 +109,8 @@ def _result(content: dict[str, Any]) -> Result:
         metrics=Metrics.from_dict(content["metrics"]),
         images=images,
         feature_names=names,
-        features=np.array(content["features"], dtype=np.float64).reshape(len(names), len(images)).T,
-        scores=np.array(content["scores"], dtype=np.float64).reshape(len(images)),
+        features=_numbers(content["features"]).reshape(len(names), len(images)).T,
+        scores=_numbers(content["scores"]).reshape(len(images)),
         decisions=np.array([digit == "1" for digit in content["decisions"]], dtype=bool).reshape(len(images)),
         normals=tuple(_normals(each) for each in content.get("normals", ())),
         format=content.get("format", 1),
@@ -119,10 +120,18 @@ def _result(content: dict[str, Any]) -> Result:
 
 def _normals(content: dict[str, Any]) -> ScoredNormals:
     unseen_by, groups, hashes = (tuple(content[name]) for name in ("unseen_by", "groups", "content_hashes"))
-    scores = np.array(content["scores"], dtype=np.float64)
+    scores = _numbers(content["scores"])
     if not len(groups) == len(hashes) == len(scores):
         raise ValueError(f"normals of {content['split']}: groups, content_hashes and scores are of different numbers")
     return ScoredNormals(content["split"], unseen_by, groups, hashes, scores)
+
+
+def _numbers(stored: object) -> Floats:
+    """Raises `ValueError` where texts stand among them, which NumPy would read as numbers."""
+    values = np.array(stored)
+    if values.dtype.kind not in "iuf":
+        raise ValueError("scores and features are lists of numbers")
+    return values.astype(np.float64)
 
 
 def _rounded(values: Floats) -> list[float]:

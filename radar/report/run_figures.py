@@ -24,6 +24,7 @@ from radar.report.figures import (
     timestep_loss_curve,
 )
 from radar.report.figures_features import feature_label
+from radar.runtime.numbers import number, whole
 from radar.thresholds import FITTED
 
 _VALIDATION_PREFIX = "validation_loss/t"
@@ -36,7 +37,7 @@ def draw_run(run: RunDirectory) -> dict[str, Path]:
     figures = {**_feature_figures(model, rows), **_panel_figures(run, model.threshold, rows)}
     if run.history.exists():  # not every method trains the shared network
         figures |= _loss_figures(
-            [{key: float(value) for key, value in row.items()} for row in read_csv(run.history, REMEDY)[1]]
+            [{key: number(value) for key, value in row.items()} for row in read_csv(run.history, REMEDY)[1]]
         )
     paths = {name: run.figures / f"{name}.png" for name in figures}
     for name, figure in figures.items():
@@ -46,8 +47,8 @@ def draw_run(run: RunDirectory) -> dict[str, Path]:
 
 def _feature_figures(model: Model, rows: list[Row]) -> dict[str, Figure]:
     names = model.method.point_names
-    points = np.array([[float(row[name]) for name in names] for row in rows])
-    labels, tested = np.array([int(row["label"]) for row in rows]), np.array([row["split"] == "test" for row in rows])
+    points = np.array([[number(row[name]) for name in names] for row in rows])
+    labels, tested = np.array([whole(row["label"]) for row in rows]), np.array([row["split"] == "test" for row in rows])
     axis_labels = [feature_label(name) for name in names]
     figures = {"feature_histograms": feature_histograms(points[tested], labels[tested], axis_labels)}
     if len(names) == 2:
@@ -69,9 +70,9 @@ def _panel_figures(run: RunDirectory, threshold: float, rows: list[Row]) -> dict
         row = of_path[panel.path]
         title = panel_title(
             name=panel.path,
-            label=int(row["label"]),
+            label=whole(row["label"]),
             defect=row["defect"],
-            score=float(row["score"]),
+            score=number(row["score"]),
             threshold=threshold,
             called=row["decision"] == "1",
         )

@@ -24,6 +24,7 @@ from radar.report.result import (
     ScoredNormals,
     check_config,
 )
+from radar.runtime.numbers import number, whole
 from radar.runtime.terminal import tell
 
 
@@ -90,8 +91,8 @@ def _whole_run(run: RunDirectory) -> Result:
         scored=len(rows),
         images=tuple(_image({**row, "content_hash": hashes[row["path"]]}) for row in test),
         feature_names=names,
-        features=np.array([[float(row[name]) for name in names] for row in test]).reshape(-1, len(names)),
-        scores=np.array([float(row["score"]) for row in test]),
+        features=np.array([[number(row[name]) for name in names] for row in test]).reshape(-1, len(names)),
+        scores=np.array([number(row["score"]) for row in test]),
         decisions=np.array([row["decision"] == "1" for row in test]),
         normals=_normals(rows, hashes) if UNSEEN_BY in columns else (),
         format=FORMAT if UNSEEN_BY in columns else 1,
@@ -125,7 +126,7 @@ def _normals(rows: Sequence[Mapping[str, str]], hashes: Mapping[str, str]) -> tu
             tuple(some[0][UNSEEN_BY].split()),
             tuple(row["group"] for row in some),
             tuple(hashes[row["path"]][:NORMAL_HASH_DIGITS] for row in some),
-            np.array([float(row["score"]) for row in some]),
+            np.array([number(row["score"]) for row in some]),
         )
         for split, some in by_split.items()
         if some
@@ -133,7 +134,7 @@ def _normals(rows: Sequence[Mapping[str, str]], hashes: Mapping[str, str]) -> tu
 
 
 def _image(row: Mapping[str, str]) -> EvaluatedImage:
-    area, contrast = (float(row[name]) if row[name] else None for name in DEFECT_COLUMNS)
+    area, contrast = (number(row[name]) if row[name] else None for name in DEFECT_COLUMNS)
     return EvaluatedImage(
-        row["path"], row["content_hash"], int(row["label"]), row["defect"], row["group"], area, contrast
+        row["path"], row["content_hash"], whole(row["label"]), row["defect"], row["group"], area, contrast
     )

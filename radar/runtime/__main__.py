@@ -26,7 +26,7 @@ def _run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--threads", type=_threads, help="of the graph; without it, one for each core")
     parsed = parser.parse_intermixed_args(arguments)
-    paths = checked(parsed, _NAME)
+    paths = checked(parsed)
     model = load(parsed.model, parsed.threads)
     try:
         return answer(parsed, paths, model, model.manifest.predict)

@@ -6,9 +6,14 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+_OTHER_SEPARATORS = {
+    ";": "a semicolon",
+    "\t": "a tab",
+    "|": "a vertical bar",
+}  # as spreadsheets of some countries write them
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")  # how a text begins that a spreadsheet would compute
 
 
@@ -35,11 +40,13 @@ def original(cell: str) -> str:
 
 class Rows(csv.DictReader):  # type: ignore[type-arg]  # not to be subscripted where it is run
     """The rows of a CSV by their columns, each cell as it was before it was made inert; `csv.Error` for quotes that do not close,
-    and for a column that stands twice.
+    for a column that stands twice, and for cells that something else than a comma separates.
     """
 
     def __init__(self, lines: Iterable[str]) -> None:
         super().__init__(lines, strict=True)
+        if found := _other_separator(self.fieldnames or ()):
+            raise csv.Error(f"{found} separates its cells, and a comma is expected; save it with commas")
         named = Counter(filter(None, self.fieldnames or ()))  # of an empty one nothing is asked
         for name, count in named.most_common(1):
             if count > 1:
@@ -51,3 +58,10 @@ class Rows(csv.DictReader):  # type: ignore[type-arg]  # not to be subscripted w
         if None in row or None in row.values():
             raise csv.Error(f"line {self.line_num} has not as many cells as the header")
         return {name: original(cell) for name, cell in row.items()}
+
+
+def _other_separator(columns: Sequence[str]) -> str:
+    """What stands between the names of a header that is one name for a reader of commas, in words; empty where nothing does."""
+    if len(columns) != 1:
+        return ""
+    return next((told for each, told in _OTHER_SEPARATORS.items() if each in columns[0]), "")

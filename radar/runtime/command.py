@@ -55,19 +55,19 @@ def parser_of(name: str, model: str, paths: str) -> argparse.ArgumentParser:
     return parser
 
 
-def checked(parsed: argparse.Namespace, name: str) -> Iterator[Path]:
+def checked(parsed: argparse.Namespace) -> Iterator[Path]:
     """The photos that a command names. Raises `ConfigError` where options do not go together, `DataError` where there is no photo."""
     if parsed.watch is None and not parsed.paths:
-        raise ConfigError(f"{name}: no photos are named; name files, folders or patterns, or a folder after --watch")
+        raise ConfigError("no photos are named; name files, folders or patterns, or a folder after --watch")
     if parsed.watch is not None and parsed.paths:
-        raise ConfigError(f"{name} --watch: takes no other photos ({parsed.paths[0]}); score them with another command")
+        raise ConfigError(f"--watch: takes no other photos ({parsed.paths[0]}); score them with another command")
     if "" in parsed.paths:
-        raise ConfigError(f"{name}: a path is empty, as of a variable that is not set; name files, folders or patterns")
+        raise ConfigError("a path is empty, as of a variable that is not set; name files, folders or patterns")
     wants_folder = [option for option in ("watch", "overlays", "masks", "force") if getattr(parsed, option)]
     if parsed.out is None and wants_folder:
-        raise ConfigError(f"{name} --{wants_folder[0]}: needs a folder; name one with --out FOLDER")
+        raise ConfigError(f"--{wants_folder[0]}: needs a folder; name one with --out FOLDER")
     if parsed.watch is not None and parsed.force:
-        raise ConfigError(f"{name} --watch: goes on with its log; to start over, name another folder with --out")
+        raise ConfigError("--watch: goes on with its log; to start over, name another folder with --out")
     if parsed.watch is not None and not parsed.watch.is_dir():
         raise DataError(f"{parsed.watch}: no such folder to watch; make it first")
     return image_files(parsed.paths, parsed.out)

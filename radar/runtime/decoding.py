@@ -15,7 +15,7 @@ from .bmp import check_bmp
 from .errors import ImageError
 from .jpeg import check_jpeg
 from .png import SIGNATURE, check_png
-from .tiff import TiffFile, check_tiff, deep_colours, is_deep_colour, is_twelve_bit, is_white_zero
+from .tiff import TiffFile, check_tiff, deep_colours, is_deep_colour, is_twelve_bit, is_white_zero, orientation_in_xmp
 
 LARGEST_PHOTO = 2**31  # bytes of a file that is read: 16 bits of three colours of 350 million pixels
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -41,6 +41,7 @@ _EIGHT_BIT = {
     "YCbCr": "RGB",
 }
 _ORIENTATION = 274  # tag of EXIF
+_XMP = ("XML:com.adobe.xmp", "xmp")  # as Pillow calls it in a PNG and in a JPEG
 _MAY_TURN = (b"eXIf", b"exif", b"xmp")  # one of which a PNG holds that says how it is turned
 _SIDEWAYS = (5, 6, 7, 8)  # orientations in which height and width change places
 _Level = TypeVar("_Level", np.uint8, np.uint16)
@@ -138,9 +139,20 @@ def _orientation(image: Image.Image, content: bytes) -> int:
     if isinstance(image, PngImagePlugin.PngImageFile) and not any(mark in content for mark in _MAY_TURN):
         return 1  # without decoding it, as Pillow would to look behind the pixels
     try:
-        return image.orientation if isinstance(image, TiffFile) else int(image.getexif().get(_ORIENTATION, 1))
+        return image.orientation if isinstance(image, TiffFile) else _said_beside(image)
     except Exception:
         return 1
+
+
+def _said_beside(image: Image.Image) -> int:
+    """The orientation in what a PNG or JPEG says beside its pixels: EXIF, or else XMP, of which Pillow would read "66" as 6."""
+    image.getexif()  # reads what lies behind the pixels, too
+    alone = Image.new("1", (1, 1))
+    alone.info = {name: value for name, value in image.info.items() if name not in _XMP}
+    said = alone.getexif().get(_ORIENTATION)
+    if said is not None:
+        return int(said)
+    return next((orientation_in_xmp(image.info[name]) for name in _XMP if image.info.get(name)), 1)
 
 
 def _pixels(image: Image.Image, content: bytes) -> Pixels:

@@ -141,6 +141,13 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def difference(path: Path, stated: str) -> str:
+    """What keeps a file from being the one with that SHA-256, in words; empty where it is that one."""
+    if not path.is_file():
+        return "is no file" if path.exists() else "is missing"
+    return "" if sha256(path) == stated else "is damaged (its checksum differs)"
+
+
 def read_bytes(path: Path, remedy: str, largest: float = LARGEST) -> bytes:
     """A stored file that is no device and has at most `largest` bytes. Raises `FileNotFoundError`, and `StoredError` with `remedy`."""
     try:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .entries import SIDE, TEXT, typed
 from .errors import RunError, StoredError
-from .files import parsed_json, read_bytes, sha256, unreadable
+from .files import difference, parsed_json, read_bytes, unreadable
 from .paths import is_plain_name
 from .preprocessing import PLANE_NAMES, Preprocessing
 from .settings import PredictSettings
@@ -23,6 +23,7 @@ OUTPUTS = ("map", "points", "score", "decision")
 Shape = tuple[int | None, ...]
 """Lengths of an array's axes; None: any."""
 _REMEDY = "export the model again"
+_WHOLE = "copy the folder again, or export again"
 _LARGEST_SEAL = 1024  # bytes
 
 
@@ -98,11 +99,11 @@ def read_manifest(folder: Path) -> Manifest:
     except FileNotFoundError as error:
         raise RunError(f"{folder}: is no exported model ({error.strerror}: {error.filename})") from None
     if sealed != seal(content).encode():
-        raise _changed(path)
+        raise RunError(f"{path}: is not as it was exported (its checksum differs); {_WHOLE}")
     manifest = _manifest(parsed_json(content, path, _REMEDY), path)
     for name, checksum in manifest.files.items():
-        if not (folder / name).is_file() or sha256(folder / name) != checksum:
-            raise _changed(folder / name)
+        if found := difference(folder / name, checksum):
+            raise RunError(f"{folder / name}: {found}; {_WHOLE}")
     return manifest
 
 
@@ -137,7 +138,3 @@ def _problem(manifest: Manifest) -> str:
     if given.size not in (None, reading.fixed):
         return f"input.size={brief([*given.size])}: must be that of the preprocessing, {brief(reading.fixed)}, or null"
     return ""
-
-
-def _changed(path: Path) -> RunError:
-    return RunError(f"{path}: is not as it was exported (its checksum differs); copy the folder again, or export again")

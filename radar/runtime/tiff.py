@@ -27,7 +27,7 @@ _PREVIEW = 1  # bit of the kind of a page
 _MOST_PREVIEWS = 16  # pages that are looked at: each is half as wide as the one before
 _UNSIGNED = 1
 _UNPACKED, _DEFLATE, _LZMA, _PACK_BITS = 1, (8, 32946), 34925, 32773  # kinds of packing
-_TURNED = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')  # in XMP, where Pillow looks for it in a PNG or JPEG
+_TURNED = re.compile(rb'tiff:Orientation(?:="|>)([1-8])["<]')  # in XMP, where Pillow looks for it in a PNG or JPEG
 _LZMA_MEMORY = 256 << 20  # bytes, of which a stream of the strongest preset takes a third
 
 
@@ -58,15 +58,19 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
         if _ORIENTATION in self.tag_v2:
             return int(self.tag_v2[_ORIENTATION])
         said = self.tag_v2.get(_XMP)
-        said = said[0] if isinstance(said, tuple) else said
-        said = said.encode("latin-1", "replace") if isinstance(said, str) else said
-        found = _TURNED.search(said) if isinstance(said, bytes) else None
-        return int(found[1]) if found else 1
+        return orientation_in_xmp(said[0] if isinstance(said, tuple) else said)
 
     @property
     def tile_pixels(self) -> int:
         """Of one tile, which may be larger than the picture; 0 where there are none."""
         return int(self.tag_v2.get(_TILE_WIDTH, 0)) * int(self.tag_v2.get(_TILE_HEIGHT, 0))
+
+
+def orientation_in_xmp(said: object) -> int:
+    """1 to 8, where XMP says exactly that; 1 for anything else."""
+    said = said.encode("latin-1", "replace") if isinstance(said, str) else said
+    found = _TURNED.search(said) if isinstance(said, bytes) else None
+    return int(found[1]) if found else 1
 
 
 def check_tiff(image: TiffFile) -> bool:

@@ -112,6 +112,7 @@ def test_what_is_refused_is_one_line(
     assert main(["predict", str(run), *words]) == REFUSED
     captured = capsys.readouterr()
     assert expected in captured.err and captured.err.count("\n") == 1 and captured.out == ""
+    assert not captured.err.startswith("radar: radar ")
     assert not (here / "out").exists()
 
 

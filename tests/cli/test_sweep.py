@@ -86,9 +86,23 @@ def test_ddp_in_a_sweep_is_refused_in_one_line(tmp_path: Path, capsys: pytest.Ca
 def test_an_unknown_sweep_names_those_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Sweep.of(tmp_path, ["a", "b"]).begin(["-m", "x=1,2"], ["x=1", "x=2"])
     assert main(["status", "nothing", f"output_root={tmp_path}"]) == REFUSED
-    assert sweeps(tmp_path)[0].path.name in capsys.readouterr().err
+    assert sweeps(tmp_path)[0][0].path.name in capsys.readouterr().err
     assert main(["status", f"output_root={tmp_path}"]) == FAILED
     assert "2 missing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"started": 5, "command": [], "jobs": []}', "\0\0"])
+def test_a_damaged_sweep_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    broken, whole = Sweep.of(tmp_path, ["a", "b"]), Sweep.of(tmp_path, ["c", "d"])
+    broken.begin(["-m", "x=a,b"], ["x=a", "x=b"])
+    (broken.path / "sweep.json").write_text(text)
+    assert main(["status", f"output_root={tmp_path}"]) == REFUSED
+    said = capsys.readouterr().err
+    assert str(broken.path / "sweep.json") in said and "no sweep was started" not in said and said.count("\n") == 1
+    whole.begin(["-m", "x=c,d"], ["x=c", "x=d"])
+    assert main(["status", f"output_root={tmp_path}"]) == FAILED
+    shown = capsys.readouterr()
+    assert "2 missing" in shown.out and str(broken.path / "sweep.json") in shown.err
 
 
 def test_the_cache_is_listed_explained_and_pruned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from radar.compose.key_rules import check
 from radar.errors import ConfigError
+from radar.methods.key_rules import check
 from radar.methods.registry import method_of
 
 

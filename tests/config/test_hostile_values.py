@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from radar.compose.key_rules import check
 from radar.config import verbs
 from radar.config.plain import plain
 from radar.config.schema import Config
 from radar.config.typed import typed
 from radar.data.layouts import LAYOUTS
 from radar.errors import ConfigError
+from radar.methods.key_rules import check
 from radar.methods.registry import METHODS, typed_config
 from radar.runtime.terminal import printable
 

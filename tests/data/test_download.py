@@ -467,3 +467,13 @@ def test_overrides_stand_before_and_after_options(tmp_path, capsys):
             data(["download", "magnetic_tile", *given])
     with pytest.raises(SystemExit):
         data(["download", "magnetic_tile", "--uncheckd"])
+
+
+@pytest.mark.parametrize("held", [b"", b"0123"])
+def test_a_link_in_place_of_a_part_is_not_followed(tmp_path, held):
+    (tmp_path / "source").write_bytes(b"0123456789")
+    (tmp_path / "elsewhere").write_bytes(held)
+    (tmp_path / "got.part").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="download failed"):
+        fetch((tmp_path / "source").as_uri(), tmp_path / "got", sha256=None)
+    assert (tmp_path / "elsewhere").read_bytes() == held and not (tmp_path / "got").exists()

@@ -164,7 +164,26 @@ def test_a_jpeg_whose_orientation_stands_in_xmp_is_read_upright(orientation):
     assert shape(content) == decode(content).values.shape[:2]
 
 
-@pytest.mark.parametrize("said", [1 << 31, b"\xff\xfe", xmp(0), xmp(9), b'tiff:Orientation="', b'tiff:Orientation="x"'])
+@pytest.mark.parametrize(
+    "said", [xmp(66), xmp(0), xmp(9), xmp(18), xmp(6, 'tiff:Orientation="0%d"'), xmp(6, 'tiff:Orientation="%d.5"')]
+)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_only_one_to_eight_turn_a_photo(said, kind):
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", said.decode())
+    content = pillow(COLOUR, "PNG", pnginfo=text) if kind == "PNG" else pillow(COLOUR, "JPEG", xmp=said)
+    np.testing.assert_array_equal(decode(content).values, decode(pillow(COLOUR, kind)).values)
+    assert shape(content) == COLOUR.shape[:2]
+
+
+def test_exif_counts_for_more_than_xmp():
+    content = pillow(COLOUR, "JPEG", exif=exif(3), xmp=xmp(6))
+    np.testing.assert_array_equal(decode(content).values, TURNED[3](decode(pillow(COLOUR, "JPEG")).values))
+
+
+@pytest.mark.parametrize(
+    "said", [1 << 31, b"\xff\xfe", xmp(0), xmp(9), xmp(66), xmp(61), b'tiff:Orientation="', b'tiff:Orientation="x"']
+)
 @pytest.mark.parametrize("values", [GREY, COLOUR, DEEP_COLOUR], ids=["grey", "colour", "deep colour"])
 def test_an_orientation_in_xmp_that_is_none_turns_neither_pixels_nor_size(said, values):
     tags = [(700, 4, 1, said, True) if isinstance(said, int) else (700, 1, len(said), said, True)]

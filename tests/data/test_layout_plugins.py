@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from radar import plugins
 from radar.cli.main import main
-from radar.compose.key_rules import parse
+from radar.compose.composed_config import parse
 from radar.config.plain import plain
 from radar.data.dataset import open_dataset
 from radar.data.layouts import LAYOUTS

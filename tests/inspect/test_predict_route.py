@@ -126,6 +126,13 @@ def test_a_form_in_a_character_set_that_is_none_is_refused(client: TestClient, c
     assert answer.status_code == 400 or answer.json()[0]["decision"] == "unreadable"
 
 
+@pytest.mark.parametrize("query", ["nmae=a.png", "name=a.png&threshold=3", "=x", "NAME=a", "a%0Ab=1"])
+def test_a_key_of_a_query_that_nothing_reads_is_refused(client: TestClient, photos: list[Path], query: str) -> None:
+    answer = client.post(f"/predict?{query}", content=photos[0].read_bytes())
+    said = answer.json()["detail"]
+    assert answer.status_code == 400 and said.endswith("no such key of a query; known are name") and "\n" not in said
+
+
 FILE = b'Content-Disposition: form-data; name="images"; filename="a.png"\r\n\r\n'
 
 
@@ -133,7 +140,10 @@ FILE = b'Content-Disposition: form-data; name="images"; filename="a.png"\r\n\r\n
     ("other", "said"),
     [
         (b'Content-Disposition: form-data; name="images"\r\nContent-Type: image/png\r\n\r\n', "is no file"),
-        (b"Content-Disposition: form-data; name=\"images\"; filename*=UTF-8''%C3%BC.png\r\n\r\n", "is no file"),
+        (
+            b"Content-Disposition: form-data; name=\"images\"; filename*=UTF-8''%C3%BC.png\r\n\r\n",
+            "filename*= is not read",
+        ),
         (b'Content-Disposition: form-data; name="note"\r\n\r\n', "the part note of the form is no file"),
     ],
     ids=["without a name", "with an encoded name alone", "a field"],

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from report_builders import result
 
-from radar.errors import RunError
+from radar.errors import RunError, WriteError
 from radar.files import read_lines
 from radar.report.cells import OLDER, cells
 from radar.report.records import add_records, read_records
@@ -159,3 +159,12 @@ def test_runs_below_a_folder_that_cannot_be_read_are_left_out_and_said(
     assert str(old) in error
     with pytest.raises(RunError, match="not a whole run"):
         read_results([old])
+
+
+def test_a_link_in_place_of_a_file_of_records_is_not_followed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("")
+    (tmp_path / NAMES[0]).symlink_to(elsewhere)
+    with pytest.raises(WriteError):
+        add_records(tmp_path / NAMES[0], [result()])
+    assert elsewhere.read_text() == ""

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,9 +106,29 @@ def test_one_changed_byte_is_refused(copied: Path, name: str) -> None:
     content = bytearray((copied / name).read_bytes())
     content[len(content) // 2] ^= 1
     (copied / name).write_bytes(content)
-    with pytest.raises(RunError, match="is not as it was exported") as error:
+    with pytest.raises(RunError, match="its checksum differs") as error:
         load(copied, threads=1)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("replace", [None, Path.mkdir], ids=["missing", "folder"])
+def test_a_file_that_is_not_there_is_said(copied: Path, replace: Callable[[Path], None] | None) -> None:
+    graph = copied / "model.onnx"
+    graph.unlink()
+    if replace is not None:
+        replace(graph)
+    with pytest.raises(
+        RunError, match=rf"model\.onnx: {'is missing' if replace is None else 'is no file'}; copy the"
+    ) as told:
+        load(copied, threads=1)
+    assert "checksum" not in str(told.value)
+
+
+@pytest.mark.parametrize("words", [[], ["--watch", "x"], ["", "a.png"], ["a.png", "--masks"], ["absent.png"]])
+def test_the_command_is_named_once(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), *words]) == 3
+    said = capsys.readouterr().err
+    assert said.startswith("radar-runtime: ") and said.count("radar-runtime") == 1 and said.count("\n") == 1
 
 
 def test_what_is_no_export_is_refused(tmp_path: Path) -> None:

@@ -204,7 +204,8 @@ def test_what_a_model_learnt_from_is_not_taken_from_a_changed_list(
         os.mkfifo(manifest)
     capsys.readouterr()
     assert main(words) == 3
-    assert "manifest.csv: is missing or damaged" in capsys.readouterr().err
+    found = {"change": "is damaged (its checksum differs)", "replace": "is no file"}.get(spoil, "is missing")
+    assert f"manifest.csv: {found}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

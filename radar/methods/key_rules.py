@@ -1,50 +1,21 @@
-"""From a composed config to a checked `Config`: ranges of single keys, then rules between keys."""
+"""Rules between the keys of a typed config, whether it was composed or is stored with a model."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-
-from omegaconf import DictConfig, OmegaConf
 
 from radar.config.schema import Config, ImageConfig
-from radar.config.typed import extents, one_line
-from radar.data.layouts import layout_of
+from radar.config.typed import extents
+from radar.data.layouts import LAYOUTS
 from radar.errors import ConfigError
-from radar.methods.registry import METHODS, method_of, typed_config
+from radar.methods.registry import METHODS, method_of
 from radar.methods.relevance import unread_by
 from radar.runtime.entries import ONE_SIZE
 from radar.runtime.terminal import brief, printable
 from radar.scoring.border import border_problem
 
 _LONGEST_NAME = 200  # of the 255 bytes that file systems give a name, as a fingerprint and endings follow it
-
-
-def parse(composed: DictConfig) -> Config:
-    """A typed, checked `Config`. Raises `ConfigError`, one line that names the key and the fix."""
-    config = typed_composed(composed)
-    check(config)
-    return config
-
-
-def typed_composed(composed: DictConfig) -> Config:
-    """A typed `Config` with every key in range, without rules between keys. Raises `ConfigError`."""
-    with one_line({}):
-        values = OmegaConf.to_container(composed, resolve=True)
-    if isinstance(values, dict):
-        values.pop("sweep", None)  # of a command with several jobs
-    return with_home(typed_config(values))
-
-
-def with_home(config: Config) -> Config:
-    """`~` in the places of data and outputs is the home folder, once and for all who read them."""
-    return replace(
-        config,
-        data_root=str(Path(config.data_root).expanduser()),
-        output_root=str(Path(config.output_root).expanduser()),
-    )
 
 
 def check(config: Config) -> None:
@@ -94,7 +65,8 @@ def _shorter_side(config: Config) -> int | None:
     if image.resolution is not None:
         return None
     if image.size is None:
-        return layout_of(config.dataset).side
+        # not asked for its problems: a stored config does not say where the files lay
+        return LAYOUTS.get(config.dataset.layout)(config.dataset).side
     return None if image.aspect == "long" else min(image.size, image.width or image.size)
 
 

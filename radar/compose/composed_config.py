@@ -1,0 +1,38 @@
+"""From a composed config to a checked `Config`: ranges of single keys, then rules between keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from radar.config.schema import Config
+from radar.config.typed import one_line
+from radar.methods.key_rules import check
+from radar.methods.registry import typed_config
+
+
+def parse(composed: DictConfig) -> Config:
+    """A typed, checked `Config`. Raises `ConfigError`, one line that names the key and the fix."""
+    config = typed_composed(composed)
+    check(config)
+    return config
+
+
+def typed_composed(composed: DictConfig) -> Config:
+    """A typed `Config` with every key in range, without rules between keys. Raises `ConfigError`."""
+    with one_line({}):
+        values = OmegaConf.to_container(composed, resolve=True)
+    if isinstance(values, dict):
+        values.pop("sweep", None)  # of a command with several jobs
+    return with_home(typed_config(values))
+
+
+def with_home(config: Config) -> Config:
+    """`~` in the places of data and outputs is the home folder, once and for all who read them."""
+    return replace(
+        config,
+        data_root=str(Path(config.data_root).expanduser()),
+        output_root=str(Path(config.output_root).expanduser()),
+    )
