@@ -19,6 +19,7 @@ RESULTS = DOCS / "results"
 STUDY = RESULTS / "study.runs.jsonl.xz"
 METHODS = RESULTS / "methods.runs.jsonl.xz"
 ABLATIONS = RESULTS / "ablations.runs.jsonl.xz"
+TRIED = RESULTS / "tried.runs.jsonl.xz"
 BORDER = RESULTS / "border.runs.jsonl.xz"
 SWEEPS = RESULTS / "sweeps.jsonl.xz"
 

@@ -12,7 +12,8 @@ from typing import Any
 from radar.cli.report import report_settings
 from radar.report.cells import Cell
 from radar.report.cells import cells as cells_of
-from radar.report.settings import family
+from radar.report.result import Result
+from radar.report.settings import changes, family
 from radar.report.tables import (
     NOTHING,
     Entry,
@@ -30,7 +31,7 @@ from radar.report.tables_border import border_table
 from radar.report.tables_false_alarms import false_alarm_table
 from scripts.pages import committed, left_out
 from scripts.pages.choices import PRETRAINED, RECOMMENDED, chosen, mean_of, records
-from scripts.pages.committed import BORDER, SWEEPS, recorded, rows_of, when_and_where
+from scripts.pages.committed import BORDER, SWEEPS, TRIED, recorded, rows_of, when_and_where
 from scripts.pages.sections import Sections
 from scripts.pages.sets import DEVELOPMENT, SETS_NOTE, SHORT, in_order, named, sharing_notes
 
@@ -77,6 +78,29 @@ def features_table(plain: Mapping[str, Cell], pretrained: Mapping[str, Cell]) ->
         rows.append([*row, " / ".join(costs)])
     headings = ("data set", "seeds", *MEASURES, "false positive rate", "ms per image")
     return table("", "The recipe / with pretrained features", headings, rows, SETS_NOTE)
+
+
+def tried_table(plain: Mapping[str, Cell], tried: Sequence[Result], *, other_sizes: bool) -> Table:
+    """A row per run of the recipe with keys typed beside it, of the size of images alone or of others: its measures behind those of
+    the recipe as it stands, of the same seed."""
+    own = {(name, result.seed): result for name, cell in plain.items() for result in cell.results}
+    rows: list[tuple[str, list[str]]] = []
+    for result in tried:
+        typed = changes(result)
+        if (len(typed) == 1 and typed[0].startswith("dataset.image.size=")) != other_sizes:
+            continue
+        paths = (*MEASURES.values(), ("image", "false_positive_rate"))
+        known = own.get((result.dataset, result.seed))
+        shown = [" / ".join(_value(each, path) for each in (known, result)) for path in paths]
+        told = ", ".join(f"`{each}`" for each in (result.command.preset, *typed) if each != RECOMMENDED)
+        rows.append((result.dataset, [named(result.dataset), told, str(result.seed), *shown]))
+    order = list(in_order({name: None for name, _ in rows}))
+    rows.sort(key=lambda row: (order.index(row[0]), row[1][1:3]))
+    return untitled(("data set", "changed", "seed", *MEASURES, "false positive rate"), [row for _, row in rows])
+
+
+def _value(result: Result | None, path: tuple[str, ...]) -> str:
+    return number(None if result is None else result.metrics.value(*path)).text
 
 
 def controls_said(cells: Mapping[str, Cell]) -> Iterator[str]:
@@ -202,6 +226,8 @@ def sections() -> Sections:
     borders = [replace(cell, method=family(cell.one)) for cell in cells_of(recorded(BORDER), None)]
     return {
         "results": f"{markdown(results_table(cells))}" + "".join(f"- {sentence}\n" for sentence in told),
+        "resolutions": tried_table(cells, recorded(TRIED), other_sizes=True),
+        "tried": tried_table(cells, recorded(TRIED), other_sizes=False),
         "pretrained": features_table(cells, chosen()[PRETRAINED]),
         "missed": missed_table(cells),
         "false alarms": replace(marked(alarms, DEVELOPMENT), title="") if alarms else "Not measured.",

@@ -7,7 +7,7 @@ from report_builders import result
 
 from radar.report.cells import cells
 from radar.report.tables import markdown
-from scripts.pages.quality import WHOLE, ablation_table, features_table, variant, variants
+from scripts.pages.quality import WHOLE, ablation_table, features_table, tried_table, variant, variants
 
 COMMAND = "radar experiment=recommended tags=[ablation] method.controls=[] dataset=wood_quads,grid seed=0,1"
 
@@ -57,3 +57,23 @@ def test_both_recipes_stand_side_by_side_where_both_ran():
         left == right for left, right in (text.split(" / ") for text in texts[1:])
     )
     assert "2 / 2" in texts
+
+
+def test_what_was_tried_stands_beside_the_recipe_of_its_seed():
+    typed = ("dataset.image.size=256",)
+    tried = [
+        result(seed=1, preset="recommended", overrides=typed),
+        result(seed=0, preset="recommended", overrides=(*typed, "method.fused_densities.power=2")),
+        result(seed=7, preset="recommended_pretrained", overrides=("method.fused_densities.power=2",)),
+    ]
+    plain = {"grid": cells([result(seed=seed) for seed in (0, 1)], None)[0]}
+    (of_size,) = tried_table(plain, tried, other_sizes=True).rows
+    others = tried_table(plain, tried, other_sizes=False).rows
+    assert (
+        of_size[1:3] == ["`dataset.image.size=256`", "1"] and of_size[3].split(" / ")[0] == of_size[3].split(" / ")[1]
+    )
+    assert {row[1] for row in others} == {
+        "`dataset.image.size=256`, `method.fused_densities.power=2`",
+        "`recommended_pretrained`, `method.fused_densities.power=2`",
+    }
+    assert all(row[3].startswith("–") for row in others if row[2] == "7")
