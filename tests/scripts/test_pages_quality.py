@@ -67,11 +67,11 @@ def test_what_was_tried_stands_beside_the_recipe_of_its_seed():
         result(seed=7, preset="recommended_pretrained", overrides=("method.fused_densities.power=2",)),
     ]
     plain = {"grid": cells([result(seed=seed) for seed in (0, 1)], None)[0]}
-    (of_size,) = tried_table(plain, tried, other_sizes=True).rows
-    others = tried_table(plain, tried, other_sizes=False).rows
-    assert (
-        of_size[1:3] == ["`dataset.image.size=256`", "1"] and of_size[3].split(" / ")[0] == of_size[3].split(" / ")[1]
+    (of_size,), others = (
+        [[entry.text for entry in row] for row in tried_table(plain, tried, other_sizes=sizes).rows]
+        for sizes in (True, False)
     )
+    assert of_size[1:3] == ["`dataset.image.size=256`", "1"] and len(set(of_size[3].split(" / "))) == 1
     assert {row[1] for row in others} == {
         "`dataset.image.size=256`, `method.fused_densities.power=2`",
         "`recommended_pretrained`, `method.fused_densities.power=2`",
