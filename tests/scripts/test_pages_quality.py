@@ -71,7 +71,8 @@ def test_what_was_tried_stands_beside_the_recipe_of_its_seed():
         [[entry.text for entry in row] for row in tried_table(plain, tried, other_sizes=sizes).rows]
         for sizes in (True, False)
     )
-    assert of_size[1:3] == ["`dataset.image.size=256`", "1"] and len(set(of_size[3].split(" / "))) == 1
+    both = [f"{one.metrics.value('image', 'auroc'):.3f}" for one in (plain["grid"].results[1], tried[0])]
+    assert of_size[1:4] == ["`dataset.image.size=256`", "1", " / ".join(both)]
     assert {row[1] for row in others} == {
         "`dataset.image.size=256`, `method.fused_densities.power=2`",
         "`recommended_pretrained`, `method.fused_densities.power=2`",
