@@ -1,4 +1,4 @@
-"""The blocks of docs/trust.md, from kills.json, kill_page.json, long_jobs.json, long_images.json, branches.json and mutants.json."""
+"""The blocks of docs/trust.md, each from a file of its own in docs/results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import groupby, takewhile
 from scripts.covered import share
 from scripts.long_work import LIMIT
 from scripts.mutants import KILLED
-from scripts.pages.committed import Figures, measured
+from scripts.pages.committed import Figures, measured, rows_of
 from scripts.pages.performance import numbers
 from scripts.pages.sections import Sections
 
@@ -44,6 +44,28 @@ def kill_page() -> str:
         f"{told['answered']:,} requests that were answered. In the end {told['verdicts']:,} verdicts and {told['thresholds']:,} "
         f"thresholds were there. Lost, half-written or never asked for: {told['wrong']:,}. {_measured(told)}"
     )
+
+
+def attacks() -> str:
+    """What was found by who had the README and SECURITY.md alone, an attack a row."""
+    told: tuple[Figures, ...] = rows_of("attacks.jsonl")
+    head = [
+        "day",
+        "revision",
+        "minutes",
+        "attempts",
+        "code run",
+        "written elsewhere",
+        "silently wrong",
+        "tracebacks",
+        "hangs",
+    ]
+    keys = ("attempts", "code_run", "written_elsewhere", "silently_wrong", "tracebacks", "hangs")
+    rows = (
+        [each["date"], f"`{each['revision']}`", f"{each['minutes']}", *(f"{each[key]:,}" for key in keys)]
+        for each in told
+    )
+    return numbers(head, rows)
 
 
 def long_jobs() -> str:
@@ -147,6 +169,7 @@ def sections() -> Sections:
     return {
         "kills": kills(),
         "kill_page": kill_page(),
+        "attacks": attacks(),
         "long_jobs": long_jobs(),
         "long_images": long_images(),
         "mutants": mutants(),
