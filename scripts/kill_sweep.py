@@ -68,7 +68,7 @@ def disturbed(root: Path, sweep: list[str], moments: list[float]) -> None:
 
 def counts(root: Path) -> str:
     """How many jobs are in which state."""
-    known, _ = sweeps(root)
+    known = sweeps(root)
     states = Counter(state.state for state in known[0].states()) if known else Counter()
     return ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "nothing written yet"
 
@@ -76,7 +76,7 @@ def counts(root: Path) -> str:
 def cells(root: Path) -> dict[str, tuple[bytes, str]]:
     """Scores and metrics of every done job, less what tells how it went, by what tells the job from the others."""
     found = {}
-    for state in sweeps(root)[0][0].states():
+    for state in sweeps(root)[0].states():
         if state.state == "done" and state.directory is not None:
             run = RunDirectory(state.directory)
             metrics = {

@@ -14,7 +14,7 @@ from radar.cli.printing import PlainConsole
 from radar.compose import output_root
 from radar.compose.settings import is_override
 from radar.errors import RunError
-from radar.experiment.sweep import JobState, Sweep, seconds_left, sweeps
+from radar.experiment.sweep import JobState, Sweep, damaged_sweeps, seconds_left, sweeps
 from radar.runtime.terminal import tell
 
 
@@ -28,7 +28,7 @@ def status(arguments: Sequence[str]) -> int:
         parsed.overrides, parsed.sweep = [parsed.sweep, *parsed.overrides], None
     root, console = output_root(parsed.overrides), PlainConsole()
     if parsed.sweep is None:
-        known, damaged = sweeps(root)
+        known, damaged = sweeps(root), damaged_sweeps(root)
         if not known:
             raise damaged[0] if damaged else RunError(f"{root}: no sweep was started here; radar -m key=a,b starts one")
         for error in damaged:

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from radar.config.schema import Config
 from radar.config.typed import one_line
-from radar.methods.key_rules import check
+from radar.methods.key_rules import check, check_extra
 from radar.methods.registry import typed_config
 
 
@@ -17,6 +17,7 @@ def parse(composed: DictConfig) -> Config:
     """A typed, checked `Config`. Raises `ConfigError`, one line that names the key and the fix."""
     config = typed_composed(composed)
     check(config)
+    check_extra(config)
     return config
 
 

@@ -23,7 +23,7 @@ from radar.config.typed import refuse_odd_digits, typed
 from radar.config.verbs import SweepConfig
 from radar.errors import ConfigError
 from radar.methods.controls import controls
-from radar.methods.key_rules import check
+from radar.methods.key_rules import check, check_extra
 from radar.methods.registry import has_setting
 from radar.methods.relevance import effective, unread_by
 from radar.plugins import imported_plugins
@@ -195,6 +195,7 @@ class _Composer:
             read = {text: override for text, override in read.items() if override.key_or_group not in unread}
             config, _ = self._typed(read)
         check(config)
+        check_extra(config)
         return Job(tuple(read), config, unread)
 
     def _typed(self, overrides: dict[str, Override]) -> tuple[Config, dict[str, str]]:

@@ -48,7 +48,7 @@ class Sweep:
         for path in (root / SWEEPS_FOLDER / name, Path(name)):
             if (sweep := Sweep(path)).is_there:
                 return sweep
-        there = ", ".join(sweep.path.name for sweep in sweeps(root)[0]) or "none"
+        there = ", ".join(sweep.path.name for sweep in sweeps(root)) or "none"
         raise RunError(f"{name}: no such sweep below {root / SWEEPS_FOLDER}; there are: {there}")
 
     def begin(self, command: Sequence[str], jobs: Sequence[str] | None) -> None:
@@ -143,8 +143,17 @@ class Sweep:
         return self.path.parent.parent
 
 
-def sweeps(root: Path) -> tuple[list[Sweep], list[StoredError]]:
-    """All sweeps below `root`, latest first, and what is wrong with those that cannot be read."""
+def sweeps(root: Path) -> list[Sweep]:
+    """All sweeps below `root` that can be read, latest first."""
+    return _read_sweeps(root)[0]
+
+
+def damaged_sweeps(root: Path) -> list[StoredError]:
+    """What is wrong with those that cannot be read."""
+    return _read_sweeps(root)[1]
+
+
+def _read_sweeps(root: Path) -> tuple[list[Sweep], list[StoredError]]:
     started: dict[Sweep, str] = {}
     damaged: list[StoredError] = []
     for file in sorted(root.glob(f"{SWEEPS_FOLDER}/*/sweep.json")):

@@ -13,6 +13,7 @@ from radar.errors import RunError
 from radar.files import writing
 from radar.runtime.cells import Rows
 from radar.runtime.files import appending, check_is_file
+from radar.runtime.numbers import number
 from radar.runtime.prediction import COLUMNS, Prediction, csv_header, csv_line
 
 _HEADER = f"verdict,{csv_header()}"
@@ -42,7 +43,7 @@ class Reviews:
                 for row in reader:
                     if row["model"] != model:
                         raise ValueError(f"it holds reviews of the model {row['model']}, and this is {model}")
-                    self._note(row["path"], row["content_hash"], row["verdict"], float(row["score"]))
+                    self._note(row["path"], row["content_hash"], row["verdict"], number(row["score"]))
         except (OSError, ValueError, TypeError, csv.Error) as error:
             raise RunError(
                 f"{self.path}: reviews cannot go on here ({error}); name another file with --reviewed"

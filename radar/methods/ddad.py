@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
@@ -19,7 +19,7 @@ from radar.data.images import Images
 from radar.methods.method import FittedMethod, Material, Networks, Normals, Structure, Training, channels_of
 from radar.methods.parts.denoising import DENOISER, denoiser, untrained_network
 from radar.methods.parts.feature_maps import FeatureMaps, UNetFeatures, feature_distance, pretrained_maps
-from radar.methods.parts.pretrained import FEATURES, extra_problems
+from radar.methods.parts.pretrained import FEATURES
 from radar.methods.parts.reconstruction import (
     FittedReconstruction,
     ReconstructionConfig,
@@ -112,11 +112,6 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
     name = "ddad"
     version = 2
     Settings = DdadSettings
-
-    def problems(self) -> Iterator[str]:
-        yield from super().problems()
-        if self.settings.reconstruction.features == "efficientnet":
-            yield from extra_problems(self.name)
 
     def trainings(self, normals: Normals) -> tuple[Training, ...]:
         shared = super().trainings(normals)

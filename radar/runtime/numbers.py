@@ -24,12 +24,12 @@ def number_option(text: str) -> float:
 
 
 def whole(text: str) -> int:
-    """As `number`, a whole one."""
-    value = number(text)
+    """As `number`, one that is written with digits alone."""
+    number(text)
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{value} is no whole number") from None
+        raise ValueError(f"{text!r} is not written as a whole number; use digits alone") from None
 
 
 def is_plain(text: str) -> bool:

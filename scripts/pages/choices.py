@@ -12,7 +12,7 @@ from radar.config.plain import plain
 from radar.methods.registry import METHODS as REGISTERED
 from radar.report.cells import Cell, chosen_cells
 from radar.report.result import Result
-from radar.report.settings import Settings, changes, flat, method_label
+from radar.report.settings import Settings, changes, flat, key_of, method_label
 from radar.report.tables import Entry, over_seeds
 from scripts.pages.committed import METHODS, STUDY, recorded
 from scripts.pages.sets import SHORT
@@ -75,6 +75,14 @@ def recipe(preset: str = RECOMMENDED) -> Settings:
 def is_recipe(result: Result, preset: str = RECOMMENDED) -> bool:
     """Whether a run was of a preset's recipe as it is today: a preset may have changed since."""
     return recipe_of(result) == {key: value for key, value in recipe(preset).items() if value is not None}
+
+
+def differs_as_typed(result: Result, preset: str) -> bool:
+    """Whether a run's recipe is that of a preset as it is today but for what was typed."""
+    own, today = recipe_of(result), recipe(preset)
+    typed = tuple(key_of(text) for text in result.command.overrides)
+    keys = {key for key in own.keys() | today.keys() if own.get(key) != today.get(key)}
+    return all(any(f"{key}.".startswith(f"{each}.") for each in typed) for key in keys)
 
 
 def recipe_of(result: Result) -> Settings:

@@ -30,7 +30,7 @@ from radar.report.tables import (
 from radar.report.tables_border import border_table
 from radar.report.tables_false_alarms import false_alarm_table
 from scripts.pages import committed, left_out
-from scripts.pages.choices import PRETRAINED, RECOMMENDED, chosen, mean_of, records
+from scripts.pages.choices import PRETRAINED, RECOMMENDED, chosen, differs_as_typed, mean_of, records
 from scripts.pages.committed import BORDER, SWEEPS, TRIED, recorded, rows_of, when_and_where
 from scripts.pages.sections import Sections
 from scripts.pages.sets import DEVELOPMENT, SETS_NOTE, SHORT, in_order, named, sharing_notes
@@ -65,38 +65,52 @@ def results_table(cells: Mapping[str, Cell]) -> Table:
 
 
 def features_table(plain: Mapping[str, Cell], pretrained: Mapping[str, Cell]) -> Table:
-    """A row per set on which both ran: each measure of the recipe, and of the one with pretrained features, on the seeds of either."""
+    """A row per set: means of each measure of the recipe, and of the one with pretrained features, over the seeds of both."""
     rows: list[list[Entry | str]] = []
     for name in in_order(pretrained):
-        if name not in plain:
+        results = [each.results for each in (plain.get(name), pretrained[name]) if each is not None]
+        seeds = set.intersection(*({each.seed for each in some} for some in results)) if len(results) > 1 else set()
+        if not seeds:
             continue
-        both = (plain[name], pretrained[name])
-        row: list[Entry | str] = [named(name), f"{seeds_of(both[0])} / {seeds_of(both[1])}"]
-        for path in (*MEASURES.values(), ("image", "false_positive_rate")):
-            row.append(" / ".join(measured(cell, *path).text for cell in both))
-        costs = [number(mean_of(cell, "cost", "milliseconds_per_image"), 0).text for cell in both]
-        rows.append([*row, " / ".join(costs)])
+        both = [[each for each in some if each.seed in seeds] for some in results]
+        paths = (*MEASURES.values(), ("image", "false_positive_rate"))
+        shown = [" / ".join(_mean(some, path, 3) for some in both) for path in paths]
+        costs = " / ".join(_mean(some, ("cost", "milliseconds_per_image"), 0) for some in both)
+        marks = "".join(dict.fromkeys("".join(each.marks for each in (plain[name], pretrained[name]))))
+        rows.append([f"{named(name)}{marks}", str(len(seeds)), *shown, costs])
     headings = ("data set", "seeds", *MEASURES, "false positive rate", "ms per image")
     return table("", "The recipe / with pretrained features", headings, rows, SETS_NOTE)
 
 
-def tried_table(plain: Mapping[str, Cell], tried: Sequence[Result], *, other_sizes: bool) -> Table:
-    """A row per run of the recipe with keys typed beside it, of the size of images alone or of others: its measures behind those of
-    the recipe as it stands, of the same seed."""
-    own = {(name, result.seed): result for name, cell in plain.items() for result in cell.results}
+def tried_table(presets: Mapping[str, Mapping[str, Cell]], tried: Sequence[Result], *, other_sizes: bool) -> Table:
+    """A row per run of a preset with keys typed beside it, the size of images among them or not: its measures behind those of the
+    preset as it stands, of the same seed. Left out where the preset is another one today in more than was typed."""
+    own = {
+        (preset, name, result.seed): result
+        for preset, cells in presets.items()
+        for name, cell in cells.items()
+        for result in cell.results
+    }
     rows: list[tuple[str, list[str]]] = []
     for result in tried:
-        typed = changes(result)
-        if (len(typed) == 1 and typed[0].startswith("dataset.image.size=")) != other_sizes:
+        typed, preset = changes(result), result.command.preset or ""
+        if any(each.startswith("dataset.image.size=") for each in typed) != other_sizes:
+            continue
+        if preset not in presets or not differs_as_typed(result, preset):
             continue
         paths = (*MEASURES.values(), ("image", "false_positive_rate"))
-        known = own.get((result.dataset, result.seed))
+        known = own.get((preset, result.dataset, result.seed))
         shown = [" / ".join(_value(each, path) for each in (known, result)) for path in paths]
-        told = ", ".join(f"`{each}`" for each in (result.command.preset, *typed) if each != RECOMMENDED)
+        told = ", ".join(f"`{each}`" for each in (preset, *typed) if each != RECOMMENDED)
         rows.append((result.dataset, [named(result.dataset), told, str(result.seed), *shown]))
     order = list(in_order({name: None for name, _ in rows}))
     rows.sort(key=lambda row: (order.index(row[0]), row[1][1:3]))
     return untitled(("data set", "changed", "seed", *MEASURES, "false positive rate"), [row for _, row in rows])
+
+
+def _mean(results: Sequence[Result], path: tuple[str, ...], digits: int) -> str:
+    known = [value for each in results if (value := each.metrics.value(*path)) is not None]
+    return number(statistics.fmean(known) if known else None, digits).text
 
 
 def _value(result: Result | None, path: tuple[str, ...]) -> str:
@@ -220,14 +234,15 @@ def variant(record: Mapping[str, Any]) -> str:
 def sections() -> Sections:
     """By their names."""
     cells, ablations = chosen()[RECOMMENDED], variants(rows_of(SWEEPS.name))
+    presets = {name: chosen()[name] for name in (RECOMMENDED, PRETRAINED)}
     shown = [each for cell in cells.values() for each in cell.results]
     told = [*controls_said(cells), f"The runs ended {when_and_where(shown)}."]
     alarms = false_alarm_table(list(cells.values()), report_settings([]))
     borders = [replace(cell, method=family(cell.one)) for cell in cells_of(recorded(BORDER), None)]
     return {
         "results": f"{markdown(results_table(cells))}" + "".join(f"- {sentence}\n" for sentence in told),
-        "resolutions": tried_table(cells, recorded(TRIED), other_sizes=True),
-        "tried": tried_table(cells, recorded(TRIED), other_sizes=False),
+        "resolutions": tried_table(presets, recorded(TRIED), other_sizes=True),
+        "tried": tried_table(presets, recorded(TRIED), other_sizes=False),
         "pretrained": features_table(cells, chosen()[PRETRAINED]),
         "missed": missed_table(cells),
         "false alarms": replace(marked(alarms, DEVELOPMENT), title="") if alarms else "Not measured.",

@@ -45,7 +45,7 @@ def test_jobs_in_other_processes_share_their_training_and_are_written_down(
     command = [sys.executable, "-m", "radar", "-m", *QUICK, *jobs, *launcher, f"output_root={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    ((sweep,), _) = sweeps(tmp_path)
+    (sweep,) = sweeps(tmp_path)
     assert [state.state for state in sweep.states()] == ["done"] * 4
     trained = [each for each in ArtefactStore(tmp_path / CACHE_FOLDER).stored() if each.stage == "network"]
     assert len(trained) == 2
@@ -68,7 +68,7 @@ def test_a_job_that_fails_in_another_process_is_told(name: str, launcher: list[s
     command = [sys.executable, "-m", "radar", "-m", *QUICK, *jobs, *launcher, f"output_root={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == FAILED, done.stdout + done.stderr
-    ((sweep,), _) = sweeps(tmp_path)
+    (sweep,) = sweeps(tmp_path)
     states = sweep.states()
     assert [state.state for state in states] == ["done", "failed"]
     assert "learning_rate" in (states[1].error or "")

@@ -69,7 +69,7 @@ def test_a_failed_job_does_not_stop_the_others_and_the_exit_code_says_so(
     assert main(["-m", *QUICK, f"output_root={tmp_path}", "seed=0,1,2"]) == FAILED
     assert sorted(statuses(tmp_path)) == ["done", "done", "failed"]
     assert "planted" in capsys.readouterr().err
-    ((sweep,), _) = sweeps(tmp_path)
+    (sweep,) = sweeps(tmp_path)
     assert [state.state for state in sweep.states()] == ["done", "failed", "done"]
     assert main(["status", f"output_root={tmp_path}"]) == FAILED
     table = capsys.readouterr().out

@@ -37,7 +37,7 @@ def test_a_search_minimises_the_loss_on_held_out_normals_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert search(tmp_path, 2) == 0
-    ((only,), _) = sweeps(tmp_path)
+    (only,) = sweeps(tmp_path)
     first = trials(only)
     runs = [json.loads((state.directory / "metrics.json").read_text()) for state in only.states() if state.directory]
     assert [trial.value for trial in first] == [run["validation_loss"] for run in runs]
@@ -59,7 +59,7 @@ def test_a_killed_trial_is_tried_again_with_its_own_values(tmp_path: Path, monke
     with monkeypatch.context() as patch:
         patch.setattr("radar.cli.running.Runner._run", killed)
         assert search(tmp_path, 2) == 130
-    ((only,), _) = sweeps(tmp_path)
+    (only,) = sweeps(tmp_path)
     (running,) = trials(only)
     assert running.state == optuna.trial.TrialState.RUNNING
     assert search(tmp_path, 2) == 0
@@ -81,7 +81,7 @@ def test_a_failed_trial_does_not_stop_the_search(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(networks, "fit_network", fails_first)
     assert search(tmp_path, 2) == FAILED
-    ((only,), _) = sweeps(tmp_path)
+    (only,) = sweeps(tmp_path)
     assert [state.state for state in only.states()] == ["failed", "done"]
     assert [trial.state.name for trial in trials(only)] == ["FAIL", "COMPLETE"]
 

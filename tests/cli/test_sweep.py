@@ -86,7 +86,7 @@ def test_ddp_in_a_sweep_is_refused_in_one_line(tmp_path: Path, capsys: pytest.Ca
 def test_an_unknown_sweep_names_those_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Sweep.of(tmp_path, ["a", "b"]).begin(["-m", "x=1,2"], ["x=1", "x=2"])
     assert main(["status", "nothing", f"output_root={tmp_path}"]) == REFUSED
-    assert sweeps(tmp_path)[0][0].path.name in capsys.readouterr().err
+    assert sweeps(tmp_path)[0].path.name in capsys.readouterr().err
     assert main(["status", f"output_root={tmp_path}"]) == FAILED
     assert "2 missing" in capsys.readouterr().out
 

@@ -14,7 +14,7 @@ from radar.methods.registry import method_of
 
 @pytest.fixture(autouse=True)
 def _pretrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("radar.methods.parts.pretrained.is_installed", lambda: True)
+    monkeypatch.setattr("radar.methods.key_rules.is_installed", lambda: True)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_every_position_has_a_density_of_its_own():
 )
 @pytest.mark.parametrize("name", NAMES)
 def test_a_broken_rule_is_one_line(composed, monkeypatch, name, override, message):
-    monkeypatch.setattr("radar.methods.parts.pretrained.is_installed", lambda: True)
+    monkeypatch.setattr("radar.methods.key_rules.is_installed", lambda: True)
     with pytest.raises(ConfigError, match=message):
         composed(f"method={name}", override)
 

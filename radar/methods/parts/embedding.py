@@ -16,7 +16,7 @@ from radar.config.fields import number, numbers
 from radar.config.schema import BorderConfig
 from radar.data.preprocessing import rgb
 from radar.methods.method import FittedMethod, Networks, Normals, Structure
-from radar.methods.parts.pretrained import FEATURES, block_problems, extra_problems
+from radar.methods.parts.pretrained import FEATURES, block_problems
 from radar.methods.parts.reduced import HasReduction, ReducedMethod
 from radar.networks.efficientnet import STRIDES, EfficientNetFeatures
 from radar.progress import Report
@@ -98,7 +98,6 @@ class EmbeddingMethod(ReducedMethod[EmbeddingSettings], Generic[EmbeddingSetting
         embedding, key = self.settings.embedding, "method.embedding"
         of_blocks = list(block_problems(key, embedding.blocks, embedding.side))
         yield from of_blocks or _border_problems(key, embedding)
-        yield from extra_problems(self.name)
 
     @property
     def pretrained(self) -> Mapping[str, Callable[[], nn.Module]]:

