@@ -93,17 +93,25 @@ def test_a_device_that_is_not_there_is_named(name: str) -> None:
     assert named_device("cpu").type == "cpu"
 
 
-def test_a_name_that_is_no_text_is_refused_before_anything_is_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("label", ["good", "bad"])
+@pytest.mark.parametrize("command", ["check", "train"])  # the second looks for groups before the data set is opened
+def test_a_name_that_is_no_text_is_refused_by_every_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, label: str
 ) -> None:
-    for label in ("normal", "anomalous"):
-        (tmp_path / label).mkdir()
+    for each in ("good", "bad"):
+        (tmp_path / each).mkdir()
         for number in range(6):
             values = np.random.default_rng(number).integers(0, 255, (16, 16), dtype=np.uint8)
-            Image.fromarray(values).save(tmp_path / label / f"{number}.png")
-    (tmp_path / "normal" / "0.png").rename(os.fsdecode(os.fsencode(tmp_path / "normal") + b"/\xff.png"))
-    assert main(["data", "check", "dataset=folder", f"dataset.root={tmp_path}"]) == 3
-    said = capsys.readouterr().err
+            Image.fromarray(values).save(tmp_path / each / f"{number}.png")
+    (tmp_path / label / "0.png").rename(os.fsdecode(os.fsencode(tmp_path / label) + b"/\xff.png"))
+    named = [f"dataset.root={tmp_path}", "dataset.folder.normal=good", "dataset.folder.anomalous=bad"]
+    checked = ["data", "check", "dataset=folder", *named]
+    trained = ["train", str(tmp_path), "experiment=debug", "--dry-run"]
+    assert main(checked if command == "check" else trained) == 3
+    assert_one_line_about_a_name(capsys.readouterr().err)
+
+
+def assert_one_line_about_a_name(said: str) -> None:
     assert said.strip().count("\n") == 0 and "is no UTF-8; rename" in said and said.isascii()
 
 
