@@ -38,8 +38,9 @@ def named_path(text: str) -> Path:
 
 def given_paths(given: object) -> list[Path]:
     """The paths that a program names: one by itself, or several. Raises `DataError` where one is none, before anything is read."""
-    several = not isinstance(given, str | bytes | os.PathLike) and isinstance(given, Iterable)
-    return [given_path(each) for each in (given if several else [given])]
+    if isinstance(given, str | bytes | os.PathLike) or not isinstance(given, Iterable):
+        return [given_path(given)]
+    return [given_path(each) for each in given]
 
 
 def given_path(given: object) -> Path:

@@ -112,13 +112,50 @@ def test_other_models_unreadable_photos_and_a_line_that_is_being_written_are_pas
 ) -> None:
     log = lines(model, 5, np.ones(80))
     other = [replace(each, model="0" * 12) for each in log[:3]]
-    bad = [replace(log[0], decision="unreadable", score=None, brightness=None, sharpness=None)] * 2
+    bad = [
+        replace(each, decision="unreadable", score=None, brightness=None, sharpness=None)
+        for each in lines(model, 5, np.ones(82))[80:]
+    ]
     found = charted(model, tmp_path, [*other, *log, *bad])
     with (tmp_path / "predictions.jsonl").open("a") as file:
         file.write(json_line(log[0])[:50])
     again = monitor(model, tmp_path / "predictions.jsonl", None, verb_settings(MonitorConfig, "monitor", []))
     for each in (found, again):
         assert (len(each.times), each.others, each.unreadable) == (80, 3, 2)
+
+
+@pytest.mark.parametrize("copies", [2, 5])
+@pytest.mark.parametrize("place", ["one after the other", "each line at once"])
+def test_what_a_log_repeats_counts_once(model: Model, tmp_path: Path, copies: int, place: str) -> None:
+    log = lines(model, 5, np.r_[np.ones(70), np.full(10, 0.9)])
+    bad = replace(log[7], path="bad.png", decision="unreadable", score=None, brightness=None, sharpness=None)
+    once, all_lines = charted(model, tmp_path, log), [*log, bad]
+    log_again = (
+        all_lines * copies if place == "one after the other" else [each for each in all_lines for _ in range(copies)]
+    )
+    found = charted(model, tmp_path, log_again)
+    assert (len(found.times), found.unreadable, found.repeated) == (80, 1, 81 * (copies - 1))
+    for first, second in zip(once.charts, found.charts, strict=True):
+        np.testing.assert_array_equal(first.levels, second.levels)
+
+
+def test_a_photo_that_comes_again_is_no_repeated_line(model: Model, tmp_path: Path) -> None:
+    """The same file at another time, and another file of that name at the same."""
+    log = lines(model, 5, np.ones(80))
+    again = [
+        replace(log[0], time=log[1].time),
+        replace(log[0], content_hash="1" * 64),
+        replace(log[0], path="other.png"),
+    ]
+    found = charted(model, tmp_path, [*log, *again])
+    assert (len(found.times), found.repeated) == (83, 0)
+
+
+def test_repeated_lines_make_no_baseline(model: Model, tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"holds 30 readable photos of this model; 30 lines repeat others, and the baseline"
+    ):
+        charted(model, tmp_path, lines(model, 5, np.ones(30)) * 2)
 
 
 @pytest.mark.parametrize("measure", ["score", "brightness", "sharpness"])
