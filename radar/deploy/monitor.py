@@ -147,7 +147,7 @@ def _said(line: bytes, where: str) -> tuple[Prediction, datetime]:
     try:
         said = from_json(line)
         return said, in_utc(said.time)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise DataError(
             f"{where}: is no prediction ({error}); name the {JSON_LINES} that radar predict has written"
         ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -196,3 +197,32 @@ def test_few_lines_are_no_answer(model: Model, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds 50 readable photos"):
         charted(model, tmp_path, lines(model, 7, np.ones(50)))
     assert len(charted(model, tmp_path, lines(model, 7, np.ones(51))).charts[0].levels) == 1
+
+
+NO_LINES = {  # a change of a line, and what is said of it
+    "another key": (lambda said: {**said, "s": 1}, "the prediction has s, which is none of its keys"),
+    "a missing key": (lambda said: {key: said[key] for key in said if key != "score"}, "the prediction has no score"),
+    "a list": (lambda said: [said["path"]], "stands where a prediction with named values is wanted"),
+    "a number": (lambda said: 3, "3 stands where a prediction with named values is wanted"),
+    "regions that are none": (lambda said: {**said, "regions": "none"}, "regions is no list"),
+    "a region that is none": (lambda said: {**said, "regions": [7]}, "7 stands where a region with named values is wanted"),
+    "half a region": (lambda said: {**said, "regions": [{"x": 7}]}, "the region has no y"),
+    "a score that is a text": (lambda said: {**said, "score": "high"}, 'score is "high"'),
+    "a score that is a list": (lambda said: {**said, "score": [1]}, "score is [1]"),
+    "no time": (lambda said: {**said, "time": None}, "time is null"),
+    "another decision": (lambda said: {**said, "decision": "maybe"}, "decision is maybe, and none of good, defective, unreadable"),
+    "a share above 1": (lambda said: {**said, "brightness": 3}, "brightness is 3, and a share lies between 0 and 1"),
+    "a long text": (lambda said: {**said, "score": "x" * 10_000}, "…"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NO_LINES)
+def test_a_line_that_is_no_prediction_is_told_in_plain_words(model: Model, tmp_path: Path, kind: str) -> None:
+    change, told = NO_LINES[kind]
+    good = json.loads(json_line(lines(model, 5, np.ones(1))[0]))
+    (tmp_path / "predictions.jsonl").write_text(f"{json.dumps(good)}\n{json.dumps(change(good))}\n")
+    with pytest.raises(DataError, match=r"line 2: is no prediction \(") as caught:
+        monitor(model, tmp_path, None, verb_settings(MonitorConfig, "monitor", []))
+    said = str(caught.value)
+    assert told in said and "\n" not in said and len(said) < 600
+    assert not any(internal in said for internal in ("Error", "__init__", "argument", "object", "'str'", "NoneType"))
