@@ -19,30 +19,35 @@ def install_command(extra: str) -> str:
     return f"pip install '{DISTRIBUTION}[{extra}]'"
 
 
-def load(run_or_folder: str | Path, device: str = "cpu", plugins: Sequence[str] = ()) -> Model:
+def load(run_or_folder: str | Path, device: str = "cpu", plugins: str | Sequence[str] = ()) -> Model:
     """The fitted model of a run directory or of a model's folder, on `device`; reading it executes nothing.
 
-    `plugins` are modules to import first, where the model's method comes from one. Raises `RunError`, `ConfigError`.
+    `plugins` are modules, or the one, to import first, where the model's method comes from one. Raises `RunError`, `ConfigError`.
     """
     from radar.model_folder import load as load_model  # noqa: PLC0415 - torch, which the command line's help does without
     from radar.plugins import import_plugins  # noqa: PLC0415 - as above
 
-    import_plugins(plugins)
+    import_plugins([plugins] if isinstance(plugins, str) else plugins)
     return load_model(run_or_folder, device)
 
 
-def predict(model: Model, paths: Sequence[str | Path], *overrides: str) -> Iterator[Prediction]:
-    """What `model` says of image files, folders and patterns, one by one and in their order, as `radar predict` does.
+def predict(model: Model, paths: str | Path | Sequence[str | Path], *overrides: str) -> Iterator[Prediction]:
+    """What `model` says of image files, folders and patterns, or of one, each photo in its order, as `radar predict` does.
 
     `overrides` are keys of conf/predict, such as "regions=5". A file that cannot be read is told in its prediction. Raises
-    `DataError` where a folder or a pattern holds no image or another name leads nowhere, `ConfigError` for a wrong key.
+    `DataError` where a folder or a pattern holds no image or another name leads nowhere, `ConfigError` for a wrong key, `RunError`
+    for what is no model.
     """
     from radar.compose.settings import verb_settings  # noqa: PLC0415 - as above
     from radar.config.verbs import PredictConfig  # noqa: PLC0415 - as above
     from radar.deploy.scorer import ModelScorer  # noqa: PLC0415 - as above
-    from radar.runtime.paths import image_files  # noqa: PLC0415 - as above
+    from radar.errors import RunError  # noqa: PLC0415 - as above
+    from radar.model import Model  # noqa: PLC0415 - as above
+    from radar.runtime.paths import given_paths, image_files  # noqa: PLC0415 - as above
     from radar.runtime.stream import examined  # noqa: PLC0415 - as above
 
     settings = verb_settings(PredictConfig, "predict", overrides)
-    files = image_files([str(path) for path in paths])
+    if not isinstance(model, Model):
+        raise RunError(f"a value of type {type(model).__name__} is no model; give what radar.load returns")
+    files = image_files([str(path) for path in given_paths(paths)])
     return (each.prediction for each in examined(ModelScorer(model), files, settings))

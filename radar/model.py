@@ -25,6 +25,7 @@ from radar.methods.method import FittedMethod, Measured
 from radar.methods.responses import read, responses
 from radar.progress import silent
 from radar.rasters import Rasters
+from radar.runtime.paths import given_paths
 from radar.scoring.detector import Detector
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import map_levels
@@ -109,7 +110,7 @@ class Model:
         that it was fitted on. An image's noise is a function of the model's seed and of the image's content: a tensor's is that of
         its own values. Raises `DataError` for what cannot be read or has other planes.
         """
-        parts = list(self._maps([images] if isinstance(images, str | Path) else images))
+        parts = list(self._maps(images if isinstance(images, Images | Tensor) else given_paths(images)))
         noise = tuple(each for part in parts if part.noise is not None for each in part.noise)
         return self.judged(
             Measured(
@@ -123,7 +124,7 @@ class Model:
         """Scores and decisions of measured images."""
         return Scores.of(maps, maps.points.cpu().numpy(), self.method.point_names, self.detector, self.threshold)
 
-    def _maps(self, images: Images | Tensor | Sequence[str | Path]) -> Iterator[Measured]:
+    def _maps(self, images: Images | Tensor | Sequence[Path]) -> Iterator[Measured]:
         if isinstance(images, Images):
             yield self._measured(images.planes, images.identities)
         elif isinstance(images, Tensor):
@@ -134,7 +135,7 @@ class Model:
             if not images:
                 raise DataError("no images to score; name at least one file")
             for path in images:  # one at a time, whatever their number
-                one = read_images([Path(path)], self.files, self.config.dataset.image)
+                one = read_images([path], self.files, self.config.dataset.image)
                 yield self._measured(one.planes, one.identities)
 
     def _measured(self, planes: Rasters, identities: Sequence[str]) -> Measured:

@@ -19,13 +19,15 @@ from torch import Tensor
 import radar
 from radar.config.plain import plain
 from radar.config.schema import Config
-from radar.errors import ConfigError, RunError
+from radar.errors import ConfigError, DataError, RunError
 from radar.files import Plain, make_folder, read_bytes, read_json, write_atomically, write_json, write_text
 from radar.methods.key_rules import check
 from radar.methods.method import fill
 from radar.methods.registry import method_of, typed_config
 from radar.model import Calibration, Model
 from radar.model_card import card, with_change
+from radar.runtime.paths import given_path
+from radar.runtime.terminal import brief
 from radar.scoring.detector import detector_from_arrays
 from radar.scoring.map_levels import MapLevels
 from radar.thresholds import FITTED, Threshold, finite, read_thresholds
@@ -78,7 +80,7 @@ def save(model: Model, folder: Path, images: Mapping[str, int]) -> None:
 
 def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
     """The model of a run directory, or of a model's folder, on `device`; reading it executes nothing. Raises `RunError`."""
-    folder = model_folder(Path(run_or_folder))
+    folder = model_folder(_given_folder(run_or_folder))
     facts = _facts(folder)
     content = _content(folder, str(facts.get("tensors_sha256")))
     try:
@@ -105,6 +107,14 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
         raise _unreadable(folder, error) from None
     fitted = fitted.to(named_device(device)).eval().requires_grad_(False)
     return Model(config, fitted, detector, calibration, read_thresholds(folder, first, fingerprint), fingerprint)
+
+
+def _given_folder(given: object) -> Path:
+    """The folder that a program names. Raises `RunError` for what is no path."""
+    try:
+        return given_path(given)
+    except DataError as error:
+        raise RunError(str(error)) from None
 
 
 def with_stored_thresholds(run_or_folder: str | Path, model: Model) -> Model:
@@ -170,10 +180,16 @@ def _without_places(config: Config) -> dict[str, Plain]:
 
 def model_folder(path: Path) -> Path:
     """The model's folder of a run directory, or itself. Raises `RunError` where there is none."""
-    for folder in (path / FOLDER, path):
-        if (folder / _FACTS).is_file():
-            return folder
-    if not path.is_dir():
+    try:
+        for folder in (path / FOLDER, path):
+            if (folder / _FACTS).is_file():
+                return folder
+        is_folder = path.is_dir()
+    except OSError as error:  # a name that is too long, or a folder that nobody may look into
+        raise RunError(
+            f"{brief(path)}: cannot be read ({error.strerror}); name a run directory or a model's folder"
+        ) from None
+    if not is_folder:
         raise RunError(f"{path}: no such folder; name a run directory or a model's folder")
     raise RunError(
         f"{path}: holds no model ({FOLDER}/{_FACTS}); name a run's folder here, and photos after it; or finish that run, or run it "

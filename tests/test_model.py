@@ -22,7 +22,7 @@ from radar.compose import experiment
 from radar.config.plain import plain
 from radar.data.file_reader import FileReader
 from radar.data.images import read_images
-from radar.errors import DataError, RunError
+from radar.errors import ConfigError, DataError, RunError
 from radar.files import read_json, write_json
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.registry import METHODS, method_of
@@ -174,6 +174,28 @@ def refused(folder: Path) -> str:
         radar.load(folder)
     assert "\n" not in str(error.value)
     return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["x" * 5000, "x/" * 3000, "a\0b", "", "nowhere", b"run", None, 3, ["run"], np.zeros(2)],
+    ids=lambda given: str(given)[:9],
+)
+def test_what_names_no_folder_is_one_short_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert len(refused(given)) < 300
+
+
+@pytest.mark.parametrize("device", [3.5, None, ["cpu"], "nowhere"], ids=str)
+def test_what_names_no_device_is_one_line(saved: dict[str, Path], device: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^device=[^\n]*; use cpu, cuda or cuda:N$"):
+        radar.load(saved["no_draws"], device)
+
+
+def test_one_plug_in_is_one_module(saved: dict[str, Path]) -> None:
+    assert radar.load(saved["no_draws"], plugins="json").fingerprint == "abc123"
+    with pytest.raises(ConfigError, match=r"^--plugins none_such: no such module"):
+        radar.load(saved["no_draws"], plugins="none_such")
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,11 @@ def _since(text: str) -> datetime:
 def _line(found: Monitored, settings: MonitorConfig) -> str:
     passed = "".join(
         f", {count} {what} passed over"
-        for count, what in ((found.unreadable, "unreadable"), (found.others, "of other models"))
+        for count, what in (
+            (found.unreadable, "unreadable"),
+            (found.others, "of other models"),
+            (found.repeated, "repeated"),
+        )
         if count
     )
     photos = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -96,6 +97,9 @@ def one_line(overrides: Sequence[str]) -> Iterator[None]:
 
 def _message(error: Exception, overrides: Sequence[str]) -> str:
     text = f"{error}\n{error.__cause__}"
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        name = brief(Path(str(error.filename)).stem)
+        return f"{name}: is longer than the name of any file, so it names no config and no option; give a name that is there"
     # an option of a group does not exist: Could not find 'timestep/1'
     missing = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
     if missing:

@@ -27,6 +27,9 @@ def is_override(word: str) -> bool:
 
 def verb_settings(schema: type[Schema], verb: str, overrides: Sequence[str]) -> Schema:
     """`conf/VERB/default.yaml` as `schema`, with `overrides`. Raises `ConfigError`."""
+    for word in overrides:
+        if not isinstance(word, str):
+            raise ConfigError(f"a value of type {type(word).__name__} is no override; write each as 'key=value'")
     composed = OmegaConf.load(config_folder() / verb / "default.yaml")
     try:
         given = OmegaConf.from_dotlist(list(overrides))

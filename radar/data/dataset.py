@@ -97,21 +97,11 @@ def open_dataset(config: DatasetConfig, progress: Report | None = None) -> Datas
     )
 
 
-def _check_names(paths: Sequence[str]) -> None:
-    """Raise `DataError` for a name that is no text: neither a manifest nor a result could say it."""
-    for path in paths:
-        try:
-            path.encode()
-        except UnicodeEncodeError:
-            raise DataError(f"{path}: its name is no UTF-8; rename the file, or its folder") from None
-
-
 def _by_rule(
     layout: Layout, vectors: ThumbnailVectors, progress: Report | None
 ) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     """Samples and notes by the manifest that comes with radar, if one fits, or by the rule."""
     entries = layout.entries()
-    _check_names([entry.path for entry in entries])
     hashes = content_hashes(layout, [entry.path for entry in entries], progress)
     passed = passed_over(layout, entries) if isinstance(layout, FilesLayout) else ()
     stored = split_by_manifest(layout.config, entries, hashes)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from radar.data.decoding import EXTENSIONS
 from radar.data.layouts.files import FilesLayout, has_images_name, is_litter
 from radar.data.layouts.layout import Entry
+from radar.data.sample import ANOMALOUS_DEFECT
 from radar.runtime.crops import file_and_crop
 from radar.runtime.paths import OTHER_PICTURES
 
@@ -22,6 +23,7 @@ def passed_over(layout: FilesLayout, entries: Iterable[Entry]) -> tuple[str, ...
 
     Of public sets, what lies beside their photos is known: there, only what was meant to be a photo is told.
     """
+    entries = tuple(entries)
     names = {name for each in entries for name in (each.path, each.mask) if name}
     known = {str(file_and_crop(PurePosixPath(name))[0]) for name in names}
     looked_into = {str(PurePosixPath(name).parent) for name in known}
@@ -31,9 +33,32 @@ def passed_over(layout: FilesLayout, entries: Iterable[Entry]) -> tuple[str, ...
         name = path.relative_to(layout.folder).as_posix()
         if name not in accounted and (reason := _reason(path, str(PurePosixPath(name).parent) in looked_into)):
             found[reason].append(name)
-    if layout.public is not None:
-        found.pop(_NOT_TAKEN, None)
+    not_taken = found.pop(_NOT_TAKEN, [])
+    if layout.public is None:
+        masks = _MaskFolders(entries)
+        for name in not_taken:
+            found[masks.reason(PurePosixPath(name)) or _NOT_TAKEN].append(name)
     return tuple(f"{len(names)} passed over: {reason}: {_listed(sorted(names))}" for reason, names in found.items())
+
+
+class _MaskFolders:
+    """Where masks lie, and what a file there may be that is the mask of no defective photo."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        photos = {PurePosixPath(each.path).parent for each in entries}
+        self._good = {PurePosixPath(each.path).stem for each in entries if each.label == 0}
+        self._of_any = {  # masks of one class say nothing of the good photos, whose names may be the same numbers
+            PurePosixPath(each.mask).parent: each.defect == ANOMALOUS_DEFECT
+            for each in entries
+            if each.mask and PurePosixPath(each.mask).parent not in photos
+        }
+
+    def reason(self, file: PurePosixPath) -> str:
+        """Empty where no masks lie."""
+        if file.parent not in self._of_any:
+            return ""
+        good = {file.stem, file.stem.removesuffix("_mask")} & self._good
+        return "a good photo has a mask" if good and self._of_any[file.parent] else "a mask of no defective photo"
 
 
 def _listed(names: list[str]) -> str:
@@ -53,6 +78,8 @@ def _reason(path: Path, looked_into: bool) -> str:
         return "a link to a folder, which is not looked into"
     if path.is_symlink() and not path.exists():
         return "a link to nothing"
+    if not path.is_file() and (looked_into or has_images_name(path)):
+        return "no regular file"
     if not has_images_name(path):
         meant = looked_into or path.suffix.lower() in OTHER_PICTURES
         return f"{path.suffix.lower() or 'no ending'} is not read ({', '.join(EXTENSIONS)} are)" if meant else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class Monitored:
     charts: tuple[Chart, ...]
     others: int  # lines of other models, which are passed over
     unreadable: int  # photos, passed over too
+    repeated: int  # lines that say again what another said, passed over too
 
     @property
     def drifted(self) -> tuple[Chart, ...]:
@@ -63,9 +64,11 @@ def monitor(model: Model, log: Path, since: datetime | None, settings: MonitorCo
     where the log cannot be read, or where fewer photos than the baseline and one more are in it.
     """
     path = log / JSON_LINES if log.is_dir() else log
-    mine, others, unreadable = _lines(path, model.fingerprint[:MODEL_DIGITS], since)
+    found = _lines(path, model.fingerprint[:MODEL_DIGITS], since)
+    mine = found.mine
     if len(mine) <= settings.baseline:
-        passed = f"; {others} lines are of other models" if others else ""
+        passed = f"; {found.others} lines are of other models" if found.others else ""
+        passed += f"; {found.repeated} lines repeat others" if found.repeated else ""
         raise DataError(
             f"{path}: holds {len(mine)} readable photos of this model{passed}, and the baseline alone takes "
             f"{settings.baseline}; wait for more, or set baseline="
@@ -83,7 +86,8 @@ def monitor(model: Model, log: Path, since: datetime | None, settings: MonitorCo
         levels, alarm = ewma(values[first:], baseline, settings.weight, limit)
         charts.append(Chart(measure, values, first, levels, limit, None if alarm is None else first + alarm))
     rejected = sum(line.score > line.threshold for line in mine)
-    return Monitored(tuple(line.time for line in mine), mine[-1].threshold, rejected, tuple(charts), others, unreadable)
+    times = tuple(line.time for line in mine)
+    return Monitored(times, mine[-1].threshold, rejected, tuple(charts), found.others, found.unreadable, found.repeated)
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,19 @@ class _Line:
     score: float
 
 
-def _lines(path: Path, model: str, since: datetime | None) -> tuple[list[_Line], int, int]:
-    """Readable photos of the model, how many lines are of others, how many photos are unreadable."""
-    mine, others, unreadable = [], 0, 0
+@dataclass
+class _Lines:
+    """A log, read: readable photos of the model, and how many of its lines are something else."""
+
+    mine: list[_Line] = field(default_factory=list)
+    others: int = 0
+    unreadable: int = 0
+    repeated: int = 0
+
+
+def _lines(path: Path, model: str, since: datetime | None) -> _Lines:
+    """A photo that several lines tell of, as where copies of one log were put together, counts once."""
+    found, known = _Lines(), set[tuple[str, datetime, str | None]]()
     try:
         check_is_file(path, math.inf)
         with path.open("rb") as file:
@@ -107,27 +121,33 @@ def _lines(path: Path, model: str, since: datetime | None) -> tuple[list[_Line],
                 if not line.endswith(b"\n"):  # the last one, which is being written
                     break
                 said, time = _said(line, f"{path}, line {number}")
+                photo = (said.path, time, said.content_hash)
                 if since is not None and time < since:
                     continue
-                others += said.model != model
-                unreadable += said.model == model and said.decision == UNREADABLE
-                if said.model != model or said.decision == UNREADABLE:
-                    continue
-                if said.score is None or said.brightness is None or said.sharpness is None:
+                if said.model != model:
+                    found.others += 1
+                elif photo in known:
+                    found.repeated += 1
+                elif said.decision == UNREADABLE:
+                    found.unreadable += 1
+                elif said.score is None or said.brightness is None or said.sharpness is None:
                     raise ValueError(f"line {number} has a decision and no score, brightness or sharpness")
-                mine.append(_Line(time, said.threshold, said.brightness, said.sharpness, said.score))
+                else:
+                    found.mine.append(_Line(time, said.threshold, said.brightness, said.sharpness, said.score))
+                if said.model == model:
+                    known.add(photo)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: cannot be read as a log ({getattr(error, 'strerror', None) or error}); radar predict --out FOLDER writes one"
         ) from None
-    return mine, others, unreadable
+    return found
 
 
 def _said(line: bytes, where: str) -> tuple[Prediction, datetime]:
     try:
         said = from_json(line)
         return said, in_utc(said.time)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise DataError(
             f"{where}: is no prediction ({error}); name the {JSON_LINES} that radar predict has written"
         ) from None

@@ -27,7 +27,8 @@ from radar.runtime.prediction import Prediction, json_line
 from radar.runtime.terminal import printable, steers
 from radar.thresholds import Threshold
 
-_QUERY = ("name",)  # keys of POST /predict
+_QUERY = ("name",)  # keys of POST /predict, and of POST /photos
+_NO_OBJECT = "dataclass_type"  # how pydantic calls what it tells with the name of a class of ours
 _KEY_LENGTH = 100  # of what is told back of another one
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _IMAGE = {"schema": {"type": "string", "format": "binary"}}
@@ -40,7 +41,7 @@ _BODY = {
     },
 }
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "No image came, or too many, a key is unknown, or the upload broke off."},
+    400: {"description": "No image came, or too many, a key is unknown or comes twice, or the upload broke off."},
     401: {"description": "The token is missing or wrong."},
     403: {"description": "Sent by a page of another origin."},
     408: {"description": "The upload took too long."},
@@ -96,7 +97,10 @@ async def _refused(_: Request, error: Exception) -> Response:
 async def _misunderstood(_: Request, error: Exception) -> Response:
     """What is wrong with a body, without what it holds: not all of that can be JSON."""
     wrong = error.errors() if isinstance(error, RequestValidationError) else ()
-    told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in wrong)
+    told = "; ".join(
+        f"{'.'.join(map(str, each['loc']))}: {'Input should be an object of JSON' if each['type'] == _NO_OBJECT else each['msg']}"
+        for each in wrong
+    )
     return JSONResponse({"detail": told}, 422)
 
 
@@ -141,7 +145,7 @@ def _add_predict(app: FastAPI, inspection: Inspection) -> None:
 
         The fields are those of `radar predict`. An image that cannot be read is told in its own line, as unreadable.
         """
-        _refuse_unknown_keys(request)
+        _check_query(request)
         # who sends slowly, or nothing, keeps nobody else out
         async with uploads(request, inspection.settings, name) as found, slots:
             said = await asyncio.wrap_future(inspection.submit(inspection.predictions, found))
@@ -149,6 +153,7 @@ def _add_predict(app: FastAPI, inspection: Inspection) -> None:
 
     @app.post("/photos", include_in_schema=False)
     async def keep(request: Request, name: str = "") -> dict[str, Any]:
+        _check_query(request)
         async with uploads(request, inspection.settings, name) as found, slots:
             if len(found) != 1:
                 raise HTTPException(413, "one image at a time is kept")
@@ -156,11 +161,16 @@ def _add_predict(app: FastAPI, inspection: Inspection) -> None:
         return _shown(inspection, kept)
 
 
-def _refuse_unknown_keys(request: Request) -> None:
-    """Raise `HTTPException` for a key of a query that nothing reads, as one that is spelt wrong."""
-    for unknown in (key for key in request.query_params if key not in _QUERY):
-        told = printable(unknown[:_KEY_LENGTH])
-        raise HTTPException(400, f"'{told}': no such key of a query; known are {', '.join(_QUERY)}")
+def _check_query(request: Request) -> None:
+    """Raise `HTTPException` for a key of a query that nothing reads, as one that is spelt wrong, and for one that comes twice."""
+    known = set[str]()
+    for key, _ in request.query_params.multi_items():
+        told = printable(key[:_KEY_LENGTH])
+        if key not in _QUERY:
+            raise HTTPException(400, f"'{told}': no such key of a query; known are {', '.join(_QUERY)}")
+        if key in known:
+            raise HTTPException(400, f"'{told}': stands more than once in the query; send it once")
+        known.add(key)
 
 
 def _add_gallery(app: FastAPI, inspection: Inspection) -> None:

@@ -55,6 +55,29 @@ class Upload:
         return Photo(path, None, True, None, 0.0, None, error)
 
 
+class _Parts(MultiPartParser):
+    """The parts of a form; one that says something twice is refused, as of two names of a file one would be taken unseen."""
+
+    def on_header_end(self) -> None:
+        header, value = (
+            bytes(each).decode("latin-1")
+            for each in (self._current_partial_header_name.lower(), self._current_partial_header_value)
+        )
+        if header.encode("latin-1") in (known for known, _ in self._current_part.item_headers):
+            raise MultiPartException(
+                f"a part of the form has the header {printable(header[:_NAME_LENGTH])} twice; send it once"
+            )
+        told = Message()
+        told["content-type"] = value  # which is read in the same way, whatever the header is called
+        keys = [key.lower() for key, _ in told.get_params([])[1:]]
+        if twice := next((key for place, key in enumerate(keys) if key in keys[:place]), None):
+            raise MultiPartException(
+                f"the header {printable(header[:_NAME_LENGTH])} of a part of the form has {printable(twice[:_NAME_LENGTH])}= twice; "
+                "send it once"
+            )
+        super().on_header_end()
+
+
 @asynccontextmanager
 async def uploads(request: Request, settings: InspectConfig, name: str) -> AsyncIterator[list[Upload]]:
     """The images of a request, on the disk where they are large; `name` is that of a single one.
@@ -95,7 +118,7 @@ async def _of_body(request: Request) -> IO[bytes]:
 async def _of_form(request: Request, most: int, closing: AsyncExitStack) -> list[Upload]:
     """The files of a form. Raises `HTTPException` where a part of it is none, or its end did not come: an image without an answer
     would be taken for a good one."""
-    parser = MultiPartParser(request.headers, _to_the_end(request), max_files=most, max_fields=most)
+    parser = _Parts(request.headers, _to_the_end(request), max_files=most, max_fields=most)
     try:
         form = await parser.parse()
     except MultiPartException as error:

@@ -92,7 +92,7 @@ def answer(parsed: argparse.Namespace, paths: Iterator[Path], scorer: Scorer, se
                 take(each)
     _summarise(counts, time.perf_counter() - began)
     if skipped := passed_over(parsed.paths, parsed.out):
-        told = "passed over, as they are no PNG, JPEG, BMP or TIFF by their name, or links to nothing"
+        told = "passed over, as they are no PNG, JPEG, BMP or TIFF by their name, links to nothing, or no regular files"
         tell(f"note: {len(skipped)} files were {told}, first {skipped[0]}")
     return UNREADABLE if counts[said.UNREADABLE] else DEFECTIVE if counts[said.DEFECTIVE] else DONE
 

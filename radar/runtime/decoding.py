@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import re
+import warnings
 from collections.abc import Callable
 from io import BytesIO
 from typing import NamedTuple, TypeVar
@@ -44,8 +47,11 @@ _ORIENTATION = 274  # tag of EXIF
 _XMP = ("XML:com.adobe.xmp", "xmp")  # as Pillow calls it in a PNG and in a JPEG
 _MAY_TURN = (b"eXIf", b"exif", b"xmp")  # one of which a PNG holds that says how it is turned
 _SIDEWAYS = (5, 6, 7, 8)  # orientations in which height and width change places
+_PILLOW = re.compile(r"PIL\.")
+_UNTOLD = ("ignore", None, Warning, _PILLOW, 0)  # a filter of warnings, as Python keeps it
 _Level = TypeVar("_Level", np.uint8, np.uint16)
 Tell = Callable[[str], None]
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # or Python itself would print what nobody asked to log
 
 
 class Pixels(NamedTuple):
@@ -95,6 +101,7 @@ _Read = TypeVar("_Read")
 
 def reading(content: bytes, megapixels: float, read: Callable[[Image.Image], _Read]) -> _Read:
     """What `read` finds in the image, opened by what its bytes begin with and not yet decoded. Raises `ImageError`."""
+    _silence_pillow()
     kind = next((kind for starts, kind in _KINDS if content.startswith(starts)), None)
     if kind is None:
         raise ImageError("not a readable image (no PNG, JPEG, BMP or TIFF); replace or remove the file")
@@ -110,6 +117,15 @@ def reading(content: bytes, megapixels: float, read: Callable[[Image.Image], _Re
     except Exception as error:  # decoders raise whatever a broken file makes them
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"not a readable image ({reason}); replace or remove the file") from error
+
+
+def _silence_pillow() -> None:
+    """Pillow warns of what the pixels do not need, without the photo's name; what they need and is not there, it raises.
+
+    One filter for the whole process, as filters of a while are shared by threads; whoever resets them finds it here again.
+    """
+    if _UNTOLD not in warnings.filters:
+        warnings.filterwarnings("ignore", module=_PILLOW.pattern)
 
 
 def pixel_count(image: Image.Image) -> int:

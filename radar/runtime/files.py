@@ -21,6 +21,10 @@ from .errors import StoredError, WriteError
 LARGEST = 512 * 2**20  # bytes of a stored text that are read; a run's largest has a few hundred kB
 LONGEST_LINE = 64 * 2**20  # bytes of a log: a photo's line has about 1 kB, and 100 more for each of its regions
 CHECKSUM = "checksum"  # entry of a stored JSON: SHA-256 of all others
+_REMEDIES = {  # of what is not damaged
+    errno.ENAMETOOLONG: "choose shorter names",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "make it readable"),
+}
 _UNFINISHED = ".*.tmp"
 
 
@@ -219,8 +223,10 @@ def checksum(values: object) -> str:
 
 
 def unreadable(path: Path, error: BaseException, remedy: str) -> StoredError:
-    """One line on a stored file that cannot be read."""
+    """One line on a stored file that cannot be read; `remedy` is for one that is damaged."""
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, OSError) and error.errno in _REMEDIES:
+        remedy = _REMEDIES[error.errno]
     return StoredError(f"{path}: cannot be read ({' '.join(reason.split())[:200] or type(error).__name__}); {remedy}")
 
 

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path, PurePath
 
@@ -33,6 +33,23 @@ def named_path(text: str) -> Path:
     """A path of a command line. Raises `ArgumentTypeError` for none."""
     if not text:
         raise ArgumentTypeError("is empty, as of a variable that is not set; name a path")
+    return Path(text)
+
+
+def given_paths(given: object) -> list[Path]:
+    """The paths that a program names: one by itself, or several. Raises `DataError` where one is none, before anything is read."""
+    if isinstance(given, str | bytes | os.PathLike) or not isinstance(given, Iterable):
+        return [given_path(given)]
+    return [given_path(each) for each in given]
+
+
+def given_path(given: object) -> Path:
+    """The path that a program names. Raises `DataError` for what is none, and for an empty one, which would be the working folder."""
+    text = os.fspath(given) if isinstance(given, os.PathLike) else given
+    if not isinstance(text, str):
+        raise DataError(f"a value of type {type(given).__name__} is no path; name each file as a str or a Path")
+    if not text:
+        raise DataError("a path is empty, as of a variable that is not set; name a file or a folder")
     return Path(text)
 
 
@@ -131,12 +148,12 @@ def _files_below(folder: Path, besides: Path | None) -> Iterator[Path]:
 
 
 def passed_over(names: Sequence[str], besides: Path | None = None) -> list[Path]:
-    """Files in folders among `names`, and below, that somebody may have meant as photos: pictures of other kinds, links to nothing."""
+    """Files in folders among `names`, and below, that somebody may have meant as photos: pictures of other kinds, what no file is."""
     return [
         path
         for name in names
         for path in _files_below(Path(name), besides)
-        if path.suffix.lower() in OTHER_PICTURES or (is_image(path.name) and path.is_symlink() and not path.exists())
+        if path.suffix.lower() in OTHER_PICTURES or (is_image(path.name) and not path.is_file())
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast, get_args, get_type_hints
 
 from . import cells
 from .files import parsed
+from .terminal import brief
 
 GOOD, DEFECTIVE, UNREADABLE = DECISIONS = ("good", "defective", "unreadable")
 
@@ -92,29 +93,40 @@ def json_line(prediction: Prediction) -> str:
 
 def from_json(line: str | bytes) -> Prediction:
     """The inverse of `json_line`. Raises `ValueError` where the line is none."""
-    try:
-        values: dict[str, Any] = parsed(line)
-        regions = tuple(_typed(Region, each) for each in values["regions"])
-        return cast(Prediction, _typed(Prediction, {**values, "regions": regions}))
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"not a prediction ({error!r})") from None
+    values = _entries(Prediction, parsed(line))
+    if not isinstance(values["regions"], list):
+        raise ValueError("regions is no list")
+    regions = tuple(_typed(Region, _entries(Region, each)) for each in values["regions"])
+    return cast(Prediction, _typed(Prediction, {**values, "regions": regions}))
+
+
+def _entries(kind: type[Prediction | Region], values: object) -> dict[str, Any]:
+    """Values with a name for each field of `kind`, and no other. Raises `ValueError`."""
+    called = kind.__name__.lower()
+    if not isinstance(values, dict):
+        raise ValueError(f"{brief(json.dumps(values))} stands where a {called} with named values is wanted")
+    if missing := [name for name in _TYPES[kind] if name not in values]:
+        raise ValueError(f"the {called} has no {missing[0]}")
+    if unknown := [name for name in values if name not in _TYPES[kind]]:
+        raise ValueError(f"the {called} has {brief(unknown[0])}, which is none of its keys")
+    return values
 
 
 def _typed(kind: type[Prediction | Region], values: dict[str, Any]) -> Prediction | Region:
-    """`kind` of values of its types. Raises `TypeError`, and `ValueError` for a share beyond 0 and 1, for another decision, for
-    what no file is called, and for a number beyond all floats.
+    """`kind` of values of its types. Raises `ValueError` for others, for a share beyond 0 and 1, for another decision, for what no
+    file is called, and for a number beyond all floats.
     """
     for name, hint in _TYPES[kind].items():
-        value, allowed = values.get(name), get_args(hint) or (hint,)
+        value, allowed = values[name], get_args(hint) or (hint,)
         if isinstance(value, tuple) or type(value) in allowed or (float in allowed and type(value) is int):
             _check_value(name, value)
             continue
-        raise TypeError(f"{name}={value!r}")
+        raise ValueError(f"{name} is {brief(json.dumps(value))}")
     for name in _SHARES & values.keys():
         if values[name] is not None and not 0 <= values[name] <= 1:
-            raise ValueError(f"not a prediction ({name}={values[name]!r})")
+            raise ValueError(f"{name} is {values[name]}, and a share lies between 0 and 1")
     if values.get("decision", GOOD) not in DECISIONS:
-        raise ValueError(f"not a prediction (decision={values['decision']!r})")
+        raise ValueError(f"decision is {brief(values['decision'])}, and none of {', '.join(DECISIONS)}")
     return kind(**values)
 
 
@@ -123,9 +135,9 @@ def _check_value(name: str, value: object) -> None:
         try:
             os.fsencode(value)  # which has bytes that are no text as halves of characters, and takes no other halves
         except UnicodeEncodeError:
-            raise ValueError(f"not a prediction ({name} is no text)") from None
+            raise ValueError(f"{name} is no text") from None
     elif isinstance(value, int | float) and not abs(value) <= sys.float_info.max:
-        raise ValueError(f"not a prediction ({name} is no finite number)")
+        raise ValueError(f"{name} is no finite number")
 
 
 def csv_header() -> str:

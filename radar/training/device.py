@@ -15,7 +15,7 @@ def named_device(name: str) -> torch.device:
         if device.type not in ("cpu", "cuda"):
             raise ValueError("it is neither a CPU nor a CUDA GPU")
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, ValueError) as error:
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"device={name}: cannot be used ({reason}); use cpu, cuda or cuda:N") from None
     return device

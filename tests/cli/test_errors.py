@@ -166,3 +166,13 @@ def test_a_gpu_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: P
 def test_a_launcher_that_is_not_installed_names_its_own_extra() -> None:
     with pytest.raises(ConfigError, match=re.escape(install_command("ray"))), one_line([]):
         raise HydraException("Could not find 'hydra/launcher/ray'")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--config-name", "x" * 300), ("--config-name", "ä" * 200), ("data", "check", f"dataset={'x' * 300}")]
+)
+def test_a_name_longer_than_any_files_is_no_config(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    said = refused(capsys, *arguments)
+    assert "site-packages" not in said and "Errno" not in said and "OSError" not in said

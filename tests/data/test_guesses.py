@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 import shutil
+import socket
 
 import numpy as np
 import pytest
@@ -31,6 +35,12 @@ def mask(path, marked: bool = True):
     values = np.zeros((32, 32), np.uint8)
     values[4:9, 4:9] = 255 if marked else 0
     return save(path, values)
+
+
+def listening(path):
+    """A socket, by a short name: their paths have at most some hundred characters."""
+    with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(path.parent):
+        server.bind(path.name)
 
 
 PASSED_OVER = {  # what is planted, and what is said
@@ -65,6 +75,18 @@ PASSED_OVER = {  # what is planted, and what is said
     "a link to nothing": (
         lambda root: (root / "good/shift3").symlink_to("/nowhere/shift3"),
         "1 passed over: a link to nothing: good/shift3",
+    ),
+    "a pipe among the good ones": (
+        lambda root: os.mkfifo(root / "good/13.png"),
+        "1 passed over: no regular file: good/13.png",
+    ),
+    "a pipe of another name": (
+        lambda root: os.mkfifo(root / "bad/camera"),
+        "1 passed over: no regular file: bad/camera",
+    ),
+    "a socket that is called an image": (
+        lambda root: listening(root / "bad/camera.png"),
+        "1 passed over: no regular file: bad/camera.png",
     ),
 }  # fmt: skip
 
@@ -194,3 +216,85 @@ def test_defective_images_without_a_mask_count_beside_those_with_one(tmp_path, l
     said = f"1 of 2 anomalous images have no mask and count in no pixel metric, first {missing}"
     assert len(anomalous) == 2
     assert said in dataset.notes
+
+
+TWO_MASKS = {  # files that are both called as the mask of bad/00.png
+    "with an ending and bare": ("00_mask.png", "00.png"),
+    "of two kinds of file": ("00.bmp", "00.tif"),
+    "of two kinds of file, with an ending": ("00_mask.png", "00_mask.tif"),
+    "in large and small letters": ("00.PNG", "00.png"),
+}
+
+
+@pytest.mark.parametrize("kind", TWO_MASKS)
+def test_two_masks_of_one_photo_are_an_error_that_names_both(parts, kind):
+    for name in ("01.png", *TWO_MASKS[kind]):
+        mask(parts / "masks" / name)
+    both = {str(parts / "masks" / name) for name in TWO_MASKS[kind]}
+    with pytest.raises(
+        DataError, match=r"bad/00\.png: .* are both called as its mask; keep the one that is$"
+    ) as caught:
+        opened(parts, masks="masks")
+    assert both <= set(str(caught.value).split())
+
+
+@pytest.mark.parametrize("folder", ["bad", "bad/dent"])
+@pytest.mark.parametrize("other", ["00.jpg", "00.PNG", "00.bmp"])
+def test_one_mask_of_two_photos_is_an_error_that_names_them(parts, folder, other):
+    for name in ("00.png", other):
+        save(parts / folder / name, noise(300 + len(name)))
+    mask(parts / folder.replace("bad", "masks") / "00_mask.png")
+    with pytest.raises(DataError, match=r"00_mask\.png: is called as the mask of two photos") as caught:
+        opened(parts, masks="masks")
+    assert {f"{parts / folder / '00.png'}", f"{parts / folder / other}"} <= set(re.split(r"[ ;]", str(caught.value)))
+
+
+def test_two_photos_of_one_name_without_a_mask_are_two_photos(parts):
+    save(parts / "bad/00.jpg", noise(300))
+    assert sum(sample.label for sample in opened(parts).samples) == 5
+
+
+def test_a_photo_is_no_mask_of_another(parts):
+    mask(parts / "bad/01_mask.png")
+    save(parts / "bad/00.jpg", noise(300))
+    with pytest.raises(
+        DataError, match=r"bad/00\.\w+: is read as a photo, and as the mask of .*bad/00\.\w+; put masks"
+    ):
+        opened(parts, masks="bad")
+
+
+MASKS_OF_NONE = {  # what lies in masks beside those of bad, and what is said
+    "of a good photo": ("masks/11.png", "a good photo has a mask"),
+    "of a good photo, with an ending": ("masks/11_mask.bmp", "a good photo has a mask"),
+    "of no photo": ("masks/77.png", "a mask of no defective photo"),
+}
+
+
+@pytest.mark.parametrize("kind", MASKS_OF_NONE)
+def test_a_mask_of_no_defective_photo_is_told_as_one(parts, kind):
+    name, told = MASKS_OF_NONE[kind]
+    for each in (*(f"masks/{index:02d}.png" for index in range(4)), name):
+        mask(parts / each)
+    assert opened(parts, masks="masks").notes == (f"1 passed over: {told}: {name}",)
+
+
+def test_masks_of_one_class_say_nothing_of_good_photos_of_the_same_number(parts):
+    save(parts / "bad/dent/00.png", noise(300))
+    for name in ("dent/00.png", "dent/11.png", *(f"{index:02d}.png" for index in range(4))):
+        mask(parts / "masks" / name)
+    assert opened(parts, masks="masks").notes == ("1 passed over: a mask of no defective photo: masks/dent/11.png",)
+
+
+@pytest.mark.parametrize("place", ["good/shift1", "good/week 3/monday"])
+def test_good_photos_in_sub_folders_are_told_with_the_way_to_name_them(tmp_path, place):
+    for index in range(8):
+        save(tmp_path / place / f"{index}.png", noise(index))
+    save(tmp_path / "bad/0.png", noise(100))
+    with pytest.raises(DataError, match=rf"images lie in {place}, and sub-folders .* dataset\.folder\.normal=,"):
+        opened(tmp_path)
+    for folder in ("test/good", "test/dent"):
+        save(tmp_path / "as_mvtec" / folder / "0.png", noise(5))
+    save(tmp_path / f"as_mvtec/train/{place}/0.png", noise(6))
+    with pytest.raises(DataError, match=rf"images lie in train/{place}, and"):
+        shutil.rmtree(tmp_path / "as_mvtec/test/good")
+        open_dataset(dataset_config("mvtec", tmp_path / "as_mvtec"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -112,13 +113,50 @@ def test_other_models_unreadable_photos_and_a_line_that_is_being_written_are_pas
 ) -> None:
     log = lines(model, 5, np.ones(80))
     other = [replace(each, model="0" * 12) for each in log[:3]]
-    bad = [replace(log[0], decision="unreadable", score=None, brightness=None, sharpness=None)] * 2
+    bad = [
+        replace(each, decision="unreadable", score=None, brightness=None, sharpness=None)
+        for each in lines(model, 5, np.ones(82))[80:]
+    ]
     found = charted(model, tmp_path, [*other, *log, *bad])
     with (tmp_path / "predictions.jsonl").open("a") as file:
         file.write(json_line(log[0])[:50])
     again = monitor(model, tmp_path / "predictions.jsonl", None, verb_settings(MonitorConfig, "monitor", []))
     for each in (found, again):
         assert (len(each.times), each.others, each.unreadable) == (80, 3, 2)
+
+
+@pytest.mark.parametrize("copies", [2, 5])
+@pytest.mark.parametrize("place", ["one after the other", "each line at once"])
+def test_what_a_log_repeats_counts_once(model: Model, tmp_path: Path, copies: int, place: str) -> None:
+    log = lines(model, 5, np.r_[np.ones(70), np.full(10, 0.9)])
+    bad = replace(log[7], path="bad.png", decision="unreadable", score=None, brightness=None, sharpness=None)
+    once, all_lines = charted(model, tmp_path, log), [*log, bad]
+    log_again = (
+        all_lines * copies if place == "one after the other" else [each for each in all_lines for _ in range(copies)]
+    )
+    found = charted(model, tmp_path, log_again)
+    assert (len(found.times), found.unreadable, found.repeated) == (80, 1, 81 * (copies - 1))
+    for first, second in zip(once.charts, found.charts, strict=True):
+        np.testing.assert_array_equal(first.levels, second.levels)
+
+
+def test_a_photo_that_comes_again_is_no_repeated_line(model: Model, tmp_path: Path) -> None:
+    """The same file at another time, and another file of that name at the same."""
+    log = lines(model, 5, np.ones(80))
+    again = [
+        replace(log[0], time=log[1].time),
+        replace(log[0], content_hash="1" * 64),
+        replace(log[0], path="other.png"),
+    ]
+    found = charted(model, tmp_path, [*log, *again])
+    assert (len(found.times), found.repeated) == (83, 0)
+
+
+def test_repeated_lines_make_no_baseline(model: Model, tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"holds 30 readable photos of this model; 30 lines repeat others, and the baseline"
+    ):
+        charted(model, tmp_path, lines(model, 5, np.ones(30)) * 2)
 
 
 @pytest.mark.parametrize("measure", ["score", "brightness", "sharpness"])
@@ -159,3 +197,32 @@ def test_few_lines_are_no_answer(model: Model, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds 50 readable photos"):
         charted(model, tmp_path, lines(model, 7, np.ones(50)))
     assert len(charted(model, tmp_path, lines(model, 7, np.ones(51))).charts[0].levels) == 1
+
+
+NO_LINES = {  # a change of a line, and what is said of it
+    "another key": (lambda said: {**said, "s": 1}, "the prediction has s, which is none of its keys"),
+    "a missing key": (lambda said: {key: said[key] for key in said if key != "score"}, "the prediction has no score"),
+    "a list": (lambda said: [said["path"]], "stands where a prediction with named values is wanted"),
+    "a number": (lambda said: 3, "3 stands where a prediction with named values is wanted"),
+    "regions that are none": (lambda said: {**said, "regions": "none"}, "regions is no list"),
+    "a region that is none": (lambda said: {**said, "regions": [7]}, "7 stands where a region with named values is wanted"),
+    "half a region": (lambda said: {**said, "regions": [{"x": 7}]}, "the region has no y"),
+    "a score that is a text": (lambda said: {**said, "score": "high"}, 'score is "high"'),
+    "a score that is a list": (lambda said: {**said, "score": [1]}, "score is [1]"),
+    "no time": (lambda said: {**said, "time": None}, "time is null"),
+    "another decision": (lambda said: {**said, "decision": "maybe"}, "decision is maybe, and none of good, defective, unreadable"),
+    "a share above 1": (lambda said: {**said, "brightness": 3}, "brightness is 3, and a share lies between 0 and 1"),
+    "a long text": (lambda said: {**said, "score": "x" * 10_000}, "…"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NO_LINES)
+def test_a_line_that_is_no_prediction_is_told_in_plain_words(model: Model, tmp_path: Path, kind: str) -> None:
+    change, told = NO_LINES[kind]
+    good = json.loads(json_line(lines(model, 5, np.ones(1))[0]))
+    (tmp_path / "predictions.jsonl").write_text(f"{json.dumps(good)}\n{json.dumps(change(good))}\n")
+    with pytest.raises(DataError, match=r"line 2: is no prediction \(") as caught:
+        monitor(model, tmp_path, None, verb_settings(MonitorConfig, "monitor", []))
+    said = str(caught.value)
+    assert told in said and "\n" not in said and len(said) < 600
+    assert not any(internal in said for internal in ("Error", "__init__", "argument", "object", "'str'", "NoneType"))

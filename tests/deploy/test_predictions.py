@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deploy_builders import SPOT, decisions, drawn, quick_model, save, settings
+from PIL import Image
 
 import radar
 from radar.deploy.scorer import ModelScorer
-from radar.errors import ConfigError, DataError
+from radar.errors import ConfigError, DataError, RunError
 from radar.model import Model
 from radar.runtime import stream
 from radar.runtime.prediction import COLUMNS, csv_header, csv_line, from_json, json_line
@@ -148,6 +149,53 @@ def test_what_names_nothing_is_refused_before_the_first_photo(model: Model, tmp_
             predicted(model, one, name)
     with pytest.raises(ConfigError, match="regions=-1: must be ≥ 0"):
         radar.predict(model, [one], "regions=-1")
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_one_path_is_one_path(model: Model, tmp_path: Path, monkeypatch, kind) -> None:
+    save(tmp_path / "n" / "1.png", drawn(1))
+    save(tmp_path / "elsewhere.png", drawn(2))
+    monkeypatch.chdir(tmp_path)
+    for name in ("n", "./n"):  # of characters, the second would be the working folder, and then its root
+        assert [each.path for each in radar.predict(model, kind(name))] == ["n/1.png"]
+    assert len(model.score(kind("n/1.png"))) == 1
+
+
+NO_PATHS = {
+    "an array": np.zeros((4, 4)),
+    "an array among paths": ["one.png", np.zeros((4, 4))],
+    "a picture": [Image.new("L", (4, 4))],
+    "a picture by itself": Image.new("L", (4, 4)),
+    "bytes": b"one.png",
+    "bytes among paths": [b"one.png"],
+    "nothing": None,
+    "nothing among paths": ["one.png", None],
+    "a number": 3,
+    "an empty name": "",
+    "an empty name among paths": ["one.png", ""],
+    "a tuple of paths among paths": [("one.png", "two.png")],
+}
+
+
+@pytest.mark.parametrize("kind", NO_PATHS)
+def test_what_is_no_path_is_one_line(model: Model, tmp_path: Path, monkeypatch, kind) -> None:
+    save(tmp_path / "one.png", drawn(1))
+    monkeypatch.chdir(tmp_path)
+    for ask in (lambda given: radar.predict(model, given), model.score):
+        with pytest.raises(DataError, match=r"^a (value of type \S+ is no path|path is empty).*; name [^\n]*$"):
+            ask(NO_PATHS[kind])
+
+
+@pytest.mark.parametrize("given", ["outputs/run", Path("outputs/run"), None, {}], ids=str)
+def test_what_is_no_model_is_one_line(tmp_path: Path, given) -> None:
+    with pytest.raises(RunError, match=r"^a value of type \w+ is no model; give what radar\.load returns$"):
+        radar.predict(given, [save(tmp_path / "one.png", drawn(1))])
+
+
+@pytest.mark.parametrize("override", [Path("two.png"), 5, b"regions=1", None, "two.png"], ids=str)
+def test_what_is_no_override_is_one_line(model: Model, tmp_path: Path, override) -> None:
+    with pytest.raises(ConfigError, match=r"^[^\n]+$"):
+        radar.predict(model, [save(tmp_path / "one.png", drawn(1))], override)
 
 
 def test_many_regions_are_counted_and_the_highest_listed(model: Model, tmp_path: Path) -> None:

@@ -115,6 +115,14 @@ def test_a_threshold_that_is_none_is_refused(client: TestClient, run: Path, body
     assert radar.load(run).threshold == before
 
 
+@pytest.mark.parametrize("route", ["/thresholds", "/photos/0/verdict", "/token"])
+@pytest.mark.parametrize("body", ["[]", "3", '"good"', "null", "{", "[{}]"])
+def test_a_body_of_another_kind_is_told_without_names_of_the_code(client: TestClient, route: str, body: str) -> None:
+    answer = client.post(route, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert not {"Verdict", "Chosen", "Credential", "instance", "dataclass"} & set(answer.json()["detail"].split())
+
+
 def test_a_threshold_is_stored_with_its_reason(
     client: TestClient, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -203,3 +203,41 @@ def test_who_sends_nothing_keeps_nobody_out(started, photos: list[Path]) -> None
 
     asyncio.run(ask_all())
     assert answers == [200]
+
+
+@pytest.mark.parametrize("route", ["/predict", "/photos"])
+@pytest.mark.parametrize(
+    "query", ["name=a.png&name=b.png", "name=a.png&name=a.png", "name=&name=b.png", "n%61me=a&name=b"]
+)
+def test_a_key_that_comes_twice_is_refused(client: TestClient, photos: list[Path], route: str, query: str) -> None:
+    answer = client.post(f"{route}?{query}", content=photos[0].read_bytes())
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == "'name': stands more than once in the query; send it once"
+
+
+_DISPOSITION = 'Content-Disposition: form-data; name="images"; filename="%s"'
+TWICE = {
+    "the name of the file": [_DISPOSITION % "a.png", _DISPOSITION % "b.png"],
+    "in small letters": [_DISPOSITION % "a.png", (_DISPOSITION % "b.png").replace("Content-D", "content-d")],
+    "the type": ["Content-Type: image/png", _DISPOSITION % "a.png", "Content-Type: image/tiff"],
+    "a key of a header": [(_DISPOSITION % "a.png") + '; filename="b.png"'],
+    "a key in large letters": [(_DISPOSITION % "a.png") + "; FILENAME=b.png"],
+}
+
+
+@pytest.mark.parametrize("kind", TWICE)
+def test_a_part_of_a_form_that_says_something_twice_is_refused(
+    client: TestClient, photos: list[Path], kind: str
+) -> None:
+    headers = "\r\n".join(TWICE[kind]).encode()
+    body = b"--B\r\n" + headers + b"\r\n\r\n" + photos[0].read_bytes() + b"\r\n--B--\r\n"
+    answer = client.post("/predict", content=body, headers={"Content-Type": "multipart/form-data; boundary=B"})
+    assert answer.status_code == 400 and answer.json()["detail"].endswith("twice; send it once")
+
+
+@pytest.mark.parametrize(
+    "name", ["a; filename=b.png", "filename=a;filename=b.png", "a=1; a=2.png", "x y (1).png", "ä;ö=ü;ö=ü.png"]
+)
+def test_a_name_of_a_file_may_hold_what_looks_like_keys(client: TestClient, photos: list[Path], name: str) -> None:
+    (said,) = client.post("/predict", files=[("images", (name, photos[0].read_bytes()))]).json()
+    assert said["path"] == name

@@ -40,4 +40,4 @@ def test_sound_inputs_are_what_spoilt_ones_are_made_of(target: str) -> None:
 
 
 def test_what_is_no_prediction_is_told_from_one() -> None:
-    assert "not a prediction" in str(attacked("prediction", b"{}"))
+    assert "the prediction has no path" in str(attacked("prediction", b"{}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import replace
@@ -21,12 +22,14 @@ from radar.data.decoding import file_hash
 from radar.deploy.calibration import by_hand
 from radar.deploy.monitor import monitor
 from radar.errors import ConfigError, DataError, RunError
+from radar.experiment.run_directory import RunDirectory
 from radar.files import parsed, read_bytes, write_json
 from radar.inspect.reviews import Reviews
 from radar.inspect.sources import logged_photos
 from radar.model_folder import load, store_thresholds
 from radar.runtime import files
 from radar.runtime.__main__ import main as runtime
+from radar.runtime.files import unreadable
 from radar.runtime.log import continued_log
 from radar.runtime.paths import image_files
 from radar.runtime.prediction import from_json, json_line
@@ -93,17 +96,25 @@ def test_a_device_that_is_not_there_is_named(name: str) -> None:
     assert named_device("cpu").type == "cpu"
 
 
-def test_a_name_that_is_no_text_is_refused_before_anything_is_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("label", ["good", "bad"])
+@pytest.mark.parametrize("command", ["check", "train"])  # the second looks for groups before the data set is opened
+def test_a_name_that_is_no_text_is_refused_by_every_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, label: str
 ) -> None:
-    for label in ("normal", "anomalous"):
-        (tmp_path / label).mkdir()
+    for each in ("good", "bad"):
+        (tmp_path / each).mkdir()
         for number in range(6):
             values = np.random.default_rng(number).integers(0, 255, (16, 16), dtype=np.uint8)
-            Image.fromarray(values).save(tmp_path / label / f"{number}.png")
-    (tmp_path / "normal" / "0.png").rename(os.fsdecode(os.fsencode(tmp_path / "normal") + b"/\xff.png"))
-    assert main(["data", "check", "dataset=folder", f"dataset.root={tmp_path}"]) == 3
-    said = capsys.readouterr().err
+            Image.fromarray(values).save(tmp_path / each / f"{number}.png")
+    (tmp_path / label / "0.png").rename(os.fsdecode(os.fsencode(tmp_path / label) + b"/\xff.png"))
+    named = [f"dataset.root={tmp_path}", "dataset.folder.normal=good", "dataset.folder.anomalous=bad"]
+    checked = ["data", "check", "dataset=folder", *named]
+    trained = ["train", str(tmp_path), "experiment=debug", "--dry-run"]
+    assert main(checked if command == "check" else trained) == 3
+    assert_one_line_about_a_name(capsys.readouterr().err)
+
+
+def assert_one_line_about_a_name(said: str) -> None:
     assert said.strip().count("\n") == 0 and "is no UTF-8; rename" in said and said.isascii()
 
 
@@ -127,7 +138,7 @@ def test_a_file_beyond_all_memory_is_one_line(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_line_of_other_types_is_no_prediction(values: dict[str, object]) -> None:
     assert from_json(json.dumps(LINE)).path == "a.png"
-    with pytest.raises(ValueError, match=r"not a prediction"):
+    with pytest.raises(ValueError, match=r"^(the (prediction|region) has|[a-z_]+ is|1 stands) [^\n]+$"):
         from_json(json.dumps({**LINE, **values}))
 
 
@@ -326,3 +337,20 @@ def test_a_link_that_comes_back_shows_nothing_twice(tmp_path: Path) -> None:
 def test_threads_of_the_runtime_are_bounded(capsys: pytest.CaptureFixture[str], threads: str) -> None:
     assert runtime(["nowhere", "a.png", f"--threads={threads}"]) == 3
     assert "must be a whole number from 1 to 1024" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENAMETOOLONG, "choose shorter names"), (errno.EACCES, "make it readable"), (errno.EPERM, "make it readable"),
+        (errno.EIO, "run it again with --force"),
+    ],
+)  # fmt: skip
+def test_what_is_not_damaged_is_not_to_be_computed_again(tmp_path: Path, number: int, advice: str) -> None:
+    said = str(unreadable(tmp_path / "status.json", OSError(number, os.strerror(number)), "run it again with --force"))
+    assert said == f"{tmp_path / 'status.json'}: cannot be read ({os.strerror(number)}); {advice}"
+
+
+def test_a_run_below_a_name_that_is_too_long_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"status\.json: cannot be read \(File name too long\); choose shorter names$"):
+        RunDirectory(tmp_path / ("x" * 300) / "run").read_status()

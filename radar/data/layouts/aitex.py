@@ -13,7 +13,7 @@ from scipy.ndimage import uniform_filter
 
 from radar.config.fields import choice, number
 from radar.data.decoding import BoolArray, Pixels
-from radar.data.layouts.files import FilesLayout, image_files, mask_file, relative, subfolders
+from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, relative, subfolders
 from radar.data.layouts.layout import Entry, PublicSource
 from radar.data.masks import read_mask
 from radar.data.sample import NORMAL_DEFECT
@@ -86,15 +86,16 @@ class AitexLayout(FilesLayout):
         if not asked:
             there = ", ".join(sorted(set(fabrics.values()))) or "none"
             raise DataError(f"{folder}: no strips of fabric {self.settings.fabric}; choose one that is there ({there})")
-        for entries in in_threads(lambda strip: self._crops(strip, folder), asked, "cutting", None):
+        masks, defective = MaskFiles(), folder / "Defect_images"
+        files = {strip: masks.needed(strip, folder / "Mask_images") for strip in asked if strip.parent == defective}
+        for entries in in_threads(lambda strip: self._crops(strip, files.get(strip), folder), asked, "cutting", None):
             yield from entries
 
-    def _crops(self, strip: Path, folder: Path) -> list[Entry]:
+    def _crops(self, strip: Path, file: Path | None, folder: Path) -> list[Entry]:
         pixels, settings = self.decode(strip), self.settings
         height, width = pixels.values.shape[:2]
         mask, marked = None, np.zeros((height, width), dtype=np.bool_)
-        if strip.parent == folder / "Defect_images":
-            file = mask_file(folder / "Mask_images", strip)
+        if file is not None:
             mask = relative(file, folder)
             marked = read_mask(
                 file, (height, width), inverted=self.dark_masks, megapixels=self.config.megapixels

@@ -5,11 +5,13 @@ Hidden files and files of other kinds than EXTENSIONS are passed over (`radar.da
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from pathlib import Path
-from typing import ClassVar, cast
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 from radar.data.decoding import EXTENSIONS, BoolArray, Pixels, array_hash, file_hash, read_pixels
 from radar.data.file_reader import FileReader
@@ -18,6 +20,7 @@ from radar.data.sample import contradiction
 from radar.errors import DataError
 from radar.runtime.crops import file_and_crop
 
+_NAMED = 3  # folders in a message
 _LITTER = {"thumbs.db", "desktop.ini", "@eadir", "__macosx"}
 
 
@@ -28,6 +31,7 @@ class FilesLayout(Layout):
     """
 
     dark_masks: ClassVar[bool] = False  # whether masks are dark on the defect
+    normals_advice: ClassVar[str] = "check dataset.root and dataset.layout"  # where no normal image is found
 
     def __init_subclass__(cls) -> None:
         """Raise TypeError where a subclass overrides what follows from `decode`."""
@@ -78,17 +82,32 @@ class FilesLayout(Layout):
         return f" (to be had from {where})"
 
     def entries(self) -> tuple[Entry, ...]:
-        """Every image that `find` finds. Raises DataError if no normal one is among them, or one contradicts itself."""
+        """Every image that `find` finds. Raises DataError if no normal one is among them, or one contradicts itself or another."""
         entries = sorted(self.find(self.folder), key=lambda entry: entry.path)
+        _check_names(entries)
+        photos = {entry.path for entry in entries}
         for entry in entries:
             if found := contradiction(entry.label, entry.defect, entry.mask):
                 raise DataError(f"{self.folder / entry.path}: {found}; check the folders that layout {self.name} takes")
+            if entry.mask in photos:
+                raise DataError(
+                    f"{self.folder / entry.mask}: is read as a photo, and as the mask of {self.folder / entry.path}; "
+                    "put masks into a folder of their own, or let their names end with _mask"
+                )
         if not any(entry.label == 0 for entry in entries):
             raise DataError(
-                f"{self.folder}: no normal images in the {self.name} layout; check dataset.root and "
-                f"dataset.layout (read are {', '.join(EXTENSIONS)})"
+                f"{self.folder}: no normal images in the {self.name} layout{self._left(photos)}; {self.normals_advice} "
+                f"(read are {', '.join(EXTENSIONS)})"
             )
         return tuple(entries)
+
+    def _left(self, photos: Iterable[str]) -> str:
+        """Where images lie that are none of `photos`, in words; empty where there are none."""
+        known = {str(file_and_crop(PurePosixPath(photo))[0].parent) for photo in photos}
+        below = (Path(place) for place, _, _ in os.walk(self.folder) if image_files(Path(place)))
+        left = [place for place in sorted(relative(each, self.folder) for each in below) if place not in known]
+        shown = ", ".join(left[:_NAMED]) + (", …" if len(left) > _NAMED else "")
+        return f"; images lie in {shown}, and sub-folders of a folder of normals are not looked into" if left else ""
 
     def content_hash(self, path: str) -> str:
         """SHA-256 of the file's bytes, or of the pixels."""
@@ -146,39 +165,69 @@ def relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
+def _check_names(entries: Iterable[Entry]) -> None:
+    """Raise `DataError` for a name that is no text: no manifest, no split and no result could say it."""
+    for name in (name for entry in entries for name in (entry.path, entry.mask) if name is not None):
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise DataError(f"{name}: its name is no UTF-8; rename the file, or its folder") from None
+
+
 class MaskFiles:
     """The masks of a data set's defective images, some of which may have none; each folder is listed once."""
 
     def __init__(self) -> None:
-        self._listed: dict[Path, dict[tuple[str, str], Path]] = {}
-        self._found = False
+        self._listed: dict[Path, dict[str, list[Path]]] = {}  # of each folder, by stem
+        self._images: dict[Path, Path] = {}  # by the mask that was found
         self._missing: str | None = None  # of the first image that has none
 
     def of(self, image: Path, masks: Path) -> Path | None:
-        """The mask in the folder `masks`: the image's stem with `_mask` or bare, any extension; None where there is none."""
+        """The mask in the folder `masks`: the image's stem with `_mask` or bare, any extension; None where there is none.
+
+        Raises DataError where several files are called so: which one is the mask is not for us to choose.
+        """
         if masks not in self._listed:
-            self._listed[masks] = {(path.stem, path.suffix.lower()): path for path in image_files(masks)}
-        names = ((f"{image.stem}{ending}", extension) for ending in ("_mask", "") for extension in EXTENSIONS)
-        candidates = (self._listed[masks].get(name) for name in names)
-        found = next((mask for mask in candidates if mask is not None and mask != image), None)
-        return self.known(found, image, f"{image.stem}_mask.png or {image.stem}.png in {masks}")
+            self._listed[masks] = defaultdict(list)
+            for path in image_files(masks):
+                self._listed[masks][path.stem].append(path)
+        names = (f"{image.stem}_mask", image.stem)
+        found = [mask for name in names for mask in self._listed[masks].get(name, ()) if mask != image]
+        if len(found) > 1:
+            raise DataError(f"{image}: {found[0]} and {found[1]} are both called as its mask; keep the one that is")
+        return self.known(next(iter(found), None), image, _wanted(image, masks))
+
+    def needed(self, image: Path, masks: Path) -> Path:
+        """The same, of an image that must have a mask. Raises DataError where there is none, too."""
+        if (mask := self.of(image, masks)) is None:
+            raise DataError(_missing(image, _wanted(image, masks)))
+        return mask
 
     def known(self, mask: Path | None, image: Path, wanted: str) -> Path | None:
-        """Take notice of a mask that was looked for, or that there is none where `wanted` says."""
-        self._found |= mask is not None
-        if mask is None and self._missing is None:
-            self._missing = f"{image}: no mask {wanted}; restore the mask or remove the image"
+        """Take notice of a mask that was looked for, or that there is none where `wanted` says. Raises DataError for another's."""
+        if mask is None:
+            self._missing = self._missing or _missing(image, wanted)
+            return None
+        if (other := self._images.setdefault(mask, image)) != image:
+            raise DataError(
+                f"{mask}: is called as the mask of two photos, {other} and {image}; rename one of them, and its mask"
+            )
         return mask
 
     def check(self, besides: str = "") -> None:
         """Raise DataError where masks were looked for and not one was there: they lie elsewhere. `besides` says what else to do."""
-        if self._missing is not None and not self._found:
+        if self._missing is not None and not self._images:
             raise DataError(self._missing + besides)
+
+
+def _wanted(image: Path, masks: Path) -> str:
+    return f"{image.stem}_mask.png or {image.stem}.png in {masks}"
+
+
+def _missing(image: Path, wanted: str) -> str:
+    return f"{image}: no mask {wanted}; restore the mask or remove the image"
 
 
 def mask_file(masks: Path, image: Path) -> Path:
     """The mask of `image` in `masks`, as `MaskFiles.of` looks for it. Raises DataError where there is none."""
-    files = MaskFiles()
-    mask = files.of(image, masks)
-    files.check()
-    return cast(Path, mask)  # or it would have raised
+    return MaskFiles().needed(image, masks)

@@ -36,6 +36,7 @@ class FolderLayout(FilesLayout):
     name = "folder"
     Settings = FolderSettings
     settings: FolderSettings
+    normals_advice = "name the folder that holds them itself with dataset.folder.normal=, or move them into one"
 
     def problems(self) -> Iterator[str]:
         """Also an expression that is none."""
