@@ -78,10 +78,11 @@ def is_recipe(result: Result, preset: str = RECOMMENDED) -> bool:
 
 
 def differs_as_typed(result: Result, preset: str) -> bool:
-    """Whether a run's recipe is that of a preset as it is today but for what was typed."""
+    """Whether a run's recipe is that of a preset as it is today but for what was typed; what a run does not read is not recorded."""
     own, today = recipe_of(result), recipe(preset)
-    typed = tuple(key_of(text) for text in result.command.overrides)
+    typed, sections = tuple(key_of(text) for text in result.command.overrides), {key.partition(".")[0] for key in own}
     keys = {key for key in own.keys() | today.keys() if own.get(key) != today.get(key)}
+    keys = {key for key in keys if key.partition(".")[0] in sections}
     return all(any(f"{key}.".startswith(f"{each}.") for each in typed) for key in keys)
 
 

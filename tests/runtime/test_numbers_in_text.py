@@ -38,7 +38,7 @@ def test_plain_numbers_are_read(text: str, value: float) -> None:
 def test_what_is_no_number_is_said() -> None:
     with pytest.raises(ValueError, match="'many' is no number"):
         number("many")
-    with pytest.raises(ValueError, match=r"1\.5 is no whole number"):
+    with pytest.raises(ValueError, match=r"'1\.5' is not written as a whole number"):
         whole("1.5")
 
 
