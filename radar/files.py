@@ -24,6 +24,7 @@ from radar.runtime.files import (
     check_is_file,
     checksum,
     make_folder,
+    make_subfolder,
     parsed,
     read_bytes,
     read_json,
@@ -35,7 +36,8 @@ from radar.runtime.files import (
 )
 
 __all__ = [  # of the runtime's own, which whoever writes and reads files finds here
-    "make_folder", "parsed", "read_bytes", "read_json", "remove_unfinished", "sha256", "unreadable", "write_atomically", "writing",
+    "make_folder", "make_subfolder", "parsed", "read_bytes", "read_json", "remove_unfinished", "sha256", "unreadable",
+    "write_atomically", "writing",
 ]  # fmt: skip
 
 Plain: TypeAlias = bool | int | float | str | list["Plain"] | dict[str, "Plain"] | None

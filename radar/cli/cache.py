@@ -47,7 +47,7 @@ def cache(arguments: Sequence[str]) -> int:
     if rest:
         raise ConfigError(f"{rest[0]}: unknown option; see radar cache --help")
     root = output_root(parsed.overrides)
-    if parsed.overrides and not root.is_dir():
+    if not root.is_dir() and (parsed.overrides or root.exists()):
         raise RunError(f"{root}: is no folder of outputs; check output_root")
     store = ArtefactStore(root / CACHE_FOLDER)
     for line in store.damaged():

@@ -11,7 +11,7 @@ from radar.compose.settings import is_override, verb_settings
 from radar.config.verbs import ReportConfig
 from radar.errors import RunError
 from radar.experiment.sweep import Sweep
-from radar.files import write_text
+from radar.files import make_subfolder, write_text
 from radar.report.build import Report, write_figures, write_tables
 from radar.report.html import page
 from radar.report.stored import read_results
@@ -46,8 +46,8 @@ def report(arguments: Sequence[str]) -> int:
         if parsed.out is not None:
             write_answer(told, parsed.out)
         return 0
-    tables = write_tables(content, parsed.out / "tables")
-    figures = write_figures(content, parsed.out / "figures")
+    tables = write_tables(content, make_subfolder(parsed.out, "tables"))
+    figures = write_figures(content, make_subfolder(parsed.out, "figures"))
     write_text(parsed.out / PAGE, page(content, figures))
     print(f"{len(content.results)} runs, {len(tables)} table files, {len(figures)} figures: {parsed.out / PAGE}")
     return 0

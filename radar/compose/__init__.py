@@ -11,6 +11,7 @@ from pathlib import Path
 
 from radar.compose import hydra_internals
 from radar.compose.command_line import CommandLine
+from radar.compose.composed_config import refuse_empty_root
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps
 from radar.config.schema import Config
 from radar.plugins import import_plugins
@@ -41,4 +42,6 @@ def output_root(overrides: Sequence[str]) -> Path:
     refuse_numbers_for_groups(overrides)
     with one_line(overrides), hydra_internals.composing():
         refuse_sweeps(overrides)
-        return Path(hydra_internals.compose_config(hydra_internals.CONFIG_NAME, overrides).output_root).expanduser()
+        root = str(hydra_internals.compose_config(hydra_internals.CONFIG_NAME, overrides).output_root)
+    refuse_empty_root(root)
+    return Path(root).expanduser()

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from radar.config.schema import Config
 from radar.config.typed import one_line
+from radar.errors import ConfigError
 from radar.methods.key_rules import check, check_extra
 from radar.methods.registry import typed_config
 
@@ -30,8 +31,15 @@ def typed_composed(composed: DictConfig) -> Config:
     return with_home(typed_config(values))
 
 
+def refuse_empty_root(output_root: str) -> None:
+    """Raise `ConfigError` where outputs would lie wherever the command happens to be started."""
+    if not output_root.strip():
+        raise ConfigError("output_root is empty; name a folder with output_root=FOLDER or in RADAR_OUTPUTS")
+
+
 def with_home(config: Config) -> Config:
-    """`~` in the places of data and outputs is the home folder, once and for all who read them."""
+    """`~` in the places of data and outputs is the home folder, once and for all who read them. Raises `ConfigError`."""
+    refuse_empty_root(config.output_root)
     return replace(
         config,
         data_root=str(Path(config.data_root).expanduser()),

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 
 from radar.errors import RunError, StoredError
 from radar.experiment.memory import follow_memory
-from radar.files import locked, make_folder, read_json, remove_unfinished, sha256, write_json, writing
+from radar.files import locked, make_folder, make_subfolder, read_json, remove_unfinished, sha256, write_json, writing
 from radar.memory import is_out_of_memory
 from radar.runtime.entries import typed
 from radar.runtime.files import difference
@@ -95,7 +95,7 @@ class ArtefactStore:
         folder = self.folder(key)
         with suppress(*_UNREADABLE):
             return self._read(key, read)
-        make_folder(folder.parent)
+        make_subfolder(self.root, key.stage)
         with locked(_lock(folder)):
             try:  # another process may just have made it
                 return self._read(key, read)

@@ -13,7 +13,7 @@ from typing import Any
 
 from radar.errors import RunError, StoredError
 from radar.experiment.run_directory import RunDirectory
-from radar.files import make_folder, read_json, unreadable, write_json
+from radar.files import make_subfolder, read_json, unreadable, write_json
 
 SWEEPS_FOLDER = "sweeps"  # below output_root
 _REMEDY = "start the sweep again with the same command, which finds what is done"
@@ -57,7 +57,7 @@ class Sweep:
         Raises `WriteError`.
         """
         names = None if jobs is None else list(jobs)
-        make_folder(self.path / "jobs")
+        make_subfolder(self.path.parent.parent, self.path.parent.name, self.path.name, "jobs")
         write_json(self.path / "sweep.json", {"command": list(command), "jobs": names, "started": _now()})
 
     def content(self) -> dict[str, Any]:

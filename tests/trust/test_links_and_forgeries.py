@@ -249,3 +249,43 @@ def test_a_log_that_was_removed_is_told(model: Path, tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "out")
         with pytest.raises(WriteError, match="the log was removed"):
             log.append(said)
+
+
+@pytest.mark.parametrize("name", ["cache/points", "cache/fitted", "sweeps"])
+def test_a_link_below_the_outputs_leads_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "outputs" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "elsewhere")
+    words = [
+        "experiment=debug",
+        "dataset=stochastic_tile",
+        "method=pca",
+        "method.controls=[]",
+        "evaluation.figures=false",
+    ]
+    assert main(["-m", *words, "seed=0,1", f"output_root={tmp_path / 'outputs'}"]) != 0
+    assert "is a link" in capsys.readouterr().err and not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("name", ["tables", "figures"])
+def test_a_link_in_the_place_of_a_reports_folder_leads_nowhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    records = Path(__file__).parents[2] / "docs" / "results" / "border.runs.jsonl.xz"
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / name).symlink_to(tmp_path / "elsewhere")
+    assert main(["report", str(records), "--out", str(tmp_path / "report")]) != 0
+    assert "is a link" in capsys.readouterr().err and not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("words", [["dataset=stochastic_tile"], ["cache", "list"], ["status"]])
+def test_no_folder_of_outputs_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RADAR_OUTPUTS", "")
+    assert main(words) == 3
+    told = capsys.readouterr().err
+    assert "output_root is empty" in told and told.count("\n") == 1 and not list(tmp_path.iterdir())
