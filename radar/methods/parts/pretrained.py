@@ -14,5 +14,7 @@ def block_problems(key: str, blocks: Sequence[int], side: int) -> Iterator[str]:
     last = len(STRIDES) - 1
     if not blocks or not all(0 <= block <= last for block in blocks):
         yield f"{key}.blocks={list(blocks)}: needs at least one block between 0 and {last}"
+    if len(set(blocks)) < len(blocks):
+        yield f"{key}.blocks={list(blocks)}: names a block twice; name each once"
     if side % STRIDES[-1]:
         yield f"{key}.side={side}: must be a multiple of {STRIDES[-1]} px"
