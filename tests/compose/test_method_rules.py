@@ -47,7 +47,7 @@ def _pretrained(monkeypatch: pytest.MonkeyPatch) -> None:
         ("invad_pretrained", "feature_space.side", 230, "method.feature_space.side=230: must be a multiple of 32 px"),
         ("invad_pretrained", "inversion.window", 29, "method.inversion.window=29: must be ≤ the side of the grid of features"),
         ("fused_densities_pretrained", "fused_densities.features.blocks", [16], "method.fused_densities.features.blocks=[16]: "),
-        ("fused_densities_pretrained", "fused_densities.features.blocks", [4, 4], "method.fused_densities.features.blocks=[4, 4]: names"),
+        ("fused_densities_pretrained", "fused_densities.features.blocks", [4, 4], "method.fused_densities.features.blocks=[4, 4]: "),
         ("patchcore", "embedding.blocks", [7, 4, 7], "method.embedding.blocks=[7, 4, 7]: names a block twice"),
         ("fused_densities_pretrained", "fused_densities.features.side", 200, "method.fused_densities.features.side=200: must be"),
         ("fused_densities_pretrained", "fused_densities.features.margin", 8, "method.fused_densities.features.margin=8: must be"),
