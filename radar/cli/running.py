@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 import traceback
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from omegaconf import DictConfig
@@ -23,6 +23,7 @@ from radar.compose.command_line import CommandLine
 from radar.compose.composed_config import parse
 from radar.compose.hydra_internals import CONFIG_NAME, job_number, job_overrides
 from radar.compose.plan import Plan, trial_name
+from radar.config.plain import plain
 from radar.config.schema import Config
 from radar.errors import RadarError, RunError, WriteError
 from radar.evaluation.metrics import Metrics
@@ -36,6 +37,7 @@ from radar.experiment.sweep import JobState, Sweep
 from radar.plugins import import_plugins, imported_plugins
 from radar.progress import ProgressBar, ProgressLines, Report, silent
 from radar.report.observer import RunObserver
+from radar.report.settings import method_label
 from radar.report.stored import read_run
 from radar.report.verdict import verdict
 from radar.runtime.terminal import tell
@@ -166,7 +168,7 @@ class Runner:
         print_verdict(console, _verdict(outcome))
         # RADAR is the published preset alone, as in the tables of a report
         published = config.method.name == "radar" and config.preset == "paper"
-        method = "RADAR" if published else config.method.name
+        method = "RADAR" if published else method_label(cast(Mapping[str, Any], plain(config)["method"]))
         print_outcome(console, title, method, outcome.metrics, str(outcome.directory), reused=outcome.reused)
         if (explained := glossary(outcome.metrics)) not in self.told:
             self.told.add(explained)

@@ -93,8 +93,9 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
             return ()
 
     by_name = {"folder.group": _BEFORE_NUMBER, "split": "grouped"}
-    if (names := _named_groups(layout_of(changed(by_name)).entries())) and _is_divided(split(by_name)):
-        shown = ", ".join(name.rpartition("/")[2] for name in names[:2])
+    names = _named_groups(layout_of(changed(by_name)).entries())
+    shown = ", ".join(name.rpartition("/")[2] for name in names[:2])
+    if len(names) >= _LEAST_GROUPS and _is_divided(split(by_name)):
         return Grouping(
             by_name, f"names suggest {len(names)} sheets or batches ({shown}, …): each stays on one side of the split"
         )
@@ -109,16 +110,22 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
             "photos are too alike to be told apart as sheets or batches, so they are split one by one, and new ones may fare worse "
             "than those of the test: name sheets with dataset.folder.group=",
         )
+    if names:
+        return Grouping(
+            {"split": "random"},
+            f"names suggest {len(names)} sheets or batches ({shown}, …), too few for each side of the split to have its own: photos "
+            "are split one by one, and those of new ones may fare worse than those of the test",
+        )
     return Grouping(
         {"split": "random"}, "neither names nor likeness suggest sheets or batches: photos are split one by one"
     )
 
 
 def _named_groups(entries: Sequence[Entry]) -> list[str]:
-    """The groups of normals, where names tell of enough of them and several photos share one; none where they do not."""
+    """The groups of normals, where names tell of several and several photos share one; none where they do not."""
     normals = [entry for entry in entries if entry.label == 0]
     groups = sorted({entry.group for entry in normals})
-    return groups if _tells(groups, len(normals)) else []
+    return groups if 2 <= len(groups) <= len(normals) / 2 else []
 
 
 def _tells(groups: Collection[str], photos: int) -> bool:

@@ -41,6 +41,16 @@ def test_names_that_share_all_but_a_number_stay_together(tmp_path, names):
     assert len(sheets) == 6 == len({(sample.path[:-4].rstrip("0123456789"), sample.split) for sample in samples})
 
 
+@pytest.mark.parametrize("sheets", [2, 3])
+def test_few_sheets_that_names_tell_of_are_told(tmp_path, sheets):
+    for seed in range(4 * sheets):
+        save(tmp_path / "good" / f"sheet{'abc'[seed % sheets]}_{seed:03d}.png", noise(seed))
+    found = safer_grouping(config_of(tmp_path), None)
+    few = f"names suggest {sheets} sheets or batches (sheeta, sheetb, …), too few"
+    assert found.told.startswith(few) == (found.values == {"split": "random"})
+    assert found.told.startswith(f"names suggest {sheets} sheets")
+
+
 @pytest.mark.parametrize("name", ["{:03d}", "photo_{:03d}", "part{}"])
 def test_numbers_alone_suggest_nothing(tmp_path, name):
     for seed in range(16):
