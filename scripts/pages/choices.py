@@ -7,8 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
-from radar.compose import experiment
+from radar.compose import hydra_internals
+from radar.compose.composed_config import typed_composed
 from radar.config.plain import plain
+from radar.files import Plain
 from radar.methods.registry import METHODS as REGISTERED
 from radar.report.cells import Cell, chosen_cells
 from radar.report.result import Result
@@ -68,8 +70,14 @@ def _as_published(result: Result) -> bool:
 @cache
 def recipe(preset: str = RECOMMENDED) -> Settings:
     """What the recipe of a preset is today, by key: its method, its network and how that is trained."""
-    told = plain(experiment([f"experiment={preset}"]))
-    return {key: value for key, value in flat(told).items() if key.startswith(_OF_RECIPE)}
+    return {key: value for key, value in flat(told_by(preset)).items() if key.startswith(_OF_RECIPE)}
+
+
+def told_by(preset: str) -> dict[str, Plain]:
+    """What a preset says, also where the packages that it needs are not installed."""
+    with hydra_internals.composing():
+        composed = hydra_internals.compose_config(hydra_internals.CONFIG_NAME, [f"experiment={preset}"])
+        return plain(typed_composed(composed))
 
 
 def is_recipe(result: Result, preset: str = RECOMMENDED) -> bool:

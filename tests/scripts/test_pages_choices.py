@@ -5,16 +5,24 @@ from __future__ import annotations
 import pytest
 from report_builders import result
 
-from radar.compose import experiment
-from radar.config.plain import plain
 from radar.report.cells import OTHER_DATA, chosen_cells
-from scripts.pages.choices import PATCHCORE, PRETRAINED, PUBLISHED, RECOMMENDED, SELECTED, as_preset, best_filter, entry
+from scripts.pages.choices import (
+    PATCHCORE,
+    PRETRAINED,
+    PUBLISHED,
+    RECOMMENDED,
+    SELECTED,
+    as_preset,
+    best_filter,
+    entry,
+    told_by,
+)
 from scripts.pages.sets import in_order, named, shared_images
 
 
 def recipe(preset="recommended", **settings):
     """A run of a recommended recipe as it stands."""
-    told = plain(experiment([f"experiment={preset}"]))
+    told = told_by(preset)
     method = {**told["method"], "fused_densities": {**told["method"]["fused_densities"], **settings}}
     return {"method": "fused_densities", "preset": preset, "fused_densities": method["fused_densities"],
             "sections": {"unet": told["unet"], "training": told["training"]}}  # fmt: skip
