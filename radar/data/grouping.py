@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,8 +125,10 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
 def _named_groups(entries: Sequence[Entry]) -> list[str]:
     """The groups of normals, where names tell of several and several photos share one; none where they do not."""
     normals = [entry for entry in entries if entry.label == 0]
-    groups = sorted({entry.group for entry in normals})
-    return groups if 2 <= len(groups) <= len(normals) / 2 else []
+    photos = Counter(entry.group for entry in normals)
+    # of two names, a photo that stands alone is rather called otherwise than of another sheet
+    several = len(photos) >= _LEAST_GROUPS or (len(photos) > 1 and min(photos.values()) > 1)
+    return sorted(photos) if several and len(photos) <= len(normals) / 2 else []
 
 
 def _tells(groups: Collection[str], photos: int) -> bool:
