@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from radar import plugins
 from radar.compose import experiment
 from radar.config.schema import Config
 
@@ -46,6 +47,12 @@ def _root_logger() -> Iterator[None]:
     root.setLevel(level)
     for handler in set(root.handlers) - set(handlers):
         root.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def _no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test imports as a plug-in is named by no later one: a process imports for one command line."""
+    monkeypatch.setattr(plugins, "_imported", {})
 
 
 @pytest.fixture(autouse=True)
