@@ -46,6 +46,12 @@ _VERSION_BASE = "1.3"
 MOST_JOBS = 10_000  # of one sweep
 CONFIG_NAME = "config"  # of the config that an experiment starts from
 
+_QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
+_DIGITS = r"\d+(?:_\d+)*"
+_UNDERSCORED = re.compile(  # a number that is a whole value
+    rf"[=,\[({{:]\s*(?=[^\s,]*_)([+-]?{_DIGITS}(?:\.(?:{_DIGITS})?)?(?:[eE][+-]?{_DIGITS})?)(?=\s*(?:[,\])}}]|$))"
+)
+
 Task = Callable[[DictConfig], object]
 
 
@@ -80,12 +86,25 @@ def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[s
 def read_overrides(overrides: Sequence[str]) -> list[Override]:
     """Hydra's reading of `key=value` arguments. Raises `HydraException`, and `ConfigError` for what is beyond its parser."""
     parser = OverridesParser.create(config_loader=cast(Any, _Options()))
+    for override in overrides:
+        _refuse_underscores(override)
     try:
         return parser.parse_overrides(overrides=list(overrides))
     except ValueError as error:  # thousands of digits
         raise ConfigError(f"{brief(' '.join(overrides))}: {brief(str(error))}") from None
     except RecursionError:
         raise ConfigError(f"{brief(' '.join(overrides))}: is nested too deeply to be read") from None
+
+
+def _refuse_underscores(override: str) -> None:
+    """Raise `ConfigError` where a number is written with '_', which Hydra leaves out: a name like 1_6 would become 16."""
+    found = _UNDERSCORED.search(_QUOTED.sub('""', override))
+    if found:
+        number = found[1].replace("_", "")
+        raise ConfigError(
+            f"{brief(override)}: {brief(found[1])} would be read as the number {brief(number)}; write that, or quote a name, as in "
+            "'key=\"1_6\"'"
+        )
 
 
 def quoted(text: str) -> str:

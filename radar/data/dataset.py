@@ -16,7 +16,7 @@ from radar.data.layouts import layout_of
 from radar.data.layouts.files import FilesLayout
 from radar.data.layouts.layout import Layout
 from radar.data.leaks import LeakReport, find_leaks, twice_labelled
-from radar.data.manifest import check_files, check_hashes, manifest_hash, read_manifest
+from radar.data.manifest import check_crops, check_files, check_hashes, manifest_hash, read_manifest
 from radar.data.near_duplicates import ThumbnailVectors
 from radar.data.passed_over import passed_over
 from radar.data.preprocessing import frame_of, visible_mask
@@ -115,6 +115,7 @@ def _by_own_manifest(path: Path, layout: Layout, progress: Report | None) -> tup
         raise ConfigError(f"dataset.manifest lists files, but layout {layout.name} has none; set dataset.manifest=null")
     rows = read_manifest(path)
     check_files(rows, layout.folder, path)
+    check_crops(rows, path)
     hashes = content_hashes(layout, [row.path for row in rows], progress)
     check_hashes(rows, hashes, path)
     return tuple(replace(row, content_hash=hashes[row.path]) for row in rows)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import sys
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -12,9 +14,10 @@ from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT, SPLITS, Sample, S
 from radar.errors import DataError, RunError
 from radar.files import csv_text, make_folder, read_bytes, write_text
 from radar.runtime.cells import Rows
-from radar.runtime.crops import file_and_crop
+from radar.runtime.crops import Crop, file_and_crop
 
 COLUMNS = ("path", "content_hash", "split", "label", "defect", "mask", "group")
+_WHOLE = Crop(0, 0, sys.maxsize, sys.maxsize)  # a file that no crop is named of
 
 
 def manifest_text(samples: Iterable[Sample]) -> str:
@@ -119,6 +122,25 @@ def check_files(samples: Iterable[Sample], folder: Path, manifest: Path) -> None
         for name in filter(None, (sample.path, sample.mask)):
             if not file_and_crop(folder / name)[0].is_file():
                 raise DataError(f"{manifest}: {name} is not in {folder}; restore the file or remove the row")
+
+
+def check_crops(samples: Iterable[Sample], manifest: Path) -> None:
+    """Raise DataError for the first two crops of one file that overlap and are of two groups: they show the same pixels."""
+    by_file: dict[PurePosixPath, list[tuple[Crop, Sample]]] = defaultdict(list)
+    for sample in samples:
+        file, crop = file_and_crop(PurePosixPath(sample.path))
+        by_file[file].append((crop or _WHOLE, sample))
+    for crops in by_file.values():
+        ordered = sorted(crops, key=lambda each: each[0].top)
+        for place, (upper, first) in enumerate(ordered):
+            for lower, second in ordered[place + 1 :]:
+                if lower.top >= upper.top + upper.height:
+                    break
+                if first.group != second.group and upper.overlaps(lower):
+                    raise DataError(
+                        f"{manifest}: {first.path} and {second.path} show the same pixels and are of the groups {first.group!r} and "
+                        f"{second.group!r}; give them one group"
+                    )
 
 
 def check_hashes(samples: Iterable[Sample], hashes: Mapping[str, str], manifest: Path) -> None:

@@ -36,6 +36,15 @@ class Crop(NamedTuple):
         """Its part of `(H, W, …)`, smaller where it ends outside."""
         return values[self.top : self.top + self.height, self.left : self.left + self.width]
 
+    def overlaps(self, other: Crop) -> bool:
+        """Whether they have a pixel in common."""
+        return (
+            self.left < other.left + other.width
+            and other.left < self.left + self.width
+            and self.top < other.top + other.height
+            and other.top < self.top + self.height
+        )
+
     def check_inside(self, height: int, width: int) -> None:
         """Raises `ImageError` where it ends outside a file of that size."""
         if self.left + self.width > width or self.top + self.height > height:

@@ -286,3 +286,38 @@ def test_home_is_one_place_for_data_and_outputs(monkeypatch: pytest.MonkeyPatch,
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.text("'\\\"$ {},=", max_size=8))
 def test_what_is_quoted_is_read_back(text: str) -> None:
     assert read_overrides([f"name={quoted(text)}"])[0].value() == text
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "seed=1_6",
+        "seed=1,1_6",
+        "dataset.category=2_0",
+        "tags=[a,1_6 ]",
+        "x={a:1_6}",
+        "x=-1_6.5",
+        "x=1_0e3",
+        "seed=range(0,1_0)",
+    ],
+)
+def test_a_name_that_would_become_a_number_is_refused(word: str) -> None:
+    with pytest.raises(ConfigError, match=r"would be read as the number -?[\d.e]+; write that, or quote a name"):
+        read_overrides([word])
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("name='1_6'", "1_6"),
+        ('name="a=1_6"', "a=1_6"),
+        ("name=lot_1_6", "lot_1_6"),
+        ("dataset.root=/d/1_6", "/d/1_6"),
+        ("name=1_6a", "1_6a"),
+        ("name=a 1_6", "a 1_6"),
+        ("lot_1=3", 3),
+        ("x=[16,a_b]", [16, "a_b"]),
+    ],
+)
+def test_a_name_with_digits_stays_one(word: str, value: object) -> None:
+    assert read_overrides([word])[0].value() == value

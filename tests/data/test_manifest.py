@@ -7,7 +7,7 @@ from data_builders import dataset_config, mvtec_folder
 
 from radar.data.dataset import open_dataset
 from radar.data.leaks import find_leaks
-from radar.data.manifest import manifest_hash, read_manifest, write_manifest
+from radar.data.manifest import check_crops, manifest_hash, read_manifest, write_manifest
 from radar.data.sample import Sample
 from radar.errors import DataError
 
@@ -59,6 +59,36 @@ def test_crops_of_one_sheet_on_both_sides_of_a_split_are_reported(tmp_path, crop
     rows = ['"a.png#xywh=0,0,12,16",,train,0,,,', "b.png,,train,0,,,", f'"{crop}",,{split},0,,,']
     (tmp_path / "m.csv").write_text("\n".join([HEADER, *rows]))
     assert find_leaks(read_manifest(tmp_path / "m.csv"), None).groups == ("a.png",)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ("a.png#xywh=0,0,12,16", "a.png#xywh=4,0,12,16", True),
+        ("a.png#xywh=0,0,12,16", "a.png#xywh=11,15,9,9", True),
+        ("a.png#xywh=0,0,12,16", "a.png#xywh=12,0,12,16", False),
+        ("a.png#xywh=0,0,12,16", "a.png#xywh=0,16,12,16", False),
+        ("a.png#xywh=30,2,4,4", "a.png", True),
+        ("a.png#xywh=0,0,12,16", "b.png#xywh=0,0,12,16", False),
+        ("c/a.png", "a.png", False),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_crops_that_overlap_are_of_one_group(tmp_path, first, second, shared, turned):
+    """Also where they stand in one split: folds and intervals take groups to share no pixel."""
+    paths = [second, first] if turned else [first, second]
+    rows = [f'"{path}",,train,0,,,{group}' for path, group in zip(paths, "xy", strict=True)]
+    other = '"a.png#xywh=100,100,4,4",,train,0,,,z'  # further below, which "a.png" as a whole would hold
+    (tmp_path / "m.csv").write_text("\n".join([HEADER, *rows, *([] if "a.png" in paths else [other])]))
+    samples = read_manifest(tmp_path / "m.csv")
+    if shared:
+        with pytest.raises(
+            DataError, match=r"m\.csv: a\.png.* and a\.png.* show the same pixels .* give them one group$"
+        ):
+            check_crops(samples, tmp_path / "m.csv")
+    else:
+        check_crops(samples, tmp_path / "m.csv")
+    check_crops([replace(sample, group="x") for sample in samples], tmp_path / "m.csv")
 
 
 @pytest.mark.parametrize(
