@@ -95,6 +95,7 @@ def _config(text: str, file: Path) -> DictConfig:
 
 
 _NUMBER = re.compile(r"[-+.]?[0-9][-+.:_0-9a-fA-FxX]*")
+_DECIMAL = re.compile(r"[-+]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][-+]?\d+)?", re.ASCII)
 _NO_KEYS = "holds no keys and values; write them as key: value"
 
 
@@ -126,8 +127,8 @@ def check_yaml(text: str, where: str) -> None:
             nodes += sizes[event.anchor]
         elif isinstance(event, yaml.NodeEvent):
             nodes += 1
-            if isinstance(event, yaml.ScalarEvent) and len(event.value) > _DIGITS and _is_number(event):
-                raise ConfigError(f"{where}, line {event.start_mark.line + 1}: a number of more than {_DIGITS} digits")
+            if isinstance(event, yaml.ScalarEvent) and _is_number(event):
+                _check_number(event.value, f"{where}, line {event.start_mark.line + 1}")
             if isinstance(event, yaml.CollectionStartEvent):
                 open_nodes.append((event.anchor, nodes))
             elif event.anchor is not None:
@@ -138,6 +139,14 @@ def check_yaml(text: str, where: str) -> None:
             raise ConfigError(
                 f"{where}, line {event.start_mark.line + 1}: its aliases stand for more than {_NODES:,} values"
             )
+
+
+def _check_number(text: str, where: str) -> None:
+    """Raise `ConfigError` where a number has too many digits, or where YAML reads another than is written: 1_6 as 16, 010 as 8."""
+    if len(text) > _DIGITS:
+        raise ConfigError(f"{where}: a number of more than {_DIGITS} digits")
+    if _DECIMAL.fullmatch(text) is None and isinstance(value := yaml.safe_load(text), int | float):
+        raise ConfigError(f"{where}: {text} would be read as the number {value}; write that, or put a name in quotes")
 
 
 def _is_number(event: yaml.ScalarEvent) -> bool:

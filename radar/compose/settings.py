@@ -9,6 +9,7 @@ from typing import TypeVar
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
+from radar.compose.config_files import check_yaml
 from radar.compose.config_tree import config_folder
 from radar.config.typed import typed
 from radar.errors import ConfigError
@@ -32,6 +33,8 @@ def verb_settings(schema: type[Schema], verb: str, overrides: Sequence[str]) -> 
             raise ConfigError(f"a value of type {type(word).__name__} is no override; write each as 'key=value'")
     composed = OmegaConf.load(config_folder() / verb / "default.yaml")
     try:
+        for word in overrides:
+            check_yaml(word.partition("=")[2], brief(word))
         given = OmegaConf.from_dotlist(list(overrides))
     except (ValueError, YAMLError, RecursionError) as error:
         raise ConfigError(f"{brief(' '.join(overrides))}: {brief(str(error))}") from None

@@ -15,6 +15,8 @@ from radar.compose.config_files import CheckedFiles, load_config_file
 from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import quoted, read_overrides
 from radar.compose.plan import plan
+from radar.compose.settings import verb_settings
+from radar.config.verbs import PredictConfig
 from radar.errors import ConfigError
 
 LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -42,6 +44,13 @@ FILES = {  # what stands in unet/mine.yaml, and what is said
     "endless digits": (b"base: " + b"9" * 5000 + b"\n", "line 1: a number of more than 100 digits"),
     "base 60": (b"base: " + b"59:" * 100_000 + b"59\n", "line 1: a number of more than 100 digits"),
     "base 60 with a tag": (b"base: !!int '" + b"59:" * 100_000 + b"59'\n", "line 1: a number of more than 100 digits"),
+    "a name of digits": (
+        b"base: 1_6\n",
+        "line 1: 1_6 would be read as the number 16; write that, or put a name in quotes",
+    ),
+    "an octal number": (b"channels: [010]\n", "line 1: 010 would be read as the number 8; write that"),
+    "a time of day": (b"base: 1:30\n", "line 1: 1:30 would be read as the number 90; write that"),
+    "hexadecimal digits": (b"base: 0x1F\n", "line 1: 0x1F would be read as the number 31; write that"),
     "an empty number": (b"base: !!float ''\n", "mine.yaml: a tag does not fit its value"),
     "no truth": (b"base: !!bool maybe\n", "mine.yaml: a tag does not fit its value"),
     "no date": (b"base: !!timestamp soon\n", "mine.yaml: a tag does not fit its value"),
@@ -321,3 +330,9 @@ def test_a_name_that_would_become_a_number_is_refused(word: str) -> None:
 )
 def test_a_name_with_digits_stays_one(word: str, value: object) -> None:
     assert read_overrides([word])[0].value() == value
+
+
+@pytest.mark.parametrize("word", ["regions=1_6", "regions=010", "interval=1:30", "regions=0x1F"])
+def test_a_verbs_number_is_read_as_it_is_written(word: str) -> None:
+    with pytest.raises(ConfigError, match="would be read as the number"):
+        verb_settings(PredictConfig, "predict", [word])
