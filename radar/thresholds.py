@@ -96,6 +96,11 @@ def stamp(folder: Path) -> tuple[int, ...] | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
+def has_versions(folder: Path) -> bool:
+    """Whether the model in a folder has a version beside the fitted one."""
+    return (folder / _FILE).exists()
+
+
 def read_thresholds(folder: Path, fitted: Threshold, fingerprint: str) -> Thresholds:
     """The versions beside the model of `fingerprint`; the fitted one alone where nobody added any.
 

@@ -12,8 +12,11 @@ from radar.data.layouts.files import FilesLayout, has_images_name, is_litter
 from radar.data.layouts.layout import Entry
 from radar.data.sample import ANOMALOUS_DEFECT
 from radar.runtime.crops import file_and_crop
-from radar.runtime.paths import OTHER_PICTURES
 
+_OTHER_PICTURES = {  # files that hold photos and are not read
+    ".webp", ".heic", ".heif", ".avif", ".gif", ".jp2", ".j2k", ".jxl", ".jfif", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raw",
+    ".jpe", ".dib", ".apng", ".pgm", ".ppm", ".npy", ".exr", ".hdr", ".dcm", ".svg", ".zip", ".tar", ".gz", ".tgz",
+}  # fmt: skip
 _NAMED = 3  # files of each reason
 _NOT_TAKEN = "beside the layout's photos and masks, and not taken as one: a second mask of a photo, or of another name"
 
@@ -81,6 +84,6 @@ def _reason(path: Path, looked_into: bool) -> str:
     if not path.is_file() and (looked_into or has_images_name(path)):
         return "no regular file"
     if not has_images_name(path):
-        meant = looked_into or path.suffix.lower() in OTHER_PICTURES
+        meant = looked_into or path.suffix.lower() in _OTHER_PICTURES
         return f"{path.suffix.lower() or 'no ending'} is not read ({', '.join(EXTENSIONS)} are)" if meant else ""
     return _NOT_TAKEN if looked_into else "in a folder that is not looked into"

@@ -18,6 +18,8 @@ from radar.data.sample import SPLITS
 from radar.errors import Interrupted, RunError, StoredError
 from radar.evaluation.metrics import Metrics
 from radar.evaluation.typed_sections import read_section
+from radar.experiment.command import COMMAND_FILE
+from radar.experiment.log import LOG_FILE
 from radar.files import (
     locked,
     make_folder,
@@ -33,10 +35,12 @@ from radar.files import (
 from radar.model_folder import FOLDER
 from radar.runtime.files import difference
 from radar.runtime.numbers import number
+from radar.thresholds import has_versions
 
 Content = TypeVar("Content")
 
 DIRECTORY_DIGITS = 12  # of the fingerprint, in the directory's name
+WANDB_FOLDER = "wandb"  # where W&B itself puts it
 REMEDY = "run it again with --force"
 
 
@@ -179,11 +183,28 @@ class RunDirectory:
         return False
 
     def clear(self) -> None:
-        """Remove whatever an earlier run left, its status first: half of a run must not say that it is done."""
+        """Remove what an earlier run left, its status first: half of a run must not say that it is done. What others put there stays,
+        such as reviews and predictions.
+
+        Raises `RunError` where its model has thresholds that were made by hand, which would be lost.
+        """
+        if has_versions(self.model):
+            raise RunError(
+                f"{self.model}: has thresholds that were made after the run (radar calibrate --list) and would be lost; name another "
+                "output_root, or remove the run's folder"
+            )
         with writing(self.path):
             self.status.unlink(missing_ok=True)
-            if self.path.exists():
-                shutil.rmtree(self.path)
+            for folder in (self.model, self.figures, self.path / WANDB_FOLDER):
+                if folder.exists():
+                    shutil.rmtree(folder)
+            for file in (*self.results, self.path / LOG_FILE, self.path / COMMAND_FILE):
+                file.unlink(missing_ok=True)
+
+    @property
+    def results(self) -> tuple[Path, ...]:
+        """Files that its results are read from."""
+        return self.config, self.metrics, self.scores, self.environment, self.manifest, self.history, self.panels
 
     @contextmanager
     def recorded(self, fingerprint: str) -> Iterator[None]:
@@ -200,11 +221,10 @@ class RunDirectory:
             with suppress(OSError):
                 write_json(self.status, {**_ending(error), **record, "ended": _clock(time.time())})
             raise
-        results = (self.config, self.metrics, self.scores, self.environment, self.manifest, self.history, self.panels)
         ending = {
             "ended": _clock(time.time()),
             "seconds": round(time.monotonic() - began, 3),
-            "files": {file.name: sha256(file) for file in results if file.exists()},
+            "files": {file.name: sha256(file) for file in self.results if file.exists()},
         }
         write_json(self.status, {"state": "done", **record, **ending})
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from radar.config.schema import WandbConfig
 from radar.evaluation.metrics import Metrics
+from radar.experiment.run_directory import WANDB_FOLDER
 
 _PATIENCE = 10.0  # seconds that a run waits for W&B, once at its start and once at its end
 _LONGEST_NAME, _LONGEST_TAG = 128, 64  # characters that W&B takes
@@ -109,16 +110,32 @@ def tracking(
         "tags": list(dict.fromkeys(tag[:_LONGEST_TAG] for tag in tags if tag)),
         "config": dict(config),
     }
-    run, note = _started(settings.mode, folder, about)
-    if run is None:
-        yield NoTracker(note)
-        return
-    exit_code = 1
+    with _kept_below(folder / WANDB_FOLDER):
+        run, note = _started(settings.mode, folder, about)
+        if run is None:
+            yield NoTracker(note)
+            return
+        exit_code = 1
+        try:
+            yield WandbTracker(run, note)
+            exit_code = 0
+        finally:
+            run.finish(exit_code=exit_code)
+
+
+@contextmanager
+def _kept_below(folder: Path) -> Iterator[None]:
+    """W&B keeps tables that wait to be sent, its cache and its logs there; in the home folder they would be lost to `wandb sync`
+    elsewhere, and would stay for ever. What the environment names is left as it is.
+    """
+    names = {"WANDB_DATA_DIR": folder, "WANDB_CACHE_DIR": folder / "cache"}
+    ours = {name: str(place.absolute()) for name, place in names.items() if name not in os.environ}
+    os.environ.update(ours)
     try:
-        yield WandbTracker(run, note)
-        exit_code = 0
+        yield
     finally:
-        run.finish(exit_code=exit_code)
+        for name in ours:
+            os.environ.pop(name, None)
 
 
 def _started(mode: str, folder: Path, about: Mapping[str, Any]) -> tuple[Any | None, str]:
@@ -138,7 +155,7 @@ def _run(mode: str, folder: Path, about: Mapping[str, Any]) -> Any:
     if mode == "offline":
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # else wandb's own telemetry asks for the network
         # what an interrupted attempt left has the same id; this one tells everything again
-        shutil.rmtree(folder / "wandb", ignore_errors=True)
+        shutil.rmtree(folder / WANDB_FOLDER, ignore_errors=True)
     import wandb  # noqa: PLC0415 - as above
 
     settings = wandb.Settings(

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -17,7 +18,7 @@ from .errors import ConfigError, DataError
 from .examination import Examined
 from .exit_codes import DEFECTIVE, DONE, UNREADABLE
 from .log import continued_log, new_log
-from .overlays import write_mask, write_overlay
+from .overlays import remove_pictures, write_mask, write_overlay
 from .paths import image_files, named_path, passed_over
 from .picture import Scorer
 from .settings import PredictSettings
@@ -86,14 +87,15 @@ def answer(parsed: argparse.Namespace, paths: Iterator[Path], scorer: Scorer, se
             if parsed.out is None:
                 write = _printing(parsed.jsonl)
             else:
-                write = closing.enter_context(new_log(parsed.out, force=parsed.force)).append
+                forget = partial(remove_pictures, parsed.out)
+                write = closing.enter_context(new_log(parsed.out, force=parsed.force, forget=forget)).append
             take = _taking(parsed, settings, write, counts)
             for each in examined(scorer, paths, settings):
                 take(each)
     _summarise(counts, time.perf_counter() - began)
     if skipped := passed_over(parsed.paths, parsed.out):
-        told = "passed over, as they are no PNG, JPEG, BMP or TIFF by their name, links to nothing, or no regular files"
-        tell(f"note: {len(skipped)} files were {told}, first {skipped[0]}")
+        told = "no PNG, JPEG, BMP or TIFF by their name, links to nothing, or no regular files"
+        tell(f"note: {len(skipped)} files were passed over, as they are {told}, first {skipped[0]}")
     return UNREADABLE if counts[said.UNREADABLE] else DEFECTIVE if counts[said.DEFECTIVE] else DONE
 
 

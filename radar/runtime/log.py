@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,14 +42,19 @@ class PredictionLog:
 
 
 @contextmanager
-def new_log(folder: Path, *, force: bool) -> Iterator[PredictionLog]:
-    """An empty log in `folder`. Raises `RunError` where there is one already, unless `force` is on, or where one is being written."""
+def new_log(folder: Path, *, force: bool, forget: Callable[[Prediction], None]) -> Iterator[PredictionLog]:
+    """An empty log in `folder`. Raises `RunError` where there is one already, unless `force` is on, or where one is being written.
+
+    `forget` is told what an earlier log said of each photo, up to its first damaged line, before that is gone.
+    """
     with ExitStack() as closing:
         lines = closing.enter_context(_held(folder))
         if lines.tell() and not force:
             raise RunError(
                 f"{folder / JSON_LINES}: is there already; name another folder with --out, or start over with --force"
             )
+        for prediction in _lines_until_damage(lines, folder / JSON_LINES):
+            forget(prediction)
         lines.truncate(0)
         write_atomically(folder / CSV, lambda file: file.write(csv_header().encode()))
         yield PredictionLog(folder, lines, closing.enter_context(_opened(folder / CSV)), durable=False)
@@ -116,6 +121,11 @@ def _whole_lines(file: BinaryIO, path: Path) -> Iterator[Prediction]:
         yield prediction
     file.truncate(whole)
     file.seek(0, os.SEEK_END)
+
+
+def _lines_until_damage(file: BinaryIO, path: Path) -> Iterator[Prediction]:
+    with suppress(RunError):
+        yield from _whole_lines(file, path)
 
 
 def _bounded(file: BinaryIO, path: Path) -> Iterator[bytes]:

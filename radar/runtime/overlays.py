@@ -10,8 +10,9 @@ from PIL import Image, PngImagePlugin
 
 from .decoding import Pixels
 from .examination import Drawable, Examined
-from .files import make_subfolder, write_atomically
+from .files import make_subfolder, write_atomically, writing
 from .paths import output_name
+from .prediction import Prediction
 from .preprocessing import FloatArray
 from .settings import PredictSettings
 
@@ -29,7 +30,7 @@ def write_overlay(folder: Path, examined: Examined, settings: PredictSettings) -
     if picture is None or drawable is None:
         return None
     levels = drawable.levels
-    path = make_subfolder(folder, OVERLAYS, said.decision) / f"{output_name(examined.photo.path)}_{said.score:.4g}.png"
+    path = make_subfolder(folder, OVERLAYS, said.decision) / _overlay_name(said)
     legend = (
         f"{said.decision}: score {said.score:.6g}, threshold {said.threshold:.6g} ({said.threshold_name}); colours from map level "
         f"{levels.faint:.6g} to {settings.colour_range * levels.strong:.6g}"
@@ -43,9 +44,28 @@ def write_mask(folder: Path, examined: Examined) -> Path | None:
     """`masks/NAME.png` below `folder`: 255 where flagged, else 0; nothing of an unreadable photo."""
     if examined.drawable is None:
         return None
-    path = make_subfolder(folder, MASKS) / f"{output_name(examined.photo.path)}.png"
+    path = make_subfolder(folder, MASKS) / _mask_name(examined.prediction)
     _write(path, Image.fromarray(examined.drawable.flagged.astype(np.uint8) * 255), "255 where flagged")
     return path
+
+
+def remove_pictures(folder: Path, said: Prediction) -> None:
+    """Remove what `write_overlay` and `write_mask` wrote of a photo of which that was said, where it is there."""
+    pictures = [(folder / MASKS, _mask_name(said))]
+    if said.score is not None:
+        pictures.append((folder / OVERLAYS / said.decision, _overlay_name(said)))
+    for place, name in pictures:
+        if not any(each.is_symlink() for each in (place, place.parent)):  # which would lead elsewhere
+            with writing(place / name):
+                (place / name).unlink(missing_ok=True)
+
+
+def _overlay_name(said: Prediction) -> str:
+    return f"{output_name(Path(said.path))}_{said.score:.4g}.png"
+
+
+def _mask_name(said: Prediction) -> str:
+    return f"{output_name(Path(said.path))}.png"
 
 
 def overlay(pixels: Pixels, drawable: Drawable, settings: PredictSettings) -> Rgb:

@@ -17,10 +17,7 @@ from .decoding import EXTENSIONS
 from .errors import DataError
 
 _STEM_BYTES = 80  # of an image's name in the names of what is made of it; file systems take 255
-OTHER_PICTURES = {  # files that hold photos and are not read
-    ".webp", ".heic", ".heif", ".avif", ".gif", ".jp2", ".j2k", ".jxl", ".jfif", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raw",
-    ".pgm", ".ppm", ".npy", ".exr", ".hdr", ".dcm", ".svg", ".zip", ".tar", ".gz", ".tgz",
-}  # fmt: skip
+LITTER = {"thumbs.db", "desktop.ini", "@eadir", "__macosx"}  # what systems leave in folders unasked
 _DIGITS = 10  # of the hash that tells equal names of several folders apart
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # names that Windows takes for devices
 # control characters, halves of characters that no text can hold, and what some file system refuses in a name
@@ -148,13 +145,26 @@ def _files_below(folder: Path, besides: Path | None) -> Iterator[Path]:
 
 
 def passed_over(names: Sequence[str], besides: Path | None = None) -> list[Path]:
-    """Files in folders among `names`, and below, that somebody may have meant as photos: pictures of other kinds, what no file is."""
+    """Files in folders and of patterns among `names` that `image_files` does not take, but for hidden ones and what systems leave."""
     return [
         path
         for name in names
-        for path in _files_below(Path(name), besides)
-        if path.suffix.lower() in OTHER_PICTURES or (is_image(path.name) and not path.is_file())
+        for path in _offered(Path(name), besides)
+        if not (is_image(path.name) and path.is_file()) and path.name.lower() not in LITTER
     ]
+
+
+def _offered(path: Path, besides: Path | None) -> Iterator[Path]:
+    """All files below a folder, or of a pattern; none of a file, which is taken."""
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except OSError:  # as above
+        return
+    if is_folder:
+        yield from _files_below(path, besides)
+    elif not is_there and glob.has_magic(str(path)):
+        for found in _matching(path):
+            yield from _files_below(found, besides) if found.is_dir() else (found,)
 
 
 def output_name(path: PurePath) -> str:

@@ -88,6 +88,30 @@ def test_files_and_pictures(run: Path, photos: Path, tmp_path: Path, capsys: pyt
     assert "is there already" in capsys.readouterr().err
 
 
+def test_pictures_of_a_log_that_starts_over_are_gone(run: Path, photos: Path, tmp_path: Path) -> None:
+    out, command = (
+        tmp_path / "out",
+        ["predict", str(run), str(photos), "--out", str(tmp_path / "out"), "--overlays", "--masks"],
+    )
+    save(photos / "a.png", drawn(9, spot=True))
+    save(photos / "b.png", drawn(10))
+    assert main(command) == DEFECTIVE
+    (out / "overlays" / "good" / "mine.png").touch()
+    save(photos / "a.png", drawn(11))
+    (photos / "b.png").unlink()
+    assert main([*command, "--force"]) == DONE
+    pictures = sorted(path.name.partition("-")[0] for path in out.rglob("*.png"))
+    names = [path.stem for path in photos.glob("*.png")]
+    assert pictures == sorted([*names, *names, "mine.png"]) and "b" not in names
+    assert not list((out / "overlays" / "defective").iterdir())
+    elsewhere = tmp_path / "elsewhere"
+    (out / "masks").rename(elsewhere)
+    (out / "masks").symlink_to(elsewhere)
+    kept = len(list(elsewhere.iterdir()))
+    main([*command[:-2], "--force"])
+    assert len(list(elsewhere.iterdir())) == kept, "a link leads elsewhere"
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -62,10 +62,26 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert found("b.png", "b.png") == ["b.png", "b.png"]
 
 
-def test_pictures_of_other_kinds_and_links_to_nothing_are_told(tmp_path: Path) -> None:
-    for name in ("a.png", "b.webp", "sub/c.HEIC", "sub/log.csv", ".hidden.webp", "out/d.webp"):
+def test_what_no_photo_is_and_links_to_nothing_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (
+        "a.png",
+        "b.webp",
+        "g.jpe",
+        "sub/c.HEIC",
+        "sub/log.csv",
+        ".hidden.webp",
+        "out/d.webp",
+        "sub/Thumbs.db",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "gone.jpg").symlink_to("/nowhere/gone.jpg")
-    found = passed_over([str(tmp_path), str(tmp_path / "a.png"), "nowhere"], tmp_path / "out")
-    assert [path.relative_to(tmp_path).as_posix() for path in found] == ["b.webp", "gone.jpg", "sub/c.HEIC"]
+
+    def found(*names: str) -> list[str]:
+        return [path.as_posix() for path in passed_over(names, Path("out"))]
+
+    assert found(".", "a.png", "nowhere") == ["b.webp", "g.jpe", "gone.jpg", "sub/c.HEIC", "sub/log.csv"]
+    assert found("*") == ["b.webp", "g.jpe", "gone.jpg", "sub/c.HEIC", "sub/log.csv"]
+    assert found("*.jp*") == ["g.jpe", "gone.jpg"]
+    assert found("b.webp", "x" * 300) == []

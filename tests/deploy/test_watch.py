@@ -218,10 +218,10 @@ def test_a_log_has_one_writer_one_model_and_is_not_overwritten(model: Model, tmp
     save(folder / "a.png", drawn(1))
     with watching(model, folder, out):
         until(lambda: len(lines(out)) == 1)
-        for opened in (continued_log(out, lambda line: None), new_log(out, force=True)):
+        for opened in (continued_log(out, lambda line: None), new_log(out, force=True, forget=print)):
             with pytest.raises(RunError, match="another process writes this log"), opened:
                 pass
-    with pytest.raises(RunError, match=r"is there already.*--force"), new_log(out, force=False):
+    with pytest.raises(RunError, match=r"is there already.*--force"), new_log(out, force=False, forget=print):
         pass
     assert len(lines(out)) == 1
     other = quick_model(tmp_path / "normals", normals=5)
@@ -231,13 +231,13 @@ def test_a_log_has_one_writer_one_model_and_is_not_overwritten(model: Model, tmp
         watching(other, folder, out),
     ):
         pass
-    with new_log(out, force=True):
+    with new_log(out, force=True, forget=print):
         assert lines(out) == []
 
 
 def test_a_log_takes_what_is_predicted(model: Model, tmp_path: Path) -> None:
     photos = [save(tmp_path / f"{seed}.png", drawn(seed)) for seed in range(3)]
-    with new_log(tmp_path / "out", force=False) as log:
+    with new_log(tmp_path / "out", force=False, forget=print) as log:
         for count, each in enumerate(examined(ModelScorer(model), photos, settings()), start=1):
             log.append(each.prediction)
             text = (tmp_path / "out" / "predictions.jsonl").read_text()

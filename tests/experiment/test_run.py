@@ -18,12 +18,15 @@ from PIL import Image
 from sklearn.metrics import f1_score, roc_auc_score
 from tiny_experiment import TINY, run, scores_of
 
+from radar.cli.main import main
 from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.errors import ConfigError, DataError, RunError
+from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import CACHE_FOLDER, Session
 from radar.methods.relevance import effective
+from radar.progress import silent
 from radar.report.observer import RunObserver
 from radar.report.wandb_tracker import NoTracker
 
@@ -195,6 +198,38 @@ def test_a_training_starts_over_from_a_damaged_checkpoint_and_says_so(tiny: Tiny
     assert scores_of(outcome) == whole
     (told,) = (note for note in outcome.notes if "last.ckpt" in note)
     assert "the training starts over" in told
+
+
+def test_a_run_that_starts_over_keeps_what_people_made(tiny: Tiny) -> None:
+    config = tiny()
+    first = run(config)
+    folder = Path(first.directory)
+    own = {path.name for path in folder.iterdir()}
+    for name in ("reviewed.csv", "predictions.jsonl", "night/predictions.csv"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("mine")
+    afresh = Session(afresh="radar")
+    again = run_experiment(Experiment(config, silent, afresh), observer=RunObserver(None))
+    assert not again.reused and {path.name for path in folder.iterdir()} == {
+        *own,
+        "reviewed.csv",
+        "predictions.jsonl",
+        "night",
+    }
+    assert (folder / "night" / "predictions.csv").read_text() == "mine"
+    RunDirectory(folder).clear()
+    assert {path.name for path in folder.iterdir()} == {"reviewed.csv", "predictions.jsonl", "night"}
+
+
+def test_a_run_whose_thresholds_were_made_by_hand_does_not_start_over(tiny: Tiny) -> None:
+    outcome = run(tiny())
+    assert main(["calibrate", str(outcome.directory), "--threshold", "0.5"]) == 0
+    before = {path: path.read_bytes() for path in outcome.directory.rglob("*") if path.is_file()}
+    with pytest.raises(
+        RunError, match=r"model: has thresholds that were made after the run .* remove the run's folder$"
+    ):
+        run_experiment(Experiment(tiny(), silent, Session(afresh="radar")), observer=RunObserver(None))
+    assert {path: path.read_bytes() for path in outcome.directory.rglob("*") if path.is_file()} == before
 
 
 def folder_of_parts(root: Path) -> Path:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,11 +103,27 @@ def test_two_runs_are_two_wandb_runs_with_their_config_history_and_exit_code(
     assert runs["good"].config["environment"]["data_manifest_hash"] == environment["data_manifest_hash"]
     assert len(runs["good"].config["environment"]["fingerprint"]) == 40
     assert runs["good"].summary["noise/pixels/ks"] == outcome.metrics.noise.pixels.ks
-    (table,) = outcome.directory.rglob("test_images*.table.json")
+    (table,) = outcome.directory.glob("wandb/offline-run-*/files/**/test_images*.table.json")
     content = json.loads(table.read_text())
     assert len(content["data"]) == outcome.metrics.image.normal + outcome.metrics.image.anomalous
     assert isinstance(content["data"][0][content["columns"].index("score")], float)
     assert (runs["good"].exit_code, runs["bad"].exit_code) == (0, 1)
+
+
+def test_wandb_writes_below_the_run_alone(tiny: Callable[..., Config], tmp_path: Path) -> None:
+    """In a process of its own: W&B looks at the home folder when it is imported."""
+    home, words = (
+        tmp_path / "home",
+        ["method=lof_texture", "method.controls=[]", "logger=csv_wandb", "dataset.image.size=32"],
+    )
+    home.mkdir()
+    quick = ["trainer=cpu", "dataset.synthetic.side=32", "dataset.synthetic.train=8", "dataset.synthetic.test_normal=2"]
+    few = ["dataset.synthetic.test_defective=2", "evaluation.figures=false", f"output_root={tmp_path / 'outputs'}"]
+    named = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "XDG_"))}
+    command = [sys.executable, "-m", "radar", *words, *quick, *few]
+    subprocess.run(command, env={**named, "HOME": str(home), "TMPDIR": str(home)}, check=True, capture_output=True)
+    assert list((tmp_path / "outputs").rglob("*.wandb"))
+    assert [path for path in home.rglob("*") if path.is_file() and "matplotlib" not in path.parts] == []
 
 
 def test_without_wandb_nothing_is_tracked_and_the_directory_is_complete(tiny: Callable[..., Config]) -> None:

@@ -19,9 +19,9 @@ from radar.data.layouts.layout import Entry, Layout
 from radar.data.sample import contradiction
 from radar.errors import DataError
 from radar.runtime.crops import file_and_crop
+from radar.runtime.paths import LITTER
 
 _NAMED = 3  # folders in a message
-_LITTER = {"thumbs.db", "desktop.ini", "@eadir", "__macosx"}
 
 
 class FilesLayout(Layout):
@@ -157,7 +157,7 @@ def has_images_name(path: Path) -> bool:
 
 def is_litter(name: str) -> bool:
     """Whether a file or folder is hidden, or one that systems leave in folders unasked."""
-    return name.startswith(".") or name.lower() in _LITTER
+    return name.startswith(".") or name.lower() in LITTER
 
 
 def relative(path: Path, folder: Path) -> str:
