@@ -64,7 +64,8 @@ def _chosen(folder: Path, typed: Sequence[str], console: Console) -> list[str]:
     else:
         found = recognise(folder)
     console.print(f"{folder}: {found.told}", soft_wrap=True, highlight=False, markup=False)
-    return [_RECOMMENDED, f"dataset={found.preset}", *_overrides({"name": _name(folder), **found.values})]
+    grouped = ["dataset.split=grouped"] if "dataset.folder.group" in keys and "dataset.manifest" not in keys else []
+    return [_RECOMMENDED, f"dataset={found.preset}", *_overrides({"name": _name(folder), **found.values}), *grouped]
 
 
 def _inspected(line: CommandLine, typed: Sequence[str], console: Console) -> tuple[list[str], tuple[str, ...]]:

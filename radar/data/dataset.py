@@ -14,9 +14,10 @@ from radar.data.hashes import content_hashes, data_hash, mask_hashes, masks_hash
 from radar.data.images import Images, load_images
 from radar.data.layouts import layout_of
 from radar.data.layouts.files import FilesLayout
+from radar.data.layouts.folder import FolderLayout, check_pattern
 from radar.data.layouts.layout import Layout
 from radar.data.leaks import LeakReport, find_leaks, twice_labelled
-from radar.data.manifest import check_crops, check_files, check_hashes, manifest_hash, read_manifest
+from radar.data.manifest import check_crops, check_files, check_hashes, check_masks, manifest_hash, read_manifest
 from radar.data.near_duplicates import ThumbnailVectors
 from radar.data.passed_over import passed_over
 from radar.data.preprocessing import frame_of, visible_mask
@@ -102,6 +103,8 @@ def _by_rule(
 ) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     """Samples and notes by the manifest that comes with radar, if one fits, or by the rule."""
     entries = layout.entries()
+    if isinstance(layout, FolderLayout):
+        check_pattern("dataset.folder.group", layout.settings.group, [Path(entry.path) for entry in entries])
     hashes = content_hashes(layout, [entry.path for entry in entries], progress)
     passed = passed_over(layout, entries) if isinstance(layout, FilesLayout) else ()
     stored = split_by_manifest(layout.config, entries, hashes)
@@ -115,6 +118,7 @@ def _by_own_manifest(path: Path, layout: Layout, progress: Report | None) -> tup
         raise ConfigError(f"dataset.manifest lists files, but layout {layout.name} has none; set dataset.manifest=null")
     rows = read_manifest(path)
     check_files(rows, layout.folder, path)
+    check_masks(rows, path)
     check_crops(rows, path)
     hashes = content_hashes(layout, [row.path for row in rows], progress)
     check_hashes(rows, hashes, path)

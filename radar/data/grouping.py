@@ -13,7 +13,7 @@ from radar.config.schema import DatasetConfig
 from radar.data.decoding import FloatArray
 from radar.data.hashes import content_hashes
 from radar.data.layouts import layout_of
-from radar.data.layouts.folder import named_together
+from radar.data.layouts.folder import check_pattern, named_together
 from radar.data.layouts.layout import Entry, Layout
 from radar.data.near_duplicates import ThumbnailVectors, near_pairs, unit_vectors
 from radar.data.sample import Sample
@@ -52,6 +52,7 @@ def photo_groups(layout: Layout, paths: Sequence[Path], thumbnails: Sequence[Flo
     if pattern == "none":
         return PhotoGroups(_apart([None] * len(paths)), "each photo by itself")
     if pattern != "auto":
+        check_pattern("group", pattern, paths)
         return PhotoGroups(_apart(named_together(path, pattern) for path in paths), f"names, by {pattern}")
     names, known_by = _apart(layout.groups_of(paths)), "names, as those of the images that were learnt from"
     if len(set(names)) == len(names):

@@ -124,6 +124,17 @@ def check_files(samples: Iterable[Sample], folder: Path, manifest: Path) -> None
                 raise DataError(f"{manifest}: {name} is not in {folder}; restore the file or remove the row")
 
 
+def check_masks(samples: Iterable[Sample], manifest: Path) -> None:
+    """Raise DataError for the first mask that two files' images name; crops of one file share its mask."""
+    of: dict[str, PurePosixPath] = {}
+    for sample in samples:
+        file, _ = file_and_crop(PurePosixPath(sample.path))
+        if sample.mask is not None and (other := of.setdefault(sample.mask, file)) != file:
+            raise DataError(
+                f"{manifest}: {sample.mask} is the mask of two photos, {other} and {file}; name each one's own"
+            )
+
+
 def check_crops(samples: Iterable[Sample], manifest: Path) -> None:
     """Raise DataError for the first two crops of one file that overlap and are of two groups: they show the same pixels."""
     by_file: dict[PurePosixPath, list[tuple[Crop, Sample]]] = defaultdict(list)

@@ -122,7 +122,7 @@ def _taking(
 
 def _printing(json_lines: bool) -> Callable[[said.Prediction], None]:
     # a terminal obeys what a name may hold; whoever reads a pipe or a file gets every byte
-    shown = printable if sys.stdout.isatty() else str
+    shown = printable if sys.stdout is not None and sys.stdout.isatty() else str
     line = said.json_line if json_lines else lambda each: said.csv_line(each).removesuffix("\n")
     if not json_lines:
         _print(said.csv_header())
@@ -130,9 +130,10 @@ def _printing(json_lines: bool) -> Callable[[said.Prediction], None]:
 
 
 def _print(text: str) -> None:
-    """At once."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """At once; nowhere, where the command was started without a standard output."""
+    if sys.stdout is not None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def _short_line(each: said.Prediction) -> str:

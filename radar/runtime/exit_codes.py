@@ -22,6 +22,7 @@ from .errors import RadarError
 from .terminal import prepare_output, tell
 
 DONE, DEFECTIVE, UNREADABLE, REFUSED, FAILED = range(5)
+_FULL = (errno.ENOSPC, errno.EIO, errno.EFBIG)
 _BROKEN_PIPE = 13  # SIGPIPE, which Windows does not name
 
 
@@ -30,6 +31,8 @@ def _of_the_system(error: OSError) -> str:
     path = error.filename
     if path is None and error.errno == errno.ENOENT and not _is_somewhere():
         return "the folder that this was started in is not there any more; change to another one"
+    if path is None and error.errno in _FULL:  # whatever else is written says where
+        return f"standard output cannot be written ({error.strerror}); free some space, or let it go elsewhere"
     where = os.fsdecode(path) if isinstance(path, str | bytes) else "the system" if path is None else path
     return f"{where}: {error.strerror or error}"
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +89,23 @@ def test_files_and_pictures(run: Path, photos: Path, tmp_path: Path, capsys: pyt
     assert "line\\nbreak.png, 1 region" in "".join(printed)
     assert main(["predict", str(run), str(photos), "--out", str(out)]) == REFUSED
     assert "is there already" in capsys.readouterr().err
+
+
+def test_without_a_standard_output_the_log_is_whole(run: Path, photos: Path, tmp_path: Path) -> None:
+    """As a service has none."""
+    command = [sys.executable, "-m", "radar", "predict", str(run), str(photos)]
+    for more in ([], ["--out", str(tmp_path / "out")]):
+        ended = subprocess.run(
+            [*command, *more], check=False, stdout=None, stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1)
+        )
+        assert ended.returncode == DONE and b"Traceback" not in ended.stderr
+    assert len((tmp_path / "out" / "predictions.jsonl").read_text().splitlines()) == 3
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE)
+    said = (
+        b"radar: standard output cannot be written (No space left on device); free some space, or let it go elsewhere"
+    )
+    assert ended.returncode == REFUSED and ended.stderr.splitlines() == [said]
 
 
 def test_pictures_of_a_log_that_starts_over_are_gone(run: Path, photos: Path, tmp_path: Path) -> None:

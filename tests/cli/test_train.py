@@ -92,6 +92,17 @@ def test_typed_keys_win_over_names_and_a_dry_run_writes_nothing(
     assert not outputs.exists()
 
 
+def test_groups_that_are_typed_are_kept_together(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    parts = folder_of(tmp_path / "parts")
+    for photo in sorted((parts / "good").iterdir()):
+        photo.rename(photo.with_name(f"q{photo.stem[-2:]}_S{int(photo.stem[-2:]) // 3}x.png"))
+    typed = [r"dataset.folder.group='S\d+'", "dataset.near_duplicates=warn", f"output_root={tmp_path / 'outputs'}"]
+    assert main(["train", str(parts), *typed, *QUICK, "--dry-run"]) == 0
+    assert "dataset.split=grouped" in capsys.readouterr().out
+    assert main(["train", str(parts), *typed, *QUICK, "--dry-run", "dataset.split=random"]) == REFUSED
+    assert "dataset.split=random keeps no groups together" in capsys.readouterr().err
+
+
 def test_without_a_folder_help_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train"]) == 0
     assert "usage: radar train" in capsys.readouterr().out

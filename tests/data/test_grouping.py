@@ -10,6 +10,7 @@ from data_builders import dataset_config, folder_settings, noise, save
 from radar.data.dataset import open_dataset
 from radar.data.grouping import photo_groups, safer_grouping
 from radar.data.layouts import layout_of
+from radar.errors import ConfigError, DataError
 
 
 def config_of(root, anomalous=None):
@@ -102,6 +103,26 @@ def test_photos_are_grouped_as_those_of_training_or_as_their_names_suggest_or_as
     assert len(set(groups_of([Path("camera.png")] * 5).names)) == 5, "each overwrote the one before"
     assert len(set(groups_of([Path(f"{number:03}.png") for number in range(12)]).names)) == 12
     assert len(set(groups_of([Path(f"a.png#xywh={x},0,8,8") for x in range(3)]).names)) == 1, "crops of one file"
+
+
+@pytest.mark.parametrize("pattern", ["Z9", r"\d*$", "(x)?"])
+def test_an_expression_that_finds_nothing_is_refused(tmp_path, pattern):
+    for seed in range(8):
+        save(tmp_path / "good" / f"sheet{seed // 2}_{seed:03d}.png", noise(seed))
+    config = replace(config_of(tmp_path), split="grouped", near_duplicates="warn")
+    with pytest.raises(DataError, match=r"finds nothing in the name of any photo, as good/sheet0_000\.png; mend"):
+        open_dataset(replace(config, settings=replace(config.settings, group=pattern)))
+    with pytest.raises(DataError, match=r"^group=.* finds nothing in the name of any photo"):
+        groups_of(SHEETS, pattern)
+    found = open_dataset(replace(config, settings=replace(config.settings, group="sheet3|sheet2"))).samples
+    assert len({sample.group for sample in found}) == 6, "what it finds in some names is enough"
+
+
+@pytest.mark.parametrize("split", ["random", "literature"])
+def test_groups_that_a_split_would_not_keep_together_are_refused(tmp_path, split):
+    config = replace(config_of(tmp_path), split=split)
+    with pytest.raises(ConfigError, match=f"dataset.split={split} keeps no groups together; add dataset.split=grouped"):
+        layout_of(replace(config, settings=replace(config.settings, group="sheet.")))
 
 
 def test_likeness_joins_where_it_joined_the_images_that_were_learnt_from():

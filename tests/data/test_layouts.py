@@ -133,7 +133,10 @@ def test_names_tell_groups(tmp_path):
     for name in ("sheet1_01", "sheet1_02", "sheet2_01", "loose"):
         save(tmp_path / f"good/{name}.png", noise(0))
     config = dataset_config(
-        "folder", tmp_path, settings=folder_settings(normal="good", anomalous=None, group=r"^sheet\d+")
+        "folder",
+        tmp_path,
+        settings=folder_settings(normal="good", anomalous=None, group=r"^sheet\d+"),
+        split="grouped",
     )
     groups = {entry.path.rpartition("/")[2]: entry.group for entry in entries(config)}
     assert groups == {

@@ -7,7 +7,7 @@ from data_builders import dataset_config, mvtec_folder
 
 from radar.data.dataset import open_dataset
 from radar.data.leaks import find_leaks
-from radar.data.manifest import check_crops, manifest_hash, read_manifest, write_manifest
+from radar.data.manifest import check_crops, check_masks, manifest_hash, read_manifest, write_manifest
 from radar.data.sample import Sample
 from radar.errors import DataError
 
@@ -129,6 +129,24 @@ def test_a_users_manifest_decides_the_split(tmp_path):
     }
     assert all(len(sample.content_hash) == 64 for sample in dataset.samples)
     assert dataset.mask(dataset.samples[0]).sum() == 16
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ("a.png", "b.png", True),
+        ("a.png#xywh=0,0,9,9", "b.png#xywh=0,0,9,9", True),
+        ("a.png#xywh=0,0,9,9", "a.png#xywh=9,0,9,9", False),
+    ],
+)
+def test_a_mask_is_of_one_file(tmp_path, first, second, shared):
+    (tmp_path / "m.csv").write_text("\n".join([HEADER, *(f'"{path}",,test,1,dent,m.png,' for path in (first, second))]))
+    samples = read_manifest(tmp_path / "m.csv")
+    if shared:
+        with pytest.raises(DataError, match=r"m\.csv: m\.png is the mask of two photos, a\.png and b\.png; name each"):
+            check_masks(samples, tmp_path / "m.csv")
+    else:
+        check_masks(samples, tmp_path / "m.csv")
 
 
 @pytest.mark.parametrize(

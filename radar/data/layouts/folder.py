@@ -15,6 +15,7 @@ from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT
 from radar.errors import DataError
 from radar.runtime.crops import file_and_crop
 
+_WITHOUT_GROUPS = ("random", "literature")  # ways to split that keep only identical files together
 _MASKS = {"groundtruth", "groundthruth", "groundtruths", "gt", "mask", "masks"}  # without case, spaces, '-' and '_'
 
 
@@ -45,6 +46,11 @@ class FolderLayout(FilesLayout):
             re.compile(self.settings.group or "")
         except re.error as error:
             yield f"dataset.folder.group={self.settings.group}: is no regular expression ({error})"
+        if self.settings.group is not None and self.config.manifest is None and self.config.split in _WITHOUT_GROUPS:
+            yield (
+                f"dataset.folder.group={self.settings.group}: dataset.split={self.config.split} keeps no groups together; add "
+                "dataset.split=grouped, or leave the groups out"
+            )
 
     def groups_of(self, paths: Sequence[Path]) -> list[str | None]:
         """By `group`, too."""
@@ -87,6 +93,12 @@ def named_together(path: Path, pattern: str | None) -> Path | None:
     file = file_and_crop(path)[0]
     found = None if pattern is None else re.search(pattern, file.name)
     return file.parent / found[0] if found and found[0] else None
+
+
+def check_pattern(key: str, pattern: str | None, paths: Sequence[Path]) -> None:
+    """Raise DataError where an expression finds nothing in any of the photos' names: each would be a group of its own."""
+    if pattern is not None and paths and not any(named_together(path, pattern) for path in paths):
+        raise DataError(f"{key}={pattern}: finds nothing in the name of any photo, as {paths[0]}; mend the expression")
 
 
 def names_masks(name: str) -> bool:
