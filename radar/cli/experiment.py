@@ -41,10 +41,11 @@ def _experiment(arguments: list[str], told: Collection[str]) -> int:
         raise ConfigError("--rerun: runs what is stored and shows no config; see config.yaml in the run's directory")
     if line.shows:
         return _help(arguments, line)
+    repeats = None
     if run is not None:
-        from radar.cli.rerun import again  # noqa: PLC0415
+        from radar.cli.rerun import again, repeated  # noqa: PLC0415
 
-        line = again(Path(run), line)
+        repeats, line = repeated(Path(run), line), again(Path(run), line)
     from radar.compose.plan import plan  # noqa: PLC0415 - methods and torch: help does without
 
     planned = plan(line)
@@ -55,7 +56,7 @@ def _experiment(arguments: list[str], told: Collection[str]) -> int:
     from radar.cli.running import Runner  # noqa: PLC0415
 
     sweep = _sweep(line, planned) if planned.is_sweep else None
-    runner = Runner(line, planned, force=force, sweep=sweep, told=told)
+    runner = Runner(line, planned, force=force, sweep=sweep, told=told, repeats=repeats)
     if planned.is_launched:
         if planned.sweep.isolated:
             raise ConfigError(

@@ -15,7 +15,7 @@ from radar.errors import ConfigError, WriteError
 # each a module of this room with a function of its name
 _VERBS = {
     "train": "learn a folder of photos: radar train parts",
-    "data": "list, check, split, export and download data sets",
+    "data": "list, check, split, write and download data sets",
     "predict": "score photos with a run's model: a line per image, overlays, masks; or watch a folder",
     "inspect": "a local page on a run's model: drop photos, try thresholds, review; POST /predict for scripts",
     "calibrate": "another threshold for a run's model, without training: from normal photos, reviews, or by hand",

@@ -12,9 +12,16 @@ from radar.compose.command_line import CommandLine
 from radar.compose.hydra_internals import CONFIG_NAME, quoted, read_overrides
 from radar.errors import RunError
 from radar.experiment.command import COMMAND_FILE, read_command
+from radar.experiment.run_directory import RunDirectory
 from radar.plugins import imported_plugins
 
 _ROOT = "output_root"
+
+
+def repeated(run: Path, line: CommandLine) -> RunDirectory | None:
+    """The run whose very result `line` asks for once more; None where it changes something."""
+    changes = [each for each in read_overrides(line.overrides) if each.key_or_group != _ROOT]
+    return None if changes or line.multirun or line.config_name != CONFIG_NAME else RunDirectory(run)
 
 
 def again(run: Path, line: CommandLine) -> CommandLine:

@@ -51,8 +51,16 @@ class Runner:
     """
 
     def __init__(
-        self, line: CommandLine, plan: Plan, *, force: bool, sweep: Sweep | None, told: Collection[str]
+        self,
+        line: CommandLine,
+        plan: Plan,
+        *,
+        force: bool,
+        sweep: Sweep | None,
+        told: Collection[str],
+        repeats: RunDirectory | None,
     ) -> None:
+        """`repeats` is the run whose very result is asked for once more."""
         self.line = line
         self.jobs = [job.overrides for job in plan.jobs]
         self.names = plan.names
@@ -62,6 +70,7 @@ class Runner:
         self.failed = DONE  # the exit code of the last job that failed
         self.told = set(told)  # notes, each of which is printed once
         self.force = force
+        self.repeats = repeats
         self.table = plan.sweep.table
         self.isolated = plan.sweep.isolated and sweep is not None
         self.command = uuid4().hex  # one name for all processes of this command
@@ -130,6 +139,7 @@ class Runner:
         with _report(config, console) as report:
             experiment = Experiment(config, report, session)
             directory = experiment.directory.path
+            self._compare(experiment.fingerprint)
             if self.sweep is not None:
                 self.sweep.begin_job(name, directory)
             command = self._command(config, overrides)
@@ -145,6 +155,14 @@ class Runner:
                 for line in (*(f"note: {note}" for note in outcome.notes), *console.export_text().splitlines()):
                     log.info("%s", line)
         return outcome.metrics.validation_loss
+
+    def _compare(self, fingerprint: str) -> None:
+        """Say so where this is not the run that is repeated: a relative folder of photos is another one elsewhere."""
+        before = self.repeats.read_status().fingerprint if self.repeats is not None else ""
+        if self.repeats is not None and before not in ("", fingerprint):
+            tell(
+                f"note: {self.repeats.path}: was made of other photos, or by another version of radar; this is another run"
+            )
 
     def _observer(self) -> RunObserver:
         return RunObserver(None if self.sweep is None else self.sweep.path.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from radar.data.layouts.files import image_files, subfolders
 from radar.data.layouts.folder import names_masks
 from radar.data.sample import NORMAL_DEFECT
 from radar.errors import DataError
+from radar.runtime.paths import images_below
 
 # as folders are called, without case, spaces, '-' and '_'
 _GOOD = {
@@ -127,5 +127,5 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _holds_images(folder: Path) -> bool:
-    """In it, or at any depth below."""
-    return any(image_files(Path(place)) for place, _, _ in os.walk(folder))
+    """In it, or at any depth below; pictures of results are none."""
+    return next(images_below(folder), None) is not None

@@ -18,6 +18,7 @@ class CurrentModel:
     def __init__(self, run: Path, model: Model, say: Callable[[str], None]) -> None:
         self._folder, self._model, self._say = model_folder(run), model, say
         self._seen: tuple[int, ...] | None = ()  # so that what was written since the model was read is read at once
+        self._failure = ""  # that was said last
         self._lock = Lock()
 
     def __call__(self) -> Model:
@@ -34,8 +35,14 @@ class CurrentModel:
         try:
             self._model = with_stored_thresholds(self._folder, self._model)
         except RunError as error:
-            self._say(f"{error}; threshold {_told(before)} goes on deciding")
+            if str(error) != self._failure:
+                self._say(f"{error}; threshold {_told(before)} goes on deciding")
+            self._failure, self._seen = (
+                str(error),
+                (),
+            )  # asked again at the next look: what is back may look as nothing did
             return
+        self._failure = ""
         now = self._model.thresholds.current
         if (now.name, now.value) != (before.name, before.value):
             self._say(f"threshold {_told(now)} decides from now on; before it, {_told(before)}")

@@ -94,7 +94,7 @@ def answer(parsed: argparse.Namespace, paths: Iterator[Path], scorer: Scorer, se
                 take(each)
     _summarise(counts, time.perf_counter() - began)
     if skipped := passed_over(parsed.paths, parsed.out):
-        told = "no PNG, JPEG, BMP or TIFF by their name, links to nothing, or no regular files"
+        told = "no PNG, JPEG, BMP or TIFF by their name, results of radar, links to nothing, or no regular files"
         tell(f"note: {len(skipped)} files were passed over, as they are {told}, first {skipped[0]}")
     return UNREADABLE if counts[said.UNREADABLE] else DEFECTIVE if counts[said.DEFECTIVE] else DONE
 

@@ -16,9 +16,10 @@ except ImportError:  # not on Windows, where nothing keeps two processes apart
 
 from .errors import RunError
 from .files import appending, bounded_lines, make_folder, write_atomically, writing
+from .paths import LOG
 from .prediction import Prediction, csv_header, csv_line, from_json, json_line
 
-JSON_LINES, CSV = "predictions.jsonl", "predictions.csv"
+JSON_LINES, CSV = LOG, "predictions.csv"
 
 
 class PredictionLog:

@@ -11,12 +11,11 @@ from PIL import Image, PngImagePlugin
 from .decoding import Pixels
 from .examination import Drawable, Examined
 from .files import make_subfolder, write_atomically, writing
-from .paths import output_name
+from .paths import MASKS, OVERLAYS, output_name
 from .prediction import Prediction
 from .preprocessing import FloatArray
 from .settings import PredictSettings
 
-OVERLAYS, MASKS = "overlays", "masks"  # folders
 _LOW, _HIGH = np.array([255, 196, 0], dtype=np.float32), np.array([226, 0, 70], dtype=np.float32)  # amber to crimson
 _LEAST = 0.4  # of the full opacity, just above the level: what is flagged can be seen
 _OUTLINE_SHARE = 1 / 400  # of the longer side, the outline's width

@@ -18,6 +18,9 @@ from .errors import DataError
 
 _STEM_BYTES = 80  # of an image's name in the names of what is made of it; file systems take 255
 LITTER = {"thumbs.db", "desktop.ini", "@eadir", "__macosx"}  # what systems leave in folders unasked
+LOG = "predictions.jsonl"
+OVERLAYS, MASKS = PICTURES = "overlays", "masks"  # folders beside a log
+_OF_A_RUN = {"status.json", "config.yaml"}
 _DIGITS = 10  # of the hash that tells equal names of several folders apart
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # names that Windows takes for devices
 # control characters, halves of characters that no text can hold, and what some file system refuses in a name
@@ -127,18 +130,25 @@ def is_image(name: str) -> bool:
 
 
 def images_below(folder: Path, besides: Path | None = None) -> Iterator[Path]:
-    """Images in a folder and below it, a folder's own first, sorted; hidden ones and what lies in `besides` are passed over."""
-    return (path for path in _files_below(folder, besides) if is_image(path.name) and path.is_file())
+    """Images in a folder and below it, a folder's own first, sorted; not hidden ones, results, or what lies in `besides`."""
+    return (path for path in _files_below(folder, besides, results=False) if is_image(path.name) and path.is_file())
 
 
-def _files_below(folder: Path, besides: Path | None) -> Iterator[Path]:
+def _files_below(folder: Path, besides: Path | None, *, results: bool) -> Iterator[Path]:
+    """Without `results`, neither of a run nor of the pictures beside a log, which show photos and are none."""
     left_out = None if besides is None else besides.resolve()
     for place, folders, files in os.walk(folder):
         here = Path(place)
+        if not results and set(files) >= _OF_A_RUN:
+            folders.clear()
+            continue
+        drawn = PICTURES if not results and LOG in files else ()
         folders[:] = sorted(
             each
             for each in folders
-            if not each.startswith(".") and (left_out is None or (here / each).resolve() != left_out)
+            if not each.startswith(".")
+            and each not in drawn
+            and (left_out is None or (here / each).resolve() != left_out)
         )
         if left_out is None or here.resolve() != left_out:
             yield from (here / name for name in sorted(files) if not name.startswith("."))
@@ -146,11 +156,12 @@ def _files_below(folder: Path, besides: Path | None) -> Iterator[Path]:
 
 def passed_over(names: Sequence[str], besides: Path | None = None) -> list[Path]:
     """Files in folders and of patterns among `names` that `image_files` does not take, but for hidden ones and what systems leave."""
+    taken = {path for name in names for path in _named(name, besides)}
     return [
         path
         for name in names
         for path in _offered(Path(name), besides)
-        if not (is_image(path.name) and path.is_file()) and path.name.lower() not in LITTER
+        if path not in taken and path.name.lower() not in LITTER
     ]
 
 
@@ -161,10 +172,10 @@ def _offered(path: Path, besides: Path | None) -> Iterator[Path]:
     except OSError:  # as above
         return
     if is_folder:
-        yield from _files_below(path, besides)
+        yield from _files_below(path, besides, results=True)
     elif not is_there and glob.has_magic(str(path)):
         for found in _matching(path):
-            yield from _files_below(found, besides) if found.is_dir() else (found,)
+            yield from _files_below(found, besides, results=True) if found.is_dir() else (found,)
 
 
 def output_name(path: PurePath) -> str:

@@ -6,7 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from test_main import FEW_IMAGES
 
 from radar import plugins
@@ -131,3 +133,28 @@ def test_a_file_names_no_module(
     assert not (tmp_path / "ran").exists()
     told = capsys.readouterr().err
     assert "--plugins=evil: is a file here; name it ./--plugins=evil" in told
+
+
+def test_a_run_that_is_repeated_on_other_photos_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed, here in enumerate(("one", "other")):
+        for number in range(12):
+            photo = np.random.default_rng([seed, number]).integers(80, 160, (32, 32), dtype=np.uint8)
+            (tmp_path / here / "parts").mkdir(parents=True, exist_ok=True)
+            Image.fromarray(photo).save(tmp_path / here / "parts" / f"{number}.png")
+    quick = [
+        "experiment=lof_texture",
+        "dataset.image.size=32",
+        "logger=csv",
+        "method.controls=[]",
+        "evaluation.figures=false",
+    ]
+    monkeypatch.chdir(tmp_path / "one")
+    assert main(["train", "parts", *quick, "output_root=../runs"]) == 0
+    (run,) = (path for path in (tmp_path / "runs").glob("parts-*"))
+    assert main(["--rerun", str(run)]) == 0
+    assert "was made of other photos" not in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path / "other")
+    assert main(["--rerun", str(run)]) == 0
+    assert f"radar: note: {run}: was made of other photos" in capsys.readouterr().err

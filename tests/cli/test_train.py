@@ -92,6 +92,18 @@ def test_typed_keys_win_over_names_and_a_dry_run_writes_nothing(
     assert not outputs.exists()
 
 
+def test_the_same_command_inside_a_folder_of_photos_finds_its_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder_of(tmp_path / "parts"))
+    monkeypatch.delenv("RADAR_OUTPUTS", raising=False)
+    command = ["train", ".", "experiment=lof_texture", *(word for word in QUICK if not word.startswith("training."))]
+    command = [word.replace("evaluation.figures=false", "evaluation.figures=true") for word in command]
+    assert main(command) == 0 and list(Path("outputs").rglob("*.png"))
+    assert main(command) == 0
+    assert "Done before, reused" in capsys.readouterr().out
+
+
 def test_groups_that_are_typed_are_kept_together(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     parts = folder_of(tmp_path / "parts")
     for photo in sorted((parts / "good").iterdir()):

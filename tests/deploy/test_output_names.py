@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from radar.errors import DataError
 from radar.runtime.paths import image_files, output_name, passed_over
 
 HOSTILE = [
@@ -82,6 +83,21 @@ def test_what_no_photo_is_and_links_to_nothing_are_told(tmp_path: Path, monkeypa
         return [path.as_posix() for path in passed_over(names, Path("out"))]
 
     assert found(".", "a.png", "nowhere") == ["b.webp", "g.jpe", "gone.jpg", "sub/c.HEIC", "sub/log.csv"]
-    assert found("*") == ["b.webp", "g.jpe", "gone.jpg", "sub/c.HEIC", "sub/log.csv"]
-    assert found("*.jp*") == ["g.jpe", "gone.jpg"]
+    assert sorted(found("*")) == ["b.webp", "g.jpe", "sub/c.HEIC", "sub/log.csv"]  # gone.jpg is unreadable
+    assert found("*.jp*") == ["g.jpe"]
     assert found("b.webp", "x" * 300) == []
+
+
+def test_results_that_lie_beside_photos_are_no_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = ("outputs/parts-1/status.json", "outputs/parts-1/config.yaml", "outputs/parts-1/figures/loss.png")
+    logs = ("day/predictions.jsonl", "day/b.png", "day/overlays/good/b.png", "day/masks/b.png")
+    for name in ("a.png", "night/overlays/c.png", "other/status.json", "other/d.png", *runs, *logs):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    photos = ["a.png", "day/b.png", "night/overlays/c.png", "other/d.png"]
+    assert [path.as_posix() for path in image_files(["."])] == photos
+    told = {path.as_posix() for path in passed_over(["."])}
+    assert told == {"other/status.json", *runs, *logs} - set(photos)
+    with pytest.raises(DataError, match="outputs: holds no images"):
+        image_files(["outputs"])

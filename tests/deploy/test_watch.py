@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import shutil
 import threading
 import time
 from collections import Counter
@@ -178,6 +179,22 @@ def test_another_threshold_decides_from_the_next_photo_on_and_is_said_once(model
         "threshold strict (-1000) goes on deciding"
     )
     assert len(said) == 3
+
+
+def test_a_model_that_was_away_is_asked_again(model: Model, tmp_path: Path) -> None:
+    """The folder that is gone and the one that holds the fitted threshold alone look alike."""
+    said = list[str]()
+    save_model(model, tmp_path / "fresh" / "model")
+    shutil.copytree(tmp_path / "fresh", tmp_path / "run")
+    assert main(["calibrate", str(tmp_path / "run"), "--threshold", "-1000"]) == 0
+    current = CurrentModel(tmp_path / "run", model, said.append)
+    assert current().threshold == -1000
+    (tmp_path / "run" / "model").rename(tmp_path / "away")
+    assert [current().threshold for _ in range(3)] == [-1000] * 3
+    shutil.copytree(tmp_path / "fresh" / "model", tmp_path / "run" / "model")
+    assert current().threshold == model.threshold
+    kinds = ["threshold hand-1 (-1000) decides", "threshold hand-1 (-1000) goes on", "threshold fitted"]
+    assert [kind in text for kind, text in zip(kinds, said, strict=True)] == [True] * 3
 
 
 def test_no_line_mixes_two_thresholds(model: Model, tmp_path: Path) -> None:
