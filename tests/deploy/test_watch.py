@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import shutil
 import threading
 import time
 from collections import Counter
