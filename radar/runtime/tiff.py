@@ -26,6 +26,8 @@ _SUBSAMPLED = 6  # photometric kind: chroma of fewer pixels
 _PREVIEW = 1  # bit of the kind of a page
 _MOST_PREVIEWS = 16  # pages that are looked at: each is half as wide as the one before
 _UNSIGNED = 1
+_ASSOCIATED = 1  # kind of a further sample: alpha, by which the colours were multiplied
+_FULL = 65_535  # of 16 bits
 _UNPACKED, _DEFLATE, _LZMA, _PACK_BITS = 1, (8, 32946), 34925, 32773  # kinds of packing
 _TURNED = re.compile(rb'tiff:Orientation(?:="|>)([1-8])["<]')  # in XMP, where Pillow looks for it in a PNG or JPEG
 _LZMA_MEMORY = 256 << 20  # bytes, of which a stream of the strongest preset takes a third
@@ -162,7 +164,16 @@ def deep_colours(content: bytes) -> NDArray[np.uint16]:
         values = page.asarray()
         if page.axes == "SYX":
             values = np.moveaxis(values, 0, -1)
-    return np.ascontiguousarray(values[..., :3], dtype=np.uint16)
+    colours: NDArray[Any] = values[..., :3]
+    if _ASSOCIATED in page.extrasamples and values.shape[-1] > 3:  # as Pillow does with 8 bits
+        colours = _unmultiplied(colours, values[..., 3:4])
+    return np.ascontiguousarray(colours, dtype=np.uint16)
+
+
+def _unmultiplied(colours: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDArray[np.uint64]:
+    """Colours `(H, W, 3)` that were multiplied by alpha `(H, W, 1)`, as they were before; as they are where nothing is to be seen."""
+    whole = np.where(alpha == 0, _FULL, alpha).astype(np.uint64)
+    return np.asarray(np.minimum(colours.astype(np.uint64) * _FULL // whole, _FULL), dtype=np.uint64)
 
 
 def _check_unpacked(page: Any, content: bytes) -> None:

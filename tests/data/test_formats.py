@@ -692,3 +692,20 @@ def test_a_palette_that_no_pixel_names_is_passed_over(photometric):
         decode(tiff(values, photometric=photometric, extratags=unused)).values
         == decode(tiff(values, photometric=photometric)).values
     ).all()
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_colours_that_were_multiplied_by_alpha_are_as_before(planar: str) -> None:
+    """In 16 bits as in 8: what is half transparent is not dark."""
+    random = np.random.default_rng(0)
+    whole = random.integers(0, 65_536, (9, 7, 3))
+    alpha = random.choice([0, 1000, 32_768, 65_535], (9, 7, 1))
+    stored = np.concatenate([np.rint(whole * (alpha / 65_535)), alpha], axis=-1).astype(np.uint16)
+    layout = stored if planar == "contig" else np.moveaxis(stored, -1, 0)
+    wanted = np.where(alpha == 0, 0, whole)
+    content = tiff(np.ascontiguousarray(layout), photometric="rgb", planarconfig=planar, extrasamples=["assocalpha"])
+    found = decode(content, 1.0).values
+    assert np.abs(found.astype(int) - wanted).max() <= 35, "of 1000 levels of alpha, half a level"
+    assert np.abs(found.astype(int) - wanted)[np.broadcast_to(alpha > 30_000, wanted.shape)].max() <= 2
+    other = tiff(np.ascontiguousarray(layout), photometric="rgb", planarconfig=planar, extrasamples=["unassalpha"])
+    assert np.array_equal(decode(other, 1.0).values, stored[..., :3])
