@@ -157,7 +157,7 @@ def deep_colours(content: bytes) -> NDArray[np.uint16]:
     except ImportError:
         raise ImageError("a TIFF of 16-bit colour needs tifffile; get it with pip install tifffile") from None
     with tifffile.TiffFile(BytesIO(content)) as file:
-        page = file.pages[0]
+        page: Any = file.pages[0]
         if not all(page.databytecounts) or sum(page.databytecounts) > len(content):
             raise ImageError("not a readable image (its rows end half-way); replace or remove the file")
         _check_unpacked(page, content)
