@@ -54,6 +54,20 @@ def limit_for(length: float, weight: float) -> float:
     return float(brentq(excess, width, width + _WIDER)) * deviation
 
 
+def finds_a_step(count: int, weight: float, limit: float) -> bool:
+    """Whether the EWMA leaves ±`limit` where, after `count` values, all are one value beyond those: no change is larger.
+
+    A rank among few values has a bounded normal score, so the limit of a large `weight` or of a long run may never be reached.
+    """
+    level, before, more = 0.0, -math.inf, 0
+    while before < level <= limit:  # later ones are less and less new, so it falls again
+        before, more = level, more + 1
+        level += weight * (
+            float(ndtri((count + more / 2) / (count + more))) - level
+        )  # equal ones share their mean rank
+    return level > limit
+
+
 def ewma(values: Floats, baseline: Floats, weight: float, limit: float) -> tuple[Floats, int | None]:
     """The EWMA `(N,)` of the values' sequential normal scores, and the index of the first beyond ±`limit`, None where none is.
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from radar.config.verbs import MonitorConfig
-from radar.deploy.control_chart import ewma, limit_for
-from radar.errors import DataError
+from radar.deploy.control_chart import ewma, finds_a_step, limit_for
+from radar.errors import ConfigError, DataError
 from radar.model import Model
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.files import bounded_lines, check_is_file
@@ -64,6 +64,12 @@ def monitor(model: Model, log: Path, since: datetime | None, settings: MonitorCo
     where the log cannot be read, or where fewer photos than the baseline and one more are in it.
     """
     path = log / JSON_LINES if log.is_dir() else log
+    limit = limit_for(len(MEASURES) * settings.run_length, settings.weight)
+    if not finds_a_step(settings.baseline, settings.weight, limit):
+        raise ConfigError(
+            f"weight={settings.weight}: with baseline={settings.baseline} and run_length={settings.run_length} no change is large "
+            "enough to be found; lower weight or run_length, or raise baseline"
+        )
     found = _lines(path, model.fingerprint[:MODEL_DIGITS], since)
     mine = found.mine
     if len(mine) <= settings.baseline:
@@ -74,7 +80,6 @@ def monitor(model: Model, log: Path, since: datetime | None, settings: MonitorCo
             f"{settings.baseline}; wait for more, or set baseline="
         )
     mine.sort(key=lambda line: line.time)
-    limit = limit_for(len(MEASURES) * settings.run_length, settings.weight)
     own = model.thresholds.current.normal_scores
     normals = own if len(own) else model.calibration.scores
     enough = settings.score_baseline == "normals" and len(normals) >= settings.baseline

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from radar.deploy import control_chart
-from radar.deploy.control_chart import ewma, limit_for, run_length
+from radar.deploy.control_chart import ewma, finds_a_step, limit_for, run_length
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,14 @@ def test_small_weights_have_limits_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control_chart, "_NODES_PER_STEP", 24)
     for (length, weight), limit in limits.items():
         assert run_length(limit, weight) == pytest.approx(length, rel=1e-3), (length, weight)
+
+
+@pytest.mark.parametrize("weight", [0.01, 0.05, 0.2, 0.5, 0.8, 1.0])
+@pytest.mark.parametrize("count", [10, 50, 1000])
+def test_a_chart_that_can_find_nothing_is_known(weight: float, count: int) -> None:
+    """As the chart itself says of the largest change that there is: one value beyond all before, for ever."""
+    random = np.random.default_rng(0)
+    for length in (300.0, 3e3, 3e5):
+        limit = limit_for(length, weight)
+        _, alarm = ewma(np.full(3 * count, 9.0), random.standard_normal(count), weight, limit)
+        assert (alarm is not None) == finds_a_step(count, weight, limit)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from radar.compose.settings import verb_settings
 from radar.config.verbs import MonitorConfig
 from radar.deploy.monitor import Monitored, monitor
-from radar.errors import DataError
+from radar.errors import ConfigError, DataError
 from radar.model import Model
 from radar.runtime.prediction import Prediction, json_line
 
@@ -226,3 +226,11 @@ def test_a_line_that_is_no_prediction_is_told_in_plain_words(model: Model, tmp_p
     said = str(caught.value)
     assert told in said and "\n" not in said and len(said) < 600
     assert not any(internal in said for internal in ("Error", "__init__", "argument", "object", "'str'", "NoneType"))
+
+
+@pytest.mark.parametrize("overrides", [["weight=1"], ["weight=0.5"], ["weight=0.2", "run_length=1e6"]])
+def test_a_chart_that_could_find_nothing_is_refused(model: Model, tmp_path: Path, overrides: list[str]) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^weight=.*: with baseline=50 .* lower weight or run_length, or raise baseline$"
+    ):
+        monitor(model, tmp_path, None, verb_settings(MonitorConfig, "monitor", overrides))
