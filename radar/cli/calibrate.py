@@ -29,7 +29,7 @@ from radar.model_card import counted
 from radar.model_folder import load, model_folder, store_thresholds
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.numbers import number_option
-from radar.runtime.paths import image_files, named_path
+from radar.runtime.paths import image_files, named, named_path
 from radar.runtime.prediction import DEFECTIVE, GOOD
 from radar.runtime.terminal import printable, tell
 from radar.thresholds import Threshold
@@ -46,10 +46,14 @@ def _parser() -> argparse.ArgumentParser:
         "from then on; what was fitted stays.",
         epilog="Exit code: 0 done, 3 and above: nothing was changed.",
     )
-    parser.add_argument("run", help="run directory, or a model's folder")
+    parser.add_argument("run", type=named, help="run directory, or a model's folder")
     parser.add_argument("settings", nargs="*", help="key=value of conf/calibrate")
     parser.add_argument(
-        "--normals", nargs="+", metavar="PATH", help="photos of good parts that the model has not learnt from"
+        "--normals",
+        type=named,
+        nargs="+",
+        metavar="PATH",
+        help="photos of good parts that the model has not learnt from",
     )
     parser.add_argument(
         "--reviewed",
@@ -62,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         "--threshold", type=number_option, metavar="SCORE", help="by hand: above it, a photo is defective"
     )
     parser.add_argument("--name", help="of the new version; else it is numbered")
-    parser.add_argument("--use", metavar="NAME", help="let an earlier version decide; `fitted` is the first")
+    parser.add_argument(
+        "--use", type=named, metavar="NAME", help="let an earlier version decide; `fitted` is the first"
+    )
     parser.add_argument("--list", action="store_true", help="list the versions")
     return parser
 

@@ -18,13 +18,14 @@ from radar.report.records import is_records
 from radar.report.result import Result
 from radar.report.stored import read_results
 from radar.report.tables import Table, markdown
+from radar.runtime.paths import named
 
 
 def compare(arguments: Sequence[str]) -> int:
     """Run `radar compare`; returns the exit code."""
     parser = argparse.ArgumentParser("radar compare", description="What differs in config, data, versions and numbers.")
     parser.add_argument(
-        "runs", nargs="+", type=str, help="run directories, FILE:RUN of records; key=value of conf/report"
+        "runs", nargs="+", type=named, help="run directories, FILE:RUN of records; key=value of conf/report"
     )
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     parsed = parser.parse_intermixed_args(arguments)

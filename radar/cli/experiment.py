@@ -81,7 +81,7 @@ def _taken_value(option: str, arguments: list[str]) -> str | None:
     if option not in arguments:
         return None
     place = arguments.index(option)
-    if place + 1 == len(arguments):
+    if not "".join(arguments[place + 1 : place + 2]):
         raise ConfigError(f"{option}: name a run directory after it")
     _, value = arguments[place : place + 2]
     del arguments[place : place + 2]

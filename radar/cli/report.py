@@ -17,7 +17,7 @@ from radar.report.html import page
 from radar.report.stored import read_results
 from radar.report.tables import markdown
 from radar.report.tables_transfer import transfers_at
-from radar.runtime.paths import named_path
+from radar.runtime.paths import named, named_path
 from radar.runtime.terminal import tell
 
 PAGE = "report.html"
@@ -26,7 +26,9 @@ PAGE = "report.html"
 def report(arguments: Sequence[str]) -> int:
     """Run `radar report`; returns the exit code."""
     parser = argparse.ArgumentParser("radar report", description="Tables, figures and one page from stored results.")
-    parser.add_argument("paths", nargs="*", help="run directories, records, sweeps, folders of them; key=value")
+    parser.add_argument(
+        "paths", type=named, nargs="*", help="run directories, records, sweeps, folders of them; key=value"
+    )
     parser.add_argument(
         "--out", type=named_path, help="folder that the report is written to; with --table it may be left out"
     )

@@ -15,13 +15,16 @@ from radar.compose import output_root
 from radar.compose.settings import is_override
 from radar.errors import RunError
 from radar.experiment.sweep import JobState, Sweep, damaged_sweeps, seconds_left, sweeps
+from radar.runtime.paths import named
 from radar.runtime.terminal import tell
 
 
 def status(arguments: Sequence[str]) -> int:
     """Run `radar status`; returns the exit code, which says whether every job is done."""
     parser = argparse.ArgumentParser("radar status", description="How far a sweep is: done, running, failed, missing.")
-    parser.add_argument("sweep", nargs="?", help="name or folder of a sweep; none: the latest one, and a list of all")
+    parser.add_argument(
+        "sweep", type=named, nargs="?", help="name or folder of a sweep; none: the latest one, and a list of all"
+    )
     parser.add_argument("overrides", nargs="*", help="output_root=FOLDER")
     parsed = parser.parse_args(arguments)
     if parsed.sweep is not None and is_override(parsed.sweep):

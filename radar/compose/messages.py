@@ -34,6 +34,8 @@ _EXTRAS = {  # of a group, or of one option that needs more than its group
 def refuse_numbers_for_groups(overrides: Sequence[str]) -> None:
     """A number where a group option is meant: Hydra answers that with a traceback."""
     for text in overrides:
+        if not text:
+            raise ConfigError("an argument is empty, as of a variable that is not set; write key=value")
         if "=" not in text and Path(text).is_dir():
             raise ConfigError(f"{text}: is a folder; radar train {text} trains on its photos")
         if "=" not in text and not text.startswith("~"):

@@ -91,6 +91,8 @@ def _refuse_other_shapes(
             near = difflib.get_close_matches(name, known, 1)
             advice = f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}"
             raise ConfigError(f"{brief(_written(key, settings))}: no such key; {advice}")
+        if value is None and node is not None and not isinstance(node, Container) and not node._is_optional():
+            raise _unset(_written(key, settings))
         if not isinstance(node, Container) or (value is None and node._is_optional()) or value == MISSING:
             continue
         if isinstance(node, ListConfig):

@@ -49,6 +49,8 @@ def new_log(folder: Path, *, force: bool, forget: Callable[[Prediction], None]) 
     `forget` is told what an earlier log said of each photo, up to its first damaged line, before that is gone.
     """
     with ExitStack() as closing:
+        if not force:
+            _refuse_another_table(folder)
         lines = closing.enter_context(_held(folder))
         if lines.tell() and not force:
             raise RunError(
@@ -68,6 +70,7 @@ def continued_log(folder: Path, remember: Callable[[Prediction], None]) -> Itera
     Raises `RunError` where another process writes it, or where a line before the last one is damaged.
     """
     with ExitStack() as closing:
+        _refuse_another_table(folder)
         lines = closing.enter_context(_held(folder))
 
         def copy(table: BinaryIO) -> None:
@@ -78,6 +81,14 @@ def continued_log(folder: Path, remember: Callable[[Prediction], None]) -> Itera
 
         write_atomically(folder / CSV, copy)
         yield PredictionLog(folder, lines, closing.enter_context(_opened(folder / CSV)), durable=True)
+
+
+def _refuse_another_table(folder: Path) -> None:
+    """Raises `RunError` where a table lies in `folder` that is the copy of no log."""
+    if (folder / CSV).exists() and not (folder / JSON_LINES).exists():
+        raise RunError(
+            f"{folder / CSV}: is there already, without {JSON_LINES}; name another folder with --out, or move it"
+        )
 
 
 @contextmanager

@@ -36,6 +36,13 @@ def named_path(text: str) -> Path:
     return Path(text)
 
 
+def named(text: str) -> str:
+    """What a command line names. Raises `ArgumentTypeError` for nothing."""
+    if not text:
+        raise ArgumentTypeError("is empty, as of a variable that is not set; name something")
+    return text
+
+
 def given_paths(given: object) -> list[Path]:
     """The paths that a program names: one by itself, or several. Raises `DataError` where one is none, before anything is read."""
     if isinstance(given, str | bytes | os.PathLike) or not isinstance(given, Iterable):

@@ -218,3 +218,34 @@ def test_a_photo_that_is_both_is_refused(
     (tmp_path / "r.csv").write_text(f"path,verdict\n{photos / 'good' / '0.png'},good\n{good},defective\n")
     assert main(["calibrate", str(run), "--reviewed", str(tmp_path / "r.csv")]) == REFUSED
     assert "is called defective, and good as" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["calibrate", "", "--list"],
+        ["calibrate", "RUN", "--normals", ""],
+        ["calibrate", "RUN", "--normals", "parts", ""],
+        ["calibrate", "RUN", "--use", ""],
+        ["report", "", "--out", "OUT"],
+        ["report", "RUN", "", "--out", "OUT"],
+        ["compare", "", "RUN"],
+        ["status", ""],
+        ["cache", "list", ""],
+        ["data", "check", ""],
+        ["--rerun", ""],
+        [""],
+        ["experiment=lof_texture", ""],
+    ],
+)
+def test_a_variable_that_is_not_set_names_nothing(
+    run: Path, tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run.parent)
+    before = sorted(tmp_path.rglob("*"))
+    assert main([word.replace("RUN", str(run)).replace("OUT", str(tmp_path / "out")) for word in words]) == REFUSED
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("radar")]
+    assert (
+        "is empty, as of a variable that is not set" in line or line == "radar: --rerun: name a run directory after it"
+    )
+    assert sorted(tmp_path.rglob("*")) == before

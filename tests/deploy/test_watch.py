@@ -197,6 +197,20 @@ def test_a_model_that_was_away_is_asked_again(model: Model, tmp_path: Path) -> N
     assert [kind in text for kind, text in zip(kinds, said, strict=True)] == [True] * 3
 
 
+def test_a_table_of_ones_own_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "predictions.csv").write_text("path,verdict\nmine,good\n")
+    for opened in (new_log(tmp_path, force=False, forget=print), continued_log(tmp_path, print)):
+        with (
+            pytest.raises(
+                RunError, match=r"predictions\.csv: is there already, without predictions\.jsonl; name another"
+            ),
+            opened,
+        ):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.csv"]
+    assert (tmp_path / "predictions.csv").read_text() == "path,verdict\nmine,good\n"
+
+
 def test_no_line_mixes_two_thresholds(model: Model, tmp_path: Path) -> None:
     """Versions come and go while photos are judged; strict ones flag all of a map, lax ones nothing."""
     run, folder, out = tmp_path / "run", tmp_path / "in", tmp_path / "out"
