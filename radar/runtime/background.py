@@ -10,12 +10,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .pixel_sets import BoolArray, components, narrowed, opened, touching
+from .pixel_sets import BoolArray, components, narrowed, opened, touching, widened
 
 _LEAST_DEVIATION = 4 / 255  # in planes of [−1, 1]: two grey levels of 8 bits, as a table may have no noise at all
 _ROBUST = 1.4826  # times the median deviation is, of a Gaussian, the standard deviation
 _LEAST_SHARE = 0.05  # of the picture, that the region has; and of its largest part, that another has
 _MOST_ALIKE = 0.5  # share of what is left that may look like the background
+_RIM = 3  # px from the background, where the part is clearly of another colour: light that falls off is no edge
+_CLEARLY = 1.5  # times the tolerance
 _SIDES = (np.s_[:1, :], np.s_[-1:, :], np.s_[:, :1], np.s_[:, -1:])
 
 Planes = NDArray[np.float32]
@@ -38,7 +40,11 @@ def _backgrounds(planes: Planes, tolerance: float, width: int) -> Iterator[BoolA
         alike = _alike(planes, side, tolerance)
         # what hangs on it by a thread is texture of its colour
         part = touching(opened(touching(alike, seeds), width), seeds)
-        if _is_background(planes[0], part, alike):
+        rim = widened(part, _RIM) & ~widened(part, 1)
+        if (
+            _is_background(planes[0], part, alike)
+            and not _alike(planes, side, _CLEARLY * tolerance)[rim].mean() > _MOST_ALIKE
+        ):
             yield part
 
 

@@ -71,7 +71,7 @@ def _content_problems(region: RegionOfInterest) -> Iterator[str]:
                 yield ".mask: marks nothing, so that nothing would be looked at; white, or any value above 0, is inside"
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def inside_image(region: RegionOfInterest, height: int, width: int) -> BoolArray:
     """Which pixels `(height, width)` of an image lie in polygons or in a mask; of found, all. Raises `ImageError`."""
     if region.polygons is not None:
