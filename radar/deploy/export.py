@@ -23,6 +23,7 @@ from radar.model import Model
 from radar.runtime.exported import ExportedModel, load
 from radar.runtime.graph import imported
 from radar.runtime.manifest import FORMAT, MANIFEST, SEAL, seal
+from radar.runtime.preprocessing import FloatArray
 from radar.runtime.settings import PredictSettings
 
 if TYPE_CHECKING:
@@ -150,6 +151,8 @@ def _largest_error(model: Model, exported: ExportedModel, size: Size) -> float:
     planes, (height, width) = len(exported.manifest.input.planes), size.fixed or (size.least + 5, size.least + 2)
     stream = np.random.default_rng(model.config.seed)
     drawn = stream.uniform(-1, 1, (_DRAWN, planes, height, width)).astype(np.float32)
+    if model.method.reading.has_region:
+        drawn[:, -1] = _drawn_region(height, width)
     identities = [f"drawn/{place}" for place in range(_DRAWN)]
     said = exported.ask(drawn, identities)
     noise = model.method.draws.of(identities, model.method.noise_shape(planes, height, width), model.config.seed)
@@ -158,3 +161,10 @@ def _largest_error(model: Model, exported: ExportedModel, size: Size) -> float:
     maps, points = wanted.anomaly.numpy(), wanted.points.numpy()
     of_maps, of_points = np.abs(said.maps - maps).max() / maps.max(), np.abs(said.points / points - 1).max()
     return float(max(of_maps, of_points))
+
+
+def _drawn_region(height: int, width: int) -> FloatArray:
+    """The plane of a region `(height, width)` with corners, and borders along and across the picture's."""
+    plane = np.full((height, width), -1, dtype=np.float32)
+    plane[height // 5 :, : width - width // 4] = 1
+    return plane

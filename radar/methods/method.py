@@ -43,6 +43,7 @@ class Measured:
     anomaly: tuple[Tensor, ...]  # N of (H, W) ≥ 0
     points: Tensor  # (N, F) float64
     noise: tuple[Tensor, ...] | None  # N of (C, H, W)
+    inside: tuple[Tensor, ...] | None = None  # N of (H, W), their regions of interest; None: all of them counts
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,8 +59,8 @@ def _content_problems(region: RegionOfInterest) -> Iterator[str]:
     for place, points in enumerate(region.polygons or ()):
         if len(points) < _LEAST_POINTS:
             yield f".polygons: polygon {place + 1} has {len(points)} points, and an area has {_LEAST_POINTS} at least"
-    if region.polygons is not None and not inside_polygons(region.polygons, _CHECKED, _CHECKED).any():
-        yield ".polygons: have no area; give them corners that lie further apart"
+    if region.polygons is not None and inside_polygons(region.polygons, _CHECKED, _CHECKED).sum() < LEAST_PIXELS:
+        yield ".polygons: have next to no area; give them corners that lie further apart"
     if region.mask is not None:
         try:
             empty = not mask_of(region.mask).any()

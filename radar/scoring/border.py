@@ -59,7 +59,8 @@ class Border(nn.Module):
         outside = F.pad(1 - inside[:, None].float(), [self.margin] * 4, value=1.0)  # beyond the image nothing counts
         near = F.max_pool2d(F.max_pool2d(outside, (reach, 1), stride=1), (1, reach), stride=1)[:, 0]
         kept = near < 0.5
-        return torch.where(kept.sum(dim=(1, 2), keepdim=True) > 0, kept, inside)
+        nothing = kept.float().sum(dim=(1, 2), keepdim=True) == 0
+        return kept | (nothing & inside)
 
     def learn(self, levels: Iterable[Tensor]) -> None:
         """From levels `(N, H, W)` of normal images; a ring of zeros, or around zeros, stays as it is."""

@@ -25,6 +25,6 @@ def features(edge_map: Tensor, window: int, counted: Tensor | None = None) -> Te
     global_norm = edge_map.square().sum(dim=(1, 2)).sqrt()
     if counted is not None:
         pixels = edge_map.shape[1] * edge_map.shape[2]
-        global_norm = global_norm * (pixels / counted.sum(dim=(1, 2))).sqrt()
+        global_norm = global_norm * (pixels / counted.to(edge_map.dtype).sum(dim=(1, 2))).sqrt()
     local_norm = local_energy(edge_map, window).amax(dim=(1, 2)).sqrt()
     return torch.stack([global_norm, local_norm], dim=1)

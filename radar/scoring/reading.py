@@ -106,7 +106,7 @@ class MapReading(Reading):
 
 def statistic_inside(maps: Tensor, statistic: str, pixels: int, counted: Tensor) -> Tensor:
     """`map_statistic` of the `counted` pixels (N, H, W) of each map, at least one."""
-    flat, inside = (maps * counted).flatten(1).double(), counted.flatten(1).sum(dim=1)
+    flat, inside = (maps * counted).flatten(1).double(), counted.flatten(1).double().sum(dim=1)
     if statistic == "max":  # no map is below 0
         return flat.amax(dim=1)
     if statistic == "mean":

@@ -26,12 +26,12 @@ def counted(region: Tensor) -> Tensor:
     does, and where it has none of these either, as where few of the pixels are looked at, all.
     """
     whole, touched = region > _WHOLE, region > -_WHOLE
-    some = torch.where(_any(touched), touched, torch.ones_like(touched))
-    return torch.where(_any(whole), whole, some)
+    some = touched | ~_any(touched)  # in logic alone: runtimes choose among numbers, and not among truths
+    return whole | (~_any(whole) & some)
 
 
 def _any(pixels: Tensor) -> Tensor:
-    return pixels.sum(dim=(2, 3), keepdim=True) > 0
+    return pixels.float().sum(dim=(2, 3), keepdim=True) > 0
 
 
 def mean_inside(values: Tensor, region: Tensor | None) -> Tensor:
@@ -48,8 +48,10 @@ def median_inside(values: Tensor, region: Tensor | None) -> Tensor:
         return values.flatten(2).median(dim=2).values
     inside = counted(region)
     ordered = torch.where(inside, values, torch.inf).flatten(2).sort(dim=2).values
-    middle = (inside.flatten(2).sum(dim=2, keepdim=True) - 1) // 2
-    return ordered.gather(2, middle)[..., 0]
+    middle = ((inside.to(values.dtype).sum(dim=(2, 3)) - 1) / 2).floor()
+    # chosen by comparing: OpenVINO divides whole numbers, and gathers by places that it computes, otherwise than torch
+    places = torch.arange(ordered.shape[2], dtype=values.dtype, device=values.device)
+    return torch.where(places == middle[..., None], ordered, 0.0).sum(dim=2)
 
 
 def columns_inside(vectors: Tensor, region: Tensor | None) -> Tensor:
