@@ -11,7 +11,7 @@ from radar.config.schema import Config, ImageConfig
 from radar.data.decoding import decode, read_content
 from radar.data.masks import is_lossy
 from radar.errors import ConfigError, DataError
-from radar.runtime.entries import SIDE, typed
+from radar.runtime.entries import typed
 from radar.runtime.region_of_interest import RegionOfInterest, is_mask_text, mask_of, mask_text, region_problem
 from radar.runtime.terminal import brief
 
@@ -58,10 +58,6 @@ def _marked(path: Path, megapixels: float) -> str:
     values = decode(content, path, megapixels).values
     if is_lossy(content):
         raise DataError("is stored with loss, so that black is not black in it; save it as PNG")
-    if max(values.shape[:2]) > SIDE:
-        raise DataError(
-            f"is {values.shape[1]} x {values.shape[0]} px, and at most {SIDE} a side are read; make it smaller"
-        )
     text = mask_text(np.asarray(values if values.ndim == 2 else values.max(axis=2)) > 0)
     try:
         mask_of(text)

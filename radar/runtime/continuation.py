@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from .pixel_sets import BoolArray
 
-_FAR = -(2**20)  # row and column of a pixel that knows no other yet: further away than any
-_Places = NDArray[np.int64]
+_FAR = (
+    -26_000
+)  # row of a pixel that knows no other yet: further away than any, and its square distances still have 32 bits
+_Places = NDArray[np.int32]
 
 
 def continue_outside(planes: NDArray[np.float32], inside: BoolArray) -> None:
@@ -33,39 +35,27 @@ def nearest(inside: BoolArray) -> tuple[_Places, _Places]:
     further away than the nearest.
     """
     height, width = inside.shape
-    own_rows, own_columns = np.arange(height)[:, None], np.arange(width)[None]
-    rows, columns = np.where(inside, own_rows, _FAR), np.where(inside, own_columns, _FAR)
+    own_rows, own_columns = (np.arange(side, dtype=np.int32) for side in (height, width))
+    rows = np.where(inside, own_rows[:, None], np.int32(_FAR))
+    columns = np.where(inside, own_columns, np.int32(0))
+    away = np.where(inside, np.int32(0), np.int32(_FAR * _FAR))
     step = 1 << (max(height, width) - 1).bit_length()
     while step := step // 2:
         for down in (-step, 0, step):
             for right in (-step, 0, step):
-                if down or right:
-                    _take_nearer(rows, columns, down, right)
-    _take_all(rows, columns, inside)
+                if (down or right) and abs(down) < height and abs(right) < width:
+                    _take_nearer(rows, columns, away, down, right)
     return rows, columns
 
 
-def _take_nearer(rows: _Places, columns: _Places, down: int, right: int) -> None:
-    """Let each pixel know what the pixel `down` rows and `right` columns away knows, where that is nearer."""
+def _take_nearer(rows: _Places, columns: _Places, away: _Places, down: int, right: int) -> None:
+    """Let each pixel know what the pixel `down` rows and `right` columns away knows, where that is nearer; `away` are squares."""
     height, width = rows.shape
-    if abs(down) >= height or abs(right) >= width:
-        return
     top, left = max(0, -down), max(0, -right)
     bottom, end = min(height, height - down), min(width, width - right)
     here, there = np.s_[top:bottom, left:end], np.s_[top + down : bottom + down, left + right : end + right]
-    own_rows, own_columns = np.arange(top, bottom)[:, None], np.arange(left, end)[None]
-
-    def away(which: tuple[slice, slice]) -> _Places:
-        return np.asarray((rows[which] - own_rows) ** 2 + (columns[which] - own_columns) ** 2)
-
-    nearer = away(there) < away(here)
-    rows[here] = np.where(nearer, rows[there], rows[here])
-    columns[here] = np.where(nearer, columns[there], columns[here])
-
-
-def _take_all(rows: _Places, columns: _Places, inside: BoolArray) -> None:
-    """A pixel that no jump reached knows the first that is inside."""
-    unknown = rows < 0
-    if unknown.any():
-        first = np.argwhere(inside)[0]
-        rows[unknown], columns[unknown] = first
+    squares = (rows[there] - np.arange(top, bottom, dtype=np.int32)[:, None]) ** 2
+    squares += (columns[there] - np.arange(left, end, dtype=np.int32)) ** 2
+    nearer = squares < away[here]
+    for known, told in ((away, squares), (rows, rows[there].copy()), (columns, columns[there].copy())):
+        np.copyto(known[here], told, where=nearer)

@@ -23,6 +23,7 @@ LEAST_PIXELS = 64  # inside, of any picture: fewer are no texture
 _LEAST_POINTS = 3
 _RUNS = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4}):(\d{1,9}(?:,\d{1,9})*)", re.ASCII)
 _LONGEST = 2_000_000  # characters of a mask: the outlines of some hundred parts on the largest photo
+_MOST_PIXELS = 2**26  # of a mask: what a few characters may stand for takes no more memory than a photo
 _CHECKED = 512  # px per side of the square on which polygons are looked at before there is a photo
 
 Polygons = tuple[tuple[tuple[float, float], ...], ...]
@@ -136,8 +137,12 @@ def mask_of(text: str) -> BoolArray:
     if matched is None:
         raise ValueError("is no mask: height, width and run lengths are wanted")
     height, width, runs = int(matched[1]), int(matched[2]), np.array(matched[3].split(","), dtype=np.int64)
-    if max(height, width) > SIDE or runs.sum() != height * width:
-        raise ValueError(f"is no mask: its runs must cover {height} x {width} px, of at most {SIDE} a side")
+    if max(height, width) > SIDE or height * width > _MOST_PIXELS:
+        raise ValueError(
+            f"is {width} x {height} px, more than are kept; a smaller one of the same aspect ratio will do"
+        )
+    if runs.sum() != height * width:
+        raise ValueError(f"is no mask: its runs must cover {height} x {width} px")
     inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(height, width)
     inside.flags.writeable = False
     return inside

@@ -35,21 +35,25 @@ class Reading(nn.Module, ABC):
         """Responses `(N, R, H, W)` → one number ≥ 0 a pixel, `(N, H, W)`."""
 
     @abstractmethod
-    def points(self, levels: Tensor, maps: Tensor, counted: Tensor | None) -> Tensor:
-        """What is judged of levels and of maps, `(N, h, w)` without what does not count; of `counted` (N, h, w) alone, if given."""
+    def points(self, levels: Tensor, maps: Tensor) -> Tensor:
+        """What is judged of levels and of maps, both `(N, h, w)` without what does not count."""
+
+    def points_inside(self, levels: Tensor, maps: Tensor, counted: Tensor) -> Tensor:
+        """The same of the `counted` pixels (N, H, W) alone, of a method that honours a region of interest."""
+        raise NotImplementedError(f"{type(self).__name__} knows no region of interest")
 
     def forward(self, response: Tensor) -> tuple[Tensor, Tensor]:
         if self.has_region:
             return self._inside(response[:, :-1], response[:, -1] > 0)
         levels = self.border.evened(self.levels(response))
         maps = anomaly_map(levels, self.smoothing)
-        return maps, self.points(self.border.counted(levels), self.border.counted(maps), None)
+        return maps, self.points(self.border.counted(levels), self.border.counted(maps))
 
     def _inside(self, response: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
         """Of regions `(N, H, W)` alone."""
         levels = self.levels(response)
         maps = anomaly_map(levels, self.smoothing, inside)
-        return maps, self.points(levels, maps, self.border.counted_inside(inside))
+        return maps, self.points_inside(levels, maps, self.border.counted_inside(inside))
 
     def learn(self, responses: Iterable[Tensor]) -> None:
         """What the border of normal images is like, from their responses `(N, R, H, W)`, where that is asked for."""
@@ -79,7 +83,10 @@ class NormReading(Reading):
     def levels(self, response: Tensor) -> Tensor:
         return edge_map(response, self.blur, self.edge)
 
-    def points(self, levels: Tensor, maps: Tensor, counted: Tensor | None) -> Tensor:
+    def points(self, levels: Tensor, maps: Tensor) -> Tensor:
+        return features(levels, self.window).double()
+
+    def points_inside(self, levels: Tensor, maps: Tensor, counted: Tensor) -> Tensor:
         return features(levels, self.window, counted).double()
 
 
@@ -98,9 +105,10 @@ class MapReading(Reading):
     def levels(self, response: Tensor) -> Tensor:
         return response.square().sum(dim=1).sqrt()
 
-    def points(self, levels: Tensor, maps: Tensor, counted: Tensor | None) -> Tensor:
-        if counted is None:
-            return map_statistic(maps, self.statistic, self.pixels)[:, None]
+    def points(self, levels: Tensor, maps: Tensor) -> Tensor:
+        return map_statistic(maps, self.statistic, self.pixels)[:, None]
+
+    def points_inside(self, levels: Tensor, maps: Tensor, counted: Tensor) -> Tensor:
         return statistic_inside(maps, self.statistic, self.pixels, counted)[:, None]
 
 
