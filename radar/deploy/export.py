@@ -115,7 +115,7 @@ def _manifest(model: Model, folder: Path, names: list[str], size: Size, settings
         "method": model.config.method.name,
         "fingerprint": model.fingerprint,
         "preprocessing": {
-            **asdict(preprocessing_of(model.config.dataset.image)),
+            **_reading(model),
             "megapixels": model.files.megapixels,
             "side": model.files.side,
         },
@@ -144,6 +144,14 @@ def _manifest(model: Model, folder: Path, names: list[str], size: Size, settings
         "predict": {each.name: getattr(settings, each.name) for each in fields(PredictSettings)},
         "files": {name: sha256(folder / name) for name in names},
     }
+
+
+def _reading(model: Model) -> dict[str, Any]:
+    """How pixels become planes, and which region of them counts; of models without one, no entry."""
+    entries = asdict(preprocessing_of(model.config.dataset.image))
+    if entries["region_of_interest"] is None:
+        del entries["region_of_interest"]
+    return entries
 
 
 def _largest_error(model: Model, exported: ExportedModel, size: Size) -> float:

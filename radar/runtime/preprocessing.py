@@ -152,6 +152,8 @@ def _found(planes: FloatArray, visible: BoolArray, region: RegionOfInterest) -> 
     if tolerance is None or thinnest is None or inset is None:
         raise ValueError("a region that is found has a tolerance, a width and an inset")
     inside = np.zeros_like(visible)
+    if not visible.any():  # of a photo so long and thin that padding takes its place
+        return inside
     rows, columns = (np.flatnonzero(visible.any(axis=axis)) for axis in (1, 0))
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     inside[window] = region_found(planes[:, *window], tolerance=tolerance, thinnest=thinnest, inset=inset)

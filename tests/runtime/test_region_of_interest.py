@@ -230,6 +230,11 @@ def test_padding_lies_outside_what_is_found():
     assert not outside[8:56].any()
 
 
+def test_a_thread_of_a_photo_that_is_padded_away_is_refused():
+    with pytest.raises(ImageError, match="has 0 of the 4096 px"):
+        preprocess(Pixels(noise(0, 1, 900), 255), replace(WAY, aspect="pad", resize="box", region_of_interest=FOUND))
+
+
 def test_too_small_a_region_is_refused():
     with pytest.raises(ImageError, match=r"has \d+ of the 4096 px that are looked at, and 64 are needed") as told:
         small = polygons(((0.5, 0.5), (0.58, 0.5), (0.5, 0.58)))
