@@ -28,6 +28,12 @@ def _picture(image: ImageConfig) -> str:
     return f"{image.size} px on the {image.aspect} side, the other as it is ({image.resize})"
 
 
+def _region(image: ImageConfig) -> str:
+    """Which part of an image counts, in words, where not all of it does."""
+    region = image.region_of_interest
+    return "" if region is None else f", of which a region of interest alone counts ({region.name})"
+
+
 def card(config: Config, facts: Mapping[str, Plain]) -> str:
     """Markdown: what the model was fitted on, how images are read, what its threshold promises, how to ask it."""
     image, calibration = config.dataset.image, facts["calibration"]
@@ -44,7 +50,7 @@ Made by radar {facts["radar"]} ({", ".join(f"{name} {version}" for name, version
 | method | `{config.method.name}` |
 | data set | {config.dataset.name} |
 | preset | {config.preset or "none"} |
-| images are read as | {image.channels}, {size} |
+| images are read as | {image.channels}, {size}{_region(image)} |
 | detector | `{config.detector.name}` |
 | fitted threshold | {facts["threshold"]} |
 | seed | {config.seed} |

@@ -19,6 +19,7 @@ from radar.methods.registry import method_of
 from radar.methods.responses import learn_border
 from radar.model import Calibration, Model
 from radar.progress import silent
+from radar.runtime.region_of_interest import PLANE, inside_polygons
 from radar.scoring.detector import fit_detector
 from radar.scoring.map_levels import map_tops
 
@@ -35,6 +36,7 @@ EMBEDDING = (
     "detector=upper_tail", "trainer.threads=1",
 )  # fmt: skip
 FUSED = ("method=fused_densities", "detector=cross_fitted", "dataset.image.channels=luma_chroma")
+_CORNERS = (((0.1, 0.2), (0.9, 0.1), (1.0, 1.0), (0.3, 0.8)),)
 PRETRAINED = ("patchcore", "padim", "fused_densities_pretrained")
 MODELS = {
     "published": (*SMALL, "scoring=paper", "scoring.stride=5", "detector=isolation_forest"),
@@ -47,6 +49,14 @@ MODELS = {
     ),
     "fused_densities": (*COMPACT, *FUSED),
     "scales": (*COMPACT, *FUSED, "method.fused_densities.least_side=20"),
+    "region": (
+        *COMPACT, *FUSED, "method.fused_densities.least_side=20", "region_of_interest=polygons",
+        "scoring.border={name: margin, width: 2}",
+        "dataset.image.region_of_interest.polygons=[[[0.1,0.15],[0.9,0.2],[0.8,0.95],[0.05,0.8]]]",
+    ),
+    "region_of_windows": (
+        *SMALL, *FUSED, "scoring.field=stitched", "method.fused_densities.least_side=12", "region_of_interest=found",
+    ),
     "scales_of_windows": (*SMALL, *FUSED, "scoring.field=stitched", "method.fused_densities.least_side=12"),
     "fused_densities_pretrained": (
         *COMPACT, *FUSED, "method=fused_densities_pretrained", "method.fused_densities.features.side=64",
@@ -60,6 +70,8 @@ def _images(count: int, seed: int, side: int, names: tuple[str, ...]) -> Images:
     planes = torch.cat(
         [image_set(count, 10 * seed + place, side=side).planes.whole for place in range(len(names))], dim=1
     )
+    if names[-1] == PLANE:
+        planes[:, -1] = torch.from_numpy(np.where(inside_polygons(_CORNERS, side, side), 1, -1))
     return images_of(planes, str(seed), plane_names=names)
 
 

@@ -87,7 +87,10 @@ def _random_images(config: Config, split: Split) -> Images:
     image = config.dataset.image
     height, width = preprocessing_of(image).fixed or (image.size or _FALLBACK_SIDE,) * 2
     names, stream = plane_names(image), generator("cpu", config.seed, "crops", split)
-    planes = Rasters.of(2 * torch.rand(_IMAGES, len(names), height, width, generator=stream) - 1)
+    noise = 2 * torch.rand(_IMAGES, len(names), height, width, generator=stream) - 1
+    if image.region_of_interest is not None:
+        noise[:, -1] = 1  # all of it: what takes longest
+    planes = Rasters.of(noise)
     identities = [f"{split}/{index}" for index in range(_IMAGES)]
     samples = tuple(Sample(each, each, split, 0, NORMAL_DEFECT, None, each) for each in identities)
     return Images(planes, names, samples, (Frame(height, width, 0, 0, height, width),) * _IMAGES)
@@ -103,7 +106,8 @@ def _timed_training(
     ).to(device)
     learner.on_fit_start()
     optimizer = learner.configure_optimizers()["optimizer"]
-    sampler = PatchSampler(material.train, size=training.patch.size, flips=False, rotations=False)
+    images = material.train.first(material.train.channels - material.has_region)
+    sampler = PatchSampler(images, size=training.patch.size, flips=False, rotations=False)
     stream = generator("cpu", config.seed, "crops")
     check_step(learner, sampler.draw(1, stream).to(device), training.patch, settings)
     crops = sampler.draw(settings.batch_size, stream).to(device)

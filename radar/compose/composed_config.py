@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from radar.config.schema import Config
 from radar.config.typed import one_line
+from radar.data.region_of_interest import with_mask_read
 from radar.errors import ConfigError
 from radar.methods.key_rules import check, check_extra
 from radar.methods.registry import typed_config
@@ -28,7 +29,7 @@ def typed_composed(composed: DictConfig) -> Config:
         values = OmegaConf.to_container(composed, resolve=True)
     if isinstance(values, dict):
         values.pop("sweep", None)  # of a command with several jobs
-    return with_home(typed_config(values))
+    return with_home(with_mask_read(typed_config(values)))
 
 
 def refuse_empty_root(output_root: str) -> None:

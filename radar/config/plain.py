@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
-from radar.config.schema import Config
+from radar.config.schema import Config, ImageConfig
 from radar.files import Plain
 
 
 def plain(config: Config) -> dict[str, Plain]:
     """All keys, those of the method directly below `method`, those of the layout below its name: the inverse of `typed_config`."""
     values = asdict(config)
+    values["dataset"]["image"] = image_values(config.dataset.image)
     values["method"] |= values["method"].pop("settings")
     layout = values["dataset"].pop("settings")
     return values if layout is None else {**values, "dataset": {**values["dataset"], config.dataset.layout: layout}}
+
+
+def image_values(config: ImageConfig) -> dict[str, Plain]:
+    """How images are read. A region is left out where there is none: what was stored before there was a choice is still the same."""
+    values: dict[str, Plain] = asdict(config)
+    if config.region_of_interest is None:
+        del values["region_of_interest"]
+    return values
 
 
 def selected(values: Mapping[str, Plain], prefixes: Iterable[str]) -> dict[str, Plain]:

@@ -16,6 +16,22 @@ from radar.config.fields import seed as _seed
 from radar.config.fields import sigma as _sigma
 from radar.config.fields import sigmas as _sigmas
 from radar.runtime.entries import ASPECTS, RESOLUTION
+from radar.runtime.region_of_interest import KINDS
+
+
+@dataclass
+class RegionConfig:
+    """The part of an image that counts: outside it nothing is learnt and nothing is scored. Keys of other kinds are null."""
+
+    name: str = _choice(*KINDS)
+    polygons: Any = MISSING  # lists of corners [x, y] in shares of the image's width and height; inside any is inside
+    mask: Optional[str] = MISSING  # path of a file in which all but black is inside; once it is read, what it marks
+    tolerance: Optional[float] = _number(above=0.0, maximum=1000.0)
+    # robust deviations of a side's own pixels within which a pixel is of its background; name found alone
+    thinnest: Optional[int] = _number(minimum=1, maximum=1024)
+    # px of the picture: background that is thinner is none; name found alone
+    inset: Optional[int] = _number(minimum=0, maximum=1024)
+    # px of the picture: so far the region keeps from the background; name found alone
 
 
 @dataclass
@@ -35,6 +51,9 @@ class ImageConfig:
     resolution: Optional[float] = _number(**RESOLUTION)  # px per mm, in place of `size`
     file_resolution: Optional[float] = _number(**RESOLUTION)  # px per mm of the files
     resize: str = _choice("nearest", "bilinear", "bicubic", "lanczos", "box")
+    region_of_interest: Optional[RegionConfig] = (
+        None  # null, as in whatever is older than the key: the whole image counts
+    )
 
 
 @dataclass

@@ -27,6 +27,7 @@ Schema = TypeVar("Schema")
 
 _BITS = 127  # of a whole number: no key has a use for more, and a float cannot hold all of them
 _BEYOND = 2**_BITS
+_ANY = (Any, "Any")  # types of fields whose values are checked where they are read
 
 
 class Settings(NamedTuple):
@@ -73,14 +74,12 @@ def _refuse_other_shapes(
     for name, value in plain.items():
         if not isinstance(name, str):
             raise ConfigError(f"{_written(prefix, settings)}{brief(name)}: no such key; keys are text")
-        if any(isinstance(each, str) and "${" in each for each in (value if isinstance(value, list) else [value])):
+        if any(isinstance(each, str) and "${" in each for each in _leaves(value)):
             written = _written(prefix + name, settings)
             raise ConfigError(
                 f"{written}={brief(value)}: holds ${{…}}, which config files alone resolve; write what it is"
             )
-        if any(
-            isinstance(each, int) and abs(each) >= _BEYOND for each in (value if isinstance(value, list) else [value])
-        ):
+        if any(isinstance(each, int) and abs(each) >= _BEYOND for each in _leaves(value)):
             raise ConfigError(
                 f"{_written(prefix + name, settings)}={brief(value)}: has more than {_BITS} bits; give a smaller one"
             )
@@ -104,6 +103,15 @@ def _refuse_other_shapes(
             _refuse_other_shapes(node, value, settings, f"{key}.")
         else:
             raise ConfigError(f"{said}: is a section; give values to the keys below it")
+
+
+def _leaves(value: object) -> Iterator[object]:
+    """What stands in lists of lists; a value that is no list by itself."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _leaves(each)
+    else:
+        yield value
 
 
 def refuse_odd_digits(node: object, value: object, written: str) -> None:
@@ -164,7 +172,7 @@ def _range_problems(section: object, prefix: str, settings: Mapping[str, Setting
         if longest is not None and len(value) > longest:
             yield f"{shown}: must have at most {longest} entries, and has {len(value)}"
         for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, (list, dict)):
+            if isinstance(each, (list, dict)) and item.type not in _ANY:
                 yield f"{shown}: must be a flat list"
                 continue
             if problem := _text_problem(each):

@@ -26,13 +26,16 @@ from radar.data.threads import in_threads
 from radar.errors import DataError
 from radar.progress import Report
 from radar.rasters import Rasters
+from radar.runtime.errors import ImageError
+from radar.runtime.preprocessing import region_of
+from radar.runtime.region_of_interest import PLANE
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
     """N images, P planes each, of any sizes; what belongs to image `i` stands at `i` everywhere."""
 
-    planes: Rasters  # N of float32 (P, H, W) in [-1, 1]
+    planes: Rasters  # N of float32 (P, H, W) in [-1, 1]; outside a region of interest they continue its inside
     plane_names: tuple[str, ...]  # P of them
     samples: tuple[Sample, ...]
     frames: tuple[Frame, ...]
@@ -54,6 +57,23 @@ class Images:
     def network_planes(self) -> Rasters:
         """What networks see, a view: the luma alone where there is one, else all planes."""
         return self.planes.first(len(network_plane_names(self.plane_names)))
+
+    @cached_property
+    def has_region(self) -> bool:
+        """Whether the last plane is a region of interest."""
+        return self.plane_names[-1] == PLANE
+
+    @cached_property
+    def learnt_planes(self) -> Rasters:
+        """What networks are trained on: what they see and, copied, the region as the last plane, where there is one."""
+        if not self.has_region:
+            return self.network_planes
+        own = len(network_plane_names(self.plane_names))
+        return Rasters(self.planes.values[[*range(own), -1]], self.planes.sizes)
+
+    def inside(self, index: int) -> NDArray[np.bool_] | None:
+        """Which pixels `(H, W)` of an image lie in its region; None: all of it counts."""
+        return region_of(self.planes[index].numpy(), self.plane_names)
 
     @cached_property
     def identities(self) -> tuple[str, ...]:
@@ -85,7 +105,7 @@ def load_images(
 ) -> Images:
     """The images of at least one sample: their files' heights and widths, and what these decode to, by path.
 
-    Raises DataError for a broken file.
+    Raises DataError for a broken file, and for one whose region of interest leaves too little of it.
     """
     fixed = preprocessing_of(config).fixed
     sizes = [fixed or picture_size(*shape(sample.path), config, sample.path) for sample in samples]
@@ -94,7 +114,11 @@ def load_images(
     written = [raster.numpy() for raster in planes]  # also where autograd is told that nothing changes
 
     def place(index: int) -> Frame:
-        picture, frame = preprocess(pixels(samples[index].path), config)
+        decoded = pixels(samples[index].path)
+        try:
+            picture, frame = preprocess(decoded, config)
+        except ImageError as error:
+            raise DataError(f"{samples[index].path}: {error}") from None
         for target, plane in zip(written[index], picture, strict=True):
             if plane.any():  # memory that is never written to takes none: a grey photo has no colour to be stored
                 target[:] = plane

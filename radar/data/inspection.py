@@ -12,13 +12,13 @@ from radar.data.dataset import Dataset
 from radar.data.decoding import FloatArray
 from radar.data.leaks import twice_labelled
 from radar.data.near_duplicates import THUMBNAIL_SIDE, near_pairs, unit_vectors
-from radar.data.preprocessing import plane_names, preprocess, thumbnail
+from radar.data.preprocessing import is_outside, plane_names, preprocess, thumbnail
 from radar.data.sample import Sample
 from radar.data.threads import in_threads
 from radar.errors import DataError
 from radar.progress import Report
 from radar.runtime.errors import ImageError
-from radar.runtime.preprocessing import luma, sharpness
+from radar.runtime.preprocessing import luma, region_of, sharpness
 
 _FLAT = 2 / 255  # standard deviation of a luma in [0, 1] below which a photo is blank
 _CLIPPED = 0.02  # from black or white, what counts as clipped
@@ -48,6 +48,7 @@ class _Look:
     white: float
     black: float
     marked: float | None  # share of the photo that its mask marks; None without a mask
+    outside: bool  # whether all that it marks lies outside the region of interest
 
 
 def inspect(dataset: Dataset, progress: Report | None = None) -> tuple[Finding, ...]:
@@ -64,17 +65,22 @@ def inspect(dataset: Dataset, progress: Report | None = None) -> tuple[Finding, 
 def _look(dataset: Dataset, sample: Sample) -> _Look:
     pixels = dataset.layout.pixels(sample.path)
     try:
-        seen = luma(preprocess(pixels, dataset.image)[0], plane_names(dataset.image))
+        planes, frame = preprocess(pixels, dataset.image)
     except ImageError as error:
         raise DataError(f"{sample.path}: {error}") from None
+    names = plane_names(dataset.image)
+    picture, inside = luma(planes, names), region_of(planes, names)
+    seen = picture if inside is None else picture[inside]
+    mask = dataset.mask(sample) if sample.masked else None
     return _Look(
         thumbnail(pixels, THUMBNAIL_SIDE),
         float(seen.std()),
         float(seen.mean()),
-        float(np.log(sharpness(seen) + 1e-12)),
+        float(np.log(sharpness(picture, inside) + 1e-12)),
         float(np.mean(seen > 1 - _CLIPPED)),
         float(np.mean(seen < _CLIPPED)),
-        float(dataset.mask(sample).mean()) if sample.masked else None,
+        None if mask is None else float(mask.mean()),
+        mask is not None and inside is not None and is_outside(mask, inside, frame),
     )
 
 
@@ -121,6 +127,8 @@ def _odd_masks(samples: Sequence[Sample], looks: Sequence[_Look]) -> Iterator[Fi
         + (", most of all: they look inverted (white marks the defect)" if inverted else ""),
         large,
     )
+    outside = (sample.path for sample, look in zip(samples, looks, strict=True) if look.outside)
+    yield Finding("defects lie wholly outside the region of interest, where nothing is looked for", tuple(outside))
 
 
 def _alike(samples: Sequence[Sample], looks: Sequence[_Look]) -> Finding:

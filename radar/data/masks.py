@@ -42,11 +42,11 @@ def read_mask(path: Path, shape: tuple[int, int], *, inverted: bool, megapixels:
         raise DataError(
             f"{path}: the mask is {found[1]} x {found[0]} px and its image {shape[1]} x {shape[0]} px; give it the image's size"
         )
-    mask = _of_alpha(pixels, _alpha(content)) or _of_values(pixels, lossy=_is_lossy(content))
+    mask = _of_alpha(pixels, _alpha(content)) or _of_values(pixels, lossy=is_lossy(content))
     return Mask(~mask.marked, mask.rule) if inverted else mask
 
 
-def _is_lossy(content: bytes) -> bool:
+def is_lossy(content: bytes) -> bool:
     """Whether levels may have changed when it was stored."""
     return content.startswith(_JPEG) or reading(
         content, math.inf, lambda image: image.info.get("compression") in _LOSSY

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import numpy as np
 import torch
 
 from radar.config.schema import ImageConfig
 from radar.data.decoding import BoolArray, FloatArray, Pixels
+from radar.data.region_of_interest import region_of_interest
 from radar.errors import DataError
 from radar.runtime import preprocessing
 from radar.runtime.errors import ImageError
-from radar.runtime.preprocessing import LUMA, PLANE_NAMES, Frame, Preprocessing, grey, resized
+from radar.runtime.preprocessing import LUMA, Frame, Preprocessing, grey, placed, resized
+from radar.runtime.region_of_interest import PLANE
 
 __all__ = ["Frame"]  # which whoever places maps reads here
 
 
 def preprocessing_of(config: ImageConfig) -> Preprocessing:
     """How an image is read as `config` says."""
-    return Preprocessing(**asdict(config))
+    values = asdict(config)
+    return Preprocessing(**{**values, "region_of_interest": region_of_interest(config)})
 
 
 def preprocess(pixels: Pixels, config: ImageConfig) -> tuple[FloatArray, Frame]:
@@ -27,13 +31,13 @@ def preprocess(pixels: Pixels, config: ImageConfig) -> tuple[FloatArray, Frame]:
 
 
 def plane_names(config: ImageConfig) -> tuple[str, ...]:
-    """Names of the planes that `config.channels` asks for."""
-    return PLANE_NAMES[config.channels]
+    """Names of the planes that `config.channels` asks for and, where there is a region, of its own as the last."""
+    return preprocessing_of(config).plane_names
 
 
 def network_plane_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the planes `names` that networks see: the luma alone where there is one, else all."""
-    return names[:1] if names[0] == "luma" else names
+    """Those of the planes `names` that networks see: the luma alone where there is one, else all but the region's."""
+    return names[:1] if names[0] == "luma" else tuple(name for name in names if name != PLANE)
 
 
 def has_colour(pixels: Pixels) -> bool:
@@ -66,6 +70,12 @@ def rgb(planes: torch.Tensor, channels: str) -> torch.Tensor:
 def visible_mask(mask: BoolArray, frame: Frame) -> BoolArray:
     """The part of a mask (H, W) that the model could see: cut under `aspect: crop`, whole otherwise."""
     return mask[frame.visible]
+
+
+def is_outside(mask: BoolArray, inside: BoolArray, frame: Frame) -> bool:
+    """Whether a mask of a defect, `(H, W)` = `frame.shape`, marks something, and nothing inside a picture's region `(h, w)`."""
+    _, within = placed(np.zeros(inside.shape, dtype=np.float32), inside, frame)
+    return bool(mask.any()) and within is not None and not (mask & within).any()
 
 
 def frame_of(height: int, width: int, config: ImageConfig) -> Frame:

@@ -61,9 +61,9 @@ def scored(model: Model, paths: Iterable[Path], decode_ahead: int) -> Iterator[S
         except ImageError as error:
             yield from (UnscoredPhoto(str(picture.path), str(error)) for picture in readable)
             continue
-        for picture, score, tops in zip(
-            readable, answers.scores, map_tops([*torch.from_numpy(answers.maps)]), strict=True
-        ):
+        regions = [torch.from_numpy(picture.inside) for picture in readable if picture.inside is not None]
+        all_tops = map_tops([*torch.from_numpy(answers.maps)], regions or None)
+        for picture, score, tops in zip(readable, answers.scores, all_tops, strict=True):
             if math.isfinite(score):
                 small = thumbnail(picture.pixels, THUMBNAIL_SIDE)
                 yield ScoredPhoto(str(picture.path), picture.identity, float(score), tops, small)

@@ -23,6 +23,7 @@ from radar.model import Model
 from radar.runtime.exported import ExportedModel, load
 from radar.runtime.graph import imported
 from radar.runtime.manifest import FORMAT, MANIFEST, SEAL, seal
+from radar.runtime.preprocessing import FloatArray
 from radar.runtime.settings import PredictSettings
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _manifest(model: Model, folder: Path, names: list[str], size: Size, settings
         "method": model.config.method.name,
         "fingerprint": model.fingerprint,
         "preprocessing": {
-            **asdict(preprocessing_of(model.config.dataset.image)),
+            **_reading(model),
             "megapixels": model.files.megapixels,
             "side": model.files.side,
         },
@@ -145,11 +146,21 @@ def _manifest(model: Model, folder: Path, names: list[str], size: Size, settings
     }
 
 
+def _reading(model: Model) -> dict[str, Any]:
+    """How pixels become planes, and which region of them counts; of models without one, no entry."""
+    entries = asdict(preprocessing_of(model.config.dataset.image))
+    if entries["region_of_interest"] is None:
+        del entries["region_of_interest"]
+    return entries
+
+
 def _largest_error(model: Model, exported: ExportedModel, size: Size) -> float:
     """How far the exported maps of drawn images are from the model's, of their maximum, and points of theirs."""
     planes, (height, width) = len(exported.manifest.input.planes), size.fixed or (size.least + 5, size.least + 2)
     stream = np.random.default_rng(model.config.seed)
     drawn = stream.uniform(-1, 1, (_DRAWN, planes, height, width)).astype(np.float32)
+    if model.method.reading.has_region:
+        drawn[:, -1] = _drawn_region(height, width)
     identities = [f"drawn/{place}" for place in range(_DRAWN)]
     said = exported.ask(drawn, identities)
     noise = model.method.draws.of(identities, model.method.noise_shape(planes, height, width), model.config.seed)
@@ -158,3 +169,10 @@ def _largest_error(model: Model, exported: ExportedModel, size: Size) -> float:
     maps, points = wanted.anomaly.numpy(), wanted.points.numpy()
     of_maps, of_points = np.abs(said.maps - maps).max() / maps.max(), np.abs(said.points / points - 1).max()
     return float(max(of_maps, of_points))
+
+
+def _drawn_region(height: int, width: int) -> FloatArray:
+    """The plane of a region `(height, width)` with corners, and borders along and across the picture's."""
+    plane = np.full((height, width), -1, dtype=np.float32)
+    plane[height // 5 :, : width - width // 4] = 1
+    return plane

@@ -76,7 +76,10 @@ def onnx_graph(model: Model, size: Size) -> ModelProto:
     traced = TraceableModel(model.method, model.detector, model.threshold, size).requires_grad_(False)
     # unlike each other and all that the model knows, so that no length is taken for another
     height, width = size.fixed or (size.least + 11, size.least + 23)
-    inputs: list[torch.Tensor] = [torch.zeros(2, planes, height, width)]
+    images = torch.zeros(2, planes, height, width)
+    if model.method.reading.has_region:
+        images[:, -1] = 1
+    inputs: list[torch.Tensor] = [images]
     free: dict[int, Any] = {0: Dim("images_count", min=1, max=_MOST_IMAGES)}
     sides = {}
     if size.fixed is None:

@@ -14,16 +14,23 @@ Floats = NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True)
 class DefectMeasures:
-    """`area` is the defect's share of the image, in (0, 1]; `contrast` the distance of its mean brightness from that of the
-    rest, in standard deviations of the rest: a defect that only changes the texture has little. None where that is undefined.
+    """`area` is the defect's share of the image, or of its region of interest, in (0, 1]; `contrast` the distance of its mean
+    brightness from that of the rest, in standard deviations of the rest: a defect that only changes the texture has little. None
+    where that is undefined.
     """
 
     area: float
     contrast: float | None
 
 
-def defect_measures(image: Floats, mask: NDArray[np.bool_]) -> DefectMeasures | None:
-    """Measure the defect under `mask` (H, W) of a grey `image` (H, W); None for an empty mask."""
+def defect_measures(
+    image: Floats, mask: NDArray[np.bool_], region: NDArray[np.bool_] | None = None
+) -> DefectMeasures | None:
+    """Measure the defect under `mask` (H, W) of a grey `image` (H, W), of its `region` (H, W) alone where there is one; None for an
+    empty mask.
+    """
+    if region is not None:
+        image, mask = image[region], mask[region]
     if not mask.any():
         return None
     inside, outside = image[mask].astype(np.float64), image[~mask].astype(np.float64)

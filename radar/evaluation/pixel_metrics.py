@@ -18,7 +18,10 @@ from radar.errors import DataError
 
 EIGHT_CONNECTED = np.ones((3, 3), dtype=np.int_)
 
-PixelItem = tuple[NDArray[np.floating], NDArray[np.bool_] | None, int]
+PixelItem = (
+    tuple[NDArray[np.floating], NDArray[np.bool_] | None, int]
+    | tuple[NDArray[np.floating], NDArray[np.bool_] | None, int, NDArray[np.bool_] | None]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,15 @@ def pixel_metrics_of(items: Iterable[PixelItem], limit: float) -> PixelMetrics:
     """Measure anomaly maps that are drawn one at a time, so that a caller may upsample each as it is asked for.
 
     Each item is (map (H, W) float, higher is more anomalous; mask (H, W) bool, True on a defect, or `None`; label 0 or
-    1). H and W may differ between images. Scores are compared as float32. `limit` in (0, 1] is the false positive rate
-    up to which AUPRO integrates. Raises `DataError` naming the image's position where an item or `limit` is wrong.
+    1) and, where there is one, a region of interest (H, W) bool, outside which no pixel counts. H and W may differ between images.
+    Scores are compared as float32. `limit` in (0, 1] is the false positive rate up to which AUPRO integrates. Raises `DataError`
+    naming the image's position where an item or `limit` is wrong.
     """
     if not 0.0 < limit <= 1.0:
         raise DataError(f"false positive rate limit is {limit}; it must lie in (0, 1]")
     pool = _Pool()
-    for position, (scores, mask, label) in enumerate(items):
-        _add(pool, position, np.asarray(scores), mask, int(label))
+    for position, (scores, mask, label, *region) in enumerate(items):
+        _add(pool, position, np.asarray(scores), mask, int(label), inside=region[0] if region else None)
     defective_pixels = sum(chunk.size for chunk in pool.defective)
     normal_pixels = sum(chunk.size for chunk in pool.normal)
     counts = _count(pool) if defective_pixels and normal_pixels else None
@@ -101,8 +105,18 @@ def pixel_metrics_of(items: Iterable[PixelItem], limit: float) -> PixelMetrics:
     )
 
 
-def _add(pool: _Pool, position: int, scores: NDArray[np.floating], mask: NDArray[np.bool_] | None, label: int) -> None:
-    """Add one image to the pool, or count it where it is defective and nothing says where."""
+def _add(
+    pool: _Pool,
+    position: int,
+    scores: NDArray[np.floating],
+    mask: NDArray[np.bool_] | None,
+    label: int,
+    *,
+    inside: NDArray[np.bool_] | None,
+) -> None:
+    """Add one image to the pool, or count it where it is defective and nothing says where. Of a defect that lies wholly outside the
+    region of interest, what lies inside is as normal as elsewhere.
+    """
     marked = mask is not None and bool(np.any(mask))
     _check(position, scores, mask, label, marked)
     if label == 1 and not marked:
@@ -112,12 +126,30 @@ def _add(pool: _Pool, position: int, scores: NDArray[np.floating], mask: NDArray
     values = scores.astype(np.float32)
     if not np.isfinite(values).all():
         raise DataError(f"image {position}: its anomaly map holds NaN or infinity; mend the model that gave it")
-    if mask is None or not marked:
+    if inside is not None:
+        if inside.shape != values.shape:
+            raise DataError(f"image {position}: map {values.shape} and region of interest {inside.shape} differ")
+        _add_inside(pool, values, np.zeros_like(inside) if mask is None else mask, inside)
+    elif mask is None or not marked:
         pool.normal.append(values.ravel())
-        return
+    else:
+        _add_marked(pool, values, mask, ~mask)
+
+
+def _add_inside(pool: _Pool, values: NDArray[np.float32], mask: NDArray[np.bool_], inside: NDArray[np.bool_]) -> None:
+    """Add the pixels of one image that lie inside its region."""
+    marked = mask & inside
+    if marked.any():
+        _add_marked(pool, values, marked, inside & ~mask)
+    else:
+        pool.normal.append(values[inside])
+
+
+def _add_marked(pool: _Pool, values: NDArray[np.float32], mask: NDArray[np.bool_], normal: NDArray[np.bool_]) -> None:
+    """Add the defective and the normal pixels of one image."""
     regions, count = ndimage.label(mask, structure=EIGHT_CONNECTED)
     region_of_pixel = regions[mask]
-    pool.normal.append(values[~mask])
+    pool.normal.append(values[normal])
     pool.defective.append(values[mask])
     pool.weights.append((1.0 / np.maximum(np.bincount(region_of_pixel), 1))[region_of_pixel])
     pool.regions += int(count)

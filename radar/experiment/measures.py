@@ -16,16 +16,16 @@ from radar.data.dataset import Dataset
 from radar.data.images import Images
 from radar.data.preprocessing import has_colour
 from radar.data.sample import Split
-from radar.evaluation.border_share import area_share, border_share
+from radar.evaluation.border_share import area_share, area_share_inside, border_share
 from radar.evaluation.data_measures import defect_measures, spectral_flatness
 from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
 from radar.evaluation.metrics import BorderMetrics, Distances, FeatureMetrics, NoiseMetrics, Quality
-from radar.evaluation.pixel_metrics import PixelMetrics, pixel_metrics_of
+from radar.evaluation.pixel_metrics import PixelItem, PixelMetrics, pixel_metrics_of
 from radar.evaluation.statistics_noise import feature_statistics, noise_statistics
 from radar.files import Plain, write_csv
 from radar.model import Scores
 from radar.rasters import Rasters
-from radar.runtime.preprocessing import place_map
+from radar.runtime.preprocessing import place_map, placed
 
 SAMPLE_COLUMNS = ("path", "split", "label", "defect", "group")
 DEFECT_COLUMNS = ("defect_area", "defect_contrast")
@@ -85,28 +85,35 @@ def separation(test: Scored, groups: Sequence[str], settings: NoiseStatisticsCon
 def border_metrics(test: Scored, validation: Scored | None, width: int) -> BorderMetrics:
     """How much of normal images' high pixels lies within `width` px of the border, of test images and of held-out ones."""
 
-    def normal_maps(scored: Scored) -> list[NDArray[np.float32]]:
-        pairs = zip(scored.scores.anomaly_maps, scored.images.labels, strict=True)
-        return [anomaly_map.numpy() for anomaly_map, label in pairs if label == 0]
+    def share(scored: Scored) -> float | None:
+        normal = [index for index, label in enumerate(scored.images.labels) if label == 0]
+        maps, regions = scored.scores.anomaly_maps, (scored.images.inside(index) for index in normal)
+        return border_share(
+            [maps[index].numpy() for index in normal], width, [each for each in regions if each is not None]
+        )
 
-    shares = [None if each is None else border_share(normal_maps(each), width) for each in (test, validation)]
-    area = np.mean([area_share(each.shape[0], each.shape[1], width) for each in test.scores.anomaly_maps])
-    return BorderMetrics(width, float(area), *shares)
+    shares = [None if each is None else share(each) for each in (test, validation)]
+    return BorderMetrics(width, float(np.mean([*_areas(test, width)])), *shares)
+
+
+def _areas(test: Scored, width: int) -> Iterator[float]:
+    """Of each test image, the share that lies near its border."""
+    for index, each in enumerate(test.scores.anomaly_maps):
+        inside = test.images.inside(index)
+        yield area_share(each.shape[0], each.shape[1], width) if inside is None else area_share_inside(inside, width)
 
 
 def _auroc(labels: NDArray[np.int64], values: NDArray[np.float64]) -> float | None:
     return float(roc_auc_score(labels, values)) if len(np.unique(labels)) == 2 else None
 
 
-def _placed(
-    dataset: Dataset, images: Images, maps: Sequence[Tensor]
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_] | None, int]]:
-    """Each test image's map at its mask's own size, one at a time. A set without any mask yields nothing."""
+def _placed(dataset: Dataset, images: Images, maps: Sequence[Tensor]) -> Iterator[PixelItem]:
+    """Each test image's map and region at its mask's own size, one at a time. A set without any mask yields nothing."""
     if not any(sample.mask for sample in images.samples):
         return
     for index, sample in enumerate(images.samples):
-        anomaly_map = place_map(maps[index].cpu().numpy(), images.frames[index])
-        yield anomaly_map, dataset.mask(sample) if sample.mask or not sample.label else None, sample.label
+        anomaly_map, inside = placed(maps[index].cpu().numpy(), images.inside(index), images.frames[index])
+        yield anomaly_map, dataset.mask(sample) if sample.mask or not sample.label else None, sample.label, inside
 
 
 def data_measures(dataset: Dataset, images: Mapping[Split, Images]) -> dict[str, Plain]:
@@ -115,8 +122,9 @@ def data_measures(dataset: Dataset, images: Mapping[Split, Images]) -> dict[str,
     test, defects = images["test"], dict[str, Plain]()
     for index, sample in enumerate(test.samples):
         if sample.label and sample.mask:
-            picture = place_map(test.network_planes[index].mean(dim=0).numpy(), test.frames[index])
-            measured = defect_measures(picture, dataset.mask(sample))
+            picture, frame = test.network_planes[index].mean(dim=0).numpy(), test.frames[index]
+            inside = placed(picture, test.inside(index), frame)[1]
+            measured = defect_measures(place_map(picture, frame), dataset.mask(sample), inside)
             if measured is not None:
                 defects[sample.path] = asdict(measured)
     flatness = spectral_flatness(image.mean(dim=0).numpy() for image in images["train"].network_planes)

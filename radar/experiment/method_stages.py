@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from radar.config.plain import plain, remove, selected
+from radar.config.plain import image_values, plain, remove, selected
 from radar.config.schema import Config
 from radar.data.sample import SPLITS, Split
 from radar.data.split_manifests import known_groups
@@ -124,7 +124,7 @@ class MethodStages:
         rate, detector = self.config.contamination.value, self.config.detector
         alike = {"densities", "detector"} <= set(unseen)  # else no score is like a new image's
         kept = alike and detector.name == "upper_tail" and detector.threshold == "quantile"
-        tops = np.concatenate([map_tops(part.anomaly) for split in splits for part in self._read(split)])
+        tops = np.concatenate([map_tops(part.anomaly, part.inside) for split in splits for part in self._read(split)])
         promised = promised_rate(len(scores), len(set(self.threshold_groups)), rate) if kept else None
         return Calibration(scores, tops, unseen, promised)
 
@@ -172,7 +172,7 @@ class MethodStages:
         trainer = asdict(self.config.trainer)
         return {
             "seed": self.config.seed if self.method.draws_numbers else None,
-            "image": asdict(self.config.dataset.image),
+            "image": image_values(self.config.dataset.image),
             "device": self.context.device.type,
             "matmul_precision": trainer["matmul_precision"],
         }

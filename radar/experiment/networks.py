@@ -139,6 +139,7 @@ def _train(method: Method[Any], training: Training, networks: Networks, context:
         material.objective,
         material.train,
         material.validation,
+        has_region=material.has_region,
         patch=training.patch,
         training=training.training,
         trainer=method.config.trainer,

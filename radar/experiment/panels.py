@@ -18,6 +18,8 @@ from radar.experiment.measures import Scored
 from radar.experiment.run_directory import REMEDY
 from radar.files import read_bytes, unreadable, write_atomically
 
+_NOT_SEEN = 1.0  # white stands for what lies outside a region, where planes hold what continues its inside
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -29,6 +31,7 @@ class Panel:
     noise_map: NDArray[np.float32] | None  # (H, W), mean over channels; of methods that predict noise
     anomaly_map: NDArray[np.float32]  # (H, W)
     mask: NDArray[np.bool_] | None  # at its own size
+    region: NDArray[np.bool_] | None = None  # (H, W), of interest; None: the whole image is
 
 
 def chosen_panels(dataset: Dataset, test: Scored, threshold: float, count: int) -> list[Panel]:
@@ -39,14 +42,19 @@ def chosen_panels(dataset: Dataset, test: Scored, threshold: float, count: int) 
 
 
 def _panel(dataset: Dataset, test: Scored, index: int, caption: str) -> Panel:
-    sample, noise = test.images.samples[index], test.scores.noise
+    sample, noise, region = test.images.samples[index], test.scores.noise, test.images.inside(index)
+    picture = _picture(test.images.network_planes[index])
+    if region is not None:
+        picture = picture.copy()
+        picture[~region] = _NOT_SEEN
     return Panel(
         sample.path,
         caption,
-        _picture(test.images.network_planes[index]),
+        picture,
         None if noise is None else noise[index].mean(dim=0).numpy(),
         test.scores.anomaly_maps[index].numpy(),
         dataset.mask(sample) if sample.mask or not sample.label else None,
+        region,
     )
 
 
@@ -63,7 +71,7 @@ def write_panels(path: Path, panels: list[Panel]) -> None:
         "caption": np.array([panel.caption for panel in panels], dtype=np.str_),
     }
     for index, panel in enumerate(panels):
-        pictures = {name: getattr(panel, name) for name in ("image", "noise_map", "anomaly_map", "mask")}
+        pictures = {name: getattr(panel, name) for name in ("image", "noise_map", "anomaly_map", "mask", "region")}
         arrays |= {f"{name}_{index}": values for name, values in pictures.items() if values is not None}
     write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
 
@@ -89,4 +97,5 @@ def _stored_panel(arrays: Any, index: int) -> Panel:
         noise_map=arrays.get(f"noise_map_{index}"),
         anomaly_map=arrays[f"anomaly_map_{index}"],
         mask=arrays.get(f"mask_{index}"),
+        region=arrays.get(f"region_{index}"),
     )

@@ -12,6 +12,7 @@ import torch
 from radar.config.schema import Config
 from radar.data.dataset import Dataset, open_dataset
 from radar.data.images import Images
+from radar.data.preprocessing import is_outside
 from radar.data.sample import SPLITS, Split
 from radar.errors import DataError
 from radar.experiment.artefact_store import ArtefactStore
@@ -75,7 +76,20 @@ def _opened(config: Config, report: Report) -> OpenData:
                 "dataset.validation_fraction or dataset.test_fraction, or name them in dataset.manifest"
             )
     images = {split: dataset.load(dataset.split(split), report) for split in SPLITS}
-    return OpenData(dataset, images, (*_mask_notes(dataset), *dataset.read_notes()))
+    return OpenData(
+        dataset, images, (*_mask_notes(dataset), *_outside_notes(dataset, images["test"]), *dataset.read_notes())
+    )
+
+
+def _outside_notes(dataset: Dataset, test: Images) -> Iterator[str]:
+    """A remark on defective test images that show no defect in their region of interest: they keep their label."""
+    found = []
+    for index, sample in enumerate(test.samples):
+        inside = test.inside(index)
+        if inside is not None and sample.masked and is_outside(dataset.mask(sample), inside, test.frames[index]):
+            found.append(sample.path)
+    if found:
+        yield f"{len(found)} defects lie wholly outside the region of interest, first {found[0]}: these images count as defective"
 
 
 def _mask_notes(dataset: Dataset) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from functools import cached_property
 
+from radar.config.plain import image_values
 from radar.config.schema import Config
 from radar.config.typed import extents
 from radar.data.sample import Split
@@ -120,7 +121,10 @@ class ExperimentStages:
     def data_measures(self) -> Stage[dict[str, Plain]]:
         """Of the data set itself: its content, masks included, and how images are read."""
         data = self.context.data
-        inputs: dict[str, Plain] = {"content": data.dataset.content_hash, "image": asdict(self.config.dataset.image)}
+        inputs: dict[str, Plain] = {
+            "content": data.dataset.content_hash,
+            "image": image_values(self.config.dataset.image),
+        }
         return json_stage(
             self.context.store,
             "data_measures",

@@ -17,6 +17,7 @@ from radar.deploy.scorer import ModelScorer
 from radar.errors import DataError
 from radar.experiment.transfer import DoneRun
 from radar.model import Model
+from radar.runtime.errors import ImageError
 from radar.runtime.files import bounded_lines, check_is_file
 from radar.runtime.log import JSON_LINES
 from radar.runtime.photo import Photo, read_photo
@@ -52,6 +53,6 @@ def _photo(sample: Sample, layout: Layout, model: Model) -> Photo:
         picture = as_seen(
             path, layout.pixels(sample.path), sample.content_hash, preprocessing_of(model.config.dataset.image)
         )
-    except DataError as failure:
+    except (DataError, ImageError) as failure:
         error = str(failure)
     return Photo(path, None, True, sample.content_hash, time.perf_counter() - began, picture, error)

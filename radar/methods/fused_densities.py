@@ -35,6 +35,7 @@ from radar.methods.parts.fused_map import FittedFusedDensities, density_name
 from radar.methods.parts.pretrained import FEATURES
 from radar.methods.parts.pyramid import enlarged, level_count, pyramid, size_at
 from radar.methods.parts.reduced import ReducedMethod
+from radar.methods.parts.regions import columns_inside, parted, with_region
 from radar.methods.parts.sharing import collected
 from radar.networks.efficientnet import EfficientNetFeatures
 from radar.progress import Report
@@ -61,6 +62,7 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
     Settings = FusedDensitiesSettings
     version = 4
     cross_fits = True
+    honours_region = True
 
     @property
     def fitting_keys(self) -> tuple[str, ...]:
@@ -131,7 +133,7 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
         folds = fold_numbers([group for images in normals.sets for group in images.groups], settings.folds)
         planes = [image[None] for images in normals.sets for image in images.planes]
         identities = [identity for images in normals.sets for identity in images.identities]
-        parts = parts_of(settings, planes)
+        parts = parts_of(settings, [parted(image, self.has_region)[0] for image in planes])
         fitted = self._empty(network, features, parts, levels, dict(zip(identities, folds, strict=True)))
         fitted.to(resolve_device(self.config.trainer))
         looks = sum(2 * len(parts_at(parts, level)) + len(timesteps(settings)) for level in range(levels))
@@ -143,7 +145,7 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
                 yield pyramid(image.to(fitted.device), levels)[level]
 
         for level in range(levels):
-            self._fit_level(fitted, level, partial(images, level), folds, [_size(image) for image in planes])
+            self._fit_level(fitted, level, partial(images, level), folds, planes)
         return fitted
 
     def _fit_level(
@@ -152,17 +154,21 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
         level: int,
         images: Callable[[], Iterator[Tensor]],
         folds: Sequence[int],
-        sizes: Sequence[Size],
+        planes: Sequence[Tensor],
     ) -> None:
-        """Fit and calibrate the densities of one scale, on `images` at it; `sizes` are those of the images as they are."""
+        """Fit and calibrate the densities of one scale, on `images` at it; `planes` are the images as they are. Of those with a
+        region, vectors of pixels that lie inside as a whole are fitted, and no others.
+        """
         settings = self.settings.fused_densities
+        sizes = [_size(image) for image in planes]
         at_level = [size_at(size, level, fitted.levels) for size in sizes]
         noise_maps: dict[int, Rasters] = {}  # of one step at a time: those of all fill the memory
 
-        def fields(part: str) -> Iterator[Tensor]:
+        def fields(part: str) -> Iterator[tuple[Tensor, Tensor | None]]:
             for index, image in enumerate(images()):
                 own = {step: maps[index][None].to(fitted.device) for step, maps in noise_maps.items()}
-                yield fitted.field(part, image, own)
+                seen, region = parted(image, self.has_region)
+                yield fitted.field(part, seen, own, region), region
 
         for index, part in parts_at(fitted.parts, level):
             noise = noise_parts(settings).get(part)
@@ -170,13 +176,16 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
                 noise_maps = {}
                 maps = (fitted.noise_maps(image, [noise.timestep])[noise.timestep] for image in images())
                 noise_maps = {noise.timestep: collected(maps, at_level)}
-            vectors = (fitted.square(part).vectors(field) for field in fields(part))
+            square = fitted.square(part)
+            vectors = (columns_inside(square.vectors(field), region) for field, region in fields(part))
             density = cross_fitted(vectors, folds, ridge=settings.ridge)
             fitted.densities[density_name(part, level)] = density.to(fitted.device)
-            surprises = (
-                enlarged(fitted.surprises(fitted.without(fold).distance(part, level, field, at)), level, size)
-                for fold, size, at, field in zip(folds, sizes, at_level, fields(part), strict=True)
+            surprises: Iterator[Tensor] = (
+                enlarged(fitted.surprises(fitted.without(fold).distance(part, level, field, at), region), level, size)
+                for fold, size, at, (field, region) in zip(folds, sizes, at_level, fields(part), strict=True)
             )
+            if self.has_region:
+                surprises = map(with_region, surprises, (image[:, -1:].to(fitted.device) for image in planes))
             fitted.scales[level, index] = scale_of(self._scores(surprises, sizes), settings.calibration_quantile)
 
     def _scores(self, surprises: Iterable[Tensor], sizes: Sequence[Size]) -> list[float]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from radar.config.schema import Config, ImageConfig
 from radar.config.typed import extents
 from radar.data.layouts import LAYOUTS
+from radar.data.region_of_interest import region_of_interest_problem
 from radar.errors import ConfigError
 from radar.methods.registry import METHODS, method_of
 from radar.methods.relevance import unread_by
@@ -59,6 +60,8 @@ def _dataset_problems(config: Config) -> Iterator[str]:
 
 def _image_problems(image: ImageConfig) -> Iterator[str]:
     key = "dataset.image"
+    if problem := region_of_interest_problem(image):
+        yield f"{key}.region_of_interest{problem}"
     if image.width is not None and (image.size is None or image.aspect not in ONE_SIZE):
         aspects = " or ".join(f"{key}.aspect={aspect}" for aspect in ONE_SIZE)
         yield f"{key}.width={image.width}: is that of a rectangle; set {key}.size, its height, and {aspects}"
@@ -127,9 +130,27 @@ def _scoring_problems(config: Config) -> Iterator[str]:
     yield from _density_problems(config)
     if scoring.blur.kernel % 2 == 0:
         yield f"scoring.blur.kernel={scoring.blur.kernel}: must be odd"
+    yield from _region_problems(config)
     side = _shorter_side(config)
     if side is not None and (problem := border_problem(scoring.border, side, side, scoring.window)):
         yield problem
+
+
+def _region_problems(config: Config) -> Iterator[str]:
+    """What does not go with a region of interest."""
+    if config.dataset.image.region_of_interest is None:
+        return
+    if not METHODS.get(config.method.name).honours_region:
+        able = ", ".join(name for name in METHODS.names() if METHODS.get(name).honours_region)
+        yield (
+            f"dataset.image.region_of_interest: method {config.method.name} would learn and score what lies outside; methods that do "
+            f"not: {able}"
+        )
+    if config.scoring.border.name == "standardised":
+        yield (
+            "scoring.border.name=standardised: its rings follow the image's border, and none those of "
+            "dataset.image.region_of_interest; use margin or none"
+        )
 
 
 def _density_problems(config: Config) -> Iterator[str]:

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from radar.config.schema import Config
 from radar.methods.method import FittedMethod, Method, Networks, Normals, Structure
+from radar.methods.parts.regions import parted, with_region
 from radar.progress import Report
+from radar.rasters import Rasters
 from radar.scoring.reading import NormReading
 
 
@@ -24,11 +26,13 @@ class FittedMeanBrightness(FittedMethod):
     mean: Tensor
 
     def __init__(self, config: Config, mean: Tensor) -> None:
-        super().__init__(NormReading.of(config.scoring, edge="none"))
+        has_region = config.dataset.image.region_of_interest is not None
+        super().__init__(NormReading.of(config.scoring, edge="none", has_region=has_region))
         self.register_buffer("mean", mean)  # (1, C, 1, 1)
 
     def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
-        return images[:, : self.mean.shape[1]] - self.mean
+        planes, region = parted(images, self.reading.has_region)
+        return with_region(planes[:, : self.mean.shape[1]] - self.mean, region)
 
 
 class MeanBrightnessMethod(Method[MeanBrightnessSettings]):
@@ -39,6 +43,7 @@ class MeanBrightnessMethod(Method[MeanBrightnessSettings]):
     version = 2
     one_score = False
     draws_numbers = False
+    honours_region = True
 
     @property
     def map_keys(self) -> tuple[str, ...]:
@@ -50,6 +55,8 @@ class MeanBrightnessMethod(Method[MeanBrightnessSettings]):
 
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
         planes = normals.train.network_planes
+        if self.has_region:
+            planes = Rasters.joined(image[:-1, image[-1] > 0][:, None] for image in normals.train.learnt_planes)
         total = torch.stack([image.double().sum(dim=(1, 2)) for image in planes]).sum(dim=0)
         mean = total / sum(height * width for height, width in planes.sizes)
         return FittedMeanBrightness(self.config, mean.float()[None, :, None, None])

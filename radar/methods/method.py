@@ -43,6 +43,7 @@ class Measured:
     anomaly: tuple[Tensor, ...]  # N of (H, W) ≥ 0
     points: Tensor  # (N, F) float64
     noise: tuple[Tensor, ...] | None  # N of (C, H, W)
+    inside: tuple[Tensor, ...] | None = None  # N of (H, W), their regions of interest; None: all of them counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,9 @@ class Material:
     train: Rasters
     validation: Rasters
     objective: Objective
+    has_region: bool = (
+        False  # the last plane of the images is their region of interest, from which alone crops are drawn
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +156,9 @@ class Method(ABC, Generic[Own]):
     Settings: ClassVar[type]  # dataclass of the keys below `method`
     one_score: ClassVar[bool] = True  # the detector judges one number, of which only more is anomalous
     draws_numbers: ClassVar[bool] = True  # what is fitted or scored depends on the seed
+    honours_region: ClassVar[bool] = (
+        False  # nothing outside dataset.image.region_of_interest is learnt or scored; its plane is known
+    )
     cross_fits: ClassVar[bool] = False  # scores normals by densities that were fitted without them; networks are not
 
     def __init__(self, config: Config) -> None:
@@ -162,6 +169,11 @@ class Method(ABC, Generic[Own]):
         """The method's own keys."""
         settings: Own = self.config.method.settings  # parsed as `Settings` of this class
         return settings
+
+    @property
+    def has_region(self) -> bool:
+        """Whether the last plane of every image is a region of interest."""
+        return self.config.dataset.image.region_of_interest is not None
 
     @property
     def uses_network(self) -> bool:

@@ -9,6 +9,7 @@ from torch import Tensor
 from radar.config.schema import Config
 from radar.files import Plain
 from radar.methods.method import FittedMethod, Method, Networks, Normals, Structure, channels_of
+from radar.methods.parts.regions import parted, with_region
 from radar.progress import Report
 from radar.scoring.reading import NormReading
 
@@ -22,14 +23,16 @@ class FittedRawSobel(FittedMethod):
     """Nothing is learnt."""
 
     def __init__(self, config: Config, channels: int) -> None:
-        super().__init__(NormReading.of(config.scoring, edge="sobel"))
+        has_region = config.dataset.image.region_of_interest is not None
+        super().__init__(NormReading.of(config.scoring, edge="sobel", has_region=has_region))
         self.channels = channels
 
     def structure(self) -> dict[str, Plain]:
         return {"channels": self.channels}
 
     def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
-        return images[:, : self.channels]
+        planes, region = parted(images, self.reading.has_region)
+        return with_region(planes[:, : self.channels], region)
 
 
 class RawSobelMethod(Method[RawSobelSettings]):
@@ -39,6 +42,7 @@ class RawSobelMethod(Method[RawSobelSettings]):
     Settings = RawSobelSettings
     one_score = False
     draws_numbers = False
+    honours_region = True
 
     @property
     def map_keys(self) -> tuple[str, ...]:

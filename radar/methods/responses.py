@@ -92,4 +92,5 @@ def read(fitted: FittedMethod, response: Rasters, *, images_per_pass: int) -> Me
 
     maps = collected(in_passes(fitted, response.sizes, images_per_pass, one_pass), response.sizes)
     anomaly = tuple(each[0] for each in maps)
-    return Measured(anomaly, torch.cat(points), tuple(response) if fitted.predicts_noise else None)
+    inside = tuple(each[-1] > 0 for each in response) if fitted.reading.has_region else None
+    return Measured(anomaly, torch.cat(points), tuple(response) if fitted.predicts_noise else None, inside)

@@ -24,7 +24,8 @@ class PanelRow:
     """One test image of a panel; maps and mask may differ in size from the image and are drawn over the same field.
 
     `image` (H, W) or (H, W, 3) in [0, 1]; `noise_map` (h, w), `None` where the method predicts no noise; `anomaly_map` (h, w);
-    `mask` (h, w) bool, `None` where there is none; `title` may hold line breaks.
+    `mask` (h, w) bool, `None` where there is none; `title` may hold line breaks; `region` (h, w) bool is of interest, `None` where the
+    whole image is.
     """
 
     image: NDArray[np.floating]
@@ -32,6 +33,7 @@ class PanelRow:
     anomaly_map: NDArray[np.floating]
     mask: NDArray[np.bool_] | None
     title: str
+    region: NDArray[np.bool_] | None = None
 
 
 def panel_title(*, name: str, label: int, defect: str, score: float, threshold: float, called: bool) -> str:
@@ -146,22 +148,24 @@ def _bare(axes: Axes) -> None:
 
 
 def _show_input(axes: Axes, row: PanelRow) -> None:
-    """The image, the border of its defect in yellow on black."""
+    """The image, the border of its defect in yellow on black, that of its region of interest in blue."""
     picture = np.clip(row.image, 0.0, 1.0)
     axes.imshow(picture, cmap=style.INPUT_COLOUR_MAP, vmin=0.0, vmax=1.0, extent=_extent(row.image))
     _bare(axes)
+    if row.region is not None and not row.region.all():
+        _outline(axes, row.region, row.image, style.BLUE)
     if row.mask is not None and row.mask.any():
-        _outline(axes, row.mask, row.image)
+        _outline(axes, row.mask, row.image, style.YELLOW)
 
 
-def _outline(axes: Axes, mask: NDArray[np.bool_], image: NDArray[np.floating]) -> None:
+def _outline(axes: Axes, mask: NDArray[np.bool_], image: NDArray[np.floating], inner: str) -> None:
     """The border of the mask over the image's field, closed where the mask touches the edge."""
     left, right, bottom, top = _extent(image)
     padded = np.pad(mask.astype(np.float64), 1)
     height, width = mask.shape
     columns = left + (np.arange(-1, width + 1) + 0.5) * (right - left) / width
     rows = top + (np.arange(-1, height + 1) + 0.5) * (bottom - top) / height
-    for colour, line_width in ((style.BLACK, 2.2), (style.YELLOW, 1.0)):
+    for colour, line_width in ((style.BLACK, 2.2), (inner, 1.0)):
         axes.contour(columns, rows, padded, levels=[0.5], colors=[colour], linewidths=line_width)
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)

@@ -77,7 +77,9 @@ def _panel_figures(run: RunDirectory, threshold: float, rows: list[Row]) -> dict
             called=row["decision"] == "1",
         )
         panels.append(
-            PanelRow(panel.image, panel.noise_map, panel.anomaly_map, panel.mask, f"{panel.caption}\n{title}")
+            PanelRow(
+                panel.image, panel.noise_map, panel.anomaly_map, panel.mask, f"{panel.caption}\n{title}", panel.region
+            )
         )
     return {"panels": panel_figure(panels)} if panels else {}
 

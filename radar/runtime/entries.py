@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -27,8 +27,9 @@ def typed(kind: Any, value: Any, name: str = "", bounds: Mapping[str, Any] | Non
     """`value` as a `kind`: a dataclass or a named tuple of entries, a tuple, an array, a dict, a number, a text; or None.
 
     `bounds`, of a dataclass the metadata of each field, are those of `expected`, and `shortest` and `longest` of a text or a list (1
-    to any length); what a list or a named tuple holds has them, too. Entries that `kind` does not know are passed over. Raises
-    `ValueError`, which says which entry, called `name`, must be what.
+    to any length); what a list or a named tuple holds has them, too. Entries that `kind` does not know are passed over; one may be
+    missing whose field has a value without it, as in files that are older than the field. Raises `ValueError`, which says which
+    entry, called `name`, must be what.
     """
     bounds, arguments = bounds or {}, get_args(kind)
     if NoneType in arguments:
@@ -60,9 +61,15 @@ def _section(kind: Any, value: Any, name: str, bounds: Mapping[str, Any]) -> Any
         get_type_hints(kind),
         f"{name}." if name else "",
     )
-    if missing := own.keys() - given.keys():
+    if missing := own.keys() - given.keys() - _optional(kind):
         raise ValueError(f"{prefix}{min(missing)}: is missing")
-    return kind(**{each: typed(hints[each], given[each], prefix + each, its) for each, its in own.items()})
+    known = {each: its for each, its in own.items() if each in given}
+    return kind(**{each: typed(hints[each], given[each], prefix + each, its) for each, its in known.items()})
+
+
+def _optional(kind: Any) -> set[str]:
+    """Names of the fields of a dataclass that have a value where none is given."""
+    return {each.name for each in fields(kind) if each.default is not MISSING} if is_dataclass(kind) else set()
 
 
 def _checked(kind: type, value: Any, name: str, bounds: Mapping[str, Any]) -> Any:

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import ImageError
 from .map_levels import MapLevels, region_pixels
 from .photo import Photo
 from .picture import Answers, Picture, Scorer
+from .pixel_sets import BoolArray
 from .prediction import DEFECTIVE, GOOD, UNREADABLE, Prediction
-from .preprocessing import FloatArray, Frame, place_map
+from .preprocessing import FloatArray, Frame, placed
 from .regions import regions
 
 MODEL_DIGITS = 12  # of the fingerprint, in a line
@@ -32,8 +32,9 @@ class Drawable:
     """What pictures are drawn of: both `(H, W)`, at the original's own pixels."""
 
     anomaly_map: FloatArray  # 0 where the model does not look
-    flagged: NDArray[np.bool_]  # the pixels of its regions
+    flagged: BoolArray  # the pixels of its regions
     levels: MapLevels  # by which they are flagged
+    inside: BoolArray | None = None  # the region of interest; None: all of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,9 +85,10 @@ def _judged(scorer: Scorer, photo: Photo, picture: Picture, answer: _Answer, mos
     if not math.isfinite(answer.score):  # compared with the threshold it would read as good
         return _unreadable(scorer, photo, f"its score is {answer.score}")
     began, frame = time.perf_counter(), picture.frame
-    anomaly_map = _whole_map(answer.anomaly_map, frame)
+    anomaly_map, inside = _whole_map(answer.anomaly_map, picture.inside, frame)
     levels = scorer.threshold.map_levels
-    flagged, found = regions(anomaly_map, levels, region_pixels(frame.height * frame.width))
+    looked_at = frame.height * frame.width if inside is None else int(inside.sum())
+    flagged, found = regions(anomaly_map, levels, region_pixels(looked_at))
     area = int(flagged.sum())
     prediction = Prediction(
         **_common(scorer, photo),
@@ -95,7 +97,7 @@ def _judged(scorer: Scorer, photo: Photo, picture: Picture, answer: _Answer, mos
         p_value=scorer.threshold.p_value(answer.score),
         region_count=len(found),
         flagged_area=area,
-        flagged_share=area / flagged.size,
+        flagged_share=area / (flagged.size if inside is None else max(1, looked_at)),
         regions=tuple(found[:most_regions]),
         width=frame.image_width,
         height=frame.image_height,
@@ -104,7 +106,7 @@ def _judged(scorer: Scorer, photo: Photo, picture: Picture, answer: _Answer, mos
         milliseconds=round(1000 * (photo.seconds + answer.seconds + time.perf_counter() - began), 3),
         error=None,
     )
-    return Examined(photo, prediction, Drawable(anomaly_map, flagged, levels))
+    return Examined(photo, prediction, Drawable(anomaly_map, flagged, levels, inside))
 
 
 def _unreadable(scorer: Scorer, photo: Photo, error: str) -> Examined:
@@ -126,8 +128,13 @@ def _common(scorer: Scorer, photo: Photo) -> dict[str, Any]:
     }
 
 
-def _whole_map(anomaly_map: FloatArray, frame: Frame) -> FloatArray:
-    """A map of the model's picture at all pixels of the original."""
+def _whole_map(anomaly_map: FloatArray, inside: BoolArray | None, frame: Frame) -> tuple[FloatArray, BoolArray | None]:
+    """A map of the model's picture, and its region, at all pixels of the original."""
+    here, within = placed(anomaly_map, inside, frame)
     whole = np.zeros((frame.image_height, frame.image_width), dtype=np.float32)
-    whole[frame.visible] = place_map(anomaly_map, frame)
-    return whole
+    whole[frame.visible] = here
+    if within is None:
+        return whole, None
+    region = np.zeros(whole.shape, dtype=np.bool_)
+    region[frame.visible] = within
+    return whole, region

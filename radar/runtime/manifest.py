@@ -11,7 +11,8 @@ from .entries import SIDE, TEXT, typed
 from .errors import RunError, StoredError
 from .files import difference, parsed_json, read_bytes, unreadable
 from .paths import is_plain_name
-from .preprocessing import PLANE_NAMES, Preprocessing
+from .preprocessing import Preprocessing
+from .region_of_interest import region_problem
 from .settings import PredictSettings
 from .terminal import brief
 from .threshold import CurrentThreshold
@@ -133,7 +134,10 @@ def _problem(manifest: Manifest) -> str:
     if not whole or not all(map(is_plain_name, manifest.files)):
         kinds = " and ".join(_FILES[manifest.target])
         return f"files={brief([*manifest.files])}: must be names of files here, the graph's {kinds} among them"
-    if given.planes != PLANE_NAMES[reading.channels]:
+    region = reading.region_of_interest
+    if region is not None and (problem := region_problem(region)):
+        return f"preprocessing.region_of_interest{problem}"
+    if given.planes != reading.plane_names:
         return f"input.planes={brief([*given.planes])}: must be those of preprocessing.channels={reading.channels}"
     if given.size not in (None, reading.fixed):
         return f"input.size={brief([*given.size])}: must be that of the preprocessing, {brief(reading.fixed)}, or null"

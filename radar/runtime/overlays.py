@@ -12,11 +12,13 @@ from .decoding import Pixels
 from .examination import Drawable, Examined
 from .files import make_subfolder, write_atomically, writing
 from .paths import MASKS, OVERLAYS, output_name
+from .pixel_sets import widened
 from .prediction import Prediction
 from .preprocessing import FloatArray
 from .settings import PredictSettings
 
 _LOW, _HIGH = np.array([255, 196, 0], dtype=np.float32), np.array([226, 0, 70], dtype=np.float32)  # amber to crimson
+_REGION = np.array([0, 150, 255], dtype=np.uint8)  # blue, the outline of a region of interest: no colour of a map
 _LEAST = 0.4  # of the full opacity, just above the level: what is flagged can be seen
 _OUTLINE_SHARE = 1 / 400  # of the longer side, the outline's width
 
@@ -68,24 +70,29 @@ def _mask_name(said: Prediction) -> str:
 
 
 def overlay(pixels: Pixels, drawable: Drawable, settings: PredictSettings) -> Rgb:
-    """The original `(H, W, 3)` in 8 bits, coloured by its map and outlined where it is flagged, untouched elsewhere.
+    """The original `(H, W, 3)` in 8 bits, coloured by its map and outlined where it is flagged, untouched elsewhere but for the
+    outline of a region of interest.
 
     The colour depends on the map's value alone, never on the photo's other pixels: pictures of one model compare.
     """
     original, flagged = rgb(pixels), drawable.flagged
-    if not flagged.any():
-        return original
-    colour, share = _colours(drawable, settings)
-    opacity, drawn = settings.opacity * share, original.copy()
-    drawn[flagged] = np.rint((1 - opacity) * original[flagged] + opacity * colour).astype(np.uint8)
-    drawn[_outline(flagged)] = _HIGH.astype(np.uint8)
+    drawn = original.copy()
+    if drawable.inside is not None:
+        drawn[_outline(drawable.inside)] = _REGION
+    if flagged.any():
+        colour, share = _colours(drawable, settings)
+        opacity = settings.opacity * share
+        drawn[flagged] = np.rint((1 - opacity) * original[flagged] + opacity * colour).astype(np.uint8)
+        drawn[_outline(flagged)] = _HIGH.astype(np.uint8)
     return drawn
 
 
 def flagged_layer(drawable: Drawable, settings: PredictSettings) -> Rgb:
-    """What `overlay` lays over a photo, at full opacity: `(H, W, 4)`, transparent where nothing is flagged."""
+    """What `overlay` lays over a photo, at full opacity: `(H, W, 4)`, transparent where nothing is drawn."""
     flagged = drawable.flagged
     layer = np.zeros((*flagged.shape, 4), dtype=np.uint8)
+    if drawable.inside is not None:
+        layer[_outline(drawable.inside)] = [*_REGION, 255]
     if flagged.any():
         colour, share = _colours(drawable, settings)
         layer[flagged] = np.rint(np.hstack([colour, 255 * share])).astype(np.uint8)
@@ -105,17 +112,6 @@ def _colours(drawable: Drawable, settings: PredictSettings) -> tuple[FloatArray,
 def _outline(flagged: NDArray[np.bool_]) -> NDArray[np.bool_]:
     width = max(1, round(max(flagged.shape) * _OUTLINE_SHARE))
     return widened(flagged, width) & ~flagged
-
-
-def widened(flagged: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
-    """Pixels `(H, W)` of which one that is flagged lies at most `width` rows and columns away."""
-    for _ in range(2):  # columns, then rows
-        wider = flagged.copy()
-        for step in range(1, min(width, flagged.shape[1] - 1) + 1):
-            wider[:, step:] |= flagged[:, :-step]
-            wider[:, :-step] |= flagged[:, step:]
-        flagged = wider.T
-    return flagged
 
 
 def rgb(pixels: Pixels) -> Rgb:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .decoding import Pixels
-from .preprocessing import PLANE_NAMES, FloatArray, Frame, Preprocessing, luma, preprocess, sharpness
+from .pixel_sets import BoolArray
+from .preprocessing import FloatArray, Frame, Preprocessing, brightness, luma, preprocess, region_of, sharpness
 from .threshold import CurrentThreshold
 
 
@@ -26,6 +27,7 @@ class Picture:
     frame: Frame
     brightness: float
     sharpness: float
+    inside: BoolArray | None = None  # (H, W), the region of interest; None: all of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,5 +77,6 @@ def picture_of(path: Path, content: bytes, scorer: Scorer) -> Picture:
 def as_seen(path: Path, pixels: Pixels, identity: str, preprocessing: Preprocessing) -> Picture:
     """The picture that a model sees of decoded pixels."""
     planes, frame = preprocess(pixels, preprocessing)
-    seen = luma(planes, PLANE_NAMES[preprocessing.channels])
-    return Picture(path, pixels, identity, planes, frame, float(seen.mean()), sharpness(seen))
+    names = preprocessing.plane_names
+    seen, inside = luma(planes, names), region_of(planes, names)
+    return Picture(path, pixels, identity, planes, frame, brightness(seen, inside), sharpness(seen, inside), inside)

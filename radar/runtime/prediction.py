@@ -56,7 +56,7 @@ class Prediction:
     flagged_area: int | None
     """Pixels of all regions."""
     flagged_share: float | None
-    """Of all pixels."""
+    """Of all pixels, or of those of the region of interest."""
     regions: tuple[Region, ...]
     """The highest peaks first; no more than were asked for."""
     width: int | None
@@ -64,7 +64,7 @@ class Prediction:
     height: int | None
     """Pixels of the original image."""
     brightness: float | None
-    """Mean luma of the picture that the model sees: 0 black, 1 white."""
+    """Mean luma of the picture, or region of interest, that the model sees: 0 black, 1 white."""
     sharpness: float | None
     """Variance of that picture's Laplacian (4 neighbours, luma in [0, 1]); falls where it is blurred."""
     milliseconds: float | None

@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .background import region_found
+from .continuation import continue_outside
 from .decoding import Pixels
 from .entries import ASPECTS, ONE_SIZE, RESOLUTION, SIDE
 from .errors import ImageError
+from .pixel_sets import BoolArray
+from .region_of_interest import LEAST_PIXELS, PLANE, RegionOfInterest, inside_image
 
 FloatArray = NDArray[np.float32]
 
@@ -47,6 +51,13 @@ class Preprocessing:
     )  # px per mm of the picture, in place of `size`; None: not by mm
     file_resolution: float | None = field(metadata=RESOLUTION)  # px per mm of the files
     resize: str = field(metadata={"choices": tuple(_FILTERS)})  # a filter of Pillow
+    # outside it nothing counts; None: the whole image does, as where a file is older than the entry
+    region_of_interest: RegionOfInterest | None = field(default=None, kw_only=True)
+
+    @property
+    def plane_names(self) -> tuple[str, ...]:
+        """Names of a picture's planes: those of `channels` and, where there is a region, its own as the last."""
+        return (*PLANE_NAMES[self.channels], *(() if self.region_of_interest is None else (PLANE,)))
 
     @property
     def fixed(self) -> tuple[int, int] | None:
@@ -90,18 +101,63 @@ def grey(pixels: Pixels) -> FloatArray:
 
 
 def preprocess(pixels: Pixels, way: Preprocessing) -> tuple[FloatArray, Frame]:
-    """The model's picture, float32 (C, H, W) in [-1, 1], and its frame in the original image.
+    """The model's picture, float32 (P, H, W) in [-1, 1] of `way.plane_names`, and its frame in the original image.
 
-    One plane is made after the other, so that a large image takes little memory beside its own.
+    One plane is made after the other, so that a large image takes little memory beside its own. Raises `ImageError` where a region
+    does not fit the image, or leaves too little of it.
     """
     height, width = pixels.values.shape[:2]
     frame = frame_of(height, width, way)
     size = picture_size(frame, way)
+    if way.region_of_interest is not None:
+        return _with_region(pixels, way, way.region_of_interest, frame, size), frame
     planes = np.zeros((len(PLANE_NAMES[way.channels]), *size), dtype=np.float32)
     for target, plane in zip(planes, _planes(pixels, way.channels), strict=True):
         target[:] = 0.5 if plane is None else resized(_window(plane, frame), size, way.resize)
     # Lanczos and bicubic overshoot at edges
     return np.clip(planes * 2 - 1, -1, 1).astype(np.float32), frame
+
+
+def _with_region(
+    pixels: Pixels, way: Preprocessing, region: RegionOfInterest, frame: Frame, size: tuple[int, int]
+) -> FloatArray:
+    """The planes of a picture of that size whose last is its region: 1 inside, −1 outside.
+
+    Resizing weighs the pixels of the image that lie inside alone, so that no other takes part in any pixel of the region; outside,
+    what is inside is continued.
+    """
+    seen = _within(inside_image(region, frame.image_height, frame.image_width), frame)
+    weights = resized(seen.astype(np.float32), size, way.resize)
+    inside = weights > 0.5
+    planes = np.zeros((len(way.plane_names), *size), dtype=np.float32)
+    for target, plane in zip(planes, _planes(pixels, way.channels), strict=False):  # the last is the region's
+        if plane is not None:
+            values = resized(np.where(seen, _window(plane, frame), np.float32(0)), size, way.resize)
+            target[inside] = np.clip(values[inside] / weights[inside] * 2 - 1, -1, 1)
+    if region.name == "found":
+        inside = _found(planes[:-1], inside, region)
+    if (left := int(inside.sum())) < LEAST_PIXELS:
+        raise ImageError(
+            f"its region of interest has {left} of the {inside.size} px that are looked at, and {LEAST_PIXELS} are needed; check "
+            "dataset.image.region_of_interest"
+        )
+    continue_outside(planes[:-1], inside)
+    planes[-1] = np.where(inside, 1, -1)
+    return planes
+
+
+def _found(planes: FloatArray, visible: BoolArray, region: RegionOfInterest) -> BoolArray:
+    """What of planes `(P, H, W)` is no background; beyond the image, where they are padded, nothing is."""
+    tolerance, thinnest, inset = region.tolerance, region.thinnest, region.inset
+    if tolerance is None or thinnest is None or inset is None:
+        raise ValueError("a region that is found has a tolerance, a width and an inset")
+    inside = np.zeros_like(visible)
+    if not visible.any():  # of a photo so long and thin that padding takes its place
+        return inside
+    rows, columns = (np.flatnonzero(visible.any(axis=axis)) for axis in (1, 0))
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    inside[window] = region_found(planes[:, *window], tolerance=tolerance, thinnest=thinnest, inset=inset)
+    return inside
 
 
 def _shares(pixels: Pixels) -> FloatArray:
@@ -171,6 +227,16 @@ def _window(plane: FloatArray, frame: Frame) -> FloatArray:
     return np.pad(seen, ((above, below), (before, after)), mode="edge") if any((above, below, before, after)) else seen
 
 
+def _within(pixels: BoolArray, frame: Frame) -> BoolArray:
+    """The window's pixels `(frame.height, frame.width)` of a set of the image's; none lies outside the image."""
+    window = np.zeros((frame.height, frame.width), dtype=np.bool_)
+    rows, columns = frame.visible
+    window[rows.start - frame.top : rows.stop - frame.top, columns.start - frame.left : columns.stop - frame.left] = (
+        pixels[rows, columns]
+    )
+    return window
+
+
 def resized(plane: FloatArray, size: tuple[int, int], resize: str) -> FloatArray:
     """Resize (H, W) to `size`, height and width, in float; Pillow's filters widen with the scale, so they do not alias."""
     if plane.shape == size:
@@ -181,14 +247,41 @@ def resized(plane: FloatArray, size: tuple[int, int], resize: str) -> FloatArray
 def luma(planes: FloatArray, names: tuple[str, ...]) -> FloatArray:
     """Luma `(H, W)` in [0, 1] of a model's picture `(P, H, W)` in [−1, 1], whose planes are `names`."""
     values = (planes + 1) / 2
-    return np.asarray(np.tensordot(LUMA, values, 1) if names == PLANE_NAMES["rgb"] else values[0], dtype=np.float32)
+    is_rgb = names[:3] == PLANE_NAMES["rgb"]
+    return np.asarray(np.tensordot(LUMA, values[:3], 1) if is_rgb else values[0], dtype=np.float32)
 
 
-def sharpness(picture: FloatArray) -> float:
-    """Variance of the Laplacian (4 neighbours) of a luma `(H, W)` in [0, 1]; 0 where it has no inner pixel."""
+def region_of(planes: FloatArray, names: tuple[str, ...]) -> BoolArray | None:
+    """Which pixels `(H, W)` of a picture `(P, H, W)`, whose planes are `names`, lie in its region; None: it has none."""
+    return np.asarray(planes[-1] > 0) if names[-1] == PLANE else None
+
+
+def brightness(picture: FloatArray, inside: BoolArray | None) -> float:
+    """Mean of a luma `(H, W)`, of its region alone where there is one."""
+    return float(picture.mean() if inside is None else picture[inside].mean(dtype=np.float64))
+
+
+def sharpness(picture: FloatArray, inside: BoolArray | None = None) -> float:
+    """Variance of the Laplacian (4 neighbours) of a luma `(H, W)` in [0, 1], of its region alone where there is one; 0 where it has
+    no inner pixel.
+    """
     inner = 4 * picture[1:-1, 1:-1]
     laplacian = inner - picture[:-2, 1:-1] - picture[2:, 1:-1] - picture[1:-1, :-2] - picture[1:-1, 2:]
+    if inside is not None:
+        laplacian = laplacian[inside[1:-1, 1:-1]]
     return float(np.var(laplacian, dtype=np.float64)) if laplacian.size else 0.0
+
+
+def placed(anomaly_map: FloatArray, inside: BoolArray | None, frame: Frame) -> tuple[FloatArray, BoolArray | None]:
+    """A map of the model's picture as `place_map` places it, and its region there, `(H, W)` = `frame.shape`; outside it the map is 0,
+    and no pixel near its border is lowered by that.
+    """
+    whole = place_map(anomaly_map, frame)
+    if inside is None:
+        return whole, None
+    share = place_map(inside.astype(np.float32), frame)
+    within = np.asarray(share > 0.5)
+    return np.where(within, whole / np.maximum(share, np.float32(0.5)), np.float32(0)), within
 
 
 def place_map(anomaly_map: FloatArray, frame: Frame) -> FloatArray:

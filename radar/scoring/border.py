@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from radar.config.schema import BorderConfig
@@ -47,6 +48,19 @@ class Border(nn.Module):
         """The part of levels `(N, H, W)` that scores are taken of."""
         height, width = levels.shape[-2:]
         return levels[..., self.margin : height - self.margin, self.margin : width - self.margin]
+
+    def counted_inside(self, inside: Tensor) -> Tensor:
+        """Which pixels of regions `(N, H, W)` scores are taken of: a region's border counts as the image's does. Where a margin would
+        leave nothing of a region, all of it counts.
+        """
+        if not self.margin:
+            return inside
+        reach = 2 * self.margin + 1
+        outside = F.pad(1 - inside[:, None].float(), [self.margin] * 4, value=1.0)  # beyond the image nothing counts
+        near = F.max_pool2d(F.max_pool2d(outside, (reach, 1), stride=1), (1, reach), stride=1)[:, 0]
+        kept = near < 0.5
+        nothing = kept.float().sum(dim=(1, 2), keepdim=True) == 0
+        return kept | (nothing & inside)
 
     def learn(self, levels: Iterable[Tensor]) -> None:
         """From levels `(N, H, W)` of normal images; a ring of zeros, or around zeros, stays as it is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from kornia.filters import gaussian_blur2d, sobel
 from torch import Tensor
 
@@ -21,13 +22,28 @@ def edge_map(response: Tensor, blur: BlurConfig, edge: str) -> Tensor:
     return filtered.square().sum(dim=1).sqrt()
 
 
-def anomaly_map(edges: Tensor, smoothing: float) -> Tensor:
+def anomaly_map(edges: Tensor, smoothing: float, inside: Tensor | None = None) -> Tensor:
     """Edge maps `(B, H, W)` → pixel-level anomaly maps `(B, H, W)`: the root of their energy under a Gaussian of σ px.
 
-    A smoothing of 0 keeps the edge map, the published segmentation.
+    A smoothing of 0 keeps the edge map, the published segmentation. Of regions `(B, H, W)` the Gaussian weighs the pixels inside
+    alone, and the map is 0 outside.
     """
+    if inside is not None:
+        return _anomaly_map_inside(edges, smoothing, inside)
     if smoothing == 0:
         return edges
-    kernel = 2 * math.ceil(3 * smoothing) + 1
-    energy = gaussian_blur2d(edges.square()[:, None], (kernel, kernel), (smoothing, smoothing), border_type="replicate")
-    return energy[:, 0].sqrt()
+    return _smoothed(edges.square(), smoothing).sqrt()
+
+
+def _anomaly_map_inside(edges: Tensor, smoothing: float, inside: Tensor) -> Tensor:
+    within = inside.to(edges.dtype)
+    if smoothing == 0:
+        return edges * within
+    weights = torch.where(inside, _smoothed(within, smoothing), 1.0)  # of a pixel inside, its own at least
+    return (_smoothed(edges.square() * within, smoothing) / weights).sqrt() * within
+
+
+def _smoothed(energy: Tensor, sigma: float) -> Tensor:
+    """Energies `(B, H, W)` under a Gaussian of σ px."""
+    kernel = 2 * math.ceil(3 * sigma) + 1
+    return gaussian_blur2d(energy[:, None], (kernel, kernel), (sigma, sigma), border_type="replicate")[:, 0]

@@ -15,9 +15,14 @@ from radar.scoring.threshold import conformal_quantile, grouped_quantile
 __all__ = ["MapLevels"]  # which whoever makes levels reads here
 
 
-def map_tops(maps: Sequence[Tensor]) -> Floats:
-    """Of each of N maps `(H, W)` the value that so many pixels as a region has do not fall below, and the largest: `(N, 2)`."""
-    tops = [each.flatten().double().topk(region_pixels(each.numel())).values[[-1, 0]] for each in maps]
+def map_tops(maps: Sequence[Tensor], inside: Sequence[Tensor] | None = None) -> Floats:
+    """Of each of N maps `(H, W)` the value that so many pixels as a region has do not fall below, and the largest: `(N, 2)`.
+
+    With `inside` (H, W), their regions of interest, of as many pixels as those have; outside, a map is 0.
+    """
+    counts = [each.numel() for each in maps] if inside is None else [int(each.sum()) for each in inside]
+    pairs = zip(maps, counts, strict=True)
+    tops = [each.flatten().double().topk(region_pixels(count)).values[[-1, 0]] for each, count in pairs]
     return np.asarray(torch.stack(tops).cpu().numpy()) if tops else np.empty((0, 2))
 
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 from radar.config.schema import PatchConfig, TrainerConfig, TrainingConfig
 from radar.rasters import Rasters
 from radar.seeds import generator
-from radar.training.crops import PatchSampler
+from radar.training.crops import PatchSampler, Windows, windows_inside
 
 _VALIDATION_BATCH = 64  # of whatever training: losses of trainings with other batches compare
 
@@ -48,7 +48,8 @@ class PatchDataModule(lightning.LightningDataModule):
     """Serves crops of `train` and `validation`, images `(C, H, W)` in [−1, 1] of any sizes.
 
     They lie on the training device where it fits into `trainer.stack_memory_fraction` of the free memory, and
-    stays on the host, with `trainer.workers` processes that crop ahead, where it does not.
+    stays on the host, with `trainer.workers` processes that crop ahead, where it does not. With `has_region` the images have a
+    further plane, their region of interest, and no crop is drawn that lies mostly outside.
     """
 
     def __init__(
@@ -56,14 +57,15 @@ class PatchDataModule(lightning.LightningDataModule):
         train: Rasters,
         validation: Rasters,
         *,
+        has_region: bool = False,
         patch: PatchConfig,
         training: TrainingConfig,
         trainer: TrainerConfig,
         seed: int,
     ) -> None:
         super().__init__()
-        self.train_images = train
-        self.validation_images = validation
+        self.train_images, self._train_windows = _parted(train, patch.size, has_region)
+        self.validation_images, self._validation_windows = _parted(validation, patch.size, has_region)
         self.patch = patch
         self.training_config = training
         self.trainer_config = trainer
@@ -71,7 +73,8 @@ class PatchDataModule(lightning.LightningDataModule):
         self._on_device: Rasters | None = None
 
     def _sampler(self, images: Rasters) -> PatchSampler:
-        return PatchSampler(images, size=self.patch.size, flips=self.patch.flips, rotations=self.patch.rotations)
+        flips, rotations = self.patch.flips, self.patch.rotations
+        return PatchSampler(images, size=self.patch.size, flips=flips, rotations=rotations, windows=self._train_windows)
 
     def _fits(self, device: torch.device) -> bool:
         if self.trainer_config.stack != "auto":
@@ -109,7 +112,20 @@ class PatchDataModule(lightning.LightningDataModule):
     def val_dataloader(self) -> DataLoader[Tensor]:
         """The same crops of held-out normals at every validation, in batches of one size, which decide their noise."""
         stream = generator("cpu", self.seed, "validation", "crops")
-        sampler = PatchSampler(self.validation_images, size=self.patch.size, flips=False, rotations=False)
+        sampler = PatchSampler(
+            self.validation_images,
+            size=self.patch.size,
+            flips=False,
+            rotations=False,
+            windows=self._validation_windows,
+        )
         crops = sampler.draw(self.training_config.validation_patches, stream)
         batches = cast(Dataset[Tensor], torch.split(crops, _VALIDATION_BATCH))  # a sequence is all that a loader needs
         return DataLoader(batches, batch_size=None)
+
+
+def _parted(images: Rasters, size: int, has_region: bool) -> tuple[Rasters, Windows | None]:
+    """Images without the plane of their region, and the windows that lie mostly inside."""
+    if not has_region:
+        return images, None
+    return images.first(images.channels - 1), windows_inside(images, size)

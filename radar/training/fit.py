@@ -39,6 +39,7 @@ def fit_network(
     train: Rasters,
     validation: Rasters,
     *,
+    has_region: bool = False,
     patch: PatchConfig,
     training: TrainingConfig,
     trainer: TrainerConfig,
@@ -48,7 +49,8 @@ def fit_network(
     report: Report,
     followers: Sequence[Callback] = (),
 ) -> tuple[Network, list[Row]]:
-    """Teach `network` the `objective` on crops of normals `(C, H, W)` in [−1, 1] of any sizes.
+    """Teach `network` the `objective` on crops of normals `(C, H, W)` in [−1, 1] of any sizes; with `has_region`, a further plane of
+    these says where crops are drawn.
 
     Returns its averaged weights on the training device, and the history, of which `publish` is told row by row. An interrupted
     training goes on from the folder `checkpoints` and ends at the weights of an uninterrupted one. `followers` are called beside
@@ -57,13 +59,16 @@ def fit_network(
     """
     device = resolve_device(trainer)
     learner = TrainingModule(network, objective, training=training, trainer=trainer, seed=seed)
-    data = PatchDataModule(train, validation, patch=patch, training=training, trainer=trainer, seed=seed)
+    data = PatchDataModule(
+        train, validation, has_region=has_region, patch=patch, training=training, trainer=trainer, seed=seed
+    )
     spawned = trainer.strategy == "ddp"  # then neither a dashboard nor a progress bar can follow
     history = History(_drop if spawned else publish)
     callbacks = [history, *followers]
     if not spawned:
         callbacks.append(StepReport(report, training.max_steps))
-        check_step(learner.to(device), train[0][None, :, : patch.size, : patch.size].to(device), patch, training)
+        crop = data.train_images[0][None, :, : patch.size, : patch.size]
+        check_step(learner.to(device), crop.to(device), patch, training)
     _quiet_lightning()
     loop = build_trainer(training, trainer, device, [*callbacks, checkpoint_every_epoch(checkpoints)])
     try:

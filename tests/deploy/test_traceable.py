@@ -23,6 +23,8 @@ def test_what_is_traced_answers_as_the_model(name: str) -> None:
     planes = len(plane_names(model.config.dataset.image))
     for height, width in [size.fixed] if size.fixed else [(40, 40), (33, 51)]:
         images = torch.rand(3, planes, height, width, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        if model.method.reading.has_region:
+            images[:, -1] = torch.where(images[:, -1] + torch.linspace(-2, 1, width) < 0, 1, -1)
         noise = model.method.draws.of(["a", "b", "c"], model.method.noise_shape(planes, height, width), 0)
         with torch.inference_mode():
             maps, points, scores, decisions = traced(images, noise)

@@ -232,9 +232,9 @@ def test_every_step_is_asked_once_and_let_go_when_no_part_needs_it(composed, fit
         asked.extend(steps)
         return noise_maps(own, images, steps)
 
-    def looked_at(own, part, images, known):
+    def looked_at(own, part, images, known, region):
         held.append((part, sorted(known)))
-        return field(own, part, images, known)
+        return field(own, part, images, known, region)
 
     monkeypatch.setattr(type(method), "noise_maps", maps)
     monkeypatch.setattr(type(method), "field", looked_at)

@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 
 from radar.runtime.map_levels import MapLevels
-from radar.runtime.overlays import widened
+from radar.runtime.pixel_sets import widened
 from radar.runtime.preprocessing import Frame, Preprocessing, frame_of, place_map
 from radar.runtime.regions import regions
 

@@ -21,7 +21,7 @@ class Moments:
 
     @staticmethod
     def of(fields: Iterable[Tensor]) -> Moments:
-        """Of all pixels of fields `(1, K, H, W)`, one field in memory at a time."""
+        """Of all pixels of fields `(1, K, …)`, one field in memory at a time."""
         found: Moments | None = None
         for field in fields:
             pixels = field[0].flatten(1).double().cpu()
@@ -45,7 +45,12 @@ class Moments:
         return Moments(self.count - other.count, self.total - other.total, self.squares - other.squares)
 
     def gaussian(self, ridge: float) -> Gaussian:
-        """The density, `ridge` of its mean variance added to every variance."""
+        """The density, `ridge` of its mean variance added to every variance. Raises `RunError` where nothing was counted."""
+        if not self.count:
+            raise RunError(
+                "a density cannot be fitted: no pixel of some normal images lies wholly inside dataset.image.region_of_interest; make "
+                "it wider, or set method.fused_densities.least_side=null"
+            )
         return Gaussian.of_moments(self.count, self.total, self.squares, ridge=ridge)
 
 
@@ -65,7 +70,7 @@ def fold_numbers(groups: Sequence[str], folds: int) -> list[int]:
 
 
 def cross_fitted(fields: Iterable[Tensor], folds: Sequence[int], *, ridge: float) -> Gaussian:
-    """Densities of the pixels of N images' fields `(1, K, H, W)`: first that of all, then for each fold that of the others.
+    """Densities of the pixels of N images' fields `(1, K, …)`: first that of all, then for each fold that of the others.
 
     `folds` are the images' N numbers from 0.
     """

@@ -39,8 +39,9 @@ def denoiser_training(
         inputs["levels"] = levels
 
     def material(_: Networks) -> Material:
-        train, validation = (at_all_levels(images.network_planes, levels) for images in normals.sets)
-        return Material(train, validation, DiffusionObjective(config.diffusion, simplex=simplex))
+        train, validation = (at_all_levels(images.learnt_planes, levels) for images in normals.sets)
+        objective = DiffusionObjective(config.diffusion, simplex=simplex)
+        return Material(train, validation, objective, has_region=normals.train.has_region)
 
     return Training(
         DENOISER,

@@ -18,6 +18,7 @@ from radar.methods.parts.gaussian import Gaussian
 from radar.methods.parts.neighbourhoods import Square
 from radar.methods.parts.pixel_fields import appearance_field, colour_field, noise_field, noise_square
 from radar.methods.parts.pyramid import cropped, doubled, pyramid
+from radar.methods.parts.regions import median_inside, parted, with_region
 from radar.networks.efficientnet import EfficientNetFeatures
 from radar.rasters import Size
 from radar.scoring.denoiser import Denoiser
@@ -74,6 +75,7 @@ class FittedFusedDensities(FittedMethod):
         return other
 
     def respond(self, images: Tensor, noise: Tensor | None) -> Tensor:
+        region = parted(images, self.reading.has_region)[1]
         total: Tensor | None = None
         for level, scale in reversed(list(enumerate(pyramid(images, self.levels)))):
             own = self._powers(scale, level)
@@ -81,13 +83,14 @@ class FittedFusedDensities(FittedMethod):
                 total = own if total is None else own + doubled(total)
         if total is None:
             raise ValueError("a fused map has a part at least")
-        return cropped(root(total, self.settings.power), images.shape[-2:])
+        return with_region(cropped(root(total, self.settings.power), images.shape[-2:]), region)
 
     def _powers(self, images: Tensor, level: int) -> Tensor | None:
         """The sum over parts, `(N, 1, H, W)`, of the powers of their surprises at images `(N, P, H, W)` of one scale, each over
         what few normals exceed; None where no part sees that scale. What one part needs is let go before the next, as all at once
         fill the memory.
         """
+        images, region = parted(images, self.reading.has_region)
         steps = [noise.timestep if (noise := noise_parts(self.settings).get(part)) else None for part in self.parts]
         noise_maps: dict[int, Tensor] = {}
         total: Tensor | None = None
@@ -96,8 +99,8 @@ class FittedFusedDensities(FittedMethod):
             step = steps[index]
             if step is not None and step not in noise_maps:
                 noise_maps |= self.noise_maps(images, [step])
-            field = self.field(part, images, noise_maps)
-            surprises = self.surprises(self.distance(part, level, field, images.shape[2:]))
+            field = self.field(part, images, noise_maps, region)
+            surprises = self.surprises(self.distance(part, level, field, images.shape[2:]), region)
             own = raised(surprises / float(self.scales[level][index]), self.settings.power)
             total = own if total is None else total + own
         return total
@@ -109,14 +112,17 @@ class FittedFusedDensities(FittedMethod):
             return {}
         return {t: network(network.scaled(brightness, t), t).float() for t in steps}
 
-    def field(self, part: str, images: Tensor, noise_maps: dict[int, Tensor]) -> Tensor:
-        """What is known for one part of every pixel, `(N, C, H, W)`, or of every position of features, `(N, C, h, w)`."""
+    def field(self, part: str, images: Tensor, noise_maps: dict[int, Tensor], region: Tensor | None = None) -> Tensor:
+        """What is known for one part of every pixel, `(N, C, H, W)`, or of every position of features, `(N, C, h, w)`.
+
+        Of images without the plane of their region `(N, 1, H, W)`, outside which they continue its inside.
+        """
         settings = self.settings
         if part == FEATURE_PART and self.features is not None and settings.features is not None:
             found = self.features.joined(rgb(images, "luma_chroma" if images.shape[1] > 1 else "grey"))
             return found - settings.features.relative * found.mean(dim=(2, 3), keepdim=True)
         if part == "appearance" and settings.appearance is not None:
-            return appearance_field(images[:, :1], settings.appearance)
+            return appearance_field(images[:, :1], settings.appearance, region)
         if part == "colour" and settings.colour is not None:
             return colour_field(images[:, 1:], settings.colour)
         noise = noise_parts(settings)[part]
@@ -136,15 +142,19 @@ class FittedFusedDensities(FittedMethod):
         distances = density[self._index].mean_square(field, self.square(part))
         return F.interpolate(distances, size=size, mode="bilinear") if part == FEATURE_PART else distances
 
-    def surprises(self, distances: Tensor) -> Tensor:
+    def surprises(self, distances: Tensor, region: Tensor | None = None) -> Tensor:
         """Distances `(N, 1, H, W)`, smoothed; about 1 on normal texture.
 
-        Over the image's median to the power `settings.relative`: light or focus that is slightly off raises a whole map, a
-        defect stands out of it. Below 1, an image that is off as a whole still scores high.
+        Over the median of the image, or of its region `(N, 1, H, W)`, to the power `settings.relative`: light or focus that is
+        slightly off raises a whole map, a defect stands out of it. Below 1, an image that is off as a whole still scores high.
         """
         smooth = blurred(distances, self.settings.smoothing)
-        some = smooth[..., ::_SPACING, ::_SPACING].flatten(2)
-        median = some.median(dim=2).values.clamp(min=_LEAST_MEDIAN).pow(self.settings.relative)
+        seen = None if region is None else region[..., ::_SPACING, ::_SPACING]
+        median = (
+            median_inside(smooth[..., ::_SPACING, ::_SPACING], seen)
+            .clamp(min=_LEAST_MEDIAN)
+            .pow(self.settings.relative)
+        )
         return smooth / median[..., None, None]
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from radar.config.fields import extent, number, sigma, sigmas
 from radar.methods.parts.blurring import blurred
 from radar.methods.parts.neighbourhoods import Square
+from radar.methods.parts.regions import mean_inside
 
 _LEAST_SPREAD = 0.02  # local standard deviation below which a noise map counts as flat; noise is of order 1
 _LEAST_VARIANCE = 1e-6  # of brightness in [−1, 1]: a tenth of a grey level of 8 bits, squared
@@ -77,15 +78,15 @@ def noise_square(settings: NoiseFieldConfig) -> Square:
     return Square(settings.side, settings.spacing)
 
 
-def appearance_field(images: Tensor, settings: AppearanceConfig) -> Tensor:
+def appearance_field(images: Tensor, settings: AppearanceConfig, region: Tensor | None = None) -> Tensor:
     """Images `(B, 1, H, W)` → brightness at several blurs, and the logarithm of its variance around the pixel at others.
 
-    Less a share of what the image has on the whole: a lamp that is brighter or dimmer by a factor moves the logarithm alike
-    everywhere.
+    Less a share of what the image, or its region `(B, 1, H, W)`, has on the whole: a lamp that is brighter or dimmer by a factor moves
+    the logarithm alike everywhere.
     """
     spreads = (_log_variance(images, sigma, settings.surround * sigma) for sigma in settings.contrasts)
     known = chain((blurred(images, sigma) for sigma in settings.blurs), spreads)
-    levelled = (each - settings.relative * each.mean(dim=(2, 3), keepdim=True) for each in known)
+    levelled = (each - settings.relative * mean_inside(each, region) for each in known)
     return _joined(levelled if settings.relative else known, len(settings.blurs) + len(settings.contrasts))
 
 

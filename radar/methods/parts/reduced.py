@@ -33,7 +33,8 @@ class ReducedMethod(Method[Reduced]):
         """How its maps are read."""
         reduction = self.settings.reduction
         border = Border(self.config.scoring.border)
-        return MapReading(border, reduction.smoothing, reduction.statistic, reduction.pixels)
+        smoothing, statistic, pixels = reduction.smoothing, reduction.statistic, reduction.pixels
+        return MapReading(border, smoothing, statistic, pixels, has_region=self.has_region)
 
     @property
     def map_keys(self) -> tuple[str, ...]:
