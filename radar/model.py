@@ -130,6 +130,12 @@ class Model:
         elif isinstance(images, Tensor):
             if images.ndim != 4:
                 raise DataError(f"images {tuple(images.shape)}: a tensor of images is (N, P, H, W)")
+            if not images.is_floating_point() or not bool(
+                (images.abs() <= 1).all()
+            ):  # which no number fulfils that is none
+                raise DataError(
+                    f"images of {images.dtype}: a tensor of images holds numbers from -1, black, to 1, white"
+                )
             yield self._measured(Rasters.of(images), [_tensor_hash(image) for image in images])
         else:
             if not images:

@@ -206,6 +206,16 @@ def test_another_format_is_one_line(copied: Path, step: int, advice: str) -> Non
     assert f"a model of format {FORMAT + step}, and this radar reads format {FORMAT}; {advice}" in refused(copied)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1.5, 200.0])
+def test_a_tensor_holds_brightness_and_nothing_else(models: dict[str, Model], value: float) -> None:
+    images = torch.zeros(1, 1, 24, 24)
+    images[0, 0, 5, 5] = value
+    with pytest.raises(DataError, match="a tensor of images holds numbers from -1, black, to 1, white"):
+        models["no_draws"].score(images)
+    with pytest.raises(DataError, match=r"images of torch\.uint8: a tensor of images holds numbers"):
+        models["no_draws"].score(torch.zeros(1, 1, 24, 24, dtype=torch.uint8))
+
+
 def test_damaged_tensors_are_one_line_that_names_the_file(copied: Path) -> None:
     file = copied / "model.safetensors"
     content = bytearray(file.read_bytes())

@@ -48,6 +48,8 @@ class ExportedModel:
         """What it says of images `(N, P, H, W)` in [−1, 1], whose noise is drawn by N identities. Raises `ImageError`."""
         height, width = planes.shape[-2:]
         self._check_size(height, width)
+        if not bool((np.abs(planes) <= 1).all()):  # which no number fulfils that is none
+            raise ImageError("holds other values than numbers from -1, black, to 1, white")
         inputs = {"images": planes}
         if self.manifest.noise.draws:
             inputs["noise"] = np.stack([self._noise(identity, height, width) for identity in identities])
