@@ -11,6 +11,7 @@ from pathlib import Path
 import radar
 from radar.cli.exit_codes import OUTPUT_ROOT, guarded
 from radar.errors import ConfigError, WriteError
+from radar.runtime.options import refuse_dashes_for_values
 
 # each a module of this room with a function of its name
 _VERBS = {
@@ -48,6 +49,7 @@ def _command(arguments: list[str]) -> int:
     from radar.compose.command_line import without_plugins  # noqa: PLC0415
     from radar.plugins import import_plugins  # noqa: PLC0415
 
+    refuse_dashes_for_values(arguments)
     arguments, plugins = without_plugins(arguments)
     import_plugins(plugins)
     if arguments[:1] == ["--version"]:

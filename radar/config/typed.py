@@ -117,9 +117,12 @@ def _leaves(value: object) -> Iterator[object]:
 def refuse_odd_digits(node: object, value: object, written: str) -> None:
     """Raise `ConfigError` for a text where a node of the schema takes numbers, which OmegaConf would read as Python does."""
     wanted = node._metadata.element_type if isinstance(node, ListConfig) else None
+    values = value if isinstance(value, list) else [value]
+    if (isinstance(node, IntegerNode) or wanted is int) and any(isinstance(each, float) for each in values):
+        raise ConfigError(f"{written}={brief(value)}: must be a whole number, without '.' and 'e'")
     if not isinstance(node, IntegerNode | FloatNode) and wanted not in (int, float):
         return
-    if not all(is_plain(each) for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)):
+    if not all(is_plain(each) for each in values if isinstance(each, str)):
         raise ConfigError(f"{written}={brief(value)}: must be a number in the digits 0 to 9")
 
 

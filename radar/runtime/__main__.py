@@ -11,6 +11,7 @@ from .entries import MOST_THREADS
 from .errors import WriteError
 from .exit_codes import guarded
 from .exported import load
+from .options import refuse_dashes_for_values
 
 _NAME = "radar-runtime"
 
@@ -25,6 +26,7 @@ def _run(arguments: Sequence[str]) -> int:
         _NAME, "folder that `radar export` has written", "PNG, JPEG, BMP or TIFF files, folders, patterns"
     )
     parser.add_argument("--threads", type=_threads, help="of the graph; without it, one for each core")
+    refuse_dashes_for_values(arguments)
     parsed = parser.parse_intermixed_args(arguments)
     paths = checked(parsed)
     model = load(parsed.model, parsed.threads)

@@ -249,3 +249,26 @@ def test_a_variable_that_is_not_set_names_nothing(
         "is empty, as of a variable that is not set" in line or line == "radar: --rerun: name a run directory after it"
     )
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["calibrate", "RUN", "--threshold=--"],
+        ["calibrate", "RUN", "--use=--"],
+        ["predict", "RUN", "parts", "--out=--"],
+        ["cache", "prune", "--days=--"],
+        ["report", "RUN", "--table=--"],
+        ["--cfg=--"],
+        ["--config-name=--"],
+        ["seed=1", "-c=--"],
+    ],
+)
+def test_dashes_are_no_value(
+    run: Path, words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run.parent)
+    assert main([word.replace("RUN", str(run)) for word in words]) == REFUSED
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"radar: {words[-1]}: names nothing; write what is meant behind '='"
+    assert [path.name for path in run.parent.iterdir() if path.name not in ("run", "normals")] == []

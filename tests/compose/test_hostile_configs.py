@@ -336,3 +336,9 @@ def test_a_name_with_digits_stays_one(word: str, value: object) -> None:
 def test_a_verbs_number_is_read_as_it_is_written(word: str) -> None:
     with pytest.raises(ConfigError, match="would be read as the number"):
         verb_settings(PredictConfig, "predict", [word])
+
+
+@pytest.mark.parametrize(("word", "shown"), [("regions=1e1", "10.0"), ("regions=5.0", "5.0"), ("regions=2.5", "2.5")])
+def test_a_whole_number_is_written_so(word: str, shown: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^regions={shown}: must be a whole number, without '\.' and 'e'$"):
+        verb_settings(PredictConfig, "predict", [word])
