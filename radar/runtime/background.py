@@ -18,6 +18,9 @@ _LEAST_SHARE = 0.05  # of the picture, that the region has; and of its largest p
 _MOST_ALIKE = 0.5  # share of what is left that may look like the background
 _RIM = 3  # px from the background, where the part is clearly of another colour: light that falls off is no edge
 _CLEARLY = 1.5  # times the tolerance
+_PLAINER = (
+    1.1  # times the rest's roughness, that of a background may be: a plain part on a plain table is as plain as it
+)
 _SIDES = (np.s_[:1, :], np.s_[-1:, :], np.s_[:, :1], np.s_[:, -1:])
 
 Planes = NDArray[np.float32]
@@ -60,11 +63,11 @@ def _alike(planes: Planes, side: tuple[slice, slice], tolerance: float) -> BoolA
 
 
 def _is_background(brightness: Planes, part: BoolArray, alike: BoolArray) -> bool:
-    """Whether a part is plainer than the rest and of another colour: else it is texture, whose outliers are the rest."""
+    """Whether a part is no rougher than the rest and of another colour: else it is texture, whose outliers are the rest."""
     rest = ~part
     if not part.any() or rest.mean() < _LEAST_SHARE or alike[rest].mean() > _MOST_ALIKE:
         return False
-    return _roughness(brightness, part) <= _roughness(brightness, rest)
+    return _roughness(brightness, part) <= _PLAINER * _roughness(brightness, rest)
 
 
 def _roughness(brightness: Planes, pixels: BoolArray) -> float:

@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 
 from .pixel_sets import BoolArray
 
-_FAR = (
-    -26_000
-)  # row of a pixel that knows no other yet: further away than any, and its square distances still have 32 bits
+_FAR = -(2**24)  # row of a pixel that knows no other yet: further away than any of a picture
 _Places = NDArray[np.int32]
 
 
@@ -38,7 +36,7 @@ def nearest(inside: BoolArray) -> tuple[_Places, _Places]:
     own_rows, own_columns = (np.arange(side, dtype=np.int32) for side in (height, width))
     rows = np.where(inside, own_rows[:, None], np.int32(_FAR))
     columns = np.where(inside, own_columns, np.int32(0))
-    away = np.where(inside, np.int32(0), np.int32(_FAR * _FAR))
+    away = np.where(inside, np.int64(0), np.int64(_FAR) ** 2)
     step = 1 << (max(height, width) - 1).bit_length()
     while step := step // 2:
         for down in (-step, 0, step):
@@ -48,14 +46,14 @@ def nearest(inside: BoolArray) -> tuple[_Places, _Places]:
     return rows, columns
 
 
-def _take_nearer(rows: _Places, columns: _Places, away: _Places, down: int, right: int) -> None:
+def _take_nearer(rows: _Places, columns: _Places, away: NDArray[np.int64], down: int, right: int) -> None:
     """Let each pixel know what the pixel `down` rows and `right` columns away knows, where that is nearer; `away` are squares."""
     height, width = rows.shape
     top, left = max(0, -down), max(0, -right)
     bottom, end = min(height, height - down), min(width, width - right)
     here, there = np.s_[top:bottom, left:end], np.s_[top + down : bottom + down, left + right : end + right]
-    squares = (rows[there] - np.arange(top, bottom, dtype=np.int32)[:, None]) ** 2
-    squares += (columns[there] - np.arange(left, end, dtype=np.int32)) ** 2
+    squares = (rows[there] - np.arange(top, bottom)[:, None]) ** 2  # of 64 bits
+    squares += (columns[there] - np.arange(left, end)) ** 2
     nearer = squares < away[here]
     for known, told in ((away, squares), (rows, rows[there].copy()), (columns, columns[there].copy())):
         np.copyto(known[here], told, where=nearer)

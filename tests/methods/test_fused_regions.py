@@ -16,7 +16,7 @@ from radar.errors import ConfigError, RunError
 from radar.methods.controls import control_of
 from radar.methods.method import FittedMethod, Normals
 from radar.methods.parts.denoising import DENOISER
-from radar.methods.parts.regions import columns_inside, counted, mean_inside, median_inside
+from radar.methods.parts.regions import at_positions, columns_inside, counted, mean_inside, median_inside
 from radar.methods.registry import METHODS, method_of
 from radar.methods.responses import read, responses
 from radar.progress import silent
@@ -134,6 +134,36 @@ def test_densities_are_of_the_vectors_inside_alone(composed):
     density = method.densities["appearance_0"]
     assert float(density.mean[0]) == pytest.approx(pixels.mean(), abs=1e-7)
     assert float(density.whitening[0]) ** -2 == pytest.approx(pixels.astype(np.float64).var() * 1.001, rel=1e-5)
+
+
+def test_the_border_of_a_region_is_no_edge_to_the_controls(composed):
+    """Of a bright texture before an outside that continues it."""
+    config = composed(*FUSED, *REGION)
+    normal = Normals(bright(8, 0), bright(4, 1))
+    border = INSIDE & ~ndimage.binary_erosion(INSIDE, iterations=3)
+    deep = ndimage.binary_erosion(INSIDE, iterations=6)
+    for control in controls_of(config):
+        method = control.fit(normal, {}, silent)
+        maps = torch.stack(measured(method, bright(30, 2)).anomaly)[:, :].mean(dim=0)
+        assert 0.6 < float(maps[border].mean() / maps[deep].mean()) < 1.4, control.name
+
+
+def bright(count: int, seed: int) -> Images:
+    images = with_region(count, seed)
+    planes = images.planes.whole.clone()
+    planes[:, 0] = planes[:, 0] * 0.3 + 0.6
+    return images_of(planes, f"bright {seed}", plane_names=NAMES)
+
+
+def test_features_are_levelled_by_those_inside():
+    region = torch.full((1, 1, 64, 64), -1.0)
+    region[..., :32] = 1.0
+    found = torch.zeros(1, 2, 8, 8)
+    found[..., :4], found[..., 4:] = 3.0, 100.0
+    positions = at_positions(region, (8, 8))
+    assert positions is not None and torch.equal(positions[0, 0] > 0, found[0, 0] < 50)
+    assert torch.equal(mean_inside(found, positions).flatten(), torch.full((2,), 3.0))
+    assert at_positions(None, (8, 8)) is None
 
 
 def test_brightness_is_the_mean_inside(composed):

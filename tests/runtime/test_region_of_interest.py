@@ -127,6 +127,15 @@ def test_the_nearest_pixel_inside_is_that_of_scipy():
         assert np.abs(found - ndimage.distance_transform_edt(~inside)).max() < 0.5
 
 
+@pytest.mark.parametrize("shape", [(30_000, 3), (3, 50_000)])
+def test_in_a_long_picture_the_nearest_pixel_is_the_nearest(shape):
+    """Its square distances have more than 32 bits."""
+    inside = np.zeros(shape, dtype=bool)
+    inside[0, 0] = True
+    rows, columns = nearest(inside)
+    assert not rows.any() and not columns.any()
+
+
 def test_outside_the_inside_is_mirrored():
     plane = np.arange(20, dtype=np.float32)[None].repeat(3, axis=0)[None]
     inside = np.zeros((3, 20), dtype=bool)

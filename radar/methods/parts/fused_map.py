@@ -18,7 +18,7 @@ from radar.methods.parts.gaussian import Gaussian
 from radar.methods.parts.neighbourhoods import Square
 from radar.methods.parts.pixel_fields import appearance_field, colour_field, noise_field, noise_square
 from radar.methods.parts.pyramid import cropped, doubled, pyramid
-from radar.methods.parts.regions import median_inside, parted, with_region
+from radar.methods.parts.regions import at_positions, mean_inside, median_inside, parted, with_region
 from radar.networks.efficientnet import EfficientNetFeatures
 from radar.rasters import Size
 from radar.scoring.denoiser import Denoiser
@@ -120,7 +120,8 @@ class FittedFusedDensities(FittedMethod):
         settings = self.settings
         if part == FEATURE_PART and self.features is not None and settings.features is not None:
             found = self.features.joined(rgb(images, "luma_chroma" if images.shape[1] > 1 else "grey"))
-            return found - settings.features.relative * found.mean(dim=(2, 3), keepdim=True)
+            level = mean_inside(found, at_positions(region, found.shape[2:]))
+            return found - settings.features.relative * level
         if part == "appearance" and settings.appearance is not None:
             return appearance_field(images[:, :1], settings.appearance, region)
         if part == "colour" and settings.colour is not None:

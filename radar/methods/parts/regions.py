@@ -17,8 +17,11 @@ def parted(images: Tensor, has_region: bool) -> tuple[Tensor, Tensor | None]:
 
 
 def with_region(response: Tensor, region: Tensor | None) -> Tensor:
-    """A response `(N, R, H, W)`, 0 outside the region `(N, 1, H, W)`, which follows as its last plane; without one as it is."""
-    return response if region is None else torch.cat([response * (region > 0), region], dim=1)
+    """A response `(N, R, H, W)`, followed by the region `(N, 1, H, W)` as its last plane; without one as it is.
+
+    Outside it stays what continues the inside: a step there would be an edge to whatever filters it.
+    """
+    return response if region is None else torch.cat([response, region], dim=1)
 
 
 def counted(region: Tensor) -> Tensor:
@@ -52,6 +55,11 @@ def median_inside(values: Tensor, region: Tensor | None) -> Tensor:
     # chosen by comparing: OpenVINO divides whole numbers, and gathers by places that it computes, otherwise than torch
     places = torch.arange(ordered.shape[2], dtype=values.dtype, device=values.device)
     return torch.where(places == middle[..., None], ordered, 0.0).sum(dim=2)
+
+
+def at_positions(region: Tensor | None, size: Sequence[int]) -> Tensor | None:
+    """A region `(N, 1, H, W)` as seen at the positions `(h, w)` of features, which are its images' resized."""
+    return None if region is None else F.interpolate(region, size=(size[0], size[1]), mode="bilinear")
 
 
 def columns_inside(vectors: Tensor, region: Tensor | None) -> Tensor:
