@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
-
 from radar.config.schema import Config, ImageConfig
-from radar.data.decoding import decode, read_content
-from radar.data.masks import is_lossy
+from radar.data.decoding import read_content
+from radar.data.masks import drawn, is_lossy
 from radar.errors import ConfigError, DataError
 from radar.runtime.entries import typed
 from radar.runtime.region_of_interest import RegionOfInterest, is_mask_text, mask_of, mask_text, region_problem
@@ -53,12 +51,16 @@ def with_mask_read(config: Config) -> Config:
 
 
 def _marked(path: Path, megapixels: float) -> str:
-    """What a mask file marks, all but black, as text. Raises `DataError`."""
+    """What a mask file marks, all but black and what is transparent, as text. Raises `DataError`."""
     content = read_content(path)
-    values = decode(content, path, megapixels).values
+    inside = drawn(content, path, megapixels)
     if is_lossy(content):
         raise DataError("is stored with loss, so that black is not black in it; save it as PNG")
-    text = mask_text(np.asarray(values if values.ndim == 2 else values.max(axis=2)) > 0)
+    if inside.all():
+        raise DataError(
+            "marks everything, as no region does; draw black what does not count, or set region_of_interest=null"
+        )
+    text = mask_text(inside)
     try:
         mask_of(text)
     except ValueError as error:
