@@ -136,6 +136,13 @@ def _of_size(mask: BoolArray, height: int, width: int) -> BoolArray:
     return np.asarray(mask[rows[:, None], columns])
 
 
+def plane_problem(plane: NDArray[np.floating]) -> str:
+    """What is wrong with a picture's plane `(H, W)` of its region, or nothing; scores of what is wrong would be no numbers."""
+    if not (np.abs(plane) == 1).all():
+        return "has a plane of its region of interest, the last, with other values than 1, inside, and -1, outside"
+    return "" if (plane > 0).any() else "has no pixel inside its region of interest, where its last plane is 1"
+
+
 def mask_text(inside: BoolArray) -> str:
     """A mask as text: height, width and the lengths of runs row after row, of pixels outside and inside by turns."""
     flat = np.concatenate(([False], inside.ravel()))
