@@ -39,21 +39,39 @@ def with_mask_read(config: Config) -> Config:
     region = image.region_of_interest
     if region is None or region.name != "mask" or region.mask is None or is_mask_text(region.mask):
         return config
-    path = Path(region.mask).expanduser()
     try:
-        if not path.exists():
-            raise DataError("no such file; name an image that marks what counts")
-        marked = _marked(path, config.dataset.megapixels)
-    except (DataError, OSError) as error:
-        raise ConfigError(f"{_MASK}={brief(region.mask)}: {str(error).removeprefix(f'{path}: ')}") from None
+        marked = _marked(_file(region.mask), config.dataset.megapixels)
+    except DataError as error:
+        raise ConfigError(f"{_MASK}={brief(region.mask)}: {error}") from None
     read = replace(image, region_of_interest=replace(region, mask=marked))
     return replace(config, dataset=replace(config.dataset, image=read))
 
 
+def _file(named: str) -> Path:
+    """The file that a mask's key names. Raises `DataError`."""
+    advice = "name an image that marks what counts"
+    if not named:
+        raise DataError(f"names no file; {advice}")
+    try:
+        path = Path(named).expanduser()
+        if path.is_dir():
+            raise DataError(f"is a folder; {advice}")
+        if not path.exists():
+            raise DataError(f"no such file; {advice}")
+    except RuntimeError:  # of expanduser
+        raise DataError(f"there is no home folder of that name; {advice}") from None
+    except OSError as error:
+        raise DataError(f"cannot be looked at ({error.strerror}); {advice}") from None
+    return path
+
+
 def _marked(path: Path, megapixels: float) -> str:
     """What a mask file marks, all but black and what is transparent, as text. Raises `DataError`."""
-    content = read_content(path)
-    inside = drawn(content, path, megapixels)
+    try:
+        content = read_content(path)
+        inside = drawn(content, path, megapixels)
+    except DataError as error:
+        raise DataError(str(error).removeprefix(f"{path}: ")) from None
     if is_lossy(content):
         raise DataError("is stored with loss, so that black is not black in it; save it as PNG")
     if inside.all():

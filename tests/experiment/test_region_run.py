@@ -15,6 +15,7 @@ from tiny_experiment import run, scores_of
 from radar.cli.main import main
 from radar.config.schema import Config
 from radar.deploy.scorer import ModelScorer
+from radar.errors import ConfigError
 from radar.experiment.run_directory import RunDirectory
 from radar.methods.relevance import effective
 from radar.model_folder import load
@@ -198,6 +199,24 @@ def test_what_is_wrong_with_a_mask_file_is_one_line(composed, tmp_path):
             composed("experiment=recommended", chosen[0], f"{chosen[1]}{path}")
         assert "\n" not in str(told.value) and str(told.value).startswith("dataset.image.region_of_interest.mask")
         assert str(told.value).count(str(path)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ("''", ": names no file"),
+        (".", ".: is a folder"),
+        ("'~nosuchuser/m.png'", "~nosuchuser/m.png: there is no home folder of that name"),
+        ("m" * 5000, "…: cannot be looked at (File name too long)"),
+        ("m.png", "m.png: no such file"),
+    ],
+)
+def test_what_names_no_mask_file_is_one_line(composed, named, words):
+    key = "dataset.image.region_of_interest.mask="
+    with pytest.raises(ConfigError) as told:
+        composed("experiment=recommended", "region_of_interest=mask", f"{key}{named}")
+    assert str(told.value).startswith(key) and "\n" not in str(told.value) and len(str(told.value)) < 400
+    assert str(told.value).endswith(f"{words}; name an image that marks what counts")
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 0, 9)])
