@@ -43,8 +43,8 @@ class RegionOfInterest:
     mask: str | None = field(metadata={"longest": _LONGEST})  # "HEIGHTxWIDTH:", and run lengths as `mask_text` has them
     # of found: robust deviations of a side's own pixels within which a pixel is of its background
     tolerance: float | None = field(metadata={"above": 0.0, "maximum": 1000.0})
-    # of found, px of the picture: background that is thinner is none
-    thinnest: int | None = field(metadata={"minimum": 1, "maximum": 1024})
+    # of found, px of the picture, odd: background that is thinner is none
+    thinnest: int | None = field(metadata={"minimum": 1, "maximum": 1023})
     # of found, px of the picture: so far the region keeps from the background
     inset: int | None = field(metadata={"minimum": 0, "maximum": 1024})
 
@@ -61,6 +61,8 @@ def region_problem(region: RegionOfInterest) -> str:
 
 
 def _content_problems(region: RegionOfInterest) -> Iterator[str]:
+    if region.thinnest is not None and region.thinnest % 2 == 0:
+        yield f".thinnest={region.thinnest}: must be odd; {region.thinnest - 1} and {region.thinnest + 1} are"
     if (corners := sum(map(len, region.polygons or ()))) > _MOST_CORNERS:
         yield f".polygons: have {corners} corners, and at most {_MOST_CORNERS} are taken; leave some out, or use a mask"
     for place, points in enumerate(region.polygons or ()):

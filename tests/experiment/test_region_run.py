@@ -219,6 +219,13 @@ def test_what_names_no_mask_file_is_one_line(composed, named, words):
     assert str(told.value).endswith(f"{words}; name an image that marks what counts")
 
 
+def test_an_even_width_of_background_is_refused(composed):
+    key = "dataset.image.region_of_interest.thinnest=4"
+    with pytest.raises(ConfigError) as told:
+        composed("experiment=recommended", "region_of_interest=found", key)
+    assert str(told.value) == f"{key}: must be odd; 3 and 5 are"
+
+
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 0, 9)])
 @pytest.mark.parametrize("beside", [(255, 255, 255, 0), (0, 0, 0, 0), (7, 8, 9, 100)])
 def test_a_shape_that_a_mask_has_in_its_alpha_is_the_region(composed, tmp_path, colour, beside):

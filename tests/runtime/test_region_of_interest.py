@@ -118,6 +118,8 @@ def test_what_does_not_belong_to_a_kind_is_told():
     assert "read by name=mask alone" in region_problem(replace(FOUND, mask="1x1:0,1"))
     assert "has 2 points" in region_problem(polygons(TRIANGLE, TRIANGLE[:2]))
     assert "next to no area" in region_problem(polygons(((0.1, 0.1), (0.5, 0.5), (0.9, 0.9))))
+    assert region_problem(replace(FOUND, thinnest=4)) == ".thinnest=4: must be odd; 3 and 5 are"
+    assert [region_problem(replace(FOUND, thinnest=odd)) for odd in (1, 3, 1023)] == [""] * 3
     assert "marks nothing" in region_problem(of_mask(np.zeros((9, 9), dtype=bool)))
 
 
