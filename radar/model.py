@@ -26,6 +26,7 @@ from radar.methods.responses import read, responses
 from radar.progress import silent
 from radar.rasters import Rasters
 from radar.runtime.paths import given_paths
+from radar.runtime.region_of_interest import PLANE, plane_problem
 from radar.scoring.detector import Detector
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import map_levels
@@ -108,7 +109,7 @@ class Model:
 
         The same bits in any batch, unless the model was fitted with several images per pass; files are read one by one, as those
         that it was fitted on. An image's noise is a function of the model's seed and of the image's content: a tensor's is that of
-        its own values. Raises `DataError` for what cannot be read or has other planes.
+        its own values. Raises `DataError` for what cannot be read, has other planes, or has a region without a pixel.
         """
         parts = list(self._maps(images if isinstance(images, Images | Tensor) else given_paths(images)))
         noise = tuple(each for part in parts if part.noise is not None for each in part.noise)
@@ -150,6 +151,8 @@ class Model:
             raise DataError(
                 f"{len(planes)} images of {planes.channels} planes: this model takes {len(names)}, {', '.join(names)}"
             )
+        if names[-1] == PLANE:
+            _check_regions(planes)
         with _matmul_precision(self.config.trainer.matmul_precision):
             response = responses(
                 self.method, planes, identities, seed=self.config.seed, images_per_pass=size, report=silent
@@ -166,6 +169,13 @@ def _matmul_precision(wanted: str) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def _check_regions(planes: Rasters) -> None:
+    """Raise `DataError` for the first image whose last plane is no region."""
+    for place, each in enumerate(planes):
+        if problem := plane_problem(each[-1].detach().cpu().numpy()):
+            raise DataError(f"image {place + 1} of {len(planes)} {problem}")
 
 
 def _tensor_hash(image: Tensor) -> str:

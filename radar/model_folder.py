@@ -156,7 +156,7 @@ def stored_config(run_or_folder: str | Path) -> Config:
         return _config(_facts(folder))
     except ConfigError as error:
         raise RunError(f"{folder / _FACTS}: {error}") from None
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _unreadable(folder, error) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 import shutil
 from collections.abc import Callable
@@ -316,6 +317,18 @@ def test_a_model_of_images_of_any_size_is_read_wherever_they_lay(models: dict[st
     model = models["no_draws"]
     save(replace(model, config=replace(model.config, dataset=dataset)), tmp_path / "model", dict.fromkeys(COUNTS, 0))
     assert stored_config(tmp_path / "model").dataset.root is None
+
+
+@pytest.mark.parametrize("depth", [9, 150, 700])
+def test_polygons_that_are_nested_too_deeply_are_one_line(copied: Path, depth: int) -> None:
+    facts = read_json(copied / "model.json", "")  # without its checksum
+    region = {"name": "polygons", "mask": None, "tolerance": None, "thinnest": None, "inset": None}
+    facts["config"]["dataset"]["image"]["region_of_interest"] = {**region, "polygons": "nested"}
+    (copied / "model.json").write_text(json.dumps(facts).replace('"nested"', "[" * depth + "]" * depth))
+    message = "dataset.image.region_of_interest.polygons: is nested more than 8 deep"
+    with pytest.raises(RunError, match=message) as told:
+        stored_config(copied)
+    assert "\n" not in str(told.value) and message in refused(copied)
 
 
 def test_the_config_is_read_without_the_tensors(models: dict[str, Model], copied: Path) -> None:

@@ -19,6 +19,7 @@ from radar.experiment.artefact_store import Artefact, ArtefactStore, Key
 from radar.experiment.run import Experiment
 from radar.experiment.session import CACHE_FOLDER, Session
 from radar.progress import silent
+from radar.report.region_names import named
 from radar.runtime.numbers import number_option
 from radar.runtime.terminal import tell
 
@@ -138,7 +139,10 @@ def _difference(key: Key, stored: Sequence[Artefact]) -> str:
     nearest = min(stored, key=lambda artefact: len(differing(artefact)))
     found = {**dict(_leaves(nearest.inputs)), "version": nearest.version}
     now = {**wanted, "version": key.version}
-    parts = [f"{name}: {_short(found.get(name))} → {_short(now.get(name))}" for name in differing(nearest)]
+    parts = [
+        f"{name}: {_short(named(name, found.get(name)))} → {_short(named(name, now.get(name)))}"
+        for name in differing(nearest)
+    ]
     return f"nearest is {Path(nearest.path).name[:12]}; " + ", ".join(parts)
 
 

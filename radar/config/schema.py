@@ -28,8 +28,8 @@ class RegionConfig:
     mask: Optional[str] = MISSING  # path of a file in which all but black is inside; once it is read, what it marks
     tolerance: Optional[float] = _number(above=0.0, maximum=1000.0)
     # robust deviations of a side's own pixels within which a pixel is of its background; name found alone
-    thinnest: Optional[int] = _number(minimum=1, maximum=1024)
-    # px of the picture: background that is thinner is none; name found alone
+    thinnest: Optional[int] = _number(minimum=1, maximum=1023)
+    # px of the picture, odd: background that is thinner is none; name found alone
     inset: Optional[int] = _number(minimum=0, maximum=1024)
     # px of the picture: so far the region keeps from the background; name found alone
 

@@ -27,6 +27,7 @@ Schema = TypeVar("Schema")
 
 _BITS = 127  # of a whole number: no key has a use for more, and a float cannot hold all of them
 _BEYOND = 2**_BITS
+_DEEPEST = 8  # lists in lists: polygons are three deep
 _ANY = (Any, "Any")  # types of fields whose values are checked where they are read
 
 
@@ -74,6 +75,8 @@ def _refuse_other_shapes(
     for name, value in plain.items():
         if not isinstance(name, str):
             raise ConfigError(f"{_written(prefix, settings)}{brief(name)}: no such key; keys are text")
+        node = structured._get_node(name, validate_access=False)
+        _refuse_depth(node, value, _written(prefix + name, settings))
         if any(isinstance(each, str) and "${" in each for each in _leaves(value)):
             written = _written(prefix + name, settings)
             raise ConfigError(
@@ -83,7 +86,6 @@ def _refuse_other_shapes(
             raise ConfigError(
                 f"{_written(prefix + name, settings)}={brief(value)}: has more than {_BITS} bits; give a smaller one"
             )
-        node = structured._get_node(name, validate_access=False)
         refuse_odd_digits(node, value, _written(prefix + name, settings))
         key, said = prefix + name, f"{_written(prefix + name, settings)}={brief(value)}"
         if name not in (known := [str(each) for each in structured.keys()]):  # noqa: SIM118 - `in` passes over what is unset
@@ -103,6 +105,18 @@ def _refuse_other_shapes(
             _refuse_other_shapes(node, value, settings, f"{key}.")
         else:
             raise ConfigError(f"{said}: is a section; give values to the keys below it")
+
+
+def _refuse_depth(node: object, value: object, written: str) -> None:
+    """Raise `ConfigError` for lists in lists deeper than any key takes, which whatever walks through them may not bear."""
+    if isinstance(node, DictConfig) and isinstance(value, Mapping):
+        return  # a section, whose keys are looked at each
+    level = [value]
+    for _ in range(_DEEPEST):
+        held = [each for each in level if isinstance(each, list | Mapping)]
+        level = [inner for each in held for inner in (each.values() if isinstance(each, Mapping) else each)]
+    if any(isinstance(each, list | Mapping) for each in level):
+        raise ConfigError(f"{brief(written)}: is nested more than {_DEEPEST} deep; give lists as the key takes them")
 
 
 def _leaves(value: object) -> Iterator[object]:

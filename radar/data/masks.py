@@ -46,6 +46,19 @@ def read_mask(path: Path, shape: tuple[int, int], *, inverted: bool, megapixels:
     return Mask(~mask.marked, mask.rule) if inverted else mask
 
 
+def drawn(content: bytes, path: Path, megapixels: float = math.inf) -> BoolArray:
+    """What a file marks `(H, W)` where all but black counts: where alpha tells a shape, that, and nothing that is transparent.
+
+    Raises DataError where it cannot be read.
+    """
+    pixels, alpha = decode(content, path, megapixels), _alpha(content)
+    marked = pixels.values > 0 if pixels.values.ndim == 2 else pixels.values.max(axis=2) > 0
+    if alpha is None:
+        return marked
+    shape = _shape_of_alpha(pixels, alpha)
+    return marked & (alpha > 127) if shape is None else shape.marked
+
+
 def is_lossy(content: bytes) -> bool:
     """Whether levels may have changed when it was stored."""
     return content.startswith(_JPEG) or reading(
@@ -70,15 +83,20 @@ def _of_alpha(pixels: Pixels, alpha: NDArray[np.uint8] | None) -> Mask | None:
     """Alpha where it is low everywhere, or what is seen has one colour; else the colours that are seen, on black."""
     if alpha is None:
         return None
+    if (shape := _shape_of_alpha(pixels, alpha)) is not None:
+        return shape
+    shown = pixels.values.copy()
+    shown[alpha <= 127] = 0
+    return _of_values(Pixels(shown, pixels.full), lossy=False)
+
+
+def _shape_of_alpha(pixels: Pixels, alpha: NDArray[np.uint8]) -> Mask | None:
+    """What alpha marks where it is low everywhere, or what is seen has one colour; None where the colours tell more."""
     seen = alpha > 127
     if not seen.any():
         return Mask(alpha > 0, "mark what is not wholly transparent")
     colours = pixels.values[seen]
-    if (colours == colours[0]).all():
-        return Mask(seen, "mark what is opaque")
-    shown = pixels.values.copy()
-    shown[~seen] = 0
-    return _of_values(Pixels(shown, pixels.full), lossy=False)
+    return Mask(seen, "mark what is opaque") if (colours == colours[0]).all() else None
 
 
 def _of_values(pixels: Pixels, *, lossy: bool) -> Mask:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
-
 from radar.config.schema import Config, ImageConfig
-from radar.data.decoding import decode, read_content
-from radar.data.masks import is_lossy
+from radar.data.decoding import read_content
+from radar.data.masks import drawn, is_lossy
 from radar.errors import ConfigError, DataError
 from radar.runtime.entries import typed
 from radar.runtime.region_of_interest import RegionOfInterest, is_mask_text, mask_of, mask_text, region_problem
@@ -41,24 +39,46 @@ def with_mask_read(config: Config) -> Config:
     region = image.region_of_interest
     if region is None or region.name != "mask" or region.mask is None or is_mask_text(region.mask):
         return config
-    path = Path(region.mask).expanduser()
     try:
-        if not path.exists():
-            raise DataError("no such file; name an image that marks what counts")
-        marked = _marked(path, config.dataset.megapixels)
-    except (DataError, OSError) as error:
-        raise ConfigError(f"{_MASK}={brief(region.mask)}: {str(error).removeprefix(f'{path}: ')}") from None
+        marked = _marked(_file(region.mask), config.dataset.megapixels)
+    except DataError as error:
+        raise ConfigError(f"{_MASK}={brief(region.mask)}: {error}") from None
     read = replace(image, region_of_interest=replace(region, mask=marked))
     return replace(config, dataset=replace(config.dataset, image=read))
 
 
+def _file(named: str) -> Path:
+    """The file that a mask's key names. Raises `DataError`."""
+    advice = "name an image that marks what counts"
+    if not named:
+        raise DataError(f"names no file; {advice}")
+    try:
+        path = Path(named).expanduser()
+        if path.is_dir():
+            raise DataError(f"is a folder; {advice}")
+        if not path.exists():
+            raise DataError(f"no such file; {advice}")
+    except RuntimeError:  # of expanduser
+        raise DataError(f"there is no home folder of that name; {advice}") from None
+    except OSError as error:
+        raise DataError(f"cannot be looked at ({error.strerror}); {advice}") from None
+    return path
+
+
 def _marked(path: Path, megapixels: float) -> str:
-    """What a mask file marks, all but black, as text. Raises `DataError`."""
-    content = read_content(path)
-    values = decode(content, path, megapixels).values
+    """What a mask file marks, all but black and what is transparent, as text. Raises `DataError`."""
+    try:
+        content = read_content(path)
+        inside = drawn(content, path, megapixels)
+    except DataError as error:
+        raise DataError(str(error).removeprefix(f"{path}: ")) from None
     if is_lossy(content):
         raise DataError("is stored with loss, so that black is not black in it; save it as PNG")
-    text = mask_text(np.asarray(values if values.ndim == 2 else values.max(axis=2)) > 0)
+    if inside.all():
+        raise DataError(
+            "marks everything, as no region does; draw black what does not count, or set region_of_interest=null"
+        )
+    text = mask_text(inside)
     try:
         mask_of(text)
     except ValueError as error:

@@ -10,6 +10,7 @@ from radar.config.typed import extents
 from radar.data.layouts import LAYOUTS
 from radar.data.region_of_interest import region_of_interest_problem
 from radar.errors import ConfigError
+from radar.methods.controls import FILTERS
 from radar.methods.registry import METHODS, method_of
 from radar.methods.relevance import unread_by
 from radar.networks.efficientnet import is_installed
@@ -141,10 +142,11 @@ def _region_problems(config: Config) -> Iterator[str]:
     if config.dataset.image.region_of_interest is None:
         return
     if not METHODS.get(config.method.name).honours_region:
-        able = ", ".join(name for name in METHODS.names() if METHODS.get(name).honours_region)
+        chosen = (name for name in METHODS.names() if name not in FILTERS)  # which are controls alone
+        able = ", ".join(f"method={name}" for name in chosen if METHODS.get(name).honours_region)
         yield (
-            f"dataset.image.region_of_interest: method {config.method.name} would learn and score what lies outside; methods that do "
-            f"not: {able}"
+            f"dataset.image.region_of_interest: method {config.method.name} would learn and score what lies outside; choose one that "
+            f"does not: {able}"
         )
     if config.scoring.border.name == "standardised":
         yield (

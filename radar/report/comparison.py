@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from radar.config.verbs import ReportConfig
 from radar.evaluation.statistics_paired import two_of_each
+from radar.report.region_names import command_told
 from radar.report.result import Result
 from radar.report.settings import flat
 from radar.report.tables import NOTHING, Entry, Table, number, table
@@ -48,7 +49,7 @@ def comparison_tables(results: Sequence[Result], settings: ReportConfig) -> list
 
 def _origin(result: Result) -> dict[str, object]:
     return {
-        "command": " ".join(result.command.words),
+        "command": command_told(result.command.words, result.config),
         **flat(result.environment),
         "test images": result.test_data,
         "fingerprint": result.fingerprint,

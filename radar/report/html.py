@@ -17,6 +17,7 @@ import numpy as np
 from radar.report.build import Report
 from radar.report.cells import Cell, mean
 from radar.report.gallery import data_uri, highest_of, panels_of, shown_image, shown_map
+from radar.report.region_names import command_told
 from radar.report.result import Result
 from radar.report.settings import flat
 from radar.report.tables import NOTHING, Table
@@ -116,7 +117,7 @@ def _runs(results: Sequence[Result]) -> str:
         differing = [key for key in keys if repr(config.get(key)) != usual[key]]
         shown = "<br>".join(escape(f"{key} = {config.get(key, NOTHING)}") for key in differing) or "–"
         revision = (result.environment["git_revision"] or "installed")[:10]
-        command = escape(" ".join(result.command.words)) or "–"
+        command = escape(command_told(result.command.words, result.config)) or "–"
         rows.append(
             f"<tr><td>{escape(result.name)}</td><td>{command}</td><td>{shown}</td><td>{escape(revision)}</td><td>{escape(result.data[:12])}</td>"
             f"<td>{escape(result.environment['device'])}</td><td>{escape(result.ended)}</td></tr>"

@@ -8,6 +8,7 @@ from radar.config.schema import Config
 from radar.experiment.measures import UNSEEN_BY
 from radar.experiment.run_directory import RunDirectory
 from radar.methods.relevance import effective
+from radar.report.region_names import with_named_region
 from radar.report.run_figures import draw_run
 from radar.report.wandb_tracker import Tracker, tracking
 from radar.runtime.numbers import number
@@ -22,7 +23,9 @@ class RunObserver:
         self.sweep = sweep
 
     def tracking(self, config: Config, run: RunDirectory, fingerprint: str) -> AbstractContextManager[Tracker]:
-        """One tracked run, named like the directory; its config has the run's environment beside the experiment's keys."""
+        """One tracked run, named like the directory; its config has the run's environment beside the experiment's keys,
+        and a name in place of a region's long text.
+        """
         environment = {**run.read_environment(), "fingerprint": fingerprint}
         return tracking(
             config.logger.wandb,
@@ -31,7 +34,7 @@ class RunObserver:
             group=self.sweep,
             identity=fingerprint[:16],
             tags=config.tags,
-            config={**effective(config), "environment": environment},
+            config={**with_named_region(effective(config)), "environment": environment},
         )
 
     def draw(self, run: RunDirectory, tracker: Tracker) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from radar.report.region_names import region_name
 from radar.report.result import Result
 from radar.report.settings import family
 
@@ -34,7 +35,8 @@ def not_ranked(results: Sequence[Result]) -> dict[str, str]:
 
 def _view(result: Result, *, coloured: bool) -> View:
     """RGB and luma with chroma are the same information, and so is grey where the images hold no colour."""
-    image = {name: str(value) for name, value in result.config["dataset"].get("image", {}).items() if value is not None}
+    given = {name: value for name, value in result.config["dataset"].get("image", {}).items() if value is not None}
+    image = {name: region_name(value) if isinstance(value, Mapping) else str(value) for name, value in given.items()}
     channels = image.pop("channels", "grey")
     return {**image, "channels": "grey" if channels == "grey" or not coloured else "colour"}
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from radar.report.region_names import named, override_told
 from radar.report.result import Result
 
 # not part of what a method is: where and how it was watched, and the seed, over which cells average
@@ -34,13 +35,14 @@ Settings = dict[str, Any]
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> Settings:
-    """{"a": {"b": 1}} → {"a.b": 1}; lists become text, so that every value compares and hashes."""
+    """{"a": {"b": 1}} → {"a.b": 1}; lists become text, so that every value compares and hashes, and long regions names."""
     leaves: Settings = {}
     for key, value in tree.items():
         if isinstance(value, Mapping):
             leaves |= flat(value, f"{prefix}{key}.")
         else:
-            leaves[prefix + key] = str(value) if isinstance(value, list) else value
+            told = named(prefix + key, value)
+            leaves[prefix + key] = str(told) if isinstance(told, list) else told
     return leaves
 
 
@@ -75,9 +77,11 @@ def family(result: Result) -> str:
 
 
 def changes(result: Result) -> tuple[str, ...]:
-    """What was typed beside the preset and makes the method another one, as it was typed."""
+    """What was typed beside the preset and makes the method another one, as it was typed but for a region, which is named."""
     return tuple(
-        text for text in result.command.overrides if not _ignored(key_of(text)) and key_of(text) not in _NO_CHANGE
+        override_told(text, result.config)
+        for text in result.command.overrides
+        if not _ignored(key_of(text)) and key_of(text) not in _NO_CHANGE
     )
 
 

@@ -15,6 +15,7 @@ from .manifest import MANIFEST, Manifest, Shape, read_manifest
 from .philox import PhiloxStream
 from .picture import Answers, Picture
 from .preprocessing import FloatArray
+from .region_of_interest import PLANE, plane_problem
 
 
 class ExportedModel:
@@ -50,6 +51,10 @@ class ExportedModel:
         self._check_size(height, width)
         if not bool((np.abs(planes) <= 1).all()):  # which no number fulfils that is none
             raise ImageError("holds other values than numbers from -1, black, to 1, white")
+        if self.preprocessing.plane_names[-1] == PLANE and (
+            problem := next(filter(None, map(plane_problem, planes[:, -1])), "")
+        ):
+            raise ImageError(problem)
         inputs = {"images": planes}
         if self.manifest.noise.draws:
             inputs["noise"] = np.stack([self._noise(identity, height, width) for identity in identities])

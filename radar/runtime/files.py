@@ -203,7 +203,7 @@ def parsed_json(content: bytes, path: Path, remedy: str) -> dict[str, Any]:
             raise ValueError("it is damaged, its checksum differs")
         if b"\\u" in content:
             json.dumps(values, ensure_ascii=False).encode()  # halves of characters, which no text can hold
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise unreadable(path, error, remedy) from None
     return values
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .entries import SIDE
 from .errors import ImageError
@@ -24,8 +25,11 @@ _LEAST_POINTS = 3
 _RUNS = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4}):(\d{1,9}(?:,\d{1,9})*)", re.ASCII)
 _LONGEST = 2_000_000  # characters of a mask: the outlines of some hundred parts on the largest photo
 _MOST_PIXELS = 2**26  # of a mask: what a few characters may stand for takes no more memory than a photo
+_MOST_CORNERS = 10_000  # of all polygons together
+_BLOCK = 64  # rows that are filled at a time, so that many sides take little memory
 _CHECKED = 512  # px per side of the square on which polygons are looked at before there is a photo
 
+Indices = NDArray[np.intp]
 Polygons = tuple[tuple[tuple[float, float], ...], ...]
 
 
@@ -39,8 +43,8 @@ class RegionOfInterest:
     mask: str | None = field(metadata={"longest": _LONGEST})  # "HEIGHTxWIDTH:", and run lengths as `mask_text` has them
     # of found: robust deviations of a side's own pixels within which a pixel is of its background
     tolerance: float | None = field(metadata={"above": 0.0, "maximum": 1000.0})
-    # of found, px of the picture: background that is thinner is none
-    thinnest: int | None = field(metadata={"minimum": 1, "maximum": 1024})
+    # of found, px of the picture, odd: background that is thinner is none
+    thinnest: int | None = field(metadata={"minimum": 1, "maximum": 1023})
     # of found, px of the picture: so far the region keeps from the background
     inset: int | None = field(metadata={"minimum": 0, "maximum": 1024})
 
@@ -57,6 +61,10 @@ def region_problem(region: RegionOfInterest) -> str:
 
 
 def _content_problems(region: RegionOfInterest) -> Iterator[str]:
+    if region.thinnest is not None and region.thinnest % 2 == 0:
+        yield f".thinnest={region.thinnest}: must be odd; {region.thinnest - 1} and {region.thinnest + 1} are"
+    if (corners := sum(map(len, region.polygons or ()))) > _MOST_CORNERS:
+        yield f".polygons: have {corners} corners, and at most {_MOST_CORNERS} are taken; leave some out, or use a mask"
     for place, points in enumerate(region.polygons or ()):
         if len(points) < _LEAST_POINTS:
             yield f".polygons: polygon {place + 1} has {len(points)} points, and an area has {_LEAST_POINTS} at least"
@@ -87,18 +95,33 @@ def inside_image(region: RegionOfInterest, height: int, width: int) -> BoolArray
 
 def inside_polygons(polygons: Polygons, height: int, width: int) -> BoolArray:
     """Pixels `(height, width)` whose centre lies inside any of the polygons; one that crosses itself is out where it overlaps."""
-    inside = np.zeros((height, width), dtype=np.bool_)
-    for points in polygons:
-        corners = np.array(points, dtype=np.float64) * (width, height)
-        crossed = np.zeros((height, width + 1), dtype=np.bool_)
-        for (x, y), (next_x, next_y) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-            low, high = sorted((y, next_y))
-            rows = np.arange(max(0, int(np.ceil(low - 0.5))), min(height, int(np.ceil(high - 0.5))))
-            if len(rows):
-                crossings = x + (rows + 0.5 - y) * (next_x - x) / (next_y - y)
-                crossed[rows, np.clip(np.ceil(crossings - 0.5), 0, width).astype(np.intp)] ^= True
-        inside |= np.logical_xor.accumulate(crossed, axis=1)[:, :width]
+    inside = np.empty((height, width), dtype=np.bool_)
+    for top in range(0, height, _BLOCK):
+        block = inside[top : top + _BLOCK]
+        polygon, row, column = _crossings(polygons, (height, width), top, len(block))
+        order = np.lexsort((column, row, polygon))  # in a row a polygon's crossings lead in and out by turns
+        turns = np.zeros((len(block), width + 1), dtype=np.int16)
+        for step, chosen in ((1, order[::2]), (-1, order[1::2])):
+            np.add.at(turns, (row[chosen], column[chosen]), step)
+        block[:] = turns.cumsum(axis=1, dtype=np.int16)[:, :width] > 0
     return inside
+
+
+def _crossings(polygons: Polygons, size: tuple[int, int], top: int, count: int) -> tuple[Indices, Indices, Indices]:
+    """Where sides cross the centres of `count` rows from `top` on of an image of `size`, H x W: the polygon, the row less `top`, and
+    the first column behind, at most W.
+    """
+    height, width = size
+    points = [np.asarray(each, dtype=np.float64) for each in polygons]
+    sides = np.concatenate([np.hstack([each, np.roll(each, -1, axis=0)]) for each in points])
+    x, y, next_x, next_y = (sides * (width, height, width, height)).T
+    first, last = (np.ceil(choose(y, next_y) - 0.5) - top for choose in (np.minimum, np.maximum))
+    rows = np.arange(count)
+    side, row = np.nonzero((first[:, None] <= rows) & (rows < last[:, None]))
+    from_y, to_y, from_x, to_x = y[side], next_y[side], x[side], next_x[side]
+    crossings = from_x + (row + top + 0.5 - from_y) * (to_x - from_x) / (to_y - from_y)
+    polygon = np.repeat(np.arange(len(points)), [len(each) for each in points])
+    return polygon[side], row, np.clip(np.ceil(crossings - 0.5), 0, width).astype(np.intp)
 
 
 def _of_size(mask: BoolArray, height: int, width: int) -> BoolArray:
@@ -113,6 +136,13 @@ def _of_size(mask: BoolArray, height: int, width: int) -> BoolArray:
         )
     rows, columns = (((np.arange(of) + 0.5) * (by / of)).astype(np.intp) for of, by in ((height, found), (width, wide)))
     return np.asarray(mask[rows[:, None], columns])
+
+
+def plane_problem(plane: NDArray[np.floating]) -> str:
+    """What is wrong with a picture's plane `(H, W)` of its region, or nothing; scores of what is wrong would be no numbers."""
+    if not (np.abs(plane) == 1).all():
+        return "has a plane of its region of interest, the last, with other values than 1, inside, and -1, outside"
+    return "" if (plane > 0).any() else "has no pixel inside its region of interest, where its last plane is 1"
 
 
 def mask_text(inside: BoolArray) -> str:

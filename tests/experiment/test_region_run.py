@@ -15,6 +15,7 @@ from tiny_experiment import run, scores_of
 from radar.cli.main import main
 from radar.config.schema import Config
 from radar.deploy.scorer import ModelScorer
+from radar.errors import ConfigError
 from radar.experiment.run_directory import RunDirectory
 from radar.methods.relevance import effective
 from radar.model_folder import load
@@ -22,6 +23,7 @@ from radar.report.run_figures import read_panels
 from radar.runtime.examination import examine
 from radar.runtime.overlays import overlay
 from radar.runtime.photo import read_photo
+from radar.runtime.region_of_interest import mask_of, mask_text
 from radar.runtime.settings import PredictSettings
 
 CORNERS = "[[[0.25,0.25],[0.8,0.25],[0.8,0.85],[0.25,0.85]]]"
@@ -160,7 +162,9 @@ def test_photos_of_several_sizes_and_a_region_that_is_found(quick, tmp_path):
 
 
 def test_a_mask_of_another_aspect_ratio_is_refused_before_anything_is_learnt(quick, folder, tmp_path, capsys):
-    path = save(tmp_path / "square.png", np.full((50, 50), 255, dtype=np.uint8))
+    square = np.full((50, 50), 255, dtype=np.uint8)
+    square[0] = 0
+    path = save(tmp_path / "square.png", square)
     words = [
         *QUICK,
         f"dataset.root={folder}",
@@ -180,7 +184,11 @@ def test_what_is_wrong_with_a_mask_file_is_one_line(composed, tmp_path):
     text.write_text("no image")
     lossy = tmp_path / "lossy.jpg"
     Image.fromarray(np.full((9, 9), 255, dtype=np.uint8)).save(lossy)
+    white = save(tmp_path / "white.png", np.full((9, 9), 1, dtype=np.uint8))
+    clear = save(tmp_path / "clear.png", np.zeros((9, 9, 4), dtype=np.uint8))
     wrong = {
+        white: "marks everything",
+        clear: "marks nothing",
         tmp_path / "none.png": "no such file",
         black: "marks nothing",
         text: "not a readable image",
@@ -191,6 +199,53 @@ def test_what_is_wrong_with_a_mask_file_is_one_line(composed, tmp_path):
             composed("experiment=recommended", chosen[0], f"{chosen[1]}{path}")
         assert "\n" not in str(told.value) and str(told.value).startswith("dataset.image.region_of_interest.mask")
         assert str(told.value).count(str(path)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ("''", ": names no file"),
+        (".", ".: is a folder"),
+        ("'~nosuchuser/m.png'", "~nosuchuser/m.png: there is no home folder of that name"),
+        ("m" * 5000, "…: cannot be looked at (File name too long)"),
+        ("m.png", "m.png: no such file"),
+    ],
+)
+def test_what_names_no_mask_file_is_one_line(composed, named, words):
+    key = "dataset.image.region_of_interest.mask="
+    with pytest.raises(ConfigError) as told:
+        composed("experiment=recommended", "region_of_interest=mask", f"{key}{named}")
+    assert str(told.value).startswith(key) and "\n" not in str(told.value) and len(str(told.value)) < 400
+    assert str(told.value).endswith(f"{words}; name an image that marks what counts")
+
+
+def test_an_even_width_of_background_is_refused(composed):
+    key = "dataset.image.region_of_interest.thinnest=4"
+    with pytest.raises(ConfigError) as told:
+        composed("experiment=recommended", "region_of_interest=found", key)
+    assert str(told.value) == f"{key}: must be odd; 3 and 5 are"
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 0, 9)])
+@pytest.mark.parametrize("beside", [(255, 255, 255, 0), (0, 0, 0, 0), (7, 8, 9, 100)])
+def test_a_shape_that_a_mask_has_in_its_alpha_is_the_region(composed, tmp_path, colour, beside):
+    drawn = np.full((20, 30, 4), beside, dtype=np.uint8)
+    drawn[4:15, 6:25] = (*colour, 255)
+    inside = np.zeros((20, 30), dtype=bool)
+    inside[4:15, 6:25] = True
+    chosen = f"dataset.image.region_of_interest.mask={save(tmp_path / 'shape.png', drawn)}"
+    config = composed("experiment=recommended", "region_of_interest=mask", chosen)
+    assert config.dataset.image.region_of_interest.mask == mask_text(inside)
+
+
+def test_of_what_is_opaque_in_a_mask_black_is_outside(composed, tmp_path):
+    drawn = np.full((20, 30, 4), (255, 255, 255, 0), dtype=np.uint8)
+    drawn[4:15, 6:25] = (1, 1, 1, 255)
+    drawn[8:10, 6:25] = (0, 0, 0, 255)
+    chosen = f"dataset.image.region_of_interest.mask={save(tmp_path / 'shape.png', drawn)}"
+    config = composed("experiment=recommended", "region_of_interest=mask", chosen)
+    found = mask_of(config.dataset.image.region_of_interest.mask)
+    np.testing.assert_array_equal(np.flatnonzero(found.any(axis=1)), [4, 5, 6, 7, 10, 11, 12, 13, 14])
 
 
 def test_data_check_tells_of_defects_outside(folder, capsys):

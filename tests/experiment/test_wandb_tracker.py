@@ -18,9 +18,11 @@ from wandb.proto import wandb_internal_pb2
 from radar.config.schema import Config, WandbConfig
 from radar.errors import RadarError
 from radar.experiment.run import Experiment, run_experiment
+from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import Session
 from radar.progress import silent
 from radar.report.observer import RunObserver
+from radar.report.region_names import named
 from radar.report.wandb_tracker import tracking
 
 
@@ -130,6 +132,19 @@ def test_without_wandb_nothing_is_tracked_and_the_directory_is_complete(tiny: Ca
     outcome = run_experiment(Experiment(tiny("logger=csv"), silent, Session(afresh=None)), observer=RunObserver(None))
     assert not list(outcome.directory.rglob("*.wandb"))
     assert (outcome.directory / "history.csv").exists()
+
+
+def test_what_is_told_of_a_region_is_its_name(composed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setattr("radar.report.observer.tracking", lambda _, **given: told.update(given))
+    corners = [[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]]
+    key = "dataset.image.region_of_interest.polygons"
+    config = composed("experiment=recommended", "region_of_interest=polygons", f"{key}={corners}")
+    directory = RunDirectory(tmp_path)
+    monkeypatch.setattr(RunDirectory, "read_environment", lambda _: {})
+    RunObserver(None).tracking(config, directory, "f" * 40)
+    assert told["config"]["dataset"]["image"]["region_of_interest"]["polygons"] == named(key, corners)
+    assert config.dataset.image.region_of_interest.polygons == corners
 
 
 def test_no_settings_mean_no_tracking(tmp_path: Path) -> None:

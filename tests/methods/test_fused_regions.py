@@ -245,6 +245,7 @@ def test_methods_that_would_score_the_outside_refuse(composed, name):
     ) as told:
         composed(f"method={name}", "detector=upper_tail", *REGION)
     assert "\n" not in str(told.value) and not METHODS.get(name).honours_region
+    assert str(told.value).endswith("choose one that does not: method=fused_densities")  # and no control
 
 
 def test_rings_of_a_border_are_refused(composed):

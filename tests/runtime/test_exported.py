@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,9 @@ from export_builders import MODELS, PRETRAINED, model_of, photos
 from PIL import Image
 
 from radar.cli.main import main as radar_main
+from radar.config.schema import RegionConfig
+from radar.data.preprocessing import plane_names
+from radar.data.region_of_interest import region_of_interest
 from radar.deploy.export import export
 from radar.deploy.parity import TOLERANCE, parity
 from radar.errors import DataError, RunError
@@ -101,6 +105,35 @@ def test_too_small_an_image_is_refused(written: Path) -> None:
     planes = np.zeros((1, least - 1, least), dtype=np.float32)
     with pytest.raises(ImageError, match=f"no side below {least} px"):
         exported.ask(planes[None], ["small"])
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.5, "has a plane of its region of interest, the last, with other values than 1, inside, and -1, outside"),
+        (-1.0, "has no pixel inside its region of interest"),
+    ],
+)
+def test_a_picture_whose_last_plane_is_no_region_is_refused(
+    model: Model, written: Path, value: float, words: str
+) -> None:
+    image, exported = model.config.dataset.image, load(written, threads=1)
+    section = RegionConfig("polygons", [[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]], None, None, None, None)
+    region = replace(image, region_of_interest=section)
+    of_region = replace(model, config=replace(model.config, dataset=replace(model.config.dataset, image=region)))
+    reading = replace(exported.manifest.preprocessing, region_of_interest=region_of_interest(region))
+    asked = ExportedModel(replace(exported.manifest, preprocessing=reading), never)
+    planes = np.full((2, len(plane_names(region)), 64, 64), 1, dtype=np.float32)
+    planes[1, -1] = value
+    with pytest.raises(ImageError, match=words):
+        asked.ask(planes, ["a", "b"])
+    with pytest.raises(DataError, match=f"image 2 of 2 {words}") as told:
+        of_region.score(torch.from_numpy(planes))
+    assert "\n" not in str(told.value)
+
+
+def never(*_: object) -> Any:
+    raise AssertionError("the graph is asked")
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "manifest.json.sha256"])

@@ -65,6 +65,35 @@ def test_the_whole_image_is_a_polygon():
     assert inside_polygons((((0, 0), (1, 0), (1, 1), (0, 1)),), 31, 17).all()
 
 
+def test_thousands_of_polygons_are_their_union():
+    stream = np.random.default_rng(0)
+    tiles = np.flatnonzero(stream.random(50 * 50) > 0.2)
+    rows, columns = tiles // 50 / 50, tiles % 50 / 50
+    wanted = np.zeros((50, 50), dtype=bool)
+    wanted.ravel()[tiles] = True
+    corners = [((x, y), (x + 0.02, y), (x + 0.02, y + 0.02), (x, y + 0.02)) for x, y in zip(columns, rows, strict=True)]
+    found = inside_polygons(tuple(corners), 300, 200)
+    np.testing.assert_array_equal(found, wanted.repeat(6, axis=0).repeat(4, axis=1))
+    assert region_problem(polygons(*corners)) == ""
+
+
+def test_where_polygons_overlap_is_inside_and_where_one_overlaps_itself_is_not():
+    square = ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5), (0.0, 0.5))
+    assert inside_polygons((square, square), 8, 8)[:4, :4].all()
+    assert not inside_polygons(((*square, *square),), 8, 8).any()
+    hourglass = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
+    found = inside_polygons((hourglass, hourglass), 3, 6)
+    np.testing.assert_array_equal(found, np.array([[0, 1, 1, 1, 1, 0], [0] * 6, [0, 1, 1, 1, 1, 0]], dtype=bool))
+
+
+def test_more_corners_than_are_filled_in_seconds_are_refused():
+    many = tuple(tuple(each) for each in np.random.default_rng(0).random((2500, 4, 2)).tolist())
+    assert region_problem(polygons(*many)) == ""
+    assert region_problem(polygons(*many, TRIANGLE)) == (
+        ".polygons: have 10003 corners, and at most 10000 are taken; leave some out, or use a mask"
+    )
+
+
 def test_a_mask_comes_back_from_its_text():
     for inside in (noise(0) > 100, np.zeros((3, 4), dtype=bool), np.ones((1, 7), dtype=bool)):
         np.testing.assert_array_equal(mask_of(mask_text(inside)), inside)
@@ -89,6 +118,8 @@ def test_what_does_not_belong_to_a_kind_is_told():
     assert "read by name=mask alone" in region_problem(replace(FOUND, mask="1x1:0,1"))
     assert "has 2 points" in region_problem(polygons(TRIANGLE, TRIANGLE[:2]))
     assert "next to no area" in region_problem(polygons(((0.1, 0.1), (0.5, 0.5), (0.9, 0.9))))
+    assert region_problem(replace(FOUND, thinnest=4)) == ".thinnest=4: must be odd; 3 and 5 are"
+    assert [region_problem(replace(FOUND, thinnest=odd)) for odd in (1, 3, 1023)] == [""] * 3
     assert "marks nothing" in region_problem(of_mask(np.zeros((9, 9), dtype=bool)))
 
 
