@@ -16,7 +16,7 @@ from radar.data.preprocessing import plane_names
 from radar.methods.method import Normals
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.registry import method_of
-from radar.methods.responses import learn_border
+from radar.methods.responses import learn_border, learn_growth
 from radar.model import Calibration, Model
 from radar.progress import silent
 from radar.runtime.region_of_interest import PLANE, inside_polygons
@@ -87,6 +87,7 @@ def model_of(name: str) -> Model:
         networks[DENOISER] = untrained(config, 1)
     method = planned.fit(normals, networks, silent)
     learn_border(method, normals, seed=0, images_per_pass=1, report=silent)
+    learn_growth(method, normals, seed=0, images_per_pass=1, report=silent)
     empty = Model(config, method, None, Calibration(np.zeros(0), np.zeros((0, 2)), (), None), None, "")  # type: ignore[arg-type]
     maps = next(iter(empty._maps(normals.validation)))
     points = maps.points.numpy()

@@ -22,7 +22,7 @@ from radar.experiment.networks import WEIGHTS, trained_networks, training_stages
 from radar.experiment.stage import Stage, array_stage, raster_stage
 from radar.files import Plain, read_json, write_json
 from radar.methods.method import FittedMethod, Measured, Method, fill
-from radar.methods.responses import learn_border, read, responses
+from radar.methods.responses import GROWTH_IMAGES, learn_border, learn_growth, read, responses
 from radar.model import UNSEEN, Calibration, Scores
 from radar.rasters import Rasters
 from radar.scoring.detector import Detector, fit_detector
@@ -197,12 +197,14 @@ class MethodStages:
             "keys": selected(plain(config), (*fitting, *border)),
             "normals": [identity(images) for images in normals.sets],
             "groups": digest([group for images in normals.sets for group in images.groups]),
+            "growth_images": GROWTH_IMAGES,
         }
 
         def make(part: Path) -> None:
             report, size = self.context.report, config.scoring.images_per_pass
             fitted = method.fit(normals, self.networks, report)
             learn_border(fitted, normals, seed=config.seed, images_per_pass=size, report=report)
+            learn_growth(fitted, normals, seed=config.seed, images_per_pass=size, report=report)
             save_tensors(part / WEIGHTS, fitted.state_dict())
             write_json(part / _STRUCTURE, fitted.structure())
 

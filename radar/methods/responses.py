@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from radar.data.images import Images
 from radar.methods.method import FittedMethod, Measured, Normals
 from radar.methods.parts.sharing import collected, in_passes
 from radar.progress import Report
 from radar.rasters import Rasters
+from radar.scoring.reading import MapReading
 
+GROWTH_IMAGES = 32  # of each set, that tell how a score grows with the area
 _CHUNK = 32  # images between two progress reports, or looked at together; a response does not depend on it
 
 
@@ -61,18 +65,35 @@ def learn_border(fitted: FittedMethod, normals: Normals, *, seed: int, images_pe
     if not fitted.reading.border.rings:
         return
     found = [
-        responses(
-            fitted,
-            images.planes,
-            images.identities,
-            seed=seed,
-            images_per_pass=images_per_pass,
-            report=report,
-            held_out=True,
-        )
+        _held_out(fitted, images, seed, images_per_pass, report)
         for images in (normals.sets if fitted.folds else (normals.validation,))
     ]
     fitted.reading.learn(response.stack(batch) for response in found for batch in response.batches(_CHUNK))
+
+
+@torch.inference_mode()
+def learn_growth(fitted: FittedMethod, normals: Normals, *, seed: int, images_per_pass: int, report: Report) -> None:
+    """How the score grows with an image's area, where it is one statistic of a map: of some normals that were not fitted, as above."""
+    reading = fitted.reading
+    if not isinstance(reading, MapReading):
+        return
+    found = [
+        _held_out(fitted, images[_evenly(len(images))], seed, images_per_pass, report)
+        for images in (normals.sets if fitted.folds else (normals.validation,))
+    ]
+    reading.learn_growth(each[None].to(fitted.device) for response in found for each in response)
+
+
+def _evenly(count: int) -> list[int]:
+    """At most `GROWTH_IMAGES` places of so many, evenly over them."""
+    return sorted({int(place) for place in np.linspace(0, count - 1, min(count, GROWTH_IMAGES)).round()})
+
+
+def _held_out(fitted: FittedMethod, images: Images, seed: int, images_per_pass: int, report: Report) -> Rasters:
+    planes, identities = images.planes, images.identities
+    return responses(
+        fitted, planes, identities, seed=seed, images_per_pass=images_per_pass, report=report, held_out=True
+    )
 
 
 @torch.inference_mode()

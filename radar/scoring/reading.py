@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from radar.config.schema import BlurConfig, ScoringConfig
 from radar.scoring.border import Border
 from radar.scoring.edge_map import anomaly_map, edge_map
 from radar.scoring.features import FEATURE_NAMES, features
+
+_LEAST_PIXELS = 16  # of a quarter of a map that tells how maxima grow
+_LEAST_SHARE = 0.1  # of the map, that this quarter has
 
 
 class Reading(nn.Module, ABC):
@@ -91,9 +97,15 @@ class NormReading(Reading):
 
 
 class MapReading(Reading):
-    """A smoothed map and one statistic of it, for methods whose response is a map of its own."""
+    """A smoothed map and one statistic of it, for methods whose response is a map of its own.
+
+    The largest of more pixels is larger. What `learn_growth` has learnt of normals is taken off, so that the score of an image of
+    another area is as theirs; of an image of their own area it is the statistic itself, as before anything is learnt.
+    """
 
     point_names = ("map_statistic",)
+    growth: Tensor  # by which the statistic grows where the area is e times as large
+    area: Tensor  # px that count, of the normals
 
     def __init__(
         self, border: Border, smoothing: float, statistic: str, pixels: int, *, has_region: bool = False
@@ -101,15 +113,69 @@ class MapReading(Reading):
         super().__init__(border, smoothing, has_region=has_region)
         self.statistic = statistic
         self.pixels = pixels
+        self.register_buffer("growth", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("area", torch.ones((), dtype=torch.float64))
 
     def levels(self, response: Tensor) -> Tensor:
         return response.square().sum(dim=1).sqrt()
 
     def points(self, levels: Tensor, maps: Tensor) -> Tensor:
-        return map_statistic(maps, self.statistic, self.pixels)[:, None]
+        return self._levelled(map_statistic(maps, self.statistic, self.pixels), torch.ones_like(maps))
 
     def points_inside(self, levels: Tensor, maps: Tensor, counted: Tensor) -> Tensor:
-        return statistic_inside(maps, self.statistic, self.pixels, counted)[:, None]
+        return self._levelled(statistic_inside(maps, self.statistic, self.pixels, counted), counted)
+
+    def _levelled(self, statistics: Tensor, counted: Tensor) -> Tensor:
+        """Statistics `(N,)` of the `counted` pixels (N, h, w), as if they were as many as the normals', `(N, 1)`."""
+        area = counted.flatten(1).sum(dim=1, dtype=torch.float64)
+        return (statistics - self.growth * (area / self.area).log())[:, None]
+
+    def learn_growth(self, responses: Iterable[Tensor]) -> None:
+        """How the statistic grows with the area, from its values in the quarters of normal maps, of responses `(1, R, H, W)`.
+
+        Maxima of values whose tail falls exponentially, as squared distances' does, grow with the logarithm of their number (Gumbel
+        1958, "Statistics of Extremes"). The border counts in a quarter as in the whole.
+        """
+        found = [self._growth(response) for response in responses]
+        areas = [area for _, area in found]
+        slopes = [slope for slope, _ in found if slope is not None]
+        self.area.fill_(float(np.median(areas)))
+        self.growth.fill_(max(0.0, float(np.mean(slopes))) if slopes else 0.0)
+
+    def _growth(self, response: Tensor) -> tuple[float | None, float]:
+        """By how much the statistic of a map grows with an area e times as large, None of too small a map; and its area."""
+        maps, _ = self(response)
+        inside = response[:, -1] > 0 if self.has_region else torch.ones_like(maps, dtype=torch.bool)
+        inside = self.border.counted_inside(inside) if self.has_region else self.border.counted(inside)
+        maps = maps if self.has_region else self.border.counted(maps)
+        whole = float(inside.sum())
+        parts = [
+            (part, counted)
+            for part, counted in zip(_quarters(maps), _quarters(inside), strict=True)
+            if counted.sum() >= max(_LEAST_PIXELS, _LEAST_SHARE * whole)
+        ]
+        if self.statistic == "mean" or not parts:
+            return None, whole
+        of_parts = [statistic_inside(part, self.statistic, self.pixels, counted) for part, counted in parts]
+        smaller = np.mean([np.log(float(counted.sum())) for _, counted in parts])
+        difference = statistic_inside(maps, self.statistic, self.pixels, inside) - torch.cat(of_parts).mean()
+        return float(difference) / (np.log(whole) - float(smaller)), whole
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: Any) -> None:
+        """Of a model that was stored before there was a growth, it is 0."""
+        for name in ("growth", "area"):
+            state_dict.setdefault(prefix + name, self.get_buffer(name))
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+def _quarters(maps: Tensor) -> list[Tensor]:
+    """Of maps `(N, H, W)`: above and below, left and right."""
+    height, width = maps.shape[-2] // 2, maps.shape[-1] // 2
+    return [maps[..., rows, columns] for rows in _halves(height) for columns in _halves(width)]
+
+
+def _halves(middle: int) -> tuple[slice, slice]:
+    return slice(None, middle), slice(middle, None)
 
 
 def statistic_inside(maps: Tensor, statistic: str, pixels: int, counted: Tensor) -> Tensor:
