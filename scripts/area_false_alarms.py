@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +21,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-import radar
 from radar.data.synthetic.drawing import Part, SyntheticSettings, draw_image
 from radar.errors import RunError
 from radar.files import write_json
@@ -31,6 +29,7 @@ from radar.scoring.forest import Floats
 from radar.scoring.reading import MapReading
 from radar.scoring.threshold import conformal_quantile
 from scripts.command_line import circumstances, guarded, positive
+from scripts.training_on_photos import trained_on
 
 _TEXTURES = ("stochastic_tile", "printed_layers")
 _SIDE = 400  # px of a drawn photo, whose texture has lengths of a few px
@@ -59,17 +58,13 @@ def learnt(texture: str, count: int, experiment: str, work: Path) -> Model:
     good.mkdir(parents=True)
     for number, photo in enumerate(drawn(texture, "train", range(count))):
         Image.fromarray(window(photo, _LEARNT, random)).save(good / f"{number:04}.png")
-    words = [
-        f"experiment={experiment}", "dataset=folder", f"dataset.root={work / 'parts'}", "dataset.folder.normal=good",
-        "dataset.folder.anomalous=null", "dataset.split=random", "dataset.near_duplicates=ignore", "method.controls=[]",
-        "dataset.image.size=null", "dataset.image.channels=grey", "method.fused_densities.colour=null", "trainer.progress=false",
-        "logger=csv", "evaluation.figures=false", f"output_root={work / 'out'}",
-    ]  # fmt: skip
-    ended = subprocess.run([sys.executable, "-m", "radar", *words], text=True, capture_output=True, check=False)
-    if ended.returncode:
-        raise RunError(f"{work}: exit code {ended.returncode}: {ended.stderr.strip()[-300:]}")
-    (facts,) = (work / "out").glob("*/model/model.json")
-    return radar.load(facts.parent.parent)
+    words = (
+        f"experiment={experiment}",
+        "dataset.image.size=null",
+        "dataset.image.channels=grey",
+        "method.fused_densities.colour=null",
+    )
+    return trained_on(work / "parts", work / "out", *words)
 
 
 def statistics_of(model: Model, texture: str, count: int) -> dict[int, Floats]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,12 +26,12 @@ import radar
 from radar.compose.settings import verb_settings
 from radar.config.verbs import MonitorConfig
 from radar.deploy.monitor import monitor
-from radar.errors import RunError
 from radar.files import write_json, write_lines
 from radar.model import Model
 from radar.runtime.log import JSON_LINES
 from radar.runtime.prediction import Prediction, json_line
 from scripts.command_line import circumstances, guarded
+from scripts.training_on_photos import trained_on
 
 _EXPOSURES = range(1, 7)
 _LEARNT, _AFTER = 60, 150  # tiles that are learnt from; tiles of each exposure that come then
@@ -50,16 +49,7 @@ def learnt(photos: Sequence[Path], work: Path, experiment: str) -> Model:
     good.mkdir(parents=True)
     for photo in photos:
         shutil.copy(photo, good / photo.name)
-    words = [
-        f"experiment={experiment}", "dataset=folder", f"dataset.root={work / 'parts'}", "dataset.folder.normal=good",
-        "dataset.folder.anomalous=null", "dataset.split=random", "dataset.near_duplicates=ignore", "method.controls=[]",
-        "trainer.progress=false", "logger=csv", "evaluation.figures=false", f"output_root={work / 'out'}",
-    ]  # fmt: skip
-    ended = subprocess.run([sys.executable, "-m", "radar", *words], text=True, capture_output=True, check=False)
-    if ended.returncode:
-        raise RunError(f"{work}: exit code {ended.returncode}: {ended.stderr.strip()[-300:]}")
-    (facts,) = (work / "out").glob("*/model/model.json")
-    return radar.load(facts.parent.parent)
+    return trained_on(work / "parts", work / "out", f"experiment={experiment}")
 
 
 def charted(name: str, model: Model, stream: Sequence[Prediction], changed: int | None, *settings: str) -> Row:
