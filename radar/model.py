@@ -26,6 +26,7 @@ from radar.methods.responses import read, responses
 from radar.progress import silent
 from radar.rasters import Rasters
 from radar.runtime.paths import given_paths
+from radar.runtime.picture import FURTHEST
 from radar.runtime.region_of_interest import PLANE, plane_problem
 from radar.scoring.detector import Detector
 from radar.scoring.forest import Floats
@@ -131,9 +132,8 @@ class Model:
         elif isinstance(images, Tensor):
             if images.ndim != 4:
                 raise DataError(f"images {tuple(images.shape)}: a tensor of images is (N, P, H, W)")
-            if not images.is_floating_point() or not bool(
-                (images.abs() <= 1).all()
-            ):  # which no number fulfils that is none
+            # what is no number fulfils no comparison
+            if not images.is_floating_point() or not bool((images.abs() <= FURTHEST).all()):
                 raise DataError(
                     f"images of {images.dtype}: a tensor of images holds numbers from -1, black, to 1, white"
                 )

@@ -213,6 +213,8 @@ def test_a_tensor_holds_brightness_and_nothing_else(models: dict[str, Model], va
     images[0, 0, 5, 5] = value
     with pytest.raises(DataError, match="a tensor of images holds numbers from -1, black, to 1, white"):
         models["no_draws"].score(images)
+    images[0, 0, 5, 5] = 1.0000002  # as resizing rounds
+    assert np.isfinite(models["no_draws"].score(images).scores).all()
     with pytest.raises(DataError, match=r"images of torch\.uint8: a tensor of images holds numbers"):
         models["no_draws"].score(torch.zeros(1, 1, 24, 24, dtype=torch.uint8))
 

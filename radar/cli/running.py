@@ -25,7 +25,7 @@ from radar.compose.hydra_internals import CONFIG_NAME, job_number, job_overrides
 from radar.compose.plan import Plan, trial_name
 from radar.config.plain import plain
 from radar.config.schema import Config
-from radar.errors import RadarError, RunError, WriteError
+from radar.errors import RadarError, RunError, StoredError, WriteError
 from radar.evaluation.metrics import Metrics
 from radar.experiment.command import Command
 from radar.experiment.devices import claim_device
@@ -158,8 +158,13 @@ class Runner:
 
     def _compare(self, fingerprint: str) -> None:
         """Say so where this is not the run that is repeated: a relative folder of photos is another one elsewhere."""
-        before = self.repeats.read_status().fingerprint if self.repeats is not None else ""
-        if self.repeats is not None and before not in ("", fingerprint):
+        if self.repeats is None:
+            return
+        try:
+            before = self.repeats.read_status().fingerprint
+        except StoredError:  # then nobody knows
+            before = ""
+        if before not in ("", fingerprint):
             tell(
                 f"note: {self.repeats.path}: was made of other photos, or by another version of radar; this is another run"
             )

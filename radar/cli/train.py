@@ -64,7 +64,10 @@ def _chosen(folder: Path, typed: Sequence[str], console: Console) -> list[str]:
     else:
         found = recognise(folder)
     console.print(f"{folder}: {found.told}", soft_wrap=True, highlight=False, markup=False)
-    grouped = ["dataset.split=grouped"] if "dataset.folder.group" in keys and "dataset.manifest" not in keys else []
+    names_groups = any(
+        _key(word) == "dataset.folder.group" and word.partition("=")[2] not in ("", "null") for word in typed
+    )
+    grouped = ["dataset.split=grouped"] if names_groups and "dataset.manifest" not in keys else []
     return [_RECOMMENDED, f"dataset={found.preset}", *_overrides({"name": _name(folder), **found.values}), *grouped]
 
 

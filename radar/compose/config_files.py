@@ -145,7 +145,11 @@ def _check_number(text: str, where: str) -> None:
     """Raise `ConfigError` where a number has too many digits, or where YAML reads another than is written: 1_6 as 16, 010 as 8."""
     if len(text) > _DIGITS:
         raise ConfigError(f"{where}: a number of more than {_DIGITS} digits")
-    if _DECIMAL.fullmatch(text) is None and isinstance(value := yaml.safe_load(text), int | float):
+    try:
+        value = None if _DECIMAL.fullmatch(text) else yaml.safe_load(text)
+    except ValueError:  # almost a date, which is a text
+        value = None
+    if isinstance(value, int | float):
         raise ConfigError(f"{where}: {text} would be read as the number {value}; write that, or put a name in quotes")
 
 

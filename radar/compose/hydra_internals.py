@@ -49,7 +49,7 @@ CONFIG_NAME = "config"  # of the config that an experiment starts from
 _QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
 _DIGITS = r"\d+(?:_\d+)*"
 _UNDERSCORED = re.compile(  # a number that is a whole value
-    rf"[=,\[({{:]\s*(?=[^\s,]*_)([+-]?{_DIGITS}(?:\.(?:{_DIGITS})?)?(?:[eE][+-]?{_DIGITS})?)(?=\s*(?:[,\])}}]|$))"
+    rf"(?:(?<!\\)[=,\[(]|\{{(?:[^}}]*,)?[^:}}]*:)\s*(?=[^\s,]*_)([+-]?{_DIGITS}(?:\.(?:{_DIGITS})?)?(?:[eE][+-]?{_DIGITS})?)(?=\s*(?:[,\])}}]|$))"
 )
 
 Task = Callable[[DictConfig], object]

@@ -125,13 +125,13 @@ def check_files(samples: Iterable[Sample], folder: Path, manifest: Path) -> None
 
 
 def check_masks(samples: Iterable[Sample], manifest: Path) -> None:
-    """Raise DataError for the first mask that two files' images name; crops of one file share its mask."""
-    of: dict[str, PurePosixPath] = {}
+    """Raise DataError for the first mask of two photos that are of two groups; photos of one part, and crops of a file, share one."""
+    of: dict[str, Sample] = {}
     for sample in samples:
-        file, _ = file_and_crop(PurePosixPath(sample.path))
-        if sample.mask is not None and (other := of.setdefault(sample.mask, file)) != file:
+        if sample.mask is not None and (other := of.setdefault(sample.mask, sample)).group != sample.group:
             raise DataError(
-                f"{manifest}: {sample.mask} is the mask of two photos, {other} and {file}; name each one's own"
+                f"{manifest}: {sample.mask} is the mask of two photos, {other.path} and {sample.path}; name each one's own, or give "
+                "them one group"
             )
 
 

@@ -197,14 +197,15 @@ class MethodStages:
             "keys": selected(plain(config), (*fitting, *border)),
             "normals": [identity(images) for images in normals.sets],
             "groups": digest([group for images in normals.sets for group in images.groups]),
-            "growth_images": GROWTH_IMAGES,
+            **({"growth_images": GROWTH_IMAGES} if method.levels_areas else {}),
         }
 
         def make(part: Path) -> None:
             report, size = self.context.report, config.scoring.images_per_pass
             fitted = method.fit(normals, self.networks, report)
             learn_border(fitted, normals, seed=config.seed, images_per_pass=size, report=report)
-            learn_growth(fitted, normals, seed=config.seed, images_per_pass=size, report=report)
+            if method.levels_areas:
+                learn_growth(fitted, normals, seed=config.seed, images_per_pass=size, report=report)
             save_tensors(part / WEIGHTS, fitted.state_dict())
             write_json(part / _STRUCTURE, fitted.structure())
 

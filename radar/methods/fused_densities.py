@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from radar.config.fields import section
 from radar.config.method_settings import ReductionConfig
+from radar.data.preprocessing import preprocessing_of
 from radar.errors import RunError
 from radar.methods.method import FittedMethod, Networks, Normals, Structure, Training, channels_of
 from radar.methods.parts.cross_fitting import cross_fitted, fold_numbers
@@ -68,6 +69,12 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
     def fitting_keys(self) -> tuple[str, ...]:
         network = denoiser_keys(self.config) if self._asks_network else ()
         return (*network, "method.reduction", *self.border_keys)  # which calibrate the parts
+
+    @property
+    def levels_areas(self) -> bool:
+        """Where images keep their own sizes; the grid of features has one size whatever theirs."""
+        own_sizes = preprocessing_of(self.config.dataset.image).fixed is None
+        return own_sizes and self.settings.fused_densities.features is None
 
     @property
     def _asks_network(self) -> bool:

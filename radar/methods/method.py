@@ -186,6 +186,13 @@ class Method(ABC, Generic[Own]):
         return False
 
     @property
+    def levels_areas(self) -> bool:
+        """Whether scores of images of another area are brought to that of the normals. What that takes is learnt with the densities,
+        so all that it depends on is of `fitting_keys`.
+        """
+        return False
+
+    @property
     def pretrained(self) -> Mapping[str, Callable[[], nn.Module]]:
         """Networks that come with their weights, by name, each read when it is asked for: `fit` and trainings are handed them, too."""
         return {}

@@ -73,10 +73,13 @@ def learn_border(fitted: FittedMethod, normals: Normals, *, seed: int, images_pe
 
 @torch.inference_mode()
 def learn_growth(fitted: FittedMethod, normals: Normals, *, seed: int, images_per_pass: int, report: Report) -> None:
-    """How the score grows with an image's area, where it is one statistic of a map: of some normals that were not fitted, as above."""
+    """How a score that is one statistic of a map grows with an image's area: of some normals that were not fitted, as above.
+
+    Raises `ValueError` for another reading.
+    """
     reading = fitted.reading
     if not isinstance(reading, MapReading):
-        return
+        raise ValueError(f"{type(reading).__name__}: has no statistic that grows")
     found = [
         _held_out(fitted, images[_evenly(len(images))], seed, images_per_pass, report)
         for images in (normals.sets if fitted.folds else (normals.validation,))

@@ -13,7 +13,7 @@ from .errors import ImageError, RunError
 from .graph import Graph, open_graph
 from .manifest import MANIFEST, Manifest, Shape, read_manifest
 from .philox import PhiloxStream
-from .picture import Answers, Picture
+from .picture import FURTHEST, Answers, Picture
 from .preprocessing import FloatArray
 from .region_of_interest import PLANE, plane_problem
 
@@ -49,7 +49,7 @@ class ExportedModel:
         """What it says of images `(N, P, H, W)` in [−1, 1], whose noise is drawn by N identities. Raises `ImageError`."""
         height, width = planes.shape[-2:]
         self._check_size(height, width)
-        if not bool((np.abs(planes) <= 1).all()):  # which no number fulfils that is none
+        if not bool((np.abs(planes) <= FURTHEST).all()):  # which no number fulfils that is none
             raise ImageError("holds other values than numbers from -1, black, to 1, white")
         if self.preprocessing.plane_names[-1] == PLANE and (
             problem := next(filter(None, map(plane_problem, planes[:, -1])), "")

@@ -20,7 +20,7 @@ _STEM_BYTES = 80  # of an image's name in the names of what is made of it; file 
 LITTER = {"thumbs.db", "desktop.ini", "@eadir", "__macosx"}  # what systems leave in folders unasked
 LOG = "predictions.jsonl"
 OVERLAYS, MASKS = PICTURES = "overlays", "masks"  # folders beside a log
-_OF_A_RUN = {"status.json", "config.yaml"}
+_OF_A_RUN = {"status.json", "config.yaml", "environment.json", "manifest.csv"}
 _DIGITS = 10  # of the hash that tells equal names of several folders apart
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # names that Windows takes for devices
 # control characters, halves of characters that no text can hold, and what some file system refuses in a name
@@ -142,11 +142,11 @@ def images_below(folder: Path, besides: Path | None = None) -> Iterator[Path]:
 
 
 def _files_below(folder: Path, besides: Path | None, *, results: bool) -> Iterator[Path]:
-    """Without `results`, neither of a run nor of the pictures beside a log, which show photos and are none."""
+    """Without `results`, neither of a run below it nor of the pictures beside a log, which show photos and are none."""
     left_out = None if besides is None else besides.resolve()
     for place, folders, files in os.walk(folder):
         here = Path(place)
-        if not results and set(files) >= _OF_A_RUN:
+        if not results and here != folder and set(files) >= _OF_A_RUN:
             folders.clear()
             continue
         drawn = PICTURES if not results and LOG in files else ()

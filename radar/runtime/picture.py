@@ -15,6 +15,8 @@ from .pixel_sets import BoolArray
 from .preprocessing import FloatArray, Frame, Preprocessing, brightness, luma, preprocess, region_of, sharpness
 from .threshold import CurrentThreshold
 
+FURTHEST = 1 + 1e-4  # from 0, that a plane's numbers in [−1, 1] may lie by rounding
+
 
 @dataclass(frozen=True, eq=False)
 class Picture:

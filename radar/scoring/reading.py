@@ -16,7 +16,7 @@ from radar.scoring.edge_map import anomaly_map, edge_map
 from radar.scoring.features import FEATURE_NAMES, features
 
 _LEAST_PIXELS = 16  # of a quarter of a map that tells how maxima grow
-_LEAST_SHARE = 0.1  # of the map, that this quarter has
+_LEAST_SHARE, _LARGEST_SHARE = 0.1, 0.5  # of the map, that this quarter has
 
 
 class Reading(nn.Module, ABC):
@@ -149,10 +149,11 @@ class MapReading(Reading):
         inside = self.border.counted_inside(inside) if self.has_region else self.border.counted(inside)
         maps = maps if self.has_region else self.border.counted(maps)
         whole = float(inside.sum())
+        rows, columns = (_extent(inside[0].any(dim=axis)) for axis in (1, 0))
         parts = [
             (part, counted)
-            for part, counted in zip(_quarters(maps), _quarters(inside), strict=True)
-            if counted.sum() >= max(_LEAST_PIXELS, _LEAST_SHARE * whole)
+            for part, counted in zip(*(_quarters(each[..., rows, columns]) for each in (maps, inside)), strict=True)
+            if max(_LEAST_PIXELS, _LEAST_SHARE * whole) <= counted.sum() <= _LARGEST_SHARE * whole
         ]
         if self.statistic == "mean" or not parts:
             return None, whole
@@ -172,6 +173,12 @@ def _quarters(maps: Tensor) -> list[Tensor]:
     """Of maps `(N, H, W)`: above and below, left and right."""
     height, width = maps.shape[-2] // 2, maps.shape[-1] // 2
     return [maps[..., rows, columns] for rows in _halves(height) for columns in _halves(width)]
+
+
+def _extent(any_counts: Tensor) -> slice:
+    """From the first to the last that is true, of at least one."""
+    places = any_counts.nonzero()
+    return slice(int(places[0]), int(places[-1]) + 1)
 
 
 def _halves(middle: int) -> tuple[slice, slice]:

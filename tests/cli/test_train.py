@@ -111,6 +111,8 @@ def test_groups_that_are_typed_are_kept_together(capsys: pytest.CaptureFixture[s
     typed = [r"dataset.folder.group='S\d+'", "dataset.near_duplicates=warn", f"output_root={tmp_path / 'outputs'}"]
     assert main(["train", str(parts), *typed, *QUICK, "--dry-run"]) == 0
     assert "dataset.split=grouped" in capsys.readouterr().out
+    assert main(["train", str(parts), "dataset.folder.group=null", *typed[1:], *QUICK, "--dry-run"]) == 0
+    assert "dataset.split=grouped" not in capsys.readouterr().out
     assert main(["train", str(parts), *typed, *QUICK, "--dry-run", "dataset.split=random"]) == REFUSED
     assert "dataset.split=random keeps no groups together" in capsys.readouterr().err
 

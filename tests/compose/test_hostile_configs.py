@@ -326,6 +326,10 @@ def test_a_name_that_would_become_a_number_is_refused(word: str) -> None:
         ("name=a 1_6", "a 1_6"),
         ("lot_1=3", 3),
         ("x=[16,a_b]", [16, "a_b"]),
+        ("dataset.root=a:1_6", "a:1_6"),
+        ("tags=[a:1_6]", ["a:1_6"]),
+        ("x=2026:1_6", "2026:1_6"),
+        ("name=a\\,1_6", "a,1_6"),
     ],
 )
 def test_a_name_with_digits_stays_one(word: str, value: object) -> None:
@@ -342,3 +346,9 @@ def test_a_verbs_number_is_read_as_it_is_written(word: str) -> None:
 def test_a_whole_number_is_written_so(word: str, shown: str) -> None:
     with pytest.raises(ConfigError, match=rf"^regions={shown}: must be a whole number, without '\.' and 'e'$"):
         verb_settings(PredictConfig, "predict", [word])
+
+
+@pytest.mark.parametrize("text", ["2026-31-12", "4711-20-33", "1234-56-78", "2026-01-31"])
+def test_what_is_almost_a_date_is_a_text(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"name: {text}\n")
+    assert load_config_file(tmp_path / "mine.yaml").name == text

@@ -132,18 +132,22 @@ def test_a_users_manifest_decides_the_split(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "shared"),
+    ("first", "second", "group", "shared"),
     [
-        ("a.png", "b.png", True),
-        ("a.png#xywh=0,0,9,9", "b.png#xywh=0,0,9,9", True),
-        ("a.png#xywh=0,0,9,9", "a.png#xywh=9,0,9,9", False),
+        ("a.png", "b.png", "", True),
+        ("a.png#xywh=0,0,9,9", "b.png#xywh=0,0,9,9", "", True),
+        ("a.png#xywh=0,0,9,9", "a.png#xywh=9,0,9,9", "", False),
+        ("light1/a.png", "light2/a.png", "part", False),
     ],
 )
-def test_a_mask_is_of_one_file(tmp_path, first, second, shared):
-    (tmp_path / "m.csv").write_text("\n".join([HEADER, *(f'"{path}",,test,1,dent,m.png,' for path in (first, second))]))
+def test_a_mask_is_of_one_part(tmp_path, first, second, group, shared):
+    rows = [f'"{path}",,test,1,dent,m.png,{group}' for path in (first, second)]
+    (tmp_path / "m.csv").write_text("\n".join([HEADER, *rows]))
     samples = read_manifest(tmp_path / "m.csv")
     if shared:
-        with pytest.raises(DataError, match=r"m\.csv: m\.png is the mask of two photos, a\.png and b\.png; name each"):
+        with pytest.raises(
+            DataError, match=r"m\.csv: m\.png is the mask of two photos, a\.png.* and b\.png.*; name each"
+        ):
             check_masks(samples, tmp_path / "m.csv")
     else:
         check_masks(samples, tmp_path / "m.csv")

@@ -90,14 +90,26 @@ def test_what_no_photo_is_and_links_to_nothing_are_told(tmp_path: Path, monkeypa
 
 def test_results_that_lie_beside_photos_are_no_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    runs = ("outputs/parts-1/status.json", "outputs/parts-1/config.yaml", "outputs/parts-1/figures/loss.png")
+    own = ("status.json", "config.yaml", "environment.json", "manifest.csv", "figures/loss.png")
+    runs = tuple(f"outputs/parts-1/{name}" for name in own)
     logs = ("day/predictions.jsonl", "day/b.png", "day/overlays/good/b.png", "day/masks/b.png")
-    for name in ("a.png", "night/overlays/c.png", "other/status.json", "other/d.png", *runs, *logs):
+    for name in (
+        "a.png",
+        "night/overlays/c.png",
+        "other/status.json",
+        "other/config.yaml",
+        "other/d.png",
+        *runs,
+        *logs,
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     photos = ["a.png", "day/b.png", "night/overlays/c.png", "other/d.png"]
     assert [path.as_posix() for path in image_files(["."])] == photos
     told = {path.as_posix() for path in passed_over(["."])}
-    assert told == {"other/status.json", *runs, *logs} - set(photos)
+    assert told == {"other/status.json", "other/config.yaml", *runs, *logs} - set(photos)
     with pytest.raises(DataError, match="outputs: holds no images"):
         image_files(["outputs"])
+    assert [path.as_posix() for path in image_files(["outputs/parts-1"])] == ["outputs/parts-1/figures/loss.png"], (
+        "named"
+    )

@@ -105,3 +105,13 @@ def test_a_reading_that_was_stored_before_there_was_a_growth_has_none():
     assert float(old.growth) == 0 and float(reading.growth) > 0
     old.load_state_dict(reading.state_dict())
     assert torch.equal(old(grown(3, 32, 1))[1], reading(grown(3, 32, 1))[1])
+
+
+@pytest.mark.parametrize("columns", [slice(0, 20), slice(30, 36), slice(0, 33), slice(40, 64)])
+def test_a_region_tells_its_growth_wherever_it_lies(columns):
+    reading = MapReading(NO_BORDER, 0, "max", 1, has_region=True)
+    maps = grown(400, 64, 0)
+    plane = torch.full_like(maps, -1.0)
+    plane[..., columns] = 1.0
+    reading.learn_growth(torch.cat([maps, plane], dim=1)[:, None].unbind(0))
+    assert 0.85 < float(reading.growth) < 1.15 and float(reading.area) == 64 * (columns.stop - columns.start)
