@@ -140,3 +140,13 @@ def test_where_a_resolution_decides_no_size_is_known_before_the_files_are(compos
     assert composed(*TINY, *enlarged, "dataset.image.file_resolution=1", wider).scoring.window == 2 * side - 1
     with pytest.raises(ConfigError, match=r"scoring\.window=\d+: must be ≤ the image's side"):
         composed(*TINY, "dataset.image.size=null", wider)
+
+
+def test_scores_are_levelled_where_photos_keep_their_sizes_and_only_there(composed: Tiny, folder: Path) -> None:
+    grown = {}
+    for name, size in (("own", ()), ("one", ("dataset.image.size=48", "dataset.image.aspect=stretch"))):
+        config = composed(*FOLDER, f"dataset.root={folder}", *METHODS["recommended"], *size)
+        model = radar.load(run(config).directory)
+        grown[name] = {key: float(value) for key, value in model.method.reading.state_dict().items()}
+    assert grown["one"] == {"growth": 0.0, "area": 1.0}
+    assert grown["own"]["growth"] > 0 and grown["own"]["area"] in {height * width for height, width in SIZES}
