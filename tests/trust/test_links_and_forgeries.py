@@ -47,9 +47,10 @@ def test_a_log_of_predictions_leads_nowhere_else(
         victim.write_text("as it was")
     (out / name).symlink_to(victim)
     code = main(["predict", str(model), str(model / "photos"), "--out", str(out), *options])
-    assert code == (3 if name == JSON_LINES else 0)
+    refused = name == JSON_LINES or (is_there and not options)  # a table that is no log's is not replaced unasked
+    assert code == (3 if refused else 0)
     assert victim.read_text() == "as it was" if is_there else not victim.exists()
-    assert name == JSON_LINES or not (out / name).is_symlink()
+    assert refused or not (out / name).is_symlink()
 
 
 def test_reviews_and_the_text_log_of_a_run_lead_nowhere_else(model: Path, tmp_path: Path) -> None:

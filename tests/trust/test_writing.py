@@ -106,7 +106,7 @@ def test_a_name_that_is_too_long_a_folder_that_is_a_file_and_no_locks_are_one_li
 
 @pytest.mark.parametrize("opened", [continued_log, new_log])
 def test_a_log_of_predictions_is_one_line(tmp_path: Path, opened: Callable[..., object]) -> None:
-    options = {"remember": print} if opened is continued_log else {"force": True}
+    options = {"remember": print} if opened is continued_log else {"force": True, "forget": print}
     with faulty(whole := Disk(tmp_path, None)), opened(tmp_path / "out", **options):  # type: ignore[attr-defined]
         pass
     for first in range(len(whole.operations)):
