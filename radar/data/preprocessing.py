@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import numpy as np
 import torch
 
 from radar.config.schema import ImageConfig
@@ -13,7 +12,8 @@ from radar.data.region_of_interest import region_of_interest
 from radar.errors import DataError
 from radar.runtime import preprocessing
 from radar.runtime.errors import ImageError
-from radar.runtime.preprocessing import LUMA, Frame, Preprocessing, grey, placed, resized
+from radar.runtime.placement import placed_region
+from radar.runtime.preprocessing import LUMA, Frame, Preprocessing, grey, resized
 from radar.runtime.region_of_interest import PLANE
 
 __all__ = ["Frame"]  # which whoever places maps reads here
@@ -74,8 +74,7 @@ def visible_mask(mask: BoolArray, frame: Frame) -> BoolArray:
 
 def is_outside(mask: BoolArray, inside: BoolArray, frame: Frame) -> bool:
     """Whether a mask of a defect, `(H, W)` = `frame.shape`, marks something, and nothing inside a picture's region `(h, w)`."""
-    _, within = placed(np.zeros(inside.shape, dtype=np.float32), inside, frame)
-    return bool(mask.any()) and within is not None and not (mask & within).any()
+    return bool(mask.any()) and not (mask & placed_region(inside, frame)).any()
 
 
 def frame_of(height: int, width: int, config: ImageConfig) -> Frame:

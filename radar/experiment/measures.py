@@ -25,7 +25,7 @@ from radar.evaluation.statistics_noise import feature_statistics, noise_statisti
 from radar.files import Plain, write_csv
 from radar.model import Scores
 from radar.rasters import Rasters
-from radar.runtime.preprocessing import place_map, placed
+from radar.runtime.placement import place_map, placed, placed_region
 
 SAMPLE_COLUMNS = ("path", "split", "label", "defect", "group")
 DEFECT_COLUMNS = ("defect_area", "defect_contrast")
@@ -123,8 +123,9 @@ def data_measures(dataset: Dataset, images: Mapping[Split, Images]) -> dict[str,
     for index, sample in enumerate(test.samples):
         if sample.label and sample.mask:
             picture, frame = test.network_planes[index].mean(dim=0).numpy(), test.frames[index]
-            inside = placed(picture, test.inside(index), frame)[1]
-            measured = defect_measures(place_map(picture, frame), dataset.mask(sample), inside)
+            inside = test.inside(index)
+            shown = None if inside is None else placed_region(inside, frame)
+            measured = defect_measures(place_map(picture, frame), dataset.mask(sample), shown)
             if measured is not None:
                 defects[sample.path] = asdict(measured)
     flatness = spectral_flatness(image.mean(dim=0).numpy() for image in images["train"].network_planes)

@@ -16,8 +16,9 @@ from .map_levels import MapLevels, region_pixels
 from .photo import Photo
 from .picture import Answers, Picture, Scorer
 from .pixel_sets import BoolArray
+from .placement import placed
 from .prediction import DEFECTIVE, GOOD, UNREADABLE, Prediction
-from .preprocessing import FloatArray, Frame, placed
+from .preprocessing import FloatArray, Frame
 from .regions import regions
 
 MODEL_DIGITS = 12  # of the fingerprint, in a line

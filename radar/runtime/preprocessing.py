@@ -1,4 +1,4 @@
-"""Decoded pixels to the planes that a model sees, float32 in [-1, 1], and maps of them back to the original's pixels."""
+"""Decoded pixels to the planes that a model sees, float32 in [-1, 1], and where they lie in the original."""
 
 from __future__ import annotations
 
@@ -270,33 +270,3 @@ def sharpness(picture: FloatArray, inside: BoolArray | None = None) -> float:
     if inside is not None:
         laplacian = laplacian[inside[1:-1, 1:-1]]
     return float(np.var(laplacian, dtype=np.float64)) if laplacian.size else 0.0
-
-
-def placed(anomaly_map: FloatArray, inside: BoolArray | None, frame: Frame) -> tuple[FloatArray, BoolArray | None]:
-    """A map of the model's picture as `place_map` places it, and its region there, `(H, W)` = `frame.shape`; outside it the map is 0,
-    and no pixel near its border is lowered by that.
-    """
-    whole = place_map(anomaly_map, frame)
-    if inside is None:
-        return whole, None
-    share = place_map(inside.astype(np.float32), frame)
-    within = np.asarray(share > 0.5)
-    return np.where(within, whole / np.maximum(share, np.float32(0.5)), np.float32(0)), within
-
-
-def place_map(anomaly_map: FloatArray, frame: Frame) -> FloatArray:
-    """An anomaly map (h, w) of the model's picture at the mask's own pixels: (H, W) = `frame.shape`, bilinear between centres."""
-    rows, columns = frame.visible
-    shown = np.arange(rows.start - frame.top, rows.stop - frame.top)
-    tall = _interpolated(np.asarray(anomaly_map, dtype=np.float32), frame.height, shown)
-    shown = np.arange(columns.start - frame.left, columns.stop - frame.left)
-    return np.ascontiguousarray(_interpolated(tall.T, frame.width, shown).T)
-
-
-def _interpolated(values: FloatArray, length: int, wanted: NDArray[np.integer]) -> FloatArray:
-    """Rows `(n, m)` stretched to `length` rows, those of `wanted`; beyond the outermost centres they are repeated."""
-    places = np.maximum((wanted + 0.5) * (len(values) / length) - 0.5, 0)
-    before = places.astype(np.intp)
-    after = np.minimum(before + 1, len(values) - 1)
-    share = (places - before).astype(np.float32)[:, None]
-    return np.asarray(values[before] * (1 - share) + values[after] * share)

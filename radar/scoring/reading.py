@@ -44,9 +44,9 @@ class Reading(nn.Module, ABC):
     def points(self, levels: Tensor, maps: Tensor) -> Tensor:
         """What is judged of levels and of maps, both `(N, h, w)` without what does not count."""
 
+    @abstractmethod
     def points_inside(self, levels: Tensor, maps: Tensor, counted: Tensor) -> Tensor:
-        """The same of the `counted` pixels (N, H, W) alone, of a method that honours a region of interest."""
-        raise NotImplementedError(f"{type(self).__name__} knows no region of interest")
+        """The same of the `counted` pixels (N, H, W) alone, where images have a region of interest."""
 
     def forward(self, response: Tensor) -> tuple[Tensor, Tensor]:
         if self.has_region:

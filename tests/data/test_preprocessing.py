@@ -8,7 +8,7 @@ from data_builders import image_config, noise, save
 from radar.data.decoding import read_pixels
 from radar.data.masks import read_mask
 from radar.data.preprocessing import frame_of, preprocess, rgb, visible_mask
-from radar.runtime.preprocessing import place_map
+from radar.runtime.placement import place_map
 
 
 def test_alpha_is_dropped_not_blended(tmp_path):

@@ -19,7 +19,7 @@ from radar.errors import ConfigError
 from radar.evaluation.pixel_metrics import pixel_metrics
 from radar.experiment.panels import read_panels
 from radar.experiment.run_directory import RunDirectory
-from radar.runtime.preprocessing import place_map
+from radar.runtime.placement import place_map
 
 Tiny = Callable[..., Config]
 SIZES = ((48, 48), (48, 70), (64, 40))

@@ -15,7 +15,8 @@ from radar.runtime.decoding import Pixels
 from radar.runtime.entries import typed
 from radar.runtime.errors import ImageError
 from radar.runtime.picture import as_seen
-from radar.runtime.preprocessing import Frame, Preprocessing, placed, preprocess
+from radar.runtime.placement import placed
+from radar.runtime.preprocessing import Frame, Preprocessing, preprocess
 from radar.runtime.region_of_interest import (
     RegionOfInterest,
     inside_image,

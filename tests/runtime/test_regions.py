@@ -9,7 +9,8 @@ from scipy import ndimage
 
 from radar.runtime.map_levels import MapLevels
 from radar.runtime.pixel_sets import widened
-from radar.runtime.preprocessing import Frame, Preprocessing, frame_of, place_map
+from radar.runtime.placement import place_map
+from radar.runtime.preprocessing import Frame, Preprocessing, frame_of
 from radar.runtime.regions import regions
 
 CORNERS = np.ones((3, 3))
