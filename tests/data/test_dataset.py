@@ -10,7 +10,7 @@ from data_builders import dataset_config, folder_settings, image_config, mvtec_f
 from radar.data.dataset import open_dataset
 from radar.data.synthetic.drawing import SyntheticSettings
 from radar.errors import ConfigError, DataError
-from radar.runtime.preprocessing import place_map
+from radar.runtime.placement import place_map
 
 
 def official(root, **changes):

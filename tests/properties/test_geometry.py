@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from radar.runtime.crops import Crop, file_and_crop, stem
 from radar.runtime.decoding import Pixels
 from radar.runtime.entries import ASPECTS
-from radar.runtime.preprocessing import PLANE_NAMES, Frame, Preprocessing, frame_of, place_map, preprocess
+from radar.runtime.placement import place_map
+from radar.runtime.preprocessing import PLANE_NAMES, Frame, Preprocessing, frame_of, preprocess
 from radar.scoring.tiling import Tiling, tiles
 
 SIDES = st.integers(1, 40)
