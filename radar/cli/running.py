@@ -139,6 +139,7 @@ class Runner:
         with _report(config, console) as report:
             experiment = Experiment(config, report, session)
             directory = experiment.directory.path
+            self._note(experiment.data.dataset.notes)  # what was chosen from the images, before it is used
             self._compare(experiment.fingerprint)
             if self.sweep is not None:
                 self.sweep.begin_job(name, directory)
@@ -183,10 +184,7 @@ class Runner:
         )
 
     def _tell(self, console: Console, config: Config, name: str, outcome: Outcome) -> None:
-        for note in outcome.notes:
-            if note not in self.told:
-                tell(f"note: {note}")
-        self.told.update(outcome.notes)
+        self._note(outcome.notes)
         title = config.name if self.sweep is None else f"{config.name}, {name}"
         print_verdict(console, _verdict(outcome))
         # RADAR is the published preset alone, as in the tables of a report
@@ -196,6 +194,12 @@ class Runner:
         if (explained := glossary(outcome.metrics)) not in self.told:
             self.told.add(explained)
             console.print(explained, soft_wrap=True, highlight=False)
+
+    def _note(self, notes: Sequence[str]) -> None:
+        for note in notes:
+            if note not in self.told:
+                tell(f"note: {note}")
+        self.told.update(notes)
 
     def summarise(self) -> None:
         """One line per job of a sweep, and the table that answers it."""

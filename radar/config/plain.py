@@ -8,6 +8,8 @@ from dataclasses import asdict
 from radar.config.schema import Config, ImageConfig
 from radar.files import Plain
 
+_YOUNGER = ("region_of_interest", "working_size")  # sections that stored runs may be older than
+
 
 def plain(config: Config) -> dict[str, Plain]:
     """All keys, those of the method directly below `method`, those of the layout below its name: the inverse of `typed_config`."""
@@ -19,11 +21,9 @@ def plain(config: Config) -> dict[str, Plain]:
 
 
 def image_values(config: ImageConfig) -> dict[str, Plain]:
-    """How images are read. A region is left out where there is none: what was stored before there was a choice is still the same."""
+    """How images are read. What was stored before there was a choice is still the same: a section is left out where it is null."""
     values: dict[str, Plain] = asdict(config)
-    if config.region_of_interest is None:
-        del values["region_of_interest"]
-    return values
+    return {key: value for key, value in values.items() if value is not None or key not in _YOUNGER}
 
 
 def selected(values: Mapping[str, Plain], prefixes: Iterable[str]) -> dict[str, Plain]:

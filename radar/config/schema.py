@@ -35,6 +35,16 @@ class RegionConfig:
 
 
 @dataclass
+class WorkingSizeConfig:
+    """To which size pictures are brought because of their texture, as training normals have it; none is made larger."""
+
+    correlation_length: float = _number(minimum=0.5, maximum=50.0)  # px of the picture
+    least_size: int = _number(
+        minimum=8, maximum=16_384
+    )  # px of the shorter side, below which no picture is made for it
+
+
+@dataclass
 class ImageConfig:
     """How a file becomes a tensor."""
 
@@ -53,6 +63,9 @@ class ImageConfig:
     resize: str = _choice("nearest", "bilinear", "bicubic", "lanczos", "box")
     region_of_interest: Optional[RegionConfig] = (
         None  # null, as in whatever is older than the key: the whole image counts
+    )
+    working_size: Optional[WorkingSizeConfig] = (
+        None  # null, as in whatever is older and in every run that has begun, whose sizes are known: as the keys above say
     )
 
 

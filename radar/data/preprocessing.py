@@ -20,8 +20,9 @@ __all__ = ["Frame"]  # which whoever places maps reads here
 
 
 def preprocessing_of(config: ImageConfig) -> Preprocessing:
-    """How an image is read as `config` says."""
+    """How an image is read as `config` says; a working size that is still to be found does not count."""
     values = asdict(config)
+    del values["working_size"]
     return Preprocessing(**{**values, "region_of_interest": region_of_interest(config)})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -67,13 +67,15 @@ class Experiment:
 
     def __init__(self, config: Config, report: Report, session: Session) -> None:
         configure_torch(config.trainer, session.threads)
-        self.config = config
         self.force = session.afresh is not None
         self.report = report
         self.clock = Clock()
         self.device = resolve_device(config.trainer)
         with self.clock.stage("data"):
             self.data = session.open(config, report)
+        # a working size was found in the training images: all that follows, a stored run too, knows plain sizes
+        config = replace(config, dataset=replace(config.dataset, image=self.data.dataset.image))
+        self.config = config
         check_sizes(config, {size for images in self.data.images.values() for size in images.planes.sizes})
         self.fingerprint = fingerprint(config, self.data.dataset.content_hash)
         self.directory = RunDirectory.named(Path(config.output_root), config.name, self.fingerprint)

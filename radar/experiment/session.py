@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from radar.data.dataset import Dataset, open_dataset
 from radar.data.images import Images
 from radar.data.preprocessing import is_outside
 from radar.data.sample import SPLITS, Split
+from radar.data.working_size import chosen_size
 from radar.errors import DataError
 from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.environment import origin
@@ -67,7 +68,7 @@ class Session:
 
 
 def _opened(config: Config, report: Report) -> OpenData:
-    dataset = open_dataset(config.dataset, report)
+    dataset, wanted = open_dataset(config.dataset, report), config.dataset.image.working_size
     for split, least in _LEAST.items():
         found = len(dataset.split(split))
         if found < least:
@@ -75,6 +76,9 @@ def _opened(config: Config, report: Report) -> OpenData:
                 f"{dataset.name}: {found} {split} images, and at least {least} are needed; add images, raise "
                 "dataset.validation_fraction or dataset.test_fraction, or name them in dataset.manifest"
             )
+    if wanted is not None:
+        chosen = chosen_size(dataset, wanted, report)
+        dataset = replace(dataset, image=chosen.image, notes=(*dataset.notes, chosen.note))
     images = {split: dataset.load(dataset.split(split), report) for split in SPLITS}
     return OpenData(
         dataset, images, (*_mask_notes(dataset), *_outside_notes(dataset, images["test"]), *dataset.read_notes())
