@@ -22,7 +22,7 @@ from radar.experiment.environment import environment
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.run_fingerprint import fingerprint
 from radar.experiment.session import Session
-from radar.experiment.stages import ExperimentStages, check_sizes
+from radar.experiment.stages import ExperimentStages, check_margins, check_sizes
 from radar.files import write_json, write_text
 from radar.methods.relevance import effective
 from radar.model_card import counted
@@ -77,6 +77,7 @@ class Experiment:
         config = replace(config, dataset=replace(config.dataset, image=self.data.dataset.image))
         self.config = config
         check_sizes(config, {size for images in self.data.images.values() for size in images.planes.sizes})
+        check_margins(config, self.data.images.values())
         self.fingerprint = fingerprint(config, self.data.dataset.content_hash)
         self.directory = RunDirectory.named(Path(config.output_root), config.name, self.fingerprint)
         self.publish: Callable[[Row], None] = _unpublished

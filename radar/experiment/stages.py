@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict
 from functools import cached_property
 
 from radar.config.plain import image_values
 from radar.config.schema import Config
 from radar.config.typed import extents
+from radar.data.images import Images
 from radar.data.sample import Split
 from radar.data.split_manifests import known_groups
 from radar.errors import ConfigError
@@ -25,7 +26,7 @@ from radar.methods.registry import method_of
 from radar.methods.relevance import unread_by
 from radar.rasters import Size
 from radar.runtime.entries import ONE_SIZE
-from radar.scoring.border import border_problem
+from radar.scoring.border import border_problem, leaves_nothing
 
 
 class ExperimentStages:
@@ -132,6 +133,18 @@ class ExperimentStages:
             {},
             lambda: data_measures(data.dataset, data.images),
         )
+
+
+def check_margins(config: Config, images: Iterable[Images]) -> None:
+    """Regions of interest that a margin leaves nothing of. Raises `ConfigError`."""
+    for each in images:
+        for index, sample in enumerate(each.samples):
+            inside = each.inside(index)
+            if inside is not None and leaves_nothing(inside, config.scoring.border):
+                raise ConfigError(
+                    f"scoring.border.width={config.scoring.border.width}: leaves nothing of the region of interest of {sample.path}, "
+                    f"in a picture of {inside.shape[1]} × {inside.shape[0]} px; lower it"
+                )
 
 
 def check_sizes(config: Config, sizes: Collection[Size]) -> None:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor, nn
 
 from radar.config.schema import BorderConfig
@@ -74,6 +77,14 @@ class Border(nn.Module):
         ratio = (means[-1] / means[:-1]).sqrt()
         known = (means[:-1] > 0) & (means[-1] > 0)
         self.factors.copy_(torch.where(known, ratio, 1.0))
+
+
+def leaves_nothing(inside: NDArray[np.bool_], config: BorderConfig) -> bool:
+    """Whether a margin leaves no pixel of a region `(H, W)` of a picture to take a score of."""
+    if config.name != "margin":
+        return False
+    kept = ndimage.minimum_filter(inside, 2 * config.width + 1, mode="constant", cval=False)
+    return not kept.any()
 
 
 def border_problem(config: BorderConfig, height: int, width: int, least: int) -> str | None:

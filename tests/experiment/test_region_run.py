@@ -13,7 +13,7 @@ from scipy import ndimage
 from tiny_experiment import run, scores_of
 
 from radar.cli.main import main
-from radar.config.schema import Config
+from radar.config.schema import BorderConfig, Config
 from radar.deploy.scorer import ModelScorer
 from radar.errors import ConfigError
 from radar.experiment.run_directory import RunDirectory
@@ -25,6 +25,7 @@ from radar.runtime.overlays import overlay
 from radar.runtime.photo import read_photo
 from radar.runtime.region_of_interest import mask_of, mask_text
 from radar.runtime.settings import PredictSettings
+from radar.scoring.border import leaves_nothing
 
 CORNERS = "[[[0.25,0.25],[0.8,0.25],[0.8,0.85],[0.25,0.85]]]"
 POLYGON = ("region_of_interest=polygons", f"dataset.image.region_of_interest.polygons={CORNERS}")
@@ -217,6 +218,23 @@ def test_what_names_no_mask_file_is_one_line(composed, named, words):
         composed("experiment=recommended", "region_of_interest=mask", f"{key}{named}")
     assert str(told.value).startswith(key) and "\n" not in str(told.value) and len(str(told.value)) < 400
     assert str(told.value).endswith(f"{words}; name an image that marks what counts")
+
+
+def test_a_margin_that_leaves_nothing_of_a_region_is_refused_before_anything_is_learnt(quick, folder, tmp_path):
+    border = "scoring.border={name: margin, width: %d}"
+    with pytest.raises(ConfigError) as told:
+        run(quick(folder, *POLYGON, border % 16))
+    assert str(told.value).startswith("scoring.border.width=16: leaves nothing of the region of interest of ")
+    assert str(told.value).endswith("; lower it") and not list((tmp_path / "out").glob("photos*"))
+
+
+@pytest.mark.parametrize("name", ["margin", "none"])
+def test_what_a_margin_leaves_of_a_region_is_counted_by_its_own_pixels(name):
+    inside = np.zeros((20, 30), dtype=bool)
+    inside[4:13, 6:26] = True  # 9 px high
+    for width in range(1, 8):
+        left = ndimage.binary_erosion(inside, np.ones((2 * width + 1,) * 2)).any()
+        assert leaves_nothing(inside, BorderConfig(name, width)) == (name == "margin" and not left)
 
 
 def test_an_even_width_of_background_is_refused(composed):
