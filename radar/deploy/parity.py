@@ -11,6 +11,7 @@ import numpy as np
 from radar.deploy.scorer import ModelScorer
 from radar.errors import DataError
 from radar.model import Model
+from radar.runtime.errors import ImageError
 from radar.runtime.exported import ExportedModel
 from radar.runtime.stream import read_ahead
 
@@ -49,8 +50,12 @@ def parity(model: Model, exported: ExportedModel, paths: Iterable[Path], toleran
     for mine, theirs in zip(read_ahead(files, own, 1), read_ahead(files, exported, 1), strict=True):
         if mine.picture is None or theirs.picture is None:
             raise DataError(f"{mine.path}: {mine.error or theirs.error}; leave it out")
-        said, again = own.answers([mine.picture]), exported.answers([theirs.picture])
-        errors.append(float(np.abs(again.maps - said.maps).max() / said.maps.max()))
+        try:
+            said, again = own.answers([mine.picture]), exported.answers([theirs.picture])
+        except ImageError as error:
+            raise DataError(f"{mine.path}: {error}; leave it out") from None
+        # a map that is 0 everywhere differs by as much as the other is high
+        errors.append(float(np.abs(again.maps - said.maps).max() / (said.maps.max() or 1.0)))
         score, other = float(said.scores[0]), float(again.scores[0])
         scores.append(abs(score - other))
         if said.decisions[0] != again.decisions[0]:

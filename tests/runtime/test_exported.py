@@ -97,6 +97,10 @@ def test_what_decides_otherwise_is_found_and_listed(model: Model, written: Path,
         parity(model, exported, [])
     with pytest.raises(DataError, match=r"nowhere\.png: no such file; leave it out"):
         parity(model, exported, [tmp_path / "nowhere.png"])
+    needs = replace(exported.manifest, input=replace(exported.manifest.input, least_side=400))
+    exported.manifest = needs
+    with pytest.raises(DataError, match=r"this model takes no side below 400 px; leave it out"):
+        parity(model, exported, files)
 
 
 def test_too_small_an_image_is_refused(written: Path) -> None:
