@@ -167,7 +167,8 @@ class Runner:
             before = ""
         if before not in ("", fingerprint):
             tell(
-                f"note: {self.repeats.path}: was made of other photos, or by another version of radar; this is another run"
+                f"note: {self.repeats.path}: was made of other photos or another mask, or by another version of radar; this is "
+                "another run"
             )
 
     def _observer(self) -> RunObserver:

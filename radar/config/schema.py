@@ -24,8 +24,8 @@ class RegionConfig:
     """The part of an image that counts: outside it nothing is learnt and nothing is scored. Keys of other kinds are null."""
 
     name: str = _choice(*KINDS)
-    polygons: Any = MISSING  # lists of corners [x, y] in shares of the image's width and height; inside any is inside
-    mask: Optional[str] = MISSING  # path of a file in which all but black is inside; once it is read, what it marks
+    polygons: Any = None  # lists of corners [x, y] in shares of the image's width and height; inside any is inside
+    mask: Optional[str] = None  # path of a file in which all but black is inside; once it is read, what it marks
     tolerance: Optional[float] = _number(above=0.0, maximum=1000.0)
     # robust deviations of a side's own pixels within which a pixel is of its background; name found alone
     thinnest: Optional[int] = _number(minimum=1, maximum=1023)

@@ -58,6 +58,8 @@ def _file(named: str) -> Path:
             raise DataError(f"is a folder; {advice}")
         if not path.exists():
             raise DataError(f"no such file; {advice}")
+        if not path.is_file():
+            raise DataError(f"is a pipe or a device; {advice}")
     except RuntimeError:  # of expanduser
         raise DataError(f"there is no home folder of that name; {advice}") from None
     except OSError as error:

@@ -207,6 +207,7 @@ def test_what_is_wrong_with_a_mask_file_is_one_line(composed, tmp_path):
     [
         ("''", ": names no file"),
         (".", ".: is a folder"),
+        ("/dev/zero", "/dev/zero: is a pipe or a device"),
         ("'~nosuchuser/m.png'", "~nosuchuser/m.png: there is no home folder of that name"),
         ("m" * 5000, "…: cannot be looked at (File name too long)"),
         ("m.png", "m.png: no such file"),
@@ -235,6 +236,12 @@ def test_what_a_margin_leaves_of_a_region_is_counted_by_its_own_pixels(name):
     for width in range(1, 8):
         left = ndimage.binary_erosion(inside, np.ones((2 * width + 1,) * 2)).any()
         assert leaves_nothing(inside, BorderConfig(name, width)) == (name == "margin" and not left)
+
+
+def test_a_section_of_ones_own_names_no_keys_of_other_kinds(composed):
+    region = "{name: polygons, polygons: [[[0, 0], [1, 0], [1, 1]]], tolerance: null, thinnest: null, inset: null}"
+    config = composed("experiment=recommended", f"+dataset.image.region_of_interest={region}")
+    assert config.dataset.image.region_of_interest.mask is None
 
 
 def test_an_even_width_of_background_is_refused(composed):
