@@ -130,14 +130,19 @@ class Model:
         if isinstance(images, Images):
             yield self._measured(images.planes, images.identities)
         elif isinstance(images, Tensor):
-            if images.ndim != 4:
+            if images.ndim != 4 or 0 in images.shape:
                 raise DataError(f"images {tuple(images.shape)}: a tensor of images is (N, P, H, W)")
+            if images.layout != torch.strided or images.is_meta:
+                raise DataError(
+                    f"images of {images.layout} on {images.device}: a tensor of images holds every value itself"
+                )
             # what is no number fulfils no comparison
             if not images.is_floating_point() or not bool((images.abs() <= FURTHEST).all()):
                 raise DataError(
                     f"images of {images.dtype}: a tensor of images holds numbers from -1, black, to 1, white"
                 )
-            yield self._measured(Rasters.of(images), [_tensor_hash(image) for image in images])
+            values = images.detach().to("cpu", torch.float32)
+            yield self._measured(Rasters.of(values), [_tensor_hash(image) for image in values])
         else:
             if not images:
                 raise DataError("no images to score; name at least one file")

@@ -207,6 +207,28 @@ def test_another_format_is_one_line(copied: Path, step: int, advice: str) -> Non
     assert f"a model of format {FORMAT + step}, and this radar reads format {FORMAT}; {advice}" in refused(copied)
 
 
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
+def test_a_tensor_of_another_precision_is_scored_as_what_it_holds(models, kind):
+    images = torch.rand(2, 1, 24, 24, generator=torch.Generator().manual_seed(5)).to(kind)
+    own, same = (models["no_draws"].score(each) for each in (images, images.float()))
+    np.testing.assert_array_equal(own.scores, same.scores)
+    graph = images.float().requires_grad_(True)
+    np.testing.assert_array_equal(models["no_draws"].score(graph).scores, same.scores)
+    assert graph.grad is None
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        torch.zeros(1, 1, 24, 24).to_sparse(), torch.zeros(1, 1, 24, 24, device="meta"), torch.zeros(1, 1, 0, 24),
+        torch.zeros(0, 1, 24, 24), torch.zeros(1, 1, 24, 24, dtype=torch.complex64), torch.zeros(1, 1, 24, 24, dtype=torch.bool),
+    ],
+)  # fmt: skip
+def test_a_tensor_that_holds_no_images_is_refused(models, images):
+    with pytest.raises(DataError, match="a tensor of images"):
+        models["no_draws"].score(images)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1.5, 200.0])
 def test_a_tensor_holds_brightness_and_nothing_else(models: dict[str, Model], value: float) -> None:
     images = torch.zeros(1, 1, 24, 24)

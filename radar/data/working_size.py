@@ -40,8 +40,8 @@ def chosen_size(dataset: Dataset, wanted: WorkingSizeConfig, report: Report | No
     training = dataset.split("train")
     places = np.unique(np.linspace(0, len(training) - 1, _IMAGES).round().astype(int))
     paths, seen = [training[place].path for place in places], replace(dataset.image, working_size=None)
-    sizes = [picture_size(*dataset.layout.shape(path), seen, path) for path in paths]
-    factors = tried_factors(min(map(min, sizes)), wanted.least_size)
+    shortest = min(min(picture_size(*dataset.layout.shape(each.path), seen, each.path)) for each in training)
+    factors = tried_factors(shortest, wanted.least_size)
     light = round(_LIGHT * wanted.correlation_length) | 1  # odd, so that it has a middle
 
     def measured(path: str) -> list[float]:

@@ -34,8 +34,8 @@ def photo(seed, width, noise, shape):
 def opened(composed, tmp_path):
     """A folder of photos of a texture of that width, opened with some overrides."""
 
-    def open_with(*overrides, width=4.0, noise=0.0, shape=(160, 200), defective=0.5):
-        for number in range(20):
+    def open_with(*overrides, width=4.0, noise=0.0, shape=(160, 200), defective=0.5, count=20):
+        for number in range(count):
             save(tmp_path / "parts" / "good" / f"{number:02}.png", photo(number, width, noise, shape))
         save(tmp_path / "parts" / "bad" / "0.png", photo(99, defective, 0.0, shape))
         config = composed(
@@ -81,6 +81,18 @@ def test_plain_photos_stay(opened):
 def test_no_picture_gets_less_than_the_least_size(opened):
     chosen = chosen_size(opened(*NATIVE, width=12.0), replace(WANTED, least_size=70), None)
     assert round(160 * chosen.image.resolution) == 70
+
+
+def test_the_smallest_photo_that_is_learnt_from_keeps_the_least_size(opened, tmp_path):
+    dataset = opened(*NATIVE, width=12.0, count=60)
+    training = dataset.split("train")
+    sampled = set(np.linspace(0, len(training) - 1, 16).round().astype(int).tolist())
+    other = training[
+        next(place for place in range(len(training)) if place not in sampled)
+    ]  # its texture is not measured
+    save(tmp_path / "parts" / other.path, photo(7, 12.0, 0.0, (90, 150)))
+    chosen = chosen_size(dataset, replace(WANTED, least_size=70), None)
+    assert round(90 * chosen.image.resolution) == 70
 
 
 def test_neither_defects_nor_held_out_photos_decide(opened):
