@@ -33,7 +33,7 @@ from radar.scoring.map_levels import MapLevels
 from radar.thresholds import FITTED, Threshold, finite, read_thresholds
 from radar.training.device import named_device
 
-FORMAT = 3  # of the model folder; raised when an older reader could not read it
+FORMAT = 4  # of the model folder; raised when an older reader could not read it, or would score otherwise
 FOLDER = "model"  # below a run directory
 _TENSORS, _FACTS, _CARD = "model.safetensors", "model.json", "README.md"
 _PLACES = ("data_root", "output_root")  # where things lay, beside dataset.root and dataset.manifest

@@ -22,6 +22,7 @@ from radar.methods.parts.fused_map import FittedFusedDensities
 from radar.methods.parts.pyramid import size_at
 from radar.methods.patchcore import FittedPatchCore
 from radar.methods.radar import FittedRadar
+from radar.networks.compact_unet import CompactUNet
 from radar.networks.efficientnet import EfficientNetFeatures
 from radar.scoring.denoiser import Denoiser, Windows
 from radar.scoring.detector import Detector, ForestDetector, UpperTailDetector
@@ -145,7 +146,8 @@ class _Denoiser(nn.Module):
         stitch = self._stitch(joined)
         windows = joined if stitch is None else stitch.cut(joined)
         count = noisy[0].shape[0] * (1 if stitch is None else stitch.count)
-        predicted: Tensor = self.network(windows, torch.cat([torch.full((count,), step) for step in steps]))
+        see = self.network.whole if stitch is None and isinstance(self.network, CompactUNet) else self.network
+        predicted: Tensor = see(windows, torch.cat([torch.full((count,), step) for step in steps]))
         whole = predicted if stitch is None else stitch.blended(predicted, joined)
         return list(whole.reshape(len(steps), *noisy[0].shape).unbind(0))
 

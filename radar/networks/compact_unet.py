@@ -99,8 +99,8 @@ class CompactUNet(nn.Module):
 
     Squares of `fold` × `fold` px become channels before the first convolution and pixels again after the last, so that
     `channels[0]` is the width at 1/`fold` of the resolution and each further level halves it once more. Images whose sides
-    the levels do not divide are continued at the right and at the bottom. Levels in `attention_levels` have attention at
-    their end; windows are as large as a patch of `patch_size` px.
+    `fold` does not divide are continued at the right and at the bottom; a level of an odd side, by zeros, as convolutions have it
+    at every border. Levels in `attention_levels` have attention at their end; windows are as large as a patch of `patch_size` px.
     """
 
     def __init__(
@@ -166,21 +166,32 @@ class CompactUNet(nn.Module):
     def forward(self, x: Tensor, timestep: Tensor) -> Tensor:
         height, width = x.shape[-2:]
         embedding = self.embed(timestep_embedding(timestep, self.sinusoid_width))
-        right, below = (_multiple(side, self.stride) - side for side in (width, height))
+        right, below = (_multiple(side, self.fold) - side for side in (width, height))
         x = F.pad(x, (0, right, 0, below), mode="replicate")
         x = self.stem(F.pixel_unshuffle(x, self.fold).contiguous(memory_format=torch.channels_last))
         skips: list[Tensor] = []
         for level, stack in enumerate(self.down):
             if level:
                 skips.append(x)
-                x = self.shrink[level - 1](x)
+                x = self.shrink[level - 1](F.pad(x, (0, x.shape[-1] % 2, 0, x.shape[-2] % 2)))
             x = self.attention[level](_through(stack, x, embedding))
         for level in reversed(range(len(self.up))):
             x = _through(self.up[level], x, embedding)
             if level:
-                x = _grown(self.grow[level - 1], x) + skips.pop()
+                skip = skips.pop()
+                x = _grown(self.grow[level - 1], x)[..., : skip.shape[-2], : skip.shape[-1]] + skip
         predicted = F.pixel_shuffle(self.head(x), self.fold)
         return predicted[..., :height, :width]
+
+    def whole(self, x: Tensor, timestep: Tensor) -> Tensor:
+        """ε̂ of images that are no patches: what lies beyond the last square of `fold` px has the noise of the pixels beside it.
+
+        Continued pixels are no texture: the network finds a defect along such a side, of every image, and others drown in it.
+        """
+        height, width = x.shape[-2:]
+        below, right = height % self.fold, width % self.fold
+        predicted: Tensor = self(x[..., : height - below, : width - right], timestep)
+        return F.pad(predicted, (0, right, 0, below), mode="replicate")
 
 
 def _multiple(length: int, of: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -63,9 +64,11 @@ class Denoiser(nn.Module):
         """ε̂ `(B, C, H, W)` of x_t: of its windows, of tiles of it, or of all of it at once."""
         if self.windows.field == "stitched":
             return self._stitched(noisy, timestep)
-        if isinstance(self.network, CompactUNet) and max(noisy.shape[-2:]) > self.windows.tile:
+        if not isinstance(self.network, CompactUNet):
+            return self._pass(noisy, timestep)
+        if max(noisy.shape[-2:]) > self.windows.tile:
             return self._tiled(noisy, timestep, self.network)
-        return self._pass(noisy, timestep)
+        return self._pass(noisy, timestep, self.network.whole)
 
     def _stitched(self, noisy: Tensor, timestep: int) -> Tensor:
         """Windows of the training size, blended where they overlap."""
@@ -85,11 +88,14 @@ class Denoiser(nn.Module):
             length // network.grid * network.grid for length in (self.windows.tile, network.halo + network.grid - 1)
         )
         for tile in tiles(*noisy.shape[-2:], core=max(core, network.grid), margin=margin):
-            predicted[..., *tile.keep] = self._pass(noisy[..., *tile.read], timestep)[..., *tile.inner]
+            seen = self._pass(noisy[..., *tile.read], timestep, network.whole)
+            predicted[..., *tile.keep] = seen[..., *tile.inner]
         return predicted
 
-    def _pass(self, noisy: Tensor, timestep: int) -> Tensor:
-        """One network pass, over a copy: the bits of a matrix product may follow where in memory its operands start."""
+    def _pass(self, noisy: Tensor, timestep: int, see: Callable[[Tensor, Tensor], Tensor] | None = None) -> Tensor:
+        """One pass of the network, or of one of its ways to `see`, over a copy: the bits of a matrix product may follow where in
+        memory its operands start.
+        """
         steps = torch.full((len(noisy),), timestep, device=noisy.device)
-        predicted: Tensor = self.network(noisy.clone(memory_format=torch.channels_last), steps)
+        predicted: Tensor = (see or self.network)(noisy.clone(memory_format=torch.channels_last), steps)
         return predicted

@@ -83,12 +83,42 @@ def test_attention_stays_in_windows_of_a_fixed_grid(size):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_a_side_that_the_levels_do_not_divide_is_continued():
-    unet, image = compact(), torch.randn(1, 1, 30, 27)
-    padded = torch.nn.functional.pad(image, (0, 1, 0, 2), mode="replicate")
+def test_a_side_that_the_fold_does_not_divide_is_continued():
+    unet, image = compact(), torch.randn(1, 1, 31, 27)
+    padded = torch.nn.functional.pad(image, (0, 1, 0, 1), mode="replicate")
     with torch.inference_mode():
-        expected = unet(padded, torch.tensor([10]))[..., :30, :27]
+        expected = unet(padded, torch.tensor([10]))[..., :31, :27]
         torch.testing.assert_close(unet(image, torch.tensor([10])), expected)
+
+
+def test_a_whole_image_is_not_continued():
+    unet, image = compact(fold=4, channels=[8, 8], attention_levels=[1]), torch.randn(2, 1, 34, 31)
+    steps = torch.tensor([10, 300])
+    with torch.inference_mode():
+        found, own = unet.whole(image, steps), unet(image[..., :32, :28].contiguous(), steps)
+        even = image[..., :32, :28].contiguous()
+        torch.testing.assert_close(unet.whole(even, steps), unet(even, steps), rtol=0, atol=0)
+    torch.testing.assert_close(found[..., :32, :28], own)
+    assert found.shape == image.shape
+    assert (found[..., 32:, :28] == found[..., 31:32, :28]).all() and (found[..., 28:] == found[..., 27:28]).all()
+
+
+@pytest.mark.parametrize("changes", [{}, DEEP])
+@pytest.mark.parametrize("shape", [(30, 28), (28, 30), (30, 54), (26, 34), (32, 32)])
+def test_a_level_of_an_odd_side_goes_on_with_zeros(changes, shape):
+    unet = compact(**changes)
+    before, after = [], []
+    for level, layer in enumerate(unet.shrink):
+        unet.attention[level].register_forward_hook(lambda _, given, left: before.append(left))
+        layer.register_forward_pre_hook(lambda _, given: after.append(given[0]))
+    with torch.inference_mode():
+        unet(torch.randn(1, 1, *shape), torch.tensor([10]))
+    assert len(before) == len(after) == len(unet.shrink)
+    for own, halved in zip(before, after, strict=True):
+        height, width = own.shape[-2:]
+        assert halved.shape[-2:] == (height + height % 2, width + width % 2)
+        torch.testing.assert_close(halved[..., :height, :width], own, rtol=0, atol=0)
+        assert (halved[..., height:, :] == 0).all() and (halved[..., width:] == 0).all()
 
 
 KINDS = pytest.mark.parametrize(
