@@ -69,7 +69,12 @@ def sweep_table(name: str, results: Sequence[Result], seeds: int | None, transfe
 def _typed_alike(results: Sequence[Result]) -> list[str]:
     """What was typed for every result that reads it."""
     typed = dict.fromkeys(text for result in results for text in changes(result))
-    return [text for text in typed if all(text in changes(each) for each in results if _reads(each, key_of(text)))]
+    return [text for text in typed if all(text in changes(each) for each in _readers(results, key_of(text)))]
+
+
+def _readers(results: Sequence[Result], key: str) -> Sequence[Result]:
+    """Those that read a key; all, where no config has it: a group's choice, and what a run has replaced by what came of it."""
+    return [result for result in results if _reads(result, key)] or results
 
 
 def _reads(result: Result, key: str) -> bool:

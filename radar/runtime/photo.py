@@ -18,11 +18,17 @@ class Stamp(NamedTuple):
 
     modified_ns: int
     bytes: int
+    # its number and when its entry last changed, which copies that keep times cannot set; 0, 0 where only a log tells of it
+    file: tuple[int, int] = (0, 0)
 
     @staticmethod
     def of(status: os.stat_result) -> Stamp:
         """Of a file's status."""
-        return Stamp(status.st_mtime_ns, status.st_size)
+        return Stamp(status.st_mtime_ns, status.st_size, (status.st_ino, status.st_ctime_ns))
+
+    def fits(self, seen: Stamp) -> bool:
+        """Whether a file that is seen now is this one, as far as is known."""
+        return self == seen or (self.file == (0, 0) and self[:2] == seen[:2])
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,7 +62,8 @@ class Watcher:
             for examined in self._examined(self._look(), stop):
                 take(examined)
                 self.remember(examined.prediction)
-                self._waiting.pop(examined.prediction.path, None)
+                if waiting := self._waiting.pop(examined.prediction.path, None):
+                    self._settled[examined.prediction.path] = waiting.stamp  # more than a line tells of it
                 if stop.is_set():
                     return
             stop.wait(self._settings.interval)
@@ -76,7 +77,9 @@ class Watcher:
             except OSError:  # gone, or not to be reached just now
                 continue
             present.add(name)
-            if self._settled.get(name) == stamp:
+            settled = self._settled.get(name)
+            if settled is not None and settled.fits(stamp):
+                self._settled[name] = stamp
                 continue
             waiting = self._waiting.get(name)
             if waiting is None or waiting.stamp != stamp:

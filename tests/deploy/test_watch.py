@@ -109,6 +109,29 @@ def test_touched_renamed_overwritten_and_vanished(model: Model, tmp_path: Path) 
     assert decided(out) == [("a.png", "good"), ("b.png", "good"), ("a.png", "defective")]
 
 
+@pytest.mark.parametrize("way", ["renamed", "written"])
+def test_another_photo_of_equal_length_and_time_has_its_line(model: Model, tmp_path: Path, way: str) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    first, other = save(folder / "a.bmp", drawn(1)), save(tmp_path / "other.bmp", drawn(9, spot=True))
+    assert first.stat().st_size == other.stat().st_size
+    with watching(model, folder, out):
+        until(lambda: len(lines(out)) == 1)
+        told = first.stat()
+        if way == "renamed":
+            os.utime(other, ns=(told.st_atime_ns, told.st_mtime_ns))
+            other.replace(first)
+        else:
+            first.write_bytes(other.read_bytes())
+            os.utime(first, ns=(told.st_atime_ns, told.st_mtime_ns))
+        assert first.stat().st_mtime_ns == told.st_mtime_ns
+        until(lambda: len(lines(out)) == 2)
+        first.chmod(0o600)
+        several_looks()
+    with watching(model, folder, out):
+        several_looks()
+    assert decided(out) == [("a.bmp", "good"), ("a.bmp", "defective")]
+
+
 def test_a_file_is_read_when_it_is_whole(model: Model, tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()

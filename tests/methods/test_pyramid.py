@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from radar.methods.parts.pyramid import at_all_levels, doubled, enlarged, level_count, pyramid, size_at
+from radar.methods.parts.pyramid import at_all_levels, continued, doubled, enlarged, level_count, pyramid, size_at
 from radar.rasters import Rasters
 
 SIZES = ((24, 36), (25, 31), (64, 9), (4, 4))
@@ -28,18 +28,25 @@ def test_scales_are_all_at_which_the_shortest_side_is_long_enough(sizes, least_s
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_each_pixel_is_the_mean_of_a_square_of_the_image_continued(size):
+def test_each_pixel_is_the_mean_of_a_square_of_what_can_be_halved(size):
     images, levels = noise(2, 3, *size), 3
     scales = pyramid(images, levels)
     assert [tuple(scale.shape[2:]) for scale in scales] == [size_at(size, level, levels) for level in range(levels)]
-    assert torch.equal(scales[0][..., : size[0], : size[1]], images)
-    height, width = scales[0].shape[2:]
-    assert 0 <= height - size[0] < 4 and 0 <= width - size[1] < 4
-    assert torch.equal(scales[0][..., size[0] :, : size[1]], images[..., -1:, :].expand(-1, -1, height - size[0], -1))
-    for level, scale in enumerate(scales):
+    assert scales[0] is images
+    height, width = (side - side % 4 for side in size)
+    for level, scale in enumerate(scales[1:], start=1):
         side = 2**level
-        blocks = scales[0].unfold(2, side, side).unfold(3, side, side)
+        blocks = images[..., :height, :width].unfold(2, side, side).unfold(3, side, side)
         torch.testing.assert_close(scale, blocks.mean(dim=(-2, -1)))
+
+
+def test_a_map_goes_on_as_it_ends():
+    maps = noise(2, 1, 4, 6)
+    found = continued(maps, (5, 9))
+    assert torch.equal(found[..., :4, :6], maps) and found.shape == (2, 1, 5, 9)
+    assert torch.equal(found[..., 4:, :6], maps[..., 3:, :])
+    assert torch.equal(found[..., 6:], found[..., 5:6].expand(-1, -1, -1, 3))
+    assert torch.equal(continued(maps, (4, 6)), maps)
 
 
 def test_one_scale_is_the_image_itself():
@@ -61,7 +68,7 @@ def test_a_ramp_of_a_coarse_scale_lies_where_it_lay(size):
     ramp, levels = (rows + 0.5 * columns)[None, None], 2
     found = enlarged(pyramid(ramp, levels)[1], 1, size)
     assert found.shape == ramp.shape
-    inside = (..., slice(1, size[0] - 2), slice(1, size[1] - 2))  # a ramp ends at the border
+    inside = (..., slice(1, size[0] - 3), slice(1, size[1] - 3))  # a ramp ends at the border
     torch.testing.assert_close(found[inside], ramp[inside])
 
 

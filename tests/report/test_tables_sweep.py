@@ -98,6 +98,19 @@ def test_what_some_rows_alone_typed_is_their_name_and_held_in_none() -> None:
     assert content.notes[0] == "In every row that reads it: unet=compact."
 
 
+def test_a_choice_that_no_config_keeps_is_told_of_the_rows_that_made_it() -> None:
+    """A group's name is no key, and a run replaces a working size by the plain size that came of it."""
+    plain, found = result(), result(overrides=["working_size=texture", "dataset.image.working_size.least_size=80"])
+    content = sweep_table("timestep", [plain, found], None, [])
+    names = [row["method"] for row in lines(content)]
+    assert names == ["RADAR", "RADAR, working_size=texture, dataset.image.working_size.least_size=80"]
+    assert not content.notes[0].startswith("In every row")
+    other = result(overrides=["working_size=texture", "dataset.image.working_size.least_size=60"])
+    content = sweep_table("timestep", [other, found], None, [])
+    assert content.notes[0] == "In every row that reads it: working_size=texture."
+    assert len({row["method"] for row in lines(content)}) == 2
+
+
 def test_memory_that_no_run_measured_is_no_column() -> None:
     some = of_sweep("sweep_patch")
     measured = [with_growth(each, 20.0) for each in some]

@@ -17,7 +17,7 @@ from radar.methods.parts.density_parts import FEATURE_PART, FusedDensitiesConfig
 from radar.methods.parts.gaussian import Gaussian
 from radar.methods.parts.neighbourhoods import Square
 from radar.methods.parts.pixel_fields import appearance_field, colour_field, noise_field, noise_square
-from radar.methods.parts.pyramid import cropped, doubled, pyramid
+from radar.methods.parts.pyramid import continued, doubled, pyramid
 from radar.methods.parts.regions import at_positions, mean_inside, median_inside, parted, with_region
 from radar.networks.efficientnet import EfficientNetFeatures
 from radar.rasters import Size
@@ -80,10 +80,10 @@ class FittedFusedDensities(FittedMethod):
         for level, scale in reversed(list(enumerate(pyramid(images, self.levels)))):
             own = self._powers(scale, level)
             if own is not None:
-                total = own if total is None else own + doubled(total)
+                total = own if total is None else own + continued(doubled(total), own.shape[-2:])
         if total is None:
             raise ValueError("a fused map has a part at least")
-        return with_region(cropped(root(total, self.settings.power), images.shape[-2:]), region)
+        return with_region(continued(root(total, self.settings.power), images.shape[-2:]), region)
 
     def _powers(self, images: Tensor, level: int) -> Tensor | None:
         """The sum over parts, `(N, 1, H, W)`, of the powers of their surprises at images `(N, P, H, W)` of one scale, each over

@@ -28,20 +28,25 @@ def level_count(sizes: Iterable[Size], least_side: int | None) -> int:
 
 
 def size_at(size: Size, level: int, levels: int) -> Size:
-    """Height and width of an image at one of its scales, the first of which is `level` 0."""
-    height, width = (_multiple(side, 2 ** (levels - 1)) >> level for side in size)
+    """Height and width of an image at one of its scales, the first of which, `level` 0, is its own."""
+    if level == 0:
+        return size
+    height, width = (_halved(side, levels) >> level for side in size)
     return height, width
 
 
 def pyramid(images: Tensor, levels: int) -> list[Tensor]:
-    """Images `(B, C, H, W)` at `levels` scales: each pixel is the mean of 2 × 2 px of the scale before.
+    """Images `(B, C, H, W)` at `levels` scales: themselves, then each pixel is the mean of 2 × 2 px of the scale before.
 
-    The first is the image, continued at the right and at the bottom until its sides can be halved as often as that.
+    Rows and columns at the end that cannot be halved so often are seen at the first scale alone.
     """
-    right, below = (_multiple(side, 2 ** (levels - 1)) - side for side in (images.shape[3], images.shape[2]))
-    scales = [images if levels == 1 else F.pad(images, (0, right, 0, below), mode="replicate")]
+    scales = [images]
+    smaller = (
+        images if levels == 1 else images[..., : _halved(images.shape[2], levels), : _halved(images.shape[3], levels)]
+    )
     for _ in range(levels - 1):
-        scales.append(F.avg_pool2d(scales[-1], 2))
+        smaller = F.avg_pool2d(smaller, 2)
+        scales.append(smaller)
     return scales
 
 
@@ -63,17 +68,18 @@ def doubled(maps: Tensor) -> Tensor:
 
 
 def enlarged(maps: Tensor, level: int, size: Size) -> Tensor:
-    """Maps `(B, 1, h, w)` of one scale, `(B, 1, H, W)` at the first, without what continues the image of that size."""
+    """Maps `(B, 1, h, w)` of one scale, `(B, 1, H, W)` at the first, of images of that size."""
     for _ in range(level):
         maps = doubled(maps)
-    return cropped(maps, size)
+    return continued(maps, size)
 
 
-def cropped(maps: Tensor, size: Sequence[int]) -> Tensor:
-    """The first `size` rows and columns of maps `(B, C, H, W)`."""
-    return maps[..., : size[0], : size[1]]
+def continued(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Maps `(B, C, H, W)` whose last row and column are repeated up to a size."""
+    return F.pad(maps, (0, size[1] - maps.shape[3], 0, size[0] - maps.shape[2]), mode="replicate")
 
 
-def _multiple(length: int, of: int) -> int:
-    """`length`, rounded up to a multiple."""
-    return (length + of - 1) // of * of
+def _halved(side: int, levels: int) -> int:
+    """What of a side can be halved `levels` − 1 times."""
+    step: int = 2 ** (levels - 1)
+    return side // step * step
