@@ -19,7 +19,7 @@ from torch import Tensor
 import radar
 from radar.config.plain import plain
 from radar.config.schema import Config
-from radar.errors import ConfigError, DataError, RunError
+from radar.errors import ConfigError, DataError, RadarError, RunError
 from radar.files import Plain, make_folder, read_bytes, read_json, write_atomically, write_json, write_text
 from radar.methods.key_rules import check
 from radar.methods.method import fill
@@ -37,6 +37,7 @@ FORMAT = 4  # of the model folder; raised when an older reader could not read it
 FOLDER = "model"  # below a run directory
 _TENSORS, _FACTS, _CARD = "model.safetensors", "model.json", "README.md"
 _PLACES = ("data_root", "output_root")  # where things lay, beside dataset.root and dataset.manifest
+_STATUS, _SHOWN = "status.json", 12  # of a run beside its model; digits of a fingerprint
 _REMEDY = "copy the model again, or run the experiment again with --force"
 
 
@@ -82,6 +83,7 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
     """The model of a run directory, or of a model's folder, on `device`; reading it executes nothing. Raises `RunError`."""
     folder = model_folder(_given_folder(run_or_folder))
     facts = _facts(folder)
+    _refuse_foreign(folder, str(facts.get("fingerprint")))
     content = _content(folder, str(facts.get("tensors_sha256")))
     try:
         stored = load_tensors(content)
@@ -208,6 +210,21 @@ def _facts(folder: Path) -> Mapping[str, Plain]:
         newer = "update radar" if facts["format"] > FORMAT else "run the experiment again with this radar"
         raise RunError(f"{folder}: a model of format {facts['format']}, and this radar reads format {FORMAT}; {newer}")
     return facts
+
+
+def _refuse_foreign(folder: Path, fingerprint: str) -> None:
+    """Raise `RunError` for another run's model in a run's folder: what lies beside it, as which images were learnt from, is not its
+    own. A model's folder alone, and a run that does not say who it is, are taken as they are.
+    """
+    try:
+        run = read_json(folder.parent / _STATUS, _REMEDY).get("fingerprint") if folder.name == FOLDER else None
+    except (OSError, RadarError):
+        return
+    if isinstance(run, str) and run not in ("", fingerprint):
+        raise RunError(
+            f"{folder}: is the model of another run ({fingerprint[:_SHOWN]}, and its folder is of {run[:_SHOWN]}); copy a "
+            "run's folder as a whole, or a model's alone"
+        )
 
 
 def _content(folder: Path, checksum: str) -> bytes:

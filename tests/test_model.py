@@ -207,6 +207,18 @@ def test_another_format_is_one_line(copied: Path, step: int, advice: str) -> Non
     assert f"a model of format {FORMAT + step}, and this radar reads format {FORMAT}; {advice}" in refused(copied)
 
 
+def test_a_model_in_the_folder_of_another_run_is_refused(copied: Path) -> None:
+    status = copied.parent / "status.json"
+    for content in ('{"state": "done", "fingerprint": "abc123"}', '{"state": "done", "fingerprint": ""}', "{", "[]"):
+        status.write_text(content)
+        assert radar.load(copied.parent).fingerprint == "abc123"
+    status.write_text('{"state": "done", "fingerprint": "def456"}')
+    assert "is the model of another run (abc123, and its folder is of def456)" in refused(copied)
+    assert "copy a run's folder as a whole" in refused(copied.parent)
+    alone = shutil.copytree(copied, copied.parent / "alone")
+    assert radar.load(alone).fingerprint == "abc123"
+
+
 @pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
 def test_a_tensor_of_another_precision_is_scored_as_what_it_holds(models, kind):
     images = torch.rand(2, 1, 24, 24, generator=torch.Generator().manual_seed(5)).to(kind)

@@ -38,7 +38,9 @@ class Photo:
     path: Path
     stamp: Stamp | None  # None where there is no such file
     steady: bool  # whether it stayed as it was while it was read
-    content_hash: str | None  # SHA-256 of its bytes
+    content_hash: (
+        str | None
+    )  # SHA-256 of its bytes; of a named crop, of its own pixels, as a data set's manifest has it
     seconds: float  # of reading and decoding
     picture: Picture | None
     error: str | None
@@ -69,7 +71,9 @@ def decoded_photo(path: Path, content: bytes, scorer: Scorer) -> Photo:
         picture = picture_of(path, content, scorer)
     except Exception as failure:  # decoders raise whatever a broken file makes them
         error = _one_line(failure, path)
-    return Photo(path, None, True, content_hash(content), time.perf_counter() - began, picture, error)
+    is_crop = file_and_crop(path)[1] is not None
+    told = content_hash(content) if picture is None or not is_crop else picture.identity
+    return Photo(path, None, True, told, time.perf_counter() - began, picture, error)
 
 
 def _is_still(file: Path, stamp: Stamp) -> bool:

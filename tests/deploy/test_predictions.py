@@ -281,3 +281,6 @@ def test_a_named_crop_is_a_photo_of_its_own(model: Model, tmp_path: Path) -> Non
     assert [each.path for each in said] == crops and (said[1].width, said[1].height) == (300, 200)
     assert abs(said[1].regions[0].x - SPOT[0]) <= 12
     assert said[2].error is not None and "ends outside" in said[2].error
+    # as the manifest of a data set of crops has them, so that a reviewed table knows which were learnt from
+    assert [each.content_hash for each in said[:2]] == [model.files.content_hash(Path(crop)) for crop in crops[:2]]
+    assert len({each.content_hash for each in said}) == 3
