@@ -29,6 +29,7 @@ from radar.model_card import counted
 from radar.model_folder import load, model_folder, store_thresholds
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.numbers import number_option
+from radar.runtime.options import with_negative_numbers
 from radar.runtime.paths import image_files, named, named_path
 from radar.runtime.prediction import DEFECTIVE, GOOD
 from radar.runtime.terminal import printable, tell
@@ -75,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def calibrate(arguments: Sequence[str]) -> int:
     """Run `radar calibrate`; returns the exit code."""
-    parsed = _parser().parse_intermixed_args(arguments)
+    parsed = _parser().parse_intermixed_args(with_negative_numbers(arguments))
     _check(parsed)
     rate = [] if parsed.false_alarms is None else [f"false_alarms={parsed.false_alarms}"]
     settings = verb_settings(CalibrateConfig, "calibrate", [*parsed.settings, *rate])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import takewhile
 
 from .errors import ConfigError
+
+_SMALL = re.compile(r"-[\d.]+[eE][+-]?\d+")  # a negative number with an exponent
 
 
 def refuse_dashes_for_values(arguments: Sequence[str]) -> None:
@@ -13,3 +16,15 @@ def refuse_dashes_for_values(arguments: Sequence[str]) -> None:
     for word in takewhile(lambda each: each != "--", arguments):
         if word.startswith("-") and word.endswith("=--"):
             raise ConfigError(f"{word}: names nothing; write what is meant behind '='")
+
+
+def with_negative_numbers(arguments: Sequence[str]) -> list[str]:
+    """The arguments, `--OPTION -1e-05` as `--OPTION=-1e-05`: argparse takes a number that is written so for an option."""
+    joined: list[str] = []
+    for word in arguments:
+        before = joined[-1] if joined else ""
+        if _SMALL.fullmatch(word) and before.startswith("--") and "=" not in before and "--" not in joined:
+            joined[-1] = f"{before}={word}"
+        else:
+            joined.append(word)
+    return joined

@@ -251,6 +251,12 @@ def test_a_variable_that_is_not_set_names_nothing(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("written", ["-1e-05", "-2.5E+3", "-0.25", "-1e308"])
+def test_a_negative_score_is_given_as_it_is_printed(run: Path, written: str) -> None:
+    assert main(["calibrate", str(run), "--threshold", written]) == DONE
+    assert radar.load(run).threshold == float(written)
+
+
 @pytest.mark.parametrize(
     "words",
     [
