@@ -19,6 +19,8 @@ many of each were called anomalous."""
 
 def _picture(image: ImageConfig) -> str:
     """Of which size an image is judged, in words."""
+    if image.resolution is not None and image.file_resolution == 1:  # a unit of length is a pixel of the file
+        return f"{image.resolution:.3g} times as large as their files ({image.resize})"
     if image.resolution is not None:
         return f"{image.resolution:g} px per mm, from files of {image.file_resolution:g} ({image.resize})"
     if image.size is None:

@@ -2,9 +2,9 @@
 
     python -m scripts.large_photos --to docs/results/large_photos.json
 
-Windows of a drawn texture are learnt from twice: as they are, so that a photo is scored pixel by pixel, and with a shorter side of a
-size, to which a photo of any size is brought. The training is cut short, as no cost depends on it. Each photo is given to a
-`radar predict` of its own.
+Windows of a drawn texture are learnt from twice: as they are, so that a photo is scored pixel by pixel, and with the shorter side of
+the recipe's own size, to which a photo of any size is brought. The training is cut short, as no cost depends on it. Each photo is
+given to a `radar predict` of its own.
 """
 
 from __future__ import annotations
@@ -14,25 +14,36 @@ import csv
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
 from radar.files import write_json
+from radar.runtime.entries import SIDE
 from scripts.command_line import circumstances, guarded, positive
 from scripts.long_work import called
 from scripts.training_on_photos import trained_on
 
 _PHOTOS = {"strip": (256, 4096), "photo": (3000, 4000), "line scan": (9000, 20_000)}  # height, width in px
-_TOO_LONG = ("line scan",)  # a side of more than 16,384 px is scored at a smaller size alone
 _SHORT_TRAINING = ("training.max_steps=20", "training.warmup_steps=2", "trainer.threads=1")
+_GREY = ("dataset.image.channels=grey", "method.fused_densities.colour=null")
+
+
+class Way(NamedTuple):
+    """How photos are read, and what is learnt from for it."""
+
+    words: tuple[str, ...]
+    side: int  # px, of square windows
+    windows: int
+    longest: int  # px: photos with a longer side are not scored whole
+
+
 _WAYS = {
-    "as it is": ("dataset.image.size=null",),
-    "shorter side 1,000 px": ("dataset.image.size=1000", "dataset.image.aspect=short"),
+    "as it is": Way(("dataset.image.size=null",), 100, 60, SIDE),
+    "100 px on the short side": Way(("dataset.image.aspect=short",), 100, 60, 10**6),
 }
-_LEARNT = {"as it is": (100, 100), "shorter side 1,000 px": (1000, 1000)}  # px of each window that is learnt from
-_WINDOWS = {"as it is": 60, "shorter side 1,000 px": 20}
 
 
 def texture(height: int, width: int, seed: int) -> Image.Image:
@@ -53,32 +64,36 @@ def asked(work: Path, run: Path, photo: Path, out: Path) -> dict[str, float]:
     return {**found, "photo_seconds": round(float(row["milliseconds"]) / 1000, 2)}
 
 
+def learnt(work: Path, way: Way, experiment: str) -> Path:
+    """The run of an experiment on windows of the texture. Raises `RunError`."""
+    good = work / "parts" / "good"
+    good.mkdir(parents=True)
+    for number in range(way.windows):
+        texture(way.side, way.side, seed=100 + number).save(good / f"{number:02}.png")
+    trained_on(work / "parts", work / "out", f"experiment={experiment}", *way.words, *_GREY, *_SHORT_TRAINING)
+    (facts,) = (work / "out").glob("*/model/model.json")
+    return facts.parent.parent
+
+
 def rows(work: Path, experiment: str, repeats: int) -> list[dict[str, object]]:
-    """A row per photo and way of reading, the quickest of some repeats."""
+    """A row per photo and way of reading: the quickest of some repeats, and the most memory."""
     found = list[dict[str, object]]()
     for number, (name, size) in enumerate(_PHOTOS.items()):
         texture(*size, seed=number).save(work / f"{name}.png")
-    for way, words in _WAYS.items():
-        folder = work / way.split()[0]
-        (folder / "good").mkdir(parents=True)
-        for number in range(_WINDOWS[way]):
-            texture(*_LEARNT[way], seed=100 + number).save(folder / "good" / f"{number:02}.png")
-        grey = ("dataset.image.channels=grey", "method.fused_densities.colour=null")
-        model = trained_on(folder, folder / "out", f"experiment={experiment}", *words, *grey, *_SHORT_TRAINING)
-        (run,) = {path.parent.parent for path in (folder / "out").glob("*/model/model.json")}
-        del model
+    for index, (told, way) in enumerate(_WAYS.items()):
+        run = learnt(work / str(index), way, experiment)
         for name, (height, width) in _PHOTOS.items():
-            if name in _TOO_LONG and way == "as it is":
+            if max(height, width) > way.longest:
                 continue
-            each = [
-                asked(work, run, work / f"{name}.png", work / f"{way.split()[0]}_{name}_{repeat}")
-                for repeat in range(repeats)
-            ]
-            best = min(each, key=lambda one: one["photo_seconds"])
-            shown = {"photo": name, "height": height, "width": width, "read": way, **best}
-            shown["peak_memory_mib"] = max(one["peak_memory_mib"] for one in each)
-            print(", ".join(f"{key} {value}" for key, value in shown.items()), flush=True)
-            found.append(shown)
+            photo, out = work / f"{name}.png", work / str(index) / name
+            each = [asked(work, run, photo, out / str(repeat)) for repeat in range(repeats)]
+            quickest, peak = (
+                min(each, key=lambda one: one["photo_seconds"]),
+                max(one["peak_memory_mib"] for one in each),
+            )
+            row = {"photo": name, "height": height, "width": width, "read": told, **quickest, "peak_memory_mib": peak}
+            print(", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+            found.append(row)
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -12,6 +14,7 @@ _LEVEL = 0.5  # of the autocorrelation
 _DIRECTIONS = 16  # of half a turn
 _STEP = 0.125  # px between the distances at which it is looked up
 _WINDOW = 256  # px a side, of the middle of a picture that is larger
+_Number = TypeVar("_Number", bound=np.floating)
 
 
 def correlation_length(picture: FloatArray, light: int) -> float:
@@ -20,7 +23,8 @@ def correlation_length(picture: FloatArray, light: int) -> float:
     It is that of the differences from the mean over `light` × `light` px around, as what varies more slowly is light or shape, no
     texture, and of the middle of a picture of more than 256 px a side. At most a quarter of `light` is looked at.
     """
-    texture = _middle(picture.astype(np.float64) - ndimage.uniform_filter(picture.astype(np.float64), light))
+    seen = _middle(picture, _WINDOW + 2 * light).astype(np.float64)
+    texture = _middle(seen - ndimage.uniform_filter(seen, light), _WINDOW)
     similarity = _autocorrelation(texture)
     if similarity is None:
         return float("nan")
@@ -34,10 +38,9 @@ def correlation_length(picture: FloatArray, light: int) -> float:
     return float(distances[below[0]]) if below.size else float(furthest)
 
 
-def _middle(picture: NDArray[np.float64]) -> NDArray[np.float64]:
-    rows, columns = (
-        slice(max(0, (side - _WINDOW) // 2), max(0, (side - _WINDOW) // 2) + _WINDOW) for side in picture.shape
-    )
+def _middle(picture: NDArray[_Number], most: int) -> NDArray[_Number]:
+    """That of a picture `(H, W)` with a side of more px than that."""
+    rows, columns = (slice(start, start + most) for start in (max(0, (side - most) // 2) for side in picture.shape))
     return picture[rows, columns]
 
 

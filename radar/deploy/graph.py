@@ -56,7 +56,7 @@ def _least_side(model: Model) -> int:
     margin = 2 * reading.border.margin + 1
     levels = model.method.levels if isinstance(model.method, FittedFusedDensities) else 1
     coarsest = 2 ** (levels - 1)  # px of the image that a pixel of its coarsest scale stands for
-    sides.append(2 * reading.border.rings + 1)
+    sides += [2 * reading.border.rings + 1, coarsest + 1]
     if isinstance(reading, NormReading):
         sides += [reading.window + margin, reading.blur.kernel]
     if isinstance(reading, MapReading):

@@ -188,10 +188,17 @@ class CompactUNet(nn.Module):
 
         Continued pixels are no texture: the network finds a defect along such a side, of every image, and others drown in it.
         """
-        height, width = x.shape[-2:]
-        below, right = height % self.fold, width % self.fold
-        predicted: Tensor = self(x[..., : height - below, : width - right], timestep)
-        return F.pad(predicted, (0, right, 0, below), mode="replicate")
+        return self.continued(self(self.divided(x), timestep), x)
+
+    def divided(self, x: Tensor) -> Tensor:
+        """The part of images `(B, C, H, W)` whose sides `fold` divides; a side of less than `fold` px as it is."""
+        height, width = (side - side % self.fold if side >= self.fold else side for side in x.shape[-2:])
+        return x[..., :height, :width]
+
+    def continued(self, predicted: Tensor, x: Tensor) -> Tensor:
+        """What was predicted of that part, its last row and column repeated up to the sides of `x`."""
+        (height, width), (rows, columns) = x.shape[-2:], predicted.shape[-2:]
+        return F.pad(predicted, (0, width - columns, 0, height - rows), mode="replicate")
 
 
 def _multiple(length: int, of: int) -> int:

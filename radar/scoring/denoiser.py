@@ -83,14 +83,14 @@ class Denoiser(nn.Module):
 
     def _tiled(self, noisy: Tensor, timestep: int, network: CompactUNet) -> Tensor:
         """The whole image, in tiles that read at least as far around them as the network sees: the same map as in one pass."""
-        predicted = torch.empty_like(noisy)
         core, margin = (
             length // network.grid * network.grid for length in (self.windows.tile, network.halo + network.grid - 1)
         )
-        for tile in tiles(*noisy.shape[-2:], core=max(core, network.grid), margin=margin):
-            seen = self._pass(noisy[..., *tile.read], timestep, network.whole)
-            predicted[..., *tile.keep] = seen[..., *tile.inner]
-        return predicted
+        divided = network.divided(noisy)
+        predicted = torch.empty_like(divided)
+        for tile in tiles(*divided.shape[-2:], core=max(core, network.grid), margin=margin):
+            predicted[..., *tile.keep] = self._pass(divided[..., *tile.read], timestep)[..., *tile.inner]
+        return network.continued(predicted, noisy)
 
     def _pass(self, noisy: Tensor, timestep: int, see: Callable[[Tensor, Tensor], Tensor] | None = None) -> Tensor:
         """One pass of the network, or of one of its ways to `see`, over a copy: the bits of a matrix product may follow where in

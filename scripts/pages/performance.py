@@ -225,7 +225,25 @@ def _patches_said(kept: Iterable[Figures]) -> str:
     return "\n".join(lines)
 
 
+def large_photos() -> str:
+    """What one photo costs that is far larger than those that were learnt from."""
+    found = measured("large_photos.json")
+    head = ["photo", "px", "read", "seconds of the photo", "of the whole command", "peak memory, MiB"]
+    rows = (
+        [
+            row["photo"],
+            f"{row['width']:,} × {row['height']:,}",
+            row["read"],
+            f"{row['photo_seconds']:.2f}",
+            f"{row['seconds']:.1f}",
+            f"{row['peak_memory_mib']:,}",
+        ]
+        for row in found["rows"]
+    )
+    return f"{numbers(head, rows)}\n\n{found['date']}, {found['machine']}, {found['cores']} cores: `{found['command']}`"
+
+
 def sections() -> Sections:
     """By their names."""
-    parts = (machine, training, scoring, stages, memory, overlap, curves, growth, growth_memory)
+    parts = (machine, training, scoring, stages, memory, overlap, curves, growth, growth_memory, large_photos)
     return {part.__name__: part() for part in parts}

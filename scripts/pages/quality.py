@@ -29,7 +29,7 @@ from radar.report.tables import (
 )
 from radar.report.tables_border import border_table
 from radar.report.tables_false_alarms import false_alarm_table
-from scripts.pages import committed, left_out
+from scripts.pages import area, committed, left_out
 from scripts.pages.choices import PRETRAINED, RECOMMENDED, chosen, differs_as_typed, mean_of, records
 from scripts.pages.committed import BORDER, SWEEPS, TRIED, recorded, rows_of, when_and_where
 from scripts.pages.sections import Sections
@@ -246,6 +246,7 @@ def sections() -> Sections:
         "pretrained": features_table(cells, chosen()[PRETRAINED]),
         "missed": missed_table(cells),
         "false alarms": replace(marked(alarms, DEVELOPMENT), title="") if alarms else "Not measured.",
+        "other areas": area.section(committed.measured("area_false_alarms.json")),
         "network left out": left_out.section(committed.measured("network_left_out.json")),
         "ablation": f"{markdown(ablation_table(ablations))}\n"
         + "\n".join(f"- {each}" for each in parts_said(ablations)),

@@ -118,6 +118,11 @@ def test_ways_of_reading_are_made_smaller_alike():
     assert (by_mm.resolution, by_mm.file_resolution) == (4.0, 20.0)
 
 
+def test_a_region_of_interest_is_refused(composed):
+    with pytest.raises(ConfigError, match=r"dataset\.image\.working_size: looks at the texture of whole photos"):
+        composed("experiment=recommended", "working_size=texture", "region_of_interest=found")
+
+
 def test_a_window_of_no_size_is_refused(composed):
     for aspect in ("crop", "pad"):
         with pytest.raises(ConfigError, match=r"dataset\.image\.working_size"):

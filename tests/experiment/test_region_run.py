@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy import ndimage
 from tiny_experiment import run, scores_of
@@ -25,7 +26,7 @@ from radar.runtime.overlays import overlay
 from radar.runtime.photo import read_photo
 from radar.runtime.region_of_interest import mask_of, mask_text
 from radar.runtime.settings import PredictSettings
-from radar.scoring.border import leaves_nothing
+from radar.scoring.border import Border, leaves_nothing
 
 CORNERS = "[[[0.25,0.25],[0.8,0.25],[0.8,0.85],[0.25,0.85]]]"
 POLYGON = ("region_of_interest=polygons", f"dataset.image.region_of_interest.polygons={CORNERS}")
@@ -234,8 +235,10 @@ def test_what_a_margin_leaves_of_a_region_is_counted_by_its_own_pixels(name):
     inside = np.zeros((20, 30), dtype=bool)
     inside[4:13, 6:26] = True  # 9 px high
     for width in range(1, 8):
-        left = ndimage.binary_erosion(inside, np.ones((2 * width + 1,) * 2)).any()
-        assert leaves_nothing(inside, BorderConfig(name, width)) == (name == "margin" and not left)
+        left, config = ndimage.binary_erosion(inside, np.ones((2 * width + 1,) * 2)), BorderConfig(name, width)
+        assert leaves_nothing(inside, config) == (name == "margin" and not left.any())
+        counted = Border(config).counted_inside(torch.from_numpy(inside)[None])[0].numpy()
+        np.testing.assert_array_equal(counted, left if name == "margin" and left.any() else inside)
 
 
 def test_a_section_of_ones_own_names_no_keys_of_other_kinds(composed):

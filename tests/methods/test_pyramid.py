@@ -40,6 +40,20 @@ def test_each_pixel_is_the_mean_of_a_square_of_what_can_be_halved(size):
         torch.testing.assert_close(scale, blocks.mean(dim=(-2, -1)))
 
 
+@pytest.mark.parametrize("size", [(3, 40), (40, 2), (1, 1)])
+def test_a_side_too_short_to_be_halved_is_continued(size):
+    images = noise(1, 2, *size)
+    scales = pyramid(images, 3)
+    assert scales[0] is images and [tuple(each.shape[2:]) for each in scales] == [
+        size_at(size, each, 3) for each in range(3)
+    ]
+    reached = continued(images, [max(side, 4) for side in size])[
+        ..., : max(4, size[0] // 4 * 4), : max(4, size[1] // 4 * 4)
+    ]
+    torch.testing.assert_close(scales[2], F.avg_pool2d(reached, 4))
+    assert enlarged(scales[2][:, :1], 2, size).shape == (1, 1, *size)
+
+
 def test_a_map_goes_on_as_it_ends():
     maps = noise(2, 1, 4, 6)
     found = continued(maps, (5, 9))

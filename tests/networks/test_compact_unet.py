@@ -91,6 +91,18 @@ def test_a_side_that_the_fold_does_not_divide_is_continued():
         torch.testing.assert_close(unet(image, torch.tensor([10])), expected)
 
 
+@pytest.mark.parametrize("shape", [(3, 40), (40, 1), (2, 3)])
+def test_a_whole_image_of_less_than_a_fold_is_seen_as_a_patch_is(shape):
+    unet, image = compact(fold=4, channels=[8, 8], attention_levels=[1]), torch.randn(1, 1, *shape)
+    with torch.inference_mode():
+        found = unet.whole(image, torch.tensor([10]))
+        kept = image[..., : shape[0] // 4 * 4 or shape[0], : shape[1] // 4 * 4 or shape[1]]
+        torch.testing.assert_close(
+            found[..., : kept.shape[2], : kept.shape[3]], unet(kept.contiguous(), torch.tensor([10]))
+        )
+    assert found.shape == image.shape
+
+
 def test_a_whole_image_is_not_continued():
     unet, image = compact(fold=4, channels=[8, 8], attention_levels=[1]), torch.randn(2, 1, 34, 31)
     steps = torch.tensor([10, 300])

@@ -123,6 +123,18 @@ def test_tiles_give_the_map_of_one_pass(height, width):
         torch.testing.assert_close(predicted(unet, images, patch_size=14, tile=tile), one_pass, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("fold", "blocks", "attention_levels", "patch_size", "height"),
+    [(4, 1, [], 24, 97), (2, 2, [], 20, 121), (4, 2, [0], 20, 121)],
+)
+def test_a_tile_that_is_less_than_a_fold_gives_the_map_of_one_pass(fold, blocks, attention_levels, patch_size, height):
+    changes = {"channels": [16], "fold": fold, "blocks": blocks, "attention_levels": attention_levels}
+    images, unet = pictures(1, height, height + 2), random_unet(patch_size=patch_size, **COMPACT | changes)
+    one_pass, tiled = (predicted(unet, images, patch_size=patch_size, tile=tile) for tile in (1000, 60))
+    assert one_pass.std() > 0.05
+    torch.testing.assert_close(tiled, one_pass, atol=1e-5, rtol=1e-5)
+
+
 def test_tiles_bound_the_pixels_of_a_pass():
     network, sides = random_unet(patch_size=14, **COMPACT), list[int]()
     network.register_forward_pre_hook(lambda module, inputs: sides.extend(inputs[0].shape[-2:]))

@@ -38,12 +38,15 @@ def size_at(size: Size, level: int, levels: int) -> Size:
 def pyramid(images: Tensor, levels: int) -> list[Tensor]:
     """Images `(B, C, H, W)` at `levels` scales: themselves, then each pixel is the mean of 2 × 2 px of the scale before.
 
-    Rows and columns at the end that cannot be halved so often are seen at the first scale alone.
+    Rows and columns at the end that cannot be halved so often are seen at the first scale alone. A side too short to be halved at
+    all is continued.
     """
-    scales = [images]
-    smaller = (
-        images if levels == 1 else images[..., : _halved(images.shape[2], levels), : _halved(images.shape[3], levels)]
-    )
+    scales, smaller = [images], images
+    if levels > 1:
+        height, width = (_halved(side, levels) for side in images.shape[2:])
+        if height > images.shape[2] or width > images.shape[3]:
+            smaller = continued(images, (max(height, images.shape[2]), max(width, images.shape[3])))
+        smaller = smaller[..., :height, :width]
     for _ in range(levels - 1):
         smaller = F.avg_pool2d(smaller, 2)
         scales.append(smaller)
@@ -75,11 +78,11 @@ def enlarged(maps: Tensor, level: int, size: Size) -> Tensor:
 
 
 def continued(maps: Tensor, size: Sequence[int]) -> Tensor:
-    """Maps `(B, C, H, W)` whose last row and column are repeated up to a size."""
+    """Maps `(B, C, H, W)` whose last row and column are repeated up to a size, or that are cut to it where they are larger."""
     return F.pad(maps, (0, size[1] - maps.shape[3], 0, size[0] - maps.shape[2]), mode="replicate")
 
 
 def _halved(side: int, levels: int) -> int:
-    """What of a side can be halved `levels` − 1 times."""
+    """What of a side can be halved `levels` − 1 times; of a shorter one, what can once it is continued."""
     step: int = 2 ** (levels - 1)
-    return side // step * step
+    return side // step * step if side >= step else step
