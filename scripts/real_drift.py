@@ -36,7 +36,7 @@ from scripts.training_on_photos import trained_on
 _EXPOSURES = range(1, 7)
 _LEARNT, _AFTER = 60, 150  # tiles that are learnt from; tiles of each exposure that come then
 _PIPED = ("PA_BDP01_TL", "PA_BRG01_RL", "PA_BRG03_TL", "PA_BTN01_RL", "PA_FVN01_TL", "PA_GLA01_TL")
-_SHEET_BASELINE = "baseline=12"  # of 24 photos
+_SHEETS = ("baseline=12", "run_length=200")  # of 24 photos: a longer run has limits that so few cannot leave
 _ROUNDS = 10  # how often the lamp's photos come
 _FALL = 0.001  # the share of light that is lost with each from half-way on
 _START = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
@@ -100,7 +100,7 @@ def sheets(folder: Path, work: Path, experiment: str) -> list[Row]:
     ]
     name = f"PIPED {folder.name}"
     return [
-        charted(f"{name}, sheets as they came", model, came, None, _SHEET_BASELINE),
+        charted(f"{name}, sheets as they came", model, came, None, *_SHEETS),
         charted(f"{name}, a lamp that ages", model, list(radar.predict(model, paths)), len(order) // 2),
     ]
 
