@@ -38,9 +38,7 @@ class Photo:
     path: Path
     stamp: Stamp | None  # None where there is no such file
     steady: bool  # whether it stayed as it was while it was read
-    content_hash: (
-        str | None
-    )  # SHA-256 of its bytes; of a named crop, of its own pixels, as a data set's manifest has it
+    content_hash: str | None  # SHA-256 of its bytes; of a named crop that of its own pixels, as a manifest has it
     seconds: float  # of reading and decoding
     picture: Picture | None
     error: str | None
