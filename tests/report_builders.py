@@ -130,6 +130,7 @@ def normals(random: np.random.Generator) -> tuple[ScoredNormals, ...]:
             tuple(f"{split[0]}{index // 2}" for index in range(count)),
             tuple(f"{split[0]}{index:07}" for index in range(count)),
             np.round(random.normal(size=count), 5),
+            tuple(f"{split}/good/{index:03}.png" for index in range(count)),
         )
         for split, count, unseen_by in (
             ("train", 20, ("densities", "detector")),

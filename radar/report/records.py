@@ -94,7 +94,7 @@ def _line(result: Result) -> str:
         "scores": _rounded(result.scores),
         "decisions": "".join(str(int(decision)) for decision in result.decisions),
         "format": result.format,
-        "normals": [{**vars(each), "scores": _rounded(each.scores)} for each in result.normals],
+        "normals": [_normals_line(each) for each in result.normals],
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -118,12 +118,17 @@ def _result(content: dict[str, Any]) -> Result:
     )
 
 
+def _normals_line(normals: ScoredNormals) -> dict[str, Any]:
+    named = {name: value for name, value in vars(normals).items() if name != "paths"}
+    return {**named, "scores": _rounded(normals.scores)}
+
+
 def _normals(content: dict[str, Any]) -> ScoredNormals:
     unseen_by, groups, hashes = (tuple(content[name]) for name in ("unseen_by", "groups", "content_hashes"))
     scores = _numbers(content["scores"])
     if not len(groups) == len(hashes) == len(scores):
         raise ValueError(f"normals of {content['split']}: groups, content_hashes and scores are of different numbers")
-    return ScoredNormals(content["split"], unseen_by, groups, hashes, scores)
+    return ScoredNormals(content["split"], unseen_by, groups, hashes, scores, ())
 
 
 def _numbers(stored: object) -> Floats:

@@ -57,6 +57,7 @@ class ScoredNormals:
     groups: tuple[str, ...]  # N
     content_hashes: tuple[str, ...]  # N, their first digits
     scores: Floats  # (N,)
+    paths: tuple[str, ...]  # N; none of a record, which tells no names
 
 
 def check_config(config: Mapping[str, Any]) -> None:

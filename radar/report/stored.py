@@ -127,6 +127,7 @@ def _normals(rows: Sequence[Mapping[str, str]], hashes: Mapping[str, str]) -> tu
             tuple(row["group"] for row in some),
             tuple(hashes[row["path"]][:NORMAL_HASH_DIGITS] for row in some),
             np.array([number(row["score"]) for row in some]),
+            tuple(row["path"] for row in some),
         )
         for split, some in by_split.items()
         if some

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from radar.evaluation.statistics_proportions import Interval, share_interval
 from radar.report.result import Result
+from radar.report.suspects import suspects
 
 _LEVEL = 0.95  # of the intervals
 _WIDE = 0.1  # from this width on, an interval says that there are few photos
-_NAMED = 3  # of the missed photos
+_NAMED = 3  # of the missed photos, and of those that are odd
 _RANKED = 0.9  # AUROC from which scores tell defects apart, whatever the threshold does
 
 
@@ -42,7 +43,7 @@ def verdict(result: Result) -> list[str]:
     lines = [_defective_line(result, defective), _good_line(good, asked)]
     if defective is not None and good is not None and defective.rejected:
         lines += _compared(good, defective)
-    return lines
+    return [*lines, *_suspects_lines(result)]
 
 
 def _count(result: Result, label: int) -> Count | None:
@@ -63,8 +64,22 @@ def _defective_line(result: Result, count: Count | None) -> str:
     missed = [
         image.path for image, called in zip(result.images, result.decisions, strict=True) if image.label and not called
     ]
-    named = f"; missed: {', '.join(missed[:_NAMED])}{', …' if len(missed) > _NAMED else ''}" if missed else ""
+    named = f"; missed: {_listed(missed)}" if missed else ""
     return f"{count.rejected} of {count.photos} defective found ({_sureness(count, 'share')}){named}"
+
+
+def _suspects_lines(result: Result) -> Iterator[str]:
+    odd, photos = suspects(result)
+    if odd:
+        they = "is" if len(odd) == 1 else "are"
+        yield (
+            f"{len(odd)} of the {photos} good photos {they} unlike the others ({_listed(odd)}): look, and learn again without what is "
+            "defective"
+        )
+
+
+def _listed(paths: Sequence[str]) -> str:
+    return f"{', '.join(paths[:_NAMED])}{', …' if len(paths) > _NAMED else ''}"
 
 
 def _reasons(result: Result) -> Iterator[str]:

@@ -51,6 +51,22 @@ def test_a_folder_is_enough_and_the_command_that_it_stands_for_is_the_same_run(
     assert "Done before" in capsys.readouterr().out
 
 
+def test_defective_photos_among_the_good_ones_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    parts, densities = folder_of(tmp_path / "parts"), "method.fused_densities"
+    bad = parts / "good" / "photo_05.png"
+    bad.write_bytes((parts / "bad" / "photo_01.png").read_bytes())
+    (parts / "bad" / "photo_01.png").unlink()
+    without_network = [f"{densities}.{part}=null" for part in ("energy", "detail", "context")]
+    words = (*without_network, "trainer=cpu", "trainer.threads=1", "method.controls=[]", "evaluation.figures=false", "logger=csv",
+             "dataset.image.size=40", "dataset.split=random", "dataset.near_duplicates=ignore",
+             f"output_root={tmp_path / 'outputs'}")  # fmt: skip
+    assert main(["train", str(parts), *words]) == 0
+    assert "1 of the 13 good photos is unlike the others (good/photo_05.png): look" in capsys.readouterr().out
+    bad.unlink()
+    assert main(["train", str(parts), *words]) == 0
+    assert "unlike the others" not in capsys.readouterr().out
+
+
 def test_what_is_told_before_is_not_told_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     parts = folder_of(tmp_path / "parts")
     for path in sorted((parts / "good").iterdir()):

@@ -23,7 +23,7 @@ def normals(
     split: str, scores: Sequence[float], groups: Sequence[str] = (), unseen: tuple[str, ...] = UNSEEN
 ) -> ScoredNormals:
     names = tuple(groups) or tuple(f"{split}{index}" for index in range(len(scores)))
-    return ScoredNormals(split, unseen, names, names, np.asarray(scores, dtype=np.float64))
+    return ScoredNormals(split, unseen, names, names, np.asarray(scores, dtype=np.float64), ())
 
 
 def run(
