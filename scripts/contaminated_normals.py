@@ -34,7 +34,6 @@ from radar.progress import silent
 from radar.report.result import Result
 from radar.report.stored import read_run
 from radar.report.suspects import suspects
-from radar.seeds import stream_seed
 from scripts.command_line import circumstances, guarded
 
 OUT = Path("docs/results/contaminated_normals.json")
@@ -61,7 +60,7 @@ def contaminated(samples: Sequence[Sample], share: float, seed: int) -> tuple[li
         raise RunError(
             f"{wanted} of {len(defective)} defective images leave too few to test with; ask for a smaller share"
         )
-    order = np.random.default_rng(stream_seed(seed, "contaminated")).permutation(len(defective))
+    order = np.random.default_rng(seed).permutation(len(defective))
     planted = [defective[place] for place in order[:wanted]]
     paths, groups = {each.path for each in planted}, {each.group for each in planted}
     kept = [each for each in samples if each.split != "test" or each.group not in groups]
