@@ -30,7 +30,8 @@ class Reviewed:
 
 
 def read_reviewed(path: Path, model: str) -> list[Reviewed]:
-    """Rows with a verdict, the last of each photo; scores stand in all of them or in none.
+    """Rows with a verdict, the last of each photo; scores stand in all of them or in none. A row that withdraws without a score and a
+    content takes back all that was said of its path.
 
     Columns `path` and `verdict` (good, defective, withdrawn, or empty: passed over); `score`, `content_hash` and `model`, as
     predictions have them, may be there, others too. A photo with a score is its path and its content; without, it is what lies at
@@ -46,20 +47,41 @@ def read_reviewed(path: Path, model: str) -> list[Reviewed]:
                 raise DataError(
                     f"{path}: column {', '.join(sorted(missing))} is missing; it has path, verdict and maybe score"
                 )
-            rows = [_row(row, f"{path}, row {number}", model) for number, row in enumerate(reader, start=2)]
+            rows = {
+                number: found
+                for number, row in enumerate(reader, start=2)
+                if (found := _row(row, f"{path}, row {number}", model))
+            }
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as a CSV text in UTF-8 ({error})") from None
-    photos = {
-        (os.path.normpath(each.path), each.score is None or each.content_hash): each
-        for each in rows
-        if each is not None
-    }
-    reviewed = [each for each in photos.values() if each.verdict != WITHDRAWN]
+    reviewed = _standing(rows, path)
     if not any(each.verdict == GOOD for each in reviewed):
         raise DataError(f"{path}: nothing in it is called {GOOD}, and a threshold comes from good photos; review some")
     if len({each.score is None for each in reviewed}) > 1:
         raise DataError(f"{path}: some rows have a score and others none; fill in all of them, or remove the column")
     return reviewed
+
+
+def _standing(rows: Mapping[int, Reviewed], path: Path) -> list[Reviewed]:
+    """The last row of each photo, less those that were taken back. Raises `DataError` where a row takes back what no row says."""
+    photos: dict[tuple[str, str | bool | None], Reviewed] = {}
+    said = set[tuple[str, str | bool | None]]()
+    for place, each in rows.items():
+        name, content = os.path.normpath(each.path), each.score is None or each.content_hash
+        if each.verdict != WITHDRAWN:
+            said.add((name, content))
+            photos[name, content] = each
+            continue
+        of_any_content = each.score is None and each.content_hash is None
+        taken = {key for key in said if key[0] == name and (of_any_content or key[1] in (True, each.content_hash))}
+        if not taken:
+            raise DataError(
+                f"{path}, row {place}: {WITHDRAWN}, and no row before it is of this photo; write its path, and its content_hash if "
+                "it has one, as that row does, or remove this row"
+            )
+        for key in taken:
+            photos.pop(key, None)
+    return list(photos.values())
 
 
 def _row(row: Mapping[str, str], where: str, model: str) -> Reviewed | None:
