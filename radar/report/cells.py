@@ -78,7 +78,7 @@ def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
     names = method_names(results)
     grouped: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
-        grouped[result.dataset, names[result.name]].append(result)
+        grouped[result.dataset, names[result.fingerprint]].append(result)
     reference = _reference(results)
     chosen = {key: _on_one_data(group, reference[key[0]]) for key, group in grouped.items()}
     asked, apart = seeds or max(len(group) for group in chosen.values()), not_ranked(results)
@@ -88,10 +88,23 @@ def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
             method,
             group,
             _marks(group, grouped[dataset, method], reference[dataset], asked),
-            apart.get(group[0].name, ""),
+            apart.get(group[0].fingerprint, ""),
         )
         for (dataset, method), group in sorted(chosen.items())
     ]
+
+
+def cell_of(results: Sequence[Result], seeds: int) -> Cell:
+    """One cell of runs whose settings are equal on one data set, however they were typed; their shortest name is the method's."""
+    names, reference = method_names(results), _reference(results)[results[0].dataset]
+    same = _on_one_data(results, reference)
+    return Cell(
+        results[0].dataset,
+        min(names.values(), key=lambda name: (len(name), name)),
+        same,
+        _marks(same, results, reference, seeds),
+        not_ranked(results).get(same[0].fingerprint, ""),
+    )
 
 
 def chosen_cells(
@@ -113,7 +126,7 @@ def chosen_cells(
         for dataset, group in grouped.items():
             same = _on_one_data(group, reference[dataset])
             marks = _marks(same, group, reference[dataset], len(same))
-            found[name][dataset] = Cell(dataset, name, same, marks, apart.get(same[0].name, ""))
+            found[name][dataset] = Cell(dataset, name, same, marks, apart.get(same[0].fingerprint, ""))
     return found
 
 

@@ -14,7 +14,7 @@ View = dict[str, str]
 
 
 def not_ranked(results: Sequence[Result]) -> dict[str, str]:
-    """Why a result, by the name of its run, is not ranked with the others of its data set: it saw other pixels or colours.
+    """Why a result, by the fingerprint of its run, is not ranked with the others of its data set: it saw other pixels or colours.
 
     The others are those that most methods of the data set share; results with the same reason saw the same.
     """
@@ -25,11 +25,11 @@ def not_ranked(results: Sequence[Result]) -> dict[str, str]:
     for members in by_dataset.values():
         known = {each.metrics.data.coloured for each in members} - {None}
         coloured = known != {False}  # where no run says, they may be
-        views = {each.name: _view(each, coloured=coloured) for each in members}
+        views = {each.fingerprint: _view(each, coloured=coloured) for each in members}
         usual = _usual(members, views)
         perhaps = "" if known else "perhaps "
-        reasons = {name: _reason(view, usual, perhaps) for name, view in views.items()}
-        found |= {name: reason for name, reason in reasons.items() if reason}
+        reasons = {run: _reason(view, usual, perhaps) for run, view in views.items()}
+        found |= {run: reason for run, reason in reasons.items() if reason}
     return found
 
 
@@ -46,7 +46,7 @@ def _usual(members: Sequence[Result], views: Mapping[str, View]) -> View:
     families: dict[str, set[str]] = defaultdict(set)
     by_text = {str(sorted(view.items())): view for view in views.values()}
     for each in members:
-        families[str(sorted(views[each.name].items()))].add(family(each))
+        families[str(sorted(views[each.fingerprint].items()))].add(family(each))
     return by_text[min(families, key=lambda text: (-len(families[text]), text))]
 
 

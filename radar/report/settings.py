@@ -120,20 +120,22 @@ def axes(results: Sequence[Result]) -> dict[str, list[str]]:
 
 
 def method_names(results: Sequence[Result]) -> dict[str, str]:
-    """A name for each result's method by run name: its family and what was typed, or else the keys that tell it from others."""
+    """A name for each result's method by its run's fingerprint, as runs of two folders may be called alike: its family and what was
+    typed, or else the keys that tell it from others.
+    """
     by_family: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_family[family(result)].append(result)
     names: dict[str, str] = {}
     for name, members in by_family.items():
         if _told_apart_by_changes(members):
-            names |= {result.name: ", ".join([name, *changes(result)]) for result in members}
+            names |= {result.fingerprint: ", ".join([name, *changes(result)]) for result in members}
             continue
         keys, shared = _leading_keys(members), shared_changes(members)
         for result in members:
             values = settings(result)
             parts = [f"{key} = {values.get(key, MISSING)}" for key in keys]
-            names[result.name] = ", ".join([name, *shared, *parts])
+            names[result.fingerprint] = ", ".join([name, *shared, *parts])
     return names
 
 

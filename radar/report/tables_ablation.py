@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from radar.report.cells import Cell, cells
+from radar.report.cells import Cell, cell_of
 from radar.report.result import Result
 from radar.report.settings import family
 from radar.report.settings_units import REFERENCE, Series, left_out, series
@@ -53,14 +53,9 @@ def _by_family(results: Sequence[Result]) -> dict[tuple[str, str], list[Result]]
 
 def _ablation(dataset: str, name: str, found: Series, seeds: int | None) -> Ablation:
     asked = seeds or max(len({result.seed for result in point.results}) for point in found.points)
-    row = tuple(_cell(point.results, asked) for point in found.points)
+    row = tuple(cell_of(point.results, asked) for point in found.points)
     values, shown = zip(*((point.value, point.shown) for point in found.points), strict=True)
     return Ablation(dataset, name, found.name, found.reference, found.fixed, values, shown, row)
-
-
-def _cell(group: Sequence[Result], seeds: int) -> Cell:
-    (one,) = cells(group, seeds)
-    return one
 
 
 def ablation_tables(results: Sequence[Result], seeds: int | None) -> list[Table]:

@@ -11,8 +11,9 @@ from report_builders import on_other_data, result, study
 
 from radar.config.schema import Config
 from radar.methods.relevance import effective
-from radar.report.cells import FEWER, LEFT_OUT, MODIFIED, OTHER_DATA, cells, differing_settings, main_cells
+from radar.report.cells import FEWER, LEFT_OUT, MODIFIED, OTHER_DATA, cell_of, cells, differing_settings, main_cells
 from radar.report.settings import axes, difference, method_label, method_names, settings
+from radar.report.tables_ablation import ablations
 
 METHODS = Path(__file__).resolve().parents[2] / "conf" / "method"
 
@@ -53,10 +54,34 @@ def test_the_latest_run_of_a_seed_counts_and_changes_without_a_revision_are_mark
 def test_settings_that_vary_name_the_method_and_what_follows_them_does_not() -> None:
     some = [result(), result(timestep__value=50, scoring__stride=7), result(preset="recommended")]
     names = method_names(some)
-    assert [names[each.name] for each in some] == [
+    assert [names[each.fingerprint] for each in some] == [
         "RADAR, timestep.value = 1", "RADAR, timestep.value = 50", "radar, recommended",
     ]  # fmt: skip
     assert axes(some[:2]) == {"timestep.value": ["timestep.value", "scoring.stride"]}
+
+
+def test_runs_of_two_folders_that_are_called_alike_are_not_taken_for_one_another() -> None:
+    some = [result(timestep__value=1, seed=1), result(timestep__value=50, seed=2), result(scoring__stride=7, seed=1),
+            result(preset="fast", dataset__image={"size": 50}, seed=1)]  # fmt: skip
+    alike = [replace(each, name="best") for each in some]
+    told = [(cell.method, cell.not_ranked, [each.seed for each in cell.results]) for cell in cells(some, None)]
+    assert len(told) == 4 and any(reason for _, reason, _ in told)
+    assert [(cell.method, cell.not_ranked, [each.seed for each in cell.results]) for cell in cells(alike, None)] == told
+
+
+@pytest.mark.parametrize(
+    "first", [(), ("timestep.value=1", "scoring.stride=14")], ids=["not typed", "typed, with more"]
+)
+def test_equal_settings_are_one_point_of_an_ablation_however_they_were_typed(first: tuple[str, ...]) -> None:
+    """A run of before a sweep, with the default that the sweep names."""
+    some = [result(overrides=first), *(result(overrides=["timestep.value=1"], seed=seed) for seed in (1, 2))]
+    others = [result(overrides=["timestep.value=50"], seed=seed, timestep__value=50) for seed in range(3)]
+    assert cell_of(some, 3).method == ("RADAR, timestep.value=1" if first else "RADAR")
+    (series,) = ablations([*some, *others], None)
+    assert [(value, len(cell.results)) for value, cell in zip(series.values, series.cells, strict=True)] == [
+        (1, 3),
+        (50, 3),
+    ]
 
 
 def test_what_was_typed_beside_the_preset_names_the_method_where_all_have_it_and_tags_name_nothing() -> None:

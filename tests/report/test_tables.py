@@ -57,7 +57,10 @@ def test_the_main_table_has_every_method_control_and_the_trivial_decision() -> N
 
 def test_controls_that_are_the_same_for_every_method_are_shown_once() -> None:
     first = study()[:3]
-    second = [replace(each, name=f"{each.name}b", command=replace(each.command, preset="fast")) for each in first]
+    second = [
+        replace(each, fingerprint=f"{each.fingerprint}b", command=replace(each.command, preset="fast"))
+        for each in first
+    ]
     content = main_table(main_cells(cells([*first, *second], None)))
     names = [row[1].text for row in content.rows]
     assert {"RADAR", "radar, fast", "·\u00a0raw_sobel"} <= set(names)
