@@ -117,7 +117,7 @@ def main() -> int:
         return 2
     images = torch.rand(64, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) * 2 - 1
     figures = {
-        "environment": environment(torch.device("cpu"), "none"),
+        "environment": environment(torch.device("cpu"), "none", None),
         "peers": peers,
         "machine_rates": machine_rates(),
         "start_up_seconds": summary([start_up() for _ in range(parsed.repeats)]),

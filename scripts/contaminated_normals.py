@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -45,7 +46,7 @@ _WORDS = (
     "logger=csv",
     "evaluation.figures=false",
 )
-_RESULTS = "Results: "  # what a run prints before its folder
+_FOLDER = re.compile(r"^(?:Results|Done before, reused .*): (.+)$", re.MULTILINE)  # of a run, as it prints it
 
 
 def contaminated(samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Sample], set[str]]:
@@ -74,10 +75,10 @@ def ran(overrides: Sequence[str], samples: Sequence[Sample], folder: Path) -> Re
     write_manifest(samples, manifest)
     words = [*overrides, *_WORDS, f"dataset.manifest={manifest}"]
     ended = subprocess.run([sys.executable, "-m", "radar", *words], text=True, capture_output=True, check=False)
-    found = [line.removeprefix(_RESULTS) for line in ended.stdout.splitlines() if line.startswith(_RESULTS)]
-    if ended.returncode or not found:
+    found = _FOLDER.search(ended.stdout)
+    if ended.returncode or found is None:
         raise RunError(f"{shlex.join(words)}: exit code {ended.returncode}: {ended.stderr.strip()[-300:]}")
-    return read_run(RunDirectory(Path(found[0])))
+    return read_run(RunDirectory(Path(found[1])))
 
 
 def row(overrides: Sequence[str], samples: Sequence[Sample], share: float, seed: int, folder: Path) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def main() -> int:
         "since": None if parsed.since is None else _revision(parsed.since[0]),
         "threads": parsed.threads, "processor": _processor(),
         "load_average": {"before": before[0], "after": os.getloadavg()[0]}, "rows": rows, "start_to_first_decision_seconds": starts,
-        "openvino_precisions": _precisions(), "environment": environment(torch.device("cpu"), "none"),
+        "openvino_precisions": _precisions(), "environment": environment(torch.device("cpu"), "none", None),
     }  # fmt: skip
     write_json(parsed.out, content)
     return 0

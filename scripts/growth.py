@@ -210,7 +210,7 @@ def main() -> int:
     parser.add_argument("--figure", type=Path, default=Path("outputs/growth.png"))
     parsed = parser.parse_args()
     figures = {
-        "environment": environment(torch.device("cpu"), "none"),
+        "environment": environment(torch.device("cpu"), "none", None),
         "growth": growth(parsed.repeats, print),
         "memory": memory(print),
     }

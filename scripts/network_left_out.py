@@ -84,7 +84,7 @@ def left_out(config: Config) -> dict[str, Any]:
             }
             for split, images in normals.items()
         ],
-        "environment": environment(resolve_device(config.trainer), data.dataset.manifest_hash),
+        "environment": environment(resolve_device(config.trainer), data.dataset.manifest_hash, None),
     }
 
 

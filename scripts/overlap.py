@@ -54,7 +54,7 @@ def overlaps(path: Path, strides: list[int]) -> list[dict[str, Any]]:
                 "stride": stride,
                 **scored.aurocs(network),
                 "ms_per_image": 1000 * spent / sum(len(images) for images in data.images.values()),
-                "environment": environment(torch.device("cpu"), data.dataset.manifest_hash),
+                "environment": environment(torch.device("cpu"), data.dataset.manifest_hash, data.dataset.masks_hash),
             }
         )
     return rows

@@ -106,7 +106,7 @@ def study(
                 "seed": seed,
                 "milestones": milestones,
                 "rows": rows,
-                "environment": environment(torch.device("cpu"), data.dataset.manifest_hash),
+                "environment": environment(torch.device("cpu"), data.dataset.manifest_hash, data.dataset.masks_hash),
             }
             with out.open("a") as file:
                 file.write(json.dumps(record, sort_keys=True) + "\n")

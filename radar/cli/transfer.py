@@ -41,7 +41,7 @@ def add_transfers(runs: Sequence[DoneRun], folder: Path, device: torch.device) -
     make_folder(folder)
     path = folder / RECORDS_NAME
     records = read_transfers(path)
-    known = {(each.source, each.target_data) for each in records}
+    known = {(each.source, each.target_data, each.target_masks) for each in records}
     for record in transfers(runs, known, device, silent):
         records.append(record)
         write_transfers(path, records)

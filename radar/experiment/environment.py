@@ -54,8 +54,8 @@ def _versions(packages: tuple[str, ...]) -> dict[str, str | None]:
     return found
 
 
-def environment(device: torch.device, manifest_hash: str) -> dict[str, object]:
-    """What `environment.json` holds."""
+def environment(device: torch.device, manifest_hash: str, masks_hash: str | None) -> dict[str, object]:
+    """What `environment.json` holds; `masks_hash` is None where no masks are read."""
     changes = _git("status", "--porcelain")
     return {
         "radar": radar.__version__,
@@ -68,4 +68,5 @@ def environment(device: torch.device, manifest_hash: str) -> dict[str, object]:
         "git_revision": _git("rev-parse", "HEAD"),
         "git_modified": None if changes is None else bool(changes),
         "data_manifest_hash": manifest_hash,
+        "data_masks_hash": masks_hash,
     }

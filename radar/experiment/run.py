@@ -138,7 +138,8 @@ def _compute(experiment: Experiment, observer: Observer[Track], failures: list[s
     config, run = experiment.config, experiment.directory
     write_text(run.config, yaml.safe_dump(effective(config), sort_keys=False, allow_unicode=True))
     write_text(run.manifest, manifest_text(experiment.data.dataset.samples))
-    write_json(run.environment, environment(experiment.device, experiment.data.dataset.manifest_hash))
+    dataset = experiment.data.dataset
+    write_json(run.environment, environment(experiment.device, dataset.manifest_hash, dataset.masks_hash))
     with ExitStack() as closing:
         tracked = observer.tracking(config, run, experiment.fingerprint)
         tracker = tracked.__enter__()

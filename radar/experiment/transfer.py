@@ -26,8 +26,8 @@ from radar.thresholds import FITTED
 
 RECORDS_NAME = "transfers.jsonl"  # in the folder of the runs, or of their records
 
-Pair = tuple[str, str]
-"""Fingerprint of the run whose model is asked, hash of the manifest of the data it is asked about."""
+Pair = tuple[str, str, str | None]
+"""Fingerprint of the run whose model is asked, hashes of the manifest and of the masks of the data it is asked about."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Transfer(Quality):
     target_dataset: str
     target_data: str  # hash of that data's manifest
     origin: Origin  # the code that asked
+    target_masks: str | None = None  # hash of that data's masks; of records that are older than it, none
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,7 @@ class DoneRun:
     fingerprint: str
     config: Config
     data: str  # hash of the manifest of the data that the run read
+    masks: str | None  # hash of its masks; None where the run is older than that
 
     @staticmethod
     def at(path: Path) -> DoneRun:
@@ -59,9 +61,15 @@ class DoneRun:
         found = {key: places.get(key) for key in ("root", "manifest")} if isinstance(places, dict) else {"root": 0}
         if not all(isinstance(place, str | None) for place in found.values()):
             raise StoredError(f"{run.config}: does not say where the images lay; {REMEDY}")
-        data = str(run.read_environment()["data_manifest_hash"])
+        environment = run.read_environment()
+        data, masks = str(environment["data_manifest_hash"]), environment.get("data_masks_hash")
+        dataset = replace(config.dataset, **found)
         return DoneRun(
-            run, run.read_status().fingerprint, replace(config, dataset=replace(config.dataset, **found)), data
+            run,
+            run.read_status().fingerprint,
+            replace(config, dataset=dataset),
+            data,
+            None if masks is None else str(masks),
         )
 
     def fitted_images(self) -> set[str]:
@@ -69,19 +77,19 @@ class DoneRun:
         return {row.content_hash for row in read_manifest(self.directory.manifest) if row.split != "test"}
 
 
-def pairs(runs: Sequence[DoneRun], known: Collection[Pair]) -> Iterator[tuple[DatasetConfig, str, list[DoneRun]]]:
-    """Each data set of `runs`, opened as models want it, with the runs on other sets that are to be asked about it.
+def pairs(runs: Sequence[DoneRun], known: Collection[Pair]) -> Iterator[tuple[DatasetConfig, DoneRun, list[DoneRun]]]:
+    """Each data set of `runs`, as models want it, with a run that read it and the runs on other sets that are to be asked about it.
 
     Models that want their images alike share an opened data set. What is `known` is left out.
     """
-    targets = {run.data: run.config.dataset for run in reversed(runs)}
+    targets = {(run.data, run.masks): run for run in reversed(runs)}
     images = {repr(run.config.dataset.image): run.config.dataset.image for run in runs}
     for wanted in images.values():
         sources = [run for run in runs if run.config.dataset.image == wanted]
-        for data, dataset in targets.items():
-            asked = [run for run in sources if run.data != data and (run.fingerprint, data) not in known]
+        for data, target in targets.items():
+            asked = [run for run in sources if run.data != target.data and (run.fingerprint, *data) not in known]
             if asked:
-                yield replace(dataset, image=wanted), data, asked
+                yield replace(target.config.dataset, image=wanted), target, asked
 
 
 @torch.inference_mode()
@@ -91,13 +99,15 @@ def transfers(
     """One record for each run and each data set of another: metrics of that set's test images at the run's own threshold.
 
     A model is not asked about images that it was fitted on: data sets with some of them in their test split are left out.
-    Raises `DataError` where the images are no longer those that the other run read, and `RunError` for models that cannot be loaded.
+    Raises `DataError` where the images or their masks are no longer those that the other run read, and `RunError` for models that
+    cannot be loaded.
     """
-    for target, data, sources in pairs(runs, known):
-        dataset = open_dataset(target, report)
-        if dataset.manifest_hash != data:
+    for wanted, target, sources in pairs(runs, known):
+        dataset = open_dataset(wanted, report)
+        what = "images" if dataset.manifest_hash != target.data else "masks"
+        if what == "images" or target.masks not in (None, dataset.masks_hash):
             raise DataError(
-                f"{target.name}: the images are no longer those that its run read; run it again and transfer from that run"
+                f"{wanted.name}: the {what} are no longer those that its run read; run it again and transfer from that run"
             )
         loaded = dataset.load(dataset.split("test"), report)
         asked = set(loaded.identities)
@@ -112,8 +122,9 @@ def transfers(
                 source=source.fingerprint,
                 source_run=source.directory.path.name,
                 target_dataset=dataset.name,
-                target_data=data,
+                target_data=target.data,
                 origin=read_section(Origin, origin(), "origin"),
+                target_masks=target.masks,
             )
 
 

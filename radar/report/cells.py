@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -72,13 +73,13 @@ class Cell:
 def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
     """Cells by data set and method. `seeds` are asked of each; None: as many as the best-covered cell has.
 
-    Runs on several versions of the data are never averaged: those on the version that most runs read count, and the
-    mark says that others were left out.
+    Runs on several versions of the data, its masks among them, are never averaged: those on the version that most runs read count,
+    and the mark says that others were left out. What masks a run read that does not tell is not asked.
     """
     names = method_names(results)
     grouped: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
-        grouped[result.dataset, names[result.fingerprint]].append(result)
+        grouped[result.dataset, names[result.identity]].append(result)
     reference = _reference(results)
     chosen = {key: _on_one_data(group, reference[key[0]]) for key, group in grouped.items()}
     asked, apart = seeds or max(len(group) for group in chosen.values()), not_ranked(results)
@@ -88,7 +89,7 @@ def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
             method,
             group,
             _marks(group, grouped[dataset, method], reference[dataset], asked),
-            apart.get(group[0].fingerprint, ""),
+            apart.get(group[0].identity, ""),
         )
         for (dataset, method), group in sorted(chosen.items())
     ]
@@ -103,7 +104,7 @@ def cell_of(results: Sequence[Result], seeds: int) -> Cell:
         min(names.values(), key=lambda name: (len(name), name)),
         same,
         _marks(same, results, reference, seeds),
-        not_ranked(results).get(same[0].fingerprint, ""),
+        not_ranked(results).get(same[0].identity, ""),
     )
 
 
@@ -126,7 +127,7 @@ def chosen_cells(
         for dataset, group in grouped.items():
             same = _on_one_data(group, reference[dataset])
             marks = _marks(same, group, reference[dataset], len(same))
-            found[name][dataset] = Cell(dataset, name, same, marks, apart.get(same[0].fingerprint, ""))
+            found[name][dataset] = Cell(dataset, name, same, marks, apart.get(same[0].identity, ""))
     return found
 
 
@@ -153,18 +154,36 @@ def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:
     return sorted(chosen, key=lambda cell: (cell.dataset, cell.method))
 
 
-def _reference(results: Sequence[Result]) -> dict[str, str]:
+class TestData(NamedTuple):
+    """Digits of test images with their labels, and of their masks; None where no run tells those."""
+
+    images: str
+    masks: str | None
+
+    def is_of(self, result: Result) -> bool:
+        """Whether the run read these images, and these masks as far as both tell."""
+        return result.test_data == self.images and (None in (self.masks, result.masks) or result.masks == self.masks)
+
+
+def _reference(results: Sequence[Result]) -> dict[str, TestData]:
     """The test data that most runs on each data set read; of equally many, the later."""
-    votes: dict[str, Counter[str]] = defaultdict(Counter)
+    by_set: dict[str, list[Result]] = defaultdict(list)
     for result in sorted(results, key=lambda result: result.ended, reverse=True):
-        votes[result.dataset][result.test_data] += 1
-    return {dataset: counter.most_common(1)[0][0] for dataset, counter in votes.items()}
+        by_set[result.dataset].append(result)
+    return {dataset: _most_read(members) for dataset, members in by_set.items()}
 
 
-def _on_one_data(group: Sequence[Result], reference: str) -> tuple[Result, ...]:
+def _most_read(results: Sequence[Result]) -> TestData:
+    images = Counter(each.test_data for each in results).most_common(1)[0][0]
+    masks = Counter(each.masks for each in results if each.test_data == images and each.masks is not None)
+    return TestData(images, masks.most_common(1)[0][0] if masks else None)
+
+
+def _on_one_data(group: Sequence[Result], reference: TestData) -> tuple[Result, ...]:
     """The group's runs on one version of the data, one for each seed: the latest."""
-    test = reference if any(result.test_data == reference for result in group) else group[0].test_data
-    same = [result for result in group if result.test_data == test]
+    latest_first = sorted(group, key=lambda each: each.ended, reverse=True)
+    test = reference if any(reference.is_of(result) for result in group) else _most_read(latest_first)
+    same = [result for result in group if test.is_of(result)]
     whole = Counter(result.data for result in same).most_common(1)[0][0]
     latest: dict[int, Result] = {}
     for result in sorted((each for each in same if each.data == whole), key=lambda each: each.ended):
@@ -172,11 +191,12 @@ def _on_one_data(group: Sequence[Result], reference: str) -> tuple[Result, ...]:
     return tuple(latest[seed] for seed in sorted(latest))
 
 
-def _marks(group: Sequence[Result], of_all: Sequence[Result], reference: str, asked: int) -> str:
+def _marks(group: Sequence[Result], of_all: Sequence[Result], reference: TestData, asked: int) -> str:
+    told = {result.masks for result in of_all} - {None}
     found = {
         FEWER: len(group) < asked,
-        OTHER_DATA: group[0].test_data != reference,
-        LEFT_OUT: len({(result.test_data, result.data) for result in of_all}) > 1,
+        OTHER_DATA: not reference.is_of(group[0]),
+        LEFT_OUT: len({(result.test_data, result.data) for result in of_all}) > 1 or len(told) > 1,
         MODIFIED: any(result.environment["git_modified"] for result in group),
         OLDER: any(result.is_older for result in group),
     }

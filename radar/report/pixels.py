@@ -13,19 +13,19 @@ View = dict[str, str]
 """What an image was when a method got it: settings of `dataset.image`, and whether in colours or in grey."""
 
 
-def not_ranked(results: Sequence[Result]) -> dict[str, str]:
-    """Why a result, by the fingerprint of its run, is not ranked with the others of its data set: it saw other pixels or colours.
+def not_ranked(results: Sequence[Result]) -> dict[tuple[str, str], str]:
+    """Why a result, by its run's identity, is not ranked with the others of its data set: it saw other pixels or colours.
 
     The others are those that most methods of the data set share; results with the same reason saw the same.
     """
     by_dataset: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_dataset[result.dataset].append(result)
-    found: dict[str, str] = {}
+    found: dict[tuple[str, str], str] = {}
     for members in by_dataset.values():
         known = {each.metrics.data.coloured for each in members} - {None}
         coloured = known != {False}  # where no run says, they may be
-        views = {each.fingerprint: _view(each, coloured=coloured) for each in members}
+        views = {each.identity: _view(each, coloured=coloured) for each in members}
         usual = _usual(members, views)
         perhaps = "" if known else "perhaps "
         reasons = {run: _reason(view, usual, perhaps) for run, view in views.items()}
@@ -41,12 +41,12 @@ def _view(result: Result, *, coloured: bool) -> View:
     return {**image, "channels": "grey" if channels == "grey" or not coloured else "colour"}
 
 
-def _usual(members: Sequence[Result], views: Mapping[str, View]) -> View:
+def _usual(members: Sequence[Result], views: Mapping[tuple[str, str], View]) -> View:
     """The view of most methods; of equally many, the first in the order of its settings."""
     families: dict[str, set[str]] = defaultdict(set)
     by_text = {str(sorted(view.items())): view for view in views.values()}
     for each in members:
-        families[str(sorted(views[each.fingerprint].items()))].add(family(each))
+        families[str(sorted(views[each.identity].items()))].add(family(each))
     return by_text[min(families, key=lambda text: (-len(families[text]), text))]
 
 

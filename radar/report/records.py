@@ -49,7 +49,7 @@ def read_records(path: Path) -> tuple[list[Result], list[str]]:
 
 
 def add_records(path: Path, results: Iterable[Result]) -> int:
-    """Add `results` to the file, in place of those with the same fingerprint; returns how many it holds then.
+    """Add `results` to the file, in place of those with the same identity; returns how many it holds then.
 
     A plain file only grows, a line at a time and each line on disk before the next: an interruption leaves at most one broken
     line, which reading names. A compressed one is written anew, whole or not at all. Raises `RunError`.
@@ -57,16 +57,16 @@ def add_records(path: Path, results: Iterable[Result]) -> int:
     if not is_records(path):
         raise RunError(f"{path}: a file of records is named NAME{PLAIN} or NAME{COMPRESSED}")
     known, broken = read_records(path) if path.exists() else ([], [])
-    merged = {each.fingerprint: each for each in known}
+    merged = {each.identity: each for each in known}
     make_folder(path.parent)
     if path.name.endswith(PLAIN):
         for each in results:
             _append(path, _line(each))
-            merged[each.fingerprint] = each
+            merged[each.identity] = each
         return len(merged)
     if broken:
         raise RunError(f"{broken[0]}; mend the file before anything is added")
-    merged |= {each.fingerprint: each for each in results}
+    merged |= {each.identity: each for each in results}
     write_lines(path, [_line(each) for each in merged.values()])
     return len(merged)
 

@@ -106,6 +106,11 @@ class Result:
     directory: Path | None  # None for a record
 
     @property
+    def identity(self) -> tuple[str, str]:
+        """What tells it from other runs, wherever they lie: its fingerprint, which knows no name of a data set, and that name."""
+        return self.fingerprint, self.dataset
+
+    @property
     def dataset(self) -> str:
         """Name of the data set."""
         return str(self.config["dataset"]["name"])
@@ -146,6 +151,12 @@ class Result:
     def data(self) -> str:
         """Hash of the manifest of all the data that the run read."""
         return str(self.environment["data_manifest_hash"])
+
+    @property
+    def masks(self) -> str | None:
+        """Hash of the masks of the test images; None of a run that was made before this was kept."""
+        known = self.environment.get("data_masks_hash")
+        return None if known is None else str(known)
 
     @cached_property
     def test_data(self) -> str:

@@ -119,24 +119,49 @@ def axes(results: Sequence[Result]) -> dict[str, list[str]]:
     return {keys[0]: keys for keys in found.values()}
 
 
-def method_names(results: Sequence[Result]) -> dict[str, str]:
-    """A name for each result's method by its run's fingerprint, as runs of two folders may be called alike: its family and what was
-    typed, or else the keys that tell it from others.
+def method_names(results: Sequence[Result]) -> dict[tuple[str, str], str]:
+    """A name for each result's method by its run's identity: its family and what was typed, or else the keys that tell it from others.
+
+    Of equal settings that were typed in two ways, the shorter way names both.
     """
     by_family: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_family[family(result)].append(result)
-    names: dict[str, str] = {}
+    names: dict[tuple[str, str], str] = {}
     for name, members in by_family.items():
         if _told_apart_by_changes(members):
-            names |= {result.fingerprint: ", ".join([name, *changes(result)]) for result in members}
+            names |= {own: ", ".join([name, *words]) for own, words in _typed(members).items()}
             continue
         keys, shared = _leading_keys(members), shared_changes(members)
         for result in members:
             values = settings(result)
             parts = [f"{key} = {values.get(key, MISSING)}" for key in keys]
-            names[result.fingerprint] = ", ".join([name, *shared, *parts])
+            names[result.identity] = ", ".join([name, *shared, *parts])
     return names
+
+
+def _typed(members: Sequence[Result]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """What names the settings of each, by identity: of all that was typed for them on its data set, the least. What no config keeps,
+    as a working size from which the plain one came, tells settings apart that are equal.
+    """
+    least: dict[tuple[str, str, tuple[str, ...]], tuple[str, ...]] = {}
+    places = {}
+    for each in members:
+        words = changes(each)
+        beside = tuple(text for text in words if not reads(each.config, key_of(text)))
+        place = places[each.identity] = each.dataset, repr(sorted(settings(each).items())), beside
+        least[place] = min(least.get(place, words), words, key=lambda these: (len(these), these))
+    return {own: least[place] for own, place in places.items()}
+
+
+def reads(config: Mapping[str, Any], key: str) -> bool:
+    """Whether a config, which holds what the method reads, has the key or group."""
+    place: Any = config
+    for name in key.split("."):
+        if not isinstance(place, Mapping) or name not in place:
+            return False
+        place = place[name]
+    return True
 
 
 def _told_apart_by_changes(members: Sequence[Result]) -> bool:

@@ -39,9 +39,10 @@ class Series:
 
 def series(results: Sequence[Result]) -> list[Series]:
     """All series of two or more values among results of one family and data set, by what was turned; the longest first."""
-    rows = [{**settings(result), **_data(result)} for result in results]
+    data = _data(results)
+    rows = [{**settings(result), **own} for result, own in zip(results, data, strict=True)]
     varying = varying_keys(results)
-    told = [*varying, *(key for key in _data(results[0]) if len({row[key] for row in rows}) > 1)]
+    told = [*varying, *(key for key in data[0] if len({row[key] for row in rows}) > 1)]
     found: list[Series] = []
     for group in _GROUPS:
         if len({_option(result, group) for result in results}) > 1:
@@ -117,8 +118,13 @@ def _signatures(keys: Sequence[str], rows: Sequence[Settings]) -> list[tuple[str
     return signatures
 
 
-def _data(result: Result) -> Settings:
-    return {"data": result.data[:12], "test images": result.test_data}
+def _data(results: Sequence[Result]) -> list[Settings]:
+    """What data each read; its masks where all of them tell."""
+    found: list[Settings] = [{"data": each.data[:12], "test images": each.test_data} for each in results]
+    masks = [each.masks for each in results]
+    if None not in masks:
+        found = [{**own, "masks": str(mask)[:12]} for own, mask in zip(found, masks, strict=True)]
+    return found
 
 
 def _option(result: Result, group: str) -> str | None:

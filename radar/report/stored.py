@@ -29,12 +29,12 @@ from radar.runtime.terminal import tell
 
 
 def read_results(paths: Sequence[Path]) -> list[Result]:
-    """All done runs at `paths`: run directories, files of records, or folders of either. The latest of equal fingerprints counts.
+    """All done runs at `paths`: run directories, files of records, or folders of either. The latest of equal identities counts.
 
     What cannot be read of a folder or of a file of records is left out, which is said on stderr. Raises `RunError` where a
     path holds no result, and for a run directory that is named itself.
     """
-    found: dict[str, Result] = {}
+    found: dict[tuple[str, str], Result] = {}
     left_out: list[str] = []
     for path in paths:
         errors: list[str] = []
@@ -57,8 +57,8 @@ def read_results(paths: Sequence[Path]) -> list[Result]:
             nothing = "no done run and no record is here; give run directories, files of records, or folders of them"
             raise RunError(errors[0] if errors else f"{path}: {nothing}")
         for result in results:
-            if result.fingerprint not in found or found[result.fingerprint].ended < result.ended:
-                found[result.fingerprint] = result
+            if result.identity not in found or found[result.identity].ended < result.ended:
+                found[result.identity] = result
         left_out += errors
     if left_out:
         tell(f"note: {len(left_out)} results left out: {'; '.join(left_out)}")

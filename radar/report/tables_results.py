@@ -196,6 +196,7 @@ def provenance_table(cells: Sequence[Cell]) -> Table:
             + ("+changes" if result.environment["git_modified"] else ""),
             result.data[:12],
             result.test_data[:12],
+            "–" if result.masks is None else result.masks[:12],
             " ".join(f"{name} {result.environment['packages'][name]}" for name in ("torch", "scikit-learn", "numpy")),
             result.environment["device"],
             result.ended,
@@ -203,6 +204,6 @@ def provenance_table(cells: Sequence[Cell]) -> Table:
         for cell in cells
         for result in cell.results
     ]
-    headings = ("data set", "method", "seed", "run", "config and data", "git revision", "data manifest", "test images", "versions",
-                "device", "ended")  # fmt: skip
+    headings = ("data set", "method", "seed", "run", "config and data", "git revision", "data manifest", "test images", "masks",
+                "versions", "device", "ended")  # fmt: skip
     return table("provenance", "Where every cell comes from", headings, rows)

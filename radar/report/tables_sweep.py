@@ -6,12 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from radar.evaluation.statistics_paired import holm
 from radar.report.cells import Cell, cells, mean
 from radar.report.result import Result
-from radar.report.settings import changes, family, key_of
+from radar.report.settings import changes, family, key_of, reads
 from radar.report.tables import (
     NOTHING,
     Entry,
@@ -74,17 +73,7 @@ def _typed_alike(results: Sequence[Result]) -> list[str]:
 
 def _readers(results: Sequence[Result], key: str) -> Sequence[Result]:
     """Those that read a key; all, where no config has it: a group's choice, and what a run has replaced by what came of it."""
-    return [result for result in results if _reads(result, key)] or results
-
-
-def _reads(result: Result, key: str) -> bool:
-    """Whether the config, which holds what the method reads, has the key or group."""
-    place: Any = result.config
-    for name in key.split("."):
-        if not isinstance(place, Mapping) or name not in place:
-            return False
-        place = place[name]
-    return True
+    return [result for result in results if reads(result.config, key)] or results
 
 
 def _named(cell: Cell, shared: Sequence[str]) -> Cell:

@@ -27,20 +27,23 @@ def transfers_at(paths: Sequence[Path]) -> list[Transfer]:
         folder = path if path.is_dir() else path.parent
         for name in (RECORDS_NAME, f"{RECORDS_NAME}.xz"):
             for record in read_transfers(folder / name):
-                found[record.source, record.target_data] = record
+                found[record.source, record.target_data, record.target_masks] = record
     return list(found.values())
 
 
 def transfer_values(cell: Cell, target: Cell, transfers: Transfers, measure: str) -> tuple[list[float], list[str]]:
     """`measure` of the cell's models on the data that `target` was measured on, and the runs, for the seeds that have it."""
     names = {result.fingerprint: result.name for result in cell.results}
-    values, runs = [], []
-    for record in transfers:
+    found: dict[str, float] = {}
+    for record in sorted(
+        transfers, key=lambda each: each.target_masks is not None
+    ):  # what tells its masks is the later word
         value = value_at(record, "image", measure)
-        if record.source in names and record.target_data == target.one.data and value is not None:
-            values.append(value)
-            runs.append(names[record.source])
-    return values, runs
+        told = None not in (record.target_masks, target.one.masks)
+        same = record.target_data == target.one.data and not (told and record.target_masks != target.one.masks)
+        if record.source in names and same and value is not None:
+            found[record.source] = value
+    return list(found.values()), [names[source] for source in found]
 
 
 def transfer_tables(cells: Sequence[Cell], transfers: Transfers) -> list[Table]:

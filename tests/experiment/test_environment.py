@@ -19,7 +19,7 @@ def test_a_package_that_is_not_installed_is_recorded_as_absent(monkeypatch: pyte
         return version(name)
 
     monkeypatch.setattr(importlib.metadata, "version", without_wandb)
-    packages = environment(torch.device("cpu"), "hash")["packages"]
+    packages = environment(torch.device("cpu"), "hash", None)["packages"]
     assert isinstance(packages, dict)
     assert packages["wandb"] is None
     assert packages["torch"] == version("torch")

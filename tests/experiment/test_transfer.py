@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from radar.cli.main import main
 from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.errors import DataError
-from radar.experiment.transfer import RECORDS_NAME, DoneRun, Transfer, read_transfers, transfers
+from radar.experiment.transfer import RECORDS_NAME, DoneRun, Transfer, pairs, read_transfers, transfers
 from radar.model_folder import load
 from radar.progress import silent
 
@@ -81,3 +82,15 @@ def test_the_command_adds_what_is_missing_and_nothing_twice(
     assert capsys.readouterr().out.count("AUROC") == 1
     assert main(["transfer", str(runs[0]), str(runs[0]), "--out", str(tmp_path)]) == 3
     assert "all runs are on one data set" in capsys.readouterr().err
+
+
+def test_changed_masks_are_refused_and_another_version_of_them_is_another_question(runs: list[Path]) -> None:
+    first, second = (DoneRun.at(path) for path in runs)
+    assert second.masks == open_dataset(second.config.dataset).masks_hash
+    edited = replace(second, masks="of before")
+    with pytest.raises(DataError, match="the masks are no longer those that its run read"):
+        list(transfers([first, edited], (), CPU, silent))
+    known = {(each.source, each.target_data, each.target_masks) for each in found(runs)}
+    assert list(pairs([first, second], known)) == []
+    assert [asked for _, _, asked in pairs([first, edited], known)] == [[first]]
+    assert list(transfers([first, replace(second, masks=None)], (), CPU, silent))[1].target_masks in (None, first.masks)

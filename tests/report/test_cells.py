@@ -12,6 +12,7 @@ from report_builders import on_other_data, result, study
 from radar.config.schema import Config
 from radar.methods.relevance import effective
 from radar.report.cells import FEWER, LEFT_OUT, MODIFIED, OTHER_DATA, cell_of, cells, differing_settings, main_cells
+from radar.report.result import Result
 from radar.report.settings import axes, difference, method_label, method_names, settings
 from radar.report.tables_ablation import ablations
 
@@ -54,7 +55,7 @@ def test_the_latest_run_of_a_seed_counts_and_changes_without_a_revision_are_mark
 def test_settings_that_vary_name_the_method_and_what_follows_them_does_not() -> None:
     some = [result(), result(timestep__value=50, scoring__stride=7), result(preset="recommended")]
     names = method_names(some)
-    assert [names[each.fingerprint] for each in some] == [
+    assert [names[each.identity] for each in some] == [
         "RADAR, timestep.value = 1", "RADAR, timestep.value = 50", "radar, recommended",
     ]  # fmt: skip
     assert axes(some[:2]) == {"timestep.value": ["timestep.value", "scoring.stride"]}
@@ -69,6 +70,23 @@ def test_runs_of_two_folders_that_are_called_alike_are_not_taken_for_one_another
     assert [(cell.method, cell.not_ranked, [each.seed for each in cell.results]) for cell in cells(alike, None)] == told
 
 
+def with_masks(one: Result, masks: str | None) -> Result:
+    return replace(one, environment={**one.environment, "data_masks_hash": masks})
+
+
+def test_runs_on_other_masks_are_not_averaged_and_those_of_before_tell_none() -> None:
+    some = [with_masks(result(seed=seed), masks) for seed, masks in enumerate(["a", "a", "b", None])]
+    (cell,) = cells(some, None)
+    assert ([each.seed for each in cell.results], cell.marks) == ([0, 1, 3], LEFT_OUT)
+    (whole,) = cells([*some[:2], some[3]], None)
+    assert (len(whole.results), whole.marks) == (3, "")
+    other = with_masks(result(preset="fast"), "b")
+    assert {cell.method: cell.marks for cell in cells([*some[:2], other], 1)} == {
+        "RADAR": "",
+        "radar, fast": OTHER_DATA,
+    }
+
+
 @pytest.mark.parametrize(
     "first", [(), ("timestep.value=1", "scoring.stride=14")], ids=["not typed", "typed, with more"]
 )
@@ -76,7 +94,12 @@ def test_equal_settings_are_one_point_of_an_ablation_however_they_were_typed(fir
     """A run of before a sweep, with the default that the sweep names."""
     some = [result(overrides=first), *(result(overrides=["timestep.value=1"], seed=seed) for seed in (1, 2))]
     others = [result(overrides=["timestep.value=50"], seed=seed, timestep__value=50) for seed in range(3)]
-    assert cell_of(some, 3).method == ("RADAR, timestep.value=1" if first else "RADAR")
+    name = "RADAR, timestep.value=1" if first else "RADAR"
+    assert [(cell.method, len(cell.results)) for cell in cells([*some, *others], None)] == [
+        (name, 3),
+        ("RADAR, timestep.value=50", 3),
+    ]
+    assert cell_of(some, 3).method == name
     (series,) = ablations([*some, *others], None)
     assert [(value, len(cell.results)) for value, cell in zip(series.values, series.cells, strict=True)] == [
         (1, 3),

@@ -41,7 +41,7 @@ def run(preset: str, *, coloured: bool | None = True, dataset: str = "grid", gai
 def test_what_differs_from_most_methods_is_told(image: dict[str, Any], coloured: bool | None, reason: str) -> None:
     one = run("c", coloured=coloured, **image)
     found = not_ranked([run("a", coloured=coloured), run("b", coloured=coloured), one])
-    assert found == ({one.fingerprint: reason} if reason else {})
+    assert found == ({one.identity: reason} if reason else {})
 
 
 def test_rgb_is_luma_with_chroma_and_many_settings_of_one_method_are_one_vote() -> None:

@@ -113,6 +113,17 @@ def test_a_file_of_records_is_known_by_its_name(tmp_path: Path, name: str) -> No
         add_records(tmp_path / name, [result()])
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_equal_runs_of_two_names_of_a_data_set_are_two(tmp_path: Path, name: str) -> None:
+    """A fingerprint knows no name of a data set."""
+    one, other = (
+        result(dataset="parts"),
+        replace(result(dataset="again"), fingerprint=result(dataset="parts").fingerprint),
+    )
+    add_records(tmp_path / name, [one, other, one])
+    assert [each.dataset for each in read_results([tmp_path])] == ["again", "parts"]
+
+
 def test_what_is_no_result_is_said(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no done run and no record is here"):
         read_results([tmp_path])

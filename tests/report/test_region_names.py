@@ -55,7 +55,7 @@ def test_a_name_is_the_kind_and_the_digest_of_what_the_region_holds():
 def test_why_runs_are_not_ranked_is_short_and_tells_regions_apart(region):
     runs = [run("a", region(1)), run("b", region(1)), run("c", region(2)), run("d", region(3))]
     told = not_ranked(runs)
-    assert set(told) == {each.fingerprint for each in runs[2:]} and len(set(told.values())) == 2
+    assert set(told) == {each.identity for each in runs[2:]} and len(set(told.values())) == 2
     assert all(region_name(region(seed)) in text for seed, text in zip((2, 3), told.values(), strict=True))
     assert all(len(text) < 100 for text in told.values())
 
@@ -65,7 +65,7 @@ def test_methods_and_comparisons_name_regions(region):
     kind = region.__name__
     runs = [run("a", region(seed), f"{KEY}.{kind}={region(seed)[kind]}") for seed in (1, 2)]
     names = method_names(runs)
-    assert [names[each.fingerprint] for each in runs] == [
+    assert [names[each.identity] for each in runs] == [
         f"radar, a, {KEY}.{kind}={region_name(region(seed))}" for seed in (1, 2)
     ]
     untyped = method_names([run("a", region(1)), run("a", region(2))])
