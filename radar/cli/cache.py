@@ -21,6 +21,7 @@ from radar.experiment.session import CACHE_FOLDER, Session
 from radar.progress import silent
 from radar.report.region_names import named
 from radar.runtime.numbers import number_option
+from radar.runtime.options import Parser
 from radar.runtime.terminal import tell
 
 _DAY = 86_400.0
@@ -28,7 +29,7 @@ _DAY = 86_400.0
 
 def cache(arguments: Sequence[str]) -> int:
     """Run one `radar cache` command; returns the exit code."""
-    parser = argparse.ArgumentParser("radar cache", description="Stored stages: what is there, and why.")
+    parser = Parser("radar cache", description="Stored stages: what is there, and why.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="all stored results with size, age and what made them")
     prune = verbs.add_parser("prune", help="remove results that were not used for some days; runs keep what they have")

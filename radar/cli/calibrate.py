@@ -20,7 +20,7 @@ from radar.data.grouping import PhotoGroups, photo_groups
 from radar.data.layouts import LAYOUTS
 from radar.data.near_duplicates import near_another, unit_vectors
 from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, by_hand, fitted_on, from_normals, scored, usable
-from radar.deploy.reviewed import Reviewed, read_reviewed
+from radar.deploy.reviewed import Reviewed, latest, read_reviewed
 from radar.errors import ConfigError, DataError
 from radar.experiment.devices import configure_torch
 from radar.experiment.run_directory import RunDirectory
@@ -29,7 +29,7 @@ from radar.model_card import counted
 from radar.model_folder import load, model_folder, store_thresholds
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.numbers import number_option
-from radar.runtime.options import with_negative_numbers
+from radar.runtime.options import Parser, with_negative_numbers
 from radar.runtime.paths import image_files, named, named_path
 from radar.runtime.prediction import DEFECTIVE, GOOD
 from radar.runtime.terminal import printable, tell
@@ -41,7 +41,7 @@ _SHOWN = 3  # of the photos that cannot be scored
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "radar calibrate",
         description="Give a run's model another threshold, without training. It becomes a version beside the model, which decides "
         "from then on; what was fitted stays.",
@@ -134,7 +134,7 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
     reviews = [] if parsed.reviewed is None else read_reviewed(parsed.reviewed, model.fingerprint[:MODEL_DIGITS])
     normals = [] if parsed.normals is None else _scored(model, image_files(parsed.normals), settings)
     if reviews:
-        reviews = [_identified(model, each) for each in reviews]
+        reviews = latest(_identified(model, each) for each in reviews)
         _say_whence(parsed.reviewed, reviews)
     goods, defects = (_scored_reviews(model, reviews, verdict, settings) for verdict in (GOOD, DEFECTIVE))
     _refuse_contradictions([*normals, *goods], defects)

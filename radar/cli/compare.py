@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,12 +17,13 @@ from radar.report.records import is_records
 from radar.report.result import Result
 from radar.report.stored import read_results
 from radar.report.tables import Table, markdown
+from radar.runtime.options import Parser
 from radar.runtime.paths import named
 
 
 def compare(arguments: Sequence[str]) -> int:
     """Run `radar compare`; returns the exit code."""
-    parser = argparse.ArgumentParser("radar compare", description="What differs in config, data, versions and numbers.")
+    parser = Parser("radar compare", description="What differs in config, data, versions and numbers.")
     parser.add_argument(
         "runs", nargs="+", type=named, help="run directories, FILE:RUN of records; key=value of conf/report"
     )

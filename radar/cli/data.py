@@ -22,13 +22,12 @@ from radar.data.mvtec_export import write_mvtec
 from radar.data.sample import SPLITS
 from radar.errors import DataError, RadarError
 from radar.progress import ProgressBar
+from radar.runtime.options import Parser
 from radar.runtime.paths import named_path
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "radar data", description="Data sets: what there is, whether it is sound, and where it comes from."
-    )
+    parser = Parser("radar data", description="Data sets: what there is, whether it is sound, and where it comes from.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="all presets, and whether their files are here").add_argument(
         "overrides", nargs="*", help="data_root=FOLDER"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,13 +18,14 @@ from radar.model_folder import load
 from radar.runtime.crops import file_and_crop
 from radar.runtime.exported import load as load_exported
 from radar.runtime.manifest import TARGETS
+from radar.runtime.options import Parser
 from radar.runtime.paths import image_files, named_path
 from radar.runtime.terminal import say
 
 
 def export(arguments: Sequence[str]) -> int:
     """Run `radar export`; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "radar export", description="Write a run's model as one graph from image to map, points, score and decision."
     )
     parser.add_argument("run", type=named_path, help="run directory, or a model's folder")

@@ -20,6 +20,7 @@ from radar.config.verbs import InspectConfig, PredictConfig
 from radar.errors import ConfigError
 from radar.experiment.devices import configure_torch
 from radar.model_folder import load
+from radar.runtime.options import Parser
 from radar.runtime.paths import named_path
 from radar.runtime.photo import Photo
 from radar.runtime.terminal import tell
@@ -33,7 +34,7 @@ _REVIEWED = "reviewed.csv"  # in the run directory
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "radar inspect",
         description="Open a page on a run's model: drop photos, see what is flagged and why, try thresholds, review. It runs on this "
         "machine alone; scripts ask POST /predict.",

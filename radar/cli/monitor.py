@@ -14,12 +14,13 @@ from radar.deploy.monitor import Chart, Monitored, in_utc
 from radar.deploy.monitor import monitor as watched
 from radar.errors import ConfigError
 from radar.model_folder import load
+from radar.runtime.options import Parser
 from radar.runtime.paths import named_path
 from radar.runtime.terminal import tell
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "radar monitor",
         description="Control charts of brightness, sharpness and scores over a log of radar predict: has anything changed?",
         epilog="Exit code: 0 in control, 1 drift, 3 and above: no answer.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from radar.report.html import page
 from radar.report.stored import read_results
 from radar.report.tables import markdown
 from radar.report.tables_transfer import transfers_at
+from radar.runtime.options import Parser
 from radar.runtime.paths import named, named_path
 from radar.runtime.terminal import tell
 
@@ -25,7 +25,7 @@ PAGE = "report.html"
 
 def report(arguments: Sequence[str]) -> int:
     """Run `radar report`; returns the exit code."""
-    parser = argparse.ArgumentParser("radar report", description="Tables, figures and one page from stored results.")
+    parser = Parser("radar report", description="Tables, figures and one page from stored results.")
     parser.add_argument(
         "paths", type=named, nargs="*", help="run directories, records, sweeps, folders of them; key=value"
     )

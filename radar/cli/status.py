@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Sequence
 
@@ -15,13 +14,14 @@ from radar.compose import output_root
 from radar.compose.settings import is_override
 from radar.errors import RunError
 from radar.experiment.sweep import JobState, Sweep, damaged_sweeps, seconds_left, sweeps
+from radar.runtime.options import Parser
 from radar.runtime.paths import named
 from radar.runtime.terminal import tell
 
 
 def status(arguments: Sequence[str]) -> int:
     """Run `radar status`; returns the exit code, which says whether every job is done."""
-    parser = argparse.ArgumentParser("radar status", description="How far a sweep is: done, running, failed, missing.")
+    parser = Parser("radar status", description="How far a sweep is: done, running, failed, missing.")
     parser.add_argument(
         "sweep", type=named, nargs="?", help="name or folder of a sweep; none: the latest one, and a list of all"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from radar.data.folder_names import Recognised, recognise
 from radar.data.grouping import safer_grouping
 from radar.errors import ConfigError
 from radar.progress import ProgressBar
+from radar.runtime.options import Parser
 
 _RECOMMENDED = "experiment=recommended"
 _GROUPING = ("dataset.split", "dataset.manifest", "dataset.folder.group")  # each of them says what belongs together
@@ -32,7 +32,7 @@ _FLAGS = ("--dry-run", "--force")  # which say how the experiment runs, and not 
 
 def train(arguments: Sequence[str]) -> int:
     """Run `radar train`; returns the exit code. Raises `RadarError` where names do not tell what is good."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "radar train",
         description="Train on a folder of photos. Its sub-folders are known by usual names (good, bad, one per defect, masks).",
         epilog="KEY=VALUE …, -m, --dry-run and --force as for an experiment; dataset.folder.normal= and its like name sub-folders",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from radar.errors import RunError
 from radar.experiment.transfer import RECORDS_NAME, DoneRun, Transfer, read_transfers, transfers, write_transfers
 from radar.files import make_folder
 from radar.progress import silent
+from radar.runtime.options import Parser
 from radar.runtime.paths import named_path
 from radar.runtime.terminal import say
 from radar.training.device import named_device
@@ -19,7 +19,7 @@ from radar.training.device import named_device
 
 def transfer(arguments: Sequence[str]) -> int:
     """Run `radar transfer`; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "radar transfer", description="Score each run's model on the test images of the other runs' data sets."
     )
     parser.add_argument("runs", nargs="+", type=named_path, help="run directories, on two data sets or more")

@@ -123,9 +123,13 @@ def _lines(path: Path, model: str, since: datetime | None) -> _Lines:
         check_is_file(path, math.inf)
         with path.open("rb") as file:
             for number, line in enumerate(bounded_lines(file), start=1):
-                if not line.endswith(b"\n"):  # the last one, which is being written
-                    break
-                said, time = _said(line, f"{path}, line {number}")
+                whole = line.endswith(b"\n")
+                try:
+                    said, time = _said(line, f"{path}, line {number}")
+                except DataError:
+                    if whole:
+                        raise
+                    break  # the last one, which is being written
                 photo = (said.path, time, said.content_hash)
                 if since is not None and time < since:
                     continue

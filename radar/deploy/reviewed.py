@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +60,11 @@ def read_reviewed(path: Path, model: str) -> list[Reviewed]:
     if len({each.score is None for each in reviewed}) > 1:
         raise DataError(f"{path}: some rows have a score and others none; fill in all of them, or remove the column")
     return reviewed
+
+
+def latest(reviews: Iterable[Reviewed]) -> list[Reviewed]:
+    """The last that was said of each content, whatever the photo was called, or else of each path."""
+    return list({each.content_hash or os.path.normpath(each.path): each for each in reviews}.values())
 
 
 def _standing(rows: Mapping[int, Reviewed], path: Path) -> list[Reviewed]:

@@ -78,11 +78,11 @@ class Sweep:
 
     def begin_job(self, name: str, directory: Path) -> None:
         """Write down where a job computes."""
-        self._write(name, directory=directory.name, error=None)
+        self._write(name, directory=directory.name, error=None, failed=None)
 
     def fail_job(self, name: str, error: str) -> None:
         """Write down why a job cannot compute."""
-        self._write(name, directory=self._record(name).get("directory"), error=error)
+        self._write(name, directory=self._record(name).get("directory"), error=error, failed=_now())
 
     def _write(self, name: str, **content: str | None) -> None:
         first = self._record(name).get("first", time.time())
@@ -110,7 +110,8 @@ class Sweep:
         state = status.state
         if state == "running" and not run.is_held():
             state = "interrupted"
-        if state in ("done", "running"):  # what another process makes of it counts for more
+        # what another process makes of it counts for more, but not a run of before that was to be made again
+        if state == "running" or (state == "done" and status.ended > str(record.get("failed") or "")):
             error = None
         elif error:
             state = "failed"

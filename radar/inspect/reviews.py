@@ -29,7 +29,9 @@ class Reviews:
         self.path = path
         if path.is_symlink():  # as it is refused when something is added
             raise RunError(f"{path}: is a link, which may lead anywhere; name the file itself with --reviewed")
-        self._said: dict[tuple[str, str], tuple[str, float]] = {}
+        self._said: dict[
+            str, tuple[str, float]
+        ] = {}  # by content, whatever the photo was called, as radar calibrate has it
         if path.exists():
             self._read(model)
 
@@ -43,7 +45,7 @@ class Reviews:
                 for row in reader:
                     if row["model"] != model:
                         raise ValueError(f"it holds reviews of the model {row['model']}, and this is {model}")
-                    self._note(row["path"], row["content_hash"], row["verdict"], number(row["score"]))
+                    self._note(row["content_hash"], row["verdict"], number(row["score"]))
         except (OSError, ValueError, TypeError, csv.Error) as error:
             raise RunError(
                 f"{self.path}: reviews cannot go on here ({error}); name another file with --reviewed"
@@ -56,17 +58,17 @@ class Reviews:
             file.write(_missing_before(file) + line)
             file.flush()
             os.fsync(file.fileno())
-        self._note(prediction.path, str(prediction.content_hash), verdict, float(prediction.score or 0))
+        self._note(str(prediction.content_hash), verdict, float(prediction.score or 0))
 
-    def _note(self, path: str, content_hash: str, verdict: str, score: float) -> None:
+    def _note(self, content_hash: str, verdict: str, score: float) -> None:
         if verdict == WITHDRAWN:
-            self._said.pop((path, content_hash), None)
+            self._said.pop(content_hash, None)
         else:
-            self._said[path, content_hash] = (verdict, score)
+            self._said[content_hash] = (verdict, score)
 
     def verdict(self, prediction: Prediction) -> str | None:
         """What was said last of a photo."""
-        return self._said.get((prediction.path, str(prediction.content_hash)), (None,))[0]
+        return self._said.get(str(prediction.content_hash), (None,))[0]
 
     def scores(self) -> dict[str, list[float]]:
         """Of the reviewed photos, by their verdict."""

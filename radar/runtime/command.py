@@ -18,6 +18,7 @@ from .errors import ConfigError, DataError
 from .examination import Examined
 from .exit_codes import DEFECTIVE, DONE, UNREADABLE
 from .log import continued_log, new_log
+from .options import Parser
 from .overlays import remove_pictures, write_mask, write_overlay
 from .paths import image_files, named_path, passed_over
 from .picture import Scorer
@@ -31,7 +32,7 @@ Take = Callable[[Examined], None]
 
 def parser_of(name: str, model: str, paths: str) -> argparse.ArgumentParser:
     """The options of the command `name`; `model` and `paths` say what these arguments are."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         name,
         description="Score photos with a model: a line each, good, defective or unreadable, and where.",
         epilog="Exit code: 0 all are good, 1 some are defective, 2 some are unreadable, 3 and above: no answer.",

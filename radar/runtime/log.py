@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ from .errors import RunError
 from .files import appending, bounded_lines, make_folder, write_atomically, writing
 from .paths import LOG
 from .prediction import Prediction, csv_header, csv_line, from_json, json_line
+from .terminal import tell
 
 JSON_LINES, CSV = LOG, "predictions.csv"
 
@@ -73,6 +75,8 @@ def continued_log(folder: Path, remember: Callable[[Prediction], None]) -> Itera
         _refuse_another_table(folder)
         lines = closing.enter_context(_held(folder))
 
+        _keep_edited(lines, folder)
+
         def copy(table: BinaryIO) -> None:
             table.write(csv_header().encode())
             for prediction in _whole_lines(lines, folder / JSON_LINES):
@@ -89,6 +93,32 @@ def _refuse_another_table(folder: Path) -> None:
         raise RunError(
             f"{folder / CSV}: is there already, without {JSON_LINES}; name another folder with --out, or move it"
         )
+
+
+def _keep_edited(lines: BinaryIO, folder: Path) -> None:
+    """Give a table that a person has changed, as by a column `verdict`, a name of its own. Raises `RunError` for a damaged log."""
+    table = folder / CSV
+    if table.is_symlink() or not table.is_file() or not _is_edited(lines, folder):
+        return
+    kept = next(name for name in map(_kept_name, count(1)) if not (folder / name).exists())
+    with writing(folder):
+        table.rename(folder / kept)
+    tell(f"note: {table}: is not what {JSON_LINES} says, and goes on anew; as it was, it is kept as {kept}")
+
+
+def _is_edited(lines: BinaryIO, folder: Path) -> bool:
+    """Whether the table is no start of a copy of the log, which is all that a kill leaves."""
+    with writing(folder), (folder / CSV).open("rb") as table:
+        for text in chain([csv_header()], map(csv_line, _whole_lines(lines, folder / JSON_LINES, cut=False))):
+            expected = text.encode()
+            found = table.read(len(expected))
+            if found != expected[: len(found)]:
+                return True
+        return bool(table.read(1))
+
+
+def _kept_name(number: int) -> str:
+    return f"{Path(CSV).stem}.kept{number}.csv"
 
 
 @contextmanager
@@ -114,8 +144,8 @@ def _opened(path: Path) -> BinaryIO:
         return appending(path)
 
 
-def _whole_lines(file: BinaryIO, path: Path) -> Iterator[Prediction]:
-    """All lines of an open log, from the first; leaves it cut after the last whole one."""
+def _whole_lines(file: BinaryIO, path: Path, *, cut: bool = True) -> Iterator[Prediction]:
+    """All lines of an open log, from the first; leaves it cut after the last whole one, unless `cut` is off."""
     file.seek(0)
     whole = 0
     for number, line in enumerate(_bounded(file, path), start=1):
@@ -131,7 +161,8 @@ def _whole_lines(file: BinaryIO, path: Path) -> Iterator[Prediction]:
             break
         whole += len(line)
         yield prediction
-    file.truncate(whole)
+    if cut:
+        file.truncate(whole)
     file.seek(0, os.SEEK_END)
 
 

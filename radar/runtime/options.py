@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import Any
 
 from .errors import ConfigError
 
@@ -28,3 +30,23 @@ def with_negative_numbers(arguments: Sequence[str]) -> list[str]:
         else:
             joined.append(word)
     return joined
+
+
+class Parser(argparse.ArgumentParser):
+    """One that refuses an option which is given twice, of which argparse takes the last without a word."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.register("action", None, _Once)
+
+
+class _Once(argparse.Action):
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        given = vars(namespace).setdefault("_given", set())
+        if option is not None and self.dest in given:
+            parser.error(f"{option}: is given twice; name it once" + (", with all its values" if self.nargs else ""))
+        if option is not None:
+            given.add(self.dest)
+        setattr(namespace, self.dest, values)
