@@ -43,6 +43,19 @@ def test_nothing_has_changed(run: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert f", {sum(line['decision'] == 'defective' for line in lines)} of them called defective; " in captured.out
 
 
+def test_a_last_line_without_its_end_counts_where_it_is_whole(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, log = (run / "log_steady" / "predictions.jsonl").read_bytes(), tmp_path / "predictions.jsonl"
+    for content, photos in ((whole.rstrip(b"\n"), 70), (whole[:-10], 69), (whole + b"{", 70)):
+        log.write_bytes(content)
+        assert main(["monitor", str(run), str(tmp_path), *WORDS]) == DONE
+        assert capsys.readouterr().out.startswith(f"in control: {photos} photos")
+    log.write_bytes(whole.replace(b"\n", b"x\n", 1))
+    assert main(["monitor", str(run), str(tmp_path), *WORDS]) == REFUSED
+    assert "line 1: is no prediction" in capsys.readouterr().err
+
+
 def test_what_was_rejected_is_told_where_nothing_drifts(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

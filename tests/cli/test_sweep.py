@@ -46,6 +46,22 @@ def made(root: Path, stage: str) -> int:
     return [each.stage for each in ArtefactStore(root / CACHE_FOLDER).stored()].count(stage)
 
 
+def test_a_job_that_was_to_be_made_again_and_could_not_is_not_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    axes = ["contamination.value=0.05,0.2"]
+    assert sweep(tmp_path, *axes) == 0
+    run = next(path.parent for path in tmp_path.glob("printed_layers-*/status.json"))
+    status = (run / "status.json").read_bytes()
+    assert main(["calibrate", str(run), "--threshold", "1.5"]) == 0
+    assert sweep(tmp_path, *axes, "--force") == FAILED
+    assert "has thresholds that were made after the run" in capsys.readouterr().err
+    (made_before,) = sweeps(tmp_path)
+    assert sorted(each.state for each in made_before.states()) == ["done", "failed"]
+    assert (run / "status.json").read_bytes() == status
+    assert sweep(tmp_path, *axes) == 0, "what is there is what was asked for"
+
+
 def test_a_grid_trains_once_per_model_and_passes_once_per_timestep(tmp_path: Path) -> None:
     axes = ["patch.size=10,14", "scoring.stride=7", "timestep=t1,t10", "contamination=c05,c20"]
     assert sweep(tmp_path, *axes) == 0

@@ -174,6 +174,43 @@ def test_what_a_kill_leaves_of_a_last_line_is_cut_off(model: Model, tmp_path: Pa
         pass
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.replace("\n", ",verdict\n", 1).replace("\n", ",good\n"),
+        lambda text: text.replace("good", "defective"),
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text + "x.png,good\n",
+        lambda text: text.replace(text.splitlines(keepends=True)[-2], "", 1),
+    ],
+    ids=["verdicts", "a decision", "line ends", "a line more", "a line less"],
+)
+def test_what_a_person_wrote_into_the_table_is_kept(
+    model: Model, tmp_path: Path, edit: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for number in range(3):
+        save(folder / f"{number}.png", drawn(number))
+    with watching(model, folder, out):
+        until(lambda: len(lines(out)) == 3)
+    table = out / "predictions.csv"
+    text = table.read_bytes().decode()
+    whole = edit(text)
+    for number in (1, 2):
+        table.write_bytes(whole.encode())
+        with watching(model, folder, out):
+            several_looks()
+        assert (out / f"predictions.kept{number}.csv").read_bytes().decode() == whole
+        assert f"it is kept as predictions.kept{number}.csv" in capsys.readouterr().err
+        assert table.read_bytes().decode() == text
+    for short in (text[:5], text[:-4], text):  # what a kill leaves, and the whole
+        table.write_bytes(short.encode())
+        with watching(model, folder, out):
+            several_looks()
+        assert table.read_bytes().decode() == text
+    assert len(list(out.glob("*.kept*"))) == 2
+
+
 def test_another_threshold_decides_from_the_next_photo_on_and_is_said_once(model: Model, tmp_path: Path) -> None:
     run, folder, out, said = tmp_path / "run", tmp_path / "in", tmp_path / "out", list[str]()
     save_model(model, run / "model")

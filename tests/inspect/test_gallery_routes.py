@@ -14,7 +14,7 @@ from PIL import Image
 
 import radar
 from radar.cli.main import main
-from radar.deploy.reviewed import read_reviewed
+from radar.deploy.reviewed import latest, read_reviewed
 
 
 def drop(client: TestClient, folder: Path, seed: int, name: str | None = None, *, spot: bool = False) -> dict:  # type: ignore[type-arg]
@@ -84,6 +84,21 @@ def test_calibrate_reads_the_verdicts(
     broken = client.post("/photos", content=b"no image").json()
     assert client.post(f"/photos/{broken['key']}/verdict", json={"verdict": "good"}).status_code == 400
     assert client.post("/photos/unknown/verdict", json={"verdict": "good"}).status_code == 404
+
+
+def test_one_photo_under_two_names_is_reviewed_once(client: TestClient, run: Path, tmp_path: Path) -> None:
+    first, again = (drop(client, tmp_path, 1, name) for name in ("one.png", "copy.png"))
+    other = drop(client, tmp_path, 2)
+    for each in (other, first):
+        client.post(f"/photos/{each['key']}/verdict", json={"verdict": "good"})
+    said = client.post(f"/photos/{again['key']}/verdict", json={"verdict": "defective"}).json()
+    score = first["prediction"]["score"]
+    assert said["reviewed"] == {"good": [other["prediction"]["score"]], "defective": [score]}
+    told = latest(read_reviewed(run / "reviewed.csv", first["prediction"]["model"]))
+    assert [(each.verdict, each.score) for each in told] == [
+        ("good", other["prediction"]["score"]),
+        ("defective", score),
+    ]
 
 
 def test_verdicts_outlive_the_server(started, run: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
