@@ -13,7 +13,7 @@ from radar.cli.report import report_settings
 from radar.report.cells import Cell
 from radar.report.cells import cells as cells_of
 from radar.report.result import Result
-from radar.report.settings import changes, family
+from radar.report.settings import changes, family, key_of
 from radar.report.tables import (
     NOTHING,
     Entry,
@@ -29,7 +29,7 @@ from radar.report.tables import (
 )
 from radar.report.tables_border import border_table
 from radar.report.tables_false_alarms import false_alarm_table
-from scripts.pages import area, committed, left_out
+from scripts.pages import area, committed, contaminated, left_out
 from scripts.pages.choices import PRETRAINED, RECOMMENDED, chosen, differs_as_typed, mean_of, records
 from scripts.pages.committed import BORDER, SWEEPS, TRIED, recorded, rows_of, when_and_where
 from scripts.pages.sections import Sections
@@ -41,6 +41,11 @@ MEASURES = {
     "AUPRO": ("pixel", "aupro"),
 }
 WHOLE = "(the recipe)"
+_LIGHT = (
+    "method.fused_densities.relative", "method.fused_densities.appearance.relative", "method.fused_densities.context.contrast",
+    "scoring.border",
+)  # fmt: skip
+"""Keys that say what is made of light, and of borders."""
 PARTS = ("energy", "detail", "context", "appearance", "colour")
 
 
@@ -82,9 +87,18 @@ def features_table(plain: Mapping[str, Cell], pretrained: Mapping[str, Cell]) ->
     return table("", "The recipe / with pretrained features", headings, rows, SETS_NOTE)
 
 
-def tried_table(presets: Mapping[str, Mapping[str, Cell]], tried: Sequence[Result], *, other_sizes: bool) -> Table:
-    """A row per run of a preset with keys typed beside it, the size of images among them or not: its measures behind those of the
-    preset as it stands, of the same seed. Left out where the preset is another one today in more than was typed."""
+def about(result: Result) -> str:
+    """The section that a run of a preset with keys typed beside it belongs to."""
+    keys = [key_of(each) for each in changes(result)]
+    if "dataset.image.size" in keys:
+        return "resolutions"
+    of_light = bool(keys) and all(key.startswith(_LIGHT) for key in keys)
+    return "light" if of_light and result.dataset == "magnetic_tile" else "tried"
+
+
+def tried_table(presets: Mapping[str, Mapping[str, Cell]], tried: Sequence[Result], section: str) -> Table:
+    """A row per run of a preset with keys typed beside it that belongs to the section: its measures behind those of the preset as it
+    stands, of the same seed. Left out where the preset is another one today in more than was typed."""
     own = {
         (preset, name, result.seed): result
         for preset, cells in presets.items()
@@ -94,9 +108,7 @@ def tried_table(presets: Mapping[str, Mapping[str, Cell]], tried: Sequence[Resul
     rows: list[tuple[str, list[str]]] = []
     for result in tried:
         typed, preset = changes(result), result.command.preset or ""
-        if any(each.startswith("dataset.image.size=") for each in typed) != other_sizes:
-            continue
-        if preset not in presets or not differs_as_typed(result, preset):
+        if about(result) != section or preset not in presets or not differs_as_typed(result, preset):
             continue
         paths = (*MEASURES.values(), ("image", "false_positive_rate"))
         known = own.get((preset, result.dataset, result.seed))
@@ -241,12 +253,12 @@ def sections() -> Sections:
     borders = [replace(cell, method=family(cell.one)) for cell in cells_of(recorded(BORDER), None)]
     return {
         "results": f"{markdown(results_table(cells))}" + "".join(f"- {sentence}\n" for sentence in told),
-        "resolutions": tried_table(presets, recorded(TRIED), other_sizes=True),
-        "tried": tried_table(presets, recorded(TRIED), other_sizes=False),
+        **{name: tried_table(presets, recorded(TRIED), name) for name in ("resolutions", "light", "tried")},
         "pretrained": features_table(cells, chosen()[PRETRAINED]),
         "missed": missed_table(cells),
         "false alarms": replace(marked(alarms, DEVELOPMENT), title="") if alarms else "Not measured.",
         "other areas": area.section(committed.measured("area_false_alarms.json")),
+        "bad among good": contaminated.section(committed.measured("contaminated_normals.json")),
         "network left out": left_out.section(committed.measured("network_left_out.json")),
         "ablation": f"{markdown(ablation_table(ablations))}\n"
         + "\n".join(f"- {each}" for each in parts_said(ablations)),

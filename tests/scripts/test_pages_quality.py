@@ -70,16 +70,26 @@ def test_what_was_tried_stands_beside_its_preset_of_its_seed(monkeypatch):
         result(seed=1, preset="fast", overrides=typed),
     ]
     plain = {"grid": cells([result(seed=seed) for seed in (0, 1)], None)[0]}
-    (of_size,), others = (
+    tried += [
+        result(dataset="magnetic_tile", preset="recommended", overrides=("method.fused_densities.relative=1",)),
+        result(
+            dataset="magnetic_tile",
+            preset="recommended",
+            overrides=("method.fused_densities.relative=1", "patch=56x56"),
+        ),
+    ]
+    (of_size,), (of_light,), others = (
         [
             [entry.text for entry in row]
-            for row in tried_table({"recommended": plain, "recommended_pretrained": {}}, tried, other_sizes=sizes).rows
+            for row in tried_table({"recommended": plain, "recommended_pretrained": {}}, tried, section).rows
         ]
-        for sizes in (True, False)
+        for section in ("resolutions", "light", "tried")
     )
+    assert of_light[:3] == ["magnetic_tile ◆", "`method.fused_densities.relative=1`", "0"]
     both = [f"{one.metrics.value('image', 'auroc'):.3f}" for one in (plain["grid"].results[1], tried[0])]
     assert of_size[1:4] == ["`dataset.image.size=256`", "1", " / ".join(both)]
     assert {row[1] for row in others} == {
+        "`method.fused_densities.relative=1`, `patch=56x56`",
         "`method.fused_densities.power=2`",
         "`recommended_pretrained`, `method.fused_densities.power=2`",
     }
