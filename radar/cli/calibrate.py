@@ -134,7 +134,10 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
     reviews = [] if parsed.reviewed is None else read_reviewed(parsed.reviewed, model.fingerprint[:MODEL_DIGITS])
     normals = [] if parsed.normals is None else _scored(model, image_files(parsed.normals), settings)
     if reviews:
-        reviews = latest(_identified(model, each) for each in reviews)
+        identified = [_identified(model, each) for each in reviews]
+        reviews = latest(identified)
+        if repeats := len(identified) - len(reviews):
+            tell(f"{parsed.reviewed}: {repeats} of its photos repeat others; what was said last of each counts")
         _say_whence(parsed.reviewed, reviews)
     goods, defects = (_scored_reviews(model, reviews, verdict, settings) for verdict in (GOOD, DEFECTIVE))
     _refuse_contradictions([*normals, *goods], defects)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import beta
 
 from radar.evaluation.statistics_proportions import share_interval
-from radar.scoring.threshold import conformal_rank
+from radar.scoring.threshold import conformal_quantile, conformal_rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,30 @@ def grouped_rate(flagged: ArrayLike, groups: Sequence[str], level: float) -> Rat
     1998) can fall when more images are flagged. Where images of a group are less alike, it covers more than it says.
     """
     values = np.asarray(flagged, dtype=np.float64)
+    low, high = share_interval(float(values.sum()), values.size, worth(groups), level)
+    return Rate(float(values.sum()), values.size, len(set(groups)), low, high)
+
+
+def worth(groups: Sequence[str]) -> float:
+    """How many independent images those in `groups` (N,) are worth, where all images of a group are alike: N² / Σ m²."""
     sizes = np.unique(groups, return_counts=True)[1]
-    worth = values.size**2 / float((sizes**2).sum())
-    low, high = share_interval(float(values.sum()), values.size, worth, level)
-    return Rate(float(values.sum()), values.size, sizes.size, low, high)
+    return len(groups) ** 2 / float((sizes**2).sum())
 
 
-def promised_rate(count: int, groups: int, contamination: float) -> float:
-    """What the expected rate of false alarms of a conformal quantile of `count` normal scores in `groups` does not exceed.
+def promised_rate(scores: ArrayLike, groups: Sequence[Hashable], contamination: float) -> float:
+    """What the expected rate of false alarms of the conformal quantile of normal scores (N,) in `groups` (N,) does not exceed.
 
-    A new image is of a new group, and groups are exchangeable, not their images: of the scores a share s lies above the quantile, and
-    the new group counts as one more, all above it, (1 + G·s) / (G + 1) (Lee, Barber and Willett 2023, for groups of equal sizes).
-    Where every image is its own group that is the contamination, or one over their number and one more.
+    A new image is of a new group, and groups are exchangeable, not their images: of each group g a share s_g of its scores lies above
+    the quantile, and the new group counts as one more, all above it, (1 + Σ s_g) / (G + 1) (Lee, Barber and Willett 2023). Where every
+    image is its own group that is the contamination, or one over their number and one more.
     """
-    above = (count - conformal_rank(count, contamination)) / count
-    return max(contamination, (1 + groups * above) / (groups + 1))
+    values = np.asarray(scores, dtype=np.float64)
+    above = values > conformal_quantile(values, contamination)
+    of_group: dict[Hashable, list[bool]] = {}
+    for group, is_above in zip(groups, above, strict=True):
+        of_group.setdefault(group, []).append(bool(is_above))
+    shares = [sum(each) / len(each) for each in of_group.values()]
+    return max(contamination, (1 + sum(shares)) / (len(shares) + 1))
 
 
 def delivered_rates(count: int, contamination: float, level: float) -> tuple[float, float, float]:

@@ -125,7 +125,7 @@ class MethodStages:
         alike = {"densities", "detector"} <= set(unseen)  # else no score is like a new image's
         kept = alike and detector.name == "upper_tail" and detector.threshold == "quantile"
         tops = np.concatenate([map_tops(part.anomaly, part.inside) for split in splits for part in self._read(split)])
-        promised = promised_rate(len(scores), len(set(self.threshold_groups)), rate) if kept else None
+        promised = promised_rate(scores, self.threshold_groups, rate) if kept else None
         return Calibration(scores, tops, unseen, promised)
 
     @property

@@ -78,11 +78,20 @@ class Sweep:
 
     def begin_job(self, name: str, directory: Path) -> None:
         """Write down where a job computes."""
-        self._write(name, directory=directory.name, error=None, failed=None)
+        self._write(name, directory=directory.name, error=None)
 
     def fail_job(self, name: str, error: str) -> None:
         """Write down why a job cannot compute."""
-        self._write(name, directory=self._record(name).get("directory"), error=error, failed=_now())
+        directory = self._record(name).get("directory")
+        self._write(name, directory=directory, error=error, done_before=self._done_before(directory))
+
+    def _done_before(self, directory: str | None) -> str | None:
+        """When the run ended that lies there already, as that of a job that was to be made again; None where none is done."""
+        try:
+            status = None if directory is None else RunDirectory(self.root / directory).read_status()
+        except (FileNotFoundError, StoredError):
+            return None
+        return status.ended if status is not None and status.state == "done" else None
 
     def _write(self, name: str, **content: str | None) -> None:
         first = self._record(name).get("first", time.time())
@@ -110,8 +119,8 @@ class Sweep:
         state = status.state
         if state == "running" and not run.is_held():
             state = "interrupted"
-        # what another process makes of it counts for more, but not a run of before that was to be made again
-        if state == "running" or (state == "done" and status.ended > str(record.get("failed") or "")):
+        # what another process makes of it counts for more, but not the run of before that was to be made again
+        if state == "running" or (state == "done" and status.ended != record.get("done_before")):
             error = None
         elif error:
             state = "failed"

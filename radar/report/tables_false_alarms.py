@@ -55,7 +55,7 @@ def alarms(result: Result) -> Iterator[Alarms]:
     if result.is_older:
         known = result.scored - len(result.images) if detector["threshold_on"] == "cross_fitted" else None
         alone = known if len(set(groups)) == len(groups) else None
-        promised = None if known is None or alone is None else promised_rate(known, alone, asked)
+        promised = None if known is None or alone is None else promised_rate(range(known), range(known), asked)
         yield Alarms(asked, known, alone, promised, (result.decisions[normal].astype(float), groups), None)
         return
     chosen = [each for each in result.normals if each.split in splits]
@@ -68,7 +68,7 @@ def alarms(result: Result) -> Iterator[Alarms]:
     for contamination in CONTAMINATIONS:
         flagged = (result.scores[normal] > conformal_quantile(scores, contamination)).astype(float)
         left_out = _left_out(scores, of_scores, contamination)
-        promised = promised_rate(count, distinct, contamination) if unseen else None
+        promised = promised_rate(scores, of_scores, contamination) if unseen else None
         yield Alarms(contamination, count, distinct, promised, (flagged, groups), left_out)
 
 
@@ -137,9 +137,9 @@ def _notes(share: str) -> tuple[str, ...]:
         "Normal images called anomalous by thresholds that are a quantile of normals which the detector had not learnt from. "
         "Promised: what the expected rate of a new image does not exceed. Where every image is its own group, that is the "
         "contamination, or, where the normals are too few for it, one over their number and one more. Images of one group are not "
-        "exchangeable with those of a new one; groups are, and promise less: with G of them, and a share s of their images above the "
-        "threshold, (1 + G·s) / (G + 1). A dash: nothing is promised, as the densities had learnt from these normals, or the record "
-        "does not tell their groups. A network may have learnt from cross-fitted ones.",
+        "exchangeable with those of a new one; groups are, and promise less: with G of them, and a share s of the images of each "
+        "above the threshold, (1 + Σ s) / (G + 1). A dash: nothing is promised, as the densities had learnt from these normals, or the "
+        "record does not tell their groups. A network may have learnt from cross-fitted ones.",
         f"Such thresholds deliver: the expected rate, and where it lies for {share} of them, where every normal is its own group. "
         "Left out: the normals that set the threshold, each by that of the other groups, of two groups or more; it says that ranks "
         "are right, no more.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radar.evaluation.statistics_proportions import Interval, share_interval
+from radar.evaluation.statistics_rates import worth
 from radar.report.result import Result
 from radar.report.suspects import suspects
 
@@ -19,16 +20,17 @@ _RANKED = 0.9  # AUROC from which scores tell defects apart, whatever the thresh
 
 @dataclass(frozen=True)
 class Count:
-    """`rejected` of `photos` were called defective; they lie in `groups`."""
+    """`rejected` of `photos` were called defective; they lie in `groups` and are `worth` so many independent ones."""
 
     rejected: int
     photos: int
     groups: int
+    worth: float
 
     @property
     def interval(self) -> Interval:
         """Of the share that would be rejected."""
-        return share_interval(self.rejected, self.photos, self.groups, _LEVEL)
+        return share_interval(self.rejected, self.photos, self.worth, _LEVEL)
 
     @property
     def share(self) -> float:
@@ -51,8 +53,8 @@ def _count(result: Result, label: int) -> Count | None:
     members = np.flatnonzero(result.labels == label)
     if not members.size:
         return None
-    groups = len(set(np.asarray(result.groups)[members]))
-    return Count(int(result.decisions[members].sum()), int(members.size), groups)
+    groups = [result.groups[member] for member in members]
+    return Count(int(result.decisions[members].sum()), int(members.size), len(set(groups)), worth(groups))
 
 
 def _defective_line(result: Result, count: Count | None) -> str:
@@ -109,7 +111,9 @@ def _good_line(count: Count | None, asked: float) -> str:
 def _sureness(count: Count, what: str) -> str:
     low, high = count.interval
     few = "with so few, " if high - low > _WIDE else ""
-    joined = f"of {count.groups} groups, each counted once: " if count.groups < count.photos else ""
+    joined = (
+        f"of {count.groups} groups, of whose photos one tells as much as all: " if count.groups < count.photos else ""
+    )
     return f"{joined}{few}the true {what} lies between {_percent(low)} and {_percent(high)} %"
 
 

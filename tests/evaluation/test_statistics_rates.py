@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 from radar.evaluation.statistics_rates import delivered_rates, grouped_rate, promised_rate
 from radar.scoring.threshold import conformal_quantile
@@ -97,7 +97,7 @@ def test_what_a_threshold_delivers_is_what_fresh_scores_find(count: int, contami
     expected, low, high = delivered_rates(count, contamination, 0.9)
     assert np.mean(rates) == pytest.approx(expected, rel=0.03)
     assert (low, high) == pytest.approx(tuple(np.quantile(rates, [0.05, 0.95])), rel=0.06, abs=2e-4)
-    assert expected <= promised_rate(count, count, contamination)
+    assert expected <= promised_rate(range(count), range(count), contamination)
 
 
 @pytest.mark.parametrize(("groups", "size", "contamination"), [(1, 4, 0.05), (2, 4, 0.1), (6, 9, 0.05), (12, 5, 0.1)])
@@ -110,15 +110,41 @@ def test_the_promise_of_groups_is_kept_where_the_contamination_alone_is_not(
     for _ in range(4000):
         scores = random.normal(size=(groups + 1, 1)) + 0.1 * random.normal(size=(groups + 1, size))
         alarms += scores[-1, 0] > conformal_quantile(scores[:-1].ravel(), contamination)
-    promised = promised_rate(groups * size, groups, contamination)
+    last, of_group = scores[:-1].ravel(), np.repeat(range(groups), size).tolist()
+    promised = promised_rate(last, of_group, contamination)
     assert alarms / 4000 <= promised + 0.02
     assert alarms / 4000 > contamination + 0.005
-    assert promised_rate(groups * size, groups * size, contamination) < promised
+    assert promised_rate(last, range(groups * size), contamination) < promised
+
+
+@pytest.mark.parametrize(
+    "sizes", [[1] * 8 + [25], [1, 2, 4, 8, 16], [1] * 30 + [10] * 3], ids=["one large", "doubled", "mixed"]
+)
+@pytest.mark.parametrize("contamination", [0.05, 0.1, 0.2])
+def test_the_promise_holds_for_groups_of_any_sizes(sizes: list[int], contamination: float) -> None:
+    """Images of a group are alike, and which of them is large is drawn: the mean promise is no less than what a new one delivers."""
+    random = np.random.default_rng(sum(sizes))
+    promised, alarms = [], []
+    for _ in range(4000):
+        order = random.permutation(sizes)
+        groups = np.repeat(np.arange(len(order)), order)
+        scores = random.normal(size=len(order))[groups] + 1e-3 * random.normal(size=groups.size)
+        promised.append(promised_rate(scores, groups.tolist(), contamination))
+        alarms.append(1 - norm.cdf(conformal_quantile(scores, contamination)))
+    assert np.mean(alarms) <= np.mean(promised) + 0.005
 
 
 @pytest.mark.parametrize(
     ("count", "groups", "contamination", "promised"),
-    [(4, 1, 0.05, 1 / 2), (8, 8, 0.05, 1 / 9), (19, 19, 0.05, 0.05), (40, 4, 0.1, (1 + 4 * 3 / 40) / 5)],
+    [(4, 1, 0.05, 1 / 2), (8, 8, 0.05, 1 / 9), (19, 19, 0.05, 0.05), (40, 4, 0.1, (1 + 3 / 10) / 5)],
 )
 def test_promises_by_hand(count: int, groups: int, contamination: float, promised: float) -> None:
-    assert promised_rate(count, groups, contamination) == pytest.approx(promised)
+    of_group = [index * groups // count for index in range(count)]
+    assert promised_rate(range(count), of_group, contamination) == pytest.approx(promised)
+
+
+def test_a_large_group_above_the_threshold_is_one_group() -> None:
+    """Of 33 images the 28th is the quantile: five of the 25 of one group lie above it, none of the eight others'."""
+    scores, groups = range(33), [*range(8), *[8] * 25]
+    assert promised_rate(scores, groups, 0.2) == 0.2, "no less than was asked for"
+    assert promised_rate(scores, [*[8] * 25, *range(8)], 0.2) == pytest.approx((1 + 5) / 10)

@@ -76,7 +76,7 @@ def test_one_defect_missed() -> None:
         ),
         pytest.param(
             {"good": 40, "defective": 40, "rejected": 1, "found": 39, "grouped": 20},
-            "1 of 40 good rejected (of 2 groups, each counted once: with so few, the true rate lies between",
+            "1 of 40 good rejected (of 2 groups, of whose photos one tells as much as all: with so few, the true rate lies between",
             id="sheets",
         ),
         pytest.param(
