@@ -138,8 +138,8 @@ def _notes(share: str) -> tuple[str, ...]:
         "Promised: what the expected rate of a new image does not exceed. Where every image is its own group, that is the "
         "contamination, or, where the normals are too few for it, one over their number and one more. Images of one group are not "
         "exchangeable with those of a new one; groups are, and promise less: with G of them, and a share s of the images of each "
-        "above the threshold, (1 + Σ s) / (G + 1). A dash: nothing is promised, as the densities had learnt from these normals, or the "
-        "record does not tell their groups. A network may have learnt from cross-fitted ones.",
+        "above the threshold, (1 + Σ s) / (G + 1). A dash: nothing is promised, as the densities had learnt from these normals, or "
+        "the record does not tell their groups. A network may have learnt from cross-fitted ones.",
         f"Such thresholds deliver: the expected rate, and where it lies for {share} of them, where every normal is its own group. "
         "Left out: the normals that set the threshold, each by that of the other groups, of two groups or more; it says that ranks "
         "are right, no more.",
