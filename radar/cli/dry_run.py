@@ -45,7 +45,15 @@ def dry_run(plan: Plan) -> int:
 
 def _measured(config: Config, measured: dict[str, Estimate]) -> Estimate:
     """Jobs that differ in seed or data alone take equally long, but each has trainings of its own."""
-    timed = (config.unet, config.patch, config.scoring, config.trainer, config.method, config.training)
+    timed = (
+        config.unet,
+        config.diffusion,
+        config.patch,
+        config.scoring,
+        config.trainer,
+        config.method,
+        config.training,
+    )
     key = str([asdict(section) for section in (*timed, config.dataset.image)])
     if key not in measured:
         measured[key] = estimate(config)
@@ -54,8 +62,7 @@ def _measured(config: Config, measured: dict[str, Estimate]) -> Estimate:
 
 def _data_and_seed(config: Config) -> str:
     """What else tells one training from another."""
-    dataset = config.dataset
-    return str((config.seed, dataset.image, dataset.train_images, dataset.split_seed, dataset.name))
+    return str((config.seed, config.dataset))
 
 
 def _cells(found: Estimate) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -60,6 +61,27 @@ def test_a_job_that_was_to_be_made_again_and_could_not_is_not_done(
     assert sorted(each.state for each in made_before.states()) == ["done", "failed"]
     assert (run / "status.json").read_bytes() == status
     assert sweep(tmp_path, *axes) == 0, "what is there is what was asked for"
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        ["diffusion=linear,cosine"],
+        ["diffusion.timestep_sampling=uniform,log_uniform"],
+        ["timestep=t1,t10", "seed=0,1"],
+        ["dataset.image.size=40,48"],
+        ["dataset.train_images=null,4"],
+        ["dataset.synthetic.contrast=0.5,0.6"],
+    ],
+    ids=lambda axes: axes[0],
+)
+def test_a_dry_run_counts_the_trainings_that_the_sweep_makes(
+    axes: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep(tmp_path, *axes, "--dry-run") == 0
+    told = re.search(r"with (\d+) training", " ".join(capsys.readouterr().out.split()))
+    assert sweep(tmp_path, *axes) == 0
+    assert told is not None and int(told[1]) == made(tmp_path, "network")
 
 
 def test_a_grid_trains_once_per_model_and_passes_once_per_timestep(tmp_path: Path) -> None:
