@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,7 +103,8 @@ def mcnemar_exact(first_right: ArrayLike, second_right: ArrayLike) -> DecisionCo
 class SeedComparison:
     """The same seeds under two methods: mean of second − first, its t interval, paired t test and standardised effect.
 
-    `effect` is the mean difference over the standard deviation of the differences; None where all differences are equal.
+    `effect` is the mean difference over the standard deviation of the differences. Where all differences are equal, as where no seed
+    changes a measure, their spread tells nothing: interval and p value are NaN, and the effect is None.
     """
 
     seeds: int
@@ -119,7 +121,7 @@ def paired_seeds(first: ArrayLike, second: ArrayLike, level: float) -> SeedCompa
     differences = other - one
     mean, spread = float(differences.mean()), float(differences.std(ddof=1))
     if spread < 1e-12:
-        return SeedComparison(differences.size, mean, mean, mean, float(abs(mean) < 1e-12), None)
+        return SeedComparison(differences.size, mean, math.nan, math.nan, math.nan, None)
     reach = float(t.ppf((1 + level) / 2, differences.size - 1)) * spread / np.sqrt(differences.size)
     p_value = float(ttest_rel(other, one).pvalue)
     return SeedComparison(differences.size, mean, mean - reach, mean + reach, p_value, mean / spread)

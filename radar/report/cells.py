@@ -13,7 +13,7 @@ from radar.evaluation.metrics import BestControl, best_control
 from radar.evaluation.statistics_methods import FEW_GROUPS
 from radar.report.pixels import not_ranked
 from radar.report.result import Result
-from radar.report.settings import family, method_names, settings, shared_changes
+from radar.report.settings import changes, family, method_names, settings, shared_changes
 
 FEWER, OTHER_DATA, LEFT_OUT, MODIFIED, OLDER, FEW = "†", "‡", "§", "¶", "△", "∗"
 MARKS = {
@@ -135,22 +135,29 @@ def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:
     """One cell per family and data set, for tables that compare methods; the others are points of ablations. What is not ranked, as it
     saw other pixels or colours, is a family of its own.
 
-    It is the setting that most data sets have, of those the one with most runs; on a data set without it, the one with most runs.
+    It is the setting that most data sets have, of those the one with most runs, of those the one of which least was typed; on a data
+    set without it, the one with most runs. It is named by what all settings of its family share where nothing else was typed for it,
+    and else as it is.
     """
     families: dict[tuple[str, str], list[Cell]] = defaultdict(list)
     for cell in all_cells:
         families[family(cell.one), cell.not_ranked].append(cell)
     chosen = []
     for (name, _), members in families.items():
-        named = ", ".join([name, *shared_changes([result for cell in members for result in cell.results])])
+        shared = shared_changes([result for cell in members for result in cell.results])
+        named = ", ".join([name, *shared])
         coverage = Counter(cell.method for cell in members)
         runs = Counter(dict.fromkeys(coverage, 0))
         for cell in members:
             runs[cell.method] += len(cell.results)
-        base = max(coverage, key=lambda method: (coverage[method], runs[method], method))
+        least = {
+            method: -min(len(changes(cell.one)) for cell in members if cell.method == method) for method in coverage
+        }
+        base = max(sorted(coverage), key=lambda method: (coverage[method], runs[method], least[method]))
         for group in by_dataset(members).values():
-            best = max(group, key=lambda cell: (cell.method == base, len(cell.results), cell.method))
-            chosen.append(replace(best, method=named) if best.method == base else best)
+            best = max(group, key=lambda cell: (cell.method == base, len(cell.results), least[cell.method]))
+            plain = any(changes(result) == shared for result in best.results)
+            chosen.append(replace(best, method=named) if best.method == base and plain else best)
     return sorted(chosen, key=lambda cell: (cell.dataset, cell.method))
 
 

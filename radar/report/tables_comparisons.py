@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -162,5 +163,7 @@ def pair_table(found: Sequence[Pair], settings: ReportConfig) -> Table:
 def _seed_entries(compared: SeedComparison | None) -> list[Entry]:
     if compared is None:
         return [Entry(NOTHING)] * 4
+    if math.isnan(compared.p_value):
+        return [number(compared.difference), *[Entry(NOTHING)] * 3]
     reach = interval(compared.low, compared.high)
     return [number(compared.difference), reach, p_value(compared.p_value), number(compared.effect, 2)]

@@ -103,9 +103,11 @@ def test_paired_seeds_are_scipys() -> None:
     assert compared.effect == pytest.approx(compared.difference / np.std(second - first, ddof=1))
 
 
-def test_paired_seeds_that_all_differ_alike_have_no_effect_size() -> None:
-    same = paired_seeds([0.5, 0.75], [0.5, 0.75], 0.95)
-    assert (same.difference, same.p_value, same.effect) == (0, 1, None)
+@pytest.mark.parametrize("second", [[0.5, 0.75, 0.6], [0.7, 0.95, 0.8]], ids=["equal", "all by as much"])
+def test_seeds_that_all_differ_alike_tell_no_spread_and_so_no_p_value(second: list[float]) -> None:
+    alike = paired_seeds([0.5, 0.75, 0.6], second, 0.95)
+    assert alike.difference == pytest.approx(second[0] - 0.5) and alike.effect is None
+    assert np.isnan([alike.low, alike.high, alike.p_value]).all()
 
 
 def test_holm_is_that_of_statsmodels() -> None:

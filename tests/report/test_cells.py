@@ -70,6 +70,22 @@ def test_runs_of_two_folders_that_are_called_alike_are_not_taken_for_one_another
     assert [(cell.method, cell.not_ranked, [each.seed for each in cell.results]) for cell in cells(alike, None)] == told
 
 
+def test_the_row_of_a_family_never_has_the_name_of_one_setting_and_the_numbers_of_another() -> None:
+    """The plain run and a changed one, as often run: the plain one stands there, and where only changed ones do, they say so."""
+    plain = result(preset="fast")
+    changed = result(preset="fast", overrides=["timestep.value=50"], timestep__value=50)
+    (row,) = main_cells(cells([changed, plain], None))
+    assert (row.method, row.results) == ("radar, fast", (plain,))
+    more = result(preset="fast", overrides=["timestep.value=50"], timestep__value=50, seed=1)
+    (row,) = main_cells(cells([changed, more, plain], None))
+    assert (row.method, len(row.results)) == ("radar, fast, timestep.value=50", 2)
+    both = result(
+        preset="fast", overrides=["timestep.value=50", "scoring.stride=7"], timestep__value=50, scoring__stride=7
+    )
+    (row,) = main_cells(cells([both, changed], None))
+    assert (row.method, row.results) == ("radar, fast, timestep.value=50", (changed,))
+
+
 def with_masks(one: Result, masks: str | None) -> Result:
     return replace(one, environment={**one.environment, "data_masks_hash": masks})
 
