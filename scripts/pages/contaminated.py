@@ -36,7 +36,7 @@ def said(found: Mapping[str, Any]) -> Iterator[str]:
     rows = found["rows"]
     planted, marked = sum(each["planted"] for each in rows), sum(each["planted_named"] for each in rows)
     sound, wrong = sum(each["normals"] for each in rows), sum(each["sound_named"] for each in rows)
-    yield f"Named in all: {marked} of {planted} bad images, and {wrong} of {sound:,} sound ones."
+    yield f"Over all rows named: {marked} of {planted} bad images, and {wrong} of {sound:,} sound ones."
     days, commands = (sorted({each[name] for each in rows}) for name in ("date", "command"))
     where = f"{rows[0]['machine']}, {rows[0]['cores']} cores"
     yield f"{days[0] if len(days) == 1 else f'{days[0]} to {days[-1]}'}, {where}: {', '.join(f'`{each}`' for each in commands)}"

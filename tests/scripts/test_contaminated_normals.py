@@ -55,7 +55,7 @@ def test_the_page_counts_what_was_named() -> None:
         "command": "python -m it", "date": "2026-11-28", "cores": 2, "machine": "x86_64",
     }  # fmt: skip
     text = page.section({"rows": [row, {**row, "dataset": "wood_quads", "planted_named": 1}]})
-    assert "Named in all: 10 of 20 bad images, and 6 of 4,000 sound ones." in text
+    assert "Over all rows named: 10 of 20 bad images, and 6 of 4,000 sound ones." in text
     assert (
         "| grid ◆ | 2,000 | 10 | 9 | 3 / 2 | 1.000 / 1.000 / 1.000 | 0.125 / 0.500 / 0.125 | 0.250 / 0.250 / 0.250 |"
         in text
