@@ -5,7 +5,7 @@
 Some defective test images, drawn by the seed, are learnt from as good ones; the other images of their groups are left out. Three runs
 are tested on the same images that are left: learnt from sound images alone, from these with the bad ones among them, and from what
 remains of those once all that the run named is taken away, sound ones among it, too. Rows are added to the file, in the place of those
-of the same data set, seed and share.
+of the same command and share.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ def main() -> int:
 
 def _add(path: Path, found: dict[str, Any]) -> None:
     known = json.loads(path.read_text())["rows"] if path.exists() else []
-    own = [found[name] for name in ("dataset", "seed", "share")]
-    rows = [each for each in known if [each[name] for name in ("dataset", "seed", "share")] != own]
+    own = [found[name] for name in ("command", "share")]
+    rows = [each for each in known if [each[name] for name in ("command", "share")] != own]
     rows.append(found)
     write_json(path, {"rows": sorted(rows, key=lambda each: (each["dataset"], each["seed"], each["share"]))})
 

@@ -142,7 +142,7 @@ class Runner:
             self._note(experiment.data.dataset.notes)  # what was chosen from the images, before it is used
             self._compare(experiment.fingerprint)
             if self.sweep is not None:
-                self.sweep.begin_job(name, directory)
+                self.sweep.begin_job(name, directory, again=self.force)
             command = self._command(config, overrides)
             with run_log(directory) as log:
                 log.info("radar %s: %s", radar.__version__, shlex.join(command.words))

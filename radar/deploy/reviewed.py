@@ -34,9 +34,9 @@ def read_reviewed(path: Path, model: str) -> list[Reviewed]:
     content takes back all that was said of its path.
 
     Columns `path` and `verdict` (good, defective, withdrawn, or empty: passed over); `score`, `content_hash` and `model`, as
-    predictions have them, may be there, others too. A photo with a score is its path and its content; without, it is what lies at
-    the path now. Raises `DataError` naming the row, also where a score is of another model than `model`, the
-    first digits of a fingerprint.
+    predictions have them, may be there, others too. A photo with a score is its content, where that is told, whatever it was called;
+    without, it is what lies at the path now. Raises `DataError` naming the row, also where a score is of another model than `model`,
+    the first digits of a fingerprint.
     """
     try:
         check_is_file(path)
@@ -68,25 +68,32 @@ def latest(reviews: Iterable[Reviewed]) -> list[Reviewed]:
 
 
 def _standing(rows: Mapping[int, Reviewed], path: Path) -> list[Reviewed]:
-    """The last row of each photo, less those that were taken back. Raises `DataError` where a row takes back what no row says."""
-    photos: dict[tuple[str, str | bool | None], Reviewed] = {}
-    said = set[tuple[str, str | bool | None]]()
+    """The last row of each photo, in the order of these, less those that were taken back. Raises `DataError` where a row takes back
+    what no row says.
+
+    A photo is its content, where a row states that beside a score, or else its path.
+    """
+    standing: dict[str, Reviewed] = {}
+    said: dict[str, set[str]] = {}  # paths of each photo
     for place, each in rows.items():
-        name, content = os.path.normpath(each.path), each.score is None or each.content_hash
+        name = os.path.normpath(each.path)
+        content = None if each.score is None and each.verdict != WITHDRAWN else each.content_hash
         if each.verdict != WITHDRAWN:
-            said.add((name, content))
-            photos[name, content] = each
+            said.setdefault(content or name, set()).add(name)
+            standing.pop(content or name, None)
+            standing[content or name] = each
             continue
-        of_any_content = each.score is None and each.content_hash is None
-        taken = {key for key in said if key[0] == name and (of_any_content or key[1] in (True, each.content_hash))}
+        taken = {
+            photo for photo, names in said.items() if photo in (content, name) or (content is None and name in names)
+        }
         if not taken:
             raise DataError(
                 f"{path}, row {place}: {WITHDRAWN}, and no row before it is of this photo; write its path, and its content_hash if "
                 "it has one, as that row does, or remove this row"
             )
-        for key in taken:
-            photos.pop(key, None)
-    return list(photos.values())
+        for photo in taken:
+            standing.pop(photo, None)
+    return list(standing.values())
 
 
 def _row(row: Mapping[str, str], where: str, model: str) -> Reviewed | None:

@@ -76,22 +76,23 @@ class Sweep:
         same = " ".join(sorted(name.split()))  # whatever the order of the command's axes
         return self.path / "jobs" / f"{hashlib.sha256(same.encode()).hexdigest()[:16]}.json"
 
-    def begin_job(self, name: str, directory: Path) -> None:
-        """Write down where a job computes."""
-        self._write(name, directory=directory.name, error=None)
+    def begin_job(self, name: str, directory: Path, *, again: bool) -> None:
+        """Write down where a job computes; `again`, that a run that is done there is to be made anew."""
+        done_before = self._done_before(directory.name) if again else None
+        self._write(name, directory=directory.name, error=None, done_before=done_before)
 
     def fail_job(self, name: str, error: str) -> None:
         """Write down why a job cannot compute."""
-        directory = self._record(name).get("directory")
-        self._write(name, directory=directory, error=error, done_before=self._done_before(directory))
+        record = self._record(name)
+        self._write(name, directory=record.get("directory"), error=error, done_before=record.get("done_before"))
 
-    def _done_before(self, directory: str | None) -> str | None:
-        """When the run ended that lies there already, as that of a job that was to be made again; None where none is done."""
+    def _done_before(self, directory: str) -> str | None:
+        """When the run ended that lies there already; None where none is done."""
         try:
-            status = None if directory is None else RunDirectory(self.root / directory).read_status()
+            status = RunDirectory(self.root / directory).read_status()
         except (FileNotFoundError, StoredError):
             return None
-        return status.ended if status is not None and status.state == "done" else None
+        return status.ended if status.state == "done" else None
 
     def _write(self, name: str, **content: str | None) -> None:
         first = self._record(name).get("first", time.time())

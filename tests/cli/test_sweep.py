@@ -71,7 +71,8 @@ def test_a_job_that_was_to_be_made_again_and_could_not_is_not_done(
         ["timestep=t1,t10", "seed=0,1"],
         ["dataset.image.size=40,48"],
         ["dataset.train_images=null,4"],
-        ["dataset.synthetic.contrast=0.5,0.6"],
+        ["dataset.synthetic.seed=0,1"],
+        ["dataset.near_duplicates=warn,ignore"],
     ],
     ids=lambda axes: axes[0],
 )
@@ -213,11 +214,16 @@ def test_a_job_that_another_process_computes_does_not_become_a_failure(tmp_path:
     run = RunDirectory(tmp_path / "x-1")
     sweep = Sweep.of(tmp_path, ["seed=0"])
     sweep.begin(["-m", "seed=0"], ["seed=0"])
-    sweep.begin_job("seed=0", run.path)
+    sweep.begin_job("seed=0", run.path, again=True)
     with run.held(), run.recorded("1"):
         sweep.fail_job("seed=0", "another process is computing this run")
         assert [state.state for state in sweep.states()] == ["running"]
     assert [state.state for state in sweep.states()] == ["done"]
+    sweep.fail_job("seed=0", "the process died when all was done")
+    assert [state.state for state in sweep.states()] == ["done"]
+    sweep.begin_job("seed=0", run.path, again=True)
+    sweep.fail_job("seed=0", "it could not be made again")
+    assert [state.state for state in sweep.states()] == ["failed"]
 
 
 def test_a_sweep_is_read_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
