@@ -160,7 +160,7 @@ def test_reviews_are_read(tmp_path: Path) -> None:
         "path,score,verdict,model,more\na,1,good,abc,\nb,2,defective,,\nc,3,,zzz,\na,4,defective,abc,\nd,5,good,abc,\n"
     )
     assert [(each.path, each.verdict, each.score) for each in read_reviewed(table, "abc")] == [
-        ("a", "defective", 4), ("b", "defective", 2), ("d", "good", 5)
+        ("b", "defective", 2), ("a", "defective", 4), ("d", "good", 5)
     ]  # fmt: skip
 
 
