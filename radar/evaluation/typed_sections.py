@@ -38,9 +38,11 @@ def _read(kind: Any, value: object, where: str) -> Any:
         return read_section(kind, value, where)
     if get_origin(kind) is dict and isinstance(value, dict):
         return {name: _read(get_args(kind)[1], each, f"{where}/{name}") for name, each in value.items()}
+    if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) <= sys.float_info.max:
+        raise ValueError(
+            f"{where}: is no finite number"
+        )  # a whole number may have more digits than any float, which no table shows
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if not abs(value) <= sys.float_info.max:
-            raise ValueError(f"{where}: is no finite number")
         return float(value)
     if type(value) is not kind:
         raise ValueError(f"{where}: must be {getattr(kind, '__name__', kind)}, not {value!r}")

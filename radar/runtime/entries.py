@@ -75,8 +75,8 @@ def _optional(kind: Any) -> set[str]:
 def _checked(kind: type, value: Any, name: str, bounds: Mapping[str, Any]) -> Any:
     """`value`, where it is of that kind of JSON, which takes neither true nor a text for a number."""
     fits = type(value) is kind or (kind is float and type(value) is int)
-    # a whole number may have more digits than any float, which no table can show
-    if not fits or (kind in (int, float) and not abs(value) <= sys.float_info.max):
+    # a whole number may have more digits than any float
+    if not fits or (kind is float and not abs(value) <= sys.float_info.max):
         raise _wrong(name, value, _KINDS[kind])
     if isinstance(value, str | list | dict):
         shortest, longest = bounds.get("shortest", 1), bounds.get("longest", math.inf)
