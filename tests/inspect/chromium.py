@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ _PATIENCE = 60  # seconds
 
 def found() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+class Refused(Exception):
+    """What the browser answers to a call that it could not do: while it goes to another page, there is nothing to ask."""
 
 
 class Page:
@@ -33,7 +38,9 @@ class Page:
             if message.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown"):
                 self.problems.append(json.dumps(message["params"]))
             if message.get("id") == self._calls:
-                return message.get("result", message)  # type: ignore[no-any-return]
+                if "error" in message:
+                    raise Refused(f"{method}: {message['error']}")
+                return message["result"]  # type: ignore[no-any-return]
 
     async def value(self, script: str) -> Any:
         """What an expression is, a promise awaited."""
@@ -42,10 +49,11 @@ class Page:
         return answer["result"].get("value")
 
     async def until(self, script: str) -> None:
-        """Wait for an expression to be true."""
+        """Wait for an expression to be true, across a change of the page."""
         for _ in range(10 * _PATIENCE):
-            if await self.value(script):
-                return
+            with suppress(Refused):
+                if await self.value(script):
+                    return
             await asyncio.sleep(0.1)
         raise AssertionError(f"never true: {script}; the page says {await self.value('document.body.innerText')}")
 
