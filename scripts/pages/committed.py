@@ -21,7 +21,6 @@ METHODS = RESULTS / "methods.runs.jsonl.xz"
 ABLATIONS = RESULTS / "ablations.runs.jsonl.xz"
 TRIED = RESULTS / "tried.runs.jsonl.xz"
 BORDER = RESULTS / "border.runs.jsonl.xz"
-SWEEPS = RESULTS / "sweeps.jsonl.xz"
 
 Figures = dict[str, Any]
 

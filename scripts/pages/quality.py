@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from radar.cli.report import report_settings
 from radar.report.cells import Cell
@@ -31,7 +29,7 @@ from radar.report.tables_border import border_table
 from radar.report.tables_false_alarms import false_alarm_table
 from scripts.pages import area, committed, contaminated, left_out
 from scripts.pages.choices import PRETRAINED, RECOMMENDED, chosen, differs_as_typed, mean_of, records
-from scripts.pages.committed import BORDER, SWEEPS, TRIED, recorded, rows_of, when_and_where
+from scripts.pages.committed import BORDER, TRIED, recorded, when_and_where
 from scripts.pages.sections import Sections
 from scripts.pages.sets import DEVELOPMENT, SETS_NOTE, SHORT, in_order, named, sharing_notes
 
@@ -46,6 +44,8 @@ _LIGHT = (
     "scoring.border",
 )  # fmt: skip
 """Keys that say what is made of light, and of borders."""
+_OF_PARTS = ("method.fused_densities.", "method.reduction.", "detector", "unet", "patch", "training.", "diffusion.")
+"""Keys of the parts, of how they are fused and decided, and of the network."""
 PARTS = ("energy", "detail", "context", "appearance", "colour")
 
 
@@ -92,8 +92,9 @@ def about(result: Result) -> str:
     keys = [key_of(each) for each in changes(result)]
     if "dataset.image.size" in keys:
         return "resolutions"
-    of_light = bool(keys) and all(key.startswith(_LIGHT) for key in keys)
-    return "light" if of_light and result.dataset == "magnetic_tile" else "tried"
+    if result.dataset == "magnetic_tile" and keys and all(key.startswith(_LIGHT) for key in keys):
+        return "light"
+    return "parts" if of_parts(result) else "tried"
 
 
 def tried_table(presets: Mapping[str, Mapping[str, Cell]], tried: Sequence[Result], section: str) -> Table:
@@ -121,8 +122,12 @@ def tried_table(presets: Mapping[str, Mapping[str, Cell]], tried: Sequence[Resul
 
 
 def _mean(results: Sequence[Result], path: tuple[str, ...], digits: int) -> str:
+    return number(_average(results, path), digits).text
+
+
+def _average(results: Sequence[Result], path: tuple[str, ...]) -> float | None:
     known = [value for each in results if (value := each.metrics.value(*path)) is not None]
-    return number(statistics.fmean(known) if known else None, digits).text
+    return statistics.fmean(known) if known else None
 
 
 def _value(result: Result | None, path: tuple[str, ...]) -> str:
@@ -167,22 +172,34 @@ def _median(values: Iterable[float | None]) -> float | None:
     return statistics.median(known) if known else None
 
 
-Cells = dict[str, dict[str, list[Mapping[str, Any]]]]
+Cells = dict[str, dict[str, list[Result]]]
+"""Runs by what they change in the recipe, then by set."""
 
 
-def variants(records: Iterable[Mapping[str, Any]]) -> Cells:
-    """Recorded jobs of the recipe's ablations, by what they change and by set."""
+def variants(whole: Mapping[str, Cell], tried: Sequence[Result]) -> Cells:
+    """The recipe with one of its parts changed, on the development sets that every method ran on, and before them the recipe as it
+    stands, of the same seeds."""
     found: Cells = defaultdict(lambda: defaultdict(list))
-    for record in records:
-        if "experiment=recommended" in record["command"] and "method.controls=[]" in record["command"]:
-            found[variant(record)][record["run"].rpartition("-")[0]].append(record)
-    return dict(sorted(found.items(), key=lambda item: (item[0] != WHOLE, item[0])))
+    for result in tried:
+        if of_parts(result) and differs_as_typed(result, RECOMMENDED):
+            found[variant(changes(result))][result.dataset].append(result)
+    seeds = {name: {each.seed for by_set in found.values() for each in by_set.get(name, [])} for name in SHORT}
+    own = {name: [each for each in whole[name].results if each.seed in seeds[name]] for name in SHORT if name in whole}
+    return {WHOLE: own, **{name: dict(found[name]) for name in sorted(found)}}
+
+
+def of_parts(result: Result) -> bool:
+    """Whether a run changes what the recipe is made of, on a set that the table of its parts shows."""
+    keys = [key_of(each) for each in changes(result)]
+    of_recipe = bool(keys) and all(key.startswith(_OF_PARTS) for key in keys)
+    return of_recipe and result.command.preset == RECOMMENDED and result.dataset in SHORT
 
 
 def ablation_table(found: Cells) -> Table:
     """A row per variant, two columns per development set: image AUROC and F1, pixel AUROC and AUPRO; means over the seeds."""
+    paths = ((("image", "auroc"), ("image", "f1")), (("pixel", "auroc"), ("pixel", "aupro")))
     rows: list[list[Entry | str]] = [
-        [name, *(pair(by_set[each], keys) for each in SHORT for keys in (("auroc", "f1"), ("pixel_auroc", "aupro")))]
+        [name, *(_pair(by_set.get(each, []), pair) for each in SHORT for pair in paths)]
         for name, by_set in found.items()
     ]
     headings = [text for name in SHORT.values() for text in (f"{name}: AUROC / F1", "pixel / AUPRO")]
@@ -190,18 +207,15 @@ def ablation_table(found: Cells) -> Table:
 
 
 def parts_said(found: Cells) -> Iterator[str]:
-    """Per set, the best part alone beside the recipe; per part, where leaving it out changes image AUROC most."""
+    """Per set, the best part alone beside the recipe; per part, how much leaving it out changes image AUROC."""
 
     def auroc(name: str, dataset: str) -> float | None:
-        records = found.get(name, {}).get(dataset, [])
-        return statistics.fmean(each["auroc"] for each in records) if records else None
+        return _average(found.get(name, {}).get(dataset, []), ("image", "auroc"))
 
     alone = [f"{part} alone" for part in PARTS]
     for dataset, short in SHORT.items():
-        whole, known = (
-            auroc(WHOLE, dataset),
-            {name: value for name in alone if (value := auroc(name, dataset)) is not None},
-        )
+        whole = auroc(WHOLE, dataset)
+        known = {name: value for name in alone if (value := auroc(name, dataset)) is not None}
         if whole is not None and known:
             best, worst = max(known, key=lambda name: known[name]), min(known, key=lambda name: known[name])
             yield (
@@ -209,43 +223,38 @@ def parts_said(found: Cells) -> Iterator[str]:
                 f"{worst.removesuffix(' alone')} ({known[worst]:.3f}); all together have {whole:.3f}."
             )
     for part in PARTS:
-        changes = {
+        changed = {
             short: without - whole
             for dataset, short in SHORT.items()
             if (whole := auroc(WHOLE, dataset)) is not None
             and (without := auroc(f"without {part}", dataset)) is not None
         }
-        if changes:
-            told = ", ".join(f"{change:+.3f} on {short}" for short, change in changes.items())
+        if changed:
+            told = ", ".join(f"{change:+.3f} on {short}" for short, change in changed.items())
             yield f"Without {part}, image AUROC changes by {told}."
 
 
-def pair(records: Sequence[Mapping[str, Any]], keys: tuple[str, str]) -> str:
+def _pair(results: Sequence[Result], paths: Sequence[tuple[str, ...]]) -> str:
     """Two means, or a dash where nothing ran."""
-    return " / ".join(f"{statistics.fmean(each[key] for each in records):.3f}" for key in keys) if records else "–"
+    return " / ".join(_mean(results, path, 3) for path in paths) if results else NOTHING
 
 
-def variant(record: Mapping[str, Any]) -> str:
-    """What a job of an ablation changes in the recipe: its command's keys of the method and its axes, less set and seed."""
-    common = ("experiment=", "tags=", "logger=", "evaluation.", "method.controls=", "dataset=", "seed=", "data_root=")
-    settings = [
-        *(item for item in shlex.split(record["command"])[1:] if "," not in item),
-        *record["job"].split(),
-    ]
-    changed = sorted({item for item in settings if "=" in item and not item.startswith(common)})
-    left_out = [item.removesuffix("=null").rpartition(".")[2] for item in changed if item.endswith("=null")]
-    others = [f"`{item.removeprefix('method.')}`" for item in changed if not item.endswith("=null")]
+def variant(changed: Sequence[str]) -> str:
+    """What a run changes in the recipe, in words where it leaves out a part or all but one."""
+    left_out = [part for part in PARTS if f"method.fused_densities.{part}=null" in changed]
     kept = [part for part in PARTS if part not in left_out]
+    others = [f"`{item.removeprefix('method.')}`" for item in sorted(changed) if not item.endswith("=null")]
     if len(left_out) == 1:
         others.insert(0, f"without {left_out[0]}")
     elif left_out:
         others.insert(0, f"{' and '.join(kept)} alone")
-    return ", ".join(others) or WHOLE
+    return ", ".join(others)
 
 
 def sections() -> Sections:
     """By their names."""
-    cells, ablations = chosen()[RECOMMENDED], variants(rows_of(SWEEPS.name))
+    cells = chosen()[RECOMMENDED]
+    ablations = variants(cells, recorded(TRIED))
     presets = {name: chosen()[name] for name in (RECOMMENDED, PRETRAINED)}
     shown = [each for cell in cells.values() for each in cell.results]
     told = [*controls_said(cells), f"The runs ended {when_and_where(shown)}."]

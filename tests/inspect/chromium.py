@@ -20,7 +20,7 @@ def found() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What the browser answers to a call that it could not do: while it goes to another page, there is nothing to ask."""
 
 
@@ -39,7 +39,7 @@ class Page:
                 self.problems.append(json.dumps(message["params"]))
             if message.get("id") == self._calls:
                 if "error" in message:
-                    raise Refused(f"{method}: {message['error']}")
+                    raise RefusedError(f"{method}: {message['error']}")
                 return message["result"]  # type: ignore[no-any-return]
 
     async def value(self, script: str) -> Any:
@@ -51,7 +51,7 @@ class Page:
     async def until(self, script: str) -> None:
         """Wait for an expression to be true, across a change of the page."""
         for _ in range(10 * _PATIENCE):
-            with suppress(Refused):
+            with suppress(RefusedError):
                 if await self.value(script):
                     return
             await asyncio.sleep(0.1)

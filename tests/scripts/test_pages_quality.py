@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 import pytest
 from report_builders import result
 
@@ -9,43 +11,50 @@ from radar.report.cells import cells
 from radar.report.tables import markdown
 from scripts.pages.quality import WHOLE, ablation_table, features_table, tried_table, variant, variants
 
-COMMAND = "radar experiment=recommended tags=[ablation] method.controls=[] dataset=wood_quads,grid seed=0,1"
+PART = "method.fused_densities."
 
 
-def record(extra="", job="dataset=grid seed=0", **figures):
-    base = {"auroc": 0.5, "f1": 0.5, "pixel_auroc": 0.5, "aupro": 0.5}
-    return {"command": f"{COMMAND} {extra}".strip(), "job": job, "run": "grid-0123", **base, **figures}
+def changed(*overrides, seed=0, dataset="grid", preset="recommended"):
+    return result(seed=seed, dataset=dataset, preset=preset, overrides=overrides)
 
 
 @pytest.mark.parametrize(
-    ("extra", "job", "name"),
+    ("overrides", "name"),
     [
-        ("", "dataset=grid seed=0", WHOLE),
-        ("method.fused_densities.colour=null", "dataset=grid seed=0", "without colour"),
-        (
-            " ".join(f"method.fused_densities.{part}=null" for part in ("energy", "context", "appearance", "colour")),
-            "seed=0",
-            "detail alone",
-        ),
-        ("method.fused_densities.power=1,2", "seed=0 method.fused_densities.power=2", "`fused_densities.power=2`"),
-        ("detector=upper_tail", "seed=1", "`detector=upper_tail`"),
+        ([f"{PART}colour=null"], "without colour"),
+        ([f"{PART}{part}=null" for part in ("energy", "context", "appearance", "colour")], "detail alone"),
+        ([f"{PART}power=2"], "`fused_densities.power=2`"),
+        (["detector=upper_tail", f"{PART}detail=null"], "without detail, `detector=upper_tail`"),
     ],
 )
-def test_a_variant_is_named_by_what_it_changes(extra, job, name):
-    assert variant(record(extra, job)) == name
+def test_a_variant_is_named_by_what_it_changes(overrides, name):
+    assert variant(overrides) == name
 
 
-def test_cells_are_means_over_seeds_and_other_sweeps_are_left_out():
-    records = [
-        record(auroc=0.9, f1=0.8),
-        record(auroc=0.7, f1=0.6, job="dataset=grid seed=1"),
-        {**record(auroc=0.0), "command": "radar experiment=recommended dataset=grid"},
-    ]
-    assert (
-        markdown(ablation_table(variants(records)))
-        .splitlines()[-1]
-        .startswith(f"| {WHOLE} | 0.800 / 0.700 | 0.500 / 0.500 | – | – |")
+def test_a_variant_stands_beside_the_recipe_of_its_seeds_and_other_runs_are_left_out(monkeypatch):
+    monkeypatch.setattr(
+        "scripts.pages.quality.differs_as_typed", lambda result, preset: "power=9" not in str(result.command)
     )
+    (whole,) = cells([changed(seed=seed) for seed in range(3)], None)
+    tried = [
+        *(changed(f"{PART}power=2", seed=seed) for seed in (0, 2)),
+        changed(f"{PART}power=9"),  # of another recipe
+        changed(f"{PART}power=2", preset="fast"),
+        changed(f"{PART}power=2", dataset="leather_quads"),
+        changed(f"{PART}power=2", "dataset.image.size=256"),
+    ]
+    found = variants({"grid": whole}, tried)
+    assert {name: {each: len(of) for each, of in by_set.items()} for name, by_set in found.items()} == {
+        WHOLE: {"grid": 2},
+        "`fused_densities.power=2`": {"grid": 2},
+    }
+    first, second = markdown(ablation_table(found)).splitlines()[-2:]
+    own = [
+        statistics.fmean(each.metrics.value("image", key) for each in whole.results if each.seed in (0, 2))
+        for key in ("auroc", "f1")
+    ]
+    assert first.startswith(f"| {WHOLE} | {own[0]:.3f} / {own[1]:.3f} |") and first.endswith(" – | – |")
+    assert second.count(" / ") == 2
 
 
 def test_both_recipes_stand_side_by_side_where_both_ran():
@@ -64,7 +73,7 @@ def test_what_was_tried_stands_beside_its_preset_of_its_seed(monkeypatch):
     typed = ("dataset.image.size=256",)
     tried = [
         result(seed=1, preset="recommended", overrides=typed),
-        result(seed=0, preset="recommended", overrides=("method.fused_densities.power=2",)),
+        result(seed=0, preset="recommended", overrides=("method.fused_densities.power=2", "scoring.tile=64")),
         result(seed=7, preset="recommended_pretrained", overrides=("method.fused_densities.power=2",)),
         result(seed=9, preset="recommended", overrides=typed),
         result(seed=1, preset="fast", overrides=typed),
@@ -75,7 +84,7 @@ def test_what_was_tried_stands_beside_its_preset_of_its_seed(monkeypatch):
         result(
             dataset="magnetic_tile",
             preset="recommended",
-            overrides=("method.fused_densities.relative=1", "patch=56x56"),
+            overrides=("method.fused_densities.relative=1", "scoring.tile=64"),
         ),
     ]
     (of_size,), (of_light,), others = (
@@ -89,8 +98,8 @@ def test_what_was_tried_stands_beside_its_preset_of_its_seed(monkeypatch):
     both = [f"{one.metrics.value('image', 'auroc'):.3f}" for one in (plain["grid"].results[1], tried[0])]
     assert of_size[1:4] == ["`dataset.image.size=256`", "1", " / ".join(both)]
     assert {row[1] for row in others} == {
-        "`method.fused_densities.relative=1`, `patch=56x56`",
-        "`method.fused_densities.power=2`",
+        "`method.fused_densities.relative=1`, `scoring.tile=64`",
+        "`method.fused_densities.power=2`, `scoring.tile=64`",
         "`recommended_pretrained`, `method.fused_densities.power=2`",
     }
     assert all(row[3].startswith("–") for row in others if row[2] == "7")
