@@ -39,7 +39,9 @@ class WorkingSizeConfig:
     """To which size pictures are brought because of their texture, as training normals have it; none is made larger."""
 
     correlation_length: float = _number(minimum=0.5, maximum=50.0)  # px of the picture
-    least_size: int = _number(minimum=8, maximum=16_384)  # px of the shorter side of any training normal
+    least_size: int = _number(
+        minimum=8, maximum=16_384
+    )  # px of the shorter side of any training normal, or of its region
 
 
 @dataclass

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from radar.data.decoding import FloatArray
+from radar.data.decoding import BoolArray, FloatArray
 
 _LEVEL = 0.5  # of the autocorrelation
 _DIRECTIONS = 16  # of half a turn
 _STEP = 0.125  # px between the distances at which it is looked up
-_WINDOW = 256  # px a side, of the middle of a picture that is larger
-_Number = TypeVar("_Number", bound=np.floating)
+_WINDOW = 256  # px a side, of what is looked at of a picture that is larger
+_LEAST_PAIRS = 0.25  # of a region's pixels: a distance at which fewer meet others tells nothing
+_TINY = 1e-9  # of a window's pixels: less than any that lies inside
+_GRID = 8  # px between the pixels by which the place of that window is found
 
 
-def correlation_length(picture: FloatArray, light: int) -> float:
+def correlation_length(picture: FloatArray, light: int, inside: BoolArray | None = None) -> float:
     """The smallest distance in px, over directions, at which the autocorrelation of a luma `(H, W)` falls to ½; NaN of a plain one.
 
     It is that of the differences from the mean over `light` × `light` px around, as what varies more slowly is light or shape, no
-    texture, and of the middle of a picture of more than 256 px a side. At most a quarter of `light` is looked at.
+    texture, and of the middle of a picture of more than 256 px a side. Of a region, `inside` `(H, W)`, its own pixels alone take
+    part, those of the window that holds most of them. At most a quarter of `light` is looked at.
     """
-    seen = _middle(picture, _WINDOW + 2 * light).astype(np.float64)
-    texture = _middle(seen - ndimage.uniform_filter(seen, light), _WINDOW)
-    similarity = _autocorrelation(texture)
+    counted = np.ones(picture.shape, dtype=np.bool_) if inside is None else inside
+    wide = _window(counted, _WINDOW + 2 * light)
+    seen, counted = picture[wide], counted[wide]
+    weights = counted.astype(np.float64)
+    around = ndimage.uniform_filter(seen * weights, light) / np.maximum(ndimage.uniform_filter(weights, light), _TINY)
+    window = _window(counted, _WINDOW)
+    texture = (seen - around)[window]
+    similarity = _autocorrelation(texture, weights[window])
     if similarity is None:
         return float("nan")
     furthest = min(light / 4, min(texture.shape) / 2)
@@ -38,22 +44,33 @@ def correlation_length(picture: FloatArray, light: int) -> float:
     return float(distances[below[0]]) if below.size else float(furthest)
 
 
-def _middle(picture: NDArray[_Number], most: int) -> NDArray[_Number]:
-    """That of a picture `(H, W)` with a side of more px than that."""
-    rows, columns = (slice(start, start + most) for start in (max(0, (side - most) // 2) for side in picture.shape))
-    return picture[rows, columns]
+def _window(inside: BoolArray, most: int) -> tuple[slice, slice]:
+    """Rows and columns, at most so many, that hold about the most pixels of a region `(H, W)`: the middle where all count."""
+    height, width = inside.shape
+    row, column = height // 2, width // 2
+    if not inside.all() and max(height, width) > most:
+        held = ndimage.uniform_filter(inside[::_GRID, ::_GRID].astype(np.float64), most // _GRID, mode="constant")
+        row, column = (_GRID * int(place) for place in np.unravel_index(held.argmax(), held.shape))
+    starts = (min(max(0, middle - most // 2), max(0, side - most)) for middle, side in ((row, height), (column, width)))
+    rows, columns = (slice(start, start + most) for start in starts)
+    return rows, columns
 
 
-def _autocorrelation(texture: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """That of `(H, W)` values, `(2H, 2W)` with no shift in the middle, each shift by its own overlap; None where nothing varies.
+def _autocorrelation(texture: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """That of `(H, W)` values where `weights` are 1, not 0: `(2H, 2W)` with no shift in the middle, each shift by its own overlap, and
+    1 where too little overlaps; None where nothing varies.
 
     By the Wiener-Khinchin theorem, padded with as many zeros, so that the texture does not meet itself beyond its border.
     """
     height, width = texture.shape
-    shape = (2 * height, 2 * width)
-    power = np.abs(np.fft.rfft2(texture - texture.mean(), s=shape)) ** 2
-    overlaps = np.abs(np.fft.rfft2(np.ones_like(texture), s=shape)) ** 2
+    shape, inside = (2 * height, 2 * width), weights.sum()
+    if not inside:
+        return None
+    centred = weights * (texture - (weights * texture).sum() / inside)
+    power, overlaps = (np.abs(np.fft.rfft2(each, s=shape)) ** 2 for each in (centred, weights))
     products, counts = (np.fft.fftshift(np.fft.irfft2(each, s=shape)) for each in (power, overlaps))
     similarity = products / np.maximum(counts, 1)
     variance = similarity[height, width]
-    return None if variance <= np.finfo(np.float32).eps ** 2 else np.asarray(similarity / variance)
+    if variance <= np.finfo(np.float32).eps ** 2:
+        return None
+    return np.where(counts < _LEAST_PAIRS * inside, 1.0, similarity / variance)

@@ -11,12 +11,13 @@ import numpy as np
 from radar.config.schema import ImageConfig, WorkingSizeConfig
 from radar.data.correlation_length import correlation_length
 from radar.data.dataset import Dataset
+from radar.data.decoding import BoolArray, FloatArray
 from radar.data.preprocessing import picture_size, plane_names, preprocess
 from radar.data.threads import in_threads
 from radar.errors import DataError
 from radar.progress import Report
 from radar.runtime.errors import ImageError
-from radar.runtime.preprocessing import luma, resized
+from radar.runtime.preprocessing import luma, region_of, resized
 
 _IMAGES = 16  # training normals that are looked at
 _LIGHT = 20  # correlation lengths: what varies more slowly is light or shape
@@ -35,24 +36,34 @@ def chosen_size(dataset: Dataset, wanted: WorkingSizeConfig, report: Report | No
     """The size at which the texture of some training normals has the wanted correlation length, in the median over them.
 
     Pictures are tried from small to large, so that a camera's noise, which small ones average out, does not pass for a fine texture.
-    No other image is looked at. Raises `DataError` for a broken file.
+    Of a region of interest its own texture decides, and its own extent keeps the least size, as some training normals tell it. No
+    other image is looked at. Raises `DataError` for a broken file.
     """
     training = dataset.split("train")
     places = np.unique(np.linspace(0, len(training) - 1, _IMAGES).round().astype(int))
     paths, seen = [training[place].path for place in places], replace(dataset.image, working_size=None)
     shortest = min(min(picture_size(*dataset.layout.shape(each.path), seen, each.path)) for each in training)
-    factors = tried_factors(shortest, wanted.least_size)
     light = round(_LIGHT * wanted.correlation_length) | 1  # odd, so that it has a middle
 
-    def measured(path: str) -> list[float]:
+    def read(path: str) -> tuple[FloatArray, BoolArray | None]:
         try:
             planes, _ = preprocess(dataset.layout.pixels(path), seen)
         except ImageError as error:
             raise DataError(f"{path}: {error}") from None
-        picture = luma(planes, plane_names(seen))
-        smaller = ((max(1, round(picture.shape[0] * each)), max(1, round(picture.shape[1] * each))) for each in factors)
-        return [correlation_length(resized(picture, size, seen.resize), light) for size in smaller]
+        return luma(planes, plane_names(seen)), region_of(planes, plane_names(seen))
 
+    def share(path: str) -> float:
+        _, inside = read(path)
+        return 1.0 if inside is None else min(_extent(inside)) / min(inside.shape)
+
+    def measured(path: str) -> list[float]:
+        picture, inside = read(path)
+        return [_length(picture, inside, each, light, seen.resize) for each in factors]
+
+    if seen.region_of_interest is not None:
+        shares = in_threads(share, paths, "measuring the region of interest", report)
+        shortest = max(1, math.floor(shortest * min(1.0, *shares)))
+    factors = tried_factors(shortest, wanted.least_size)
     each_one = np.array(in_threads(measured, paths, "measuring the texture", report))
     textured = each_one[~np.isnan(each_one).any(axis=1)]
     if not len(textured):
@@ -61,7 +72,8 @@ def chosen_size(dataset: Dataset, wanted: WorkingSizeConfig, report: Report | No
         )
     lengths = np.median(textured, axis=0)
     factor = factor_for(factors, lengths, wanted.correlation_length)
-    told = f"working_size: the correlation length of {len(textured)} training images is {lengths[-1]:.1f} px"
+    of_what = "training images" if seen.region_of_interest is None else "training images' regions of interest"
+    told = f"working_size: the correlation length of {len(textured)} {of_what} is {lengths[-1]:.1f} px"
     if factor == 1:
         return WorkingSize(seen, f"{told}; no picture is made smaller")
     smaller = made_smaller(seen, factor)
@@ -71,6 +83,19 @@ def chosen_size(dataset: Dataset, wanted: WorkingSizeConfig, report: Report | No
         smaller,
         f"{told}; pictures are made {factor:.2f} times as large, the first {width} x {height} px, where it is {there:.1f}",
     )
+
+
+def _length(picture: FloatArray, inside: BoolArray | None, factor: float, light: int, resize: str) -> float:
+    """The correlation length of a luma `(H, W)`, or of its region, once it is `factor` times as large."""
+    height, width = (max(1, round(side * factor)) for side in picture.shape)
+    region = None if inside is None else resized(inside.astype(np.float32), (height, width), resize) > 0.5
+    return correlation_length(resized(picture, (height, width), resize), light, region)
+
+
+def _extent(inside: BoolArray) -> tuple[int, int]:
+    """Height and width, px, of the rectangle that holds a region `(H, W)` of one pixel at least."""
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    return int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
 
 
 def tried_factors(shorter_side: int, least_size: int) -> list[float]:

@@ -71,8 +71,6 @@ def _image_problems(image: ImageConfig) -> Iterator[str]:
         yield f"{key}.{given}: px per mm are wanted of the picture and of the files; set {key}.{other}, too"
     if image.resolution is not None and (image.size is not None or image.aspect in ("crop", "pad")):
         yield f"{key}.resolution={image.resolution}: decides the size of each picture; set {key}.size=null and {key}.aspect=short"
-    if image.working_size is not None and image.region_of_interest is not None:
-        yield f"{key}.working_size: looks at the texture of whole photos, not of a region of interest; set {key}.size in its place"
     if image.working_size is not None and image.size is None and image.aspect in ("crop", "pad"):
         yield f"{key}.working_size: pictures are made smaller, nothing else; set {key}.size or {key}.aspect=short"
 

@@ -59,3 +59,48 @@ def test_of_a_large_picture_the_middle_is_looked_at():
 
 def test_what_is_longer_than_is_looked_at_has_the_furthest_distance():
     assert correlation_length(texture(0, across=40.0, along=40.0), 13) == 13 / 4
+
+
+def ring(height: int, width: int) -> np.ndarray:
+    rows, columns = np.ogrid[:height, :width]
+    away = np.hypot(rows - height / 2, columns - width / 2)
+    return np.asarray((away > height / 5) & (away < height / 2.2))
+
+
+@pytest.mark.parametrize("width", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize(
+    "beside", [lambda: texture(9, across=0.4, along=0.4), lambda: np.full((200, 200), 3.0, np.float32)]
+)
+def test_of_a_region_its_own_texture_counts_whatever_lies_beside_it(width, beside):
+    inside = ring(200, 200)
+    found = [
+        correlation_length(np.where(inside, texture(seed, across=width, along=width), beside()), LIGHT, inside)
+        for seed in range(5)
+    ]
+    assert np.median(found) == pytest.approx(2 * width * math.sqrt(math.log(2)), rel=0.15)
+
+
+def test_what_lies_beside_a_region_changes_no_bit():
+    inside, picture = ring(200, 200), texture(4, across=2.0, along=2.0)
+    own = correlation_length(picture, LIGHT, inside)
+    assert own == correlation_length(np.where(inside, picture, 1e3).astype(np.float32), LIGHT, inside)
+    assert correlation_length(picture, LIGHT, np.ones_like(inside)) == correlation_length(picture, LIGHT)
+
+
+def test_a_region_in_the_corner_of_a_large_picture_is_found():
+    picture, inside = texture(1, across=4.0, along=4.0, side=800), np.zeros((800, 800), dtype=np.bool_)
+    picture[560:780, 20:240], inside[560:780, 20:240] = texture(2, across=1.0, along=1.0, side=220), True
+    expected = correlation_length(texture(2, across=1.0, along=1.0, side=220), 31)
+    assert correlation_length(picture, 31, inside) == pytest.approx(expected, abs=0.125)
+
+
+def test_a_narrow_region_tells_of_its_length_alone():
+    picture, inside = texture(5, across=2.0, along=2.0), np.zeros((200, 200), dtype=np.bool_)
+    inside[100:102] = True
+    assert correlation_length(picture, LIGHT, inside) == pytest.approx(2 * 2.0 * math.sqrt(math.log(2)), rel=0.4)
+
+
+def test_a_region_of_nothing_has_none():
+    assert math.isnan(
+        correlation_length(texture(5, across=2.0, along=2.0), LIGHT, np.zeros((200, 200), dtype=np.bool_))
+    )

@@ -118,9 +118,34 @@ def test_ways_of_reading_are_made_smaller_alike():
     assert (by_mm.resolution, by_mm.file_resolution) == (4.0, 20.0)
 
 
-def test_a_region_of_interest_is_refused(composed):
-    with pytest.raises(ConfigError, match=r"dataset\.image\.working_size: looks at the texture of whole photos"):
-        composed("experiment=recommended", "working_size=texture", "region_of_interest=found")
+POLYGON = "[[[0.55,0.1],[0.95,0.1],[0.95,0.9],[0.55,0.9]]]"  # 128 x 80 px of 160 x 200
+REGION = (
+    "experiment=recommended", "method.fused_densities.colour=null", "region_of_interest=polygons",
+    f"dataset.image.region_of_interest.polygons={POLYGON}",
+)  # fmt: skip
+
+
+def on_a_table(path, seed, width):
+    """A part of one texture in that polygon, on a table of a much finer one."""
+    part, table = photo(seed, width, 0.0, (160, 200)), photo(seed + 500, 0.5, 0.0, (160, 200))
+    table[16:144, 110:190] = part[16:144, 110:190]
+    save(path, table)
+
+
+def test_of_a_region_its_own_texture_decides(opened, tmp_path):
+    dataset = opened(*NATIVE, *REGION)
+    for number in range(20):
+        on_a_table(tmp_path / "parts" / "good" / f"{number:02}.png", number, 2.5)
+    chosen = chosen_size(dataset, WANTED, None)
+    assert chosen.image.resolution == pytest.approx(1.5 / (2 * 2.5 * math.sqrt(math.log(2))), rel=0.2)
+    assert "regions of interest" in chosen.note and chosen.image.region_of_interest is not None
+    whole = chosen_size(opened(*NATIVE, width=0.5), WANTED, None)  # the table's
+    assert whole.image.resolution is None
+
+
+def test_the_extent_of_a_region_keeps_the_least_size(opened):
+    chosen = chosen_size(opened(*NATIVE, *REGION, width=12.0), replace(WANTED, least_size=60), None)
+    assert chosen.image.resolution == pytest.approx(60 / 80, rel=0.02)
 
 
 def test_a_window_of_no_size_is_refused(composed):
