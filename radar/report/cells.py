@@ -15,11 +15,12 @@ from radar.report.pixels import not_ranked
 from radar.report.result import Result
 from radar.report.settings import changes, family, method_names, settings, shared_changes
 
-FEWER, OTHER_DATA, LEFT_OUT, MODIFIED, OLDER, FEW = "†", "‡", "§", "¶", "△", "∗"
+FEWER, OTHER_DATA, LEFT_OUT, CONTROLS, MODIFIED, OLDER, FEW = "†", "‡", "§", "‖", "¶", "△", "∗"
 MARKS = {
     FEWER: "fewer seeds than asked, or than the rest of the row has",
     OTHER_DATA: "measured on other data than the other methods of this data set: not comparable with them",
-    LEFT_OUT: "some runs of this cell read other data and are left out",
+    LEFT_OUT: "some runs of this method on this data set read other data, as of another split, and are left out",
+    CONTROLS: "of two runs of one seed the later counts, and the earlier had controls that it has not",
     MODIFIED: "some runs come from a working tree with changes that no revision holds",
     OLDER: "some records are of an older format: no scores of training and held-out normals, and the control `untrained` is RADAR's, "
     "its network untrained, whatever the method",
@@ -136,8 +137,8 @@ def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:
     saw other pixels or colours, is a family of its own.
 
     It is the setting that most data sets have, of those the one with most runs, of those the one of which least was typed; on a data
-    set without it, the one with most runs. It is named by what all settings of its family share where nothing else was typed for it,
-    and else as it is.
+    set without it, the one with most runs. One on the data that most runs of the data set read goes before others, which it is marked
+    to leave out. It is named by what all settings of its family share where nothing else was typed for it, and else as it is.
     """
     families: dict[tuple[str, str], list[Cell]] = defaultdict(list)
     for cell in all_cells:
@@ -155,10 +156,27 @@ def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:
         }
         base = max(sorted(coverage), key=lambda method: (coverage[method], runs[method], least[method]))
         for group in by_dataset(members).values():
-            best = max(group, key=lambda cell: (cell.method == base, len(cell.results), least[cell.method]))
+            best = max(
+                group,
+                key=lambda cell: (
+                    OTHER_DATA not in cell.marks,
+                    cell.method == base,
+                    len(cell.results),
+                    least[cell.method],
+                ),
+            )
             plain = any(changes(result) == shared for result in best.results)
-            chosen.append(replace(best, method=named) if best.method == base and plain else best)
+            method = named if best.method == base and plain else best.method
+            chosen.append(replace(best, method=method, marks=_marks_among(best, group)))
     return sorted(chosen, key=lambda cell: (cell.dataset, cell.method))
+
+
+def _marks_among(best: Cell, group: Sequence[Cell]) -> str:
+    """Those of the cell that stands for a group, which says so where others of the group read other data."""
+    one = best.one
+    others = any(cell.one.test_data != one.test_data or cell.one.data != one.data for cell in group)
+    marks = best.marks + LEFT_OUT * others
+    return "".join(mark for mark in MARKS if mark in marks)
 
 
 class TestData(NamedTuple):
@@ -204,10 +222,21 @@ def _marks(group: Sequence[Result], of_all: Sequence[Result], reference: TestDat
         FEWER: len(group) < asked,
         OTHER_DATA: not reference.is_of(group[0]),
         LEFT_OUT: len({(result.test_data, result.data) for result in of_all}) > 1 or len(told) > 1,
+        CONTROLS: _has_lost_controls(group, of_all),
         MODIFIED: any(result.environment["git_modified"] for result in group),
         OLDER: any(result.is_older for result in group),
     }
     return "".join(mark for mark, holds in found.items() if holds)
+
+
+def _has_lost_controls(group: Sequence[Result], of_all: Sequence[Result]) -> bool:
+    """Whether a run that a later one of its seed and data stands for has controls that the later has not."""
+    kept = {result.seed: set(result.metrics.controls) for result in group}
+    return any(
+        set(result.metrics.controls) - kept[result.seed]
+        for result in of_all
+        if result.seed in kept and (result.test_data, result.data) == (group[0].test_data, group[0].data)
+    )
 
 
 def by_dataset(all_cells: Sequence[Cell]) -> dict[str, list[Cell]]:

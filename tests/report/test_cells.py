@@ -11,7 +11,17 @@ from report_builders import on_other_data, result, study
 
 from radar.config.schema import Config
 from radar.methods.relevance import effective
-from radar.report.cells import FEWER, LEFT_OUT, MODIFIED, OTHER_DATA, cell_of, cells, differing_settings, main_cells
+from radar.report.cells import (
+    CONTROLS,
+    FEWER,
+    LEFT_OUT,
+    MODIFIED,
+    OTHER_DATA,
+    cell_of,
+    cells,
+    differing_settings,
+    main_cells,
+)
 from radar.report.result import Result
 from radar.report.settings import axes, difference, method_label, method_names, settings
 from radar.report.tables_ablation import ablations
@@ -84,6 +94,36 @@ def test_the_row_of_a_family_never_has_the_name_of_one_setting_and_the_numbers_o
     )
     (row,) = main_cells(cells([both, changed], None))
     assert (row.method, row.results) == ("radar, fast, timestep.value=50", (changed,))
+
+
+def test_of_a_study_over_splits_one_is_shown_for_all_methods_and_says_that_it_leaves_out_the_others() -> None:
+    """Plain runs on one split, and as many on another, of two methods: whichever ended later, all rows are on one split."""
+    for later in (False, True):
+        some = []
+        for preset in ("fast", "paper"):
+            for seed in range(2):
+                plain = result(preset=preset, seed=seed)
+                split = on_other_data(
+                    result(preset=preset, seed=seed, overrides=["dataset.split_seed=1"], dataset__split_seed=1)
+                )
+                some += [replace(plain, ended="2026"), replace(split, ended="2027" if later else "2025")]
+        rows = main_cells(cells(some, None))
+        assert len(rows) == 2 and len({row.one.test_data for row in rows}) == 1
+        assert [(row.marks, len(row.results)) for row in rows] == [(LEFT_OUT, 2)] * 2
+
+
+def test_controls_that_a_later_run_of_the_same_settings_has_not_are_told() -> None:
+    first = result()
+    fewer = replace(
+        first,
+        ended="2030",
+        fingerprint="f" * 12,
+        metrics=replace(first.metrics, controls={}),
+    )
+    (cell,) = cells([first, fewer], None)
+    assert (cell.results, cell.marks) == ((fewer,), CONTROLS)
+    (cell,) = cells([replace(first, ended="2031"), fewer], None)
+    assert cell.marks == ""
 
 
 def with_masks(one: Result, masks: str | None) -> Result:
