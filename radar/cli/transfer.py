@@ -20,7 +20,8 @@ from radar.training.device import named_device
 def transfer(arguments: Sequence[str]) -> int:
     """Run `radar transfer`; returns the exit code."""
     parser = Parser(
-        "radar transfer", description="Score each run's model on the test images of the other runs' data sets."
+        "radar transfer",
+        description="Score each run's model on the test images of the other runs' data sets, at the threshold that the run fitted.",
     )
     parser.add_argument("runs", nargs="+", type=named_path, help="run directories, on two data sets or more")
     parser.add_argument(

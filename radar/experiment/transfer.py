@@ -96,7 +96,8 @@ def pairs(runs: Sequence[DoneRun], known: Collection[Pair]) -> Iterator[tuple[Da
 def transfers(
     runs: Sequence[DoneRun], known: Collection[Pair], device: torch.device, report: Report
 ) -> Iterator[Transfer]:
-    """One record for each run and each data set of another: metrics of that set's test images at the run's own threshold.
+    """One record for each run and each data set of another: metrics of that set's test images at the threshold that the run fitted,
+    whatever was calibrated since.
 
     A model is not asked about images that it was fitted on: data sets with some of them in their test split are left out.
     Raises `DataError` where the images or their masks are no longer those that the other run read, and `RunError` for models that

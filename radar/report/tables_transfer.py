@@ -16,7 +16,7 @@ _SHORT = {"auroc": "AUROC", "false_positive_rate": "false positive rate"}
 _NOTE = "Columns are the sets that are scored; on the diagonal, models score the set they were trained on. Nothing is fitted anew."
 _MEASURES = {
     "auroc": "image AUROC",
-    "false_positive_rate": "false positive rate at the threshold of the training set",
+    "false_positive_rate": "false positive rate at the threshold that the run fitted",
 }
 
 
