@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,23 +72,24 @@ def transfer_table(cells: Sequence[Cell], transfers: Transfers) -> Table:
 def _rows(
     cells: Sequence[Cell], datasets: Sequence[str], transfers: Transfers, measures: Sequence[str]
 ) -> list[list[Entry | str]]:
-    by_method: dict[str, dict[str, Cell]] = defaultdict(dict)
-    for cell in cells:
-        by_method[cell.method][cell.dataset] = cell
+    order = list(dict.fromkeys(cell.method for cell in cells))
     rows: list[list[Entry | str]] = []
-    for method, targets in by_method.items():
-        for own, cell in targets.items():
-            asked = [(name, measure) for measure in measures for name in datasets]
-            entries = [_entry(cell, targets.get(name), transfers, measure) for name, measure in asked]
-            if any(each.value is not None for each, (name, _) in zip(entries, asked, strict=True) if name != own):
-                rows.append([method, own, *entries])
+    for cell in sorted(cells, key=lambda each: order.index(each.method)):
+        asked = [(name, measure) for measure in measures for name in datasets]
+        entries = [_entry(cell, name, cells, transfers, measure) for name, measure in asked]
+        others = [each for each, (name, _) in zip(entries, asked, strict=True) if name != cell.dataset]
+        if any(each.value is not None for each in others):
+            rows.append([cell.method, cell.dataset, *entries])
     return rows
 
 
-def _entry(cell: Cell, target: Cell | None, transfers: Transfers, measure: str) -> Entry:
-    if target is None:
-        return over_seeds([])
-    if cell is target:
+def _entry(cell: Cell, dataset: str, cells: Sequence[Cell], transfers: Transfers, measure: str) -> Entry:
+    """What the cell's models are worth on a data set: on the data that its own method read there, or else another method."""
+    if dataset == cell.dataset:
         return measured(cell, "image", measure)
-    values, runs = transfer_values(cell, target, transfers, measure)
-    return over_seeds(values, runs=runs)
+    there = sorted((each for each in cells if each.dataset == dataset), key=lambda each: each.method != cell.method)
+    for target in there:
+        values, runs = transfer_values(cell, target, transfers, measure)
+        if values:
+            return over_seeds(values, runs=runs)
+    return over_seeds([])

@@ -42,6 +42,18 @@ def test_rows_are_trained_columns_are_scored_and_the_diagonal_is_their_own() -> 
     assert {row[1].text: row[2].text for row in false_alarms.rows}["wood"] == "0.750"
 
 
+def test_a_model_stands_beside_the_set_it_was_asked_about_whatever_was_typed_for_the_run_on_that_set() -> None:
+    grid = result(dataset="grid")
+    wood = result(dataset="wood", overrides=["dataset.image.size=64"], dataset__image={"size": 64})
+    plain = result(dataset="wood", preset="fast")
+    for targets in ([wood], [wood, plain], [plain]):
+        members = cells([grid, *targets], None)
+        assert len({cell.method for cell in members}) == 1 + len(targets)
+        (auroc, _) = transfer_tables(members, [record(grid, targets[-1], 0.25)])
+        ((method, own, _, there),) = auroc.rows
+        assert [each.text for each in (method, own, there)] == ["RADAR", "grid", "0.250"]
+
+
 def test_without_records_there_is_no_table_and_no_figure() -> None:
     assert transfer_tables(cells(some(), None), []) == []
     assert "transfer" not in {name for name, _, _ in Report(some(), SETTINGS, []).figures()}
