@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import errno
 import fcntl
 import io
 import json
 import lzma
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from typing import Any, ClassVar, TypeAlias
 import yaml
 
 from radar.runtime.cells import Rows, csv_line
+from radar.runtime.errors import WriteError
 from radar.runtime.files import (
     CHECKSUM,
     LONGEST_LINE,
@@ -52,6 +55,29 @@ _MOST_NODES = 100_000  # of a stored YAML, its aliases followed: a config has ab
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8; halves of characters, of names that are no text, as escapes."""
     write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
+
+
+def claim(folder: Path, verb: str, names: Iterable[str]) -> None:
+    """Make a folder for what a verb writes under `names`. A hidden file tells from then on that these are its own, so that it may
+    write them again. Raises `WriteError`, also as `refuse_foreign`.
+    """
+    refuse_foreign(folder, verb, names)
+    make_folder(folder)
+    if not (folder / _claim(verb)).is_file():
+        write_text(folder / _claim(verb), "")
+
+
+def refuse_foreign(folder: Path, verb: str, names: Iterable[str]) -> None:
+    """Raise `WriteError` where one of `names` lies in a folder that the verb has not claimed."""
+    if (folder / _claim(verb)).is_file():
+        return
+    if foreign := next((name for name in names if os.path.lexists(folder / name)), None):
+        reason = f"radar {verb} did not write it, and would replace it; name another folder, or move it away"
+        raise WriteError(errno.EEXIST, reason, str(folder / foreign))
+
+
+def _claim(verb: str) -> str:
+    return f".radar-{verb}"
 
 
 def write_json(path: Path, content: Any) -> None:

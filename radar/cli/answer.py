@@ -49,8 +49,13 @@ def answer(name: str, results: Sequence[Result], seeds: int | None, transfers: T
 def write_answer(content: Table, folder: Path) -> list[Path]:
     """Write a table as Markdown, LaTeX and CSV."""
     make_folder(folder)
-    texts = {"md": markdown(content), "tex": latex(content), "csv": csv_text(content)}
-    files = {folder / f"{file_name(content.name)}.{ending}": text for ending, text in texts.items()}
-    for path, text in files.items():
+    texts = (markdown(content), latex(content), csv_text(content))
+    paths = [folder / name for name in answer_names(content)]
+    for path, text in zip(paths, texts, strict=True):
         write_text(path, text)
-    return list(files)
+    return paths
+
+
+def answer_names(content: Table) -> list[str]:
+    """Those of the files of a table."""
+    return [f"{file_name(content.name)}.{ending}" for ending in ("md", "tex", "csv")]

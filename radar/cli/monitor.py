@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -42,11 +43,24 @@ def monitor(arguments: Sequence[str]) -> int:
     parsed = _parser().parse_intermixed_args(arguments)
     settings = verb_settings(MonitorConfig, "monitor", parsed.settings)
     since = None if parsed.since is None else _since(parsed.since)
+    if parsed.picture is not None:
+        _check_picture(parsed.picture)  # before the work
     found = watched(load(parsed.run), parsed.log, since, settings)
     print(_line(found, settings))
     if parsed.picture is not None:
         _draw(parsed.picture, found)
     return DRIFT if found.drifted else DONE
+
+
+def _check_picture(path: Path) -> None:
+    """Raises `ConfigError` where the charts would take the place of a file that is no figure of radar's."""
+    from radar.report.figures import is_figure  # noqa: PLC0415 - matplotlib, which most calls do without
+
+    with suppress(OSError):  # what cannot be read is told when it cannot be written
+        if path.exists() and not is_figure(path):
+            raise ConfigError(
+                f"--picture {path}: is no chart that radar drew, and would be replaced; name another file"
+            )
 
 
 def _since(text: str) -> datetime:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from radar.cli.answer import answer, write_answer
+from radar.cli.answer import answer, answer_names, write_answer
 from radar.compose.settings import is_override, verb_settings
 from radar.config.verbs import ReportConfig
 from radar.errors import RunError
 from radar.experiment.sweep import Sweep
-from radar.files import make_subfolder, write_text
+from radar.files import claim, make_subfolder, refuse_foreign, write_text
 from radar.report.build import Report, write_figures, write_tables
 from radar.report.html import page
 from radar.report.stored import read_results
@@ -21,6 +21,8 @@ from radar.runtime.paths import named, named_path
 from radar.runtime.terminal import tell
 
 PAGE = "report.html"
+_VERB = "report"
+_TABLES, _FIGURES = "tables", "figures"
 
 
 def report(arguments: Sequence[str]) -> int:
@@ -44,12 +46,16 @@ def report(arguments: Sequence[str]) -> int:
     content = Report(read_results(paths), report_settings(overrides), transfers_at(folders))
     if parsed.table is not None:
         told = answer(parsed.table, content.results, content.settings.seeds, content.transfers)
+        if parsed.out is not None:
+            refuse_foreign(parsed.out, _VERB, answer_names(told))
         print(markdown(told), end="")
         if parsed.out is not None:
+            claim(parsed.out, _VERB, answer_names(told))
             write_answer(told, parsed.out)
         return 0
-    tables = write_tables(content, make_subfolder(parsed.out, "tables"))
-    figures = write_figures(content, make_subfolder(parsed.out, "figures"))
+    claim(parsed.out, _VERB, (PAGE, _TABLES, _FIGURES))
+    tables = write_tables(content, make_subfolder(parsed.out, _TABLES))
+    figures = write_figures(content, make_subfolder(parsed.out, _FIGURES))
     write_text(parsed.out / PAGE, page(content, figures))
     print(f"{len(content.results)} runs, {len(tables)} table files, {len(figures)} figures: {parsed.out / PAGE}")
     return 0

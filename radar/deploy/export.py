@@ -18,7 +18,7 @@ from radar.deploy.graph import onnx_graph, size_of
 from radar.deploy.parity import TOLERANCE
 from radar.deploy.traceable import Size
 from radar.errors import RunError
-from radar.files import make_folder, sha256, write_atomically, write_text, writing
+from radar.files import claim, refuse_foreign, sha256, write_atomically, write_text, writing
 from radar.model import Model
 from radar.runtime.exported import ExportedModel, load
 from radar.runtime.graph import imported
@@ -29,6 +29,8 @@ from radar.runtime.settings import PredictSettings
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+_FILES = {"onnx": ["model.onnx"], "openvino": ["model.xml", "model.bin"]}  # of a target, the graph first
+_VERB = "export"
 _DRAWN = 2  # images that every export is asked about
 
 
@@ -53,6 +55,7 @@ def export(model: Model, folder: Path, target: str, settings: PredictSettings) -
         )
     if model.method.draws.simplex is not None:
         raise RunError("export: the runtime draws Gaussian noise alone, and this model takes simplex noise")
+    refuse_foreign(folder, _VERB, _names(target))  # before the work
     size = size_of(model)
     return written(model, onnx_graph(model, size), size, folder, target, settings=settings)
 
@@ -61,14 +64,13 @@ def written(
     model: Model, graph: ModelProto, size: Size, folder: Path, target: str, *, settings: PredictSettings
 ) -> Exported:
     """The folder of a graph that was traced already; as `export`."""
-    make_folder(folder)
+    names = _FILES[target]
+    claim(folder, _VERB, _names(target))
     with writing(folder):
         (folder / SEAL).unlink(missing_ok=True)  # what is half written is no exported model
     if target == "onnx":
-        names = ["model.onnx"]
         write_atomically(folder / names[0], lambda file: file.write(graph.SerializeToString()))
     else:
-        names = ["model.xml", "model.bin"]
         _write_openvino(graph, folder / names[0])
     content = (
         json.dumps({"target": target, **_manifest(model, folder, names, size, settings)}, indent=2, allow_nan=False)
@@ -84,6 +86,11 @@ def written(
             "install the versions that constraints.txt names"
         )
     return Exported(folder, size, error)
+
+
+def _names(target: str) -> list[str]:
+    """Of all files of an export."""
+    return [*_FILES[target], MANIFEST, SEAL]
 
 
 def _write_openvino(graph: Any, path: Path) -> None:

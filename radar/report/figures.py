@@ -23,6 +23,7 @@ __all__ = [
     "PanelRow",
     "feature_histograms",
     "feature_scatter",
+    "is_figure",
     "loss_curve",
     "panel_figure",
     "panel_title",
@@ -31,7 +32,22 @@ __all__ = [
 ]
 
 # Without dates and versions: the same figure gives the same bytes as PNG and PDF (SVG draws its ids by chance).
-_METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+_METADATA = {
+    "png": {"Software": "radar"},
+    "pdf": {"Creator": "radar", "CreationDate": None},
+    "svg": {"Creator": "radar", "Date": None},
+}
+_SIGNED = (
+    b"Software\0radar",
+    b"/Creator (radar)",
+    b"<dc:title>radar</dc:title>",
+)  # by which a figure of before is known
+
+
+def is_figure(path: Path) -> bool:
+    """Whether a file is a figure that was saved here, which another one may replace. Raises `OSError`."""
+    content = path.read_bytes() if path.is_file() else b""
+    return any(each in content for each in _SIGNED)
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -18,7 +18,7 @@ SHORT = {
 DEVELOPMENT = (*SHORT, "aitex_00")
 """Their test labels were in view when something was chosen."""
 CONFIRMATION = ("aitex_01", "aitex_02")
-"""Nothing was run on them before the recipe stood, and nothing but it after that."""
+"""Nothing was run on them before the recipe stood, and nothing was chosen in their view after that."""
 MARK = cells.DEVELOPMENT
 
 SETS_NOTE = f"{DEVELOPMENT_NOTE} Opened once, after the recipe stood: {', '.join(CONFIRMATION)}."
