@@ -72,7 +72,7 @@ def refuse_foreign(folder: Path, verb: str, names: Iterable[str]) -> None:
     if (folder / _claim(verb)).is_file():
         return
     if foreign := next((name for name in names if os.path.lexists(folder / name)), None):
-        reason = f"radar {verb} did not write it, and would replace it; name another folder, or move it away"
+        reason = f"radar {verb} did not write it, and would replace it"
         raise WriteError(errno.EEXIST, reason, str(folder / foreign))
 
 

@@ -21,7 +21,7 @@ from radar.errors import DataError, RunError, WriteError
 from radar.experiment.artefact_store import ArtefactStore, Key
 from radar.experiment.log import run_log
 from radar.experiment.run_directory import RunDirectory
-from radar.files import read_json, write_json
+from radar.files import claim, read_json, write_json
 from radar.inspect.reviews import Reviews
 from radar.runtime.files import appending
 from radar.runtime.log import CSV, JSON_LINES, continued_log
@@ -275,7 +275,7 @@ def test_a_link_in_the_place_of_a_reports_folder_leads_nowhere(
 ) -> None:
     records = Path(__file__).parents[2] / "docs" / "results" / "border.runs.jsonl.xz"
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "report").mkdir()
+    claim(tmp_path / "report", "report", [])  # a report was written there before
     (tmp_path / "report" / name).symlink_to(tmp_path / "elsewhere")
     assert main(["report", str(records), "--out", str(tmp_path / "report")]) != 0
     assert "is a link" in capsys.readouterr().err and not list((tmp_path / "elsewhere").iterdir())
