@@ -44,9 +44,12 @@ _LIGHT = (
     "scoring.border",
 )  # fmt: skip
 """Keys that say what is made of light, and of borders."""
-_OF_PARTS = ("method.fused_densities.", "method.reduction.", "detector", "unet", "patch", "training.", "diffusion.")
-"""Keys of the parts, of how they are fused and decided, and of the network."""
 PARTS = ("energy", "detail", "context", "appearance", "colour")
+_OF_PARTS = {
+    *(f"method.fused_densities.{each}" for each in (*PARTS, "power", "relative", "smoothing")),
+    "method.reduction.statistic", "detector", "unet", "patch", "training.ema_decay", "diffusion.timestep_sampling",
+}  # fmt: skip
+"""Keys of the parts, of how they are fused and decided, and of the network."""
 
 
 def results_table(cells: Mapping[str, Cell]) -> Table:
@@ -191,15 +194,20 @@ def variants(whole: Mapping[str, Cell], tried: Sequence[Result]) -> Cells:
 def of_parts(result: Result) -> bool:
     """Whether a run changes what the recipe is made of, on a set that the table of its parts shows."""
     keys = [key_of(each) for each in changes(result)]
-    of_recipe = bool(keys) and all(key.startswith(_OF_PARTS) for key in keys)
-    return of_recipe and result.command.preset == RECOMMENDED and result.dataset in SHORT
+    return (
+        bool(keys) and _OF_PARTS.issuperset(keys) and result.command.preset == RECOMMENDED and result.dataset in SHORT
+    )
 
 
 def ablation_table(found: Cells) -> Table:
-    """A row per variant, two columns per development set: image AUROC and F1, pixel AUROC and AUPRO; means over the seeds."""
+    """A row per variant, two columns per development set: image AUROC and F1, pixel AUROC and AUPRO; means over the seeds, and their
+    number where it is another than the recipe's."""
     paths = ((("image", "auroc"), ("image", "f1")), (("pixel", "auroc"), ("pixel", "aupro")))
     rows: list[list[Entry | str]] = [
-        [name, *(_pair(by_set.get(each, []), pair) for each in SHORT for pair in paths)]
+        [
+            name,
+            *(_pair(by_set.get(each, []), pair, len(found[WHOLE].get(each, []))) for each in SHORT for pair in paths),
+        ]
         for name, by_set in found.items()
     ]
     headings = [text for name in SHORT.values() for text in (f"{name}: AUROC / F1", "pixel / AUPRO")]
@@ -207,10 +215,20 @@ def ablation_table(found: Cells) -> Table:
 
 
 def parts_said(found: Cells) -> Iterator[str]:
-    """Per set, the best part alone beside the recipe; per part, how much leaving it out changes image AUROC."""
+    """Per set, the best part alone beside the recipe; per part, how much leaving it out changes image AUROC, of the same seeds."""
 
     def auroc(name: str, dataset: str) -> float | None:
         return _average(found.get(name, {}).get(dataset, []), ("image", "auroc"))
+
+    def change(name: str, dataset: str) -> float | None:
+        """Over the seeds of both."""
+        variant = {each.seed: each for each in found.get(name, {}).get(dataset, [])}
+        whole = [each for each in found[WHOLE].get(dataset, []) if each.seed in variant]
+        own, other = (
+            _average([variant[each.seed] for each in whole], ("image", "auroc")),
+            _average(whole, ("image", "auroc")),
+        )
+        return None if own is None or other is None else own - other
 
     alone = [f"{part} alone" for part in PARTS]
     for dataset, short in SHORT.items():
@@ -223,20 +241,17 @@ def parts_said(found: Cells) -> Iterator[str]:
                 f"{worst.removesuffix(' alone')} ({known[worst]:.3f}); all together have {whole:.3f}."
             )
     for part in PARTS:
-        changed = {
-            short: without - whole
-            for dataset, short in SHORT.items()
-            if (whole := auroc(WHOLE, dataset)) is not None
-            and (without := auroc(f"without {part}", dataset)) is not None
-        }
+        changes_by_set = {short: change(f"without {part}", dataset) for dataset, short in SHORT.items()}
+        changed = {short: value for short, value in changes_by_set.items() if value is not None}
         if changed:
-            told = ", ".join(f"{change:+.3f} on {short}" for short, change in changed.items())
+            told = ", ".join(f"{value:+.3f} on {short}" for short, value in changed.items())
             yield f"Without {part}, image AUROC changes by {told}."
 
 
-def _pair(results: Sequence[Result], paths: Sequence[tuple[str, ...]]) -> str:
-    """Two means, or a dash where nothing ran."""
-    return " / ".join(_mean(results, path, 3) for path in paths) if results else NOTHING
+def _pair(results: Sequence[Result], paths: Sequence[tuple[str, ...]], seeds: int) -> str:
+    """Two means, with the number of runs where it is not that of `seeds`, or a dash where nothing ran."""
+    count = f" ({len(results)})" if len(results) != seeds else ""
+    return " / ".join(_mean(results, path, 3) for path in paths) + count if results else NOTHING
 
 
 def variant(changed: Sequence[str]) -> str:
