@@ -179,24 +179,20 @@ Cells = dict[str, dict[str, list[Result]]]
 """Runs by what they change in the recipe, then by set."""
 
 
-def variants(whole: Mapping[str, Cell], tried: Sequence[Result]) -> Cells:
+def variants(tried: Sequence[Result]) -> Cells:
     """The recipe with one of its parts changed, on the development sets that every method ran on, and before them the recipe as it
-    stands, of the same seeds."""
+    stood beside them: other machines round otherwise."""
     found: Cells = defaultdict(lambda: defaultdict(list))
     for result in tried:
         if of_parts(result) and differs_as_typed(result, RECOMMENDED):
             found[variant(changes(result))][result.dataset].append(result)
-    seeds = {name: {each.seed for by_set in found.values() for each in by_set.get(name, [])} for name in SHORT}
-    own = {name: [each for each in whole[name].results if each.seed in seeds[name]] for name in SHORT if name in whole}
-    return {WHOLE: own, **{name: dict(found[name]) for name in sorted(found)}}
+    return {name: dict(found[name]) for name in sorted(found, key=lambda name: (name != WHOLE, name))}
 
 
 def of_parts(result: Result) -> bool:
-    """Whether a run changes what the recipe is made of, on a set that the table of its parts shows."""
+    """Whether a run is of the recipe, or changes what it is made of, on a set that the table of its parts shows."""
     keys = [key_of(each) for each in changes(result)]
-    return (
-        bool(keys) and _OF_PARTS.issuperset(keys) and result.command.preset == RECOMMENDED and result.dataset in SHORT
-    )
+    return _OF_PARTS.issuperset(keys) and result.command.preset == RECOMMENDED and result.dataset in SHORT
 
 
 def ablation_table(found: Cells) -> Table:
@@ -263,13 +259,13 @@ def variant(changed: Sequence[str]) -> str:
         others.insert(0, f"without {left_out[0]}")
     elif left_out:
         others.insert(0, f"{' and '.join(kept)} alone")
-    return ", ".join(others)
+    return ", ".join(others) or WHOLE
 
 
 def sections() -> Sections:
     """By their names."""
     cells = chosen()[RECOMMENDED]
-    ablations = variants(cells, recorded(TRIED))
+    ablations = variants(recorded(TRIED))
     presets = {name: chosen()[name] for name in (RECOMMENDED, PRETRAINED)}
     shown = [each for cell in cells.values() for each in cell.results]
     told = [*controls_said(cells), f"The runs ended {when_and_where(shown)}."]
