@@ -35,6 +35,7 @@ _TRAINING = (
     "experiment=recommended", "dataset=folder", "dataset.split=random", "trainer.threads=1", "logger=csv",
     "trainer.progress=false", "evaluation.figures=false",
 )  # fmt: skip
+_BETWEEN = 0.02  # seconds between two looks at the memory of a process
 _TOLERANCE = 1.1
 LIMIT = 4096  # MiB
 _DEFECTIVE = 20  # one of so many photos has a spot
@@ -95,12 +96,25 @@ def called(work: Path, *words: str) -> dict[str, float]:
     began, output = time.monotonic(), work / "output.txt"
     with output.open("wb") as said:
         process = subprocess.Popen([sys.executable, "-m", "radar", *words], stdout=said, stderr=subprocess.STDOUT)
-        _, status, used = os.wait4(process.pid, 0)
-    code = os.waitstatus_to_exitcode(status)
+        peak = 0.0
+        while (code := process.poll()) is None:
+            peak = max(peak, _peak_memory(process.pid))
+            time.sleep(_BETWEEN)
     if code not in (0, 1):  # 1: of predict, some are defective
         raise RunError(f"radar {words[0]}: ended with {code}: {_end(output)}")
-    per_mib = 1024 if sys.platform != "darwin" else 1024**2
-    return {"seconds": round(time.monotonic() - began, 1), "peak_memory_mib": round(used.ru_maxrss / per_mib)}
+    return {"seconds": round(time.monotonic() - began, 1), "peak_memory_mib": round(peak)}
+
+
+def _peak_memory(process: int) -> float:
+    """The most resident memory that a process has had since it started its program, MiB; 0 once it has ended.
+
+    Not what `wait4` tells, which is no less than what the process that started it held.
+    """
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
 
 
 def _memory(process: int) -> float:

@@ -45,3 +45,9 @@ def test_jobs_in_one_process_are_followed(tmp_path: Path) -> None:
     found = jobs(tmp_path, 10)
     assert found["jobs"] == 10
     assert isinstance(found["memory_early_mib"], int) and found["memory_early_mib"] > 100
+
+
+def test_what_the_measuring_process_holds_is_not_counted(tmp_path: Path) -> None:
+    held = np.ones(2**27, dtype=np.float64)  # 1 GiB
+    assert 50 < called(tmp_path, "data", "list")["peak_memory_mib"] < 900
+    assert held.size

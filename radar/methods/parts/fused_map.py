@@ -94,16 +94,23 @@ class FittedFusedDensities(FittedMethod):
         steps = [noise.timestep if (noise := noise_parts(self.settings).get(part)) else None for part in self.parts]
         noise_maps: dict[int, Tensor] = {}
         total: Tensor | None = None
-        for index, part in parts_at(self.parts, level):
+        for index, _ in parts_at(self.parts, level):
             noise_maps = {step: kept for step, kept in noise_maps.items() if step in steps[index:]}
             step = steps[index]
             if step is not None and step not in noise_maps:
                 noise_maps |= self.noise_maps(images, [step])
-            field = self.field(part, images, noise_maps, region)
-            surprises = self.surprises(self.distance(part, level, field, images.shape[2:]), region)
-            own = raised(surprises / float(self.scales[level][index]), self.settings.power)
-            total = own if total is None else total + own
+            total = _sum(total, self._power(level, index, images, noise_maps, region))
         return total
+
+    def _power(
+        self, level: int, index: int, images: Tensor, noise_maps: dict[int, Tensor], region: Tensor | None
+    ) -> Tensor:
+        """One part's power at one scale. No name holds a field or a distance longer than it is read: each is as large as an image."""
+        part = self.parts[index]
+        surprises = self.surprises(
+            self.distance(part, level, self.field(part, images, noise_maps, region), images.shape[2:]), region
+        )
+        return raised(surprises / float(self.scales[level][index]), self.settings.power)
 
     def noise_maps(self, images: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:
         """ε̂ `(N, 1, H, W)` of the scaled brightness at these timesteps: no noise is drawn. None without a network."""
@@ -157,6 +164,10 @@ class FittedFusedDensities(FittedMethod):
             .pow(self.settings.relative)
         )
         return smooth / median[..., None, None]
+
+
+def _sum(total: Tensor | None, own: Tensor) -> Tensor:
+    return own if total is None else total + own
 
 
 def density_name(part: str, level: int) -> str:
