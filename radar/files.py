@@ -11,7 +11,7 @@ import lzma
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -57,23 +57,32 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
-def claim(folder: Path, verb: str, names: Iterable[str]) -> None:
-    """Make a folder for what a verb writes under `names`. A hidden file tells from then on that these are its own, so that it may
+def claim(folder: Path, verb: str, names: Collection[str]) -> None:
+    """Make a folder for what a verb writes under `names`. A hidden file lists them from then on as its own, so that it may
     write them again. Raises `WriteError`, also as `refuse_foreign`.
     """
     refuse_foreign(folder, verb, names)
     make_folder(folder)
-    if not (folder / _claim(verb)).is_file():
-        write_text(folder / _claim(verb), "")
+    known = _claimed(folder, verb)
+    if new := set(names) - known:
+        write_text(folder / _claim(verb), "".join(f"{name}\n" for name in sorted(known | new)))
 
 
 def refuse_foreign(folder: Path, verb: str, names: Iterable[str]) -> None:
-    """Raise `WriteError` where one of `names` lies in a folder that the verb has not claimed."""
-    if (folder / _claim(verb)).is_file():
-        return
-    if foreign := next((name for name in names if os.path.lexists(folder / name)), None):
-        reason = f"radar {verb} did not write it, and would replace it"
-        raise WriteError(errno.EEXIST, reason, str(folder / foreign))
+    """Raise `WriteError` where one of `names` lies in a folder and the verb has not claimed it."""
+    with writing(folder):
+        known = _claimed(folder, verb)
+        foreign = next((name for name in names if name not in known and os.path.lexists(folder / name)), None)
+    if foreign is not None:
+        raise WriteError(
+            errno.EEXIST, f"radar {verb} has not marked it as its own, and would replace it", str(folder / foreign)
+        )
+
+
+def _claimed(folder: Path, verb: str) -> set[str]:
+    """The names that a verb may write again. A link tells nothing, as it may lead elsewhere."""
+    mark = folder / _claim(verb)
+    return set() if mark.is_symlink() or not mark.is_file() else {line.rstrip("\n") for line in read_lines(mark)}
 
 
 def _claim(verb: str) -> str:

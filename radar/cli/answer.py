@@ -57,5 +57,5 @@ def write_answer(content: Table, folder: Path) -> list[Path]:
 
 
 def answer_names(content: Table) -> list[str]:
-    """Those of the files of a table."""
+    """Names of the files that hold a table."""
     return [f"{file_name(content.name)}.{ending}" for ending in ("md", "tex", "csv")]

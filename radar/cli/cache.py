@@ -15,7 +15,7 @@ from radar.compose import command_line, output_root
 from radar.compose.plan import plan
 from radar.config.schema import Config
 from radar.errors import ConfigError, RunError
-from radar.experiment.artefact_store import Artefact, ArtefactStore, Key
+from radar.experiment.artefact_store import Artefact, ArtefactStore, Key, Remnant
 from radar.experiment.run import Experiment
 from radar.experiment.session import CACHE_FOLDER, Session
 from radar.progress import silent
@@ -32,7 +32,10 @@ def cache(arguments: Sequence[str]) -> int:
     parser = Parser("radar cache", description="Stored stages: what is there, and why.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="all stored results with size, age and what made them")
-    prune = verbs.add_parser("prune", help="remove results that were not used for some days; runs keep what they have")
+    prune = verbs.add_parser(
+        "prune",
+        help="remove results, unfinished trainings too, that were not used for some days; runs keep what they have",
+    )
     prune.add_argument("--days", type=_days, required=True, help="since the last use; 0 removes everything")
     explain = verbs.add_parser(
         "explain", help="which stages of an experiment are there, and what differs where one is not"
@@ -58,10 +61,17 @@ def cache(arguments: Sequence[str]) -> int:
         for line in _listed(store):
             console.print(line, soft_wrap=True, highlight=False, markup=False)
         return 0
-    removed = store.prune(parsed.days * _DAY)
-    freed = sum(artefact.megabytes for artefact in removed)
-    console.print(f"{len(removed)} results removed, {freed:.1f} MB", highlight=False)
+    removed, remnants = store.prune(parsed.days * _DAY)
+    freed = sum(each.megabytes for each in removed) + sum(each.megabytes for each in remnants)
+    console.print(f"{len(removed)} results{_told(remnants)} removed, {freed:.1f} MB", highlight=False)
     return 0
+
+
+def _told(remnants: Sequence[Remnant]) -> str:
+    """How many damaged results and unfinished ones, where there are any."""
+    unfinished = sum(each.unfinished for each in remnants)
+    counts = {"damaged": len(remnants) - unfinished, "unfinished": unfinished}
+    return "".join(f", {count} {kind}" for kind, count in counts.items() if count)
 
 
 def _days(text: str) -> float:
@@ -82,6 +92,10 @@ def _listed(store: ArtefactStore) -> Iterator[str]:
             f"{artefact.stage:13}  {artefact.path.name[:8]}  {artefact.megabytes:8.2f}  {artefact.made[:10]}  "
             f"{artefact.seconds:8.1f}  {artefact.unused_seconds / _DAY:9.1f}  {_brief(artefact)}"
         )
+    for remnant in store.remnants():
+        total += remnant.megabytes
+        state = "unfinished: the same command goes on from it" if remnant.unfinished else "damaged"
+        yield f"{remnant.path.parent.name:13}  {remnant.path.name[:8]}  {remnant.megabytes:8.2f}  {state}"
     yield f"{'all':13}  {'':8}  {total:8.2f}"
 
 

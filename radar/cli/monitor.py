@@ -59,7 +59,7 @@ def _check_picture(path: Path) -> None:
     with suppress(OSError):  # what cannot be read is told when it cannot be written
         if path.exists() and not is_figure(path):
             raise ConfigError(
-                f"--picture {path}: is no chart that radar drew, and would be replaced; name another file"
+                f"--picture {path}: is no chart that radar signed, and would be replaced; name another file"
             )
 
 

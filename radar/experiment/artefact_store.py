@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from safetensors import SafetensorError
 
@@ -68,6 +68,14 @@ class Artefact:
     seconds: float
     megabytes: float
     unused_seconds: float  # since it was made or last read
+
+
+class Remnant(NamedTuple):
+    """A folder that holds no whole result: a damaged one, or an unfinished one."""
+
+    path: Path
+    megabytes: float
+    unfinished: bool
 
 
 @dataclass
@@ -177,18 +185,21 @@ class ArtefactStore:
             with suppress(*_UNREADABLE):  # also one that another process removes meanwhile
                 yield _artefact(made)
 
-    def prune(self, unused_seconds: float) -> list[Artefact]:
-        """Remove results unused for at least that long, damaged and unfinished ones too; returns the whole ones.
+    def prune(self, unused_seconds: float) -> tuple[list[Artefact], list[Remnant]]:
+        """Remove results unused for at least that long, and what is left of damaged and unfinished ones; returns both.
 
         What lies behind a link, of a result or of its stage, is another's and stays.
         """
         own = (artefact for artefact in self.stored() if not _is_elsewhere(artefact.path))
         removed = [artefact for artefact in own if _remove(artefact.path, unused_seconds)]
-        left = (*(made.parent for made in self._descriptions()), *self.root.glob(f"*/*{_PART}"))
-        for folder in left:
-            if not _is_elsewhere(folder):
-                _remove(folder, unused_seconds)
-        return removed
+        return removed, [each for each in self.remnants() if _remove(each.path, unused_seconds)]
+
+    def remnants(self) -> list[Remnant]:
+        """What is left of damaged results, and of unfinished ones, which the same command goes on from; nothing behind a link."""
+        whole = {artefact.path for artefact in self.stored()}
+        damaged = [made.parent for made in self._descriptions() if made.parent not in whole]
+        folders = [*damaged, *sorted(self.root.glob(f"*/*{_PART}"))]
+        return [Remnant(each, _megabytes(each), each.suffix == _PART) for each in folders if not _is_elsewhere(each)]
 
     def damaged(self) -> Iterator[str]:
         """One line for each result whose description cannot be read; whoever asks for it makes it again."""
@@ -228,9 +239,13 @@ def _artefact(made: Path) -> Artefact:
         record["inputs"],
         str(record["made"]),
         typed(float, record["seconds"], "seconds"),
-        sum(file.stat().st_size for file in _files(made.parent)) / 1e6,
+        _megabytes(made.parent),
         time.time() - made.stat().st_mtime,
     )
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(file.stat().st_size for file in _files(folder)) / 1e6
 
 
 def _files(folder: Path) -> list[Path]:

@@ -32,21 +32,23 @@ __all__ = [
 ]
 
 # Without dates and versions: the same figure gives the same bytes as PNG and PDF (SVG draws its ids by chance).
+_SIGNATURE = "radar figure"
 _METADATA = {
-    "png": {"Software": "radar"},
-    "pdf": {"Creator": "radar", "CreationDate": None},
-    "svg": {"Creator": "radar", "Date": None},
+    "png": {"Software": _SIGNATURE},
+    "pdf": {"Creator": _SIGNATURE, "CreationDate": None},
+    "svg": {"Creator": _SIGNATURE, "Date": None},
 }
 _SIGNED = (
-    b"Software\0radar",
-    b"/Creator (radar)",
-    b"<dc:title>radar</dc:title>",
-)  # by which a figure of before is known
+    b"tEXtSoftware\0radar figure",
+    b"/Creator (radar figure)",
+    b"<dc:title>radar figure</dc:title>",
+)  # in such a file
+_LARGEST = 2**26  # bytes of a figure
 
 
 def is_figure(path: Path) -> bool:
     """Whether a file is a figure that was saved here, which another one may replace. Raises `OSError`."""
-    content = path.read_bytes() if path.is_file() else b""
+    content = path.read_bytes() if path.is_file() and path.stat().st_size <= _LARGEST else b""
     return any(each in content for each in _SIGNED)
 
 

@@ -83,18 +83,31 @@ def _table(key: str, members: Sequence[Ablation], left: Sequence[str]) -> Table:
         for value, shown, cell in zip(each.values, each.shown, each.cells, strict=True)
     ]
     notes = [
-        "In a row's series everything else is equal: every other setting, preset and data.",
+        "In a row's series everything else is equal: every other setting, preset and data, and seeds but where a note says so.",
         "Δ L2 norm: mean L2 norm of the noise map of anomalous minus that of normal images, the strength of the signal.",
         "Structure left: size of the correlation between a normal image and its noise map, 0 where no structure of it is left.",
         *sorted(
             {f"{each.dataset}, {each.family}: {REFERENCE} is {each.reference}" for each in members if each.reference}
         ),
+        *_seeds_differ(members),
         *left,
         *memory_notes(memory),
     ]
     headings = ("data set", "method", "held fixed", key, "seeds", "AUROC", "F1", "precision", "recall", "false positive rate",
                 "pixel AUROC", "Δ L2 norm", "structure left", "parameters", "training, s", *memory)  # fmt: skip
     return table(f"ablation_{key.replace('.', '_')}", f"Ablation: {key}", headings, rows, *notes)
+
+
+def _seeds_differ(members: Sequence[Ablation]) -> list[str]:
+    """A note for each series whose rows have other seeds: trained otherwise, they differ by chance, too."""
+    notes = []
+    for each in members:
+        seeds = [", ".join(str(result.seed) for result in cell.results) for cell in each.cells]
+        if len(set(seeds)) > 1:
+            told = "; ".join(f"{shown}: {own}" for shown, own in zip(each.shown, seeds, strict=True))
+            fixed = f", {each.fixed}" if each.fixed else ""
+            notes.append(f"{each.dataset}, {each.family}{fixed}: rows are of other seeds, which differ, too ({told}).")
+    return notes
 
 
 def _row(ablation: Ablation, value: Any, shown: str, cell: Cell) -> list[Entry | str]:

@@ -198,7 +198,7 @@ def test_pruning_takes_what_was_not_used_for_long(tmp_path: Path) -> None:
         folder = take(store, key, write("x"))
         os.utime(folder / "made.json", (old, old))
     take(store, used, write("x"))
-    removed = store.prune(500)
+    removed, _ = store.prune(500)
     assert [artefact.path for artefact in removed] == [store.folder(KEY)]
     assert store.folder(used).exists() and not store.folder(KEY).exists()
 
@@ -209,7 +209,7 @@ def test_pruning_leaves_what_is_being_made(tmp_path: Path) -> None:
     _wait(lambda: _started(tmp_path) == 1)
     store = ArtefactStore(tmp_path)
     part = store.folder(KEY).with_name(store.folder(KEY).name + ".part")
-    assert store.prune(0) == [] and part.exists()
+    assert store.prune(0) == ([], []) and part.exists()
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
     store.prune(0)

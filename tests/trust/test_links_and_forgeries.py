@@ -154,9 +154,9 @@ def test_pruning_a_cache_follows_no_link(tmp_path: Path, linked: str) -> None:
         (root / "points").mkdir()
         (root / "points" / "abc").symlink_to(stage / "abc")
         (root / "points" / "abc.part").symlink_to(stage / "abc.part")
-    assert ArtefactStore(root).prune(0) == []
+    assert ArtefactStore(root).prune(0) == ([], [])
     assert (stage / "abc" / "made.json").exists() and (stage / "abc.part").exists()
-    assert [each.path.name for each in elsewhere.prune(0)] == ["abc"], "which is what it does without a link"
+    assert [each.path.name for each in elsewhere.prune(0)[0]] == ["abc"], "which is what it does without a link"
 
 
 def forged(model: Path, folder: Path, path: tuple[str, ...], value: Any) -> Path:
@@ -275,7 +275,7 @@ def test_a_link_in_the_place_of_a_reports_folder_leads_nowhere(
 ) -> None:
     records = Path(__file__).parents[2] / "docs" / "results" / "border.runs.jsonl.xz"
     (tmp_path / "elsewhere").mkdir()
-    claim(tmp_path / "report", "report", [])  # a report was written there before
+    claim(tmp_path / "report", "report", [name])  # a report was written there before
     (tmp_path / "report" / name).symlink_to(tmp_path / "elsewhere")
     assert main(["report", str(records), "--out", str(tmp_path / "report")]) != 0
     assert "is a link" in capsys.readouterr().err and not list((tmp_path / "elsewhere").iterdir())

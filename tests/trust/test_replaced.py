@@ -50,7 +50,7 @@ def test_a_report(name: str, records: Path, tmp_path: Path, capsys: pytest.Captu
     file.parent.mkdir(parents=True)
     file.write_text("mine")
     top = tmp_path / "out" / name.partition("/")[0]
-    assert "radar report did not write it" in refused(
+    assert "radar report has not marked it" in refused(
         ["report", str(records), "--out", str(tmp_path / "out")], top, capsys
     )
     assert file.read_text() == "mine"
@@ -76,7 +76,7 @@ def test_one_table(records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 )
 def test_an_export(target: str, name: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (file := tmp_path / name).write_text("mine")
-    assert "radar export did not write it" in refused(
+    assert "radar export has not marked it" in refused(
         ["export", str(run), "--to", target, "--out", str(tmp_path)], file, capsys
     )
 
@@ -91,14 +91,34 @@ def test_charts(ending: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert len(drawing) > 1000
     save(file.with_suffix(".png"), drawn(1))
     file.write_bytes(file.with_suffix(".png").read_bytes())
-    assert "is no chart that radar drew" in refused(arguments, file, capsys)
+    assert "is no chart that radar signed" in refused(arguments, file, capsys)
+
+
+def test_what_was_not_claimed_with_the_rest_is_refused_later(
+    records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One table was written there; a page of the user's own came after it."""
+    assert main(["report", str(records), "--table", "transfer", "--out", str(tmp_path)]) == DONE
+    (file := tmp_path / "report.html").write_text("mine")
+    refused(["report", str(records), "--out", str(tmp_path)], file, capsys)
+    file.unlink()
+    assert main(["report", str(records), "--out", str(tmp_path)]) == DONE
+    assert main(["report", str(records), "--table", "transfer", "--out", str(tmp_path)]) == DONE
+
+
+def test_a_link_is_no_claim(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("a\n")
+    (tmp_path / ".radar-report").symlink_to(tmp_path / "list")
+    (tmp_path / "a").write_text("mine")
+    with pytest.raises(WriteError, match="would replace it"):
+        claim(tmp_path, "report", ["a"])
 
 
 def test_a_folder_is_claimed_by_one_verb_alone(tmp_path: Path) -> None:
     claim(tmp_path / "new", "report", ["a"])
     (tmp_path / "new" / "a").write_text("x")
     claim(tmp_path / "new", "report", ["a"])
-    with pytest.raises(WriteError, match="radar export did not write it"):
+    with pytest.raises(WriteError, match="radar export has not marked it"):
         claim(tmp_path / "new", "export", ["a"])
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(WriteError, match="would replace it"):
