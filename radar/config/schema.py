@@ -41,7 +41,7 @@ class WorkingSizeConfig:
     correlation_length: float = _number(minimum=0.5, maximum=50.0)  # px of the picture
     least_size: int = _number(
         minimum=8, maximum=16_384
-    )  # px of the shorter side of any training normal, or of its region
+    )  # px of the shorter side of any training normal, or of a region as some of them have it
 
 
 @dataclass

@@ -14,7 +14,7 @@ _STEP = 0.125  # px between the distances at which it is looked up
 _WINDOW = 256  # px a side, of what is looked at of a picture that is larger
 _LEAST_PAIRS = 0.25  # of a region's pixels: a distance at which fewer meet others tells nothing
 _TINY = 1e-9  # of a window's pixels: less than any that lies inside
-_GRID = 8  # px between the pixels by which the place of that window is found
+_GRID = 8  # px a side, of the blocks by whose pixels the place of that window is found
 
 
 def correlation_length(picture: FloatArray, light: int, inside: BoolArray | None = None) -> float:
@@ -22,14 +22,14 @@ def correlation_length(picture: FloatArray, light: int, inside: BoolArray | None
 
     It is that of the differences from the mean over `light` × `light` px around, as what varies more slowly is light or shape, no
     texture, and of the middle of a picture of more than 256 px a side. Of a region, `inside` `(H, W)`, its own pixels alone take
-    part, those of the window that holds most of them. At most a quarter of `light` is looked at.
+    part, those of the window that holds most of them; NaN, too, of one that is too thin. At most a quarter of `light` is looked at.
     """
-    counted = np.ones(picture.shape, dtype=np.bool_) if inside is None else inside
-    wide = _window(counted, _WINDOW + 2 * light)
-    seen, counted = picture[wide], counted[wide]
+    wide = _window(picture.shape, inside, _WINDOW + 2 * light)
+    seen = picture[wide]
+    counted = np.ones(seen.shape, dtype=np.bool_) if inside is None else inside[wide]
     weights = counted.astype(np.float64)
     around = ndimage.uniform_filter(seen * weights, light) / np.maximum(ndimage.uniform_filter(weights, light), _TINY)
-    window = _window(counted, _WINDOW)
+    window = _window(seen.shape, None if inside is None else counted, _WINDOW)
     texture = (seen - around)[window]
     similarity = _autocorrelation(texture, weights[window])
     if similarity is None:
@@ -39,18 +39,23 @@ def correlation_length(picture: FloatArray, light: int, inside: BoolArray | None
     angles = np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS
     places = np.stack([np.outer(np.sin(angles), distances), np.outer(np.cos(angles), distances)])
     centre = np.array([side // 2 for side in similarity.shape]).reshape(2, 1, 1)
-    smallest = ndimage.map_coordinates(similarity, places + centre, order=1, mode="nearest").min(axis=0)
+    along = ndimage.map_coordinates(similarity, places + centre, order=1, mode="nearest")
+    smallest = np.fmin.reduce(along, axis=0)  # of the directions in which there are pairs enough
     below = np.flatnonzero(smallest < _LEVEL)
-    return float(distances[below[0]]) if below.size else float(furthest)
+    if below.size:
+        return float(distances[below[0]])
+    return float("nan") if np.isnan(smallest).any() else float(furthest)
 
 
-def _window(inside: BoolArray, most: int) -> tuple[slice, slice]:
-    """Rows and columns, at most so many, that hold about the most pixels of a region `(H, W)`: the middle where all count."""
-    height, width = inside.shape
+def _window(shape: tuple[int, ...], inside: BoolArray | None, most: int) -> tuple[slice, slice]:
+    """Rows and columns of a picture, at most so many, with about the most pixels of its region `(H, W)`; without one, the middle."""
+    height, width = shape
     row, column = height // 2, width // 2
-    if not inside.all() and max(height, width) > most:
-        held = ndimage.uniform_filter(inside[::_GRID, ::_GRID].astype(np.float64), most // _GRID, mode="constant")
-        row, column = (_GRID * int(place) for place in np.unravel_index(held.argmax(), held.shape))
+    if inside is not None and not inside.all() and max(height, width) > most:
+        down, across = (np.arange(0, side, _GRID) for side in shape)
+        blocks = np.add.reduceat(np.add.reduceat(inside, down, axis=0, dtype=np.int32), across, axis=1)
+        held = ndimage.uniform_filter(blocks.astype(np.float64), most // _GRID, mode="constant")
+        row, column = (_GRID * int(place) + _GRID // 2 for place in np.unravel_index(held.argmax(), held.shape))
     starts = (min(max(0, middle - most // 2), max(0, side - most)) for middle, side in ((row, height), (column, width)))
     rows, columns = (slice(start, start + most) for start in starts)
     return rows, columns
@@ -58,7 +63,7 @@ def _window(inside: BoolArray, most: int) -> tuple[slice, slice]:
 
 def _autocorrelation(texture: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """That of `(H, W)` values where `weights` are 1, not 0: `(2H, 2W)` with no shift in the middle, each shift by its own overlap, and
-    1 where too little overlaps; None where nothing varies.
+    NaN where too little overlaps; None where nothing varies.
 
     By the Wiener-Khinchin theorem, padded with as many zeros, so that the texture does not meet itself beyond its border.
     """
@@ -73,4 +78,4 @@ def _autocorrelation(texture: NDArray[np.float64], weights: NDArray[np.float64])
     variance = similarity[height, width]
     if variance <= np.finfo(np.float32).eps ** 2:
         return None
-    return np.where(counts < _LEAST_PAIRS * inside, 1.0, similarity / variance)
+    return np.where(counts < _LEAST_PAIRS * inside, np.nan, similarity / variance)

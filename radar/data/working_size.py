@@ -58,19 +58,23 @@ def chosen_size(dataset: Dataset, wanted: WorkingSizeConfig, report: Report | No
 
     def measured(path: str) -> list[float]:
         picture, inside = read(path)
-        return [_length(picture, inside, each, light, seen.resize) for each in factors]
+        region = None if inside is None else inside.astype(np.float32)
+        return [_length(picture, region, each, light, seen.resize) for each in factors]
 
     if seen.region_of_interest is not None:
         shares = in_threads(share, paths, "measuring the region of interest", report)
         shortest = max(1, math.floor(shortest * min(1.0, *shares)))
     factors = tried_factors(shortest, wanted.least_size)
     each_one = np.array(in_threads(measured, paths, "measuring the texture", report))
-    textured = each_one[~np.isnan(each_one).any(axis=1)]
+    textured = each_one[~np.isnan(each_one[:, -1])]  # as they are
     if not len(textured):
+        why = "plain" if seen.region_of_interest is None else "plain, or their regions of interest too thin"
         return WorkingSize(
-            seen, f"working_size: {len(paths)} training images are plain, so that no picture is made smaller"
+            seen, f"working_size: {len(paths)} training images are {why}, so that no picture is made smaller"
         )
-    lengths = np.median(textured, axis=0)
+    # A region may be too thin to be measured once it is small: no picture is brought to a size at which one is.
+    from_size = int(np.flatnonzero(np.isnan(textured).any(axis=0)).max(initial=-1)) + 1
+    factors, lengths = factors[from_size:], np.median(textured[:, from_size:], axis=0)
     factor = factor_for(factors, lengths, wanted.correlation_length)
     of_what = "training images" if seen.region_of_interest is None else "training images' regions of interest"
     told = f"working_size: the correlation length of {len(textured)} {of_what} is {lengths[-1]:.1f} px"
@@ -85,10 +89,10 @@ def chosen_size(dataset: Dataset, wanted: WorkingSizeConfig, report: Report | No
     )
 
 
-def _length(picture: FloatArray, inside: BoolArray | None, factor: float, light: int, resize: str) -> float:
-    """The correlation length of a luma `(H, W)`, or of its region, once it is `factor` times as large."""
+def _length(picture: FloatArray, inside: FloatArray | None, factor: float, light: int, resize: str) -> float:
+    """The correlation length of a luma `(H, W)`, or of its region, 1 and 0, once it is `factor` times as large."""
     height, width = (max(1, round(side * factor)) for side in picture.shape)
-    region = None if inside is None else resized(inside.astype(np.float32), (height, width), resize) > 0.5
+    region = None if inside is None else resized(inside, (height, width), resize) > 0.5
     return correlation_length(resized(picture, (height, width), resize), light, region)
 
 

@@ -174,7 +174,7 @@ def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:
 def _marks_among(best: Cell, group: Sequence[Cell]) -> str:
     """Those of the cell that stands for a group, which says so where others of the group read other data."""
     one = best.one
-    others = any(cell.one.test_data != one.test_data or cell.one.data != one.data for cell in group)
+    others = any(not _is_of_same_data(cell.one, one) for cell in group)
     marks = best.marks + LEFT_OUT * others
     return "".join(mark for mark in MARKS if mark in marks)
 
@@ -231,12 +231,18 @@ def _marks(group: Sequence[Result], of_all: Sequence[Result], reference: TestDat
 
 def _has_lost_controls(group: Sequence[Result], of_all: Sequence[Result]) -> bool:
     """Whether a run that a later one of its seed and data stands for has controls that the later has not."""
-    kept = {result.seed: set(result.metrics.controls) for result in group}
+    kept = {result.seed: result for result in group}
     return any(
-        set(result.metrics.controls) - kept[result.seed]
+        set(result.metrics.controls) - set(kept[result.seed].metrics.controls)
         for result in of_all
-        if result.seed in kept and (result.test_data, result.data) == (group[0].test_data, group[0].data)
+        if result.seed in kept and result.ended < kept[result.seed].ended and _is_of_same_data(result, group[0])
     )
+
+
+def _is_of_same_data(one: Result, other: Result) -> bool:
+    """Whether two runs read the same images, learnt from and tested on, and the same masks as far as both tell."""
+    same = (one.test_data, one.data) == (other.test_data, other.data)
+    return same and (None in (one.masks, other.masks) or one.masks == other.masks)
 
 
 def by_dataset(all_cells: Sequence[Cell]) -> dict[str, list[Cell]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from radar.evaluation.metrics import value_at
 from radar.experiment.transfer import RECORDS_NAME, Transfer, read_transfers
-from radar.report.cells import Cell, by_dataset
+from radar.report.cells import OTHER_DATA, Cell, by_dataset
 from radar.report.tables import Entry, Table, measured, over_seeds, table
 
 Transfers = Sequence[Transfer]
@@ -84,12 +85,17 @@ def _rows(
 
 
 def _entry(cell: Cell, dataset: str, cells: Sequence[Cell], transfers: Transfers, measure: str) -> Entry:
-    """What the cell's models are worth on a data set: on the data that its own method read there, or else another method."""
+    """What the cell's models are worth on a data set: on the version of it that most runs read, or else marked; on that which its own
+    method read there, or else another one."""
     if dataset == cell.dataset:
         return measured(cell, "image", measure)
-    there = sorted((each for each in cells if each.dataset == dataset), key=lambda each: each.method != cell.method)
+    there = sorted(
+        (each for each in cells if each.dataset == dataset),
+        key=lambda each: (OTHER_DATA in each.marks, each.method != cell.method),
+    )
     for target in there:
         values, runs = transfer_values(cell, target, transfers, measure)
         if values:
-            return over_seeds(values, runs=runs)
+            found = over_seeds(values, runs=runs)
+            return replace(found, text=f"{found.text} {OTHER_DATA}") if OTHER_DATA in target.marks else found
     return over_seeds([])

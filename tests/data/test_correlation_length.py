@@ -104,3 +104,20 @@ def test_a_region_of_nothing_has_none():
     assert math.isnan(
         correlation_length(texture(5, across=2.0, along=2.0), LIGHT, np.zeros((200, 200), dtype=np.bool_))
     )
+
+
+def thin_ring(side: int, thickness: float) -> np.ndarray:
+    rows, columns = np.ogrid[:side, :side]
+    away = np.hypot(rows - side / 2, columns - side / 2)
+    return np.asarray((away < side * 0.47) & (away >= side * 0.47 - thickness))
+
+
+def test_a_ring_that_is_too_thin_to_be_measured_has_none() -> None:
+    picture = texture(5, across=1.0, along=1.0, side=120)
+    assert math.isnan(correlation_length(picture, 31, thin_ring(120, 1.0)))
+
+
+def test_a_strip_between_the_blocks_of_a_large_picture_is_found() -> None:
+    picture, inside = texture(1, across=2.0, along=2.0, side=800), np.zeros((800, 800), dtype=np.bool_)
+    inside[401:407] = True
+    assert correlation_length(picture, 31, inside) == pytest.approx(2 * 2.0 * math.sqrt(math.log(2)), rel=0.4)

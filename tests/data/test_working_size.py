@@ -148,6 +148,18 @@ def test_the_extent_of_a_region_keeps_the_least_size(opened):
     assert chosen.image.resolution == pytest.approx(60 / 80, rel=0.02)
 
 
+@pytest.mark.parametrize("thickness", [4, 30])
+def test_a_thin_region_is_not_brought_to_where_it_cannot_be_measured(opened, tmp_path, thickness):
+    """Of a frame of a few px: the texture decides, not that nothing is left of the region in small pictures."""
+    rows, columns = np.ogrid[:160, :200]
+    away = np.minimum(np.minimum(rows, 159 - rows), np.minimum(columns, 199 - columns))
+    save(tmp_path / "frame.png", np.where((away >= 10) & (away < 10 + thickness), 255, 0).astype(np.uint8))
+    mask = ("region_of_interest=mask", f"dataset.image.region_of_interest.mask={tmp_path / 'frame.png'}")
+    dataset = opened(*NATIVE, *REGION[:2], *mask, width=0.6)
+    chosen = chosen_size(dataset, replace(WANTED, least_size=16), None)
+    assert chosen.image.resolution is None, chosen.note
+
+
 def test_a_window_of_no_size_is_refused(composed):
     for aspect in ("crop", "pad"):
         with pytest.raises(ConfigError, match=r"dataset\.image\.working_size"):

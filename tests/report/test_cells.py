@@ -143,6 +143,17 @@ def test_runs_on_other_masks_are_not_averaged_and_those_of_before_tell_none() ->
     }
 
 
+def test_masks_alone_are_other_data_for_the_row_that_stands_for_others_and_for_controls() -> None:
+    some = [with_masks(result(seed=seed), "a") for seed in range(2)]
+    typed = with_masks(result(overrides=["timestep.value=50"], timestep__value=50), "b")
+    (row,) = main_cells(cells([*some, typed], None))
+    assert (row.marks, len(row.results)) == (LEFT_OUT, 2)
+    fewer = [replace(each, metrics=replace(each.metrics, controls={})) for each in some]
+    later = replace(with_masks(result(seed=0), "b"), ended="2030")
+    (cell,) = cells([*fewer, later], None)
+    assert cell.marks == LEFT_OUT, "the earlier counts, for its masks"
+
+
 @pytest.mark.parametrize(
     "first", [(), ("timestep.value=1", "scoring.stride=14")], ids=["not typed", "typed, with more"]
 )

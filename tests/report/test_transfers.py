@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from report_builders import SETTINGS, result
+from report_builders import SETTINGS, on_other_data, result
 
 from radar.evaluation.metrics import Origin
 from radar.experiment.transfer import RECORDS_NAME, Transfer, write_transfers
 from radar.report.build import Report
-from radar.report.cells import cells
+from radar.report.cells import OTHER_DATA, cells
 from radar.report.figures_transfer import transfer_figure
 from radar.report.result import Result
 from radar.report.tables_transfer import transfer_tables, transfers_at
@@ -52,6 +52,19 @@ def test_a_model_stands_beside_the_set_it_was_asked_about_whatever_was_typed_for
         (auroc, _) = transfer_tables(members, [record(grid, targets[-1], 0.25)])
         ((method, own, _, there),) = auroc.rows
         assert [each.text for each in (method, own, there)] == ["RADAR", "grid", "0.250"]
+
+
+def test_what_was_asked_about_other_data_of_a_set_is_marked_and_stands_where_there_is_no_better() -> None:
+    grid = [result(dataset="grid"), result(dataset="grid", preset="fast")]
+    wood = [
+        result(dataset="wood"),
+        result(dataset="wood", seed=1),
+        on_other_data(result(dataset="wood", preset="fast")),
+    ]
+    known = [record(grid[0], wood[2], 0.9), record(grid[1], wood[0], 0.25), record(grid[1], wood[2], 0.8)]
+    (auroc, _) = transfer_tables(cells([*grid, *wood], None), known)
+    shown = {row[0].text: row[3].text for row in auroc.rows if row[1].text == "grid"}
+    assert shown == {"RADAR": f"0.900 {OTHER_DATA}", "radar, fast": "0.250"}
 
 
 def test_without_records_there_is_no_table_and_no_figure() -> None:
