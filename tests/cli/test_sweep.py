@@ -153,8 +153,15 @@ def test_the_cache_is_listed_explained_and_pruned(tmp_path: Path, capsys: pytest
     assert main(["cache", "explain", *arguments, "timestep=t50"]) == 0
     explained = capsys.readouterr().out
     assert "keys.timestep.value: 10 → 50" in " ".join(explained.split())
+    unfinished = tmp_path / CACHE_FOLDER / "network" / "0123456789.part"
+    unfinished.mkdir()
+    (unfinished / "last.ckpt").write_bytes(bytes(3_000_000))
+    assert main(["cache", "list", f"output_root={tmp_path}"]) == 0
+    assert "3.00  unfinished: the same command goes on from it" in capsys.readouterr().out
+    results = len(list(ArtefactStore(tmp_path / CACHE_FOLDER).stored()))
     assert main(["cache", "prune", "--days", "0", f"output_root={tmp_path}"]) == 0
-    assert "results removed" in capsys.readouterr().out
+    assert f"{results} results, 1 unfinished removed, " in capsys.readouterr().out
+    assert not unfinished.exists()
     assert not list(ArtefactStore(tmp_path / CACHE_FOLDER).stored())
     assert main(arguments) == 0  # the run itself needs nothing of it
 

@@ -212,8 +212,20 @@ def test_pruning_leaves_what_is_being_made(tmp_path: Path) -> None:
     assert store.prune(0) == ([], []) and part.exists()
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
-    store.prune(0)
-    assert not part.exists()
+    (remnant,) = store.remnants()
+    assert (remnant.path, remnant.unfinished) == (part, True)
+    assert store.prune(0) == ([], [remnant]) and not part.exists()
+
+
+def test_damaged_results_are_counted_apart_from_whole_ones(tmp_path: Path) -> None:
+    store, other = ArtefactStore(tmp_path), Key("features", 1, {"seed": 1})
+    for key in (KEY, other):
+        take(store, key, write("x" * 1000))
+    (store.folder(KEY) / "made.json").write_text("{")
+    removed, (damaged,) = store.prune(0)
+    assert [artefact.path for artefact in removed] == [store.folder(other)]
+    assert (damaged.path, damaged.unfinished) == (store.folder(KEY), False) and damaged.megabytes >= 0.001
+    assert not store.folder(KEY).exists() and store.remnants() == []
 
 
 def test_the_list_says_what_made_a_result(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from radar.report.cells import (
 )
 from radar.report.result import Result
 from radar.report.settings import axes, difference, method_label, method_names, settings
-from radar.report.tables_ablation import ablations
+from radar.report.tables_ablation import ablation_tables, ablations
 
 METHODS = Path(__file__).resolve().parents[2] / "conf" / "method"
 
@@ -124,6 +124,16 @@ def test_controls_that_a_later_run_of_the_same_settings_has_not_are_told() -> No
     assert (cell.results, cell.marks) == ((fewer,), CONTROLS)
     (cell,) = cells([replace(first, ended="2031"), fewer], None)
     assert cell.marks == ""
+
+
+def test_rows_of_an_ablation_that_are_of_other_seeds_say_so() -> None:
+    first = [result(seed=seed) for seed in (0, 1)]
+    second = [result(overrides=["timestep.value=50"], timestep__value=50, seed=seed) for seed in (1, 2)]
+    (table,) = ablation_tables([*first, *second], None)
+    assert "grid, RADAR: rows are of other seeds, which differ, too (1: 0, 1; 50: 1, 2)." in table.notes
+    same = [result(overrides=["timestep.value=50"], timestep__value=50, seed=seed) for seed in (0, 1)]
+    (table,) = ablation_tables([*first, *same], None)
+    assert not any("of other seeds" in note for note in table.notes)
 
 
 def with_masks(one: Result, masks: str | None) -> Result:
