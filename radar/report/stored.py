@@ -37,22 +37,10 @@ def read_results(paths: Sequence[Path]) -> list[Result]:
     found: dict[tuple[str, str], Result] = {}
     left_out: list[str] = []
     for path in paths:
-        errors: list[str] = []
-        results: list[Result] = []
-        if is_records(path):
-            results, errors = read_records(path)
-        elif (path / "status.json").exists():
-            results = [read_run(RunDirectory(path))]
-        else:
-            for each in sorted(path.glob("*/status.json")):
-                try:
-                    if RunDirectory(each.parent).read_status().state == "done":
-                        results.append(read_run(RunDirectory(each.parent)))
-                except RunError as error:
-                    errors.append(str(error))
-            for each in sorted(filter(is_records, path.glob("*"))):
-                records, broken = read_records(each)
-                results, errors = [*results, *records], [*errors, *broken]
+        results, errors = _results_at(path)
+        if bare := sum(not each.images for each in results):
+            errors.append(f"{path}: {bare} results hold metrics and no image; record their runs with every image")
+            results = [each for each in results if each.images]
         if not results:
             nothing = "no done run and no record is here; give run directories, files of records, or folders of them"
             raise RunError(errors[0] if errors else f"{path}: {nothing}")
@@ -63,6 +51,26 @@ def read_results(paths: Sequence[Path]) -> list[Result]:
     if left_out:
         tell(f"note: {len(left_out)} results left out: {'; '.join(left_out)}")
     return sorted(found.values(), key=lambda result: (result.dataset, result.name))
+
+
+def _results_at(path: Path) -> tuple[list[Result], list[str]]:
+    """Those of a run directory, a file of records or a folder of either, and a line for what cannot be read of them."""
+    if is_records(path):
+        return read_records(path)
+    if (path / "status.json").exists():
+        return [read_run(RunDirectory(path))], []
+    results: list[Result] = []
+    errors: list[str] = []
+    for each in sorted(path.glob("*/status.json")):
+        try:
+            if RunDirectory(each.parent).read_status().state == "done":
+                results.append(read_run(RunDirectory(each.parent)))
+        except RunError as error:
+            errors.append(str(error))
+    for each in sorted(filter(is_records, path.glob("*"))):
+        records, broken = read_records(each)
+        results, errors = [*results, *records], [*errors, *broken]
+    return results, errors
 
 
 def read_run(run: RunDirectory) -> Result:

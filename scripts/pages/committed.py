@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from radar.files import read_lines
+from radar.report.records import read_records
 from radar.report.result import Result
-from radar.report.stored import read_results
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
@@ -19,6 +19,7 @@ RESULTS = DOCS / "results"
 STUDY = RESULTS / "study.runs.jsonl.xz"
 METHODS = RESULTS / "methods.runs.jsonl.xz"
 ABLATIONS = RESULTS / "ablations.runs.jsonl.xz"
+PARTS_CHANGED = RESULTS / "parts_changed.runs.jsonl.xz"
 TRIED = RESULTS / "tried.runs.jsonl.xz"
 BORDER = RESULTS / "border.runs.jsonl.xz"
 
@@ -27,8 +28,11 @@ Figures = dict[str, Any]
 
 @cache
 def recorded(path: Path) -> tuple[Result, ...]:
-    """Every record of a file."""
-    return tuple(read_results([path]))
+    """Every record of a file, those of metrics only too. Raises `ValueError` where one cannot be read."""
+    results, errors = read_records(path)
+    if errors:
+        raise ValueError("; ".join(errors))
+    return tuple(sorted(results, key=lambda result: (result.dataset, result.name)))
 
 
 @cache

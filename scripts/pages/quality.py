@@ -29,7 +29,7 @@ from radar.report.tables_border import border_table
 from radar.report.tables_false_alarms import false_alarm_table
 from scripts.pages import area, committed, contaminated, left_out
 from scripts.pages.choices import PRETRAINED, RECOMMENDED, chosen, differs_as_typed, mean_of, records
-from scripts.pages.committed import BORDER, TRIED, recorded, when_and_where
+from scripts.pages.committed import BORDER, PARTS_CHANGED, TRIED, recorded, when_and_where
 from scripts.pages.sections import Sections
 from scripts.pages.sets import DEVELOPMENT, SETS_NOTE, SHORT, in_order, named, sharing_notes
 
@@ -265,7 +265,8 @@ def variant(changed: Sequence[str]) -> str:
 def sections() -> Sections:
     """By their names."""
     cells = chosen()[RECOMMENDED]
-    ablations = variants(recorded(TRIED))
+    tried = (*recorded(TRIED), *recorded(PARTS_CHANGED))
+    ablations = variants(tried)
     presets = {name: chosen()[name] for name in (RECOMMENDED, PRETRAINED)}
     shown = [each for cell in cells.values() for each in cell.results]
     told = [*controls_said(cells), f"The runs ended {when_and_where(shown)}."]
@@ -273,7 +274,7 @@ def sections() -> Sections:
     borders = [replace(cell, method=family(cell.one)) for cell in cells_of(recorded(BORDER), None)]
     return {
         "results": f"{markdown(results_table(cells))}" + "".join(f"- {sentence}\n" for sentence in told),
-        **{name: tried_table(presets, recorded(TRIED), name) for name in ("resolutions", "light", "tried")},
+        **{name: tried_table(presets, tried, name) for name in ("resolutions", "light", "tried")},
         "pretrained": features_table(cells, chosen()[PRETRAINED]),
         "missed": missed_table(cells),
         "false alarms": replace(marked(alarms, DEVELOPMENT), title="") if alarms else "Not measured.",

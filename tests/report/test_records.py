@@ -19,6 +19,7 @@ from radar.report.result import Result
 from radar.report.stored import read_results
 from radar.report.tables import markdown
 from radar.report.tables_results import main_table
+from scripts.record_runs import metrics_only
 
 NAMES = ("study.runs.jsonl", "study.runs.jsonl.xz")
 
@@ -183,3 +184,20 @@ def test_a_link_in_place_of_a_file_of_records_is_not_followed(tmp_path: Path) ->
     with pytest.raises(WriteError):
         add_records(tmp_path / NAMES[0], [result()])
     assert elsewhere.read_text() == ""
+
+
+def test_results_without_images_are_left_out_of_reports_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare, whole = metrics_only(result(seed=1)), result(seed=2)
+    add_records(tmp_path / NAMES[1], [bare, whole])
+    read, _ = read_records(tmp_path / NAMES[1])
+    assert [(each.seed, each.metrics, len(each.images)) for each in read] == [
+        (1, result(seed=1).metrics, 0),
+        (2, whole.metrics, len(whole.images)),
+    ]
+    assert [each.seed for each in read_results([tmp_path])] == [2]
+    assert "1 results hold metrics and no image" in capsys.readouterr().err
+    add_records(tmp_path / "bare.runs.jsonl", [bare])
+    with pytest.raises(RunError, match="1 results hold metrics and no image"):
+        read_results([tmp_path / "bare.runs.jsonl"])

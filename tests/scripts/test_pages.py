@@ -19,7 +19,7 @@ def test_every_page_is_what_the_records_generate():
 def test_the_results_are_small_and_each_is_read_by_what_writes_a_page():
     files = list(RESULTS.rglob("*"))
     assert all(file.is_file() for file in files)
-    assert sum(file.stat().st_size for file in files) <= 2_500_000
+    assert sum(file.stat().st_size for file in files) <= 1_500_000
     sources = "".join(
         path.read_text() for place in ("scripts/pages", "radar/report") for path in (ROOT / place).glob("*.py")
     )
