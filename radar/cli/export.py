@@ -11,11 +11,12 @@ from radar.cli.exit_codes import DONE
 from radar.compose.settings import verb_settings
 from radar.config.verbs import PredictConfig
 from radar.deploy.export import export as write
-from radar.deploy.parity import TOLERANCE, parity
+from radar.deploy.parity import parity
 from radar.errors import ConfigError, DataError, RunError
 from radar.model import Model
 from radar.model_folder import load
 from radar.runtime.crops import file_and_crop
+from radar.runtime.drawn_pictures import TOLERANCE
 from radar.runtime.exported import load as load_exported
 from radar.runtime.manifest import TARGETS
 from radar.runtime.options import Parser

@@ -11,11 +11,10 @@ import numpy as np
 from radar.deploy.scorer import ModelScorer
 from radar.errors import DataError
 from radar.model import Model
+from radar.runtime.drawn_pictures import TOLERANCE
 from radar.runtime.errors import ImageError
 from radar.runtime.exported import ExportedModel
 from radar.runtime.stream import read_ahead
-
-TOLERANCE = 1e-4  # of a map's maximum, and of a threshold's size or 1: what float32 in another order may change
 
 
 @dataclass(frozen=True)

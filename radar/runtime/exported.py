@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from .crops import array_hash, check_side, content_hash, file_and_crop
 from .decoding import Pixels, decode
+from .drawn_pictures import ANSWERS, IDENTITIES, Difference, difference, drawn_planes, packed_size
 from .errors import ImageError, RunError
-from .graph import Graph, open_graph
-from .manifest import MANIFEST, Manifest, Shape, read_manifest
+from .files import read_bytes
+from .graph import PACKAGES, Graph, open_graph
+from .manifest import MANIFEST, REMEDY, Manifest, Shape, read_manifest
 from .philox import PhiloxStream
 from .picture import FURTHEST, Answers, Picture
 from .preprocessing import FloatArray
@@ -79,18 +82,39 @@ class ExportedModel:
 
 
 def load(folder: str | Path, threads: int | None = None) -> ExportedModel:
-    """The exported model of a folder, whose checksums are looked at first; None: as many threads as there are cores.
+    """The exported model of a folder, as `checked` finds it; None: as many threads as there are cores. Raises `RunError`."""
+    return checked(Path(folder), threads)[0]
 
-    Raises `RunError` where a file was changed, does not fit the others, or what runs it is not installed.
+
+def checked(folder: Path, threads: int | None) -> tuple[ExportedModel, Difference]:
+    """The exported model of a folder, and how far from its model it is here on drawn pictures.
+
+    Raises `RunError` where a file was changed, does not fit the others, what runs it is not installed, or what that says here is not
+    what the model said where it was exported.
     """
-    manifest = read_manifest(Path(folder))
-    graph = open_graph(manifest.target, Path(folder) / manifest.graph, threads)
+    manifest = read_manifest(folder)
+    expected = read_bytes(folder / ANSWERS, REMEDY)
+    if len(expected) != packed_size(len(manifest.point_names), *manifest.input.drawn_size):  # before any are drawn
+        raise RunError(f"{folder / MANIFEST}: input.drawn_size and point_names do not fit {ANSWERS}; {REMEDY}")
+    graph = open_graph(manifest.target, folder / manifest.graph, threads)
     if graph.inputs != manifest.inputs:
         raise RunError(
-            f"{Path(folder) / MANIFEST}: names {_told(manifest.inputs)}, and its graph takes {_told(graph.inputs)}; "
-            "export the model again"
+            f"{folder / MANIFEST}: names {_told(manifest.inputs)}, and its graph takes {_told(graph.inputs)}; {REMEDY}"
         )
-    return ExportedModel(manifest, graph)
+    exported = ExportedModel(manifest, graph)
+    try:
+        said = exported.ask(drawn_planes(manifest.input.planes, *manifest.input.drawn_size), IDENTITIES)
+        found = difference(said, expected)
+    except (ImageError, ValueError) as error:
+        raise RunError(f"{folder}: a drawn picture {error}; {REMEDY}") from None
+    if not found.is_rounding:
+        package = PACKAGES[manifest.target]
+        raise RunError(
+            f"{folder}: {package} {version(package)} answers on this machine otherwise than the model that was exported (on drawn "
+            f"pictures, by {found.maps:.0e} of the maps' maximum, {found.points:.0e} of points and {found.scores:.0e} of scores); "
+            "install another version of it, or export for another runtime"
+        )
+    return exported, found
 
 
 def _told(inputs: Mapping[str, Shape]) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .errors import ImageError, RunError
 from .manifest import OUTPUTS, Shape
 
+PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}  # by target
 Inputs = Mapping[str, NDArray[np.float32]]
 
 
@@ -40,7 +41,7 @@ def open_graph(target: str, path: Path, threads: int | None) -> Graph:
     try:
         return _onnx(path, threads) if target == "onnx" else _openvino(path, threads)
     except ImportError as error:
-        package = "onnxruntime" if target == "onnx" else "openvino"
+        package = PACKAGES[target]
         raise RunError(f"{path}: needs {package} ({error}); get it with pip install {package}") from None
     except Exception as error:  # each runtime has its own
         raise RunError(f"{path}: cannot be read as a graph ({_reason(error)}); export it again") from None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .drawn_pictures import ANSWERS
 from .entries import SIDE, TEXT, typed
 from .errors import RunError, StoredError
 from .files import difference, parsed_json, read_bytes, unreadable
@@ -17,13 +18,13 @@ from .settings import PredictSettings
 from .terminal import brief
 from .threshold import CurrentThreshold
 
-FORMAT = 4  # raised when an older runtime could not read it
+FORMAT = 5  # raised when an older runtime could not read it
 MANIFEST, SEAL = "manifest.json", "manifest.json.sha256"  # the seal is as `sha256sum --check` reads it
 TARGETS = ("onnx", "openvino")
 OUTPUTS = ("map", "points", "score", "decision")
 Shape = tuple[int | None, ...]
 """Lengths of an array's axes; None: any."""
-_REMEDY = "export the model again"
+REMEDY = "export the model again"
 _WHOLE = "copy the folder again, or export again"
 _LARGEST_SEAL = 1024  # bytes
 
@@ -47,6 +48,7 @@ class GraphInput:
     size_reason: str = field(metadata={**TEXT, "shortest": 0})  # why one alone; empty where any will do
     least_side: int = field(metadata={"minimum": 1, "maximum": SIDE})  # px
     pictures_per_pass: int = field(metadata={"minimum": 1, "maximum": 65_536})
+    drawn_size: tuple[int, int] = field(metadata={"minimum": 1, "maximum": SIDE})  # height, width of drawn pictures
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,12 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of an exported model all of whose files are as they were written. Raises `RunError`."""
     path = folder / MANIFEST
     try:
-        content, sealed = read_bytes(path, _REMEDY), read_bytes(folder / SEAL, _REMEDY, _LARGEST_SEAL)
+        content, sealed = read_bytes(path, REMEDY), read_bytes(folder / SEAL, REMEDY, _LARGEST_SEAL)
     except FileNotFoundError as error:
         raise RunError(f"{folder}: is no exported model ({error.strerror}: {error.filename})") from None
     if sealed != seal(content).encode():
         raise RunError(f"{path}: is not as it was exported (its checksum differs); {_WHOLE}")
-    manifest = _manifest(parsed_json(content, path, _REMEDY), path)
+    manifest = _manifest(parsed_json(content, path, REMEDY), path)
     for name, checksum in manifest.files.items():
         if found := difference(folder / name, checksum):
             raise RunError(f"{folder / name}: {found}; {_WHOLE}")
@@ -112,15 +114,15 @@ def _manifest(values: dict[str, Any], path: Path) -> Manifest:
     """Checksums say who wrote the entries as little as they say what is in them. Raises `RunError`."""
     if values.get("format") != FORMAT:
         stated = brief(values.get("format"))
-        raise RunError(f"{path.parent}: has format {stated}, and this runtime reads {FORMAT}; {_REMEDY}")
+        raise RunError(f"{path.parent}: has format {stated}, and this runtime reads {FORMAT}; {REMEDY}")
     try:
         manifest: Manifest = typed(Manifest, values)
     except RecursionError as error:
-        raise unreadable(path, error, _REMEDY) from None
+        raise unreadable(path, error, REMEDY) from None
     except ValueError as error:
-        raise StoredError(f"{path}: {error}; {_REMEDY}") from None
+        raise StoredError(f"{path}: {error}; {REMEDY}") from None
     if problem := _problem(manifest):
-        raise StoredError(f"{path}: {problem}; {_REMEDY}")
+        raise StoredError(f"{path}: {problem}; {REMEDY}")
     return manifest
 
 
@@ -130,10 +132,10 @@ def _problem(manifest: Manifest) -> str:
     # by its ending a runtime would take a graph for another kind, which may name files that nobody looks at
     graph, *weights = _FILES[manifest.target]
     wanted = [manifest.graph, *(f"{manifest.graph.removesuffix(graph)}{ending}" for ending in weights)]
-    whole = manifest.graph.endswith(graph) and set(wanted) <= set(manifest.files)
+    whole = manifest.graph.endswith(graph) and {*wanted, ANSWERS} <= set(manifest.files)
     if not whole or not all(map(is_plain_name, manifest.files)):
         kinds = " and ".join(_FILES[manifest.target])
-        return f"files={brief([*manifest.files])}: must be names of files here, the graph's {kinds} among them"
+        return f"files={brief([*manifest.files])}: must be names of files here, the graph's {kinds} and {ANSWERS} among them"
     region = reading.region_of_interest
     if region is not None and (problem := region_problem(region)):
         return f"preprocessing.region_of_interest{problem}"

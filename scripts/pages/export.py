@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from radar.deploy.parity import TOLERANCE
+from radar.runtime.drawn_pictures import TOLERANCE
 from scripts.pages.committed import Figures, measured, rows_of
 from scripts.pages.performance import numbers
 from scripts.pages.sections import Sections

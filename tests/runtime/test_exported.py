@@ -24,13 +24,15 @@ from radar.config.schema import RegionConfig
 from radar.data.preprocessing import plane_names
 from radar.data.region_of_interest import region_of_interest
 from radar.deploy.export import export
-from radar.deploy.parity import TOLERANCE, parity
+from radar.deploy.parity import parity
 from radar.errors import DataError, RunError
 from radar.model import Model
 from radar.networks.efficientnet import is_installed
 from radar.runtime.__main__ import main
+from radar.runtime.drawn_pictures import TOLERANCE
 from radar.runtime.errors import ImageError
 from radar.runtime.exported import ExportedModel, load
+from radar.runtime.graph import Graph, Inputs
 from radar.thresholds import Thresholds
 
 pytest.importorskip("onnxscript")
@@ -140,7 +142,55 @@ def never(*_: object) -> Any:
     raise AssertionError("the graph is asked")
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "manifest.json.sha256"])
+def distorted(monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], object]) -> None:
+    """Let the runtime answer otherwise, as one does that rewrites graphs wrongly for a processor."""
+
+    def ask(graph: Graph, inputs: Inputs) -> dict[str, Any]:
+        said = right(graph, inputs)
+        change(said)
+        return said
+
+    right = Graph.__call__
+    monkeypatch.setattr(Graph, "__call__", ask)
+
+
+OTHERWISE: dict[str, Callable[[dict[str, Any]], object]] = {
+    "one pixel": lambda said: said["map"][1, 7].__setitem__(3, said["map"].max() * 1.5),
+    "blur": lambda said: said.update(map=(said["map"] + np.roll(said["map"], 1, -1)) / 2),
+    "points": lambda said: said.update(points=said["points"] * 1.001),
+    "scores": lambda said: said.update(score=said["score"] + 0.1 * np.abs(said["score"]) + 0.1),
+    "no number": lambda said: said["map"][0, 0].__setitem__(0, np.nan),
+    "another size": lambda said: said.update(map=said["map"][:, 1:]),
+}
+
+
+@pytest.mark.parametrize("change", OTHERWISE.values(), ids=OTHERWISE)
+def test_a_runtime_that_answers_otherwise_here_is_refused(
+    model: Model,
+    written: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[dict[str, Any]], object],
+) -> None:
+    load(written, threads=1)
+    distorted(monkeypatch, change)
+    with pytest.raises(
+        RunError, match=f"^{written}: (onnxruntime [0-9.]+ answers on this machine otherwise|a drawn pict)"
+    ) as told:
+        load(written, threads=1)
+    assert "\n" not in str(told.value)
+    with pytest.raises(RunError, match=r"answers on this machine otherwise|a drawn picture"):
+        export(model, tmp_path / "export", "onnx", settings())
+    with pytest.raises(RunError, match="is no exported model"):
+        load(tmp_path / "export", threads=1)
+
+
+def test_rounding_is_no_other_answer(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    distorted(monkeypatch, lambda said: said.update(map=said["map"] * (1 + 1e-5), score=said["score"] + 1e-4))
+    load(written, threads=1)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "drawn_answers.float32", "manifest.json", "manifest.json.sha256"])
 def test_one_changed_byte_is_refused(copied: Path, name: str) -> None:
     load(copied, threads=1)
     content = bytearray((copied / name).read_bytes())

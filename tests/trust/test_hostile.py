@@ -29,6 +29,7 @@ from radar.experiment.artefact_store import ArtefactStore, Key
 from radar.experiment.panels import read_panels
 from radar.experiment.stage import Stage, array_stage
 from radar.files import read_json, read_yaml, sha256, write_json
+from radar.runtime.drawn_pictures import ANSWERS, packed_size
 from radar.runtime.exported import load as load_exported
 from radar.runtime.manifest import FORMAT, MANIFEST, SEAL, seal
 from radar.training.checkpoints import last_checkpoint
@@ -280,10 +281,11 @@ def test_a_store_looks_nowhere_else(tmp_path: Path) -> None:
     "changes",
     [
         {"graph": "../../evil.onnx"},
-        {"graph": "/etc/passwd", "files": {"/etc/passwd": "?"}},
-        {"graph": "../evil.onnx", "files": {"../evil.onnx": "?"}},
+        {"graph": "/etc/passwd", "files": {"/etc/passwd": "?", ANSWERS: "?"}},
+        {"graph": "../evil.onnx", "files": {"../evil.onnx": "?", ANSWERS: "?"}},
         {"files": {}},
-        {"files": {"model.onnx": "?", "../evil.onnx": "?"}},
+        {"files": {"model.onnx": "?", "../evil.onnx": "?", ANSWERS: "?"}},
+        {"files": {"model.onnx": "?"}},
         {"files": []},
         {"target": "python"},
         {"threshold": None},
@@ -297,10 +299,10 @@ def test_an_export_names_its_own_files_alone(tmp_path: Path, changes: dict[str, 
     (folder := tmp_path / "deep" / "export").mkdir(parents=True)
     (folder / "model.onnx").write_bytes(b"graph")
     (tmp_path / "deep" / "evil.onnx").write_bytes(b"graph")
-    digest = sha256(folder / "model.onnx")
-    content = {**EXPORT, "files": {"model.onnx": digest}, **changes}
+    own = digests(folder)
+    content = {**EXPORT, "files": own, **changes}
     if isinstance(content["files"], dict):
-        content["files"] = dict.fromkeys(content["files"], digest)
+        content["files"] = {name: own.get(name, own["model.onnx"]) for name in content["files"]}
     sealed(folder, content)
     with pytest.raises(RunError, match=r"manifest\.json: .*; export the model again"):
         load_exported(folder)
@@ -310,11 +312,18 @@ EXPORT: dict[str, Any] = {
     "format": FORMAT, "target": "onnx", "graph": "model.onnx", "method": "x", "fingerprint": "abc",
     "preprocessing": {"channels": "grey", "size": 8, "width": None, "aspect": "stretch", "resolution": None, "file_resolution": None,
                       "resize": "box", "side": None, "megapixels": 9.0},
-    "input": {"planes": ["grey"], "size": [8, 8], "size_reason": "", "least_side": 8, "pictures_per_pass": 1},
+    "input": {"planes": ["grey"], "size": [8, 8], "size_reason": "", "least_side": 8, "pictures_per_pass": 1,
+              "drawn_size": [8, 8]},
     "noise": {"seed": 0, "draws": 0, "channels": 1}, "point_names": ["x"],
     "threshold": {"name": "fitted", "value": 1.0, "map_levels": {"faint": 1.0, "strong": 2.0}, "normal_scores": [1.0]},
     "predict": {"decode_ahead": 1, "regions": 1, "colour_range": 1.0, "opacity": 1.0, "interval": 1.0, "patience": 1.0},
 }  # fmt: skip
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Of a graph that lies in the folder, and of answers that are written there."""
+    (folder / ANSWERS).write_bytes(bytes(packed_size(1, 8, 8)))
+    return {name: sha256(folder / name) for name in ("model.onnx", ANSWERS)}
 
 
 def sealed(folder: Path, content: dict[str, Any]) -> None:
@@ -339,7 +348,7 @@ def test_a_graph_reads_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     add = onnx.helper.make_node("Add", ["images", "w"], ["map"])
     graph = onnx.helper.make_graph([add], "g", [given], [wanted], [weights])
     (folder / "model.onnx").write_bytes(onnx.helper.make_model(graph, ir_version=9).SerializeToString())
-    sealed(folder, {**EXPORT, "files": {"model.onnx": sha256(folder / "model.onnx")}})
+    sealed(folder, {**EXPORT, "files": digests(folder)})
     with pytest.raises(RunError, match=r"model\.onnx: cannot be read as a graph"):
         load_exported(folder)
 
@@ -347,7 +356,7 @@ def test_a_graph_reads_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_is_no_graph_is_one_line(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     (tmp_path / "model.onnx").write_bytes(pickle.dumps([1]))
-    sealed(tmp_path, {**EXPORT, "files": {"model.onnx": sha256(tmp_path / "model.onnx")}})
+    sealed(tmp_path, {**EXPORT, "files": digests(tmp_path)})
     with pytest.raises(RunError, match="cannot be read as a graph") as error:
         load_exported(tmp_path)
     assert "\n" not in str(error.value)
