@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radar.evaluation.statistics_proportions import Interval, share_interval
+from radar.evaluation.statistics_proportions import Interval, is_larger, share_interval
 from radar.evaluation.statistics_rates import worth
 from radar.report.result import Result
 from radar.report.suspects import suspects
 
-_LEVEL = 0.95  # of the intervals
+_LEVEL = 0.95  # of the intervals, and of what is shown
 _WIDE = 0.1  # from this width on, an interval says that there are few photos
 _NAMED = 3  # of the missed photos, and of those that are odd
 _RANKED = 0.9  # AUROC from which scores tell defects apart, whatever the threshold does
@@ -120,7 +120,7 @@ def _sureness(count: Count, what: str) -> str:
 def _compared(good: Count, defective: Count) -> Iterator[str]:
     if defective.share <= good.share:
         yield "It rejects good photos as often as defective ones: do not use this model"
-    elif defective.interval.low <= good.interval.high:
+    elif not is_larger(defective.share, defective.worth, good.share, good.worth, _LEVEL):
         yield "So few photos cannot show that it does better than guessing: test it with more before it decides anything"
 
 

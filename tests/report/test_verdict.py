@@ -90,6 +90,12 @@ def test_what_else_there_is_to_say(planted: dict[str, int], said: str) -> None:
     assert any(said in line for line in verdict(outcome(**planted))), verdict(outcome(**planted))
 
 
+def test_what_an_exact_test_shows_is_not_called_too_little() -> None:
+    """Where the intervals of the two shares overlap, too: 3 of 8 and 12 of 12 have p = 0.004."""
+    assert len(verdict(outcome(8, 12, rejected=3, found=12))) == 2
+    assert "cannot show" in verdict(outcome(8, 12, rejected=3, found=12, grouped=4))[2]
+
+
 def test_nothing_more_is_said_where_all_is_well() -> None:
     assert len(verdict(outcome(40, 40, rejected=2, found=40))) == 2
 
