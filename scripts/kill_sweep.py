@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from radar.experiment.artefact_store import ArtefactStore
+from radar.experiment.artefact_inventory import artefacts
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import CACHE_FOLDER
 from radar.experiment.sweep import sweeps
@@ -88,7 +88,7 @@ def cells(root: Path) -> dict[str, tuple[bytes, str]]:
 
 def made(root: Path) -> Counter[str]:
     """How many results of each stage lie below `root`."""
-    return Counter(each.stage for each in ArtefactStore(root / CACHE_FOLDER).stored())
+    return Counter(each.stage for each in artefacts(root / CACHE_FOLDER))
 
 
 def main() -> int:

@@ -15,7 +15,9 @@ from radar.compose import command_line, output_root
 from radar.compose.plan import plan
 from radar.config.schema import Config
 from radar.errors import ConfigError, RunError
-from radar.experiment.artefact_store import Artefact, ArtefactStore, Key, Remnant
+from radar.experiment.artefact_inventory import Artefact, Remnant, artefacts, damaged, remnants
+from radar.experiment.artefact_inventory import prune as pruned
+from radar.experiment.artefact_store import Key
 from radar.experiment.run import Experiment
 from radar.experiment.session import CACHE_FOLDER, Session
 from radar.progress import silent
@@ -54,23 +56,23 @@ def cache(arguments: Sequence[str]) -> int:
     root = output_root(parsed.overrides)
     if not root.is_dir() and (parsed.overrides or root.exists()):
         raise RunError(f"{root}: is no folder of outputs; check output_root")
-    store = ArtefactStore(root / CACHE_FOLDER)
-    for line in store.damaged():
+    stored = root / CACHE_FOLDER
+    for line in damaged(stored):
         tell(f"note: {line}")
     if parsed.verb == "list":
-        for line in _listed(store):
+        for line in _listed(stored):
             console.print(line, soft_wrap=True, highlight=False, markup=False)
         return 0
-    removed, remnants = store.prune(parsed.days * _DAY)
-    freed = sum(each.megabytes for each in removed) + sum(each.megabytes for each in remnants)
-    console.print(f"{len(removed)} results{_told(remnants)} removed, {freed:.1f} MB", highlight=False)
+    removed, left = pruned(stored, parsed.days * _DAY)
+    freed = sum(each.megabytes for each in removed) + sum(each.megabytes for each in left)
+    console.print(f"{len(removed)} results{_told(left)} removed, {freed:.1f} MB", highlight=False)
     return 0
 
 
-def _told(remnants: Sequence[Remnant]) -> str:
+def _told(left: Sequence[Remnant]) -> str:
     """How many damaged results and unfinished ones, where there are any."""
-    unfinished = sum(each.unfinished for each in remnants)
-    counts = {"damaged": len(remnants) - unfinished, "unfinished": unfinished}
+    unfinished = sum(each.unfinished for each in left)
+    counts = {"damaged": len(left) - unfinished, "unfinished": unfinished}
     return "".join(f", {count} {kind}" for kind, count in counts.items() if count)
 
 
@@ -81,18 +83,18 @@ def _days(text: str) -> float:
     return days
 
 
-def _listed(store: ArtefactStore) -> Iterator[str]:
+def _listed(stored: Path) -> Iterator[str]:
     """A line per result; what tells results apart comes last, where a narrow terminal may wrap it."""
-    yield str(store.root)
+    yield str(stored)
     yield f"{'stage':13}  {'result':8}  {'MB':>8}  {'made':10}  {'took, s':>8}  {'unused, d':>9}  of"
     total = 0.0
-    for artefact in store.stored():
+    for artefact in artefacts(stored):
         total += artefact.megabytes
         yield (
             f"{artefact.stage:13}  {artefact.path.name[:8]}  {artefact.megabytes:8.2f}  {artefact.made[:10]}  "
             f"{artefact.seconds:8.1f}  {artefact.unused_seconds / _DAY:9.1f}  {_brief(artefact)}"
         )
-    for remnant in store.remnants():
+    for remnant in remnants(stored):
         total += remnant.megabytes
         state = "unfinished: the same command goes on from it" if remnant.unfinished else "damaged"
         yield f"{remnant.path.parent.name:13}  {remnant.path.name[:8]}  {remnant.megabytes:8.2f}  {state}"
@@ -125,7 +127,7 @@ def _explained(config: Config) -> Table:
     """One row per stage: there, or what differs from the stored result that is nearest to it."""
     session = Session(afresh=None)
     experiment = Experiment(config, silent, session)
-    stored = list(session.store(config).stored())
+    stored = list(artefacts(session.store(config).root))
     table = Table(title=experiment.directory.path.name, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     for heading in ("stage", "result", "state"):
         table.add_column(heading)

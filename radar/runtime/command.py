@@ -93,7 +93,7 @@ def answer(parsed: argparse.Namespace, paths: Iterator[Path], scorer: Scorer, se
             take = _taking(parsed, settings, write, counts)
             for each in examined(scorer, paths, settings):
                 take(each)
-    _summarise(counts, time.perf_counter() - began)
+    _summarise(counts, time.perf_counter() - began, watched=parsed.watch is not None)
     if skipped := passed_over(parsed.paths, parsed.out):
         told = "no PNG, JPEG, BMP or TIFF by their name, results of radar, links to nothing, or no regular files"
         tell(f"note: {len(skipped)} files were passed over, as they are {told}, first {skipped[0]}")
@@ -145,11 +145,15 @@ def _short_line(each: said.Prediction) -> str:
     return printable(f"{each.decision:<10} {each.score:>10.4g}  {each.path}{where}")
 
 
-def _summarise(counts: Counter[str], seconds: float) -> None:
+def _summarise(counts: Counter[str], seconds: float, *, watched: bool) -> None:
+    """A watch is mostly waiting, so its time says nothing of a photo's."""
     total = sum(counts.values())
     parts = ", ".join(f"{counts[decision]} {decision}" for decision in said.DECISIONS)
-    each = f", {1000 * seconds / total:.0f} ms each" if total else ""
-    tell(f"{total} photos: {parts}; {seconds:.1f} s{each}")
+    if watched:
+        tell(f"{total} photos: {parts}; watched for {seconds:.1f} s")
+    else:
+        each = f", {1000 * seconds / total:.0f} ms each" if total else ""
+        tell(f"{total} photos: {parts}; {seconds:.1f} s{each}")
 
 
 @contextmanager

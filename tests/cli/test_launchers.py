@@ -13,7 +13,7 @@ from test_main import QUICK
 
 from radar import install_command
 from radar.cli.exit_codes import FAILED
-from radar.experiment.artefact_store import ArtefactStore
+from radar.experiment.artefact_inventory import artefacts
 from radar.experiment.session import CACHE_FOLDER
 from radar.experiment.sweep import sweeps
 
@@ -47,7 +47,7 @@ def test_jobs_in_other_processes_share_their_training_and_are_written_down(
     assert done.returncode == 0, done.stdout + done.stderr
     (sweep,) = sweeps(tmp_path)
     assert [state.state for state in sweep.states()] == ["done"] * 4
-    trained = [each for each in ArtefactStore(tmp_path / CACHE_FOLDER).stored() if each.stage == "network"]
+    trained = [each for each in artefacts(tmp_path / CACHE_FOLDER) if each.stage == "network"]
     assert len(trained) == 2
     assert "All jobs" in done.stdout
     if name == "joblib":  # two processes share the cores

@@ -20,7 +20,7 @@ from radar.cli.main import main
 from radar.compose import command_line
 from radar.compose.plan import plan
 from radar.errors import Interrupted
-from radar.experiment.artefact_store import ArtefactStore
+from radar.experiment.artefact_inventory import artefacts
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import CACHE_FOLDER
 from radar.experiment.sweep import Sweep, sweeps
@@ -44,7 +44,7 @@ SHORTENED = {
 
 
 def made(root: Path, stage: str) -> int:
-    return [each.stage for each in ArtefactStore(root / CACHE_FOLDER).stored()].count(stage)
+    return [each.stage for each in artefacts(root / CACHE_FOLDER)].count(stage)
 
 
 def test_a_job_that_was_to_be_made_again_and_could_not_is_not_done(
@@ -158,11 +158,11 @@ def test_the_cache_is_listed_explained_and_pruned(tmp_path: Path, capsys: pytest
     (unfinished / "last.ckpt").write_bytes(bytes(3_000_000))
     assert main(["cache", "list", f"output_root={tmp_path}"]) == 0
     assert "3.00  unfinished: the same command goes on from it" in capsys.readouterr().out
-    results = len(list(ArtefactStore(tmp_path / CACHE_FOLDER).stored()))
+    results = len(list(artefacts(tmp_path / CACHE_FOLDER)))
     assert main(["cache", "prune", "--days", "0", f"output_root={tmp_path}"]) == 0
     assert f"{results} results, 1 unfinished removed, " in capsys.readouterr().out
     assert not unfinished.exists()
-    assert not list(ArtefactStore(tmp_path / CACHE_FOLDER).stored())
+    assert not list(artefacts(tmp_path / CACHE_FOLDER))
     assert main(arguments) == 0  # the run itself needs nothing of it
 
 

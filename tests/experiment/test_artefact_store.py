@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from radar.experiment.artefact_inventory import artefacts, prune, remnants
 from radar.experiment.artefact_store import ArtefactStore, Key
 
 KEY = Key("features", 1, {"seed": 0, "blur": {"kernel": 3}})
@@ -34,7 +35,7 @@ def test_a_result_is_made_once_and_found_again(tmp_path: Path) -> None:
     assert take(ArtefactStore(tmp_path), KEY, write("third")) == folder
     assert (folder / "result").read_text() == "first"
     assert store.made == [KEY]
-    (artefact,) = store.stored()
+    (artefact,) = artefacts(store.root)
     assert (artefact.stage, artefact.path.name) == ("features", KEY.fingerprint)
 
 
@@ -66,7 +67,7 @@ def test_what_fails_is_not_there_and_its_part_is_handed_on(tmp_path: Path) -> No
     with pytest.raises(OSError, match="no space"):
         take(store, KEY, fail)
     assert not store.folder(KEY).exists()
-    assert list(store.stored()) == []
+    assert list(artefacts(store.root)) == []
     folder = take(store, KEY, lambda part: (part / "result").write_text((part / "checkpoint").read_text()))
     assert (folder / "result").read_text() == "half way"
 
@@ -91,7 +92,7 @@ def test_a_damaged_result_is_made_again(tmp_path: Path, damage: str, afresh: str
     folder = take(ArtefactStore(tmp_path), KEY, make)
     (folder / damage).write_text("")
     store = ArtefactStore(tmp_path, afresh)
-    assert [each.stage for each in store.stored()] == ([] if damage == "made.json" else ["features"])
+    assert [each.stage for each in artefacts(store.root)] == ([] if damage == "made.json" else ["features"])
     assert store.take(KEY, make, read) == 1234
     assert store.take(KEY, make, read) == 1234 and len(store.made) == 1
 
@@ -141,7 +142,7 @@ def test_a_full_disk_fails_a_job_and_leaves_no_result(tmp_path: Path) -> None:
     answer = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
     assert answer.returncode == 1 and "OSError" in answer.stderr
     store = ArtefactStore(tmp_path)
-    assert list(store.stored()) == []
+    assert list(artefacts(store.root)) == []
     folder = take(store, Key("features", 1, {"seed": 0}), write("whole"))
     assert sorted(path.name for path in folder.iterdir()) == ["made.json", "result"]
 
@@ -176,7 +177,7 @@ def test_processes_that_need_the_same_result_make_it_once(tmp_path: Path) -> Non
         worker.join(120)
         assert worker.exitcode == 0
     assert _started(tmp_path) == 1
-    assert len(list(ArtefactStore(tmp_path).stored())) == 1
+    assert len(list(artefacts(tmp_path))) == 1
 
 
 def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
@@ -198,7 +199,7 @@ def test_pruning_takes_what_was_not_used_for_long(tmp_path: Path) -> None:
         folder = take(store, key, write("x"))
         os.utime(folder / "made.json", (old, old))
     take(store, used, write("x"))
-    removed, _ = store.prune(500)
+    removed, _ = prune(store.root, 500)
     assert [artefact.path for artefact in removed] == [store.folder(KEY)]
     assert store.folder(used).exists() and not store.folder(KEY).exists()
 
@@ -209,12 +210,12 @@ def test_pruning_leaves_what_is_being_made(tmp_path: Path) -> None:
     _wait(lambda: _started(tmp_path) == 1)
     store = ArtefactStore(tmp_path)
     part = store.folder(KEY).with_name(store.folder(KEY).name + ".part")
-    assert store.prune(0) == ([], []) and part.exists()
+    assert prune(store.root, 0) == ([], []) and part.exists()
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
-    (remnant,) = store.remnants()
+    (remnant,) = remnants(store.root)
     assert (remnant.path, remnant.unfinished) == (part, True)
-    assert store.prune(0) == ([], [remnant]) and not part.exists()
+    assert prune(store.root, 0) == ([], [remnant]) and not part.exists()
 
 
 def test_damaged_results_are_counted_apart_from_whole_ones(tmp_path: Path) -> None:
@@ -222,15 +223,15 @@ def test_damaged_results_are_counted_apart_from_whole_ones(tmp_path: Path) -> No
     for key in (KEY, other):
         take(store, key, write("x" * 1000))
     (store.folder(KEY) / "made.json").write_text("{")
-    removed, (damaged,) = store.prune(0)
+    removed, (damaged,) = prune(store.root, 0)
     assert [artefact.path for artefact in removed] == [store.folder(other)]
     assert (damaged.path, damaged.unfinished) == (store.folder(KEY), False) and damaged.megabytes >= 0.001
-    assert not store.folder(KEY).exists() and store.remnants() == []
+    assert not store.folder(KEY).exists() and remnants(store.root) == []
 
 
 def test_the_list_says_what_made_a_result(tmp_path: Path) -> None:
     store = ArtefactStore(tmp_path)
     take(store, KEY, write("x" * 1000))
-    (artefact,) = store.stored()
+    (artefact,) = artefacts(store.root)
     assert (artefact.stage, artefact.inputs) == ("features", json.loads(json.dumps(KEY.inputs)))
     assert artefact.megabytes >= 0.001 and artefact.unused_seconds < 60

@@ -18,6 +18,7 @@ from tiny_methods import METHODS, PRETRAINED, SCORINGS
 
 from radar.compose.config_tree import config_folder
 from radar.config.schema import Config
+from radar.experiment.artefact_inventory import artefacts
 from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.session import Session
 from radar.experiment.stage import VERSIONS, Stage, json_stage
@@ -241,7 +242,7 @@ def test_a_stage_knows_how_long_it_took_when_another_run_made_it(tiny: Tiny) -> 
     session = Session(afresh=None)
     first = run(tiny(*overrides("deep_svdd")), session)
     other = run(tiny(*overrides("deep_svdd"), "method.hypersphere.stride=3"), session)
-    (training,) = [each for each in session.store(tiny()).stored() if each.stage == "network"]
+    (training,) = [each for each in artefacts(session.store(tiny()).root) if each.stage == "network"]
     for outcome in (first, other):
         assert outcome.metrics.cost.fit_seconds >= training.seconds
 

@@ -25,6 +25,7 @@ from omegaconf import OmegaConf
 
 import radar
 from radar.errors import RunError, StoredError
+from radar.experiment.artefact_inventory import prune
 from radar.experiment.artefact_store import ArtefactStore, Key
 from radar.experiment.panels import read_panels
 from radar.experiment.stage import Stage, array_stage
@@ -273,7 +274,7 @@ def test_a_store_looks_nowhere_else(tmp_path: Path) -> None:
     made = store.folder(key) / "made.json"
     write_json(made, {**read_json(made, ""), "stage": "../..", "files": {"../../../precious": "0" * 64}})
     store.take(key, make, lambda folder: folder)
-    store.prune(0)
+    prune(store.root, 0)
     assert (tmp_path / "precious").read_text() == "x"
 
 

@@ -15,6 +15,7 @@ import pytest
 from test_writing import QUICK
 
 from radar.cli.main import main
+from radar.experiment.artefact_inventory import artefacts
 from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import CACHE_FOLDER
@@ -49,7 +50,7 @@ def test_a_clock_that_jumps_changes_no_result(tmp_path: Path, monkeypatch: pytes
     (run,) = (tmp_path / "jumping").glob("r-*")
     assert 0 <= (RunDirectory(run).read_status().seconds or -1) < 600
     store = ArtefactStore(tmp_path / "jumping" / CACHE_FOLDER)
-    assert list(store.stored()) and all(0 <= each.seconds < 600 for each in store.stored())
+    assert list(artefacts(store.root)) and all(0 <= each.seconds < 600 for each in artefacts(store.root))
     monkeypatch.undo()
     assert main([*QUICK, f"output_root={tmp_path / 'jumping'}"]) == 0  # and is found again
 
@@ -85,5 +86,5 @@ def test_two_users_in_one_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         f"{root}/" in told.err and "cannot be written (Permission denied)" in told.err and "Traceback" not in told.err
     )
-    assert len(list(ArtefactStore(root / CACHE_FOLDER).stored())) > 2
+    assert len(list(artefacts(root / CACHE_FOLDER))) > 2
     shutil.rmtree(root.parent)

@@ -18,6 +18,7 @@ import radar
 from radar.cli.main import main
 from radar.data.decoding import read_content
 from radar.errors import DataError, RunError, WriteError
+from radar.experiment.artefact_inventory import prune
 from radar.experiment.artefact_store import ArtefactStore, Key
 from radar.experiment.log import run_log
 from radar.experiment.run_directory import RunDirectory
@@ -154,9 +155,9 @@ def test_pruning_a_cache_follows_no_link(tmp_path: Path, linked: str) -> None:
         (root / "points").mkdir()
         (root / "points" / "abc").symlink_to(stage / "abc")
         (root / "points" / "abc.part").symlink_to(stage / "abc.part")
-    assert ArtefactStore(root).prune(0) == ([], [])
+    assert prune(root, 0) == ([], [])
     assert (stage / "abc" / "made.json").exists() and (stage / "abc.part").exists()
-    assert [each.path.name for each in elsewhere.prune(0)[0]] == ["abc"], "which is what it does without a link"
+    assert [each.path.name for each in prune(elsewhere.root, 0)[0]] == ["abc"], "which is what it does without a link"
 
 
 def forged(model: Path, folder: Path, path: tuple[str, ...], value: Any) -> Path:
