@@ -1,7 +1,5 @@
 """`python -m radar` is the command `radar`."""
 
-import sys
+from radar.cli.main import process
 
-from radar.cli.main import main
-
-sys.exit(main())
+process()

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 import radar
 from radar.cli.exit_codes import OUTPUT_ROOT, guarded
 from radar.errors import ConfigError, WriteError
+from radar.runtime.exit_codes import run
 from radar.runtime.options import refuse_dashes_for_values
 
 # each a module of this room with a function of its name
@@ -79,5 +81,10 @@ def _refuse_mistyped(first: Sequence[str]) -> None:
             raise ConfigError(f"{word}: no such command; did you mean radar {near[0]}?")
 
 
+def process() -> NoReturn:
+    """The command `radar`, as a process of its own."""
+    run(main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    process()

@@ -56,9 +56,10 @@ def photo_groups(layout: Layout, paths: Sequence[Path], thumbnails: Sequence[Flo
         return PhotoGroups(_apart(named_together(path, pattern) for path in paths), f"names, by {pattern}")
     names, known_by = _apart(layout.groups_of(paths)), "names, as those of the images that were learnt from"
     if len(set(names)) == len(names):
-        by_number = _apart(named_together(path, _BEFORE_NUMBER) for path in paths)
-        if _tells(set(by_number), len(paths)):
-            names, known_by = by_number, "names, which end with a number"
+        by_number = [named_together(path, _BEFORE_NUMBER) for path in paths]
+        numbered = [group for group in by_number if group is not None]
+        if _tells(set(numbered), len(numbered)):
+            names, known_by = _apart(by_number), "names, which end with a number"
     if layout.config.split not in ("grouped", "sheets") or not thumbnails:
         return PhotoGroups(names, known_by)
     joined = _joined(names, [(first, second) for first, second, _ in near_pairs(unit_vectors(thumbnails))])
@@ -124,15 +125,17 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
 
 
 def _named_groups(entries: Sequence[Entry]) -> list[str]:
-    """The groups of normals, where names tell of several and several photos share one; none where they do not."""
-    normals = [entry for entry in entries if entry.label == 0]
-    photos = Counter(entry.group for entry in normals)
+    """The groups of normals, where names tell of several and several photos share one; none where they do not.
+
+    A photo whose name tells of none is its own group, and says nothing of what the others' names tell.
+    """
+    photos = Counter(entry.group for entry in entries if entry.label == 0 and entry.group != entry.path)
     # of two names, a photo that stands alone is rather called otherwise than of another sheet
     several = len(photos) >= _LEAST_GROUPS or (len(photos) > 1 and min(photos.values()) > 1)
-    return sorted(photos) if several and len(photos) <= len(normals) / 2 else []
+    return sorted(photos) if several and len(photos) <= photos.total() / 2 else []
 
 
-def _tells(groups: Collection[str], photos: int) -> bool:
+def _tells(groups: Collection[object], photos: int) -> bool:
     """Whether so many distinct groups of so many photos are likely to be sheets or batches."""
     return _LEAST_GROUPS <= len(groups) <= photos / 2
 

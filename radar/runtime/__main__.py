@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
+from typing import NoReturn
 
 from .command import answer, checked, parser_of
 from .entries import MOST_THREADS
 from .errors import WriteError
-from .exit_codes import guarded
+from .exit_codes import guarded, run
 from .exported import load
 from .options import refuse_dashes_for_values
 
@@ -43,5 +44,10 @@ def _threads(text: str) -> int:
     return int(text)
 
 
+def process() -> NoReturn:
+    """The command `radar-runtime`, as a process of its own."""
+    run(main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    process()

@@ -17,6 +17,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from .errors import RadarError
 from .terminal import prepare_output, tell
@@ -66,3 +67,13 @@ def guarded(command: Callable[[], int], name: str) -> int:
         line, code = f"this is an error of {name} itself; the traceback is above", FAILED
     tell(line, name)
     return code
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """End the process by what `main` returns.
+
+    Ctrl-C changes nothing any more from then on: while an interpreter ends, it would break into what libraries do last.
+    """
+    code = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from radar.cli.exit_codes import FAILED, REFUSED, guarded
+from radar.cli.exit_codes import DONE, FAILED, REFUSED, guarded
 from radar.cli.main import main
 from radar.errors import ConfigError, Interrupted
 
@@ -74,3 +74,14 @@ def test_nobody_reads_the_output_any_more() -> None:
     talking.stdout.close()
     assert talking.wait(60) == 141
     assert talking.stderr.read() == ""
+
+
+@pytest.mark.parametrize(("module", "code"), [("radar.cli.main", DONE), ("radar.runtime.__main__", REFUSED)])
+def test_ctrl_c_while_the_process_ends_changes_nothing(module: str, code: int) -> None:
+    script = (
+        "import atexit, os, signal, sys; atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT)); "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"sys.argv[1:] = ['--version']; from {module} import process; process()"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert answer.returncode == code and "Traceback" not in answer.stderr, answer.stderr

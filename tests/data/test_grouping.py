@@ -86,6 +86,17 @@ def test_good_photos_like_defective_ones_must_not_all_be_lost_to_the_test(tmp_pa
     assert safer_grouping(config_of(tmp_path, "bad"), None).values == {"split": "random"}
 
 
+def test_photos_whose_names_tell_nothing_hide_no_sheets(tmp_path):
+    for seed in range(40):
+        name = f"sheet{seed // 4}_{seed:03d}" if seed < 16 else f"c{seed:03d}"
+        save(tmp_path / "good" / f"{name}.png", noise(seed))
+    assert safer_grouping(config_of(tmp_path), None).told.startswith("names suggest 4 sheets or batches (")
+    by_group = {}
+    for sample in grouped(config_of(tmp_path)):
+        by_group.setdefault(sample.group, set()).add(sample.split)
+    assert len(by_group) == 4 + 24 and all(len(splits) == 1 for splits in by_group.values())
+
+
 SHEETS = [Path(f"new/sheet{sheet}_{index}.png") for sheet in range(4) for index in range(3)]
 
 
@@ -100,6 +111,7 @@ def test_photos_are_grouped_as_those_of_training_or_as_their_names_suggest_or_as
     assert len(set(groups_of(SHEETS, group="[0-3].png$").names)) == 3
     assert len(set(groups_of(SHEETS, "sheet[01]").names)) == 8
     assert len(set(groups_of(SHEETS, "none").names)) == 12
+    assert len(set(groups_of([*SHEETS, *(Path(f"c{place}.png") for place in range(30))]).names)) == 4 + 30
     assert len(set(groups_of([Path("camera.png")] * 5).names)) == 5, "each overwrote the one before"
     assert len(set(groups_of([Path(f"{number:03}.png") for number in range(12)]).names)) == 12
     assert len(set(groups_of([Path(f"a.png#xywh={x},0,8,8") for x in range(3)]).names)) == 1, "crops of one file"

@@ -337,7 +337,7 @@ def test_a_log_takes_what_is_predicted(model: Model, tmp_path: Path) -> None:
             assert (tmp_path / "out" / "predictions.csv").read_text().count("\n") == count + 1
 
 
-WATCH = "import sys; from radar.cli.main import main; sys.exit(main())"
+WATCH = "from radar.cli.main import process; process()"
 
 
 def watch_process(run: Path, folder: Path, out: Path) -> subprocess.Popen[str]:
