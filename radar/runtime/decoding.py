@@ -16,7 +16,7 @@ from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugi
 
 from .bmp import check_bmp
 from .errors import ImageError
-from .jpeg import check_jpeg
+from .jpeg import check_data, check_jpeg
 from .png import SIGNATURE, check_png
 from .tiff import TiffFile, check_tiff, deep_colours, is_deep_colour, is_twelve_bit, is_white_zero, orientation_in_xmp
 
@@ -81,7 +81,10 @@ def decode(content: bytes, megapixels: float = math.inf, tell: Tell | None = Non
             check_jpeg(content)
         if isinstance(image, BmpImagePlugin.BmpImageFile):
             check_bmp(image, content)
-        return _pixels(image, content)
+        pixels = _pixels(image, content)
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            check_data(image, content)
+        return pixels
 
     return reading(content, megapixels, read)
 
