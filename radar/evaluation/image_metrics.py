@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import average_precision_score, f1_score, precision_score, roc_auc_score
 
 from radar.errors import DataError
+from radar.evaluation.typed_sections import Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +26,15 @@ class ImageMetrics:
 
     normal: int
     anomalous: int
-    accuracy: float
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    false_positive_rate: float | None
-    auroc: float | None
-    average_precision: float | None
-    f1_max_oracle: float | None
-    f1_all_anomalous: float | None
+    accuracy: Share
+    precision: Share | None
+    recall: Share | None
+    f1: Share | None
+    false_positive_rate: Share | None
+    auroc: Share | None
+    average_precision: Share | None
+    f1_max_oracle: Share | None
+    f1_all_anomalous: Share | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ class DefectMetrics:
 
     defect: str
     count: int
-    recall: float
-    auroc: float | None
+    recall: Share
+    auroc: Share | None
 
 
 def image_metrics(labels: ArrayLike, scores: ArrayLike, decisions: ArrayLike) -> ImageMetrics:

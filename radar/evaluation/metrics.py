@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from radar.evaluation.image_metrics import DefectMetrics, ImageMetrics
 from radar.evaluation.pixel_metrics import PixelMetrics
-from radar.evaluation.typed_sections import check_path, read_section
+from radar.evaluation.typed_sections import Amount, Share, check_path, read_section
 
 Plain = bool | int | float | str | None
 
@@ -18,7 +18,7 @@ Plain = bool | int | float | str | None
 class FeatureMetrics:
     """`auroc` of one feature alone; None where only one kind of image is there."""
 
-    auroc: float | None
+    auroc: Share | None
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,14 @@ class Distances:
     value exceeds a normal one; `chance` what chance alone gives.
     """
 
-    ks: float | None = None
-    wasserstein: float | None = None
+    ks: Share | None = None
+    wasserstein: Amount | None = None
     kl_anomalous_from_normal: float | None = None
     kl_normal_from_anomalous: float | None = None
-    overlap: float | None = None
-    auroc: float | None = None
+    overlap: Share | None = None
+    auroc: Share | None = None
     bins: int | None = None
-    p_value: float | None = None
+    p_value: Share | None = None
     chance: ChanceDistances | None = None
 
 
@@ -145,7 +145,7 @@ class NoiseMetrics:
 class DataMetrics:
     """What the data says of itself, whatever the method; None where a run of old did not measure it."""
 
-    spectral_flatness: float | None
+    spectral_flatness: Share | None
     coloured: bool | None = None  # whether a training image holds any colour, however images are read
 
 
@@ -156,17 +156,17 @@ class BorderMetrics:
     """
 
     width: int
-    area: float
-    test: float | None
-    validation: float | None
+    area: Share
+    test: Share | None
+    validation: Share | None
 
 
 @dataclass(frozen=True, slots=True)
 class CostMetrics:
     """What a method's maps cost when they were made; None where that is not known."""
 
-    fit_seconds: float | None  # beside the shared network
-    milliseconds_per_image: float | None
+    fit_seconds: Amount | None  # beside the shared network
+    milliseconds_per_image: Amount | None
     network_passes_per_image: int | None
 
 
@@ -177,9 +177,9 @@ class StageMemory:
     `host` is resident memory of the process, `device` what torch allocated on a GPU; None where that is not known.
     """
 
-    host: float | None
+    host: Amount | None
     host_growth: float | None
-    device: float | None
+    device: Amount | None
     device_growth: float | None
 
 
@@ -213,7 +213,7 @@ class Metrics(Quality):
     parameters: int
     cost: CostMetrics
     validation_loss: float | None  # on held-out normals, what a search minimises; None without the shared network
-    seconds: dict[str, float]  # by stage
+    seconds: dict[str, Amount]  # by stage
     network: NetworkMetrics | None  # None: the method uses no shared network
     memory: dict[str, StageMemory]  # training of the shared network, fitting, scoring; empty in runs of old
     border_share: BorderMetrics | None = None  # None: a run of old did not measure it

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from radar.errors import DataError
+from radar.evaluation.typed_sections import Share
 
 EIGHT_CONNECTED = np.ones((3, 3), dtype=np.int_)
 
@@ -33,10 +34,10 @@ class PixelMetrics:
     is empty or missing, were left out as a whole.
     """
 
-    auroc: float | None
-    average_precision: float | None
-    aupro: float | None
-    false_positive_rate_limit: float
+    auroc: Share | None
+    average_precision: Share | None
+    aupro: Share | None
+    false_positive_rate_limit: Share
     images: int
     empty_masks: int
     regions: int

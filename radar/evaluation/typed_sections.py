@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Section = TypeVar("Section")
+_ROUNDING = 1e-9  # by which what libraries measure may lie beyond its bounds
+
+
+class Bounds(NamedTuple):
+    """Of a number, both included."""
+
+    low: float
+    high: float
+
+
+Share = Annotated[float, Bounds(0, 1)]
+Amount = Annotated[float, Bounds(0, math.inf)]
 
 
 def read_section(kind: type[Section], tree: object, where: str) -> Section:
     """A `kind` from plain values: numbers, texts, null, lists aside, dataclasses and dictionaries of them by name; a field with a
-    default may be missing.
+    default may be missing. Whole numbers are counts.
 
-    Raises `ValueError`, which names the place below `where`, for anything missing, unknown or of another type.
+    Raises `ValueError`, which names the place below `where`, for anything missing, unknown, of another type or out of bounds.
     """
     hints = _hints(kind)
     if not isinstance(tree, dict):
@@ -31,7 +44,7 @@ def _optional(kind: Any) -> set[str]:
 
 
 def _read(kind: Any, value: object, where: str) -> Any:
-    kind, optional = _required(kind)
+    (kind, bounds), optional = _bounded(_required(kind)[0]), _required(kind)[1]
     if value is None and optional:
         return None
     if is_dataclass(kind) and isinstance(kind, type):
@@ -42,6 +55,9 @@ def _read(kind: Any, value: object, where: str) -> Any:
         raise ValueError(
             f"{where}: is no finite number"
         )  # a whole number may have more digits than any float, which no table shows
+    if isinstance(value, int | float) and not bounds.low - _ROUNDING <= value <= bounds.high + _ROUNDING:
+        above = "at least" if bounds.high == math.inf else f"at most {bounds.high:g} and at least"
+        raise ValueError(f"{where}: must be {above} {bounds.low:g}, not {value!r}")
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if type(value) is not kind:
@@ -51,14 +67,22 @@ def _read(kind: Any, value: object, where: str) -> Any:
 
 def _required(kind: Any) -> tuple[Any, bool]:
     """`kind` without None, and whether None is allowed."""
-    if not isinstance(kind, UnionType):
+    if get_origin(kind) not in (Union, UnionType):
         return kind, False
     (required,) = (each for each in get_args(kind) if each is not type(None))
     return required, True
 
 
+def _bounded(kind: Any) -> tuple[Any, Bounds]:
+    """`kind` without its bounds, and these."""
+    if get_origin(kind) is Annotated:
+        plain, bounds = get_args(kind)
+        return plain, bounds
+    return kind, Bounds(0 if kind is int else -math.inf, math.inf)
+
+
 def _uncached_hints(kind: Any) -> dict[str, Any]:
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     return {item.name: hints[item.name] for item in fields(kind)}
 
 
@@ -72,7 +96,7 @@ def _uncached_check(kind: Any, path: tuple[str, ...]) -> None:
         else:
             place = "/".join(path[:index]) or "its root"
             raise ValueError(f"{'/'.join(path)}: no metric has this path; {place} holds no {name}")
-    if _required(kind)[0] not in (int, float, bool):
+    if _bounded(_required(kind)[0])[0] not in (int, float, bool):
         raise ValueError(f"{'/'.join(path)}: is no number")
 
 

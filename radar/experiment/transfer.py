@@ -132,7 +132,12 @@ def transfers(
 def read_transfers(path: Path) -> list[Transfer]:
     """The records in `path`; none where it is absent. Raises `RunError` where one cannot be read."""
     try:
-        return [read_section(Transfer, parsed(line), "transfer") for line in read_lines(path)]
+        found = [read_section(Transfer, parsed(line), "transfer") for line in read_lines(path)]
+        told: dict[Pair, Transfer] = {}
+        for each in found:
+            if told.setdefault((each.source, each.target_data, each.target_masks), each) != each:
+                raise ValueError(f"two records of {each.source_run} on {each.target_dataset} that differ")
+        return found
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from radar.errors import RunError
+from radar.evaluation.image_metrics import image_metrics
 from radar.evaluation.metrics import Metrics
 from radar.files import make_folder, parsed, read_lines, write_lines, writing
 from radar.report.result import Command, EvaluatedImage, Floats, Result, ScoredNormals, check_config
@@ -24,6 +25,16 @@ from radar.runtime.files import appending
 PLAIN, COMPRESSED = ".runs.jsonl", ".runs.jsonl.xz"
 _SIGNIFICANT = 7  # digits of scores and features
 _ITSELF = ("name", "fingerprint", "ended", "config", "environment", "scored")  # fields that stand in a line as they are
+_STATED = (
+    "normal",
+    "anomalous",
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "false_positive_rate",
+    "auroc",
+)  # of its own images
 _IMAGE = tuple(item.name for item in fields(EvaluatedImage))
 
 
@@ -103,7 +114,7 @@ def _result(content: dict[str, Any]) -> Result:
     command, names = content["command"], tuple(content["feature_names"])
     check_config(content["config"])
     images = tuple(EvaluatedImage(**dict(zip(_IMAGE, row, strict=True))) for row in content["images"])
-    return Result(
+    result = Result(
         **{name: content[name] for name in _ITSELF},
         command=Command(command["preset"], tuple(command["overrides"]), tuple(command["words"])),
         metrics=Metrics.from_dict(content["metrics"]),
@@ -116,6 +127,24 @@ def _result(content: dict[str, Any]) -> Result:
         format=content.get("format", 1),
         directory=None,
     )
+    if images:
+        _check_metrics(result)
+    return result
+
+
+def _check_metrics(result: Result) -> None:
+    """Raise `ValueError` where what a record states of its images is not what their labels, scores and decisions give."""
+    found, stated = image_metrics(result.labels, result.scores, result.decisions), result.metrics.image
+    normal, anomalous = (result.scores[result.labels == label] for label in (0, 1))
+    values, counts = np.unique(normal, return_counts=True)
+    places = np.searchsorted(values, anomalous).clip(max=max(len(values) - 1, 0))
+    ties = counts[places][values[places] == anomalous].sum() if len(values) else 0
+    # scores were rounded, and each tie may be of a pair that was none before
+    tied = {"auroc": 0.5 * ties / max(1, len(normal) * len(anomalous))}
+    for name in _STATED:
+        own, other = getattr(found, name), getattr(stated, name)
+        if (own is None) != (other is None) or (own is not None and abs(own - other) > tied.get(name, 0) + 1e-9):
+            raise ValueError(f"metrics/image/{name} is {other}, and its own scores and labels give {own}")
 
 
 def _normals_line(normals: ScoredNormals) -> dict[str, Any]:

@@ -49,6 +49,21 @@ def test_a_record_from_before_memory_was_measured_by_stage_is_read() -> None:
         pytest.param(lambda tree: tree["image"].update(normal=1.5), "image/normal: must be int", id="no count"),
         pytest.param(lambda tree: tree.update(threshold=None), "metrics/threshold: must be float, not None", id="null"),
         pytest.param(lambda tree: tree.update(image=[]), "metrics/image: must hold normal, anomalous", id="no section"),
+        pytest.param(
+            lambda tree: tree["image"].update(auroc=-0.5),
+            "auroc: must be at most 1 and at least 0, not -0.5",
+            id="below",
+        ),
+        pytest.param(lambda tree: tree["pixel"].update(aupro=7), "pixel/aupro: must be at most 1", id="above"),
+        pytest.param(
+            lambda tree: tree["controls"]["raw_sobel"]["image"].update(recall=1.001),
+            "raw_sobel/image/recall: must",
+            id="control",
+        ),
+        pytest.param(
+            lambda tree: tree["image"].update(anomalous=-3), "anomalous: must be at least 0, not -3", id="count"
+        ),
+        pytest.param(lambda tree: tree["cost"].update(fit_seconds=-1.0), "fit_seconds: must be at least 0", id="time"),
         pytest.param(lambda tree: tree["network"].update(trained_by_this_run=1), "must be bool", id="a number for yes"),
     ],
 )
@@ -57,6 +72,12 @@ def test_what_does_not_fit_is_named(change: Callable[[dict[str, Any]], object], 
     change(tree)
     with pytest.raises(ValueError, match=message):
         Metrics.from_dict(tree)
+
+
+def test_what_rounding_leaves_beyond_a_bound_is_read() -> None:
+    tree = METRICS.to_dict()
+    tree["image"]["average_precision"] = 1.0000000000000002  # as scikit-learn has it
+    assert Metrics.from_dict(tree).image.average_precision == pytest.approx(1)
 
 
 def test_what_runs_of_old_did_not_measure_may_be_missing() -> None:

@@ -12,6 +12,7 @@ import pytest
 from report_builders import result
 
 from radar.errors import RunError, WriteError
+from radar.evaluation.image_metrics import image_metrics
 from radar.files import read_lines
 from radar.report.cells import OLDER, cells
 from radar.report.records import add_records, read_records
@@ -201,3 +202,50 @@ def test_results_without_images_are_left_out_of_reports_and_said(
     add_records(tmp_path / "bare.runs.jsonl", [bare])
     with pytest.raises(RunError, match="1 results hold metrics and no image"):
         read_results([tmp_path / "bare.runs.jsonl"])
+
+
+@pytest.mark.parametrize(
+    ("section", "change"),
+    [
+        ("image", {"auroc": 0.1}),
+        ("image", {"auroc": None}),
+        ("image", {"recall": 0.123}),
+        ("image", {"anomalous": 3}),
+        ("image", {"false_positive_rate": 0.999}),
+    ],
+)
+def test_metrics_that_a_records_own_scores_do_not_give_are_refused(
+    tmp_path: Path, section: str, change: dict[str, float | None]
+) -> None:
+    path = tmp_path / NAMES[0]
+    add_records(path, [result()])
+    content = json.loads(next(read_lines(path)))
+    content["metrics"][section].update(change)
+    path.write_text(json.dumps(content))
+    with pytest.raises(RunError, match=f"metrics/image/{next(iter(change))} is .*, and its own scores and labels give"):
+        read_results([path])
+
+
+def test_scores_labels_and_decisions_that_were_changed_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / NAMES[0]
+    add_records(path, [result()])
+    whole = json.loads(next(read_lines(path)))
+    flipped = str.maketrans("01", "10")
+    for name, value in (
+        ("scores", [-score for score in whole["scores"]]),
+        ("decisions", whole["decisions"].translate(flipped)),
+        ("images", [[*image[:2], 1 - image[2], *image[3:]] for image in whole["images"]]),
+    ):
+        path.write_text(json.dumps({**whole, name: value}))
+        with pytest.raises(RunError, match=r"metrics/image/.*, and its own scores and labels give"):
+            read_results([path])
+
+
+def test_scores_that_rounding_made_equal_are_read(tmp_path: Path) -> None:
+    """Seven digits are kept of scores, and fewer tell these apart."""
+    one = result()
+    scores = 1e6 + one.scores / 100
+    metrics = replace(one.metrics, image=image_metrics(one.labels, scores, one.decisions))
+    add_records(tmp_path / NAMES[0], [replace(one, scores=scores, metrics=metrics)])
+    (read,) = read_results([tmp_path])
+    assert len(set(read.scores)) < len(scores) and read.metrics.image == metrics.image

@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from report_builders import SETTINGS, on_other_data, result
 
+from radar.errors import RunError
 from radar.evaluation.metrics import Origin
 from radar.experiment.transfer import RECORDS_NAME, Transfer, write_transfers
 from radar.report.build import Report
@@ -85,3 +87,16 @@ def test_records_are_read_once_from_the_folders_of_the_results(tmp_path: Path) -
     results = some()
     write_transfers(tmp_path / RECORDS_NAME, [record(results[0], results[2], 0.25)])
     assert len(transfers_at([tmp_path, tmp_path, tmp_path / "nothing.json"])) == 1
+
+
+def test_records_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    results = some()
+    told = [record(results[0], results[2], auroc) for auroc in (0.25, 0.25, 0.75)]
+    write_transfers(tmp_path / RECORDS_NAME, told[:2])
+    assert len(transfers_at([tmp_path])) == 1
+    write_transfers(tmp_path / RECORDS_NAME, told)
+    with pytest.raises(RunError, match="two records of .* that differ"):
+        transfers_at([tmp_path])
+    write_transfers(tmp_path / RECORDS_NAME, [record(results[0], results[2], -0.25)])
+    with pytest.raises(RunError, match="transfer/image/auroc: must be at most 1 and at least 0"):
+        transfers_at([tmp_path])
