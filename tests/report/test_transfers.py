@@ -95,7 +95,7 @@ def test_records_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     write_transfers(tmp_path / RECORDS_NAME, told[:2])
     assert len(transfers_at([tmp_path])) == 1
     write_transfers(tmp_path / RECORDS_NAME, told)
-    with pytest.raises(RunError, match="two records of .* that differ"):
+    with pytest.raises(RunError, match=r"two records of .* that differ"):
         transfers_at([tmp_path])
     write_transfers(tmp_path / RECORDS_NAME, [record(results[0], results[2], -0.25)])
     with pytest.raises(RunError, match="transfer/image/auroc: must be at most 1 and at least 0"):
