@@ -137,11 +137,8 @@ def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runn
 def _help(arguments: list[str], line: CommandLine) -> int:
     if line.multirun:
         raise ConfigError("-m: --cfg and --info show one experiment; leave -m out")
-    try:
-        with with_folder(line.config_dir), one_line(line.overrides):
-            with hydra_internals.composing():  # what Hydra shows it has composed, and its logging set up as that says
-                refuse_code(hydra_internals.compose_settings(line.config_name, line.overrides)[0], imported_plugins())
-            hydra_internals.run_hydra(arguments, lambda composed: None)
-    except SystemExit as stop:  # how Hydra ends --help
-        return int(stop.code or 0)
+    with with_folder(line.config_dir), one_line(line.overrides):
+        with hydra_internals.composing():  # what Hydra shows it has composed, and its logging set up as that says
+            refuse_code(hydra_internals.compose_settings(line.config_name, line.overrides)[0], imported_plugins())
+        hydra_internals.run_hydra(arguments, lambda composed: None)
     return 0

@@ -76,6 +76,12 @@ def test_nobody_reads_the_output_any_more() -> None:
     assert talking.stderr.read() == ""
 
 
+def test_a_package_that_is_not_there_is_no_answer_about_parts(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--package", "foo", "--cfg", "job"]) == REFUSED
+    assert "'foo' not found in config" in capfd.readouterr().err
+    assert main(["--package", "patch", "--cfg", "job"]) == DONE
+
+
 @pytest.mark.parametrize(("module", "code"), [("radar.cli.main", DONE), ("radar.runtime.__main__", REFUSED)])
 def test_ctrl_c_while_the_process_ends_changes_nothing(module: str, code: int) -> None:
     script = (
