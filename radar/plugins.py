@@ -87,7 +87,7 @@ def import_plugins(modules: Sequence[str]) -> None:
             _imported[name] = import_module(name)
         except ConfigError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # it is no module's to end the command, which may read as done
             if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
                 raise ConfigError(f"--plugins {name}: no such module; install it, or run in its folder") from None
             what = " ".join(f"{type(error).__name__}: {error}".split())
@@ -148,7 +148,7 @@ def _loaded(kind: str, point: EntryPoint) -> type:
     advice = f"mend or remove {point.dist.name if point.dist else 'its distribution'}"
     try:
         loaded: object = point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise ConfigError(f"{where} cannot be imported ({what}); {advice}") from error
     if not isinstance(loaded, type) or getattr(loaded, "name", None) != point.name:

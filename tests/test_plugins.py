@@ -102,11 +102,13 @@ def test_a_module_in_the_working_folder_is_found(
     [
         pytest.param("bad = nowhere:Bad", "entry point nowhere:Bad cannot be imported (ModuleNotFoundError: ", id="missing"),
         pytest.param("bad = faulty:Bad", "faulty:Bad is no class with `name` bad; mend or remove other", id="other-name"),
+        pytest.param("bad = ending:Bad", "ending:Bad cannot be imported (SystemExit: 0)", id="ends-the-command"),
         pytest.param("bad = faulty:number", "faulty:number is no class with `name` bad", id="no-class"),
     ],
 )  # fmt: skip
 def test_an_entry_point_that_cannot_be_used(registry: Registry[Shape], site: Write, entry: str, message: str) -> None:
     site("faulty.py", "number = 3\nclass Bad:\n    name = 'good'")
+    site("ending.py", "raise SystemExit(0)")
     distribution(site, "other", entry)
     with pytest.raises(ConfigError) as error:
         registry.get("bad")
@@ -143,6 +145,7 @@ def test_a_class_that_cannot_be_registered(registry: Registry[Shape], name: str 
         pytest.param("a.b", None, "--plugins a.b: no such module", id="absent-package"),
         pytest.param("needs", "import absent_thing", "cannot be imported .*absent_thing", id="needs-absent"),
         pytest.param("broken", "1 / 0", "ZeroDivisionError: division by zero.; mend the module", id="fails"),
+        pytest.param("ends", "raise SystemExit(0)", "cannot be imported .SystemExit: 0.; mend", id="ends-the-command"),
         pytest.param("refused", "from radar.errors import ConfigError\nraise ConfigError('in my words')", "^in my words$",
                      id="refuses"),
     ],

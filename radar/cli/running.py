@@ -117,7 +117,7 @@ class Runner:
                 error.place = OUTPUT_ROOT
             tell(str(error))
             self._fail(name, str(error), REFUSED)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a method that ends the process has not done the job
             traceback.print_exc()
             tell(f"job {number + 1} of {self.total} failed; the traceback is above")
             self._fail(name, f"{type(error).__name__}: {error}", FAILED)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from tiny_experiment import TINY
 
+from radar.cli.exit_codes import FAILED
+from radar.cli.main import main
 from radar.experiment.run_directory import RunDirectory
 
 # a shell's background jobs ignore Ctrl-C and hand that on, so the command asks for it again
@@ -45,3 +47,14 @@ def test_a_signal_stops_the_whole_sweep_and_says_so(tmp_path: Path, number: sign
     (path,) = tmp_path.glob("printed_layers-*")
     assert RunDirectory(path).read_status().state == "interrupted"
     assert list(tmp_path.glob("cache/network/*.part/checkpoints/last.ckpt"))
+
+
+def test_a_method_that_ends_the_process_has_not_done_its_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def end(*_: object, **__: object) -> None:
+        raise SystemExit(0)
+
+    monkeypatch.setattr("radar.cli.running.run_experiment", end)
+    assert main([*TINY, f"output_root={tmp_path}"]) == FAILED
+    assert capsys.readouterr().err.endswith("radar: job 1 of 1 failed; the traceback is above\n")
