@@ -31,7 +31,7 @@ def print_answer(sweep: Sweep, name: str) -> None:
     if name == _TRANSFER:
         runs = [DoneRun.at(path) for path in done]
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        transfers = add_transfers(runs, sweep.root, device) if len({run.data for run in runs}) > 1 else []
+        transfers = add_transfers(runs, sweep.root, device, []) if len({run.data for run in runs}) > 1 else []
     content = sweep_table(name, read_results(done), None, transfers)
     print(f"\n{markdown(content)}")
     for file in write_answer(content, sweep.path):

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import torch
 
+from radar.cli.exit_codes import DONE, FAILED
 from radar.errors import RunError
 from radar.experiment.transfer import RECORDS_NAME, DoneRun, Transfer, read_transfers, transfers, write_transfers
 from radar.files import make_folder
 from radar.progress import silent
 from radar.runtime.options import Parser
 from radar.runtime.paths import named_path
-from radar.runtime.terminal import say
+from radar.runtime.terminal import say, tell
 from radar.training.device import named_device
 
 
@@ -32,18 +33,27 @@ def transfer(arguments: Sequence[str]) -> int:
     runs = [DoneRun.at(path) for path in parsed.runs]
     if len({run.data for run in runs}) < 2:
         raise RunError("transfer: all runs are on one data set; name runs on two or more")
-    records = add_transfers(runs, parsed.out, named_device(parsed.device))
+    left_out: list[str] = []
+    records = add_transfers(runs, parsed.out, named_device(parsed.device), left_out)
     say(f"{len(records)} transfers: {parsed.out / RECORDS_NAME}")
-    return 0
+    return FAILED if left_out else DONE
 
 
-def add_transfers(runs: Sequence[DoneRun], folder: Path, device: torch.device) -> list[Transfer]:
-    """Ask the models of `runs` about each other's data sets, where `folder` does not know yet; all that it knows then."""
+def add_transfers(runs: Sequence[DoneRun], folder: Path, device: torch.device, left_out: list[str]) -> list[Transfer]:
+    """Ask the models of `runs` about each other's data sets, where `folder` does not know yet; all that it knows then.
+
+    What cannot be asked is told, and added to `left_out`.
+    """
+
+    def leave_out(line: str) -> None:
+        tell(f"left out: {line}")
+        left_out.append(line)
+
     make_folder(folder)
     path = folder / RECORDS_NAME
     records = read_transfers(path)
     known = {(each.source, each.target_data, each.target_masks) for each in records}
-    for record in transfers(runs, known, device, silent):
+    for record in transfers(runs, known, device, silent, leave_out):
         records.append(record)
         write_transfers(path, records)
         auroc = record.image.auroc

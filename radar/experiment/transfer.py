@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 
 from radar.config.schema import Config, DatasetConfig
-from radar.data.dataset import open_dataset
+from radar.data.dataset import Dataset, open_dataset
+from radar.data.images import Images
 from radar.data.manifest import read_manifest
 from radar.errors import DataError, RunError, StoredError
 from radar.evaluation.metrics import Origin, Quality
@@ -92,41 +93,62 @@ def pairs(runs: Sequence[DoneRun], known: Collection[Pair]) -> Iterator[tuple[Da
                 yield replace(target.config.dataset, image=wanted), target, asked
 
 
-@torch.inference_mode()
 def transfers(
-    runs: Sequence[DoneRun], known: Collection[Pair], device: torch.device, report: Report
+    runs: Sequence[DoneRun],
+    known: Collection[Pair],
+    device: torch.device,
+    report: Report,
+    left_out: Callable[[str], None],
 ) -> Iterator[Transfer]:
     """One record for each run and each data set of another: metrics of that set's test images at the threshold that the run fitted,
     whatever was calibrated since.
 
-    A model is not asked about images that it was fitted on: data sets with some of them in their test split are left out.
-    Raises `DataError` where the images or their masks are no longer those that the other run read, and `RunError` for models that
-    cannot be loaded.
+    A model is not asked about images that it was fitted on: data sets with some of them in their test split are left out. `left_out`
+    is told, in a line each, which sets cannot be read, or are no longer those that the other run read, and which models cannot be
+    asked about one.
     """
     for wanted, target, sources in pairs(runs, known):
-        dataset = open_dataset(wanted, report)
-        what = "images" if dataset.manifest_hash != target.data else "masks"
-        if what == "images" or target.masks not in (None, dataset.masks_hash):
-            raise DataError(
-                f"{wanted.name}: the {what} are no longer those that its run read; run it again and transfer from that run"
-            )
-        loaded = dataset.load(dataset.split("test"), report)
+        try:
+            dataset = _as_read(wanted, target, report)
+            loaded = dataset.load(dataset.split("test"), report)
+        except (DataError, RunError) as error:
+            left_out(str(error))
+            continue
         asked = set(loaded.identities)
         for source in (each for each in sources if not asked & each.fitted_images()):
-            model, evaluation = load(source.directory.path, str(device)).at(FITTED), source.config.evaluation
-            scores = model.score(loaded)
-            pixel = None
-            if evaluation.pixel:
-                pixel = pixel_metrics(dataset, loaded, scores.anomaly_maps, evaluation.aupro_limit)
-            yield Transfer(
-                **vars(quality(Scored(loaded, scores, UNSEEN), pixel)),
-                source=source.fingerprint,
-                source_run=source.directory.path.name,
-                target_dataset=dataset.name,
-                target_data=target.data,
-                origin=read_section(Origin, origin(), "origin"),
-                target_masks=target.masks,
-            )
+            try:
+                yield _transfer(source, target, dataset, loaded, device)
+            except (DataError, RunError) as error:
+                left_out(f"{source.directory.path.name} on {dataset.name}: {error}")
+
+
+def _as_read(wanted: DatasetConfig, target: DoneRun, report: Report) -> Dataset:
+    """The data set that `target` read. Raises `DataError` where its images or their masks are others now."""
+    dataset = open_dataset(wanted, report)
+    what = "images" if dataset.manifest_hash != target.data else "masks"
+    if what == "images" or target.masks not in (None, dataset.masks_hash):
+        raise DataError(
+            f"{wanted.name}: the {what} are no longer those that its run read; run it again and transfer from that run"
+        )
+    return dataset
+
+
+@torch.inference_mode()
+def _transfer(source: DoneRun, target: DoneRun, dataset: Dataset, loaded: Images, device: torch.device) -> Transfer:
+    model, evaluation = load(source.directory.path, str(device)).at(FITTED), source.config.evaluation
+    scores = model.score(loaded)
+    pixel = None
+    if evaluation.pixel:
+        pixel = pixel_metrics(dataset, loaded, scores.anomaly_maps, evaluation.aupro_limit)
+    return Transfer(
+        **vars(quality(Scored(loaded, scores, UNSEEN), pixel)),
+        source=source.fingerprint,
+        source_run=source.directory.path.name,
+        target_dataset=dataset.name,
+        target_data=target.data,
+        origin=read_section(Origin, origin(), "origin"),
+        target_masks=target.masks,
+    )
 
 
 def read_transfers(path: Path) -> list[Transfer]:

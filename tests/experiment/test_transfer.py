@@ -15,7 +15,6 @@ from tiny_experiment import run
 from radar.cli.main import main
 from radar.config.schema import Config
 from radar.data.dataset import open_dataset
-from radar.errors import DataError
 from radar.experiment.transfer import RECORDS_NAME, DoneRun, Transfer, pairs, read_transfers, transfers
 from radar.model_folder import load
 from radar.progress import silent
@@ -34,8 +33,16 @@ def runs(tiny: Tiny) -> list[Path]:
     return [done(tiny(f"dataset={name}")) for name in ("stochastic_tile", "printed_layers")]
 
 
+def asked(runs: list[DoneRun]) -> tuple[list[Transfer], list[str]]:
+    """What was found, and what was left out."""
+    left_out: list[str] = []
+    return list(transfers(runs, (), CPU, silent, left_out.append)), left_out
+
+
 def found(runs: list[Path]) -> list[Transfer]:
-    return list(transfers([DoneRun.at(path) for path in runs], (), CPU, silent))
+    records, left_out = asked([DoneRun.at(path) for path in runs])
+    assert left_out == []
+    return records
 
 
 def test_the_figures_are_those_of_the_stored_model_on_the_other_images(runs: list[Path]) -> None:
@@ -60,11 +67,23 @@ def test_no_model_is_asked_about_images_that_it_was_fitted_on(tiny: Tiny) -> Non
     assert found(runs) == []
 
 
-def test_changed_images_are_refused(runs: list[Path], tiny: Tiny) -> None:
+def test_changed_images_are_left_out_and_the_others_asked(runs: list[Path], tiny: Tiny) -> None:
     first, second = (DoneRun.at(path) for path in runs)
     second.config.dataset.settings.contrast = 3.0
-    with pytest.raises(DataError, match="no longer those that its run read"):
-        list(transfers([first, second], (), CPU, silent))
+    records, (line,) = asked([first, second])
+    assert [each.source for each in records] == [second.fingerprint]
+    assert "the images are no longer those that its run read" in line
+
+
+def test_a_model_that_cannot_be_asked_is_left_out_and_told(
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = next((runs[0] / "model").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert main(["transfer", *map(str, runs), "--out", str(tmp_path)]) == 4
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"radar: left out: {runs[0].name} on ") and captured.err.count("\n") == 1
+    assert captured.out.count("AUROC") == 1 and len(read_transfers(tmp_path / RECORDS_NAME)) == 1
 
 
 def test_the_command_adds_what_is_missing_and_nothing_twice(
@@ -88,9 +107,9 @@ def test_changed_masks_are_refused_and_another_version_of_them_is_another_questi
     first, second = (DoneRun.at(path) for path in runs)
     assert second.masks == open_dataset(second.config.dataset).masks_hash
     edited = replace(second, masks="of before")
-    with pytest.raises(DataError, match="the masks are no longer those that its run read"):
-        list(transfers([first, edited], (), CPU, silent))
+    records, (line,) = asked([first, edited])
+    assert len(records) == 1 and "the masks are no longer those that its run read" in line
     known = {(each.source, each.target_data, each.target_masks) for each in found(runs)}
     assert list(pairs([first, second], known)) == []
     assert [asked for _, _, asked in pairs([first, edited], known)] == [[first]]
-    assert list(transfers([first, replace(second, masks=None)], (), CPU, silent))[1].target_masks in (None, first.masks)
+    assert asked([first, replace(second, masks=None)])[0][1].target_masks in (None, first.masks)
