@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -51,6 +52,7 @@ def _command(arguments: list[str]) -> int:
     from radar.compose.command_line import without_plugins  # noqa: PLC0415
     from radar.plugins import import_plugins  # noqa: PLC0415
 
+    os.environ["MPLBACKEND"] = "agg"  # pictures go to files; a notebook's own backend may not be installed here
     refuse_dashes_for_values(arguments)
     arguments, plugins = without_plugins(arguments)
     import_plugins(plugins)

@@ -24,6 +24,7 @@ from .terminal import prepare_output, tell
 
 DONE, DEFECTIVE, UNREADABLE, REFUSED, FAILED = range(5)
 _FULL = (errno.ENOSPC, errno.EIO, errno.EFBIG)
+_LONGEST = 200  # characters of what a library says
 _BROKEN_PIPE = 13  # SIGPIPE, which Windows does not name
 
 
@@ -46,6 +47,18 @@ def _is_somewhere() -> bool:
     return True
 
 
+def _not_imported(error: BaseException) -> str:
+    """The library that failed while this package imported it, which is not this package's error; or nothing."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    packages = [str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame in frames]
+    own = __name__.partition(".")[0]
+    beyond = max((place for place, package in enumerate(packages) if package == own), default=-1) + 1
+    while beyond < len(frames) and packages[beyond] == "importlib":
+        beyond += 1
+    imported = beyond < len(frames) and frames[beyond].f_code.co_name == "<module>"
+    return packages[beyond] if imported else ""
+
+
 def guarded(command: Callable[[], int], name: str) -> int:
     """The exit code of `command`, whatever ends it; `name` is whose error it is."""
     prepare_output()
@@ -63,8 +76,13 @@ def guarded(command: Callable[[], int], name: str) -> int:
     except KeyboardInterrupt:
         line, code = "interrupted", 128 + signal.SIGINT
     except BaseException as error:
-        traceback.print_exception(error)
-        line, code = f"this is an error of {name} itself; the traceback is above", FAILED
+        if library := _not_imported(error):
+            reason = " ".join(str(error).split())[:_LONGEST]
+            line = f"{library} cannot be imported ({reason}); see that it is whole, and what environment variables it reads"
+            code = REFUSED
+        else:
+            traceback.print_exception(error)
+            line, code = f"this is an error of {name} itself; the traceback is above", FAILED
     tell(line, name)
     return code
 

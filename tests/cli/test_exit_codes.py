@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +82,28 @@ def test_a_package_that_is_not_there_is_no_answer_about_parts(capfd: pytest.Capt
     assert main(["--package", "foo", "--cfg", "job"]) == REFUSED
     assert "'foo' not found in config" in capfd.readouterr().err
     assert main(["--package", "patch", "--cfg", "job"]) == DONE
+
+
+def test_a_library_that_cannot_be_imported_is_named_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("def check():\n    raise ValueError('bad\\nsetting')\ncheck()\n")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from radar.cli.main import process; process()"
+    answer = subprocess.run(
+        [sys.executable, "-c", code, "predict", str(tmp_path), "x.png"], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == REFUSED
+    assert answer.stderr == (
+        "radar: torch cannot be imported (bad setting); see that it is whole, and what environment variables it reads\n"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["module://nowhere.backend_inline", "bogus"])
+def test_the_backend_of_a_notebook_stops_nothing(tmp_path: Path, backend: str) -> None:
+    words = ["experiment=lof_texture", "dataset=printed_layers", f"output_root={tmp_path}", "trainer.threads=1"]
+    answer = subprocess.run(
+        [sys.executable, "-m", "radar", *words], env={**os.environ, "MPLBACKEND": backend}, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert answer.returncode == DONE and list(tmp_path.glob("*/figures/*.png")), answer.stderr
 
 
 @pytest.mark.parametrize(("module", "code"), [("radar.cli.main", DONE), ("radar.runtime.__main__", REFUSED)])
