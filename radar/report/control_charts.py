@@ -27,6 +27,7 @@ def write_control_charts(path: Path, monitored: Monitored) -> None:
     save_figure(control_charts(monitored), path)
 
 
+@style.own_settings()
 def control_charts(monitored: Monitored) -> Figure:
     """Left the values of each measure, right their moving average, all over time."""
     count = len(monitored.charts)

@@ -15,7 +15,7 @@ from radar.files import make_folder, write_atomically
 from radar.report.figures_features import Boundary, feature_histograms, feature_scatter
 from radar.report.figures_panels import PanelRow, panel_figure, panel_title
 from radar.report.figures_training import loss_curve, timestep_loss_curve
-from radar.report.style import DPI
+from radar.report.style import DPI, own_settings
 from radar.runtime.terminal import printable
 
 __all__ = [
@@ -52,6 +52,7 @@ def is_figure(path: Path) -> bool:
     return any(each in content for each in _SIGNED)
 
 
+@own_settings()
 def save_figure(figure: Figure, path: Path) -> None:
     """Write `figure` as PNG, PDF or SVG, by the suffix of `path`: under a temporary name in its folder, then renamed.
 

@@ -48,6 +48,7 @@ def _cumulative(labels: NDArray[np.int_], scores: Floats, weights: Floats) -> tu
     return np.cumsum(called * labels[order])[lasts], np.cumsum(called * (1 - labels[order]))[lasts]
 
 
+@style.own_settings()
 def roc_figure(cells: Sequence[Cell], settings: ReportConfig) -> Figure:
     """ROC of each method on one data set."""
     figure, axes = _empty(cells[0].dataset, "ROC", "false positive rate", "true positive rate (recall)")
@@ -59,6 +60,7 @@ def roc_figure(cells: Sequence[Cell], settings: ReportConfig) -> Figure:
     return figure
 
 
+@style.own_settings()
 def precision_recall_figure(cells: Sequence[Cell], settings: ReportConfig) -> Figure:
     """Precision against recall of each method on one data set."""
     figure, axes = _empty(cells[0].dataset, "Precision and recall", "recall", "precision")

@@ -51,6 +51,7 @@ class _Group:
     size: float
 
 
+@style.own_settings()
 def feature_scatter(
     features: ArrayLike,
     *,
@@ -152,6 +153,7 @@ def _draw_boundary(axes: Axes, boundary: Boundary) -> list[Line2D | Patch]:
     return [Line2D([], [], color=style.BLACK, linewidth=1.2, label=label), shade]
 
 
+@style.own_settings()
 def feature_histograms(features: ArrayLike, labels: ArrayLike, names: Sequence[str]) -> Figure:
     """Draw, per feature, the histograms of normal against anomalous images over the same bins.
 

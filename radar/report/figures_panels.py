@@ -43,6 +43,7 @@ def panel_title(*, name: str, label: int, defect: str, score: float, threshold: 
     return f"{name}\n{truth}\n{decision}\nscore {score:.4g}\nthreshold {threshold:.4g}"
 
 
+@style.own_settings()
 def panel_figure(rows: Sequence[PanelRow]) -> Figure:
     """Draw the rows below each other; noise maps share one colour scale, and so do anomaly maps (colour bars on top).
 

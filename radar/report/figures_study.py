@@ -29,6 +29,7 @@ _UNITS = {"patch.size": "px", "scoring.window": "px", "scoring.blur.sigma": "px"
           "dataset.train_images": "images", "timestep.value": "1 … T", "contamination.value": "share of normals"}  # fmt: skip
 
 
+@style.own_settings()
 def sensitivity_figure(key: str, members: Sequence[Ablation]) -> Figure:
     """Four measures against one setting, a line per data set and method: mean over seeds, bars of one standard deviation."""
     figure = style.new_figure(style.PLOT_SIZE[0] * 1.3, style.PLOT_SIZE[1] * 1.2)
@@ -71,6 +72,7 @@ def _lines(value: str) -> str:
     return re.sub(r", (?=[a-z_.]+ = )", "\n", value)
 
 
+@style.own_settings()
 def cost_figure(cells: Sequence[Cell]) -> Figure:
     """AUROC against training time: a colour per method, a marker per data set, bars of one standard deviation over seeds."""
     figure = style.new_figure(*style.PLOT_SIZE)
@@ -99,6 +101,7 @@ def cost_figure(cells: Sequence[Cell]) -> Figure:
     return figure
 
 
+@style.own_settings()
 def critical_difference_figure(ranking: Ranking, alpha: float) -> Figure:
     """Mean ranks on a line, best at the left; bars join methods that are not told apart."""
     count = len(ranking.methods)
@@ -127,6 +130,7 @@ def critical_difference_figure(ranking: Ranking, alpha: float) -> Figure:
     return figure
 
 
+@style.own_settings()
 def regime_figure(found: Sequence[Regime]) -> Figure:
     """Recall of each class of defects (number and shade) over contrast and area; a marker per data set, a panel per method."""
     known = [each for each in found if each.area and each.contrast and each.recall]

@@ -18,6 +18,7 @@ _LINES = {
 _LOSS_LABEL = "mean squared error of the noise, dimensionless"
 
 
+@style.own_settings()
 def loss_curve(history: Sequence[Mapping[str, float | None]]) -> Figure:
     """Training and validation loss against the optimiser step, and where validation loss is lowest.
 
@@ -40,6 +41,7 @@ def loss_curve(history: Sequence[Mapping[str, float | None]]) -> Figure:
     return figure
 
 
+@style.own_settings()
 def timestep_loss_curve(timesteps: ArrayLike, losses: ArrayLike) -> Figure:
     """Loss (T,) against the diffusion timestep (T,), counted 1…T as in the paper."""
     figure = style.new_figure(*style.PLOT_SIZE)

@@ -13,6 +13,7 @@ from radar.report.tables import Table
 _SQUARE = 0.5  # inches, one cell of a matrix
 
 
+@style.own_settings()
 def transfer_figure(content: Table) -> Figure:
     """The table of AUROCs as one matrix per method: rows are training sets, columns the sets that are scored."""
     methods = list(dict.fromkeys(row[0].text for row in content.rows))

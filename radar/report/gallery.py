@@ -55,6 +55,7 @@ def highest_of(panels: Sequence[Panel]) -> float:
     return float(np.quantile(values, 1 - style.CLIPPED_SHARE))
 
 
+@style.own_settings()
 def qualitative_figure(cells: Sequence[Cell]) -> Figure | None:
     """Input and every method's anomaly map of the same test images of one data set; None without common panels.
 

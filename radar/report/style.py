@@ -1,11 +1,15 @@
 """How every figure looks: sizes, colours, markers. Layout only; nothing here changes a number.
 
 The colours are those of Okabe and Ito, safe for colour-blind readers; markers, line styles and lightness differ too, so
-a figure also reads in grey. Sizes are set on the artists: matplotlib's global settings are never touched.
+a figure also reads in grey. Sizes are set on the artists: matplotlib's global settings are as they were after each figure.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -69,6 +73,17 @@ BIN_RANGE = (8, 40)  # fewest and most bins of a histogram
 def line(index: int) -> Line:
     """How the line number `index` of a figure looks; they repeat after the last."""
     return LINES[index % len(LINES)]
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """Around what makes or saves a figure, as a decorator too: matplotlib's defaults, so that figures are alike everywhere.
+
+    Without it a file `matplotlibrc` in the working folder, which may be anyone's, would let matplotlib start LaTeX.
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+import subprocess
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
 
 import matplotlib
+import numpy as np
 import pytest
 from PIL import Image
 
+import radar.report
 from radar.errors import ConfigError
 from radar.report import style
-from radar.report.figures import loss_curve, save_figure
+from radar.report.figures import feature_histograms, loss_curve, save_figure, timestep_loss_curve
 
 HISTORY = [{"step": 1, "train_loss": 1.0}, {"step": 2, "train_loss": 0.5}]
 FIRST_BYTES = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
@@ -67,3 +74,47 @@ def test_drawing_leaves_the_global_settings_of_matplotlib_alone(tmp_path: Path) 
     before = dict(matplotlib.rcParams)
     save_figure(loss_curve(HISTORY), tmp_path / "loss.png")
     assert dict(matplotlib.rcParams) == before
+
+
+HOSTILE = {
+    "text.usetex": True,
+    "text.latex.preamble": r"\input{/etc/hostname}",
+    "axes.facecolor": "red",
+    "savefig.dpi": 10,
+}
+
+
+def test_a_file_of_settings_changes_no_figure_and_starts_no_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = {
+        "loss": lambda: loss_curve(HISTORY),
+        "timesteps": lambda: timestep_loss_curve([1, 2, 5], [0.1, 0.2, 0.3]),
+        "histograms": lambda: feature_histograms(np.arange(12.0).reshape(6, 2), [0, 0, 0, 1, 1, 1], ["x", "y"]),
+    }
+    for name, draw in figures.items():
+        save_figure(draw(), tmp_path / f"{name}.png")
+    monkeypatch.setattr(subprocess, "run", None)
+    monkeypatch.setattr(subprocess, "check_output", None)  # by which LaTeX would be started
+    with matplotlib.rc_context(HOSTILE):
+        for name, draw in figures.items():
+            save_figure(draw(), tmp_path / f"{name}_again.png")
+            assert (tmp_path / f"{name}_again.png").read_bytes() == (tmp_path / f"{name}.png").read_bytes()
+
+
+MODULES = [import_module(f"radar.report.{each.name}") for each in iter_modules(radar.report.__path__)]
+
+
+def test_every_function_that_makes_a_figure_has_settings_of_its_own() -> None:
+    made = {
+        name: value for module in MODULES for name, value in vars(module).items() if returns_a_figure(module, value)
+    }
+    assert len(made) >= 10
+    plain = [name for name, value in made.items() if not hasattr(value, "__wrapped__")]
+    assert plain == []
+
+
+def returns_a_figure(module: ModuleType, value: object) -> bool:
+    if not inspect.isfunction(value) or value.__module__ != module.__name__ or value.__name__ == "new_figure":
+        return False
+    return str(value.__annotations__.get("return")) in ("Figure", "Figure | None")
