@@ -52,6 +52,8 @@ def read(arguments: Sequence[str]) -> CommandLine:
         raise ConfigError(f"--experimental-rerun {parsed.experimental_rerun}: name the run's folder after --rerun")
     if parsed.package and not parsed.cfg:
         raise ConfigError(f"--package {parsed.package}: says of what --cfg shows; leave it out")
+    if parsed.resolve and not parsed.cfg:
+        raise ConfigError("--resolve: says how --cfg shows a config; leave it out")
     if parsed.config_path:
         raise ConfigError(f"--config-path {parsed.config_path}: name a folder of your own with --config-dir")
     return CommandLine(

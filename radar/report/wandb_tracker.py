@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -104,7 +104,7 @@ def tracking(
         "project": _UNTAKEN.sub("_", settings.project)[:_LONGEST_NAME] or None,
         "entity": settings.entity,
         "group": (settings.group or group or "")[:_LONGEST_NAME] or None,
-        "dir": folder,
+        "dir": folder.absolute(),
         "id": identity,
         "name": name[:_LONGEST_NAME],
         "tags": list(dict.fromkeys(tag[:_LONGEST_TAG] for tag in tags if tag)),
@@ -168,6 +168,8 @@ def _run(mode: str, folder: Path, about: Mapping[str, Any]) -> Any:
         finish_timeout=_PATIENCE,
         x_service_wait=3 * _PATIENCE,
     )
+    with chdir(folder):  # of the folder that it is started in W&B would heed wandb/settings, which may be anyone's
+        wandb.setup(settings)
     resume = "allow" if mode == "online" else None
     run = wandb.init(mode=mode, resume=resume, reinit="finish_previous", settings=settings, **about)  # type: ignore[arg-type]
     run.define_metric("*", step_metric="step")

@@ -123,7 +123,13 @@ def test_wandb_writes_below_the_run_alone(tiny: Callable[..., Config], tmp_path:
     few = ["dataset.synthetic.test_defective=2", "evaluation.figures=false", f"output_root={tmp_path / 'outputs'}"]
     named = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "XDG_"))}
     command = [sys.executable, "-m", "radar", *words, *quick, *few]
-    subprocess.run(command, env={**named, "HOME": str(home), "TMPDIR": str(home)}, check=True, capture_output=True)
+    photos = tmp_path / "photos"  # of somebody, with settings beside them
+    (photos / "wandb").mkdir(parents=True)
+    (photos / "wandb" / "settings").write_text("[default]\nbase_url = http://127.0.0.1:9\nproject = theirs\n")
+    environment = {**named, "HOME": str(home), "TMPDIR": str(home)}
+    answer = subprocess.run(command, env=environment, cwd=photos, check=True, capture_output=True, text=True)
+    assert "Loading settings" not in answer.stderr + answer.stdout
+    assert [path.name for path in photos.rglob("*")] == ["wandb", "settings"]
     assert list((tmp_path / "outputs").rglob("*.wandb"))
     assert [path for path in home.rglob("*") if path.is_file() and "matplotlib" not in path.parts] == []
 

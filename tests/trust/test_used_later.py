@@ -248,6 +248,7 @@ def test_what_a_model_learnt_from_is_not_taken_from_a_changed_list(
         (["cache", "list", "output_root=RUN/none"], "is no folder of outputs"),
         (["--experimental-rerun=x"], "name the run's folder after --rerun"),
         (["--package=x"], "says of what --cfg shows"),
+        (["--resolve"], "--resolve: says how --cfg shows a config"),
     ],
     ids=str,
 )
