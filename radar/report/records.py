@@ -1,4 +1,4 @@
-"""Files of records: one run a line, with the score of every image; what a repository can hold of whole studies.
+"""Files of records: one run a line, with the score of every image or of none; what a repository can hold of whole studies.
 
 `NAME.runs.jsonl` grows by a line at a time while a study proceeds. `NAME.runs.jsonl.xz` is the same, compressed and written as
 a whole. Neither holds a picture, and reading executes nothing.
@@ -15,26 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from radar.errors import RunError
-from radar.evaluation.image_metrics import image_metrics
+from radar.errors import DataError, RunError
 from radar.evaluation.metrics import Metrics
 from radar.files import make_folder, parsed, read_lines, write_lines, writing
+from radar.report.record_check import check_metrics
 from radar.report.result import Command, EvaluatedImage, Floats, Result, ScoredNormals, check_config
 from radar.runtime.files import appending
 
 PLAIN, COMPRESSED = ".runs.jsonl", ".runs.jsonl.xz"
 _SIGNIFICANT = 7  # digits of scores and features
 _ITSELF = ("name", "fingerprint", "ended", "config", "environment", "scored")  # fields that stand in a line as they are
-_STATED = (
-    "normal",
-    "anomalous",
-    "accuracy",
-    "precision",
-    "recall",
-    "f1",
-    "false_positive_rate",
-    "auroc",
-)  # of its own images
 _IMAGE = tuple(item.name for item in fields(EvaluatedImage))
 
 
@@ -51,7 +41,7 @@ def read_records(path: Path) -> tuple[list[Result], list[str]]:
         for number, line in enumerate(read_lines(path), 1):
             try:
                 results.append(_result(parsed(line)))
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
                 told = f"not a record of a run ({error}); write it with scripts/record_runs.py"
                 errors.append(f"{path}, line {number}: {told}")
     except (OSError, ValueError) as error:
@@ -128,23 +118,8 @@ def _result(content: dict[str, Any]) -> Result:
         directory=None,
     )
     if images:
-        _check_metrics(result)
+        check_metrics(result)
     return result
-
-
-def _check_metrics(result: Result) -> None:
-    """Raise `ValueError` where what a record states of its images is not what their labels, scores and decisions give."""
-    found, stated = image_metrics(result.labels, result.scores, result.decisions), result.metrics.image
-    normal, anomalous = (result.scores[result.labels == label] for label in (0, 1))
-    values, counts = np.unique(normal, return_counts=True)
-    places = np.searchsorted(values, anomalous).clip(max=max(len(values) - 1, 0))
-    ties = counts[places][values[places] == anomalous].sum() if len(values) else 0
-    # scores were rounded, and each tie may be of a pair that was none before
-    tied = {"auroc": 0.5 * ties / max(1, len(normal) * len(anomalous))}
-    for name in _STATED:
-        own, other = getattr(found, name), getattr(stated, name)
-        if (own is None) != (other is None) or (own is not None and abs(own - other) > tied.get(name, 0) + 1e-9):
-            raise ValueError(f"metrics/image/{name} is {other}, and its own scores and labels give {own}")
 
 
 def _normals_line(normals: ScoredNormals) -> dict[str, Any]:

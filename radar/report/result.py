@@ -160,6 +160,9 @@ class Result:
 
     @cached_property
     def test_data(self) -> str:
-        """Digits that are equal for equal test images, labels, defects and groups, however those were measured."""
+        """Digits that are equal for equal test images, labels, defects and groups, however those were measured; of a record without
+        images, those of all the data."""
+        if not self.images:
+            return self.data
         told = [(each.path, each.content_hash, each.label, each.defect, each.group) for each in self.images]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:HASH_DIGITS]
