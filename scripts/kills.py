@@ -33,7 +33,6 @@ import radar
 from radar.cli.main import main as radar_command
 from radar.errors import RunError
 from radar.experiment.artefact_inventory import artefacts, damaged
-from radar.experiment.artefact_store import ArtefactStore
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import CACHE_FOLDER
 from radar.files import sha256, write_json
@@ -162,9 +161,8 @@ def half_written(root: Path) -> Iterator[str]:
             yield from complaints(run.read_metrics)
             yield from complaints(lambda run=run: radar.load(run.path))  # type: ignore[misc]
     for folder in (root / "out", root / "runs"):
-        store = ArtefactStore(folder / CACHE_FOLDER)
-        yield from damaged(store.root)
-        for made in artefacts(store.root):
+        yield from damaged(folder / CACHE_FOLDER)
+        for made in artefacts(folder / CACHE_FOLDER):
             files = store_files(made.path)
             yield from (
                 f"{made.path / name}: differs" for name, stated in files.items() if sha256(made.path / name) != stated

@@ -15,10 +15,21 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from radar.report.records import add_records
+from radar.errors import RunError
+from radar.report.records import add_records, is_records, read_records
 from radar.report.result import Result
 from radar.report.stored import read_results
 from scripts.command_line import guarded
+
+
+def _results(source: Path) -> list[Result]:
+    """Those of a source; of a file of records, those of metrics only, too. Raises `RunError`."""
+    if not is_records(source):
+        return read_results([source])
+    results, errors = read_records(source)
+    if errors:
+        raise RunError(errors[0])
+    return results
 
 
 def metrics_only(result: Result) -> Result:
@@ -41,7 +52,7 @@ def main() -> int:
     parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="NAME.runs.jsonl or NAME.runs.jsonl.xz")
     parser.add_argument("--metrics-only", action="store_true", help="leave out images, features, scores and normals")
     parsed = parser.parse_args()
-    results = read_results(parsed.sources)
+    results = [each for source in parsed.sources for each in _results(source)]
     held = add_records(parsed.to, map(metrics_only, results) if parsed.metrics_only else results)
     print(f"{held} runs in {parsed.to}: {parsed.to.stat().st_size / 1e3:.0f} kB")
     return 0

@@ -23,6 +23,7 @@ from radar.progress import Report
 
 _BEFORE_NUMBER = r"^.+(?=[_-]\d+\.\w+$)"  # of sheet7_003.png it finds sheet7
 _LEAST_TRAINED = 0.4  # of the normals, which a grouping must leave to be learnt from
+_LEAST_NAMED = 0.25  # of the photos: fewer whose names end with a number are called so by chance
 _LEAST_GROUPS = 3  # of normals: to learn from, to hold out, to test with
 
 
@@ -58,7 +59,7 @@ def photo_groups(layout: Layout, paths: Sequence[Path], thumbnails: Sequence[Flo
     if len(set(names)) == len(names):
         by_number = [named_together(path, _BEFORE_NUMBER) for path in paths]
         numbered = [group for group in by_number if group is not None]
-        if _tells(set(numbered), len(numbered)):
+        if _tells(set(numbered), len(numbered), len(paths)):
             names, known_by = _apart(by_number), "names, which end with a number"
     if layout.config.split not in ("grouped", "sheets") or not thumbnails:
         return PhotoGroups(names, known_by)
@@ -96,12 +97,11 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
             return ()
 
     by_name = {"folder.group": _BEFORE_NUMBER, "split": "grouped"}
-    names = _named_groups(layout_of(changed(by_name)).entries())
+    names, photos = _named_groups(layout_of(changed(by_name)).entries())
     shown = ", ".join(name.rpartition("/")[2] for name in names[:2])
+    suggested = f"names{photos} suggest {len(names)} sheets or batches ({shown}, …)"
     if len(names) >= _LEAST_GROUPS and _is_divided(split(by_name)):
-        return Grouping(
-            by_name, f"names suggest {len(names)} sheets or batches ({shown}, …): each stays on one side of the split"
-        )
+        return Grouping(by_name, f"{suggested}: each stays on one side of the split")
     by_likeness = {"split": "grouped"}
     samples = split(by_likeness)
     joined = len(samples) - len({sample.group for sample in samples})
@@ -116,28 +116,39 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
     if names:
         return Grouping(
             {"split": "random"},
-            f"names suggest {len(names)} sheets or batches ({shown}, …), too few for each side of the split to have its own: photos "
-            "are split one by one, and those of new ones may fare worse than those of the test",
+            f"{suggested}, too few for each side of the split to have its own: photos are split one by one, and those of new ones may "
+            "fare worse than those of the test",
         )
     return Grouping(
         {"split": "random"}, "neither names nor likeness suggest sheets or batches: photos are split one by one"
     )
 
 
-def _named_groups(entries: Sequence[Entry]) -> list[str]:
-    """The groups of normals, where names tell of several and several photos share one; none where they do not.
+def _named_groups(entries: Sequence[Entry]) -> tuple[list[str], str]:
+    """The groups of normals, where names tell of several and several photos share one, and of how many photos where not of all;
+    none where they do not.
 
     A photo whose name tells of none is its own group, and says nothing of what the others' names tell.
     """
-    photos = Counter(entry.group for entry in entries if entry.label == 0 and entry.group != entry.path)
+    normals = [entry for entry in entries if entry.label == 0]
+    photos = Counter(entry.group for entry in normals if entry.group != entry.path)
     # of two names, a photo that stands alone is rather called otherwise than of another sheet
     several = len(photos) >= _LEAST_GROUPS or (len(photos) > 1 and min(photos.values()) > 1)
-    return sorted(photos) if several and len(photos) <= photos.total() / 2 else []
+    if not several or not _shared(len(photos), photos.total(), len(normals)):
+        return [], ""
+    return sorted(photos), "" if photos.total() == len(
+        normals
+    ) else f" of {photos.total()} of {len(normals)} good photos"
 
 
-def _tells(groups: Collection[object], photos: int) -> bool:
-    """Whether so many distinct groups of so many photos are likely to be sheets or batches."""
-    return _LEAST_GROUPS <= len(groups) <= photos / 2
+def _tells(groups: Collection[object], named: int, photos: int) -> bool:
+    """Whether so many distinct groups of so many photos, which names tell of, are likely to be sheets or batches."""
+    return len(groups) >= _LEAST_GROUPS and _shared(len(groups), named, photos)
+
+
+def _shared(groups: int, named: int, photos: int) -> bool:
+    """Whether names tell of groups with two photos and more, on average, and of no small part of all photos."""
+    return groups <= named / 2 and named >= _LEAST_NAMED * photos
 
 
 def _is_divided(samples: Sequence[Sample]) -> bool:

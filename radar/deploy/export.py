@@ -80,7 +80,7 @@ def written(
     write_text(folder / SEAL, seal(content.encode()))
     try:
         _, found = checked(folder, torch.get_num_threads())
-    except RunError:
+    except BaseException:
         (folder / SEAL).unlink()
         raise
     return Exported(folder, size, max(found.maps, found.points))

@@ -86,7 +86,8 @@ def pairs(runs: Sequence[DoneRun], known: Collection[Pair]) -> Iterator[tuple[Da
     targets = {(run.data, run.masks): run for run in reversed(runs)}
     images = {repr(run.config.dataset.image): run.config.dataset.image for run in runs}
     for wanted in images.values():
-        sources = [run for run in runs if run.config.dataset.image == wanted]
+        # of equal runs in two folders one is asked
+        sources = {run.fingerprint: run for run in runs if run.config.dataset.image == wanted}.values()
         for data, target in targets.items():
             asked = [run for run in sources if run.data != target.data and (run.fingerprint, *data) not in known]
             if asked:
@@ -154,10 +155,17 @@ def _transfer(source: DoneRun, target: DoneRun, dataset: Dataset, loaded: Images
 def read_transfers(path: Path) -> list[Transfer]:
     """The records in `path`; none where it is absent. Raises `RunError` where one cannot be read."""
     try:
-        found = [read_section(Transfer, parsed(line), "transfer") for line in read_lines(path)]
-        told: dict[Pair, Transfer] = {}
+        lines = enumerate(read_lines(path), 1)
+        found = [read_section(Transfer, parsed(line), f"line {number}: transfer") for number, line in lines]
+        first: dict[Pair, Transfer] = {}
         for each in found:
-            if told.setdefault((each.source, each.target_data, each.target_masks), each) != each:
+            same = first.setdefault((each.source, each.target_data, each.target_masks), each)
+            if (same.image, same.features, same.defects, same.pixel) != (
+                each.image,
+                each.features,
+                each.defects,
+                each.pixel,
+            ):
                 raise ValueError(f"two records of {each.source_run} on {each.target_dataset} that differ")
         return found
     except FileNotFoundError:

@@ -27,11 +27,13 @@ class Difference(NamedTuple):
     maps: float  # largest, of the maps' maximum
     points: float  # largest, of the point
     scores: float  # largest, of the score's size or 1
+    decisions: int  # that are not those of its own scores
 
     @property
     def is_rounding(self) -> bool:
         """Whether float32 in another order explains it."""
-        return self.maps <= TOLERANCE and self.points <= TOLERANCE and self.scores <= _SCORE_TOLERANCE
+        within = self.maps <= TOLERANCE and self.points <= TOLERANCE and self.scores <= _SCORE_TOLERANCE
+        return within and not self.decisions
 
 
 def drawn_planes(names: tuple[str, ...], height: int, width: int) -> FloatArray:
@@ -58,14 +60,16 @@ def packed_size(points: int, height: int, width: int) -> int:
     return 4 * len(IDENTITIES) * (height * width + points + 1)
 
 
-def difference(answers: Answers, content: bytes) -> Difference:
-    """Between answers and packed ones of the same shapes."""
+def difference(answers: Answers, content: bytes, threshold: float) -> Difference:
+    """Between answers and packed ones of the same shapes, and between decisions and `threshold`, where rounding does not decide."""
     maps, points, scores = _unpacked(content, answers)
+    clear = np.abs(answers.scores - threshold) > TOLERANCE * max(1.0, abs(threshold))
     with np.errstate(all="ignore"):
         return Difference(
-            float(np.abs(answers.maps - maps).max() / maps.max()),
+            float(np.abs(answers.maps - maps).max() / np.abs(maps).max()),
             float(np.abs(answers.points / points - 1).max()),
             float((np.abs(answers.scores - scores) / np.maximum(1, np.abs(scores))).max()),
+            int((answers.decisions != (answers.scores > threshold))[clear].sum()),
         )
 
 

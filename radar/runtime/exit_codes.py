@@ -90,8 +90,12 @@ def guarded(command: Callable[[], int], name: str) -> int:
 def run(main: Callable[[], int]) -> NoReturn:
     """End the process by what `main` returns.
 
-    Ctrl-C changes nothing any more from then on: while an interpreter ends, it would break into what libraries do last.
+    Ctrl-C changes nothing any more from then on, as it would break into what libraries do last; once more ends even those.
     """
     code = main()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, _end_at_the_next)
     sys.exit(code)
+
+
+def _end_at_the_next(*_: object) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

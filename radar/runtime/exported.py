@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from .decoding import Pixels, decode
 from .drawn_pictures import ANSWERS, IDENTITIES, Difference, difference, drawn_planes, packed_size
 from .errors import ImageError, RunError
 from .files import read_bytes
-from .graph import PACKAGES, Graph, open_graph
+from .graph import PACKAGES, Graph, imported, open_graph
 from .manifest import MANIFEST, REMEDY, Manifest, Shape, read_manifest
 from .philox import PhiloxStream
 from .picture import FURTHEST, Answers, Picture
@@ -103,18 +102,33 @@ def checked(folder: Path, threads: int | None) -> tuple[ExportedModel, Differenc
         )
     exported = ExportedModel(manifest, graph)
     try:
-        said = exported.ask(drawn_planes(manifest.input.planes, *manifest.input.drawn_size), IDENTITIES)
-        found = difference(said, expected)
+        found = difference(_of_drawn(exported), expected, manifest.threshold.value)
     except (ImageError, ValueError) as error:
         raise RunError(f"{folder}: a drawn picture {error}; {REMEDY}") from None
     if not found.is_rounding:
         package = PACKAGES[manifest.target]
+        known = getattr(imported(package), "__version__", "")
         raise RunError(
-            f"{folder}: {package} {version(package)} answers on this machine otherwise than the model that was exported (on drawn "
-            f"pictures, by {found.maps:.0e} of the maps' maximum, {found.points:.0e} of points and {found.scores:.0e} of scores); "
-            "install another version of it, or export for another runtime"
+            f"{folder}: {package} {known} answers on this machine otherwise than the model that was exported (on drawn pictures, by "
+            f"{found.maps:.0e} of the maps' maximum, {found.points:.0e} of points and {found.scores:.0e} of scores, and "
+            f"{found.decisions} decisions are not those of scores and threshold); install another version of it, or export for "
+            "another runtime"
         )
     return exported, found
+
+
+def _of_drawn(exported: ExportedModel) -> Answers:
+    """What it says of the drawn pictures, in passes as of photos."""
+    planes, size = (
+        drawn_planes(exported.manifest.input.planes, *exported.manifest.input.drawn_size),
+        exported.pictures_per_pass,
+    )
+    passes = [
+        exported.ask(planes[start : start + size], IDENTITIES[start : start + size])
+        for start in range(0, len(IDENTITIES), size)
+    ]
+    names = ("scores", "decisions", "points", "maps")
+    return Answers(*(np.concatenate([getattr(each, name) for each in passes]) for name in names))
 
 
 def _told(inputs: Mapping[str, Shape]) -> str:

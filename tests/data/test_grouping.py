@@ -90,11 +90,21 @@ def test_photos_whose_names_tell_nothing_hide_no_sheets(tmp_path):
     for seed in range(40):
         name = f"sheet{seed // 4}_{seed:03d}" if seed < 16 else f"c{seed:03d}"
         save(tmp_path / "good" / f"{name}.png", noise(seed))
-    assert safer_grouping(config_of(tmp_path), None).told.startswith("names suggest 4 sheets or batches (")
+    told = safer_grouping(config_of(tmp_path), None).told
+    assert told.startswith("names of 16 of 40 good photos suggest 4 sheets or batches (")
     by_group = {}
     for sample in grouped(config_of(tmp_path)):
         by_group.setdefault(sample.group, set()).add(sample.split)
     assert len(by_group) == 4 + 24 and all(len(splits) == 1 for splits in by_group.values())
+
+
+def test_a_few_names_of_many_photos_suggest_nothing(tmp_path):
+    for seed in range(40):
+        name = f"{'abc'[seed % 3]}_{seed:03d}" if seed < 6 else f"c{seed:03d}"
+        save(tmp_path / "good" / f"{name}.png", noise(seed))
+    found = safer_grouping(config_of(tmp_path), None)
+    assert found.values == {"split": "random"} and found.told.startswith("neither names nor likeness")
+    assert len(set(groups_of(sorted((tmp_path / "good").iterdir())).names)) == 40
 
 
 SHEETS = [Path(f"new/sheet{sheet}_{index}.png") for sheet in range(4) for index in range(3)]

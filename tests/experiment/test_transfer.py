@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +102,13 @@ def test_the_command_adds_what_is_missing_and_nothing_twice(
     assert capsys.readouterr().out.count("AUROC") == 1
     assert main(["transfer", str(runs[0]), str(runs[0]), "--out", str(tmp_path)]) == 3
     assert "all runs are on one data set" in capsys.readouterr().err
+
+
+def test_of_equal_runs_in_two_folders_one_is_asked(runs: list[Path], tmp_path: Path) -> None:
+    again = Path(shutil.copytree(runs[0], tmp_path / "again"))
+    for _ in range(2):
+        assert main(["transfer", *map(str, [*runs, again]), "--out", str(tmp_path / "out")]) == 0
+    assert len(read_transfers(tmp_path / "out" / RECORDS_NAME)) == 2
 
 
 def test_changed_masks_are_refused_and_another_version_of_them_is_another_question(runs: list[Path]) -> None:

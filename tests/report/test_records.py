@@ -20,6 +20,7 @@ from radar.report.result import Result
 from radar.report.stored import read_results
 from radar.report.tables import markdown
 from radar.report.tables_results import main_table
+from scripts.record_runs import main as record_runs
 from scripts.record_runs import metrics_only
 
 NAMES = ("study.runs.jsonl", "study.runs.jsonl.xz")
@@ -204,6 +205,37 @@ def test_results_without_images_are_left_out_of_reports_and_said(
         read_results([tmp_path / "bare.runs.jsonl"])
 
 
+def test_metrics_alone_take_no_place_of_a_whole_record(tmp_path: Path) -> None:
+    for name in NAMES:
+        add_records(tmp_path / name, [result()])
+        before = (tmp_path / name).read_bytes()
+        with pytest.raises(RunError, match="with every image, and metrics alone would take its place"):
+            add_records(tmp_path / name, [metrics_only(result()), metrics_only(result(seed=5))])
+        assert (tmp_path / name).read_bytes() == before
+    bare = tmp_path / "bare.runs.jsonl"
+    assert add_records(bare, [metrics_only(result())]) == add_records(bare, [result()]) == 1
+
+
+def test_records_of_metrics_only_can_be_recorded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = tmp_path / "a.runs.jsonl", tmp_path / "b.runs.jsonl.xz"
+    add_records(first, [metrics_only(result(seed=1)), metrics_only(result(seed=2))])
+    monkeypatch.setattr("sys.argv", ["record_runs", "--to", str(second), str(first)])
+    assert record_runs() == 0
+    assert [each.seed for each in read_records(second)[0]] == [1, 2]
+
+
+def test_a_label_that_is_none_is_named_and_the_other_records_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / NAMES[0]
+    add_records(path, [result(seed=0), result(seed=1)])
+    first, second = (json.loads(line) for line in read_lines(path))
+    first["images"][0][2] = 2
+    path.write_text(f"{json.dumps(first)}\n{json.dumps(second)}\n")
+    assert [each.seed for each in read_results([path])] == [1]
+    assert "line 1: not a record of a run (labels must be 0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("section", "change"),
     [
@@ -212,6 +244,10 @@ def test_results_without_images_are_left_out_of_reports_and_said(
         ("image", {"recall": 0.123}),
         ("image", {"anomalous": 3}),
         ("image", {"false_positive_rate": 0.999}),
+        ("image", {"f1_all_anomalous": 0.01}),
+        ("defects/hole", {"recall": 0.999}),
+        ("defects/hole", {"auroc": 0.01}),
+        ("defects/hole", {"count": 99}),
     ],
 )
 def test_metrics_that_a_records_own_scores_do_not_give_are_refused(
@@ -220,9 +256,12 @@ def test_metrics_that_a_records_own_scores_do_not_give_are_refused(
     path = tmp_path / NAMES[0]
     add_records(path, [result()])
     content = json.loads(next(read_lines(path)))
-    content["metrics"][section].update(change)
+    section, _, name = section.partition("/")
+    (content["metrics"][section][name] if name else content["metrics"][section]).update(change)
     path.write_text(json.dumps(content))
-    with pytest.raises(RunError, match=f"metrics/image/{next(iter(change))} is .*, and its own scores and labels give"):
+    with pytest.raises(
+        RunError, match=f"metrics/{section}/.*{next(iter(change))} is .*, and its own scores and labels give"
+    ):
         read_results([path])
 
 

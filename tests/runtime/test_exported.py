@@ -155,10 +155,11 @@ def distorted(monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]]
 
 
 OTHERWISE: dict[str, Callable[[dict[str, Any]], object]] = {
-    "one pixel": lambda said: said["map"][1, 7].__setitem__(3, said["map"].max() * 1.5),
+    "one pixel": lambda said: said["map"][-1, 7].__setitem__(3, said["map"].max() * 1.5),
     "blur": lambda said: said.update(map=(said["map"] + np.roll(said["map"], 1, -1)) / 2),
     "points": lambda said: said.update(points=said["points"] * 1.001),
     "scores": lambda said: said.update(score=said["score"] + 0.1 * np.abs(said["score"]) + 0.1),
+    "decisions": lambda said: said.update(decision=~said["decision"].astype(bool)),
     "no number": lambda said: said["map"][0, 0].__setitem__(0, np.nan),
     "another size": lambda said: said.update(map=said["map"][:, 1:]),
 }

@@ -29,7 +29,7 @@ HARMLESS: dict[str, list[Any]] = {
     "input.size_reason": [*TEXTS, ""], "input.size": [None], "preprocessing.size": [None], "preprocessing.width": [None],
     "preprocessing.resolution": [None, 0.5], "preprocessing.file_resolution": [None, 0.5], "preprocessing.side": [None],
     "preprocessing.megapixels": [0.5], "predict.opacity": [0.5], "predict.interval": [0.5],
-    "predict.patience": [0.5], "threshold.value": [*NUMBERS, 0.5, 10**9, 1e300],
+    "predict.patience": [0.5], "threshold.value": [1e308, 0.5, 10**9, 1e300],
     "threshold.normal_scores.0": [*NUMBERS, 0.5, 10**9, 1e300], "threshold.map_levels.faint": [-1, 0.5, 10**9],
     "threshold.map_levels.strong": [-1, 0.5, 10**9],
 }  # fmt: skip
