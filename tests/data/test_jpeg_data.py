@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import re
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,22 @@ KINDS: list[dict[str, Any]] = [
     {}, {"subsampling": 0}, {"progressive": True}, {"restart_marker_blocks": 3}, {"quality": 97, "optimize": True},
 ]  # fmt: skip
 END = b"\xff\xd9"
+# 24 × 24 px, in base 85, as Pillow writes neither: a scan for each colour, and arithmetic coding (cjpeg of libjpeg-turbo 2.1.5)
+SCANS = (
+    rb"|JeWF01!$>Nk#wx0RR9200961|JwjV04N+DBOVzjBOxO#D=08LWI;SPH#~b-T}fn-"
+    rb"fSHz$fQ*WuwC2O0s@koJjL84X+V1uL|Noo8|NsB`|K|Pw`2X7gLjfx-Ej%?mc0oaQ_@#`c`1ttv`1ttv`1ttv`1ttv`1ttv`1ttv`1ttv"
+    rb"`1ttv`1ttv`1ttv`1ttv`1ttv`1t?801*fP7yuXp0U`hb5di}c0sq7R7ytnP0|5X40000000000000930Rja7!~h%+00IL50|5X400000"
+    rb"000000RjL65fULW6aU%(2mt{A06ze`DJnO6hNP*{>`I>rVrCrKVbSE!1SteSQdx+}+w?_z9!YhIq!?=H%b`F2!~hln0RaI30000000000"
+    rb"000000Rsg8!~hx*0RRI40{{R300000000000RRFK0}?U++5iXv0ucZ|0BTyk!rey}XBBI#zaR|%!~hln0RaI30000000000000000|5g6"
+    rb"!~hx*00RL40{{R30000000000009CK0}>(s+5iXv0}%i}03~XDWUQyA`mMoN9H0N$"
+)
+ARITHMETIC = (
+    rb"|JeWF01!$>Nk#wx0RR9200961|JwkA5CA9u8~`2wBLE%%82~5%BLE=)BLFP`D*z|}FaSINWB@?`JODQUHvl{UdjMDfT>wb{WB`!>fB=~Q"
+    rb"mH>|cfB=jDiU6Phv;gJ+!vLTFssP#mtpJJui~z_15dg~o+5qkV^#K9_1OWm7n*hN98v!o?7y$YKECA*J{Q&|1`2X7gLjfx-Ej%?mc0oaQ"
+    rb"_@#`c`1ttv`1ttv`1ttv`1ttv`1ttv`1ttv`1ttv`1ttv`1ttv`1ttv`1ttv`1ttv`1t?H01*fP7yuXp0U`hb5di}c0sqVZ3IGrg1pyEd"
+    rb"1^?Or3<CiG0ucid06ze&+!92=Wqr*{AG6Cp7UeP^WFjdB-"
+    rb"yDX3m7CugscluARIo!8Yzn#ceLu`Kl6@!oqQBe<A4Kmc6a>52TUu!7;(8sABSo-ljbJeU*#"
+)
 
 
 def jpeg(values: np.ndarray, mode: str, options: dict[str, Any]) -> bytes:
@@ -74,3 +93,22 @@ def test_whole_pictures_that_end_in_grey_are_read(mode: str) -> None:
         values = np.full((*stream.integers(1, 300, 2), PLANES[mode]), 128 - seed % 2, dtype=np.uint8)
         options = {**KINDS[seed % len(KINDS)], "quality": int(stream.integers(5, 96))}
         assert decode(jpeg(values, mode, options)).values.shape[:2] == values.shape[:2]
+
+
+def test_each_of_several_scans_needs_its_data() -> None:
+    content = base64.b85decode(SCANS)
+    assert decode(content).values.shape == (24, 24, 3)
+    starts = [found.start() for found in re.finditer(rb"\xff\xda", content)]
+    assert len(starts) == 3
+    for start, following in pairwise([*starts, len(content) - len(END)]):
+        header = start + 2 + int.from_bytes(content[start + 2 : start + 4], "big")
+        data = re.search(rb"\xff[^\x00]", content[header:])
+        assert data is not None
+        end = min(header + data.start(), following)
+        with pytest.raises(ImageError, match="its data end before its pixels do"):
+            decode(content[: (header + end) // 2].removesuffix(b"\xff") + content[end:])
+
+
+def test_arithmetic_coding_is_read() -> None:
+    values = decode(base64.b85decode(ARITHMETIC)).values.astype(int)
+    assert values.shape == (24, 24, 3) and np.abs(values - decode(base64.b85decode(SCANS)).values).mean() < 20
