@@ -15,8 +15,8 @@ from radar.compose import command_line, output_root
 from radar.compose.plan import plan
 from radar.config.schema import Config
 from radar.errors import ConfigError, RunError
+from radar.experiment import artefact_inventory
 from radar.experiment.artefact_inventory import Artefact, Remnant, artefacts, damaged, remnants
-from radar.experiment.artefact_inventory import prune as pruned
 from radar.experiment.artefact_store import Key
 from radar.experiment.run import Experiment
 from radar.experiment.session import CACHE_FOLDER, Session
@@ -63,7 +63,7 @@ def cache(arguments: Sequence[str]) -> int:
         for line in _listed(stored):
             console.print(line, soft_wrap=True, highlight=False, markup=False)
         return 0
-    removed, left = pruned(stored, parsed.days * _DAY)
+    removed, left = artefact_inventory.prune(stored, parsed.days * _DAY)
     freed = sum(each.megabytes for each in removed) + sum(each.megabytes for each in left)
     console.print(f"{len(removed)} results{_told(left)} removed, {freed:.1f} MB", highlight=False)
     return 0

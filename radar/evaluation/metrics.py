@@ -224,7 +224,8 @@ class Metrics(Quality):
 
     @classmethod
     def from_dict(cls, tree: Any) -> Self:
-        """The inverse of `to_dict`. Raises `ValueError`, which names the place, for anything missing, unknown or of another type."""
+        """The inverse of `to_dict`. Raises `ValueError`, which names the place, for anything missing, unknown, of another type or out
+        of bounds."""
         if isinstance(tree, dict) and "peak_memory_mib" in tree:  # of old: the peak of all that the process had done
             tree = {**{name: value for name, value in tree.items() if name != "peak_memory_mib"}, "memory": {}}
         return read_section(cls, tree, "metrics")

@@ -29,8 +29,8 @@ def share_interval(found: float, count: int, worth: float, level: float) -> Inte
 
 
 def is_larger(share: float, worth: float, other: float, other_worth: float, level: float) -> bool:
-    """Whether `share` of some images shows at `level` in (0, 1) that it is larger than `other` of others, each of which are worth so
-    many independent ones, from 1.
+    """Whether `share` of some images shows at `level` in (0, 1) that it is larger than `other` of others; some are worth `worth`
+    independent images and the others `other_worth`, from 1.
 
     The exact test of Fisher (1934), of one side at half of what `level` leaves. Groups count as in `share_interval`; where they are
     no whole number of images, it is rounded towards not larger.

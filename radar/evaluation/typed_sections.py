@@ -44,7 +44,8 @@ def _optional(kind: Any) -> set[str]:
 
 
 def _read(kind: Any, value: object, where: str) -> Any:
-    (kind, bounds), optional = _bounded(_required(kind)[0]), _required(kind)[1]
+    required, optional = _required(kind)
+    kind, bounds = _bounded(required)
     if value is None and optional:
         return None
     if is_dataclass(kind) and isinstance(kind, type):
