@@ -47,6 +47,12 @@ def monitor(arguments: Sequence[str]) -> int:
         _check_picture(parsed.picture)  # before the work
     found = watched(load(parsed.run), parsed.log, since, settings)
     print(_line(found, settings))
+    if found.too_few_normals is not None:
+        tell(
+            f"note: scores were compared with those of the log's first {settings.baseline} photos, as the threshold's "
+            f"{found.too_few_normals} normal images are fewer than baseline={settings.baseline}: what was wrong from the log's start "
+            "is not seen; calibrate with more normal photos"
+        )
     if parsed.picture is not None:
         _draw(parsed.picture, found)
     return DRIFT if found.drifted else DONE

@@ -50,6 +50,9 @@ class Monitored:
     others: int  # lines of other models, which are passed over
     unreadable: int  # photos, passed over too
     repeated: int  # lines that say again what another said, passed over too
+    too_few_normals: (
+        int | None
+    )  # normal scores of the threshold, where they were to be the baseline and are fewer than it takes
 
     @property
     def drifted(self) -> tuple[Chart, ...]:
@@ -82,7 +85,8 @@ def monitor(model: Model, log: Path, since: datetime | None, settings: MonitorCo
     mine.sort(key=lambda line: line.time)
     own = model.thresholds.current.normal_scores
     normals = own if len(own) else model.calibration.scores
-    enough = settings.score_baseline == "normals" and len(normals) >= settings.baseline
+    of_normals = settings.score_baseline == "normals"
+    enough = of_normals and len(normals) >= settings.baseline
     charts = []
     for measure in MEASURES:
         values = np.array([getattr(line, measure) for line in mine])
@@ -92,7 +96,16 @@ def monitor(model: Model, log: Path, since: datetime | None, settings: MonitorCo
         charts.append(Chart(measure, values, first, levels, limit, None if alarm is None else first + alarm))
     rejected = sum(line.score > line.threshold for line in mine)
     times = tuple(line.time for line in mine)
-    return Monitored(times, mine[-1].threshold, rejected, tuple(charts), found.others, found.unreadable, found.repeated)
+    return Monitored(
+        times,
+        mine[-1].threshold,
+        rejected,
+        tuple(charts),
+        found.others,
+        found.unreadable,
+        found.repeated,
+        too_few_normals=len(normals) if of_normals and not enough else None,
+    )
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,15 @@ def test_nothing_has_changed(run: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert f", {sum(line['decision'] == 'defective' for line in lines)} of them called defective; " in captured.out
 
 
+def test_too_few_normals_to_compare_with_are_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["monitor", str(run), str(run / "log_steady"), "score_baseline=normals", "baseline=60"]) == DONE
+    told = capsys.readouterr().err
+    assert told.startswith(
+        "radar: note: scores were compared with those of the log's first 60 photos, as the threshold's "
+    )
+    assert "normal images are fewer than baseline=60: what was wrong from the log's start is not seen" in told
+
+
 def test_a_last_line_without_its_end_counts_where_it_is_whole(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

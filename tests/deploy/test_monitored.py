@@ -173,7 +173,10 @@ def test_few_normals_or_a_wish_let_scores_be_compared_with_the_log(model: Model,
         assert [chart.first for chart in charted(model, tmp_path, log, *overrides).charts] == [50, 50, 50]
     first = replace(model.thresholds.versions[0], normal_scores=NORMALS[:49])
     few = replace(model, thresholds=replace(model.thresholds, versions=(first,)))
-    assert charted(few, tmp_path, log).charts[2].first == 50
+    found = charted(few, tmp_path, log)
+    assert (found.charts[2].first, found.too_few_normals) == (50, 49)
+    assert charted(few, tmp_path, log, "score_baseline=log").too_few_normals is None
+    assert charted(model, tmp_path, log).too_few_normals is None
 
 
 @pytest.mark.parametrize(
