@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from itertools import pairwise
 from typing import NamedTuple
 
 from PIL import ImageChops
@@ -19,10 +18,8 @@ _ALONE = re.compile(
     rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL
 )  # a marker that is neither data, nor a restart, nor filling
 _SEGMENTS = range(0xC0, 0xFF)  # markers that a length follows
-_BYTES = bytes(167 * place % 255 for place in range(1, 100))
-_UNNEEDED = b"".join(
-    _BYTES + bytes([0xFF, 0xD0 + number]) for number in range(8)
-)  # by whole pictures; with every restart
+_RESTART = re.compile(rb"\xff([\xd0-\xd7])", re.DOTALL)
+_BYTES = bytes(167 * place % 255 for place in range(1, 100))  # which no whole picture needs
 _SMALL = 2**16  # px, of which the last ones, that the same data tell of, are no small part
 _GREY = range(125, 132)  # about 128, the brightness that libjpeg gives to pixels without data
 
@@ -30,14 +27,14 @@ _GREY = range(125, 132)  # about 128, the brightness that libjpeg gives to pixel
 class _Markers(NamedTuple):
     """Of the first picture in a file."""
 
-    kinds: tuple[int, ...]
-    ends: tuple[int, ...]  # of the data of its scans
+    kinds: frozenset[int]
+    scans: tuple[tuple[int, int], ...]  # where the data of each begin and end
 
 
 def check_jpeg(content: bytes) -> None:
     """Raises `ImageError` where the first picture has more scans than any encoder makes: a scan of a few bytes passes over all pixels
     once more."""
-    if _markers(content).kinds.count(_SCAN) > _MOST_SCANS:
+    if len(_markers(content).scans) > _MOST_SCANS:
         raise ImageError(f"not a readable image (it has more than {_MOST_SCANS} scans); replace or remove the file")
 
 
@@ -48,16 +45,27 @@ def check_data(image: JpegImageFile, content: bytes) -> None:
     last pixel is grey, or where it need not be: of several scans, with restarts, of four colours, or in the last square, of up to
     32 px, which a large picture may so lack unseen. Pictures in arithmetic coding are not looked at.
     """
-    kinds, ends = _markers(content)
-    if not ends or any(kind in kinds for kind in _ARITHMETIC):
+    kinds, scans = _markers(content)
+    if _END not in kinds or any(kind in kinds for kind in _ARITHMETIC):
         return
-    told = kinds.count(_SCAN) == 1 and _RESTARTS not in kinds and image.mode != "CMYK"
+    told = len(scans) == 1 and _RESTARTS not in kinds and image.mode != "CMYK"
     if told and image.width * image.height > _SMALL and not _ends_in_grey(image):
         return
-    parts = [content[start:end] for start, end in pairwise((0, *ends, len(content)))]
-    with JpegImageFile(BytesIO(_UNNEEDED.join(parts))) as longer:
+    with JpegImageFile(BytesIO(_lengthened(content, scans))) as longer:
         if ImageChops.difference(image, longer).getbbox(alpha_only=False) is not None:
             raise ImageError("not a readable image (its data end before its pixels do); replace or remove the file")
+
+
+def _lengthened(content: bytes, scans: tuple[tuple[int, int], ...]) -> bytes:
+    """With more data behind those of each scan, and all restarts, from the one on that would come next."""
+    parts, last = list[bytes](), 0
+    for begin, end in scans:
+        restarts = _RESTART.findall(content, begin, end)
+        following = restarts[-1][0] + 1 if restarts else 0xD0
+        more = (bytes([0xFF, 0xD0 + (following + number) % 8]) + _BYTES for number in range(8))
+        parts += [content[last:end], _BYTES, *more]
+        last = end
+    return b"".join([*parts, content[last:]])
 
 
 def _ends_in_grey(image: JpegImageFile) -> bool:
@@ -67,18 +75,17 @@ def _ends_in_grey(image: JpegImageFile) -> bool:
 
 
 def _markers(content: bytes) -> _Markers:
-    """Up to the first picture's end, or to one scan too many; no ends of data where the picture has none."""
-    place, kinds, ends, in_scan = 2, list[int](), list[int](), False
-    while found := _ALONE.search(content, place):
+    """Up to the first picture's end, or to one scan too many."""
+    place, kinds, scans, begin = 2, set[int](), list[tuple[int, int]](), 0
+    while len(scans) <= _MOST_SCANS and (found := _ALONE.search(content, place)):
         kind, place = found[1][0], found.end()
-        if in_scan:
-            ends.append(found.start())
+        kinds.add(kind)
+        if begin:
+            data = content[begin : found.start()].rstrip(b"\xff")  # before a marker there may be filling
+            scans.append((begin, begin + len(data)))
         if kind == _END:
-            return _Markers(tuple(kinds), tuple(ends))
-        kinds.append(kind)
-        in_scan = kind == _SCAN
-        if kinds.count(_SCAN) > _MOST_SCANS:
             break
         if kind in _SEGMENTS and kind != _START:
             place += int.from_bytes(content[place : place + 2], "big")
-    return _Markers(tuple(kinds), ())
+        begin = place if kind == _SCAN else 0
+    return _Markers(frozenset(kinds), tuple(scans))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -112,3 +113,28 @@ def test_each_of_several_scans_needs_its_data() -> None:
 def test_arithmetic_coding_is_read() -> None:
     values = decode(base64.b85decode(ARITHMETIC)).values.astype(int)
     assert values.shape == (24, 24, 3) and np.abs(values - decode(base64.b85decode(SCANS)).values).mean() < 20
+
+
+@pytest.mark.parametrize("rows", [7, 8, 9, 16, 17])
+def test_data_that_end_at_a_restart_are_refused(rows: int) -> None:
+    content = jpeg(texture((8 * rows, 64), 1), "L", {"restart_marker_rows": 1})
+    restarts = [found.start() for found in re.finditer(rb"\xff[\xd0-\xd7]", content)]
+    assert len(restarts) == rows - 1
+    for place in restarts:
+        for cut in (place - 3, place, place + 2, place + 5):
+            with pytest.raises(ImageError, match="its data end before its pixels do"):
+                decode(content[:cut].removesuffix(b"\xff") + END)
+
+
+@pytest.mark.parametrize("options", KINDS, ids=str)
+def test_filling_before_a_marker_is_read(options: dict[str, Any]) -> None:
+    content = jpeg(texture((64, 64), 3), "RGB", options)
+    whole = decode(content).values
+    np.testing.assert_array_equal(decode(content[:-2] + b"\xff\xff" + END).values, whole)
+
+
+def test_many_markers_take_no_time() -> None:
+    content = jpeg(texture((64, 64), 1), "L", {})
+    began = time.process_time()
+    assert decode(content[:2] + b"\xff\xfe\x00\x02" * 100_000 + content[2:]).values.shape == (64, 64)
+    assert time.process_time() - began < 5
