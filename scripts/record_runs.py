@@ -27,8 +27,8 @@ def _results(source: Path) -> list[Result]:
     if not is_records(source):
         return read_results([source])
     results, errors = read_records(source)
-    if errors:
-        raise RunError(errors[0])
+    if errors or not results:
+        raise RunError(errors[0] if errors else f"{source}: holds no record")
     return results
 
 
@@ -52,8 +52,13 @@ def main() -> int:
     parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="NAME.runs.jsonl or NAME.runs.jsonl.xz")
     parser.add_argument("--metrics-only", action="store_true", help="leave out images, features, scores and normals")
     parsed = parser.parse_args()
-    results = [each for source in parsed.sources for each in _results(source)]
-    held = add_records(parsed.to, map(metrics_only, results) if parsed.metrics_only else results)
+    results: dict[tuple[str, str], Result] = {}
+    for each in (each for source in parsed.sources for each in _results(source)):
+        known = results.get(each.identity)  # of equal runs a whole record counts, and the latest
+        if known is None or (bool(known.images), known.ended) < (bool(each.images), each.ended):
+            results[each.identity] = each
+    kept = map(metrics_only, results.values()) if parsed.metrics_only else results.values()
+    held = add_records(parsed.to, kept)
     print(f"{held} runs in {parsed.to}: {parsed.to.stat().st_size / 1e3:.0f} kB")
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import chdir
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -53,6 +54,9 @@ def _command(arguments: list[str]) -> int:
     from radar.plugins import import_plugins  # noqa: PLC0415
 
     os.environ["MPLBACKEND"] = "agg"  # pictures go to files; a notebook's own backend may not be installed here
+    if os.path.lexists("matplotlibrc"):  # of the folder that it is imported in; this one may be anyone's
+        with chdir(Path(radar.__file__).parent):
+            import_module("matplotlib")
     refuse_dashes_for_values(arguments)
     arguments, plugins = without_plugins(arguments)
     import_plugins(plugins)

@@ -86,8 +86,7 @@ def pairs(runs: Sequence[DoneRun], known: Collection[Pair]) -> Iterator[tuple[Da
     targets = {(run.data, run.masks): run for run in reversed(runs)}
     images = {repr(run.config.dataset.image): run.config.dataset.image for run in runs}
     for wanted in images.values():
-        # of equal runs in two folders one is asked
-        sources = {run.fingerprint: run for run in runs if run.config.dataset.image == wanted}.values()
+        sources = [run for run in runs if run.config.dataset.image == wanted]
         for data, target in targets.items():
             asked = [run for run in sources if run.data != target.data and (run.fingerprint, *data) not in known]
             if asked:
@@ -115,12 +114,17 @@ def transfers(
         except (DataError, RunError) as error:
             left_out(str(error))
             continue
-        asked = set(loaded.identities)
-        for source in (each for each in sources if not asked & each.fitted_images()):
+        shown, done = set(loaded.identities), set[str]()
+        for source in (each for each in sources if not shown & each.fitted_images()):
+            if source.fingerprint in done:  # an equal run in another folder
+                continue
             try:
-                yield _transfer(source, target, dataset, loaded, device)
+                record = _transfer(source, target, dataset, loaded, device)
             except (DataError, RunError) as error:
                 left_out(f"{source.directory.path.name} on {dataset.name}: {error}")
+                continue
+            done.add(source.fingerprint)
+            yield record
 
 
 def _as_read(wanted: DatasetConfig, target: DoneRun, report: Report) -> Dataset:

@@ -1,4 +1,4 @@
-"""Whether what a record states of its images is what their labels, scores and decisions give: records are edited, and merged."""
+"""Whether counts, decisions and AUROC that a record states are what its labels and scores give: records are edited, and merged."""
 
 from __future__ import annotations
 

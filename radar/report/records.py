@@ -65,15 +65,14 @@ def add_records(path: Path, results: Iterable[Result]) -> int:
             raise RunError(
                 f"{path}: holds {each.name} with every image, and metrics alone would take its place; name another file"
             )
+        merged[each.identity] = each
     make_folder(path.parent)
     if path.name.endswith(PLAIN):
         for each in added:
             _append(path, _line(each))
-            merged[each.identity] = each
         return len(merged)
     if broken:
         raise RunError(f"{broken[0]}; mend the file before anything is added")
-    merged |= {each.identity: each for each in added}
     write_lines(path, [_line(each) for each in merged.values()])
     return len(merged)
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from radar.config.schema import WandbConfig
@@ -168,8 +169,10 @@ def _run(mode: str, folder: Path, about: Mapping[str, Any]) -> Any:
         finish_timeout=_PATIENCE,
         x_service_wait=3 * _PATIENCE,
     )
-    with chdir(folder):  # of the folder that it is started in W&B would heed wandb/settings, which may be anyone's
-        wandb.setup(settings)
+    if any(Path(name, "settings").exists() for name in (".wandb", "wandb")):
+        # of the folder that it is started in W&B would heed them, and this one may be anyone's
+        with TemporaryDirectory() as empty, chdir(empty):
+            wandb.setup(settings)
     resume = "allow" if mode == "online" else None
     run = wandb.init(mode=mode, resume=resume, reinit="finish_previous", settings=settings, **about)  # type: ignore[arg-type]
     run.define_metric("*", step_metric="step")

@@ -17,6 +17,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 from .errors import RadarError
@@ -24,6 +25,7 @@ from .terminal import prepare_output, tell
 
 DONE, DEFECTIVE, UNREADABLE, REFUSED, FAILED = range(5)
 _FULL = (errno.ENOSPC, errno.EIO, errno.EFBIG)
+_SPEAKERS = ("argparse", "hydra", __name__.partition(".")[0])  # which end a command, and have said why
 _LONGEST = 200  # characters of what a library says
 _BROKEN_PIPE = 13  # SIGPIPE, which Windows does not name
 
@@ -49,9 +51,11 @@ def _is_somewhere() -> bool:
 
 def _not_imported(error: BaseException) -> str:
     """The library that failed while this package imported it, which is not this package's error; or nothing."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    packages = [str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame in frames]
     own = __name__.partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] != own:
+        return error.name.partition(".")[0]
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    packages = [_package_of(frame) for frame in frames]
     beyond = max((place for place, package in enumerate(packages) if package == own), default=-1) + 1
     while beyond < len(frames) and packages[beyond] == "importlib":
         beyond += 1
@@ -59,13 +63,25 @@ def _not_imported(error: BaseException) -> str:
     return packages[beyond] if imported else ""
 
 
+def _last_package(error: BaseException) -> str:
+    """In which an exception was raised."""
+    return [_package_of(frame) for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
+
+
+def _package_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
 def guarded(command: Callable[[], int], name: str) -> int:
     """The exit code of `command`, whatever ends it; `name` is whose error it is."""
     prepare_output()
     try:
         return command()
-    except SystemExit as error:  # of argparse and Hydra, which have said why; their own codes would read as answers
-        return REFUSED if error.code else DONE
+    except SystemExit as error:
+        if _last_package(error) in _SPEAKERS:  # their own codes would read as answers
+            return REFUSED if error.code else DONE
+        traceback.print_exception(error)
+        line, code = "something ended the process before it was done; the traceback is above", FAILED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed goes nowhere
         return 128 + _BROKEN_PIPE
@@ -77,7 +93,7 @@ def guarded(command: Callable[[], int], name: str) -> int:
         line, code = "interrupted", 128 + signal.SIGINT
     except BaseException as error:
         if library := _not_imported(error):
-            reason = " ".join(str(error).split())[:_LONGEST]
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST]
             line = f"{library} cannot be imported ({reason}); see that it is whole, and what environment variables it reads"
             code = REFUSED
         else:
@@ -93,7 +109,8 @@ def run(main: Callable[[], int]) -> NoReturn:
     Ctrl-C changes nothing any more from then on, as it would break into what libraries do last; once more ends even those.
     """
     code = main()
-    signal.signal(signal.SIGINT, _end_at_the_next)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _end_at_the_next)
     sys.exit(code)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,10 +28,14 @@ def raising(error: BaseException) -> Callable[[], int]:
     ("error", "code", "last_line"),
     [
         (ConfigError("seed: wrong"), 3, "radar: seed: wrong"),
-        (SystemExit(2), 3, ""),
-        (SystemExit("why"), 3, ""),
-        (SystemExit(0), 0, ""),
-        (SystemExit(), 0, ""),
+        (SystemExit(2), 4, "radar: something ended the process before it was done; the traceback is above"),
+        (SystemExit(0), 4, "radar: something ended the process before it was done; the traceback is above"),
+        (
+            ModuleNotFoundError("No module named 'x'", name="x.y"),
+            3,
+            "radar: x cannot be imported (ModuleNotFoundError: No module named "
+            "'x'); see that it is whole, and what environment variables it reads",
+        ),
         (ZeroDivisionError("planted"), 4, "radar: this is an error of radar itself; the traceback is above"),
         (ImportError("no torch"), 4, "radar: this is an error of radar itself; the traceback is above"),
         (MemoryError(), 4, "radar: this is an error of radar itself; the traceback is above"),
@@ -45,6 +51,11 @@ def test_whatever_ends_a_command(
     printed = capsys.readouterr().err
     assert printed.rstrip("\n").rpartition("\n")[2] == last_line
     assert ("Traceback" in printed) == (code == FAILED)
+
+
+@pytest.mark.parametrize(("given", "code"), [(0, DONE), (None, DONE), (1, REFUSED), (2, REFUSED)])
+def test_argparse_and_hydra_may_end_a_command(given: int, code: int) -> None:
+    assert guarded(lambda: argparse.ArgumentParser().exit(given)) == code
 
 
 @pytest.mark.parametrize("code", [0, 1, 2])
@@ -92,7 +103,7 @@ def test_a_library_that_cannot_be_imported_is_named_in_a_line(tmp_path: Path) ->
     )
     assert answer.returncode == REFUSED
     assert answer.stderr == (
-        "radar: torch cannot be imported (bad setting); see that it is whole, and what environment variables it reads\n"
+        "radar: torch cannot be imported (ValueError: bad setting); see that it is whole, and what environment variables it reads\n"
     )
 
 
@@ -104,6 +115,50 @@ def test_the_backend_of_a_notebook_stops_nothing(tmp_path: Path, backend: str) -
         [sys.executable, "-m", "radar", *words], env={**os.environ, "MPLBACKEND": backend}, capture_output=True, text=True, check=False
     )  # fmt: skip
     assert answer.returncode == DONE and list(tmp_path.glob("*/figures/*.png")), answer.stderr
+
+
+def utf_16(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe\x00")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [utf_16, os.mkfifo, lambda path: path.write_text("image.lut: 4\ntext.usetex: true\n")])
+def test_a_matplotlibrc_of_the_working_folder_changes_nothing(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    def panel(folder: str) -> bytes:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        words = [
+            "experiment=lof_texture",
+            "dataset=printed_layers",
+            "trainer.threads=1",
+            f"output_root={tmp_path / folder / 'out'}",
+        ]
+        code = "from radar.cli.main import process; process()"
+        answer = subprocess.run(
+            [sys.executable, "-c", code, *words],
+            cwd=tmp_path / folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert answer.returncode == DONE and "matplotlib" not in answer.stderr, answer.stderr
+        (picture,) = (tmp_path / folder / "out").glob("*/figures/panels.png")
+        return picture.read_bytes()
+
+    (tmp_path / "theirs").mkdir()
+    make(tmp_path / "theirs" / "matplotlibrc")
+    assert panel("theirs") == panel("mine")
+
+
+@pytest.mark.parametrize(("signals", "code"), [(1, DONE), (2, -signal.SIGINT)])
+def test_ctrl_c_twice_ends_a_process_that_does_not_end(signals: int, code: int) -> None:
+    script = (
+        "import atexit, os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"atexit.register(lambda: [os.kill(os.getpid(), signal.SIGINT) for _ in range({signals})]); "
+        "sys.argv[1:] = ['--version']; from radar.cli.main import process; process()"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert answer.returncode == code and "Traceback" not in answer.stderr, answer.stderr
 
 
 @pytest.mark.parametrize(("module", "code"), [("radar.cli.main", DONE), ("radar.runtime.__main__", REFUSED)])

@@ -111,6 +111,15 @@ def test_of_equal_runs_in_two_folders_one_is_asked(runs: list[Path], tmp_path: P
     assert len(read_transfers(tmp_path / "out" / RECORDS_NAME)) == 2
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_damaged_copy_of_a_run_stands_in_nobodys_way(runs: list[Path], tmp_path: Path, first: bool) -> None:
+    again = Path(shutil.copytree(runs[0], tmp_path / "again"))
+    weights = next((again / "model").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1])
+    found, left_out = asked([DoneRun.at(path) for path in ([again, *runs] if first else [*runs, again])])
+    assert len(found) == 2 and len(left_out) == int(first)
+
+
 def test_changed_masks_are_refused_and_another_version_of_them_is_another_question(runs: list[Path]) -> None:
     first, second = (DoneRun.at(path) for path in runs)
     assert second.masks == open_dataset(second.config.dataset).masks_hash

@@ -107,7 +107,10 @@ MODULES = [import_module(f"radar.report.{each.name}") for each in iter_modules(r
 
 def test_every_function_that_makes_a_figure_has_settings_of_its_own() -> None:
     made = {
-        name: value for module in MODULES for name, value in vars(module).items() if returns_a_figure(module, value)
+        f"{module.__name__}.{name}": value
+        for module in MODULES
+        for name, value in vars(module).items()
+        if returns_a_figure(module, value)
     }
     assert len(made) >= 10
     plain = [name for name, value in made.items() if not hasattr(value, "__wrapped__")]

@@ -212,6 +212,9 @@ def test_metrics_alone_take_no_place_of_a_whole_record(tmp_path: Path) -> None:
         with pytest.raises(RunError, match="with every image, and metrics alone would take its place"):
             add_records(tmp_path / name, [metrics_only(result()), metrics_only(result(seed=5))])
         assert (tmp_path / name).read_bytes() == before
+        with pytest.raises(RunError, match="metrics alone would take its place"):
+            add_records(tmp_path / f"new_{name}", [result(), metrics_only(result())])
+        assert not (tmp_path / f"new_{name}").exists()
     bare = tmp_path / "bare.runs.jsonl"
     assert add_records(bare, [metrics_only(result())]) == add_records(bare, [result()]) == 1
 
@@ -222,6 +225,20 @@ def test_records_of_metrics_only_can_be_recorded_again(tmp_path: Path, monkeypat
     monkeypatch.setattr("sys.argv", ["record_runs", "--to", str(second), str(first)])
     assert record_runs() == 0
     assert [each.seed for each in read_records(second)[0]] == [1, 2]
+    earlier = replace(result(seed=1), ended="2020-01-01T00:00:00Z")
+    add_records(tmp_path / "c.runs.jsonl", [result(seed=1)])
+    add_records(tmp_path / "d.runs.jsonl", [earlier])
+    sources = [str(tmp_path / name) for name in ("c.runs.jsonl", "d.runs.jsonl", "a.runs.jsonl")]
+    monkeypatch.setattr("sys.argv", ["record_runs", "--to", str(tmp_path / "e.runs.jsonl"), *sources])
+    assert record_runs() == 0
+    kept = {each.seed: (each.ended, len(each.images)) for each in read_records(tmp_path / "e.runs.jsonl")[0]}
+    assert kept == {1: (result(seed=1).ended, len(result(seed=1).images)), 2: (result(seed=2).ended, 0)}
+    (tmp_path / "empty.runs.jsonl").touch()
+    monkeypatch.setattr(
+        "sys.argv", ["record_runs", "--to", str(tmp_path / "f.runs.jsonl"), str(tmp_path / "empty.runs.jsonl")]
+    )
+    with pytest.raises(RunError, match="holds no record"):
+        record_runs()
 
 
 def test_a_label_that_is_none_is_named_and_the_other_records_are_read(
