@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -110,6 +111,9 @@ def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runn
 
     Raises `RunError` where the launcher itself fails.
     """
+    os.environ["PYTHONSAFEPATH"] = (
+        "1"  # a launcher's processes would import modules of the working folder in place of theirs
+    )
     sweep = runner.sweep
     folder = [] if sweep is None else [f"hydra.sweep.dir={hydra_internals.quoted(str(sweep.path / 'hydra'))}"]
     with with_folder(line.config_dir), one_line(line.overrides):

@@ -72,3 +72,24 @@ def test_a_job_that_fails_in_another_process_is_told(name: str, launcher: list[s
     states = sweep.states()
     assert [state.state for state in states] == ["done", "failed"]
     assert "learning_rate" in (states[1].error or "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "launcher"), LAUNCHERS[:2])
+def test_processes_of_a_launcher_import_nothing_of_the_working_folder(
+    name: str, launcher: list[str], tmp_path: Path
+) -> None:
+    (theirs := tmp_path / "theirs").mkdir()
+    for module in ("joblib", "multiprocessing", "logging", "hydra", "omegaconf"):
+        (theirs / f"{module}.py").write_text(f"open({str(tmp_path / 'run')!r}, 'a').write({module!r})")
+    words = [
+        "experiment=lof_texture",
+        "dataset.image.size=32",
+        "seed=0,1",
+        *launcher,
+        f"output_root={tmp_path / 'out'}",
+    ]
+    command = [sys.executable, "-P", "-m", "radar", "-m", *QUICK, *words]
+    done = subprocess.run(command, cwd=theirs, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (tmp_path / "run").exists(), (tmp_path / "run").read_text()
