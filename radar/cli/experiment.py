@@ -111,9 +111,8 @@ def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runn
 
     Raises `RunError` where the launcher itself fails.
     """
-    os.environ["PYTHONSAFEPATH"] = (
-        "1"  # a launcher's processes would import modules of the working folder in place of theirs
-    )
+    # else a launcher's processes import modules of the working folder in place of theirs
+    os.environ["PYTHONSAFEPATH"] = "1"
     sweep = runner.sweep
     folder = [] if sweep is None else [f"hydra.sweep.dir={hydra_internals.quoted(str(sweep.path / 'hydra'))}"]
     with with_folder(line.config_dir), one_line(line.overrides):
