@@ -25,7 +25,7 @@ from .terminal import prepare_output, tell
 
 DONE, DEFECTIVE, UNREADABLE, REFUSED, FAILED = range(5)
 _FULL = (errno.ENOSPC, errno.EIO, errno.EFBIG)
-_SPEAKERS = ("argparse", "hydra", __name__.partition(".")[0])  # which end a command, and have said why
+_OWN = __name__.partition(".")[0]
 _LONGEST = 200  # characters of what a library says
 _BROKEN_PIPE = 13  # SIGPIPE, which Windows does not name
 
@@ -51,21 +51,23 @@ def _is_somewhere() -> bool:
 
 def _not_imported(error: BaseException) -> str:
     """The library that failed while this package imported it, which is not this package's error; or nothing."""
-    own = __name__.partition(".")[0]
-    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] != own:
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] != _OWN:
         return error.name.partition(".")[0]
+    beyond = [frame for frame in _beyond(error) if _package_of(frame) != "importlib"]
+    return _package_of(beyond[0]) if beyond and beyond[0].f_code.co_name == "<module>" else ""
+
+
+def _is_said(error: SystemExit) -> bool:
+    """Whether this package ends the command, or what it has asked to read the command, which have said why."""
+    packages = [_package_of(frame) for frame in _beyond(error)]  # the last may be of whoever watches exits, as W&B does
+    return not packages or "argparse" in packages or "hydra" in packages
+
+
+def _beyond(error: BaseException) -> list[FrameType]:
+    """The frames of other packages that an exception came through since it left this one."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    packages = [_package_of(frame) for frame in frames]
-    beyond = max((place for place, package in enumerate(packages) if package == own), default=-1) + 1
-    while beyond < len(frames) and packages[beyond] == "importlib":
-        beyond += 1
-    imported = beyond < len(frames) and frames[beyond].f_code.co_name == "<module>"
-    return packages[beyond] if imported else ""
-
-
-def _last_package(error: BaseException) -> str:
-    """In which an exception was raised."""
-    return [_package_of(frame) for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
+    last = max((place for place, frame in enumerate(frames) if _package_of(frame) == _OWN), default=-1)
+    return frames[last + 1 :]
 
 
 def _package_of(frame: FrameType) -> str:
@@ -78,7 +80,7 @@ def guarded(command: Callable[[], int], name: str) -> int:
     try:
         return command()
     except SystemExit as error:
-        if _last_package(error) in _SPEAKERS:  # their own codes would read as answers
+        if _is_said(error):  # argparse's and Hydra's own codes would read as answers
             return REFUSED if error.code else DONE
         traceback.print_exception(error)
         line, code = "something ended the process before it was done; the traceback is above", FAILED

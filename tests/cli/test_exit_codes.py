@@ -54,7 +54,10 @@ def test_whatever_ends_a_command(
 
 
 @pytest.mark.parametrize(("given", "code"), [(0, DONE), (None, DONE), (1, REFUSED), (2, REFUSED)])
-def test_argparse_and_hydra_may_end_a_command(given: int, code: int) -> None:
+def test_argparse_and_hydra_may_end_a_command(given: int, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert guarded(lambda: argparse.ArgumentParser().exit(given)) == code
+    exit_of_python = sys.exit
+    monkeypatch.setattr("sys.exit", lambda status=None: exit_of_python(status))  # as W&B does to watch it
     assert guarded(lambda: argparse.ArgumentParser().exit(given)) == code
 
 
