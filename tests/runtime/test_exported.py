@@ -31,7 +31,7 @@ from radar.networks.efficientnet import is_installed
 from radar.runtime.__main__ import main
 from radar.runtime.drawn_pictures import TOLERANCE
 from radar.runtime.errors import ImageError
-from radar.runtime.exported import ExportedModel, load
+from radar.runtime.exported import ExportedModel, checked, load
 from radar.runtime.graph import Graph, Inputs
 from radar.thresholds import Thresholds
 
@@ -188,7 +188,9 @@ def test_a_runtime_that_answers_otherwise_here_is_refused(
 
 def test_rounding_is_no_other_answer(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     distorted(monkeypatch, lambda said: said.update(map=said["map"] * (1 + 1e-5), score=said["score"] + 1e-4))
-    load(written, threads=1)
+    _, found = checked(written, threads=1)
+    assert found.maps == pytest.approx(1e-5, rel=0.2) and found.scores == pytest.approx(1e-4, rel=0.2)
+    assert found.points < 1e-5 and found.decisions == 0
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "drawn_answers.float32", "manifest.json", "manifest.json.sha256"])
