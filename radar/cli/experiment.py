@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,6 +112,8 @@ def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runn
 
     Raises `RunError` where the launcher itself fails.
     """
+    from radar.compose.ray_processes import ray_apart  # noqa: PLC0415
+
     # else a launcher's processes import modules of the working folder in place of theirs
     os.environ["PYTHONSAFEPATH"] = "1"
     sweep = runner.sweep
@@ -118,15 +121,10 @@ def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runn
     with with_folder(line.config_dir), one_line(line.overrides):
         if sweep is not None and not planned.is_search:
             own = [text for text in line.overrides if text.lstrip("+~").startswith("hydra")]
-            try:
+            with _launcher_errors(), ray_apart(planned.settings.launcher):
                 hydra_internals.launch(
                     line.config_name, [*own, *folder], [job.overrides for job in planned.jobs], runner
                 )
-            except (RadarError, hydra_internals.HydraException):
-                raise
-            except Exception as error:  # of a cluster, a process that was killed, …
-                what = " ".join(f"{type(error).__name__}: {error}".split())
-                raise RunError(f"hydra/launcher: {what}; the same command runs the jobs that are not done") from error
             return
         study: list[str] | None = []
         if sweep is not None:
@@ -134,7 +132,19 @@ def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runn
 
             study = study_overrides(planned.settings, sweep.path)
         if study is not None:
-            hydra_internals.run_hydra([*arguments, *folder, *study], runner)
+            with _launcher_errors(), ray_apart(planned.settings.launcher):
+                hydra_internals.run_hydra([*arguments, *folder, *study], runner)
+
+
+@contextmanager
+def _launcher_errors() -> Iterator[None]:
+    try:
+        yield
+    except (RadarError, hydra_internals.HydraException):
+        raise
+    except Exception as error:  # of a cluster, a process that was killed, …
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RunError(f"hydra/launcher: {what}; the same command runs the jobs that are not done") from error
 
 
 def _help(arguments: list[str], line: CommandLine) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import traceback
 from collections.abc import Collection, Mapping, Sequence
@@ -75,8 +76,11 @@ class Runner:
         self.isolated = plan.sweep.isolated and sweep is not None
         self.command = uuid4().hex  # one name for all processes of this command
         self.plugins = imported_plugins()
+        self.working_folder = Path.cwd()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        with suppress(OSError):  # on a machine that has no such folder, absolute paths alone mean the same
+            os.chdir(state["working_folder"])
         import_plugins(state["plugins"])
         self.__dict__.update(state)
 

@@ -15,6 +15,7 @@ from radar.config.schema import WandbConfig
 from radar.evaluation.metrics import Metrics
 from radar.experiment.run_directory import WANDB_FOLDER
 
+_READ_WHERE_STARTED = (".wandb/settings", "wandb/settings", "config-defaults.yaml")
 _PATIENCE = 10.0  # seconds that a run waits for W&B, once at its start and once at its end
 _LONGEST_NAME, _LONGEST_TAG = 128, 64  # characters that W&B takes
 _UNTAKEN = re.compile(r"[/\\#?%:]|[^ -\U0010ffff]")  # what a project's name may not hold
@@ -127,16 +128,17 @@ def tracking(
 @contextmanager
 def _kept_below(folder: Path) -> Iterator[None]:
     """W&B keeps tables that wait to be sent, its cache and its logs there; in the home folder they would be lost to `wandb sync`
-    elsewhere, and would stay for ever. What the environment names is left as it is.
+    elsewhere, and would stay for ever. What the environment names is kept to, seen from the working folder.
     """
-    names = {"WANDB_DATA_DIR": folder, "WANDB_CACHE_DIR": folder / "cache"}
-    ours = {name: str(place.absolute()) for name, place in names.items() if name not in os.environ}
-    os.environ.update(ours)
+    before = {name: os.environ.get(name) for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR")}
+    for (name, named), ours in zip(before.items(), (folder, folder / "cache"), strict=True):
+        os.environ[name] = str(Path(named or ours).absolute())
     try:
         yield
     finally:
-        for name in ours:
+        for name, named in before.items():
             os.environ.pop(name, None)
+            os.environ.update({} if named is None else {name: named})
 
 
 def _started(mode: str, folder: Path, about: Mapping[str, Any]) -> tuple[Any | None, str]:
@@ -150,6 +152,16 @@ def _started(mode: str, folder: Path, about: Mapping[str, Any]) -> tuple[Any | N
             kept = "this run is kept offline, for wandb sync" if each == "online" else "nothing is tracked"
             notes.append(f"logger.wandb.mode={each}: W&B cannot start ({reason[:300]}); {kept}")
     return None, "; ".join(notes)
+
+
+@contextmanager
+def _heeding_no_files() -> Iterator[None]:
+    """Of the folder that it is started in W&B would heed some files, and the working folder may be anyone's."""
+    if not any(map(os.path.lexists, _READ_WHERE_STARTED)):
+        yield
+        return
+    with TemporaryDirectory() as empty, chdir(empty):
+        yield
 
 
 def _run(mode: str, folder: Path, about: Mapping[str, Any]) -> Any:
@@ -169,11 +181,9 @@ def _run(mode: str, folder: Path, about: Mapping[str, Any]) -> Any:
         finish_timeout=_PATIENCE,
         x_service_wait=3 * _PATIENCE,
     )
-    if any(Path(name, "settings").exists() for name in (".wandb", "wandb")):
-        # of the folder that it is started in W&B would heed them, and this one may be anyone's
-        with TemporaryDirectory() as empty, chdir(empty):
-            wandb.setup(settings)
     resume = "allow" if mode == "online" else None
-    run = wandb.init(mode=mode, resume=resume, reinit="finish_previous", settings=settings, **about)  # type: ignore[arg-type]
+    with _heeding_no_files():
+        wandb.setup(settings)
+        run = wandb.init(mode=mode, resume=resume, reinit="finish_previous", settings=settings, **about)  # type: ignore[arg-type]
     run.define_metric("*", step_metric="step")
     return run

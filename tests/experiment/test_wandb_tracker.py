@@ -126,11 +126,13 @@ def test_wandb_writes_below_the_run_alone(tiny: Callable[..., Config], tmp_path:
     photos = tmp_path / "photos"  # of somebody, with settings beside them
     (photos / "wandb").mkdir(parents=True)
     (photos / "wandb" / "settings").write_text("[default]\nbase_url = http://127.0.0.1:9\nproject = theirs\n")
+    (photos / "config-defaults.yaml").write_text("seed: {value: theirs}\ntheirs: {value: 1}\n")
     environment = {**named, "HOME": str(home), "TMPDIR": str(home)}
     answer = subprocess.run(command, env=environment, cwd=photos, check=True, capture_output=True, text=True)
     assert "Loading settings" not in answer.stderr + answer.stdout
-    assert [path.name for path in photos.rglob("*")] == ["wandb", "settings"]
-    assert list((tmp_path / "outputs").rglob("*.wandb"))
+    assert sorted(path.name for path in photos.rglob("*")) == ["config-defaults.yaml", "settings", "wandb"]
+    (tracked,) = (tmp_path / "outputs").rglob("*.wandb")
+    assert b"theirs" not in tracked.read_bytes()
     assert [path for path in home.rglob("*") if path.is_file() and "matplotlib" not in path.parts] == []
 
 
