@@ -17,7 +17,6 @@ from radar.runtime.decoding import Pixels, reading, turned_upright
 _CLASSES = 16  # most distinct values, or colours, of a mask whose values name classes
 _SMALL = 32  # level of 255 below which numbers are small, and colours black
 _JPEG = b"\xff\xd8\xff"
-_LOSSY = ("jpeg", "tiff_jpeg", "webp")  # how the pixels of a TIFF may be packed
 
 
 class Mask(NamedTuple):
@@ -62,7 +61,7 @@ def drawn(content: bytes, path: Path, megapixels: float = math.inf) -> BoolArray
 def is_lossy(content: bytes) -> bool:
     """Whether levels may have changed when it was stored."""
     return content.startswith(_JPEG) or reading(
-        content, math.inf, lambda image: image.info.get("compression") in _LOSSY
+        content, math.inf, lambda image: image.info.get("compression") == "jpeg"
     )
 
 

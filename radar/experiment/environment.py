@@ -19,14 +19,18 @@ _PACKAGES = (
 
 
 def _git(*arguments: str) -> str | None:
-    """Output of a git command in the checkout that `radar` runs from; None for an installed wheel."""
+    """Output of a git command in the checkout that `radar` runs from; None for an installed wheel.
+
+    It writes nothing there, and starts no program that the checkout may name. Git's variables, which name another repository
+    within a hook or a rebase, are left out.
+    """
     folder = Path(radar.__file__).resolve().parent.parent
     if not (folder / ".git").exists():
         return None
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
     try:
-        answer = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
-        )
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True, env=plain)
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip()

@@ -71,7 +71,7 @@ def decode(content: bytes, megapixels: float = math.inf, tell: Tell | None = Non
     def read(image: Image.Image) -> Pixels:
         if "mp" in image.info and tell is not None:
             tell("hold several pictures, of which the first is read")
-        if isinstance(image, TiffFile) and check_tiff(image) and tell is not None:
+        if isinstance(image, TiffFile) and check_tiff(image, content) and tell is not None:
             tell("hold a preview beside the picture, which is not read")
         if isinstance(image, PngImagePlugin.PngImageFile):
             if image.is_animated:

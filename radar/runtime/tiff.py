@@ -13,22 +13,20 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from .errors import ImageError
+from .tiff_parts import DEFLATE, LZMA, PACK_BITS, UNPACKED, check_parts, several
 
 # tags
 _ORIENTATION, _XMP = 274, 700
-_KIND_OF_PAGE, _WIDTH, _HEIGHT, _BITS, _PACKING, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
-_STRIPS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES, _PLANAR = 273, 277, 278, 279, 284
-_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
+_KIND_OF_PAGE, _BITS, _PHOTOMETRIC = 254, 258, 262
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323
 _SAMPLE_FORMAT, _VOLUME_DEPTH, _TILE_DEPTH = 339, 32997, 32998
 _COLOURS, _PALETTE = 320, 3  # a palette, and the photometric kind that has one
 _DEEP = 256  # a palette's numbers have 16 bits
-_SUBSAMPLED = 6  # photometric kind: chroma of fewer pixels
 _PREVIEW = 1  # bit of the kind of a page
 _MOST_PREVIEWS = 16  # pages that are looked at: each is half as wide as the one before
 _UNSIGNED = 1
 _ASSOCIATED = 1  # kind of a further sample: alpha, by which the colours were multiplied
 _FULL = 65_535  # of 16 bits
-_UNPACKED, _DEFLATE, _LZMA, _PACK_BITS = 1, (8, 32946), 34925, 32773  # kinds of packing
 _TURNED = re.compile(rb'tiff:Orientation(?:="|>)([1-8])["<]')  # in XMP, where Pillow looks for it in a PNG or JPEG
 _LZMA_MEMORY = 256 << 20  # bytes, of which a stream of the strongest preset takes a third
 
@@ -75,16 +73,16 @@ def orientation_in_xmp(said: object) -> int:
     return int(found[1]) if found else 1
 
 
-def check_tiff(image: TiffFile) -> bool:
+def check_tiff(image: TiffFile, content: bytes) -> bool:
     """Whether pages follow that are previews of the first. Raises `ImageError` where one is a picture, or the first is none."""
     if any(int(image.tag_v2.get(tag, 1)) > 1 for tag in (_VOLUME_DEPTH, _TILE_DEPTH)):
         raise ImageError("holds a volume; save each slice as a file of its own")
     if int(image.tag_v2.get(_KIND_OF_PAGE, 0)) & ~2:  # 2: a page of a document
         raise ImageError("its first page is a preview or a mask; save the picture as a file of its own")
-    _check_whole(image)
+    check_parts(image.tag_v2, content)
     has_palette = image.tag_v2.get(_PHOTOMETRIC) == _PALETTE
     # which some readers take for 8 bits, and Pillow for black
-    if has_palette and 0 < max(_several(image.tag_v2, _COLOURS), default=0) < _DEEP:
+    if has_palette and 0 < max(several(image.tag_v2, _COLOURS), default=0) < _DEEP:
         raise ImageError("its palette has 8 bits where TIFF has 16; save it as grey or RGB")
     formats = image.tag_v2.get(_SAMPLE_FORMAT, (_UNSIGNED,))
     if image.mode == "L" and set(formats if isinstance(formats, tuple) else (formats,)) != {_UNSIGNED}:
@@ -99,35 +97,6 @@ def check_tiff(image: TiffFile) -> bool:
         if not int(image.tag_v2.get(_KIND_OF_PAGE, 0)) & _PREVIEW:
             break
     raise ImageError("holds several pages; save each page as a file of its own")
-
-
-def _check_whole(image: TiffFile) -> None:
-    """Raises `ImageError` where strips or tiles are missing or short: Pillow leaves their rows black, or reads on behind them."""
-    tags, tiled = image.tag_v2, _TILES in image.tag_v2
-    width, height = int(tags[_WIDTH]), int(tags[_HEIGHT])
-    columns, rows = (
-        (int(tags[_TILE_WIDTH]), int(tags[_TILE_HEIGHT])) if tiled else (width, int(tags.get(_STRIP_ROWS, height)))
-    )
-    starts, lengths = (_several(tags, tag) for tag in ((_TILES, _TILE_BYTES) if tiled else (_STRIPS, _STRIP_BYTES)))
-    planes = int(tags.get(_SAMPLES, 1)) if tags.get(_PLANAR, 1) == 2 else 1
-    rows = min(rows, height) if not tiled else rows
-    if min(columns, rows) < 1:
-        raise ImageError("not a readable image (its strips have no rows); replace or remove the file")
-    parts = planes * -(-height // rows) * -(-width // columns)
-    whole = len(starts) >= parts and (not lengths or len(lengths) >= parts)
-    if whole and lengths and tags.get(_PACKING, 1) == 1 and tags.get(_PHOTOMETRIC) != _SUBSAMPLED:
-        bits = sum(_several(tags, _BITS) or (1,)) if planes == 1 else _bits(image)
-        last = rows if tiled else height - (-(-height // rows) - 1) * rows
-        ends = range(parts // planes - 1, parts, parts // planes)  # the last strip of each plane is shorter
-        needed = (-(-columns * bits // 8) * (last if part in ends else rows) for part in range(parts))
-        whole = all(length >= least for length, least in zip(lengths, needed, strict=False))
-    if not whole:
-        raise ImageError("not a readable image (its rows end half-way); replace or remove the file")
-
-
-def _several(tags: TiffImagePlugin.ImageFileDirectory_v2, tag: int) -> tuple[int, ...]:
-    value = tags.get(tag, ())
-    return tuple(map(int, value)) if isinstance(value, tuple) else (int(value),)
 
 
 def _back(image: TiffFile) -> bool:
@@ -178,7 +147,7 @@ def _unmultiplied(colours: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDA
 
 def _check_unpacked(page: Any, content: bytes) -> None:
     """Raises `ImageError` where a strip or tile unpacks to more than its rows, which tifffile would do to the end."""
-    if page.compression == _UNPACKED:
+    if page.compression == UNPACKED:
         return
     most = math.prod(page.chunks) * page.dtype.itemsize
     for start, length in zip(page.dataoffsets, page.databytecounts, strict=True):
@@ -188,14 +157,14 @@ def _check_unpacked(page: Any, content: bytes) -> None:
 
 def _holds_more(packing: int, packed: bytes, most: int) -> bool:
     """Whether it unpacks to more than `most` bytes, which is found without unpacking the rest."""
-    if packing in _DEFLATE:
+    if packing in DEFLATE:
         return len(zlib.decompressobj().decompress(packed, most + 1)) > most
-    if packing == _LZMA:
+    if packing == LZMA:
         import lzma  # noqa: PLC0415 - which some builds of Python lack
 
         unpacker = lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
         return len(unpacker.decompress(packed, most + 1)) > most or bool(unpacker.unused_data)  # another stream
-    if packing == _PACK_BITS:
+    if packing == PACK_BITS:
         return _pack_bits_size(packed) > most
     raise ImageError("16-bit colour is not read from a TIFF that is packed so; save it with deflate or unpacked")
 

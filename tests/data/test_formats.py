@@ -264,7 +264,7 @@ SAID = {  # bytes, and what they show
     "tiles": (tiff(COLOUR, tile=(16, 16), photometric="rgb"), COLOUR),
     "planes": (tiff(np.moveaxis(COLOUR, -1, 0), photometric="rgb", planarconfig="separate"), COLOUR),
     "deep tiles": (tiff(DEEP_COLOUR, tile=(16, 16), photometric="rgb"), DEEP_COLOUR),
-    "1 bit": (pillow(Image.fromarray(GREY > 100), "TIFF", compression="group4"), np.where(GREY > 100, 255, 0)),
+    "1 bit": (pillow(Image.fromarray(GREY > 100), "TIFF", compression="packbits"), np.where(GREY > 100, 255, 0)),
     "1 bit, PNG": (pillow(Image.fromarray(GREY > 100), "PNG"), np.where(GREY > 100, 255, 0)),
     "1 bit, BMP": (pillow(Image.fromarray(GREY > 100), "BMP"), np.where(GREY > 100, 255, 0)),
     "grey and alpha": (pillow(Image.merge("LA", [Image.fromarray(GREY)] * 2), "PNG"), GREY),

@@ -1,0 +1,104 @@
+"""The strips or tiles of a TIFF: whether all are there, and hold all of their pixels.
+
+Pillow leaves the rows of missing ones black, or reads on behind short ones. Of the kinds of packing those are read whose
+decoders notice that data are missing, and JPEG, which is looked at here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from typing import NamedTuple
+
+from PIL import TiffImagePlugin as Tags
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from .errors import ImageError
+from .jpeg import check_data, check_jpeg
+
+UNPACKED, DEFLATE, LZMA, PACK_BITS = 1, (8, 32946), 34925, 32773  # kinds of packing
+_LZW, _JPEG, _ZSTANDARD = 5, 7, 50000
+_READ = frozenset({UNPACKED, *DEFLATE, LZMA, PACK_BITS, _LZW, _JPEG, _ZSTANDARD})
+_SUBSAMPLED = 6  # photometric kind: chroma of fewer pixels
+_PLANES_APART = 2
+_MARKER = 2  # bytes
+
+
+class _Part(NamedTuple):
+    """A strip or a tile: where its data begin, how many bytes they are, and its px, with those beyond the picture."""
+
+    begin: int
+    length: int
+    columns: int
+    rows: int
+
+
+def check_parts(tags: ImageFileDirectory_v2, content: bytes) -> None:
+    """Raises `ImageError` where strips or tiles of the page of `tags` are missing or short, or packed so that it would not be seen."""
+    packing = int(tags.get(Tags.COMPRESSION, UNPACKED))
+    if packing not in _READ:
+        raise ImageError(
+            "is packed so that missing data go unnoticed (fax or old JPEG); save it with deflate or unpacked"
+        )
+    for part in _parts(tags, len(content)):
+        if packing == UNPACKED and part.length < _least(part, tags):
+            raise ImageError("not a readable image (its rows end half-way); replace or remove the file")
+        if packing == _JPEG:
+            _check_jpeg_part(part, _first_bytes(tags.get(Tags.JPEGTABLES)), content)
+
+
+def _parts(tags: ImageFileDirectory_v2, size: int) -> Iterator[_Part]:
+    width, height, tiled = int(tags[Tags.IMAGEWIDTH]), int(tags[Tags.IMAGELENGTH]), Tags.TILEOFFSETS in tags
+    if tiled:
+        columns, rows = int(tags[Tags.TILEWIDTH]), int(tags[Tags.TILELENGTH])
+        begins, lengths = several(tags, Tags.TILEOFFSETS), several(tags, Tags.TILEBYTECOUNTS)
+    else:
+        columns, rows = width, min(int(tags.get(Tags.ROWSPERSTRIP, height)), height)
+        begins, lengths = several(tags, Tags.STRIPOFFSETS), several(tags, Tags.STRIPBYTECOUNTS)
+    if min(columns, rows) < 1:
+        raise ImageError("not a readable image (its strips have no rows); replace or remove the file")
+    down, across = -(-height // rows), -(-width // columns)
+    count = _planes(tags) * down * across
+    lengths = lengths or (size,) * count  # unsaid, they go to the next, or to the file's end
+    if min(len(begins), len(lengths)) < count:
+        raise ImageError("not a readable image (its rows end half-way); replace or remove the file")
+    last = rows if tiled else height - (down - 1) * rows  # the last strip of each plane is shorter
+    for part, (begin, length) in enumerate(zip(begins[:count], lengths, strict=False)):
+        yield _Part(begin, length, columns, last if part % (down * across) == down * across - 1 else rows)
+
+
+def _least(part: _Part, tags: ImageFileDirectory_v2) -> int:
+    """How many bytes it has where nothing is packed; 0 where it takes more to know."""
+    if tags.get(Tags.PHOTOMETRIC_INTERPRETATION) == _SUBSAMPLED:
+        return 0
+    bits = several(tags, Tags.BITSPERSAMPLE) or (1,)
+    return -(-part.columns * (sum(bits) if _planes(tags) == 1 else bits[0]) // 8) * part.rows
+
+
+def _planes(tags: ImageFileDirectory_v2) -> int:
+    apart = tags.get(Tags.PLANAR_CONFIGURATION, 1) == _PLANES_APART
+    return int(tags.get(Tags.SAMPLESPERPIXEL, 1)) if apart else 1
+
+
+def _check_jpeg_part(part: _Part, tables: bytes, content: bytes) -> None:
+    """A strip or tile is a JPEG that may leave its tables to the page's."""
+    own = content[part.begin : part.begin + part.length]
+    whole = tables[:-_MARKER] + own[_MARKER:] if tables else own
+    check_jpeg(whole)
+    with JpegImageFile(BytesIO(whole)) as image:
+        if image.width < part.columns or image.height < part.rows:
+            raise ImageError("not a readable image (its rows end half-way); replace or remove the file")
+        image.load()
+        check_data(image, whole)
+
+
+def _first_bytes(value: object) -> bytes:
+    value = value[0] if isinstance(value, tuple) else value
+    return value if isinstance(value, bytes) else b""
+
+
+def several(tags: ImageFileDirectory_v2, tag: int) -> tuple[int, ...]:
+    """The numbers of a tag, of which there may be one."""
+    value = tags.get(tag, ())
+    return tuple(map(int, value)) if isinstance(value, tuple) else (int(value),)

@@ -1,0 +1,115 @@
+"""Strips and tiles of TIFFs that hold too few data are refused, however they are packed, and no whole one is."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_jpeg_data import texture
+
+from radar.runtime.decoding import decode
+from radar.runtime.errors import ImageError
+
+PACKINGS = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "lzma", "zstd", "jpeg")
+UNNOTICED = ("tiff_ccitt", "group3", "group4", "webp", "tiff_sgilog")
+STRIP_ROWS, STRIPS, STRIP_BYTES = 278, 273, 279
+END = b"\xff\xd9"
+
+
+def packed(picture: Image.Image, packing: str, rows: int) -> bytes:
+    """A TIFF of strips of `rows`."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "TIFF", compression=packing, strip_size=rows * picture.width * len(picture.mode))
+    return buffer.getvalue()
+
+
+def entries(content: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Place, tag, kind and count of each entry."""
+    (start,) = struct.unpack_from("<I", content, 4)
+    (tags,) = struct.unpack_from("<H", content, start)
+    for place in range(start + 2, start + 2 + 12 * tags, 12):
+        yield (place, *struct.unpack_from("<HHI", content, place))
+
+
+def numbers(content: bytes, tag: int) -> tuple[int, str, list[int]]:
+    """Where the numbers of a tag lie, how one is written, and they."""
+    (place, _, kind, count) = next(each for each in entries(content) if each[1] == tag)
+    form = {3: "<H", 4: "<I"}[kind]
+    size = struct.calcsize(form)
+    at = place + 8 if size * count <= 4 else struct.unpack_from("<I", content, place + 8)[0]
+    return at, form, [struct.unpack_from(form, content, at + size * number)[0] for number in range(count)]
+
+
+def with_length(content: bytes, strip: int, length: int) -> bytes:
+    """The same, one strip of which is said to have so many bytes."""
+    at, form, _ = numbers(content, STRIP_BYTES)
+    changed = bytearray(content)
+    struct.pack_into(form, changed, at + struct.calcsize(form) * strip, length)
+    return bytes(changed)
+
+
+def picture(mode: str, shape: tuple[int, int] = (70, 52)) -> Image.Image:
+    values = texture(shape, 3 if mode == "RGB" else 1)
+    return Image.fromarray(values if mode == "RGB" else values.squeeze(-1)).convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("rows", [16, 70])
+def test_a_strip_that_ends_early_is_refused(packing: str, mode: str, rows: int) -> None:
+    if packing == "jpeg" and mode == "1":
+        pytest.skip("JPEG has no pictures of 1 bit")
+    whole = packed(picture(mode), packing, rows)
+    pixels = decode(whole).values
+    if packing != "jpeg":
+        np.testing.assert_array_equal(pixels.squeeze(), np.asarray(picture(mode)) * (255 if mode == "1" else 1))
+    lengths = numbers(whole, STRIP_BYTES)[2]
+    for strip in {0, len(lengths) - 1}:
+        for share in (0.05, 0.3, 0.5, 0.7, 0.9):
+            with pytest.raises(ImageError):
+                decode(with_length(whole, strip, int(share * lengths[strip])))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_in_a_strip_that_says_it_ends_early_is_refused(mode: str) -> None:
+    whole = packed(picture(mode), "jpeg", 70)
+    (begin,), (length,) = numbers(whole, STRIPS)[2], numbers(whole, STRIP_BYTES)[2]
+    for share in (0.3, 0.5, 0.9):
+        cut = bytearray(whole)
+        place = begin + int(share * length)
+        cut[place : place + 2] = END
+        with pytest.raises(ImageError, match="end before its pixels do"):
+            decode(bytes(cut))
+
+
+def test_a_jpeg_that_is_smaller_than_its_strip_is_refused() -> None:
+    whole = packed(picture("L"), "jpeg", 70)
+    (begin,) = numbers(whole, STRIPS)[2]
+    header = whole.index(b"\xff\xc0", begin) + 5  # height and width in its frame's header
+    changed = bytearray(whole)
+    struct.pack_into(">H", changed, header, 40)
+    with pytest.raises(ImageError, match="rows end half-way"):
+        decode(bytes(changed))
+
+
+@pytest.mark.parametrize("packing", UNNOTICED)
+def test_packing_whose_decoder_does_not_notice_is_refused(packing: str) -> None:
+    mode = {"webp": "RGB", "tiff_sgilog": "L"}.get(packing, "1")
+    try:
+        whole = packed(picture(mode), packing, 16)
+    except (OSError, RuntimeError, KeyError) as error:
+        pytest.skip(f"this Pillow does not write it ({error})")
+    with pytest.raises(ImageError, match=re.escape("save it with deflate or unpacked")):
+        decode(whole)
+
+
+def test_lengths_that_are_not_said_are_no_damage() -> None:
+    whole = bytearray(packed(picture("L"), "raw", 70))
+    place = next(place for place, tag, *_ in entries(bytes(whole)) if tag == STRIP_BYTES)
+    struct.pack_into("<H", whole, place, 50_000)  # a tag that nobody knows
+    np.testing.assert_array_equal(decode(bytes(whole)).values.squeeze(), np.asarray(picture("L")))
