@@ -4,7 +4,7 @@
 
 Windows of a drawn texture are learnt from twice: as they are, so that a photo is scored pixel by pixel, and with the shorter side of
 the recipe's own size, to which a photo of any size is brought. The training is cut short, as no cost depends on it. Each photo is
-given to a `radar predict` of its own.
+given to a `radar predict` of its own, in one thread and in two.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from scripts.training_on_photos import trained_on
 
 _PHOTOS = {"strip": (256, 4096), "photo": (3000, 4000), "line scan": (9000, 20_000)}  # height, width in px
 _SHORT_TRAINING = ("training.max_steps=20", "training.warmup_steps=2", "trainer.threads=1")
+_THREADS = (1, 2)  # of the pass of the network
 _GREY = ("dataset.image.channels=grey", "method.fused_densities.colour=null")
 
 
@@ -56,9 +57,9 @@ def texture(height: int, width: int, seed: int) -> Image.Image:
     return Image.fromarray(np.concatenate(bands))
 
 
-def asked(work: Path, run: Path, photo: Path, out: Path) -> dict[str, float]:
+def asked(work: Path, run: Path, photo: Path, out: Path, threads: int) -> dict[str, float]:
     """Seconds and peak memory of one `radar predict`, and the milliseconds that it tells of the photo itself."""
-    found = called(work, "predict", str(run), str(photo), "--out", str(out))
+    found = called(work, "predict", str(run), str(photo), "--out", str(out), f"threads={threads}")
     with (out / "predictions.csv").open() as file:
         (row,) = csv.DictReader(file)
     return {**found, "photo_seconds": round(float(row["milliseconds"]) / 1000, 2)}
@@ -76,7 +77,7 @@ def learnt(work: Path, way: Way, experiment: str) -> Path:
 
 
 def rows(work: Path, experiment: str, repeats: int) -> list[dict[str, object]]:
-    """A row per photo and way of reading: the quickest of some repeats, and the most memory."""
+    """A row per photo, way of reading and number of threads: the quickest of some repeats, and the most memory."""
     found = list[dict[str, object]]()
     for number, (name, size) in enumerate(_PHOTOS.items()):
         texture(*size, seed=number).save(work / f"{name}.png")
@@ -86,14 +87,16 @@ def rows(work: Path, experiment: str, repeats: int) -> list[dict[str, object]]:
             if max(height, width) > way.longest:
                 continue
             photo, out = work / f"{name}.png", work / str(index) / name
-            each = [asked(work, run, photo, out / str(repeat)) for repeat in range(repeats)]
-            quickest, peak = (
-                min(each, key=lambda one: one["photo_seconds"]),
-                max(one["peak_memory_mib"] for one in each),
-            )
-            row = {"photo": name, "height": height, "width": width, "read": told, **quickest, "peak_memory_mib": peak}
-            print(", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
-            found.append(row)
+            for threads in _THREADS:
+                each = [asked(work, run, photo, out / f"{threads}-{repeat}", threads) for repeat in range(repeats)]
+                quickest, peak = (
+                    min(each, key=lambda one: one["photo_seconds"]),
+                    max(one["peak_memory_mib"] for one in each),
+                )
+                how = {"photo": name, "height": height, "width": width, "read": told, "threads": threads}
+                row = {**how, **quickest, "peak_memory_mib": peak}
+                print(", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+                found.append(row)
     return found
 
 

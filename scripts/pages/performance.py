@@ -228,12 +228,13 @@ def _patches_said(kept: Iterable[Figures]) -> str:
 def large_photos() -> str:
     """What one photo costs that is far larger than those that were learnt from."""
     found = measured("large_photos.json")
-    head = ["photo", "px", "read", "seconds of the photo", "of the whole command", "peak memory, MiB"]
+    head = ["photo", "px", "read", "threads", "seconds of the photo", "of the whole command", "peak memory, MiB"]
     rows = (
         [
             row["photo"],
             f"{row['width']:,} × {row['height']:,}",
             row["read"],
+            str(row["threads"]),
             f"{row['photo_seconds']:.2f}",
             f"{row['seconds']:.1f}",
             f"{row['peak_memory_mib']:,}",

@@ -25,7 +25,7 @@ def test_every_photo_is_asked_in_each_way_that_takes_it_and_the_quickest_counts(
         "small": large_photos.Way(("dataset.image.size=20",), 20, 2, 1000),
     }
     monkeypatch.setattr(large_photos, "_WAYS", ways)
-    learnt, asked = [], []
+    learnt, asked, threads = [], [], []
 
     def trained_on(parts: Path, out: Path, *words: str) -> None:
         learnt.append((words[:2], [Image.open(path).size for path in sorted((parts / "good").iterdir())]))
@@ -35,6 +35,7 @@ def test_every_photo_is_asked_in_each_way_that_takes_it_and_the_quickest_counts(
     def called(work: Path, *words: str) -> dict[str, float]:
         asked.append((Path(words[2]).name, Image.open(words[2]).size))
         Path(words[4]).mkdir(parents=True)
+        threads.append(words[-1])
         took = (900, 300)[len(asked) % 2]
         (Path(words[4]) / "predictions.csv").write_text(f"path,milliseconds\nx,{took}\n")
         return {"seconds": took / 100, "peak_memory_mib": took}
@@ -42,13 +43,13 @@ def test_every_photo_is_asked_in_each_way_that_takes_it_and_the_quickest_counts(
     monkeypatch.setattr(large_photos, "trained_on", trained_on)
     monkeypatch.setattr(large_photos, "called", called)
     rows = large_photos.rows(tmp_path, "recommended", 2)
-    assert [(row["photo"], row["read"]) for row in rows] == [
-        ("strip", "as it is"),
-        ("strip", "small"),
-        ("scan", "small"),
+    ways = [("strip", "as it is"), ("strip", "small"), ("scan", "small")]
+    assert [(row["photo"], row["read"], row["threads"]) for row in rows] == [
+        (*way, threads) for way in ways for threads in (1, 2)
     ]
     assert {(row["photo_seconds"], row["seconds"], row["peak_memory_mib"]) for row in rows} == {(0.3, 3.0, 900)}
-    assert [size for _, size in asked] == [(40, 8)] * 4 + [(70, 30)] * 2
+    assert [size for _, size in asked] == [(40, 8)] * 8 + [(70, 30)] * 4
+    assert threads == ["threads=1", "threads=1", "threads=2", "threads=2"] * 3
     assert learnt[0][1] == [(9, 9)] * 3 and learnt[1] == (
         ("experiment=recommended", "dataset.image.size=20"),
         [(20, 20)] * 2,

@@ -45,14 +45,31 @@ def _matrix(length: int, sigma: float, like: Tensor) -> Tensor:
 
 
 def _in_bands(maps: Tensor, sigma: float, reach: int) -> Tensor:
-    """A band of rows after the other, as what a convolution holds beside a whole photo is several times the photo."""
+    """A band of rows after the other, as what is held beside a whole photo would be several times the photo."""
     height, width = maps.shape[-2:]
     band, found = max(reach, _BAND // width), torch.empty_like(maps)
+    blur = _summed if maps.device.type == "cpu" else _convolved
     for top in range(0, height, band):
         bottom = min(top + band, height)
         first, last = max(0, top - reach), min(height, bottom + reach)
         beyond = (reach, reach, reach - (top - first), reach - (last - bottom))
-        found[..., top:bottom, :] = _convolved(F.pad(maps[..., first:last, :], beyond, mode="replicate"), sigma)
+        found[..., top:bottom, :] = blur(F.pad(maps[..., first:last, :], beyond, mode="replicate"), sigma)
+    return found
+
+
+def _summed(padded: Tensor, sigma: float) -> Tensor:
+    """A sum of shifted copies, which CPUs take less than half as long for as for a convolution of one channel."""
+    return _summed_along(-1, _summed_along(-2, padded, sigma), sigma)
+
+
+def _summed_along(axis: int, padded: Tensor, sigma: float) -> Tensor:
+    *sides, middle = _weights(sigma)[: math.ceil(3 * sigma) + 1]
+    reach = len(sides)
+    length = padded.shape[axis] - 2 * reach
+    found = padded.narrow(axis, reach, length) * middle
+    for place, weight in enumerate(sides):
+        found.add_(padded.narrow(axis, place, length), alpha=weight)
+        found.add_(padded.narrow(axis, 2 * reach - place, length), alpha=weight)
     return found
 
 
