@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,10 +120,16 @@ def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runn
     with with_folder(line.config_dir), one_line(line.overrides):
         if sweep is not None and not planned.is_search:
             own = [text for text in line.overrides if text.lstrip("+~").startswith("hydra")]
-            with _launcher_errors(), ray_apart(planned.settings.launcher):
-                hydra_internals.launch(
-                    line.config_name, [*own, *folder], [job.overrides for job in planned.jobs], runner
-                )
+            try:
+                with ray_apart(planned.settings.launcher):
+                    hydra_internals.launch(
+                        line.config_name, [*own, *folder], [job.overrides for job in planned.jobs], runner
+                    )
+            except (RadarError, hydra_internals.HydraException):
+                raise
+            except Exception as error:  # of a cluster, a process that was killed, …
+                what = " ".join(f"{type(error).__name__}: {error}".split())
+                raise RunError(f"hydra/launcher: {what}; the same command runs the jobs that are not done") from error
             return
         study: list[str] | None = []
         if sweep is not None:
@@ -132,19 +137,8 @@ def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runn
 
             study = study_overrides(planned.settings, sweep.path)
         if study is not None:
-            with _launcher_errors(), ray_apart(planned.settings.launcher):
+            with ray_apart(planned.settings.launcher):
                 hydra_internals.run_hydra([*arguments, *folder, *study], runner)
-
-
-@contextmanager
-def _launcher_errors() -> Iterator[None]:
-    try:
-        yield
-    except (RadarError, hydra_internals.HydraException):
-        raise
-    except Exception as error:  # of a cluster, a process that was killed, …
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        raise RunError(f"hydra/launcher: {what}; the same command runs the jobs that are not done") from error
 
 
 def _help(arguments: list[str], line: CommandLine) -> int:

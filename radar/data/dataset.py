@@ -104,7 +104,7 @@ def _by_rule(
     """Samples and notes by the manifest that comes with radar, if one fits, or by the rule."""
     entries = layout.entries()
     if isinstance(layout, FolderLayout):
-        check_pattern("dataset.folder.group", layout.settings.group, [Path(entry.path) for entry in entries])
+        check_pattern("dataset.folder.group", layout.settings.group, [entry.path for entry in entries])
     hashes = content_hashes(layout, [entry.path for entry in entries], progress)
     passed = passed_over(layout, entries) if isinstance(layout, FilesLayout) else ()
     stored = split_by_manifest(layout.config, entries, hashes)

@@ -20,8 +20,12 @@ from radar.data.sample import Sample
 from radar.data.split_rules import split_entries
 from radar.errors import DataError
 from radar.progress import Report
+from radar.runtime.crops import file_and_crop
 
-_BEFORE_NUMBER = r"^.+(?=[_-]\d+\.\w+$)"  # of sheet7_003.png it finds sheet7
+_BEFORE_NUMBER = r"[^/]+(?=[_-]\d+\.\w+$)"  # of good/sheet7_003.png it finds sheet7
+_APART_BEFORE_NUMBER = (
+    r"^([^/]+/)?(?:.*/)?([^/]+)(?=[_-]\d+\.\w+$)"  # of bad/dent/sheet7_003.png it finds bad/ and sheet7
+)
 _LEAST_TRAINED = 0.4  # of the normals, which a grouping must leave to be learnt from
 _LEAST_NAMED = 0.25  # of the photos: fewer whose names end with a number are called so by chance
 _LEAST_GROUPS = 3  # of normals: to learn from, to hold out, to test with
@@ -53,7 +57,7 @@ def photo_groups(layout: Layout, paths: Sequence[Path], thumbnails: Sequence[Flo
     if pattern == "none":
         return PhotoGroups(_apart([None] * len(paths)), "each photo by itself")
     if pattern != "auto":
-        check_pattern("group", pattern, paths)
+        check_pattern("group", pattern, [file_and_crop(path)[0].name for path in paths])
         return PhotoGroups(_apart(named_together(path, pattern) for path in paths), f"names, by {pattern}")
     names, known_by = _apart(layout.groups_of(paths)), "names, as those of the images that were learnt from"
     if len(set(names)) == len(names):
@@ -102,6 +106,13 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
     suggested = f"names{photos} suggest {len(names)} sheets or batches ({shown}, …)"
     if len(names) >= _LEAST_GROUPS and _is_divided(split(by_name)):
         return Grouping(by_name, f"{suggested}: each stays on one side of the split")
+    by_name_apart = {"folder.group": _APART_BEFORE_NUMBER, "split": "grouped"}
+    if len(names) >= _LEAST_GROUPS and _is_divided(split(by_name_apart)):
+        return Grouping(
+            by_name_apart,
+            f"{suggested}: the good photos of each stay on one side of the split; defective ones are tested where good ones of theirs "
+            "were learnt from, too, as too few sheets or batches have none",
+        )
     by_likeness = {"split": "grouped"}
     samples = split(by_likeness)
     joined = len(samples) - len({sample.group for sample in samples})

@@ -152,11 +152,11 @@ class DataMetrics:
 @dataclass(frozen=True, slots=True)
 class BorderMetrics:
     """Of the highest 1 % of a normal image's pixels the share within `width` px of its border, mean over images of a split, beside
-    the share by `area`. None where none of those images is scored.
+    that of all of its pixels, `area`, of the test's, or else of held-out ones. None where none of those images is scored.
     """
 
     width: int
-    area: Share
+    area: Share | None
     test: Share | None
     validation: Share | None
 

@@ -16,18 +16,19 @@ import radar
 _PACKAGES = (
     "torch", "pytorch-lightning", "hydra-core", "omegaconf", "kornia", "scikit-learn", "scipy", "numpy", "pillow", "wandb",
 )  # fmt: skip
+_KEPT = ("GIT_CONFIG", "GIT_EXEC_PATH")
 
 
 def _git(*arguments: str) -> str | None:
     """Output of a git command in the checkout that `radar` runs from; None for an installed wheel.
 
-    It writes nothing there, and starts no program that the checkout may name. Git's variables, which name another repository
-    within a hook or a rebase, are left out.
+    It writes nothing there, and starts no monitor of files. Git's variables, which name another repository within a hook or a
+    rebase, are left out, but for settings and where git's own programs lie.
     """
     folder = Path(radar.__file__).resolve().parent.parent
     if not (folder / ".git").exists():
         return None
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(_KEPT)}
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True, env=plain)

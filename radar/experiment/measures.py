@@ -84,23 +84,22 @@ def separation(test: Scored, groups: Sequence[str], settings: NoiseStatisticsCon
 
 def border_metrics(test: Scored, validation: Scored | None, width: int) -> BorderMetrics:
     """How much of normal images' high pixels lies within `width` px of the border, of test images and of held-out ones."""
-
-    def share(scored: Scored) -> float | None:
-        normal = [index for index, label in enumerate(scored.images.labels) if label == 0]
-        maps, regions = scored.scores.anomaly_maps, (scored.images.inside(index) for index in normal)
-        return border_share(
-            [maps[index].numpy() for index in normal], width, [each for each in regions if each is not None]
-        )
-
-    shares = [None if each is None else share(each) for each in (test, validation)]
-    return BorderMetrics(width, float(np.mean([*_areas(test, width)])), *shares)
+    scored = [None if each is None else _border_shares(each, width) for each in (test, validation)]
+    areas = [each[0] for each in scored if each is not None and each[0] is not None]
+    return BorderMetrics(width, areas[0] if areas else None, *(None if each is None else each[1] for each in scored))
 
 
-def _areas(test: Scored, width: int) -> Iterator[float]:
-    """Of each test image, the share that lies near its border."""
-    for index, each in enumerate(test.scores.anomaly_maps):
-        inside = test.images.inside(index)
-        yield area_share(each.shape[0], each.shape[1], width) if inside is None else area_share_inside(inside, width)
+def _border_shares(scored: Scored, width: int) -> tuple[float | None, float | None]:
+    """Of normal images what lies near the border: of their pixels, and of their highest; None where there are none."""
+    normal = [index for index, label in enumerate(scored.images.labels) if label == 0]
+    maps = [scored.scores.anomaly_maps[index].numpy() for index in normal]
+    insides = [scored.images.inside(index) for index in normal]
+    areas = [
+        area_share(each.shape[0], each.shape[1], width) if inside is None else area_share_inside(inside, width)
+        for each, inside in zip(maps, insides, strict=True)
+    ]
+    highest = border_share(maps, width, [each for each in insides if each is not None])
+    return float(np.mean(areas)) if areas else None, highest
 
 
 def _auroc(labels: NDArray[np.int64], values: NDArray[np.float64]) -> float | None:

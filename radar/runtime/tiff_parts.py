@@ -1,7 +1,7 @@
 """The strips or tiles of a TIFF: whether all are there, and hold all of their pixels.
 
 Pillow leaves the rows of missing ones black, or reads on behind short ones. Of the kinds of packing those are read whose
-decoders notice that data are missing, and JPEG, which is looked at here.
+decoders notice that data are missing, which those of fax do not, and JPEG, which is looked at here.
 """
 
 from __future__ import annotations
@@ -22,16 +22,18 @@ _LZW, _JPEG, _ZSTANDARD = 5, 7, 50000
 _READ = frozenset({UNPACKED, *DEFLATE, LZMA, PACK_BITS, _LZW, _JPEG, _ZSTANDARD})
 _SUBSAMPLED = 6  # photometric kind: chroma of fewer pixels
 _PLANES_APART = 2
-_MARKER = 2  # bytes
+_END = b"\xff\xd9"  # of a JPEG, and of its tables
+_GREY_AND_ALPHA = 2  # samples
 
 
 class _Part(NamedTuple):
-    """A strip or a tile: where its data begin, how many bytes they are, and its px, with those beyond the picture."""
+    """A strip or a tile: where its data begin, how many bytes they are, and its px; up to `most_rows` may be stored."""
 
     begin: int
     length: int
     columns: int
     rows: int
+    most_rows: int
 
 
 def check_parts(tags: ImageFileDirectory_v2, content: bytes) -> None:
@@ -39,8 +41,13 @@ def check_parts(tags: ImageFileDirectory_v2, content: bytes) -> None:
     packing = int(tags.get(Tags.COMPRESSION, UNPACKED))
     if packing not in _READ:
         raise ImageError(
-            "is packed so that missing data go unnoticed (fax or old JPEG); save it with deflate or unpacked"
+            "is packed in a way that is not read, as fax, old JPEG and WebP are; save it with deflate or unpacked"
         )
+    if packing == _JPEG and int(tags.get(Tags.SAMPLESPERPIXEL, 1)) == _GREY_AND_ALPHA and _planes(tags) == 1:
+        raise ImageError("is grey with alpha, packed as JPEG, which is not read; save it with deflate or unpacked")
+    lengths = several(tags, Tags.TILEBYTECOUNTS) + several(tags, Tags.STRIPBYTECOUNTS)
+    if packing == _JPEG and not 0 < sum(lengths) <= len(content):  # each is looked at, and parts may overlap
+        raise ImageError("not a readable image (its parts do not say how long they are); replace or remove the file")
     for part in _parts(tags, len(content)):
         if packing == UNPACKED and part.length < _least(part, tags):
             raise ImageError("not a readable image (its rows end half-way); replace or remove the file")
@@ -60,12 +67,12 @@ def _parts(tags: ImageFileDirectory_v2, size: int) -> Iterator[_Part]:
         raise ImageError("not a readable image (its strips have no rows); replace or remove the file")
     down, across = -(-height // rows), -(-width // columns)
     count = _planes(tags) * down * across
-    lengths = lengths or (size,) * count  # unsaid, they go to the next, or to the file's end
-    if min(len(begins), len(lengths)) < count:
+    if len(begins) < count or 0 < len(lengths) < count:
         raise ImageError("not a readable image (its rows end half-way); replace or remove the file")
     last = rows if tiled else height - (down - 1) * rows  # the last strip of each plane is shorter
-    for part, (begin, length) in enumerate(zip(begins[:count], lengths, strict=False)):
-        yield _Part(begin, length, columns, last if part % (down * across) == down * across - 1 else rows)
+    for part, begin in enumerate(begins[:count]):
+        length = lengths[part] if lengths else size  # unsaid, up to the next one or to the file's end
+        yield _Part(begin, length, columns, last if part % (down * across) == down * across - 1 else rows, rows)
 
 
 def _least(part: _Part, tags: ImageFileDirectory_v2) -> int:
@@ -84,11 +91,13 @@ def _planes(tags: ImageFileDirectory_v2) -> int:
 def _check_jpeg_part(part: _Part, tables: bytes, content: bytes) -> None:
     """A strip or tile is a JPEG that may leave its tables to the page's."""
     own = content[part.begin : part.begin + part.length]
-    whole = tables[:-_MARKER] + own[_MARKER:] if tables else own
+    whole = tables[: tables.rfind(_END)] + own[len(_END) :] if _END in tables else own
     check_jpeg(whole)
     with JpegImageFile(BytesIO(whole)) as image:
         if image.width < part.columns or image.height < part.rows:
             raise ImageError("not a readable image (its rows end half-way); replace or remove the file")
+        if image.width > part.columns or image.height > part.most_rows:  # before it takes memory
+            raise ImageError("not a readable image (a part is larger than its place); replace or remove the file")
         image.load()
         check_data(image, whole)
 

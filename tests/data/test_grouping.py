@@ -42,6 +42,44 @@ def test_names_that_share_all_but_a_number_stay_together(tmp_path, names):
     assert len(sheets) == 6 == len({(sample.path[:-4].rstrip("0123456789"), sample.split) for sample in samples})
 
 
+def sheets_with_defects(root, defective):
+    """Twelve sheets of three good photos; of the first ones two defective photos each, in a folder per defect."""
+    for sheet in range(12):
+        for number in range(3):
+            save(root / f"good/sheet{sheet:02d}_{number}.png", noise(10 * sheet + number))
+        for number, defect in enumerate(("dent", "scratch") if sheet < defective else (), start=3):
+            save(root / f"bad/{defect}/sheet{sheet:02d}_{number}.png", noise(10 * sheet + number))
+
+
+def test_a_sheet_is_one_in_whatever_folder_its_photos_lie(tmp_path):
+    sheets_with_defects(tmp_path, 5)
+    config = config_of(tmp_path, "bad")
+    assert "each stays on one side of the split" in safer_grouping(config, None).told
+    typed = replace(config, split="grouped", settings=replace(config.settings, group=r"sheet\d+"))
+    for samples in (grouped(config), open_dataset(replace(typed, near_duplicates="warn")).samples):
+        splits = {}
+        for sample in samples:
+            splits.setdefault(sample.path.rpartition("/")[2][:7], set()).add((sample.split, sample.group))
+        assert len(splits) == 12 and all(len(found) == 1 for found in splits.values())
+        assert len({sample.group for sample in samples if sample.label}) == 5
+        assert {split for sheet in list(splits.items())[:5] for split, _ in sheet[1]} == {"test"}
+
+
+def test_where_most_sheets_have_defects_their_good_photos_are_learnt_from_and_that_is_said(tmp_path):
+    sheets_with_defects(tmp_path, 10)
+    config = config_of(tmp_path, "bad")
+    told = safer_grouping(config, None).told
+    assert (
+        "each stay on one side of the split; defective ones are tested where good ones of theirs were learnt from"
+        in told
+    )
+    samples = grouped(config)
+    good = {(sample.group, sample.split) for sample in samples if not sample.label}
+    assert len(good) == len({group for group, _ in good}) == 12
+    bad = [sample for sample in samples if sample.label]
+    assert {sample.split for sample in bad} == {"test"} and len({sample.group for sample in bad}) == 10
+
+
 @pytest.mark.parametrize("sheets", [2, 3])
 def test_few_sheets_that_names_tell_of_are_told(tmp_path, sheets):
     for seed in range(4 * sheets):

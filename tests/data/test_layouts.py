@@ -135,14 +135,14 @@ def test_names_tell_groups(tmp_path):
     config = dataset_config(
         "folder",
         tmp_path,
-        settings=folder_settings(normal="good", anomalous=None, group=r"^sheet\d+"),
+        settings=folder_settings(normal="good", anomalous=None, group=r"\bsheet\d+"),
         split="grouped",
     )
     groups = {entry.path.rpartition("/")[2]: entry.group for entry in entries(config)}
     assert groups == {
-        "sheet1_01.png": "good/sheet1",
-        "sheet1_02.png": "good/sheet1",
-        "sheet2_01.png": "good/sheet2",
+        "sheet1_01.png": "sheet1",
+        "sheet1_02.png": "sheet1",
+        "sheet2_01.png": "sheet2",
         "loose.png": "good/loose.png",
     }
 

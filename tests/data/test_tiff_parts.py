@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import re
 import struct
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 from test_jpeg_data import texture
 
 from radar.runtime.decoding import decode
@@ -106,6 +108,73 @@ def test_packing_whose_decoder_does_not_notice_is_refused(packing: str) -> None:
         pytest.skip(f"this Pillow does not write it ({error})")
     with pytest.raises(ImageError, match=re.escape("save it with deflate or unpacked")):
         decode(whole)
+
+
+def jpeg_in_strips(side: int, jpeg: bytes, strips: int = 1) -> bytes:
+    """A grey TIFF, all of whose strips are said to be the same data."""
+    tags = {256: side, 257: side, 258: 8, 259: 7, 262: 1, 277: 1, STRIP_ROWS: side // strips}
+    begin = 8 + 2 + 12 * (len(tags) + 2) + 4
+    data = begin + 2 * 4 * strips
+    lists = struct.pack(f"<{2 * strips}I", *[data] * strips, *[len(jpeg)] * strips)
+    if strips == 1:
+        tags |= {STRIPS: data, STRIP_BYTES: len(jpeg)}
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()]
+    if strips > 1:
+        entries += [
+            struct.pack("<HHII", STRIPS, 4, strips, begin),
+            struct.pack("<HHII", STRIP_BYTES, 4, strips, begin + 4 * strips),
+        ]
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + b"".join(sorted(entries)) + bytes(4) + lists + jpeg
+
+
+def grey_jpeg(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (width, height), 90).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def test_a_jpeg_that_is_larger_than_its_strip_is_refused_before_it_takes_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert decode(jpeg_in_strips(16, grey_jpeg(16, 16))).values.shape == (16, 16)
+    monkeypatch.setattr(JpegImageFile, "load", lambda image: pytest.fail(f"{image.size} px were decoded"))
+    for size in ((1000, 1000), (16, 24), (24, 16)):
+        with pytest.raises(ImageError, match="larger than its place"):
+            decode(jpeg_in_strips(16, grey_jpeg(*size)), megapixels=1)
+
+
+def test_strips_on_the_same_data_are_not_read_again_and_again() -> None:
+    with pytest.raises(ImageError, match="do not say how long they are"):
+        decode(jpeg_in_strips(16, grey_jpeg(16, 4) + bytes(10**6), strips=4))
+
+
+def test_grey_with_alpha_in_a_jpeg_is_refused_by_name() -> None:
+    buffer = io.BytesIO()
+    Image.merge("LA", [picture("L"), picture("L")]).save(buffer, "TIFF", compression="jpeg")
+    with pytest.raises(ImageError, match="grey with alpha, packed as JPEG"):
+        decode(buffer.getvalue())
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK"])
+@pytest.mark.parametrize("rows", [16, 33, 70])
+def test_a_whole_jpeg_in_strips_is_read_as_pillow_does(mode: str, rows: int) -> None:
+    whole = packed(picture("RGB").convert(mode), "jpeg", rows)
+    with Image.open(io.BytesIO(whole)) as image:
+        expected = np.asarray(image.convert("L" if mode == "L" else "RGB"))
+    np.testing.assert_array_equal(decode(whole).values, expected)
+
+
+def test_many_small_tiles_without_lengths_take_no_memory() -> None:
+    side = 3000
+    tags = {256: side, 257: side, 258: 8, 259: 1, 262: 1, 277: 1, 322: 1, 323: 1, 324: 8}
+    entry = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImageError):
+            decode(b"II*\0" + struct.pack("<IH", 8, len(tags)) + entry + bytes(4))
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_lengths_that_are_not_said_are_no_damage() -> None:

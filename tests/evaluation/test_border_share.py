@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
 from radar.evaluation.border_share import area_share, border_share
+from radar.experiment.measures import border_metrics
 
 
 def test_the_share_by_area_by_hand():
@@ -34,3 +39,23 @@ def test_without_any_excess_it_is_the_share_by_area():
 
 def test_none_of_no_images():
     assert border_share([], 2) is None
+
+
+def scored(labels: list[int], shapes: list[tuple[int, int]]) -> Any:
+    """Maps of noise, of whole images."""
+    stream = torch.Generator().manual_seed(0)
+    maps = [torch.rand(shape, generator=stream) for shape in shapes]
+    images = SimpleNamespace(labels=np.array(labels), inside=lambda index: None)
+    return SimpleNamespace(images=images, scores=SimpleNamespace(anomaly_maps=maps))
+
+
+def test_the_share_by_area_is_of_the_images_whose_pixels_are_counted() -> None:
+    """Not of defective ones, which may have other sizes."""
+    large, small = (96, 96), (32, 32)
+    test = scored([0, 0, 1, 1, 1], [large, large, small, small, small])
+    found = border_metrics(test, None, 5)
+    assert found.area == pytest.approx(area_share(*large, 5)) == pytest.approx(1 - (86 / 96) ** 2)
+    assert found.test == pytest.approx(border_share([each.numpy() for each in test.scores.anomaly_maps[:2]], 5))
+    held_out = border_metrics(scored([1, 1], [small, small]), scored([0], [large]), 5)
+    assert (held_out.area, held_out.test) == (pytest.approx(area_share(*large, 5)), None)
+    assert border_metrics(scored([1], [small]), None, 5).area is None

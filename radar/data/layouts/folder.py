@@ -27,7 +27,7 @@ class FolderSettings:
     anomalous: str | None = MISSING  # sub-folder of anomalous images, one sub-folder per defect allowed; null: none
     masks: str | None = MISSING  # sub-folder of masks with the anomalous images' names; null: none
     group: str | None = (
-        MISSING  # regular expression: what it finds in a file's name, photos of one group share; null: nothing
+        MISSING  # regular expression: what it finds in a file's path below root, photos of one group share; null: nothing
     )
 
 
@@ -85,20 +85,29 @@ class FolderLayout(FilesLayout):
         files.check(", or read no masks with dataset.folder.masks=null")
 
     def _group(self, path: Path, folder: Path) -> str:
-        return relative(named_together(path, self.settings.group) or path, folder)
+        named = relative(file_and_crop(path)[0], folder)
+        return _found(self.settings.group, named) or relative(path, folder)
 
 
 def named_together(path: Path, pattern: str | None) -> Path | None:
-    """The group of a photo: those of one folder whose names share what the expression finds are one. None: it finds nothing."""
+    """The group of a photo from anywhere: those of one folder whose names share what the expression finds. None: it finds nothing."""
     file = file_and_crop(path)[0]
-    found = None if pattern is None else re.search(pattern, file.name)
-    return file.parent / found[0] if found and found[0] else None
+    found = _found(pattern, file.name)
+    return file.parent / found if found else None
 
 
-def check_pattern(key: str, pattern: str | None, paths: Sequence[Path]) -> None:
+def _found(pattern: str | None, text: str) -> str:
+    """What an expression finds; of one with ( ), what stands for these. Empty where it finds nothing."""
+    match = None if pattern is None else re.search(pattern, text)
+    if match is None:
+        return ""
+    return "".join(part or "" for part in match.groups()) if match.re.groups else match[0]
+
+
+def check_pattern(key: str, pattern: str | None, names: Sequence[str]) -> None:
     """Raise DataError where an expression finds nothing in any of the photos' names: each would be a group of its own."""
-    if pattern is not None and paths and not any(named_together(path, pattern) for path in paths):
-        raise DataError(f"{key}={pattern}: finds nothing in the name of any photo, as {paths[0]}; mend the expression")
+    if pattern is not None and names and not any(_found(pattern, name) for name in names):
+        raise DataError(f"{key}={pattern}: finds nothing in the name of any photo, as {names[0]}; mend the expression")
 
 
 def names_masks(name: str) -> bool:
