@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from radar.config.verbs import ReportConfig
 from radar.evaluation.statistics_paired import two_of_each
@@ -12,6 +13,7 @@ from radar.report.settings import flat
 from radar.report.tables import NOTHING, Entry, Table, number, table
 from radar.report.tables_comparisons import TEST_HEADINGS, Comparer, notes_on_tests, tests_shown
 
+_LONGEST, _BEFORE, _SHOWN = 40, 8, 24  # characters of a cell: in whole, before what differs, with what differs
 _MEASURES = {
     "AUROC": ("image", "auroc"),
     "average precision": ("image", "average_precision"),
@@ -59,14 +61,21 @@ def _origin(result: Result) -> dict[str, object]:
 def _differences(name: str, title: str, trees: Sequence[dict[str, object]], results: Sequence[Result]) -> Table:
     keys = list(dict.fromkeys(key for tree in trees for key in tree))
     differing = [key for key in keys if len({repr(tree.get(key)) for tree in trees}) > 1]
-    rows = [[key, *(_short(tree[key]) if key in tree else NOTHING for tree in trees)] for key in differing]
+    rows = [[key, *_shortened([str(tree[key]) if key in tree else NOTHING for tree in trees])] for key in differing]
     notes = () if rows else ("no difference",)
     return table(name, title, ["key", *(result.name for result in results)], rows, *notes)
 
 
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:16]}…"
+def _shortened(texts: Sequence[str]) -> list[str]:
+    """The cells of one row; where one is long, all from shortly before the place where they part."""
+    if max(map(len, texts)) <= _LONGEST:
+        return list(texts)
+    alike = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*texts, strict=False)))
+    begin = max(0, alike - _BEFORE)
+    return [
+        f"{'…' if begin else ''}{text[begin : begin + _SHOWN]}{'…' if len(text) > begin + _SHOWN else ''}"
+        for text in texts
+    ]
 
 
 def _numbers(results: Sequence[Result]) -> Table:

@@ -24,6 +24,14 @@ def test_only_what_differs_is_listed() -> None:
     assert 0 < shown["AUROC p"].value < 1
 
 
+def test_long_texts_are_shown_where_they_part() -> None:
+    """As the commands of runs of one data set, whose beginnings are alike."""
+    alike = "a" * 50
+    runs = [result(gain=1.0, dataset__name=f"{alike}{end}") for end in ("1 and so on and so on and so on", "2", "")]
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in comparison_tables(runs, SETTINGS)[0].rows}
+    assert rows["dataset.name"] == ["…aaaaaaaa1 and so on and …", "…aaaaaaaa2", "…aaaaaaaa"]
+
+
 def test_runs_on_other_images_are_not_paired_and_the_data_is_named() -> None:
     tables = comparison_tables([FIRST, on_other_data(SECOND)], SETTINGS)
     assert [each.name for each in tables] == ["config", "origin", "numbers"]
