@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -97,3 +98,25 @@ def test_processes_of_a_launcher_import_nothing_of_the_working_folder(
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (tmp_path / "run").exists(), (tmp_path / "run").read_text()
     assert [[state.state for state in sweep.states()] for sweep in sweeps(theirs / "out")] == [["done"] * 2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", [pytest.param(each.values[1], marks=each.marks) for each in LAUNCHERS[2:]])
+def test_ray_ends_with_its_sweep_and_knows_places_of_modules_that_are_relative(
+    launcher: list[str], tmp_path: Path
+) -> None:
+    """Two sweeps in one process, as in a notebook, whose jobs each have a process of their own."""
+    (tmp_path / "places").mkdir()
+    (tmp_path / "places" / "from_a_place.py").touch()
+    settings = ["+hydra.launcher.ray.remote.max_calls=1", "+hydra.launcher.ray.init.resources={slot: '${..num_cpus}'}"]
+    words = ["--plugins", "from_a_place", "-m", *QUICK, *launcher, *settings, "output_root=out"]
+    script = f"""
+import sys
+from radar.cli.main import main
+sys.exit(max(main([*{words!r}, f"seed={{seed}},{{seed + 1}}"]) for seed in (0, 2)))
+"""
+    named = {**os.environ, "PYTHONPATH": f"places{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    command = [sys.executable, "-P", "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, env=named, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [[state.state for state in sweep.states()] for sweep in sweeps(tmp_path / "out")] == [["done"] * 2] * 2
