@@ -29,33 +29,46 @@ def ray_apart(launcher: DictConfig) -> Iterator[None]:
         yield
         return
     import ray  # noqa: PLC0415 - an extra
+    from hydra_plugins.hydra_ray_launcher._launcher_util import start_ray  # noqa: PLC0415 - as above
 
-    start: Any = OmegaConf.to_container(launcher.ray.init, resolve=True) if launcher.ray.init else {}
-    if ray.is_initialized() or {"working_dir", "py_modules"} & set(start.get("runtime_env") or ()):
+    with _refused():
+        init: dict[str, Any] = {"object_store_memory": _STORE, **_told(launcher.ray.init)}
+        names_modules = bool({"working_dir", "py_modules"} & set(init.get("runtime_env") or ()))
+    if ray.is_initialized() or names_modules:
         yield
         return
     with TemporaryDirectory() as empty:
-        _start({"object_store_memory": _STORE, **start}, empty)
+        with _refused(), _places_absolute(), chdir(empty):
+            start_ray(DictConfig(init))
         try:
             yield
         finally:
             ray.shutdown()
 
 
-def _start(init: dict[str, object], folder: str) -> None:
-    from hydra_plugins.hydra_ray_launcher._launcher_util import start_ray  # noqa: PLC0415 - an extra
+def _told(init: DictConfig | None) -> dict[str, Any]:
+    found: Any = OmegaConf.to_container(init, resolve=True) if init else {}
+    return dict(found)
 
-    places = os.environ.get(_PLACES)
+
+@contextmanager
+def _refused() -> Iterator[None]:
     try:
-        if places:  # of the working folder
-            os.environ[_PLACES] = os.pathsep.join(
-                str(Path(place).absolute()) for place in places.split(os.pathsep) if place
-            )
-        with chdir(folder):
-            start_ray(DictConfig(init))
-    except Exception as error:  # of a cluster, of what it is told
+        yield
+    except Exception as error:  # of a cluster, of what Ray is told
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise RunError(f"hydra/launcher: Ray does not start ({what}); see hydra.launcher.ray.init") from error
+
+
+@contextmanager
+def _places_absolute() -> Iterator[None]:
+    """Places of modules that the environment names, seen from the working folder, whatever folder a process starts in."""
+    places = os.environ.get(_PLACES)
+    if not places:
+        yield
+        return
+    os.environ[_PLACES] = os.pathsep.join(str(Path(place).absolute()) for place in places.split(os.pathsep) if place)
+    try:
+        yield
     finally:
-        if places:
-            os.environ[_PLACES] = places
+        os.environ[_PLACES] = places

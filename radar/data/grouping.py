@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from radar.config.schema import DatasetConfig
 from radar.data.decoding import FloatArray
 from radar.data.hashes import content_hashes
 from radar.data.layouts import layout_of
-from radar.data.layouts.folder import check_pattern, named_together
+from radar.data.layouts.folder import FolderSettings, check_pattern, named_together
 from radar.data.layouts.layout import Entry, Layout
 from radar.data.near_duplicates import ThumbnailVectors, near_pairs, unit_vectors
 from radar.data.sample import Sample
@@ -22,10 +23,7 @@ from radar.errors import DataError
 from radar.progress import Report
 from radar.runtime.crops import file_and_crop
 
-_BEFORE_NUMBER = r"[^/]+(?=[_-]\d+\.\w+$)"  # of good/sheet7_003.png it finds sheet7
-_APART_BEFORE_NUMBER = (
-    r"^([^/]+/)?(?:.*/)?([^/]+)(?=[_-]\d+\.\w+$)"  # of bad/dent/sheet7_003.png it finds bad/ and sheet7
-)
+_BEFORE_NUMBER = r"^.+(?=[_-]\d+\.\w+$)"  # of sheet7_003.png it finds sheet7
 _LEAST_TRAINED = 0.4  # of the normals, which a grouping must leave to be learnt from
 _LEAST_NAMED = 0.25  # of the photos: fewer whose names end with a number are called so by chance
 _LEAST_GROUPS = 3  # of normals: to learn from, to hold out, to test with
@@ -106,7 +104,7 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
     suggested = f"names{photos} suggest {len(names)} sheets or batches ({shown}, …)"
     if len(names) >= _LEAST_GROUPS and _is_divided(split(by_name)):
         return Grouping(by_name, f"{suggested}: each stays on one side of the split")
-    by_name_apart = {"folder.group": _APART_BEFORE_NUMBER, "split": "grouped"}
+    by_name_apart = {"folder.group": _apart_before_number(config.settings), "split": "grouped"}
     if len(names) >= _LEAST_GROUPS and _is_divided(split(by_name_apart)):
         return Grouping(
             by_name_apart,
@@ -133,6 +131,13 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
     return Grouping(
         {"split": "random"}, "neither names nor likeness suggest sheets or batches: photos are split one by one"
     )
+
+
+def _apart_before_number(settings: FolderSettings) -> str:
+    """Of good/sheet7_003.png and bad/dent/sheet7_004.png it finds sheet7 and bad/sheet7: photos of two labels share none."""
+    named = settings.anomalous not in (None, ".")
+    label, folder = ("bad", settings.anomalous) if named else ("good", settings.normal)
+    return rf"^(?:(?P<{label}>{re.escape(str(folder))})/)?(?:.*/)?(?P<sheet>[^/]+)(?=[_-]\d+\.\w+$)"
 
 
 def _named_groups(entries: Sequence[Entry]) -> tuple[list[str], str]:

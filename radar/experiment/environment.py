@@ -23,7 +23,7 @@ def _git(*arguments: str) -> str | None:
     """Output of a git command in the checkout that `radar` runs from; None for an installed wheel.
 
     It writes nothing there, and starts no monitor of files. Git's variables, which name another repository within a hook or a
-    rebase, are left out, but for settings and where git's own programs lie.
+    rebase, are left out; its settings and the place of its own programs are kept.
     """
     folder = Path(radar.__file__).resolve().parent.parent
     if not (folder / ".git").exists():

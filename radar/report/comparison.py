@@ -68,14 +68,19 @@ def _differences(name: str, title: str, trees: Sequence[dict[str, object]], resu
 
 def _shortened(texts: Sequence[str]) -> list[str]:
     """The cells of one row; where one is long, all from shortly before the place where they part."""
-    if max(map(len, texts)) <= _LONGEST:
+    told = [text for text in texts if text != NOTHING]
+    if max(map(len, told)) <= _LONGEST:
         return list(texts)
-    alike = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*texts, strict=False)))
+    alike = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*told, strict=False)))
     begin = max(0, alike - _BEFORE)
-    return [
-        f"{'…' if begin else ''}{text[begin : begin + _SHOWN]}{'…' if len(text) > begin + _SHOWN else ''}"
-        for text in texts
-    ]
+
+    def shown(text: str) -> str:
+        behind = "…" if len(text) > begin + _SHOWN else ""
+        return f"{'…' if begin else ''}{text[begin : begin + _SHOWN]}{behind}"
+
+    if len(set(map(shown, told))) < len(set(told)):  # some part further on
+        return list(texts)
+    return [text if text == NOTHING else shown(text) for text in texts]
 
 
 def _numbers(results: Sequence[Result]) -> Table:

@@ -36,9 +36,9 @@ def border_table(cells: Sequence[Cell]) -> Table:
     headings = ("data set", "method", "border", "area", *_SHARES.values(), *_QUALITY.values())
     widths = sorted({f"{width:.0f}" for cell in cells for width in cell.values("border_share", "width")})
     note = (
-        f"Shares in % of what lies within {' or '.join(widths)} px of the border; area: of normal test images; highest: one in a "
-        "hundred of each image's pixels, the highest by anomaly, mean over images. With scoring.border.name=margin the border's "
-        "pixels stay in the map and out of the score."
+        f"Shares in % of what lies within {' or '.join(widths)} px of the border; area: of normal test images, or of held-out ones "
+        "where there are none; highest: one in a hundred of each image's pixels, the highest by anomaly, mean over images. With "
+        "scoring.border.name=margin the border's pixels stay in the map and out of the score."
     )
     return table("border", "Border: share of the highest pixels of normal images", headings, rows, note)
 

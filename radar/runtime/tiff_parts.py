@@ -24,6 +24,8 @@ _SUBSAMPLED = 6  # photometric kind: chroma of fewer pixels
 _PLANES_APART = 2
 _END = b"\xff\xd9"  # of a JPEG, and of its tables
 _GREY_AND_ALPHA = 2  # samples
+_MOST_TABLES = 2**16  # bytes, where tables in use have fewer than 2,000
+_BLOCK = 16  # px: most rows of one block of a JPEG, whose last may lie beyond the picture
 
 
 class _Part(NamedTuple):
@@ -46,13 +48,15 @@ def check_parts(tags: ImageFileDirectory_v2, content: bytes) -> None:
     if packing == _JPEG and int(tags.get(Tags.SAMPLESPERPIXEL, 1)) == _GREY_AND_ALPHA and _planes(tags) == 1:
         raise ImageError("is grey with alpha, packed as JPEG, which is not read; save it with deflate or unpacked")
     lengths = several(tags, Tags.TILEBYTECOUNTS) + several(tags, Tags.STRIPBYTECOUNTS)
-    if packing == _JPEG and not 0 < sum(lengths) <= len(content):  # each is looked at, and parts may overlap
-        raise ImageError("not a readable image (its parts do not say how long they are); replace or remove the file")
+    tables = _first_bytes(tags.get(Tags.JPEGTABLES))
+    if packing == _JPEG and (not 0 < sum(lengths) <= len(content) or len(tables) > _MOST_TABLES):
+        # each part is looked at, with the tables, and parts may overlap
+        raise ImageError("not a readable image (its parts do not fit into it); replace or remove the file")
     for part in _parts(tags, len(content)):
         if packing == UNPACKED and part.length < _least(part, tags):
             raise ImageError("not a readable image (its rows end half-way); replace or remove the file")
         if packing == _JPEG:
-            _check_jpeg_part(part, _first_bytes(tags.get(Tags.JPEGTABLES)), content)
+            _check_jpeg_part(part, tables, content)
 
 
 def _parts(tags: ImageFileDirectory_v2, size: int) -> Iterator[_Part]:
@@ -69,10 +73,13 @@ def _parts(tags: ImageFileDirectory_v2, size: int) -> Iterator[_Part]:
     count = _planes(tags) * down * across
     if len(begins) < count or 0 < len(lengths) < count:
         raise ImageError("not a readable image (its rows end half-way); replace or remove the file")
+    most = rows if tiled else min(int(tags.get(Tags.ROWSPERSTRIP, height)), -(-height // _BLOCK) * _BLOCK)
     last = rows if tiled else height - (down - 1) * rows  # the last strip of each plane is shorter
     for part, begin in enumerate(begins[:count]):
         length = lengths[part] if lengths else size  # unsaid, up to the next one or to the file's end
-        yield _Part(begin, length, columns, last if part % (down * across) == down * across - 1 else rows, rows)
+        yield _Part(
+            begin, length, columns, last if part % (down * across) == down * across - 1 else rows, max(rows, most)
+        )
 
 
 def _least(part: _Part, tags: ImageFileDirectory_v2) -> int:

@@ -80,6 +80,47 @@ def test_where_most_sheets_have_defects_their_good_photos_are_learnt_from_and_th
     assert {sample.split for sample in bad} == {"test"} and len({sample.group for sample in bad}) == 10
 
 
+@pytest.mark.parametrize(
+    ("good", "bad"), [("data/good", "data/bad"), ("good", "good/bad"), (".", "bad"), ("good", ".")]
+)
+def test_good_and_bad_photos_of_a_sheet_are_told_apart_wherever_they_lie(tmp_path, good, bad):
+    for sheet in range(8):
+        for number in range(3):
+            save(tmp_path / good / f"sheet{sheet}_{number}.png", noise(10 * sheet + number))
+        save(tmp_path / bad / "dent" / f"sheet{sheet}_3.png", noise(10 * sheet + 3))
+    settings = folder_settings(normal=good, anomalous=bad)
+    config = dataset_config("folder", tmp_path, settings=settings)
+    assert "defective ones are tested where good ones of theirs were learnt from" in safer_grouping(config, None).told
+    samples = grouped(config)
+    for label in (0, 1):
+        assert len({sample.group for sample in samples if sample.label == label}) == 8
+    assert len({sample.group for sample in samples}) == 16
+
+
+@pytest.mark.parametrize(
+    ("pattern", "groups"),
+    [
+        (r"lot\d+", 4),
+        (r"^lot\d+", 4),
+        (r"(lot|sheet)\d+", 4),
+        (r"[^_]+", 4),
+        (r"lot(?P<lot>\d+)_sheet(?P<sheet>\d+)", 8),
+        (r"lot\d+_sheet\d+", 8),
+        (r"bad/lot7/lot\d+|lot\d+", 7),
+    ],
+)
+def test_an_expression_looks_at_names_and_at_paths_where_it_has_a_slash(tmp_path, pattern, groups):
+    """Neither at folders, nor at parts in brackets that have no names; those with names are kept apart: 1, 12 and 11, 2."""
+    for number, lot in enumerate((1, 11, 2, 22)):
+        for sheet in (12, 2):
+            save(tmp_path / f"good/lot{lot}_sheet{sheet}_1.png", noise(10 * number + sheet))
+            if lot != 1:
+                save(tmp_path / f"bad/lot7/lot{lot}_sheet{sheet}_2.png", noise(100 + 10 * number + sheet))
+    config = config_of(tmp_path, "bad")
+    entries = layout_of(replace(config, split="grouped", settings=replace(config.settings, group=pattern))).entries()
+    assert len({entry.group for entry in entries}) == groups
+
+
 @pytest.mark.parametrize("sheets", [2, 3])
 def test_few_sheets_that_names_tell_of_are_told(tmp_path, sheets):
     for seed in range(4 * sheets):

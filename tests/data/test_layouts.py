@@ -135,7 +135,7 @@ def test_names_tell_groups(tmp_path):
     config = dataset_config(
         "folder",
         tmp_path,
-        settings=folder_settings(normal="good", anomalous=None, group=r"\bsheet\d+"),
+        settings=folder_settings(normal="good", anomalous=None, group=r"^sheet\d+"),
         split="grouped",
     )
     groups = {entry.path.rpartition("/")[2]: entry.group for entry in entries(config)}

@@ -110,9 +110,10 @@ def test_packing_whose_decoder_does_not_notice_is_refused(packing: str) -> None:
         decode(whole)
 
 
-def jpeg_in_strips(side: int, jpeg: bytes, strips: int = 1) -> bytes:
+def jpeg_in_strips(side: int, jpeg: bytes, strips: int = 1, **further: int) -> bytes:
     """A grey TIFF, all of whose strips are said to be the same data."""
-    tags = {256: side, 257: side, 258: 8, 259: 7, 262: 1, 277: 1, STRIP_ROWS: side // strips}
+    height, rows = further.get("height", side), further.get("rows", side // strips)
+    tags = {256: side, 257: height, 258: 8, 259: 7, 262: 1, 277: 1, STRIP_ROWS: rows}
     begin = 8 + 2 + 12 * (len(tags) + 2) + 4
     data = begin + 2 * 4 * strips
     lists = struct.pack(f"<{2 * strips}I", *[data] * strips, *[len(jpeg)] * strips)
@@ -144,8 +145,43 @@ def test_a_jpeg_that_is_larger_than_its_strip_is_refused_before_it_takes_memory(
 
 
 def test_strips_on_the_same_data_are_not_read_again_and_again() -> None:
-    with pytest.raises(ImageError, match="do not say how long they are"):
+    with pytest.raises(ImageError, match="do not fit into it"):
         decode(jpeg_in_strips(16, grey_jpeg(16, 4) + bytes(10**6), strips=4))
+
+
+def test_a_strip_whose_jpeg_has_rows_beyond_the_picture_is_read() -> None:
+    """As of writers that fill the last strip, or the only one, up."""
+    for height, rows in ((20, 24), (9, 16), (16, 16)):
+        whole = jpeg_in_strips(16, grey_jpeg(16, rows), height=height, rows=rows)
+        with Image.open(io.BytesIO(whole)) as image:
+            np.testing.assert_array_equal(decode(whole).values, np.asarray(image))
+    filled = jpeg_in_strips(16, grey_jpeg(16, 16), strips=2, height=20, rows=16) + bytes(2000)
+    with Image.open(io.BytesIO(filled)) as image:
+        np.testing.assert_array_equal(decode(filled).values, np.asarray(image))
+
+
+def with_tables(whole: bytes, behind: bytes) -> bytes:
+    """The same, with more behind the tables of its JPEGs."""
+    (place, _, _, count) = next(each for each in entries(whole) if each[1] == 347)
+    (at,) = struct.unpack_from("<I", whole, place + 8)
+    changed = bytearray(whole) + whole[at : at + count] + behind
+    struct.pack_into("<II", changed, place + 4, count + len(behind), len(whole))
+    return bytes(changed)
+
+
+def test_tables_of_jpegs_may_have_filling_and_are_no_megabytes() -> None:
+    whole = packed(picture("L"), "jpeg", 16)
+    np.testing.assert_array_equal(decode(with_tables(whole, bytes(2))).values, decode(whole).values)
+    with pytest.raises(ImageError, match="do not fit into it"):
+        decode(with_tables(whole, bytes(10**6)))
+
+
+def test_jpegs_that_do_not_say_how_long_they_are_are_refused() -> None:
+    whole = bytearray(packed(picture("L"), "jpeg", 70))
+    place = next(place for place, tag, *_ in entries(bytes(whole)) if tag == STRIP_BYTES)
+    struct.pack_into("<H", whole, place, 50_000)
+    with pytest.raises(ImageError):
+        decode(bytes(whole))
 
 
 def test_grey_with_alpha_in_a_jpeg_is_refused_by_name() -> None:

@@ -30,6 +30,10 @@ def test_long_texts_are_shown_where_they_part() -> None:
     runs = [result(gain=1.0, dataset__name=f"{alike}{end}") for end in ("1 and so on and so on and so on", "2", "")]
     rows = {row[0].text: [cell.text for cell in row[1:]] for row in comparison_tables(runs, SETTINGS)[0].rows}
     assert rows["dataset.name"] == ["…aaaaaaaa1 and so on and …", "…aaaaaaaa2", "…aaaaaaaa"]
+    apart = [f"{alike}1", f"{alike}2", "b"]
+    runs = [result(gain=1.0, dataset__name=name) for name in apart]
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in comparison_tables(runs, SETTINGS)[0].rows}
+    assert rows["dataset.name"] == apart, "the first two would be shown alike"
 
 
 def test_runs_on_other_images_are_not_paired_and_the_data_is_named() -> None:

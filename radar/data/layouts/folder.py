@@ -27,7 +27,7 @@ class FolderSettings:
     anomalous: str | None = MISSING  # sub-folder of anomalous images, one sub-folder per defect allowed; null: none
     masks: str | None = MISSING  # sub-folder of masks with the anomalous images' names; null: none
     group: str | None = (
-        MISSING  # regular expression: what it finds in a file's path below root, photos of one group share; null: nothing
+        MISSING  # regular expression: what it finds in a file's name, photos of one group share; null: nothing
     )
 
 
@@ -90,24 +90,32 @@ class FolderLayout(FilesLayout):
 
 
 def named_together(path: Path, pattern: str | None) -> Path | None:
-    """The group of a photo from anywhere: those of one folder whose names share what the expression finds. None: it finds nothing."""
+    """The group of a photo from anywhere, one of those in its folder whose names share what the expression finds. None: nothing."""
     file = file_and_crop(path)[0]
     found = _found(pattern, file.name)
     return file.parent / found if found else None
 
 
-def _found(pattern: str | None, text: str) -> str:
-    """What an expression finds; of one with ( ), what stands for these. Empty where it finds nothing."""
-    match = None if pattern is None else re.search(pattern, text)
-    if match is None:
+def _found(pattern: str | None, path: str) -> str:
+    """What an expression finds in a file's name, or, where it has a slash, in its path; where parts of it have names, these parts.
+
+    Empty where it finds nothing.
+    """
+    if pattern is None:
         return ""
-    return "".join(part or "" for part in match.groups()) if match.re.groups else match[0]
+    match = re.search(pattern, path if "/" in pattern else path.rpartition("/")[2])
+    if match is None or not match.re.groupindex:
+        return "" if match is None else match[0]
+    return "/".join(filter(None, match.groupdict().values()))
 
 
-def check_pattern(key: str, pattern: str | None, names: Sequence[str]) -> None:
+def check_pattern(key: str, pattern: str | None, paths: Sequence[str]) -> None:
     """Raise DataError where an expression finds nothing in any of the photos' names: each would be a group of its own."""
-    if pattern is not None and names and not any(_found(pattern, name) for name in names):
-        raise DataError(f"{key}={pattern}: finds nothing in the name of any photo, as {names[0]}; mend the expression")
+    if pattern is not None and paths and not any(_found(pattern, path) for path in paths):
+        where = "path" if "/" in pattern else "name"
+        raise DataError(
+            f"{key}={pattern}: finds nothing in the {where} of any photo, as {paths[0]}; mend the expression"
+        )
 
 
 def names_masks(name: str) -> bool:

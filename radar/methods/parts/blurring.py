@@ -48,7 +48,7 @@ def _in_bands(maps: Tensor, sigma: float, reach: int) -> Tensor:
     """A band of rows after the other, as what is held beside a whole photo would be several times the photo."""
     height, width = maps.shape[-2:]
     found = torch.empty_like(maps)
-    band = max(reach, _BAND // (width * maps.shape[0] * maps.shape[1]))
+    band = max(reach, _BAND // max(1, width * maps.shape[0] * maps.shape[1]))
     blur = _summed if maps.device.type == "cpu" else _convolved
     for top in range(0, height, band):
         bottom = min(top + band, height)
