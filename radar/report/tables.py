@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -143,10 +144,24 @@ def markdown(content: Table) -> str:
     """The table with its title, where it has one, and notes."""
     rule = ["---:" if column in content.numeric else "---" for column in range(len(content.headings))]
     lines = [list(content.headings), rule, *([entry.text for entry in row] for row in content.rows)]
-    body = "\n".join("| " + " | ".join(printable(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+    body = "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
     notes = "".join(f"\n- {note}" for note in content.notes)
     title = f"**{content.title}**\n\n" if content.title else ""
     return f"{title}{body}\n" + (f"{notes}\n" if notes else "")
+
+
+_MARKUP = re.compile(
+    r"`[^`]*`|([\\`*\[\]~|]|<(?=[A-Za-z/!?])|&(?=[A-Za-z#])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))"
+)  # code, which stays as it is but for |; else what Markdown would not show
+
+
+def _cell(text: str) -> str:
+    """`text` with everything that Markdown reads otherwise, but for code between backticks, as the project's own pages have it."""
+
+    def shown(found: re.Match[str]) -> str:
+        return f"\\{found[1]}" if found[1] else found[0].replace("|", "\\|")
+
+    return _MARKUP.sub(shown, printable(text))
 
 
 def csv_text(content: Table) -> str:

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Flags = tuple[Floats, list[str]]
 """Of normal images: the share of runs that call each anomalous, and their groups."""
 CONTAMINATIONS = (0.01, 0.05, 0.1)
-ALL = "**all**"
+ALL = "all data sets"
 _SPLITS = {"validation": ("validation",), "cross_fitted": ("train", "validation")}  # by `detector.threshold_on`
 
 

@@ -84,7 +84,7 @@ def set_table(cell: Cell, alone: Cell | None) -> Table:
         [name, *(entry(cell, *place, *path) for path in MEASURES.values())] for name, place in _UNTRAINED_ROWS.items()
     ]
     rows.append(["trained noise parts alone", *(entry(alone, *path) for path in MEASURES.values())])
-    rows.append(["**whole recipe**", *(entry(cell, *path) for path in MEASURES.values())])
+    rows.append(["whole recipe", *(entry(cell, *path) for path in MEASURES.values())])
     return untitled(("", *MEASURES), rows)
 
 
@@ -108,7 +108,7 @@ def summary(cells: Mapping[str, Cell], others: Mapping[str, Mapping[str, Cell]])
             number(image.best),
             image.name,
             number(image.whole),
-            f"**{image.verdict}** ({image.gain:+.3f})",
+            f"{image.verdict} ({image.gain:+.3f})",
         ]
         peers = [(label, by_set.get(name)) for label, by_set in others.items()]
         rows.append([named(name), *told, *verdicts, _best_other(peers)])

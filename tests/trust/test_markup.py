@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 from rich.table import Table
 
 from radar.cli.printing import PlainConsole
@@ -18,6 +21,8 @@ from radar.data.sample import Sample
 from radar.files import read_csv, write_csv
 from radar.report.figures import PanelRow, feature_scatter, panel_figure, save_figure
 from radar.report.style import new_figure
+from radar.report.tables import markdown
+from radar.report.tables import table as result_table
 from radar.runtime.prediction import COLUMNS, Prediction, csv_line
 from radar.runtime.terminal import printable
 
@@ -98,3 +103,14 @@ def test_a_manifest_and_predictions_keep_names_that_begin_like_formulas(tmp_path
     assert "'=1.png" in path.read_text() and read_manifest(path) == (sample,)
     said = Prediction(**{**dict.fromkeys(COLUMNS), "path": "=1.png", "regions": ()})
     assert csv_line(said).startswith("'=1.png,")
+
+
+@pytest.mark.parametrize(
+    "text", [*TEXTS, "<img src=x onerror=alert(1)>", "a*b*c", "~~x~~", "[x](javascript:y)", "_a_b_", "<!-- x", "a\\*b"]
+)
+def test_a_cell_of_a_markdown_table_shows_any_text(text: str) -> None:
+    row = markdown(result_table("t", "", ["x", "y"], [[text, "z"]])).splitlines()[2]
+    found = MarkdownIt("commonmark").enable("table").render(f"| x | y |\n| --- | --- |\n{row}\n")
+    shown, beside = re.findall(r"<td>(.*?)</td>", found)
+    assert (html.unescape(shown), beside) == (printable(text).strip(), "z")
+    assert "<" not in shown
