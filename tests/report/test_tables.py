@@ -34,7 +34,7 @@ def test_mean_and_deviation_over_seeds() -> None:
 def test_the_three_texts_of_a_table() -> None:
     content = table("t", "Title_1", ("a", "b"), [["x|y_%", Entry("2†", 2.0, ("run",))]], "100 %")
     assert markdown(content) == (
-        "**Title_1**\n\n| a | b |\n| --- | ---: |\n| x\\|y_% | 2† |\n\n- 100 %\n"
+        "**Title_1**\n\n| a | b |\n| --- | ---: |\n| x\\|y\\_% | 2† |\n\n- 100 %\n"
         "- † fewer seeds than asked, or than the rest of the row has\n"
     )
     assert csv_text(content) == "a,b,b (value),runs\nx|y_%,2†,2,run\n"
