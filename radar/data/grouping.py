@@ -85,8 +85,12 @@ def _joined(names: Sequence[str], pairs: Sequence[tuple[int, int]]) -> tuple[str
 def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
     """The grouping of a folder's photos that keeps the most together and can still be divided. Raises `DataError`."""
     layout = layout_of(config)
-    paths = [entry.path for entry in layout.entries()]
-    hashes, vectors = content_hashes(layout, paths, progress), ThumbnailVectors(layout, progress)
+    entries = layout.entries()
+    normals = sum(entry.label == 0 for entry in entries)
+    if normals < _LEAST_GROUPS:
+        return Grouping({"split": "random"}, f"{normals} good photos are too few to tell sheets or batches by")
+    hashes = content_hashes(layout, [entry.path for entry in entries], progress)
+    vectors = ThumbnailVectors(layout, progress)
 
     def changed(values: Mapping[str, str]) -> DatasetConfig:
         settings = replace(config.settings, group=values.get("folder.group"))
@@ -116,21 +120,18 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
     joined = len(samples) - len({sample.group for sample in samples})
     if joined and _is_divided(samples):
         return Grouping(by_likeness, "some photos are nearly the same: those stay on one side of the split")
+    told = "neither names nor likeness suggest sheets or batches: photos are split one by one"
     if joined or not samples:
-        return Grouping(
-            {"split": "random"},
+        told = (
             "photos are too alike to be told apart as sheets or batches, so they are split one by one, and new ones may fare worse "
-            "than those of the test: name sheets with dataset.folder.group=",
+            "than those of the test: name sheets with dataset.folder.group="
         )
-    if names:
-        return Grouping(
-            {"split": "random"},
+    elif names:
+        told = (
             f"{suggested}, too few for each side of the split to have its own: photos are split one by one, and those of new ones may "
-            "fare worse than those of the test",
+            "fare worse than those of the test"
         )
-    return Grouping(
-        {"split": "random"}, "neither names nor likeness suggest sheets or batches: photos are split one by one"
-    )
+    return Grouping({"split": "random"}, told)
 
 
 def _apart_before_number(settings: FolderSettings) -> str:

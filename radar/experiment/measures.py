@@ -16,6 +16,7 @@ from radar.data.dataset import Dataset
 from radar.data.images import Images
 from radar.data.preprocessing import has_colour
 from radar.data.sample import Split
+from radar.errors import RunError
 from radar.evaluation.border_share import area_share, area_share_inside, border_share
 from radar.evaluation.data_measures import defect_measures, spectral_flatness
 from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
@@ -48,8 +49,17 @@ class Scored:
 
 
 def quality(test: Scored, pixel: PixelMetrics | None) -> Quality:
-    """What the test images' scores and decisions are worth, at the model's own threshold, beside their `pixel` metrics."""
+    """What the test images' scores and decisions are worth, at the model's own threshold, beside their `pixel` metrics.
+
+    Raises `RunError` where a score is no finite number.
+    """
     labels, scores = test.images.labels, test.scores
+    for sample, score in zip(test.images.samples, scores.scores, strict=True):
+        if not np.isfinite(score):
+            raise RunError(
+                f"{sample.path}: its score is {score:g}, no finite number; look for blank photos among those that were learnt "
+                "from, or use another method"
+            )
     found = per_defect_metrics(labels, scores.scores, scores.decisions, test.images.defects)
     return Quality(
         image_metrics(labels, scores.scores, scores.decisions),

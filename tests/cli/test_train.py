@@ -133,6 +133,16 @@ def test_groups_that_are_typed_are_kept_together(capsys: pytest.CaptureFixture[s
     assert "dataset.split=random keeps no groups together" in capsys.readouterr().err
 
 
+def test_a_score_that_is_no_number_is_told_of_its_photo(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    parts = folder_of(tmp_path / "parts")
+    for index, photo in enumerate(sorted((parts / "good").iterdir())):
+        Image.fromarray(np.full((40, 40), 100 + index, np.uint8)).save(photo)
+    words = ["experiment=lof_texture", "logger=csv", "trainer=cpu", "dataset.near_duplicates=warn"]
+    assert main(["train", str(parts), *words, f"output_root={tmp_path / 'outputs'}"]) == REFUSED
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("radar: bad/photo_00.png: its score is inf, no finite number; look for blank photos")
+
+
 def test_without_a_folder_help_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train"]) == 0
     assert "usage: radar train" in capsys.readouterr().out

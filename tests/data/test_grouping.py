@@ -235,3 +235,11 @@ def test_likeness_joins_where_it_joined_the_images_that_were_learnt_from():
     assert [alike.names[number] == alike.names[number + 1] for number in range(11)] == [True, False] * 5 + [True]
     assert alike.known_by.endswith("and likeness")
     assert len(set(groups_of(paths, thumbnails=thumbnails, split="random").names)) == 12
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_so_few_photos_are_not_called_alike(tmp_path, count):
+    for seed in range(count):
+        save(tmp_path / f"good/{seed}.png", noise(seed))
+    told = safer_grouping(config_of(tmp_path), None).told
+    assert told == f"{count} good photos are too few to tell sheets or batches by"
