@@ -255,13 +255,18 @@ def _grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> Photo
     """Which of them belong together; told where some do. Raises `ConfigError`."""
     dataset = model.config.dataset
     thumbnails = [photo.thumbnail for photo in photos if photo.thumbnail is not None]
+    paths, layout = [Path(photo.path) for photo in photos], LAYOUTS.get(dataset.layout)(dataset)
     try:
-        groups = photo_groups(
-            LAYOUTS.get(dataset.layout)(dataset), [Path(photo.path) for photo in photos], thumbnails, pattern
-        )
+        groups = photo_groups(layout, paths, thumbnails, pattern)
     except re.error as error:
         raise ConfigError(f"group={pattern}: is no regular expression ({error}); give one, or auto, or none") from None
     count = len(set(groups.names))
+    learnt_by = getattr(dataset.settings, "group", None)
+    if pattern == "auto" and learnt_by is not None and not any(layout.groups_of(paths)):
+        tell(
+            f"dataset.folder.group={learnt_by}, which grouped the images that were learnt from, finds nothing in these photos' names: "
+            "see that group= tells which of them belong together"
+        )
     if count == len(photos) and pattern != "none" and thumbnails and (like := near_another(unit_vectors(thumbnails))):
         tell(
             f"{like} of {len(photos)} normal photos look nearly the same as others: copies that were encoded anew, or photos of one "

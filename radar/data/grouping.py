@@ -55,7 +55,7 @@ def photo_groups(layout: Layout, paths: Sequence[Path], thumbnails: Sequence[Flo
     if pattern == "none":
         return PhotoGroups(_apart([None] * len(paths)), "each photo by itself")
     if pattern != "auto":
-        check_pattern("group", pattern, [file_and_crop(path)[0].name for path in paths])
+        check_pattern("group", pattern, [file_and_crop(path)[0].as_posix() for path in paths])
         return PhotoGroups(_apart(named_together(path, pattern) for path in paths), f"names, by {pattern}")
     names, known_by = _apart(layout.groups_of(paths)), "names, as those of the images that were learnt from"
     if len(set(names)) == len(names):

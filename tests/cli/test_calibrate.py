@@ -98,6 +98,26 @@ def test_normals_that_were_called_defective_so_far_are_told(
         assert (f"{rejected} of 30 {said}" in capsys.readouterr().err) == told
 
 
+def test_the_expression_that_grouped_what_was_learnt_from_groups_new_photos_or_that_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("dataset=folder", "dataset.root=none", "dataset.folder.anomalous=null", "dataset.split=grouped")
+    model = quick_model(tmp_path / "normals", *words, r"dataset.folder.group='(?:good|bad)/(?P<sheet>s\d+)'")
+    save_model(model, tmp_path / "run" / "model")
+    for seed in range(30):
+        for folder in ("good", "other"):
+            save(tmp_path / folder / f"s{seed // 3:02}{'abc'[seed % 3]}.png", drawn(5000 + seed))
+    ask = ["calibrate", str(tmp_path / "run"), "--false-alarms", "0.05", "--normals"]
+    assert main([*ask, str(tmp_path / "good")]) == REFUSED
+    errors = capsys.readouterr().err
+    assert "30 usable normal images of 10 groups cannot promise 0.05" in errors and "finds nothing" not in errors
+    assert main([*ask, str(tmp_path / "other")]) == DONE
+    assert (
+        "which grouped the images that were learnt from, finds nothing in these photos' names"
+        in capsys.readouterr().err
+    )
+
+
 def test_photos_of_one_sheet_promise_as_one(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for seed in range(30):
         save(tmp_path / "good" / f"sheet{seed // 3}_{seed % 3}.png", drawn(5000 + seed))

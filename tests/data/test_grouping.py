@@ -198,6 +198,10 @@ def test_photos_are_grouped_as_those_of_training_or_as_their_names_suggest_or_as
     by_number = groups_of(SHEETS)
     assert len(set(by_number.names)) == 4 and "end with a number" in by_number.known_by
     assert len(set(groups_of(SHEETS, group="[0-3].png$").names)) == 3
+    assert len(set(groups_of(SHEETS, group=r"(?:new|old)/(?P<sheet>sheet\d)").names)) == 4, (
+        "of their path, as in training"
+    )
+    assert len(set(groups_of(SHEETS, r"new/sheet[01]").names)) == 8
     assert len(set(groups_of(SHEETS, "sheet[01]").names)) == 8
     assert len(set(groups_of(SHEETS, "none").names)) == 12
     assert len(set(groups_of([*SHEETS, *(Path(f"c{place}.png") for place in range(30))]).names)) == 4 + 30

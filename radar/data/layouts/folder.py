@@ -90,9 +90,9 @@ class FolderLayout(FilesLayout):
 
 
 def named_together(path: Path, pattern: str | None) -> Path | None:
-    """The group of a photo from anywhere, one of those in its folder whose names share what the expression finds. None: nothing."""
+    """The group of a photo from anywhere, one of those in its folder that share what the expression finds. None: it finds nothing."""
     file = file_and_crop(path)[0]
-    found = _found(pattern, file.name)
+    found = _found(pattern, file.as_posix())
     return file.parent / found if found else None
 
 
