@@ -36,9 +36,10 @@ class FileReader:
     ) -> None:
         self.side, self.megapixels = side, megapixels
         self._decode, self._own = decode or self._read, decode is not None
-        self._decoded, self._masks = lru_cache(_KEPT)(self._decode), lru_cache(_KEPT)(self._read_mask)
+        self._decoded, self._masks = lru_cache(_KEPT)(self._as_it_is), lru_cache(_KEPT)(self._mask_as_it_is)
         self._lock = Lock()  # so that threads that crop one file decode it once
         self._noted: dict[tuple[str, str], dict[Path, None]] = defaultdict(dict)
+        self._hashed: dict[Path, object] = {}  # as files were when they were hashed
 
     def notes(self) -> tuple[str, ...]:
         """What was noted of the files that were read so far: one line for each thing, which names the first of them."""
@@ -51,17 +52,18 @@ class FileReader:
         return self._own
 
     def pixels(self, path: Path) -> Pixels:
-        """The decoded image. Raises DataError naming it."""
+        """The decoded image. Raises DataError naming it, also where it has changed since it was hashed."""
         file, crop = file_and_crop(path)
         if crop is None:
             pixels = self._decode(file)
         else:
             with self._lock:
-                whole = self._decoded(file)
+                whole = self._decoded(file, _state(file))
             with _named(path):
                 pixels = crop.cut(whole)
         with _named(path):
             check_side(path, pixels.values.shape[:2], self.side)
+        self._check_unchanged(file)
         return pixels
 
     def read(self, path: Path, content: bytes) -> tuple[Pixels, str]:
@@ -89,32 +91,57 @@ class FileReader:
         return height, width
 
     def mask(self, path: Path, mask: Path, *, inverted: bool) -> BoolArray:
-        """The mask of the image `path`, bool (H, W): of a crop, that part of the file's mask, which has the file's size."""
+        """The mask of the image `path`, bool (H, W): of a crop, that part of the file's mask, which has the file's size.
+
+        Raises DataError naming it, also where it has changed since it was hashed.
+        """
         file, crop = file_and_crop(path)
         shape = self._file_shape(file)
         if crop is None:
-            return self._read_mask(mask, shape, inverted=inverted)
-        with self._lock:
-            whole = self._masks(mask, shape, inverted=inverted)
-        with _named(path):
-            crop.check_inside(*shape)
-        return np.ascontiguousarray(crop.of(whole))
+            marked = self._read_mask(mask, shape, inverted=inverted)
+        else:
+            with self._lock:
+                whole = self._masks(mask, _state(mask), shape, inverted=inverted)
+            with _named(path):
+                crop.check_inside(*shape)
+            marked = np.ascontiguousarray(crop.of(whole))
+        self._check_unchanged(mask)
+        return marked
 
     def content_hash(self, path: Path) -> str:
         """SHA-256 of the file's bytes; of shape, dtype and pixels where it is a crop or `decode` is not radar's own."""
         file, crop = file_and_crop(path)
+        self._hashed[file] = _state(file)
         return file_hash(file) if crop is None and not self._own else array_hash(self.pixels(path).values)
+
+    def mask_hash(self, path: Path, mask: Path, *, inverted: bool) -> str:
+        """SHA-256 of the mask file's bytes; of what it marks where its image is a crop."""
+        self._hashed[mask] = _state(mask)
+        if file_and_crop(path)[1] is None:
+            return file_hash(mask)
+        return array_hash(self.mask(path, mask, inverted=inverted))
+
+    def _check_unchanged(self, file: Path) -> None:
+        if self._hashed.get(file, state := _state(file)) != state:
+            raise DataError(
+                f"{file}: has changed since it was first read; start the command again when nobody writes there"
+            )
 
     def _file_shape(self, file: Path) -> tuple[int, int]:
         if not self._own:
-            state = file.stat() if file.exists() else None
-            changed = None if state is None else (state.st_mtime_ns, state.st_size)
-            return _header_shape(file, self.megapixels, changed)
+            return _header_shape(file, self.megapixels, _state(file))
         height, width = self._decode(file).values.shape[:2]
         return height, width
 
     def _read(self, file: Path) -> Pixels:
         return read_pixels(file, self.megapixels, partial(self._note, file))
+
+    def _as_it_is(self, file: Path, state: object) -> Pixels:
+        """A file as it was in some state."""
+        return self._decode(file)
+
+    def _mask_as_it_is(self, file: Path, state: object, shape: tuple[int, int], *, inverted: bool) -> BoolArray:
+        return self._read_mask(file, shape, inverted=inverted)
 
     def _read_mask(self, file: Path, shape: tuple[int, int], *, inverted: bool) -> BoolArray:
         mask = read_mask(file, shape, inverted=inverted, megapixels=self.megapixels)
@@ -130,6 +157,15 @@ class FileReader:
 def _header_shape(file: Path, megapixels: float, changed: object) -> tuple[int, int]:
     """Of a file as it was `changed` last: it is asked again for each of its crops."""
     return image_shape(file, megapixels)
+
+
+def _state(file: Path) -> tuple[int, int, int] | None:
+    """What differs once a file was replaced or written to; None where there is none."""
+    try:
+        state = file.stat()
+    except OSError:
+        return None
+    return state.st_ino, state.st_mtime_ns, state.st_size
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -231,3 +232,31 @@ def test_the_identity_of_a_mask_follows_a_rule_of_its_own(tmp_path, monkeypatch)
     first = layout.mask_hash("anomalous/00.png", "mask.png")
     monkeypatch.setattr(Marked, "row", 1)
     assert layout.mask_hash("anomalous/00.png", "mask.png") != first
+
+
+@pytest.mark.parametrize("way", ["replaced", "written", "taken away"])
+@pytest.mark.parametrize("what", ["photo", "mask", "crop"])
+def test_a_file_that_changes_between_its_hash_and_its_pixels_is_refused(tmp_path, what, way):
+    """Else the scores of one picture would be stored as those of another."""
+    files = FileReader()
+    photo, mask = save(tmp_path / "a.png", noise(0)), save(tmp_path / "mask.png", noise(1))
+    asked = tmp_path / "a.png#xywh=2,2,8,8" if what == "crop" else photo
+    before = files.content_hash(asked)
+    mask_before = files.mask_hash(photo, mask, inverted=False)
+    np.testing.assert_array_equal(files.pixels(photo).values, noise(0))  # as often as one likes
+    files.mask(photo, mask, inverted=False)
+    changed = mask if what == "mask" else photo
+    other = save(tmp_path / "other" / "b.png", noise(2))
+    if way == "replaced":
+        other.replace(changed)
+    elif way == "written":
+        changed.write_bytes(other.read_bytes())
+        os.utime(changed, ns=(1, 1))  # on file systems whose clock is slow, too
+    else:
+        changed.unlink()
+    with pytest.raises(DataError, match=str(changed)):
+        files.mask(photo, mask, inverted=False) if what == "mask" else files.pixels(asked)
+    if way != "taken away":
+        after = files.mask_hash(photo, mask, inverted=False) if what == "mask" else files.content_hash(asked)
+        assert after != (mask_before if what == "mask" else before)  # and is read as it is now
+        files.mask(photo, mask, inverted=False) if what == "mask" else files.pixels(asked)

@@ -136,7 +136,7 @@ def test_of_a_region_its_own_texture_decides(opened, tmp_path):
     dataset = opened(*NATIVE, *REGION)
     for number in range(20):
         on_a_table(tmp_path / "parts" / "good" / f"{number:02}.png", number, 2.5)
-    chosen = chosen_size(dataset, WANTED, None)
+    chosen = chosen_size(open_dataset(dataset.layout.config), WANTED, None)
     assert chosen.image.resolution == pytest.approx(1.5 / (2 * 2.5 * math.sqrt(math.log(2))), rel=0.2)
     assert "regions of interest" in chosen.note and chosen.image.region_of_interest is not None
     whole = chosen_size(opened(*NATIVE, width=0.5), WANTED, None)  # the table's

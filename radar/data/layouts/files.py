@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from radar.data.decoding import EXTENSIONS, BoolArray, Pixels, array_hash, file_hash, read_pixels
+from radar.data.decoding import EXTENSIONS, BoolArray, Pixels, array_hash, read_pixels
 from radar.data.file_reader import FileReader
 from radar.data.layouts.layout import Entry, Layout
 from radar.data.sample import contradiction
@@ -127,8 +127,8 @@ class FilesLayout(Layout):
 
     def mask_hash(self, path: str, mask: str) -> str:
         """SHA-256 of the mask file's bytes; of what it marks where its image is a crop or `mask` is a subclass's own."""
-        if file_and_crop(Path(path))[1] is None and type(self).mask is FilesLayout.mask:
-            return file_hash(self.folder / mask)
+        if type(self).mask is FilesLayout.mask:
+            return self.files.mask_hash(self.folder / path, self.folder / mask, inverted=self.dark_masks)
         return array_hash(self.mask(path, mask))
 
 
