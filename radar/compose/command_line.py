@@ -14,6 +14,10 @@ from radar.plugins import imported_plugins
 
 PLUGINS = "--plugins"
 
+# Hydra's options with a value, of which it takes the last without a word, and their short names
+_VALUED = {"--config-dir": "-cd", "--config-name": "-cn", "--config-path": "-cp", "--package": "-p", "--cfg": "-c"}
+_LEAST = len("--c")  # an option may be cut short
+
 
 @dataclass(frozen=True)
 class CommandLine:
@@ -42,7 +46,11 @@ class CommandLine:
 
 
 def read(arguments: Sequence[str]) -> CommandLine:
-    """Read a command line without a verb. Raises `ConfigError` for an unknown option."""
+    """Read a command line without a verb. Raises `ConfigError` for an unknown option, and for one that is given twice."""
+    for option, short in _VALUED.items():
+        given = (argument.partition("=")[0] for argument in arguments)
+        if sum(each == short or (len(each) > _LEAST and option.startswith(each)) for each in given) > 1:
+            raise ConfigError(f"{option}: is given twice; name it once")
     parsed, unknown = hydra_internals.read_arguments(arguments)
     if unknown:
         raise ConfigError(f"{unknown[0]}: unknown option; see radar --help")

@@ -30,16 +30,31 @@ def further_folders() -> list[Path]:
 
 @contextmanager
 def with_folder(config_dir: str | None) -> Iterator[None]:
-    """Search the folder that `--config-dir` names, too. Raises `ConfigError` where it is none."""
+    """Search the folder that `--config-dir` names, too. Raises `ConfigError` where it is none, or holds what would not be read."""
     folder = None if config_dir is None else Path(config_dir).expanduser().resolve()
     if folder is not None and not folder.is_dir():
         raise ConfigError(f"--config-dir {config_dir}: no such folder")
+    for each in [*([] if folder is None else [folder]), *config_folders()]:
+        _refuse_hidden(each)
     before = list(_named)
     _named[:] = [] if folder is None else [folder]
     try:
         yield
     finally:
         _named[:] = before
+
+
+def _refuse_hidden(folder: Path) -> None:
+    """Raise `ConfigError` where a config has the name of one of radar's own, which is read in its place, and says something else."""
+    own = config_folder()
+    for file in sorted(own.rglob("*.yaml")):
+        name = file.relative_to(own)
+        try:
+            hidden = (folder / name).read_bytes() != file.read_bytes()
+        except OSError:  # there is none
+            continue
+        if hidden:
+            raise ConfigError(f"{folder / name}: radar's own {name} is read in its place; give it another name")
 
 
 def is_group(key: str) -> bool:

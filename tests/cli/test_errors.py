@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 from radar import install_command
 from radar.cli.exit_codes import REFUSED
 from radar.cli.main import main
+from radar.compose.config_tree import config_folder
 from radar.compose.messages import one_line
 from radar.errors import ConfigError
 
@@ -176,3 +177,13 @@ def test_a_name_longer_than_any_files_is_no_config(
 ) -> None:
     said = refused(capsys, *arguments)
     assert "site-packages" not in said and "Errno" not in said and "OSError" not in said
+
+
+def test_a_config_that_one_of_radars_own_hides_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    hidden = tmp_path / "unet" / "small.yaml"
+    hidden.write_bytes((config_folder() / "unet" / "small.yaml").read_bytes())
+    assert main(["--config-dir", str(tmp_path), "--cfg", "job"]) == 0, "the same is no harm"
+    hidden.write_text("kind: compact\n")
+    said = refused(capsys, "--config-dir", str(tmp_path), "unet=small")
+    assert f"{hidden}: radar's own unet/small.yaml is read in its place; give it another name" in said

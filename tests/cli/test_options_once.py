@@ -23,6 +23,9 @@ from radar.cli.main import main
         "monitor RUN LOG --picture a.png --picture b.png",
         "inspect RUN --log a --log b",
         "cache prune --days 1 --days 2",
+        "--config-dir a --config-dir b",
+        "--config-dir=a seed=0 --config-dir=b",
+        "--config-name a -m --config-name b",
     ],
 )
 def test_an_option_given_twice_is_one_line(words: str, capsys: pytest.CaptureFixture[str]) -> None:
