@@ -17,7 +17,16 @@ from radar.data.layouts.files import FilesLayout
 from radar.data.layouts.folder import FolderLayout, check_pattern
 from radar.data.layouts.layout import Layout
 from radar.data.leaks import LeakReport, find_leaks, twice_labelled
-from radar.data.manifest import check_crops, check_files, check_hashes, check_masks, manifest_hash, read_manifest
+from radar.data.manifest import (
+    check_crops,
+    check_files,
+    check_hashes,
+    check_masks,
+    manifest_hash,
+    manifest_text,
+    parsed_manifest,
+    read_manifest,
+)
 from radar.data.near_duplicates import ThumbnailVectors
 from radar.data.passed_over import passed_over
 from radar.data.preprocessing import frame_of, visible_mask
@@ -109,6 +118,9 @@ def _by_rule(
     passed = passed_over(layout, entries) if isinstance(layout, FilesLayout) else ()
     stored = split_by_manifest(layout.config, entries, hashes)
     samples, notes = stored or (split_entries(entries, layout.config, hashes, vectors), ())
+    parsed_manifest(
+        manifest_text(samples), f"layout {layout.name}"
+    )  # as it is stored, which a layout of one's own may not suit
     return samples, (*notes, *passed)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from scipy.cluster.hierarchy import DisjointSet
 
@@ -60,8 +61,8 @@ def photo_groups(layout: Layout, paths: Sequence[Path], thumbnails: Sequence[Flo
     names, known_by = _apart(layout.groups_of(paths)), "names, as those of the images that were learnt from"
     if len(set(names)) == len(names):
         by_number = [named_together(path, _BEFORE_NUMBER) for path in paths]
-        numbered = [group for group in by_number if group is not None]
-        if _tells(set(numbered), len(numbered), len(paths)):
+        numbered = Counter(group for group in by_number if group is not None)
+        if len(numbered) >= _LEAST_GROUPS and _shared(numbered, len(paths)):
             names, known_by = _apart(by_number), "names, which end with a number"
     if layout.config.split not in ("grouped", "sheets") or not thumbnails:
         return PhotoGroups(names, known_by)
@@ -151,21 +152,16 @@ def _named_groups(entries: Sequence[Entry]) -> tuple[list[str], str]:
     photos = Counter(entry.group for entry in normals if entry.group != entry.path)
     # of two names, a photo that stands alone is rather called otherwise than of another sheet
     several = len(photos) >= _LEAST_GROUPS or (len(photos) > 1 and min(photos.values()) > 1)
-    if not several or not _shared(len(photos), photos.total(), len(normals)):
+    if not several or not _shared(photos, len(normals)):
         return [], ""
     return sorted(photos), "" if photos.total() == len(
         normals
     ) else f" of {photos.total()} of {len(normals)} good photos"
 
 
-def _tells(groups: Collection[object], named: int, photos: int) -> bool:
-    """Whether so many distinct groups of so many photos, which names tell of, are likely to be sheets or batches."""
-    return len(groups) >= _LEAST_GROUPS and _shared(len(groups), named, photos)
-
-
-def _shared(groups: int, named: int, photos: int) -> bool:
-    """Whether names tell of groups with two photos and more, on average, and of no small part of all photos."""
-    return groups <= named / 2 and named >= _LEAST_NAMED * photos
+def _shared(groups: Counter[Any], photos: int) -> bool:
+    """Whether names, each of which so many photos share, put no small part of all photos together, two and more."""
+    return sum(count for count in groups.values() if count > 1) >= _LEAST_NAMED * photos
 
 
 def _is_divided(samples: Sequence[Sample]) -> bool:

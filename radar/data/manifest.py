@@ -47,21 +47,30 @@ def read_manifest(path: Path) -> tuple[Sample, ...]:
     if not path.is_file():
         raise DataError(f"{path}: no such manifest; check dataset.manifest")
     try:
-        reader = Rows(io.StringIO(read_bytes(path, "save it as a CSV text").decode("utf-8-sig"), newline=""))
-        _check_columns(reader.fieldnames or (), path)
-        samples = [_sample(row, f"{path}, row {number}") for number, row in enumerate(reader, start=2)]
-    except (RunError, UnicodeDecodeError, csv.Error) as error:
+        text = read_bytes(path, "save it as a CSV text").decode("utf-8-sig")
+    except (RunError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a CSV text in UTF-8 ({error}); save it as one") from error
+    return parsed_manifest(text, str(path))
+
+
+def parsed_manifest(text: str, where: str) -> tuple[Sample, ...]:
+    """The rows of a manifest's text, as above; errors name `where` it comes from."""
+    try:
+        reader = Rows(io.StringIO(text, newline=""))
+        _check_columns(reader.fieldnames or (), where)
+        samples = [_sample(row, f"{where}, row {number}") for number, row in enumerate(reader, start=2)]
+    except (RunError, csv.Error) as error:
+        raise DataError(f"{where}: not a CSV text in UTF-8 ({error}); save it as one") from error
     if not samples:
-        raise DataError(f"{path}: the manifest has no rows; list at least one image")
-    _check_unique(samples, path)
+        raise DataError(f"{where}: the manifest has no rows; list at least one image")
+    _check_unique(samples, where)
     return tuple(sorted(samples, key=lambda sample: sample.path))
 
 
-def _check_columns(found: Sequence[str], path: Path) -> None:
+def _check_columns(found: Sequence[str], where: str) -> None:
     missing = [column for column in COLUMNS if column not in found]
     if missing:
-        raise DataError(f"{path}: column {', '.join(missing)} is missing; a manifest has {','.join(COLUMNS)}")
+        raise DataError(f"{where}: column {', '.join(missing)} is missing; a manifest has {','.join(COLUMNS)}")
 
 
 def _sample(row: Mapping[str, str], where: str) -> Sample:
@@ -108,11 +117,11 @@ def _relative(text: str, column: str, where: str) -> str:
     return str(path)
 
 
-def _check_unique(samples: Sequence[Sample], path: Path) -> None:
+def _check_unique(samples: Sequence[Sample], where: str) -> None:
     seen: set[str] = set()
     for sample in samples:
         if sample.path in seen:
-            raise DataError(f"{path}: {sample.path} is listed twice; keep one row")
+            raise DataError(f"{where}: {sample.path} is listed twice; keep one row")
         seen.add(sample.path)
 
 

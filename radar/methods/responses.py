@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from radar.data.images import Images
+from radar.errors import RunError
 from radar.methods.method import FittedMethod, Measured, Normals
 from radar.methods.parts.sharing import collected, in_passes
 from radar.progress import Report
@@ -53,7 +54,13 @@ def responses(
 def _respond(fitted: FittedMethod, planes: Tensor, identities: Sequence[str], seed: int) -> Tensor:
     noise = fitted.draws.of(identities, fitted.noise_shape(*planes.shape[1:]), seed)
     device = fitted.device
-    return fitted.respond(planes.to(device), None if noise is None else noise.to(device)).float().cpu()
+    found = fitted.respond(planes.to(device), None if noise is None else noise.to(device)).float().cpu()
+    if found.ndim != planes.ndim or (len(found), *found.shape[2:]) != (len(planes), *planes.shape[2:]):
+        # of a method of one's own: they would be spread over the images, or be those of others
+        raise RunError(
+            f"{type(fitted).__name__}.respond: gave {tuple(found.shape)} for images {tuple(planes.shape)}; it gives (B, R, H, W)"
+        )
+    return found
 
 
 @torch.inference_mode()

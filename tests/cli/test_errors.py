@@ -184,6 +184,7 @@ def test_a_config_that_one_of_radars_own_hides_is_refused(capsys: pytest.Capture
     hidden = tmp_path / "unet" / "small.yaml"
     hidden.write_bytes((config_folder() / "unet" / "small.yaml").read_bytes())
     assert main(["--config-dir", str(tmp_path), "--cfg", "job"]) == 0, "the same is no harm"
+    capsys.readouterr()
     hidden.write_text("kind: compact\n")
     said = refused(capsys, "--config-dir", str(tmp_path), "unet=small")
     assert f"{hidden}: radar's own unet/small.yaml is read in its place; give it another name" in said

@@ -247,3 +247,11 @@ def test_so_few_photos_are_not_called_alike(tmp_path, count):
         save(tmp_path / f"good/{seed}.png", noise(seed))
     told = safer_grouping(config_of(tmp_path), None).told
     assert told == f"{count} good photos are too few to tell sheets or batches by"
+
+
+def test_one_photo_that_stands_alone_hides_no_sheets(tmp_path):
+    for seed in range(24):
+        save(tmp_path / f"good/s{seed // 2:02}_{seed % 2}.png", noise(seed))
+    save(tmp_path / "good/last_9.png", noise(99))
+    assert safer_grouping(config_of(tmp_path), None).told.startswith("names suggest 13 sheets or batches (")
+    assert len(set(groups_of(sorted((tmp_path / "good").iterdir())).names)) == 13

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,6 +71,32 @@ def test_it_is_opened_split_and_loaded(station):
 def test_its_settings_say_what_is_normal(station):
     with pytest.raises(DataError, match=r"shift3/6\.png: no mask 6_mask\.png or 6\.png in .*shift3/where"):
         open_dataset(dataset_config("station", station, split="random", settings=settings(3)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label": 7}, "label '7'; write 0 for normal or 1 for anomalous"),
+        ({"label": True}, "label 'True'"),
+        ({"defect": "a/b"}, "defect 'a/b' is no name of a folder"),
+        ({"path": "../images/scratch/0.png"}, "does not lie in the data set's folder"),
+        ({"path": "scratch/1.png"}, "scratch/1.png is listed twice"),
+    ],
+    ids=str,
+)
+def test_entries_that_no_manifest_could_hold_are_refused(station, monkeypatch, change, message):
+    """Else the run is done, and what it stores cannot be read."""
+    layout = LAYOUTS.get("station")
+    find = layout.find
+
+    def changed(self, folder):
+        for entry in find(self, folder):
+            yield replace(entry, **change) if entry.path == "scratch/0.png" else entry
+
+    monkeypatch.setattr(layout, "find", changed)
+    with pytest.raises(DataError, match=re.escape(message)) as refused:
+        open_dataset(dataset_config("station", station, split="random", settings=settings(4)))
+    assert "station" in str(refused.value)
 
 
 def configured(composed, **changes):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from method_builders import SMALL, image_set, images_of, normals
 from network_builders import random_unet
 
+from radar.errors import RunError
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.registry import method_of
 from radar.methods.responses import read, responses
@@ -83,6 +85,14 @@ def test_images_share_passes_as_asked_each_with_its_own_noise(recorder):
     found = responses(recorder, images.planes, images.identities, seed=0, images_per_pass=2, report=silent)
     assert torch.equal(found.whole, images.planes.whole)
     assert recorder.asked == [(count, None, (count, 2, 1, 24, 24)) for count in (2, 2, 1)]
+
+
+@pytest.mark.parametrize("part", [np.s_[:-1], np.s_[:, :, :1, :1], np.s_[:, :, :, :-1], np.s_[:, 0]], ids=str)
+def test_responses_that_are_not_of_each_image_are_refused(recorder, monkeypatch, part):
+    monkeypatch.setattr(recorder, "respond", lambda images, noise: images[part])
+    images = image_set(5, 3)
+    with pytest.raises(RunError, match=r"^Recorder\.respond: gave .* it gives \(B, R, H, W\)$"):
+        responses(recorder, images.planes, images.identities, seed=0, images_per_pass=2, report=silent)
 
 
 def test_a_fitted_normal_is_answered_by_what_was_fitted_without_it(recorder):
