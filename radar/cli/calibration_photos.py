@@ -1,0 +1,151 @@
+"""The photos that a threshold comes from: scored, without those that must not count, in groups, and what is told of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from scipy.stats import binom
+
+from radar.config.verbs import CalibrateConfig
+from radar.data.grouping import PhotoGroups, photo_groups
+from radar.data.layouts import LAYOUTS
+from radar.data.near_duplicates import near_another, unit_vectors
+from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, fitted_on, scored, usable
+from radar.deploy.reviewed import Reviewed
+from radar.errors import ConfigError, DataError
+from radar.experiment.run_directory import RunDirectory
+from radar.model import Model
+from radar.model_folder import model_folder
+from radar.runtime.terminal import tell
+
+_UNLIKELY = 0.01  # how rarely chance alone may be told as more than chance
+_SHOWN = 3  # of the photos that cannot be scored
+
+
+def scored_photos(model: Model, paths: Iterable[Path], settings: CalibrateConfig) -> list[ScoredPhoto]:
+    """Those of `paths` that can be scored; the others are told."""
+    photos, unscored = [], []
+    for each in scored(model, paths, settings.decode_ahead):
+        if isinstance(each, UnscoredPhoto):
+            unscored.append(each)
+        else:
+            photos.append(each)
+    for bad in unscored[:_SHOWN]:
+        tell(f"{bad.path}: left out, {bad.error}")
+    if len(unscored) > _SHOWN:
+        tell(f"{len(unscored) - _SHOWN} more cannot be scored and are left out")
+    return photos
+
+
+def scored_reviews(
+    model: Model, reviews: Sequence[Reviewed], verdict: str, settings: CalibrateConfig
+) -> list[ScoredPhoto]:
+    """The reviewed photos of one `verdict`, with the scores that the review holds; scored anew where it holds none."""
+    of_it = [each for each in reviews if each.verdict == verdict]
+    if not of_it or of_it[0].score is None:
+        return scored_photos(model, [Path(each.path) for each in of_it], settings)
+    return [
+        ScoredPhoto(
+            each.path, each.content_hash or str(Path.cwd() / os.path.normpath(each.path)), each.score, None, None
+        )
+        for each in of_it
+        if each.score is not None
+    ]
+
+
+def with_identity(model: Model, photo: Reviewed) -> Reviewed:
+    """With the hash of its file, or of the crop that it is, where its score was read without one and the file can be looked at."""
+    if photo.score is None or photo.content_hash is not None:
+        return photo
+    try:
+        return replace(photo, content_hash=model.files.content_hash(Path(photo.path)))
+    except (DataError, OSError, ValueError):
+        return photo
+
+
+def say_whence(path: Path, reviews: Sequence[Reviewed]) -> None:
+    """Tell where the scores of a review come from, and what it may promise."""
+    if reviews[0].score is None:
+        tell(f"{path}: its {len(reviews)} reviewed photos are scored anew")
+    else:
+        tell(f"{path}: the scores of its {len(reviews)} reviewed photos are taken from it; no photo is scored")
+        if unknown := sum(each.content_hash is None for each in reviews):
+            tell(
+                f"{unknown} of them have no content_hash and cannot be looked at: whether the model was fitted on them, or they "
+                "repeat others, cannot be known"
+            )
+    tell("the promise holds for goods that were reviewed as they came, not where only doubtful ones were looked at")
+
+
+def refuse_contradictions(normals: Sequence[ScoredPhoto], defects: Sequence[ScoredPhoto]) -> None:
+    """Raises `DataError` where a photo is both."""
+    good = {photo.identity: photo.path for photo in normals}
+    for photo in defects:
+        if photo.identity in good:
+            raise DataError(f"{photo.path}: is called defective, and good as {good[photo.identity]}; decide for one")
+
+
+def kept_photos(run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
+    """Those from which a threshold may come; what is left out is told."""
+    above = RunDirectory(model_folder(run).resolve().parent)
+    if run.resolve() == above.path or above.manifest.exists():  # else it is a model's folder alone, wherever it lies
+        above.check_files(above.manifest.name)
+    learnt = fitted_on(run)
+    if learnt is None:
+        tell(
+            f"{run}: holds no manifest, so it cannot be known whether the model was fitted on some of these photos, whose scores "
+            "would lie too low; name the run directory to have that checked"
+        )
+    kept, fitted, repeated = usable(normals, learnt or frozenset())
+    if fitted:
+        tell(
+            f"{fitted} of {len(normals)} normal photos are left out: the model was fitted on them, and scores them too low"
+        )
+    if repeated:
+        tell(f"{repeated} of {len(normals)} normal photos are left out: they repeat others")
+    return kept
+
+
+def say_above(model: Model, normals: Sequence[ScoredPhoto], asked: float) -> None:
+    """Told where more of them are called defective so far than chance explains: the light may have changed, or not all are good."""
+    current = model.thresholds.current
+    above = sum(photo.score > current.value for photo in normals)
+    rate = asked if current.false_alarms is None else current.false_alarms
+    if above and binom.sf(above - 1, len(normals), rate) < _UNLIKELY:
+        tell(
+            f"{above} of {len(normals)} normal photos lie above the threshold that decided so far ({current.name}, "
+            f"{current.value:.6g}): see that all of them show good parts, as defects among them raise the new one"
+        )
+
+
+def grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> PhotoGroups:
+    """Which of them belong together; told where some do. Raises `ConfigError`."""
+    dataset = model.config.dataset
+    thumbnails = [photo.thumbnail for photo in photos if photo.thumbnail is not None]
+    paths, layout = [Path(photo.path) for photo in photos], LAYOUTS.get(dataset.layout)(dataset)
+    try:
+        groups = photo_groups(layout, paths, thumbnails, pattern)
+    except re.error as error:
+        raise ConfigError(f"group={pattern}: is no regular expression ({error}); give one, or auto, or none") from None
+    count = len(set(groups.names))
+    learnt_by = getattr(dataset.settings, "group", None)
+    if pattern == "auto" and learnt_by is not None and not any(layout.groups_of(paths)):
+        tell(
+            f"dataset.folder.group={learnt_by}, which grouped the images that were learnt from, finds nothing in these photos' names: "
+            "see that group= tells which of them belong together"
+        )
+    if count == len(photos) and pattern != "none" and thumbnails and (like := near_another(unit_vectors(thumbnails))):
+        tell(
+            f"{like} of {len(photos)} normal photos look nearly the same as others: copies that were encoded anew, or photos of one "
+            "part, count as photos of their own; group=EXPRESSION tells by names what belongs together"
+        )
+    if count < len(photos):
+        tell(
+            f"{len(photos)} normal photos are of {count} group{'s'[: count - 1]}, known by {groups.known_by}: photos of one sheet or "
+            "batch are alike, so groups are counted; group=none counts each photo, group=EXPRESSION finds others"
+        )
+    return groups
