@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +26,10 @@ class PlainConsole(Console):
         super().__init__(**options)
         if self.width < _LEAST_WIDTH:  # of a terminal that does not say how wide it is: rich would print nothing
             self.width = _WIDTH
+
+    def on_broken_pipe(self) -> None:
+        """Raise what a plain print raises where nobody reads any more, which is no failure; rich would end the process."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Of what is printed and of every cell of a table."""

@@ -19,6 +19,7 @@ import radar
 from radar.cli.answer import print_answer
 from radar.cli.exit_codes import DONE, FAILED, OUTPUT_ROOT, REFUSED
 from radar.cli.isolation import in_own_process
+from radar.cli.output import lasting_output
 from radar.cli.printing import PlainConsole, glossary, print_best, print_outcome, print_verdict, sweep_table
 from radar.compose.command_line import CommandLine
 from radar.compose.composed_config import parse
@@ -114,6 +115,12 @@ class Runner:
 
     def run(self, config: Config, name: str, number: int, overrides: tuple[str, ...], session: Session) -> float | None:
         """Job `number`, from 0; returns what a search minimises, None where the job failed."""
+        with lasting_output():  # of a process that a launcher has started
+            return self._completed(config, name, number, overrides, session)
+
+    def _completed(
+        self, config: Config, name: str, number: int, overrides: tuple[str, ...], session: Session
+    ) -> float | None:
         try:
             return self._run(config, name, number, overrides, session)
         except RadarError as error:

@@ -87,7 +87,10 @@ def one_line(overrides: Sequence[str]) -> Iterator[None]:
         where = getattr(error, "problem_mark", None)
         place = f"{where.name}, line {where.line + 1}" if where else "a config file"
         raise ConfigError(f"{place}: {getattr(error, 'problem', error)}; mend the YAML") from None
-    except RadarError:
+    except (
+        RadarError,
+        BrokenPipeError,
+    ):  # nobody reads what is shown any more, as behind `| head`: no fault of a config
         raise
     except RecursionError:
         raise ConfigError(

@@ -16,6 +16,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -82,7 +83,7 @@ def guarded(command: Callable[[], int], name: str) -> int:
     except SystemExit as error:
         if _is_said(error):  # argparse's and Hydra's own codes would read as answers
             return REFUSED if error.code else DONE
-        traceback.print_exception(error)
+        _show(error)
         line, code = "something ended the process before it was done; the traceback is above", FAILED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed goes nowhere
@@ -99,10 +100,16 @@ def guarded(command: Callable[[], int], name: str) -> int:
             line = f"{library} cannot be imported ({reason}); see that it is whole, and what environment variables it reads"
             code = REFUSED
         else:
-            traceback.print_exception(error)
+            _show(error)
             line, code = f"this is an error of {name} itself; the traceback is above", FAILED
-    tell(line, name)
+    with suppress(OSError):  # the code says it to whoever reads no errors
+        tell(line, name)
     return code
+
+
+def _show(error: BaseException) -> None:
+    with suppress(OSError):
+        traceback.print_exception(error)
 
 
 def run(main: Callable[[], int]) -> NoReturn:

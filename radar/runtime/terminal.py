@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import unicodedata
+from pathlib import Path
 
 # control and formatting characters (those that turn the direction of writing among them), halves of characters, line separators
 _STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -44,7 +46,19 @@ def tell(line: str, name: str = "radar") -> None:
 
 
 def prepare_output() -> None:
-    """Let what the encoding of an output cannot express be written as escapes."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+    """Let what the encoding of an output cannot express be written as escapes, and what has no output go nowhere.
+
+    A service may be started without inputs and outputs: the next files to be opened would take their numbers, and with
+    them whatever libraries print.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the smallest number that is free, which is this one
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # print would take the other one
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the process ends
+        elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
