@@ -18,6 +18,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import yaml
 
+from radar.errors import ConfigError
 from radar.runtime.cells import Rows, csv_line
 from radar.runtime.errors import WriteError
 from radar.runtime.files import (
@@ -50,6 +51,21 @@ _MOST_CHARACTERS = 2**30  # of lines that are read: the records of the largest s
 _LARGEST_YAML = 2**20  # bytes: a config has about 10,000
 _TOO_LARGE = 2**63  # for a whole number of a stored YAML
 _MOST_NODES = 100_000  # of a stored YAML, its aliases followed: a config has about 300
+
+
+def expanded(text: str) -> str:
+    """A path of a config, with the home folder in place of a `~` that it begins with, as shells read it: `./~` is a name.
+
+    Raises `ConfigError` where there is no such home.
+    """
+    if not text.startswith("~"):
+        return text
+    try:
+        return str(Path(text).expanduser())
+    except RuntimeError:
+        raise ConfigError(
+            f"{text}: there is no home folder of that name; write ./{text} for what is called so here"
+        ) from None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -36,6 +36,7 @@ from radar.experiment.run import Experiment, Outcome, run_experiment
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import Session
 from radar.experiment.sweep import JobState, Sweep
+from radar.files import expanded
 from radar.plugins import import_plugins, imported_plugins
 from radar.progress import ProgressBar, ProgressLines, Report, silent
 from radar.report.observer import RunObserver
@@ -192,7 +193,7 @@ class Runner:
             config.preset,
             self.plugins,
             config_name=None if name == CONFIG_NAME else name,
-            config_dir=None if folder is None else str(Path(folder).expanduser().resolve()),
+            config_dir=None if folder is None else str(Path(expanded(folder)).resolve()),
         )
 
     def _tell(self, console: Console, config: Config, name: str, outcome: Outcome) -> None:

@@ -68,7 +68,8 @@ def _chosen(folder: Path, typed: Sequence[str], console: Console) -> list[str]:
         _key(word) == "dataset.folder.group" and word.partition("=")[2] not in ("", "null") for word in typed
     )
     grouped = ["dataset.split=grouped"] if names_groups and "dataset.manifest" not in keys else []
-    return [_RECOMMENDED, f"dataset={found.preset}", *_overrides({"name": _name(folder), **found.values}), *grouped]
+    values = {"name": _name(folder), **found.values, "root": _root(folder)}
+    return [_RECOMMENDED, f"dataset={found.preset}", *_overrides(values), *grouped]
 
 
 def _inspected(line: CommandLine, typed: Sequence[str], console: Console) -> tuple[list[str], tuple[str, ...]]:
@@ -115,6 +116,11 @@ def _quoted(value: str | None) -> str:
     if re.fullmatch(r"[A-Za-z./_][A-Za-z0-9./_-]*", value) and value.lower() not in _HYDRAS_WORDS:
         return value
     return quoted(value)
+
+
+def _root(folder: Path) -> str:
+    """As a config names the folder: a name that begins with `~` would be a home, and `???` no value."""
+    return f"./{folder}" if str(folder).startswith(("~", "???")) else str(folder)
 
 
 def _name(folder: Path) -> str:

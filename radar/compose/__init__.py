@@ -14,6 +14,7 @@ from radar.compose.command_line import CommandLine
 from radar.compose.composed_config import refuse_empty_root
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps
 from radar.config.schema import Config
+from radar.files import expanded
 from radar.plugins import import_plugins
 
 __all__ = ["experiment", "output_root"]
@@ -44,4 +45,4 @@ def output_root(overrides: Sequence[str]) -> Path:
         refuse_sweeps(overrides)
         root = str(hydra_internals.compose_config(hydra_internals.CONFIG_NAME, overrides).output_root)
     refuse_empty_root(root)
-    return Path(root).expanduser()
+    return Path(expanded(root))

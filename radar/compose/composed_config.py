@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -11,6 +10,7 @@ from radar.config.schema import Config
 from radar.config.typed import one_line
 from radar.data.region_of_interest import with_mask_read
 from radar.errors import ConfigError
+from radar.files import expanded
 from radar.methods.key_rules import check, check_extra
 from radar.methods.registry import typed_config
 
@@ -43,6 +43,6 @@ def with_home(config: Config) -> Config:
     refuse_empty_root(config.output_root)
     return replace(
         config,
-        data_root=str(Path(config.data_root).expanduser()),
-        output_root=str(Path(config.output_root).expanduser()),
+        data_root=expanded(config.data_root),
+        output_root=expanded(config.output_root),
     )

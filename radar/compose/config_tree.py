@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 import radar
 from radar.compose.config_files import load_config_file
 from radar.errors import ConfigError
+from radar.files import expanded
 from radar.plugins import config_folders
 
 _named: list[Path] = []  # while a command line that names one is composed
@@ -31,7 +32,7 @@ def further_folders() -> list[Path]:
 @contextmanager
 def with_folder(config_dir: str | None) -> Iterator[None]:
     """Search the folder that `--config-dir` names, too. Raises `ConfigError` where it is none, or holds what would not be read."""
-    folder = None if config_dir is None else Path(config_dir).expanduser().resolve()
+    folder = None if config_dir is None else Path(expanded(config_dir)).resolve()
     if folder is not None and not folder.is_dir():
         raise ConfigError(f"--config-dir {config_dir}: no such folder")
     for each in [*([] if folder is None else [folder]), *config_folders()]:

@@ -108,7 +108,9 @@ def _refuse_underscores(override: str) -> None:
 
 
 def quoted(text: str) -> str:
-    """Text as a value that Hydra reads back, whatever characters it has."""
+    """Text as a value that Hydra reads back. Raises `ConfigError` for a text that a config would read as another key's value."""
+    if "${" in text:
+        raise ConfigError(f"{text}: holds ${{, which stands for another key in a config; rename it")
     escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text)
     return f"'{escaped}'"
 

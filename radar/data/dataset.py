@@ -34,6 +34,7 @@ from radar.data.sample import Sample, Split
 from radar.data.split_manifests import split_by_manifest
 from radar.data.split_rules import limit_train, split_entries
 from radar.errors import ConfigError, DataError
+from radar.files import expanded
 from radar.progress import Report
 
 
@@ -84,7 +85,7 @@ def open_dataset(config: DatasetConfig, progress: Report | None = None) -> Datas
     vectors = ThumbnailVectors(layout, progress)
     no_notes: tuple[str, ...] = ()
     if config.manifest is not None:
-        samples, notes = _by_own_manifest(Path(config.manifest).expanduser(), layout, progress), no_notes
+        samples, notes = _by_own_manifest(Path(expanded(config.manifest)), layout, progress), no_notes
     else:
         samples, notes = _by_rule(layout, vectors, progress)
     samples = limit_train(samples, config)
@@ -131,7 +132,7 @@ def _by_own_manifest(path: Path, layout: Layout, progress: Report | None) -> tup
     rows = read_manifest(path)
     check_files(rows, layout.folder, path)
     check_masks(rows, path)
-    check_crops(rows, path)
+    check_crops(rows, layout.folder, path)
     hashes = content_hashes(layout, [row.path for row in rows], progress)
     check_hashes(rows, hashes, path)
     return tuple(replace(row, content_hash=hashes[row.path]) for row in rows)

@@ -39,7 +39,8 @@ class FileReader:
         self._decoded, self._masks = lru_cache(_KEPT)(self._as_it_is), lru_cache(_KEPT)(self._mask_as_it_is)
         self._lock = Lock()  # so that threads that crop one file decode it once
         self._noted: dict[tuple[str, str], dict[Path, None]] = defaultdict(dict)
-        self._hashed: dict[Path, object] = {}  # as files were when they were hashed
+        # as the file of an image was when that was hashed, and the mask of one: crops of a file are hashed one by one
+        self._hashed: dict[Path | tuple[Path, Path], object] = {}
 
     def notes(self) -> tuple[str, ...]:
         """What was noted of the files that were read so far: one line for each thing, which names the first of them."""
@@ -63,7 +64,7 @@ class FileReader:
                 pixels = crop.cut(whole)
         with _named(path):
             check_side(path, pixels.values.shape[:2], self.side)
-        self._check_unchanged(file)
+        self._check_unchanged(path, file)
         return pixels
 
     def read(self, path: Path, content: bytes) -> tuple[Pixels, str]:
@@ -105,24 +106,24 @@ class FileReader:
             with _named(path):
                 crop.check_inside(*shape)
             marked = np.ascontiguousarray(crop.of(whole))
-        self._check_unchanged(mask)
+        self._check_unchanged((path, mask), mask)
         return marked
 
     def content_hash(self, path: Path) -> str:
         """SHA-256 of the file's bytes; of shape, dtype and pixels where it is a crop or `decode` is not radar's own."""
         file, crop = file_and_crop(path)
-        self._hashed[file] = _state(file)
+        self._hashed[path] = _state(file)
         return file_hash(file) if crop is None and not self._own else array_hash(self.pixels(path).values)
 
     def mask_hash(self, path: Path, mask: Path, *, inverted: bool) -> str:
         """SHA-256 of the mask file's bytes; of what it marks where its image is a crop."""
-        self._hashed[mask] = _state(mask)
+        self._hashed[path, mask] = _state(mask)
         if file_and_crop(path)[1] is None:
             return file_hash(mask)
         return array_hash(self.mask(path, mask, inverted=inverted))
 
-    def _check_unchanged(self, file: Path) -> None:
-        if self._hashed.get(file, state := _state(file)) != state:
+    def _check_unchanged(self, hashed: Path | tuple[Path, Path], file: Path) -> None:
+        if self._hashed.get(hashed, state := _state(file)) != state:
             raise DataError(
                 f"{file}: has changed since it was first read; start the command again when nobody writes there"
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radar.data.decoding import EXTENSIONS
-from radar.data.layouts.files import image_files, subfolders
+from radar.data.layouts.files import image_files, photo_of_mask, subfolders
 from radar.data.layouts.folder import names_masks
 from radar.data.sample import NORMAL_DEFECT
 from radar.errors import DataError
@@ -84,7 +84,15 @@ def _good_and_defective(folder: Path, good: str, others: Sequence[str]) -> Recog
     inside = [sub.name for sub in subfolders(folder / anomalous) if names_masks(sub.name)] if one else []
     where = masks[0] if masks else f"{anomalous}/{inside[0]}" if inside else None
     told += f", {anomalous} = defective" if one else f", {_listed((*defective, *classes))} = defective, a class each"
+    if where is None and any(_holds_masks(folder / name) for name in (*defective, *classes)):
+        return _as_folder(folder, good, anomalous, anomalous, f"{told}, masks beside them")
     return _as_folder(folder, good, anomalous, where, told + (f", {where} = masks" if where else ", no masks"))
+
+
+def _holds_masks(folder: Path) -> bool:
+    """Whether masks lie beside their photos, in it or in a folder of one class."""
+    stems = [{path.stem for path in image_files(each)} for each in (folder, *subfolders(folder))]
+    return any(photo_of_mask(stem) in found for found in stems for stem in found)
 
 
 def _as_folder(folder: Path, normal: str, anomalous: str | None, masks: str | None, told: str) -> Recognised:

@@ -33,7 +33,7 @@ class LeakReport:
     groups: tuple[str, ...]  # groups with images in more than one split
     identical: tuple[Pair, ...]  # equal content hash across train|validation and test
     near_duplicates: tuple[Pair, ...]  # across train|validation and test
-    validation: tuple[Pair, ...]  # near-duplicates across train and validation
+    validation: tuple[Pair, ...]  # near-duplicates and equal content across train and validation
 
     @property
     def clean(self) -> bool:
@@ -43,12 +43,14 @@ class LeakReport:
 
 def find_leaks(samples: Sequence[Sample], vectors: FloatArray | None) -> LeakReport:
     """Check `samples`; `vectors` (N, D) are their `unit_vectors`, None to leave near-duplicates unlooked at."""
-    near = () if vectors is None else _near_duplicates(samples, vectors)
+    near, identical = () if vectors is None else _near_duplicates(samples, vectors), _identical(samples)
+    known = {frozenset((pair.first.path, pair.second.path)) for pair in identical}
+    alike = [pair for pair in near if frozenset((pair.first.path, pair.second.path)) not in known]
     return LeakReport(
         groups=_crossing_groups(samples),
-        identical=_identical(samples),
+        identical=tuple(pair for pair in identical if _reaches_test(pair)),
         near_duplicates=tuple(pair for pair in near if _reaches_test(pair)),
-        validation=tuple(pair for pair in near if not _reaches_test(pair)),
+        validation=tuple(pair for pair in (*identical, *alike) if not _reaches_test(pair)),
     )
 
 
@@ -77,6 +79,7 @@ def _crossing_groups(samples: Sequence[Sample]) -> tuple[str, ...]:
 
 
 def _identical(samples: Sequence[Sample]) -> tuple[Pair, ...]:
+    """Pairs of equal content in two splits."""
     by_hash: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_hash[sample.content_hash].append(sample)
@@ -87,4 +90,4 @@ def _identical(samples: Sequence[Sample]) -> tuple[Pair, ...]:
         for position, first in enumerate(alike)
         for second in alike[position + 1 :]
     )
-    return tuple(pair for pair in pairs if _reaches_test(pair))
+    return tuple(pair for pair in pairs if pair.first.split != pair.second.split)

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from radar.data.decoding import file_hash
 from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT, SPLITS, Sample, Split, contradiction
 from radar.errors import DataError, RunError
 from radar.files import csv_text, make_folder, read_bytes, write_text
@@ -134,9 +135,17 @@ def check_files(samples: Iterable[Sample], folder: Path, manifest: Path) -> None
 
 
 def check_masks(samples: Iterable[Sample], manifest: Path) -> None:
-    """Raise DataError for the first mask of two photos that are of two groups; photos of one part, and crops of a file, share one."""
-    of: dict[str, Sample] = {}
-    for sample in samples:
+    """Raise DataError for the first mask that is a photo, too, or that of two photos of two groups.
+
+    Photos of one part, and crops of a file, share one.
+    """
+    rows, of = tuple(samples), dict[str, Sample]()
+    photos = {str(file_and_crop(PurePosixPath(sample.path))[0]) for sample in rows}
+    for sample in rows:
+        if sample.mask in photos:
+            raise DataError(
+                f"{manifest}: {sample.mask} is listed as a photo, and as the mask of {sample.path}; name the mask, or none"
+            )
         if sample.mask is not None and (other := of.setdefault(sample.mask, sample)).group != sample.group:
             raise DataError(
                 f"{manifest}: {sample.mask} is the mask of two photos, {other.path} and {sample.path}; name each one's own, or give "
@@ -144,12 +153,18 @@ def check_masks(samples: Iterable[Sample], manifest: Path) -> None:
             )
 
 
-def check_crops(samples: Iterable[Sample], manifest: Path) -> None:
-    """Raise DataError for the first two crops of one file that overlap and are of two groups: they show the same pixels."""
-    by_file: dict[PurePosixPath, list[tuple[Crop, Sample]]] = defaultdict(list)
-    for sample in samples:
-        file, crop = file_and_crop(PurePosixPath(sample.path))
-        by_file[file].append((crop or _WHOLE, sample))
+def check_crops(samples: Iterable[Sample], folder: Path, manifest: Path) -> None:
+    """Raise DataError for the first two crops of one file that overlap and are of two groups: they show the same pixels.
+
+    A file in `folder` is known by its content, whatever it is called.
+    """
+    parts = [(*file_and_crop(folder / sample.path), sample) for sample in samples]
+    if all(crop is None for _, crop, _ in parts):
+        return
+    contents = _contents({file for file, _, _ in parts})
+    by_file: dict[str, list[tuple[Crop, Sample]]] = defaultdict(list)
+    for file, crop, sample in parts:
+        by_file[contents[file]].append((crop or _WHOLE, sample))
     for crops in by_file.values():
         ordered = sorted(crops, key=lambda each: each[0].top)
         for place, (upper, first) in enumerate(ordered):
@@ -161,6 +176,15 @@ def check_crops(samples: Iterable[Sample], manifest: Path) -> None:
                         f"{manifest}: {first.path} and {second.path} show the same pixels and are of the groups {first.group!r} and "
                         f"{second.group!r}; give them one group"
                     )
+
+
+def _contents(files: Iterable[Path]) -> dict[Path, str]:
+    """What tells files of other content apart: their names, and of files of one size a hash."""
+    of_size: dict[int, list[Path]] = defaultdict(list)
+    for file in files:
+        of_size[file.stat().st_size].append(file)
+    alone = {str(size[0]) for size in of_size.values() if len(size) == 1}
+    return {file: str(file) if str(file) in alone else file_hash(file) for file in files}
 
 
 def check_hashes(samples: Iterable[Sample], hashes: Mapping[str, str], manifest: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from radar.data.decoding import EXTENSIONS
-from radar.data.layouts.files import FilesLayout, has_images_name, is_litter
+from radar.data.layouts.files import FilesLayout, has_images_name, is_litter, photo_of_mask
 from radar.data.layouts.layout import Entry
 from radar.data.sample import ANOMALOUS_DEFECT
 from radar.runtime.crops import file_and_crop
@@ -37,7 +37,7 @@ def passed_over(layout: FilesLayout, entries: Iterable[Entry]) -> tuple[str, ...
         if name not in accounted and (reason := _reason(path, str(PurePosixPath(name).parent) in looked_into)):
             found[reason].append(name)
     not_taken = found.pop(_NOT_TAKEN, [])
-    if layout.public is None:
+    if not layout.is_published:
         masks = _MaskFolders(entries)
         for name in not_taken:
             found[masks.reason(PurePosixPath(name)) or _NOT_TAKEN].append(name)
@@ -60,7 +60,7 @@ class _MaskFolders:
         """Empty where no masks lie."""
         if file.parent not in self._of_any:
             return ""
-        good = {file.stem, file.stem.removesuffix("_mask")} & self._good
+        good = {file.stem, photo_of_mask(file.stem)} & self._good
         return "a good photo has a mask" if good and self._of_any[file.parent] else "a mask of no defective photo"
 
 

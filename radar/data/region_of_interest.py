@@ -9,6 +9,7 @@ from radar.config.schema import Config, ImageConfig
 from radar.data.decoding import read_content
 from radar.data.masks import drawn, is_lossy
 from radar.errors import ConfigError, DataError
+from radar.files import expanded
 from radar.runtime.entries import typed
 from radar.runtime.region_of_interest import RegionOfInterest, is_mask_text, mask_of, mask_text, region_problem
 from radar.runtime.terminal import brief
@@ -53,15 +54,13 @@ def _file(named: str) -> Path:
     if not named:
         raise DataError(f"names no file; {advice}")
     try:
-        path = Path(named).expanduser()
+        path = Path(expanded(named))
         if path.is_dir():
             raise DataError(f"is a folder; {advice}")
         if not path.exists():
             raise DataError(f"no such file; {advice}")
         if not path.is_file():
             raise DataError(f"is a pipe or a device; {advice}")
-    except RuntimeError:  # of expanduser
-        raise DataError(f"there is no home folder of that name; {advice}") from None
     except OSError as error:
         raise DataError(f"cannot be looked at ({error.strerror}); {advice}") from None
     return path

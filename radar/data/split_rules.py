@@ -1,6 +1,6 @@
 """The rules that turn entries into a split; each is a function of paths, file contents and the split seed.
 
-- `official`: the folders' own train and test; the validation share is drawn from train.
+- `official`: the folders' own train and test; the validation share is drawn from train. Byte-identical files are kept together.
 - `random`, `literature`: a share of the normals and all anomalous images are test. Only byte-identical files are kept
   together, so near-duplicates leak: this is what much of the literature does.
 - `grouped`, `sheets`: as random, but whole groups move: the layout's (exposure series, paper sheet), joined where two
@@ -36,7 +36,7 @@ def split_entries(
 ) -> tuple[Sample, ...]:
     """Samples sorted by path; `hashes` are content hashes, `vectors` gives the unit vectors (N, D) of paths."""
     if config.split == "official":
-        groups = {entry.path: entry.group for entry in entries}
+        groups = _official_groups(entries, hashes)
         splits = _official(entries, groups, config)
     else:
         groups = _groups(entries, config, hashes, vectors)
@@ -134,7 +134,19 @@ def _groups(
         names = {entry.path: entry.group for entry in entries}
         links += _same_key(paths, names)
         links += [(paths[i], paths[j]) for i, j, _ in near_pairs(vectors(paths))]
-    sets = DisjointSet(paths)
+    return _joined(names, links)
+
+
+def _official_groups(entries: Sequence[Entry], hashes: Mapping[str, str]) -> dict[str, str]:
+    """Path to group: the layout's, joined where files of one side are identical; such of both sides are a leak, and told as one."""
+    names = {entry.path: entry.group for entry in entries}
+    contents = {entry.path: f"{entry.official} {hashes[entry.path]}" for entry in entries}
+    paths = sorted(names)
+    return _joined(names, [*_same_key(paths, names), *_same_key(paths, contents)])
+
+
+def _joined(names: Groups, links: Iterable[tuple[str, str]]) -> dict[str, str]:
+    sets = DisjointSet(sorted(names))
     for first, second in links:
         sets.merge(first, second)
     return {path: names[min(subset)] for subset in sets.subsets() for path in subset}

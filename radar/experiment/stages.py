@@ -16,7 +16,7 @@ from radar.errors import ConfigError
 from radar.evaluation.metrics import ControlQuality, NoiseMetrics, Quality
 from radar.evaluation.pixel_metrics import PixelMetrics
 from radar.evaluation.typed_sections import read_section
-from radar.experiment.context import Context
+from radar.experiment.context import Context, digest
 from radar.experiment.measures import Scored, data_measures, noise_hypothesis, pixel_metrics, quality
 from radar.experiment.method_stages import MethodStages
 from radar.experiment.stage import Stage, json_stage
@@ -78,7 +78,7 @@ class ExperimentStages:
         dataset, limit = self.context.data.dataset, self.config.evaluation.aupro_limit
         inputs: dict[str, Plain] = {
             "keys": stages.read_values(stages.method.map_keys),
-            "masks": {"hash": dataset.masks_hash, "layout": self.config.dataset.layout},
+            "masks": dataset.masks_hash,
             "aupro_limit": limit,
         }
         parents: dict[str, Stage[object]] = {"responses": stages.responses["test"], "fitted": stages.fitted}
@@ -101,6 +101,7 @@ class ExperimentStages:
         settings, seed, images = self.config.evaluation.noise, self.config.seed, self.context.data.images["test"]
         inputs: dict[str, Plain] = {
             "manifest": self.context.data.dataset.manifest_hash,
+            "groups": digest(self.test_groups),
             "settings": asdict(settings),
             "seed": seed,
         }

@@ -21,6 +21,7 @@ _ONLY_WITH = {  # keys that are read where another one has this value
     "diffusion.last_beta": ("diffusion", "schedule", "linear"),
     "diffusion.cosine_offset": ("diffusion", "schedule", "cosine"),
 }
+_SPLITTING = ("dataset.validation_fraction", "dataset.test_fraction")
 _DATASET = ("", *(item.name for item in fields(DatasetConfig)))  # beside the section of the layout
 
 
@@ -43,6 +44,8 @@ def _unread_by(config: Config, read: tuple[str, ...], key: str) -> str | None:
     section, layout = rest.partition(".")[0], config.dataset.layout
     if first == "dataset" and section not in (*_DATASET, layout):
         return f"layout {layout}"
+    if config.dataset.manifest is not None and key in _SPLITTING:
+        return "dataset.manifest, which says the split,"
     if key in _ONLY_WITH:
         section, name, needed = _ONLY_WITH[key]
         value = getattr(getattr(config, section), name)

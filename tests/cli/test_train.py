@@ -18,6 +18,9 @@ QUICK = (
 )  # fmt: skip
 
 
+TEXTURE = ("experiment=lof_texture", *(word for word in QUICK if not word.startswith("training.")))  # without a network
+
+
 def folder_of(root: Path, good: str = "good", bad: str = "bad") -> Path:
     random = np.random.default_rng(0)
     for name, count in ((good, 16), (bad, 3)):
@@ -146,3 +149,43 @@ def test_a_score_that_is_no_number_is_told_of_its_photo(capsys: pytest.CaptureFi
 def test_without_a_folder_help_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train"]) == 0
     assert "usage: radar train" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["~", "~x", "???", "~/parts"])
+def test_a_folder_that_is_called_like_something_else_is_that_folder(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    folder_of(tmp_path / "home")
+    folder_of(tmp_path / "home" / "parts")
+    (tmp_path / "work").mkdir()
+    folder_of(tmp_path / "work" / name, bad="ng")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "work")
+    assert main(["train", f"./{name}", *TEXTURE]) == 0
+    assert f"{name}: good = good, ng = defective" in capsys.readouterr().out
+    (manifest,) = (tmp_path / "work" / "outputs").glob("*/manifest.csv")
+    assert "ng/photo_00.png" in manifest.read_text()
+
+
+def test_a_folder_that_is_called_like_another_key_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder_of(tmp_path / "0")
+    assert (
+        main(["train", str(folder_of(tmp_path / "${seed}")), *QUICK, f"output_root={tmp_path / 'outputs'}"]) == REFUSED
+    )
+    assert "holds ${, which stands for another key in a config; rename it" in capsys.readouterr().err
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_masks_beside_their_photos_are_masks(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    parts = folder_of(tmp_path / "parts")
+    for index in range(3):
+        marked = np.zeros((40, 40), np.uint8)
+        marked[10:30, 10:30] = 255
+        Image.fromarray(marked).save(parts / "bad" / f"photo_{index:02d}_mask.png")
+    assert main(["train", str(parts), *TEXTURE, f"output_root={tmp_path / 'outputs'}"]) == 0
+    assert "bad = defective, masks beside them" in capsys.readouterr().out
+    (metrics,) = (tmp_path / "outputs").glob("*/metrics.json")
+    found = json.loads(metrics.read_text())
+    assert found["image"]["anomalous"] == 3 and found["pixel"]["regions"] == 3

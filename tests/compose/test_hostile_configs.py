@@ -17,7 +17,9 @@ from radar.compose.hydra_internals import quoted, read_overrides
 from radar.compose.plan import plan
 from radar.compose.settings import verb_settings
 from radar.config.verbs import PredictConfig
-from radar.errors import ConfigError
+from radar.data.dataset import open_dataset
+from radar.errors import ConfigError, RadarError
+from radar.files import expanded
 
 LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{after}: &{after} [{','.join([f'*{before}'] * 9)}]\n" for before, after in zip("abcdefg", "bcdefgh", strict=True)
@@ -291,10 +293,31 @@ def test_home_is_one_place_for_data_and_outputs(monkeypatch: pytest.MonkeyPatch,
     assert (job.config.output_root, job.config.data_root) == (str(tmp_path / "runs"), str(tmp_path / "data"))
 
 
+@pytest.mark.parametrize("key", ["output_root", "data_root", "dataset.manifest", "dataset.root"])
+@pytest.mark.parametrize("name", ["~nobody.of.this.name", "~nobody.of.this.name/photos"])
+def test_a_home_that_is_none_is_one_line(tmp_path: Path, key: str, name: str) -> None:
+    with pytest.raises(RadarError, match=f"^{name}: there is no home folder of that name; write ./{name} for what is"):
+        (job,) = plan(CommandLine(("dataset=mvtec_folder", f"dataset.root={tmp_path}", f"{key}='{name}'"))).jobs
+        open_dataset(job.config.dataset)
+
+
+def test_a_name_that_begins_like_a_home_is_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("~", "~x", "~/y"):
+        (job,) = plan(CommandLine((f"data_root='./{name}'", f"output_root='./{name}'"))).jobs
+        for place in (job.config.output_root, job.config.data_root):
+            assert os.path.abspath(expanded(place)) == f"{tmp_path}/{name}"  # noqa: PTH100 - of the text, as it is read
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.text("'\\\"$ {},=", max_size=8))
-def test_what_is_quoted_is_read_back(text: str) -> None:
-    assert read_overrides([f"name={quoted(text)}"])[0].value() == text
+def test_what_is_quoted_is_read_back_or_refused(text: str) -> None:
+    if "${" in text:
+        with pytest.raises(ConfigError, match="rename it"):
+            quoted(text)
+    else:
+        assert read_overrides([f"name={quoted(text)}"])[0].value() == text
 
 
 @pytest.mark.parametrize(

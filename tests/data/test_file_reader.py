@@ -16,6 +16,7 @@ from radar.data.dataset import open_dataset
 from radar.data.decoding import Pixels, read_pixels
 from radar.data.file_reader import FileReader
 from radar.data.images import read_images
+from radar.data.layouts import layout_of
 from radar.data.layouts.folder import FolderLayout
 from radar.data.manifest import write_manifest
 from radar.data.mvtec_export import write_mvtec
@@ -232,6 +233,37 @@ def test_the_identity_of_a_mask_follows_a_rule_of_its_own(tmp_path, monkeypatch)
     first = layout.mask_hash("anomalous/00.png", "mask.png")
     monkeypatch.setattr(Marked, "row", 1)
     assert layout.mask_hash("anomalous/00.png", "mask.png") != first
+
+
+def test_a_mask_that_is_read_in_two_ways_has_two_identities(tmp_path):
+    """Else what was measured of its dark side would be taken for what is measured of its bright one."""
+    root = normal_and_anomalous(tmp_path)
+    values = np.zeros((32, 32), np.uint8)
+    values[4:9, 4:9] = 255
+    save(root / "mask.png", values)
+    bright = layout_of(dataset_config("folder", root, settings=folder_settings()))
+    dark = layout_of(dataset_config("piped", root))
+    paths = "anomalous/00.png", "mask.png"
+    np.testing.assert_array_equal(bright.mask(*paths), ~dark.mask(*paths))
+    assert bright.mask_hash(*paths) != dark.mask_hash(*paths)
+
+
+def test_a_file_that_changes_between_the_hashes_of_two_crops_is_refused(tmp_path):
+    files = FileReader()
+    save(tmp_path / "a.png", noise(0))
+    save(tmp_path / "mask.png", noise(1))
+    crops = [tmp_path / f"a.png#xywh={left},2,8,8" for left in (2, 12)]
+    files.content_hash(crops[0])
+    files.mask_hash(crops[0], tmp_path / "mask.png", inverted=False)
+    for name in ("a.png", "mask.png"):
+        save(tmp_path / "other" / name, noise(2)).replace(tmp_path / name)
+    files.content_hash(crops[1])
+    files.mask_hash(crops[1], tmp_path / "mask.png", inverted=False)
+    with pytest.raises(DataError, match="has changed since it was first read"):
+        files.pixels(crops[0])
+    with pytest.raises(DataError, match="has changed since it was first read"):
+        files.mask(crops[0], tmp_path / "mask.png", inverted=False)
+    np.testing.assert_array_equal(files.pixels(crops[1]).values, noise(2)[2:10, 12:20])
 
 
 @pytest.mark.parametrize("way", ["replaced", "written", "taken away"])

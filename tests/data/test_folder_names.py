@@ -44,6 +44,22 @@ def test_usual_names_are_recognised_and_said(tmp_path, folders, normal, anomalou
         assert name == "." or name in found.told
 
 
+@pytest.mark.parametrize(
+    ("folders", "mask", "anomalous"),
+    [
+        (["good", "bad"], "bad/1_mask.png", "bad"),
+        (["good", "bad/dent", "bad/scratch"], "bad/scratch/0_MASK.bmp", "bad"),
+        (["good", "dent", "scratch"], "dent/1_Mask.png", "."),
+    ],
+)
+def test_masks_beside_their_photos_are_recognised(tmp_path, folders, mask, anomalous):
+    laid_out(tmp_path, *folders)
+    save(tmp_path / mask, noise(9, 8, 8))
+    found = recognise(tmp_path)
+    assert (found.values["folder.anomalous"], found.values["folder.masks"]) == (anomalous, anomalous)
+    assert found.told.endswith(", masks beside them")
+
+
 def test_classes_of_defects_are_named(tmp_path):
     told = recognise(laid_out(tmp_path, "good", "dent", "scratch")).told
     assert told == "good = good, dent, scratch = defective, a class each, no masks"

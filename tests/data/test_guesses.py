@@ -170,7 +170,47 @@ def test_masks_that_lie_beside_their_images_are_no_images(parts):
     }
 
 
-@pytest.mark.parametrize("name", ["{}.png", "{}.PNG", "{}.Png", "{}_mask.Tif", "{}_mask.BMP"])
+@pytest.mark.parametrize("name", ["bad/00_mask.png", "bad/02_MASK.png", "bad/01_Mask.bmp", "good/03_mask.png"])
+@pytest.mark.parametrize("masks", [None, "masks"])
+def test_a_mask_that_lies_beside_its_photo_is_never_a_photo(parts, name, masks):
+    if masks is not None:
+        mask(parts / "masks/01.png")
+    mask(parts / name)
+    with pytest.raises(DataError, match=r"is read as a photo, and called as the mask of 0\d beside it; set ") as caught:
+        opened(parts, masks=masks)
+    assert str(parts / name).rpartition(".")[0] in str(caught.value)
+
+
+def test_nor_is_it_one_in_a_test_folder_of_mvtecs_layout(tmp_path):
+    mvtec_folder(tmp_path)
+    mask(tmp_path / "test/dent/000_mask.png")
+    shutil.rmtree(tmp_path / "ground_truth")
+    with pytest.raises(DataError, match="000_mask: is read as a photo, and called as the mask of 000"):
+        open_dataset(dataset_config("mvtec", tmp_path, split="official"))
+
+
+def test_a_photo_may_be_called_mask(parts):
+    for name in ("bad/_mask.png", "bad/gas_mask.png"):
+        save(parts / name, noise(300 + len(name)))
+    assert sum(sample.label for sample in opened(parts).samples) == 6
+
+
+def test_a_folder_of_ones_own_in_mvtecs_layout_tells_what_it_passes_over(tmp_path):
+    mvtec_folder(tmp_path)
+    mask(tmp_path / "ground_truth/dent/000_mask_2.png")
+    config = dataset_config("mvtec", tmp_path, split="official")
+    said = [note for note in open_dataset(config).notes if "passed over" in note]
+    assert len(said) == 1 and "ground_truth/dent/000_mask_2.png" in said[0]
+    (tmp_path / "of_a_set").mkdir()
+    for name in ("train", "test", "ground_truth"):
+        shutil.move(tmp_path / name, tmp_path / "of_a_set" / name)
+    published = open_dataset(dataset_config("mvtec", tmp_path, split="official", category="of_a_set"))
+    assert not any("passed over" in note for note in published.notes)
+
+
+@pytest.mark.parametrize(
+    "name", ["{}.png", "{}.PNG", "{}.Png", "{}_mask.Tif", "{}_mask.BMP", "{}_MASK.png", "{}_Mask.PNG"]
+)
 def test_a_mask_is_found_whatever_the_case_of_its_extension(parts, name):
     for index in range(4):
         mask(parts / "masks" / name.format(f"{index:02d}"))

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import shutil
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 import pytest
-from data_builders import dataset_config, mvtec_folder
+from data_builders import dataset_config, mvtec_folder, noise, save
 
 from radar.data.dataset import open_dataset
 from radar.data.leaks import find_leaks
@@ -80,15 +83,30 @@ def test_crops_that_overlap_are_of_one_group(tmp_path, first, second, shared, tu
     rows = [f'"{path}",,train,0,,,{group}' for path, group in zip(paths, "xy", strict=True)]
     other = '"a.png#xywh=100,100,4,4",,train,0,,,z'  # further below, which "a.png" as a whole would hold
     (tmp_path / "m.csv").write_text("\n".join([HEADER, *rows, *([] if "a.png" in paths else [other])]))
+    for number, name in enumerate(("a.png", "b.png", "c/a.png")):
+        save(tmp_path / name, noise(number))
     samples = read_manifest(tmp_path / "m.csv")
     if shared:
         with pytest.raises(
             DataError, match=r"m\.csv: a\.png.* and a\.png.* show the same pixels .* give them one group$"
         ):
-            check_crops(samples, tmp_path / "m.csv")
+            check_crops(samples, tmp_path, tmp_path / "m.csv")
     else:
-        check_crops(samples, tmp_path / "m.csv")
-    check_crops([replace(sample, group="x") for sample in samples], tmp_path / "m.csv")
+        check_crops(samples, tmp_path, tmp_path / "m.csv")
+    check_crops([replace(sample, group="x") for sample in samples], tmp_path, tmp_path / "m.csv")
+
+
+@pytest.mark.parametrize("way", ["link", "hard link", "copy"])
+def test_crops_of_one_file_overlap_whatever_it_is_called(tmp_path, way):
+    strip = save(tmp_path / "strip.png", noise(0))
+    other = tmp_path / "other.png"
+    {"link": other.symlink_to, "hard link": other.hardlink_to, "copy": partial(shutil.copy, dst=other)}[way](strip)
+    save(tmp_path / "new.png", noise(1))
+    for second, refused in (("other", True), ("new", False)):
+        rows = ['"strip.png#xywh=0,0,12,12",,train,0,,,x', f'"{second}.png#xywh=4,4,12,12",,test,0,,,y']
+        (tmp_path / "m.csv").write_text("\n".join([HEADER, *rows]))
+        with pytest.raises(DataError, match="show the same pixels") if refused else nullcontext():
+            check_crops(read_manifest(tmp_path / "m.csv"), tmp_path, tmp_path / "m.csv")
 
 
 @pytest.mark.parametrize(
@@ -151,6 +169,15 @@ def test_a_mask_is_of_one_part(tmp_path, first, second, group, shared):
             check_masks(samples, tmp_path / "m.csv")
     else:
         check_masks(samples, tmp_path / "m.csv")
+
+
+@pytest.mark.parametrize("photo", ["m.png", '"m.png#xywh=0,0,9,9"'])
+def test_a_photo_is_no_mask_of_another_or_of_itself(tmp_path, photo):
+    for mask_of in ("a.png", photo):
+        rows = dict.fromkeys([f"{photo},,train,0,,,", f"{mask_of},,test,1,dent,m.png,"])
+        (tmp_path / "m.csv").write_text("\n".join([HEADER, *list(rows)[mask_of == photo :]]))
+        with pytest.raises(DataError, match=r"m\.csv: m\.png is listed as a photo, and as the mask of "):
+            check_masks(read_manifest(tmp_path / "m.csv"), tmp_path / "m.csv")
 
 
 @pytest.mark.parametrize(

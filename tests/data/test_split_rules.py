@@ -106,6 +106,33 @@ def test_identical_files_stay_together(rule):
         assert all(len(found) == 1 for found in splits_by_group(samples).values())
 
 
+def test_identical_files_stay_together_in_an_official_split_too():
+    train = [normal(f"train/{i:02d}", official="train") for i in range(20)]
+    test = [normal(f"test/{i}", official="test") for i in range(3)]
+    hashes = {entry.path: entry.path[-2:] if "/0" in entry.path else "1" for entry in train}
+    for seed in range(5):
+        entries = [*train, *test]
+        samples = split(
+            entries, "official", hashes={**hashes, **dict.fromkeys(map(path_of, test), "1")}, split_seed=seed
+        )
+        found = splits_by_group(samples)
+        assert len(found) == 12  # ten photos, ten copies of one, and three of the same that are test
+        assert all(len(where) == 1 for where in found.values())
+        assert found["train/10"] != {"test"} and found["test/0"] == {"test"}
+
+
+def path_of(entry: Entry) -> str:
+    return entry.path
+
+
+def test_identical_files_in_train_and_validation_are_told_whatever_else_is_looked_for():
+    samples = [sample("a", "train", content="same"), sample("b", "validation", content="same"), sample("c", "test")]
+    for vectors in (None, unit_vectors(np.ones((3, 4, 4), np.float32)), distinct("abc")):
+        leaks = find_leaks(samples, vectors)
+        assert [(pair.first.path, pair.second.path) for pair in leaks.validation] == [("a", "b")]
+        assert not leaks.clean and not leaks.identical
+
+
 def test_normals_of_a_group_with_a_defect_are_test():
     entries = [normal("a1", "a"), anomalous("a2", "a"), *(normal(f"b{i}") for i in range(10))]
     assert {sample.split for sample in split(entries, "grouped") if sample.group == "a"} == {"test"}

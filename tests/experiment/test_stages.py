@@ -14,7 +14,7 @@ from torch import Tensor
 
 from radar.config.schema import Config
 from radar.evaluation.metrics import BorderMetrics, ControlQuality
-from radar.experiment import computation
+from radar.experiment import computation, stages
 from radar.experiment.measures import Scored
 from radar.experiment.method_stages import MethodStages
 from radar.experiment.run import Experiment
@@ -101,6 +101,17 @@ def test_a_new_version_makes_a_stage_and_what_follows_it_again(tiny: Tiny, monke
     later = Session(afresh=None)
     run(tiny(), later)
     assert made(later, tiny()) == {"responses": 6, "points": 6, "pixel_metrics": 2, "noise_statistics": 1}
+
+
+def test_other_groups_are_other_statistics(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a public set come from its layout, category and split, whatever a manifest of one's own says."""
+    outcome = run(tiny(), Session(afresh=None))
+    monkeypatch.setattr(stages, "known_groups", lambda *known: [f"{int(each, 16) % 4}" for each in known[3]])
+    experiment = Experiment(tiny(), silent, Session(afresh=None))
+    first, second = outcome.metrics.noise, experiment.stages.noise()
+    assert first is not None and second is not None
+    assert first.images == second.images and first.groups == first.images
+    assert second.groups.normal <= 4 and second.groups.anomalous <= 4
 
 
 def test_force_makes_every_stage_again_once_for_a_whole_sweep(tiny: Tiny) -> None:

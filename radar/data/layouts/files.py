@@ -18,10 +18,12 @@ from radar.data.file_reader import FileReader
 from radar.data.layouts.layout import Entry, Layout
 from radar.data.sample import contradiction
 from radar.errors import DataError
+from radar.files import expanded
 from radar.runtime.crops import file_and_crop
 from radar.runtime.paths import LITTER
 
 _NAMED = 3  # folders in a message
+_MASK = "_mask"  # ends the stem of a mask's name, behind that of its photo
 
 
 class FilesLayout(Layout):
@@ -31,6 +33,7 @@ class FilesLayout(Layout):
     """
 
     dark_masks: ClassVar[bool] = False  # whether masks are dark on the defect
+    masks_advice: ClassVar[str] = "put masks where the layout looks for them"  # where masks lie among the photos
     normals_advice: ClassVar[str] = "check dataset.root and dataset.layout"  # where no normal image is found
 
     def __init_subclass__(cls) -> None:
@@ -64,7 +67,7 @@ class FilesLayout(Layout):
     @cached_property
     def folder(self) -> Path:
         """The folder that paths are relative to: `root`, or `root/category`. Raises DataError if it is not there."""
-        root = Path(self.config.root or "").expanduser()
+        root = Path(expanded(self.config.root or ""))
         if not root.is_dir():
             raise DataError(
                 f"{root}: no such folder; set dataset.root= or data_root= to where the images are{self._to_be_had()}"
@@ -86,6 +89,7 @@ class FilesLayout(Layout):
         entries = sorted(self.find(self.folder), key=lambda entry: entry.path)
         _check_names(entries)
         photos = {entry.path for entry in entries}
+        self._check_no_masks(photos)
         for entry in entries:
             if found := contradiction(entry.label, entry.defect, entry.mask):
                 raise DataError(f"{self.folder / entry.path}: {found}; check the folders that layout {self.name} takes")
@@ -100,6 +104,17 @@ class FilesLayout(Layout):
                 f"(read are {', '.join(EXTENSIONS)})"
             )
         return tuple(entries)
+
+    def _check_no_masks(self, photos: Iterable[str]) -> None:
+        """Raise DataError for a photo that is called as the mask of another one beside it."""
+        files = {path.with_suffix("") for photo in photos for path in (file_and_crop(PurePosixPath(photo))[0],)}
+        for file in sorted(files):
+            stem = photo_of_mask(file.name)
+            if stem is not None and file.with_name(stem) in files:
+                raise DataError(
+                    f"{self.folder / file}: is read as a photo, and called as the mask of {stem} beside it; "
+                    f"{self.masks_advice}, or rename it"
+                )
 
     def _left(self, photos: Iterable[str]) -> str:
         """Where images lie that are none of `photos`, in words; empty where there are none."""
@@ -126,8 +141,11 @@ class FilesLayout(Layout):
         return self.files.mask(self.folder / path, self.folder / mask, inverted=self.dark_masks)
 
     def mask_hash(self, path: str, mask: str) -> str:
-        """SHA-256 of the mask file's bytes; of what it marks where its image is a crop or `mask` is a subclass's own."""
-        if type(self).mask is FilesLayout.mask:
+        """SHA-256 of the mask file's bytes; of what it marks where its image is a crop, or a layout reads it in a way of its own.
+
+        Results are kept by it: a file that is read in two ways has two.
+        """
+        if type(self).mask is FilesLayout.mask and not self.dark_masks:
             return self.files.mask_hash(self.folder / path, self.folder / mask, inverted=self.dark_masks)
         return array_hash(self.mask(path, mask))
 
@@ -183,14 +201,15 @@ class MaskFiles:
         self._missing: str | None = None  # of the first image that has none
 
     def of(self, image: Path, masks: Path) -> Path | None:
-        """The mask in the folder `masks`: the image's stem with `_mask` or bare, any extension; None where there is none.
+        """The mask in the folder `masks`: the image's stem with `_mask` (in any case) or bare, any extension; None: there is none.
 
         Raises DataError where several files are called so: which one is the mask is not for us to choose.
         """
         if masks not in self._listed:
             self._listed[masks] = defaultdict(list)
             for path in image_files(masks):
-                self._listed[masks][path.stem].append(path)
+                photo = photo_of_mask(path.stem)
+                self._listed[masks][path.stem if photo is None else f"{photo}_mask"].append(path)
         names = (f"{image.stem}_mask", image.stem)
         found = [mask for name in names for mask in self._listed[masks].get(name, ()) if mask != image]
         if len(found) > 1:
@@ -218,6 +237,12 @@ class MaskFiles:
         """Raise DataError where masks were looked for and not one was there: they lie elsewhere. `besides` says what else to do."""
         if self._missing is not None and not self._images:
             raise DataError(self._missing + besides)
+
+
+def photo_of_mask(stem: str) -> str | None:
+    """The stem of the photo whose mask a file of this stem is by its name, as `07_mask` or `07_MASK` of `07`; None for no mask."""
+    name, ending = stem[: -len(_MASK)], stem[-len(_MASK) :]
+    return name if name and ending.lower() == _MASK else None
 
 
 def _wanted(image: Path, masks: Path) -> str:

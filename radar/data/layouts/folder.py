@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omegaconf import MISSING
 
-from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, relative, subfolders
+from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, photo_of_mask, relative, subfolders
 from radar.data.layouts.layout import Entry
 from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT
 from radar.errors import DataError
@@ -37,6 +37,7 @@ class FolderLayout(FilesLayout):
     name = "folder"
     Settings = FolderSettings
     settings: FolderSettings
+    masks_advice = "set dataset.folder.masks= to the folder that holds both, as to dataset.folder.anomalous"
     normals_advice = "name the folder that holds them itself with dataset.folder.normal=, or move them into one"
 
     def problems(self) -> Iterator[str]:
@@ -139,7 +140,7 @@ def _check_apart(normal: Path, anomalous: Path, masks: Path | None) -> None:
 
 def _is_mask(path: Path, stems: Collection[str]) -> bool:
     """Whether an image beside it, of names `stems`, is the one whose mask this is, by its name."""
-    return path.stem.endswith("_mask") and path.stem.removesuffix("_mask") in stems
+    return photo_of_mask(path.stem) in stems
 
 
 def _named(folder: Path, name: str, key: str) -> Path:

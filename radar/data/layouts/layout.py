@@ -67,6 +67,11 @@ class Layout(ABC):
         """Side in px of its images, where they are square and it is known without reading one."""
         return None
 
+    @property
+    def is_published(self) -> bool:
+        """Whether what it reads is a public set, of which it is known what lies there."""
+        return self.public is not None
+
     def problems(self) -> Iterator[str]:
         """What its config lacks, one line each that names the key and the fix."""
         if self.config.split == "official" and self.config.manifest is None and not self.official_split:

@@ -28,6 +28,11 @@ class MvtecLayout(FilesLayout):
         terms="CC BY-NC-SA 4.0, not for commercial use; to be accepted on the page",
     )
 
+    @property
+    def is_published(self) -> bool:
+        """A folder that is no category of a set is anyone's own."""
+        return self.config.category is not None
+
     def find(self, folder: Path) -> Iterator[Entry]:
         """Test images are anomalous unless their folder is `good`."""
         masks, truth = MaskFiles(), folder / "ground_truth"
