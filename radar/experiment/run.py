@@ -116,8 +116,9 @@ def run_experiment(experiment: Experiment, observer: Observer[Track], command: C
     run = experiment.directory
 
     def stored() -> Outcome | None:
-        done = not experiment.force and run.read_status().state == "done"
-        return Outcome(run.path, run.read_metrics(), experiment.notes(), reused=True) if done else None
+        if experiment.force or run.read_status().state != "done":
+            return None
+        return Outcome(run.path, run.read_metrics(), (*experiment.notes(), *_without_model(run)), reused=True)
 
     if outcome := stored():
         return outcome
@@ -132,6 +133,13 @@ def run_experiment(experiment: Experiment, observer: Observer[Track], command: C
                 write_command(run.path, command)
             metrics = _compute(experiment, observer, failures)
     return Outcome(run.path, metrics, (*experiment.notes(), *failures), reused=False)
+
+
+def _without_model(run: RunDirectory) -> tuple[str, ...]:
+    """A note where the results of a done run are there, and no model that could be asked about new photos."""
+    if run.model.is_dir():
+        return ()
+    return (f"{run.model}: is not there any more, so that only the results can be read; --force makes it again",)
 
 
 def _compute(experiment: Experiment, observer: Observer[Track], failures: list[str]) -> Metrics:

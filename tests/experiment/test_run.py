@@ -107,6 +107,9 @@ def test_a_done_run_is_reused_and_force_starts_over(tiny: Tiny) -> None:
     assert reused.reused
     assert reused.metrics.to_dict() == first.metrics.to_dict()
     assert (first.directory / "model" / "model.safetensors").stat().st_mtime_ns == modified
+    assert not any("is not there any more" in note for note in reused.notes)
+    shutil.move(first.directory / "model", first.directory / "elsewhere")
+    assert any(f"{first.directory / 'model'}: is not there any more" in note for note in run(config).notes)
     again = run(config, forced())
     assert not again.reused
     assert (first.directory / "model" / "model.safetensors").stat().st_mtime_ns > modified
