@@ -154,9 +154,9 @@ def test_data_split_writes_a_manifest_that_a_run_accepts(tmp_path: Path) -> None
         f"dataset.root={tmp_path}",
         "dataset.category=set",
         "dataset.image.size=32",
-        "dataset.validation_fraction=0.25",
     ]
-    assert main(["data", "split", str(tmp_path / "split.csv"), *own, "dataset.split_seed=5"]) == 0
+    share = "dataset.validation_fraction=0.25"
+    assert main(["data", "split", str(tmp_path / "split.csv"), *own, share, "dataset.split_seed=5"]) == 0
     quick = [override for override in QUICK if "dataset" not in override]
     assert main([*quick, *own, f"dataset.manifest={tmp_path / 'split.csv'}", f"output_root={tmp_path / 'out'}"]) == 0
     assert statuses(tmp_path / "out") == ["done"]
