@@ -97,6 +97,11 @@ def _sweep(line: CommandLine, planned: Plan) -> Sweep:
         raise ConfigError(
             "trainer=ddp: a sweep runs one job per device; use trainer=auto, or leave -m out for one run on several"
         )
+    roots = list(dict.fromkeys(job.config.output_root for job in planned.jobs))
+    if len(roots) > 1:
+        raise ConfigError(
+            f"output_root: {roots[0]} of one job and {roots[1]} of another; the jobs of a sweep, and its record, lie in one folder"
+        )
     if planned.is_search:
         jobs, names = [*planned.axes, *(text for text in line.overrides if not text.startswith("hydra"))], None
     else:

@@ -122,6 +122,15 @@ def test_ddp_in_a_sweep_is_refused_in_one_line(tmp_path: Path, capsys: pytest.Ca
     assert not list(tmp_path.iterdir())
 
 
+def test_jobs_of_a_sweep_that_lie_in_several_folders_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-m", *QUICK, "seed=1,2", f"output_root={tmp_path}/of_${{seed}}"]) == REFUSED
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert f"output_root: {tmp_path}/of_1 of one job and {tmp_path}/of_2 of another" in line
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_unknown_sweep_names_those_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Sweep.of(tmp_path, ["a", "b"]).begin(["-m", "x=1,2"], ["x=1", "x=2"])
     assert main(["status", "nothing", f"output_root={tmp_path}"]) == REFUSED
