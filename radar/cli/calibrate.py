@@ -20,6 +20,7 @@ from radar.cli.calibration_photos import (
     scored_photos,
     scored_reviews,
     with_identity,
+    with_thumbnails,
 )
 from radar.cli.exit_codes import DONE
 from radar.compose.settings import verb_settings
@@ -143,7 +144,7 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
         say_whence(parsed.reviewed, reviews)
     goods, defects = (scored_reviews(model, reviews, verdict, settings) for verdict in (GOOD, DEFECTIVE))
     refuse_contradictions([*normals, *goods], defects)
-    kept = kept_photos(Path(parsed.run), [*normals, *goods])
+    kept = with_thumbnails(model, kept_photos(Path(parsed.run), [*normals, *goods]), settings)
     source = "normals" if parsed.normals is not None else "reviewed"
     version = from_normals(
         calibration,

@@ -11,15 +11,19 @@ from pathlib import Path
 from scipy.stats import binom
 
 from radar.config.verbs import CalibrateConfig
+from radar.data.decoding import FloatArray
 from radar.data.grouping import PhotoGroups, photo_groups
 from radar.data.layouts import LAYOUTS
-from radar.data.near_duplicates import near_another, unit_vectors
+from radar.data.near_duplicates import THUMBNAIL_SIDE, near_another, unit_vectors
+from radar.data.preprocessing import thumbnail
 from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, fitted_on, scored, usable
 from radar.deploy.reviewed import Reviewed
+from radar.deploy.scorer import ModelScorer
 from radar.errors import ConfigError, DataError
 from radar.experiment.run_directory import RunDirectory
 from radar.model import Model
 from radar.model_folder import model_folder
+from radar.runtime.stream import read_ahead
 from radar.runtime.terminal import tell
 
 _UNLIKELY = 0.01  # how rarely chance alone may be told as more than chance
@@ -110,6 +114,26 @@ def kept_photos(run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
     return kept
 
 
+def with_thumbnails(
+    model: Model, photos: Sequence[ScoredPhoto], settings: CalibrateConfig
+) -> list[ScoredPhoto]:
+    """With the thumbnails of those whose score was read and whose file lies there unchanged; how many do not is told."""
+    unread = [photo for photo in photos if photo.thumbnail is None]
+    if settings.group == "none" or not unread:  # then nobody asks which are alike
+        return list(photos)
+    found: dict[str, FloatArray] = {}
+    files = read_ahead([Path(photo.path) for photo in unread], ModelScorer(model), settings.decode_ahead)
+    for photo, file in zip(unread, files, strict=True):
+        if file.picture is not None and file.picture.identity == photo.identity:
+            found[photo.identity] = thumbnail(file.picture.pixels, THUMBNAIL_SIDE)
+    if (lacking := len(unread) - len(found)) and settings.group == "auto":
+        tell(
+            f"{lacking} of {len(photos)} normal photos do not lie there any more as they were scored: whether they look like others "
+            "cannot be known, so names alone tell their groups; put them back, or say group=EXPRESSION"
+        )
+    return [replace(photo, thumbnail=found.get(photo.identity, photo.thumbnail)) for photo in photos]
+
+
 def say_above(model: Model, normals: Sequence[ScoredPhoto], asked: float) -> None:
     """Told where more of them are called defective so far than chance explains: the light may have changed, or not all are good."""
     current = model.thresholds.current
@@ -125,10 +149,9 @@ def say_above(model: Model, normals: Sequence[ScoredPhoto], asked: float) -> Non
 def grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> PhotoGroups:
     """Which of them belong together; told where some do. Raises `ConfigError`."""
     dataset = model.config.dataset
-    thumbnails = [photo.thumbnail for photo in photos if photo.thumbnail is not None]
     paths, layout = [Path(photo.path) for photo in photos], LAYOUTS.get(dataset.layout)(dataset)
     try:
-        groups = photo_groups(layout, paths, thumbnails, pattern)
+        groups = photo_groups(layout, paths, [photo.thumbnail for photo in photos], pattern)
     except re.error as error:
         raise ConfigError(f"group={pattern}: is no regular expression ({error}); give one, or auto, or none") from None
     count = len(set(groups.names))
@@ -138,6 +161,7 @@ def grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> PhotoG
             f"dataset.folder.group={learnt_by}, which grouped the images that were learnt from, finds nothing in these photos' names: "
             "see that group= tells which of them belong together"
         )
+    thumbnails = [photo.thumbnail for photo in photos if photo.thumbnail is not None]
     if count == len(photos) and pattern != "none" and thumbnails and (like := near_another(unit_vectors(thumbnails))):
         tell(
             f"{like} of {len(photos)} normal photos look nearly the same as others: copies that were encoded anew, or photos of one "

@@ -139,7 +139,7 @@ class Runner:
         self.failed = code
         if self.sweep is not None:
             with suppress(OSError):  # a full disk may be why it failed; a job without a record is missing
-                self.sweep.fail_job(name, error)
+                self.sweep.fail_job(name, error, self.command)
 
     def _run(
         self, config: Config, name: str, number: int, overrides: tuple[str, ...], session: Session
@@ -154,7 +154,7 @@ class Runner:
             self._note(experiment.data.dataset.notes)  # what was chosen from the images, before it is used
             self._compare(experiment.fingerprint)
             if self.sweep is not None:
-                self.sweep.begin_job(name, directory, again=self.force)
+                self.sweep.begin_job(name, directory, self.command)
             command = self._command(config, overrides)
             with run_log(directory) as log:
                 log.info("radar %s: %s", radar.__version__, shlex.join(command.words))

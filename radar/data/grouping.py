@@ -46,12 +46,14 @@ class PhotoGroups:
     known_by: str
 
 
-def photo_groups(layout: Layout, paths: Sequence[Path], thumbnails: Sequence[FloatArray], pattern: str) -> PhotoGroups:
+def photo_groups(
+    layout: Layout, paths: Sequence[Path], thumbnails: Sequence[FloatArray | None], pattern: str
+) -> PhotoGroups:
     """Which photos (N,) of normal parts belong together, wherever they lie.
 
     `pattern` is a regular expression of which equal findings in names tell it; `none`: each photo stands alone; `auto`: as names told
     it of the images of `layout` and, where those told nothing, as names do in which a number comes last. Where likeness joined those
-    images, it does here, by thumbnails (N,), or none where no photo was read.
+    images, it does here, by thumbnails (N,), None of a photo that was not read, which likeness joins with no other.
     """
     if pattern == "none":
         return PhotoGroups(_apart([None] * len(paths)), "each photo by itself")
@@ -64,9 +66,11 @@ def photo_groups(layout: Layout, paths: Sequence[Path], thumbnails: Sequence[Flo
         numbered = Counter(group for group in by_number if group is not None)
         if len(numbered) >= _LEAST_GROUPS and _shared(numbered, len(paths)):
             names, known_by = _apart(by_number), "names, which end with a number"
-    if layout.config.split not in ("grouped", "sheets") or not thumbnails:
+    seen = {place: each for place, each in enumerate(thumbnails) if each is not None}
+    if layout.config.split not in ("grouped", "sheets") or not seen:
         return PhotoGroups(names, known_by)
-    joined = _joined(names, [(first, second) for first, second, _ in near_pairs(unit_vectors(thumbnails))])
+    places, pairs = list(seen), near_pairs(unit_vectors(seen.values()))
+    joined = _joined(names, [(places[first], places[second]) for first, second, _ in pairs])
     return PhotoGroups(joined, known_by if joined == names else f"{known_by}, and likeness")
 
 

@@ -76,15 +76,20 @@ class Sweep:
         same = " ".join(sorted(name.split()))  # whatever the order of the command's axes
         return self.path / "jobs" / f"{hashlib.sha256(same.encode()).hexdigest()[:16]}.json"
 
-    def begin_job(self, name: str, directory: Path, *, again: bool) -> None:
-        """Write down where a job computes; `again`, that a run that is done there is to be made anew."""
-        done_before = self._done_before(directory.name) if again else None
-        self._write(name, directory=directory.name, error=None, done_before=done_before)
+    def begin_job(self, name: str, directory: Path, command: str) -> None:
+        """Write down where a job computes, for the command of that name, and whether a run is done there already."""
+        done_before = self._done_before(directory.name)
+        self._write(name, directory=directory.name, error=None, done_before=done_before, command=command)
 
-    def fail_job(self, name: str, error: str) -> None:
-        """Write down why a job cannot compute."""
+    def fail_job(self, name: str, error: str, command: str) -> None:
+        """Write down why a job of that command cannot compute.
+
+        Where it failed before it was known where it computes, what an earlier command made is not its own.
+        """
         record = self._record(name)
-        self._write(name, directory=record.get("directory"), error=error, done_before=record.get("done_before"))
+        begun = record if record.get("command") == command else {}
+        directory, done_before = begun.get("directory"), begun.get("done_before")
+        self._write(name, directory=directory, error=error, done_before=done_before, command=command)
 
     def _done_before(self, directory: str) -> str | None:
         """When the run ended that lies there already; None where none is done."""
@@ -120,7 +125,7 @@ class Sweep:
         state = status.state
         if state == "running" and not run.is_held():
             state = "interrupted"
-        # what another process makes of it counts for more, but not the run of before that was to be made again
+        # what another process makes of it counts for more, but not the run that was done before the job began
         if state == "running" or (state == "done" and status.ended != record.get("done_before")):
             error = None
         elif error:

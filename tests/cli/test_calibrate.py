@@ -208,6 +208,62 @@ def test_copies_that_were_encoded_anew_are_told(run: Path, tmp_path: Path, capsy
     assert "6 of 13 normal photos look nearly the same as others" in capsys.readouterr().err
 
 
+def reviewed_as_good(run: Path, photos: list[Path], folder: Path) -> Path:
+    """A table of predictions in which each photo is called good."""
+    assert main(["predict", str(run), *map(str, photos), "--out", str(folder)]) in (0, 1)
+    with (folder / "predictions.csv").open() as file:
+        rows = [{**row, "verdict": "good"} for row in csv.DictReader(file)]
+    with (folder / "reviewed.csv").open("w") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    return folder / "reviewed.csv"
+
+
+@pytest.fixture
+def look_alikes(tmp_path: Path) -> list[Path]:
+    """Twelve photos, of which the last six are the first six with a little noise."""
+    stream, found = np.random.default_rng(3), []
+    for letter in "abcdefghijkl":
+        number = "abcdefghijkl".index(letter) % 6
+        noise = stream.integers(-1, 2, (200, 300)) if letter > "f" else 0
+        found.append(save(tmp_path / "alike" / f"{letter}x.png", (drawn(8000 + number) + noise).astype(np.uint8)))
+    return found
+
+
+@pytest.mark.parametrize("reviewed", [12, 6, 9, 1])
+def test_photos_promise_the_same_whether_their_scores_are_read_or_computed(
+    tmp_path: Path, look_alikes: list[Path], capsys: pytest.CaptureFixture[str], reviewed: int
+) -> None:
+    """Also where some are given in one way and some in the other."""
+    words = ("dataset=folder", "dataset.root=none", "dataset.folder.anomalous=null", "dataset.split=grouped")
+    run = tmp_path / "run"
+    save_model(quick_model(tmp_path / "normals", *words), run / "model")
+    table = reviewed_as_good(run, look_alikes[-reviewed:], tmp_path / "said")
+    normals = ["--normals", *map(str, look_alikes[:-reviewed])] if reviewed < 12 else []
+    capsys.readouterr()
+    ask = ["calibrate", str(run), *normals, "--reviewed", str(table), "--false-alarms", "0.1"]
+    assert main(ask) == REFUSED
+    assert "12 usable normal images of 6 groups cannot promise 0.1" in (told := capsys.readouterr().err)
+    assert "cannot be known, so names alone" not in told
+    assert main([*ask, "group=none"]) == DONE, "then each photo counts"
+
+
+@pytest.mark.parametrize("change", ["removed", "replaced"])
+def test_that_likeness_to_photos_that_are_gone_cannot_be_known_is_told(
+    tmp_path: Path, look_alikes: list[Path], capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    words = ("dataset=folder", "dataset.root=none", "dataset.folder.anomalous=null", "dataset.split=grouped")
+    run = tmp_path / "run"
+    save_model(quick_model(tmp_path / "normals", *words), run / "model")
+    table = reviewed_as_good(run, look_alikes, tmp_path / "said")
+    for path in look_alikes[6:]:
+        path.unlink() if change == "removed" else save(path, drawn(9000))
+    capsys.readouterr()
+    assert main(["calibrate", str(run), "--reviewed", str(table), "--false-alarms", "0.1"]) == DONE
+    assert "6 of 12 normal photos do not lie there any more as they were scored" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

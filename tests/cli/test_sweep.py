@@ -230,16 +230,53 @@ def test_a_job_that_another_process_computes_does_not_become_a_failure(tmp_path:
     run = RunDirectory(tmp_path / "x-1")
     sweep = Sweep.of(tmp_path, ["seed=0"])
     sweep.begin(["-m", "seed=0"], ["seed=0"])
-    sweep.begin_job("seed=0", run.path, again=True)
+    sweep.begin_job("seed=0", run.path, "first command")
     with run.held(), run.recorded("1"):
-        sweep.fail_job("seed=0", "another process is computing this run")
+        sweep.fail_job("seed=0", "another process is computing this run", "first command")
         assert [state.state for state in sweep.states()] == ["running"]
     assert [state.state for state in sweep.states()] == ["done"]
-    sweep.fail_job("seed=0", "the process died when all was done")
+    sweep.fail_job("seed=0", "the process died when all was done", "first command")
     assert [state.state for state in sweep.states()] == ["done"]
-    sweep.begin_job("seed=0", run.path, again=True)
-    sweep.fail_job("seed=0", "it could not be made again")
+    sweep.begin_job("seed=0", run.path, "second command")
+    assert [state.state for state in sweep.states()] == ["done"]
+    sweep.fail_job("seed=0", "it could not be made again, or be read", "second command")
     assert [state.state for state in sweep.states()] == ["failed"]
+
+
+def test_a_job_that_fails_before_it_begins_has_nothing_of_an_earlier_command(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "x-1")
+    sweep = Sweep.of(tmp_path, ["seed=0"])
+    sweep.begin(["-m", "seed=0"], ["seed=0"])
+    sweep.begin_job("seed=0", run.path, "first command")
+    with run.recorded("1"):
+        pass
+    assert sweep.done() == [run.path]
+    sweep.fail_job("seed=0", "a photo cannot be read", "second command")
+    (state,) = sweep.states()
+    assert (state.state, state.error, state.directory) == ("failed", "a photo cannot be read", None)
+    assert sweep.done() == []
+    sweep.begin_job("seed=0", run.path, "third command")
+    assert sweep.done() == [run.path]
+
+
+@pytest.mark.parametrize("more", [[], ["--force"], ["sweep.isolated=true"]])
+def test_a_sweep_whose_data_broke_meanwhile_does_not_show_what_was_made_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    drawn = ["dataset.synthetic.train=8", "dataset.synthetic.test_normal=2", "dataset.synthetic.test_defective=2"]
+    assert main(["data", "write", str(tmp_path / "photos"), "dataset=printed_layers", *drawn]) == 0
+    chosen = ["-m", "experiment=debug", "method=pca,lof", "method.controls=[]", "evaluation.figures=false"]
+    words = [*chosen, "dataset=mvtec_folder", f"dataset.root={tmp_path / 'photos'}", f"output_root={tmp_path / 'out'}"]
+    assert main(words) == 0
+    photo = next((tmp_path / "photos" / "train" / "good").glob("*.png"))
+    photo.write_bytes(photo.read_bytes()[:200])
+    capsys.readouterr()
+    assert main([*words, *more]) == FAILED
+    (again,) = sweeps(tmp_path / "out")
+    assert again.done() == [] and [state.state for state in again.states()] == ["failed", "failed"]
+    assert all(str(photo) in str(state.error) for state in again.states())
+    assert "1.000" not in capsys.readouterr().out.partition("All jobs")[2]
+    assert main(["status", f"output_root={tmp_path / 'out'}"]) == FAILED
 
 
 def test_a_sweep_is_read_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,6 +241,16 @@ def test_likeness_joins_where_it_joined_the_images_that_were_learnt_from():
     assert len(set(groups_of(paths, thumbnails=thumbnails, split="random").names)) == 12
 
 
+def test_of_photos_that_were_not_read_likeness_tells_nothing():
+    stream = np.random.default_rng(0)
+    scenes = stream.random((6, 32, 32))
+    thumbnails = [scenes[number // 2] + 0.01 * stream.random((32, 32)) for number in range(12)]
+    unread = [None if number in (0, 5, 6, 7) else each for number, each in enumerate(thumbnails)]
+    names = groups_of([Path(f"{number:03}.png") for number in range(12)], thumbnails=unread).names
+    joined = [(i, j) for i in range(12) for j in range(i) if names[i] == names[j]]
+    assert joined == [(3, 2), (9, 8), (11, 10)]
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_so_few_photos_are_not_called_alike(tmp_path, count):
     for seed in range(count):

@@ -110,7 +110,7 @@ def test_an_export_of_any_defect_stays_in_its_folder(tmp_path: Path, defect: str
 def test_a_sweep_looks_for_jobs_beside_itself_alone(tmp_path: Path, directory: str) -> None:
     sweep = Sweep.of(tmp_path, ["seed=0"])
     sweep.begin(["-m", "seed=0"], ["seed=0"])
-    sweep.begin_job("seed=0", tmp_path / "run", again=False)
+    sweep.begin_job("seed=0", tmp_path / "run", "command")
     (record,) = (sweep.path / "jobs").iterdir()
     write_json(record, {"name": "seed=0", "first": 0.0, "directory": directory, "error": None})
     assert [state.state for state in sweep.states()] == ["missing"]

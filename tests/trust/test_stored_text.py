@@ -205,7 +205,7 @@ def test_status_goes_on_without_what_cannot_be_read(
         sweep = Sweep(tmp_path / "sweeps" / digits)
         sweep.begin(["-m", digits], jobs)
         for job in jobs:
-            sweep.begin_job(job, tmp_path / f"run-{job}", again=False)
+            sweep.begin_job(job, tmp_path / f"run-{job}", "command")
             with RunDirectory(tmp_path / f"run-{job}").recorded("abc"):
                 pass
     first = Sweep(tmp_path / "sweeps" / "a")
@@ -225,7 +225,7 @@ def test_status_goes_on_without_what_cannot_be_read(
     assert other.state == "done" and one.state != "done"
     if first._file("seed=0").is_dir():
         return  # which a command names that would write there
-    first.begin_job("seed=0", tmp_path / "run-seed=0", again=False)  # as when the same command goes on
+    first.begin_job("seed=0", tmp_path / "run-seed=0", "command")  # as when the same command goes on
     assert first.states()[0].directory == tmp_path / "run-seed=0"
 
 
@@ -234,7 +234,7 @@ def test_a_job_whose_files_are_damaged_has_failed(tmp_path: Path, name: str) -> 
     sweep = Sweep(tmp_path / "sweeps" / "a")
     sweep.begin(["-m", "seed=0,1"], ["seed=0", "seed=1"])
     for job in ("seed=0", "seed=1"):
-        sweep.begin_job(job, run := tmp_path / f"run-{job}", again=False)
+        sweep.begin_job(job, run := tmp_path / f"run-{job}", "command")
         with RunDirectory(run).recorded("abc"):
             (run / name).write_text("1")
     assert sweep.done() == [tmp_path / "run-seed=0", tmp_path / "run-seed=1"]
