@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from radar.config.verbs import ReportConfig
 from radar.evaluation.statistics_rates import Rate, delivered_rates, grouped_rate, promised_rate
+from radar.percent import percent_as_set
 from radar.report.cells import Cell, by_dataset, without_shared_images
 from radar.report.result import Result
 from radar.report.tables import NOTHING, Entry, Table, number, table
@@ -128,7 +129,7 @@ def false_alarm_table(cells: Sequence[Cell], settings: ReportConfig) -> Table | 
     headings = ("data set", "method", "contamination", "promised, at most", "set by normals", "such thresholds deliver", "left out",
                 "test normals", "called anomalous, mean over seeds", "promise")  # fmt: skip
     pooled = (f"{ALL}: of {pool}, which share no image" for pool in sorted(pools))
-    notes = (*_notes(f"{settings.level:.0%}"), *_broken(rows), *pooled)
+    notes = (*_notes(f"{percent_as_set(settings.level)}%"), *_broken(rows), *pooled)
     return table("false_alarms", "False alarms", headings, [_row(row, settings.level) for row in rows], *notes)
 
 
@@ -194,7 +195,7 @@ def _row(row: Row, level: float) -> list[Entry | str]:
     return [
         dataset,
         method,
-        number(found.contamination, 2),
+        _contamination(found.contamination),
         number(found.promised),
         _setting(found),
         _delivered(found, level),
@@ -203,6 +204,11 @@ def _row(row: Row, level: float) -> list[Entry | str]:
         Entry(_told(rate), rate.value),
         _verdict(found, rate),
     ]
+
+
+def _contamination(value: float) -> Entry:
+    """With two digits behind the point, and as many more as it was set with."""
+    return Entry(max(f"{value:.2f}", f"{value:g}", key=len), value)
 
 
 def _setting(found: Alarms) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from radar.evaluation.statistics_proportions import Interval, is_larger, share_interval
 from radar.evaluation.statistics_rates import worth
+from radar.percent import percent_as_set
 from radar.report.image_sides import image_sides
 from radar.report.result import Result
 from radar.report.suspects import suspects
@@ -108,16 +109,14 @@ def _size_told(result: Result) -> str:
     if sides is None:
         told = f"{image['size']} px on the {image['aspect']} side"
     elif sides[0] != sides[1]:
-        told = f"{sides[0]} × {sides[1]} px"
+        told = f"{sides[1]} × {sides[0]} px"
     return f", at {told}, to be seen: raise dataset.image.size"
 
 
 def _good_line(count: Count | None, asked: float) -> str:
     if count is None:
         return "No good photos to test with: how much good this model rejects is not known"
-    line = (
-        f"{count.rejected} of {count.photos} good rejected ({_sureness(count, 'rate')}; {_percent(asked)} % was asked)"
-    )
+    line = f"{count.rejected} of {count.photos} good rejected ({_sureness(count, 'rate')}; {percent_as_set(asked)} % was asked)"
     return f"{line}: MORE than was asked" if count.interval.low > asked else line
 
 

@@ -13,6 +13,7 @@ from scipy.stats import beta
 from radar.report.cells import cells
 from radar.report.result import Result, ScoredNormals
 from radar.report.tables import Table
+from radar.report.tables_comparisons import notes_on_tests
 from radar.report.tables_false_alarms import ALL, CONTAMINATIONS, alarms, false_alarm_table
 
 UNSEEN = ("densities", "detector")
@@ -35,6 +36,10 @@ def run(
     scores = np.concatenate([np.asarray(test, dtype=np.float64), one.scores[12:]])
     split = normals("train", np.arange(1, 80)), normals("validation", np.arange(80, 100))
     return replace(one, config=config, scores=scores, normals=split)
+
+
+def with_contamination(one: Result, value: float) -> Result:
+    return replace(one, config={**one.config, "contamination": {"value": value}})
 
 
 def shown(content: Table | None) -> list[dict[str, str]]:
@@ -112,6 +117,12 @@ def test_the_promise_is_judged_by_all_seeds() -> None:
     assert any("RADAR on grid (0.667 of 0.010, the whole interval, too; at 0.01)" in note for note in content.notes)
 
 
+def test_the_level_of_intervals_is_told_as_it_was_set() -> None:
+    content = false_alarm_table(cells([run([0.0] * 12)], None), replace(SETTINGS, level=0.975))
+    assert content is not None and any(note.startswith("Intervals at 97.5%: ") for note in content.notes)
+    assert any("Intervals at 99.5%, by bootstrap" in note for note in notes_on_tests(replace(SETTINGS, level=0.995)))
+
+
 def test_few_groups_promise_what_groups_can() -> None:
     few = replace(run([0.0] * 12), normals=(normals("train", np.arange(9)),))
     assert [row["promised, at most"] for row in shown(false_alarm_table(cells([few], None), SETTINGS))] == ["0.100"] * 3
@@ -151,6 +162,9 @@ def test_a_record_of_before_tells_its_own_contamination_alone() -> None:
     assert (found.groups, found.promised) == (None, None), "images come in sheets, and the normals' are not recorded"
     (row,) = shown(false_alarm_table(cells([before], None), SETTINGS))
     assert (row["left out"], row["called anomalous, mean over seeds"][:7]) == ("–", "3 of 12")
+    for value, told in ((0.125, "0.125"), (0.0025, "0.0025"), (0.1, "0.10")):
+        (row,) = shown(false_alarm_table(cells([with_contamination(before, value)], None), SETTINGS))
+        assert row["contamination"] == told, "as it was set"
     alone = tuple(replace(each, group=each.path) for each in before.images)
     (found,) = alarms(replace(before, images=alone))
     assert (found.groups, found.promised) == (99, 0.05)
