@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from radar.config.schema import Config, ImageConfig
 from radar.files import Plain
+from radar.percent import percent_as_set
 from radar.runtime.entries import ONE_SIZE
 from radar.runtime.terminal import printable
 from radar.thresholds import Threshold
@@ -125,7 +126,7 @@ def _promise(calibration: Mapping[str, Plain], groups: int, asked: float) -> str
         return f"{whence}. No rate of false alarms is promised: they were fitted on, or it is not a quantile of theirs alone."
     share, grouped = float(str(rate)), groups != calibration["images"]
     why = "images of one sheet, strip or batch are alike, so groups are counted, and so few" if grouped else "so few"
-    more = f" {asked:.1%} were asked for: {why} cannot promise that." if share > asked else ""
+    more = f" {percent_as_set(asked)}% were asked for: {why} cannot promise that." if share > asked else ""
     if isinstance(unseen_by, list) and "network" in unseen_by:
         return f"{whence} that nothing had been fitted on. Of {new}, at most {share:.1%} are expected to be called anomalous.{more}"
     return (

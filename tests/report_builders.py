@@ -178,6 +178,32 @@ def on_other_data(one: Result) -> Result:
     return replace(one, images=changed, environment=environment, name=f"{one.name}x", fingerprint=f"{one.fingerprint}x")
 
 
+def one_kind(one: Result, label: int) -> Result:
+    """The same run on test images of one label alone, without what can only be measured on both."""
+    kept = one.labels == label
+    shown = tuple(image for image in one.images if image.label == label)
+    scores, decisions = one.scores[kept], one.decisions[kept]
+    measured = metrics(one.labels[kept], scores, decisions, [image.defect for image in shown])
+    pixel = measured.pixel if label else None
+    control = replace(measured.controls["raw_sobel"], image=measured.image)
+    return replace(
+        one,
+        images=shown,
+        scores=scores,
+        decisions=decisions,
+        features=one.features[kept],
+        metrics=replace(
+            measured,
+            pixel=pixel,
+            noise=None,
+            separation={},
+            features={},
+            controls={"raw_sobel": control},
+            border_share=None,
+        ),
+    )
+
+
 def study() -> list[Result]:
     """Two recipes, three data sets, three seeds, and a timestep ablation on one of them."""
     results = [

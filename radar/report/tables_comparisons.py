@@ -19,6 +19,7 @@ from radar.evaluation.statistics_methods import (
 )
 from radar.evaluation.statistics_paired import SeedComparison, holm, paired_seeds, two_of_each
 from radar.evaluation.statistics_resampling import bootstrap_weights, percentile_interval, weighted_aurocs
+from radar.percent import percent_as_set
 from radar.report.cells import FEW, Cell, by_dataset
 from radar.report.result import Result
 from radar.report.tables import NOTHING, Entry, Table, bounded_p, count, interval, number, p_value, table
@@ -92,7 +93,7 @@ def notes_on_tests(settings: ReportConfig) -> tuple[str, ...]:
     """What `tests_shown` are."""
     return (
         f"Groups: those with normal + those with anomalous images (of one part, sheet, tile or strip). Intervals at "
-        f"{settings.level:.0%}, by bootstrap of whole groups ({settings.resamples:,} resamples).",
+        f"{percent_as_set(settings.level)}%, by bootstrap of whole groups ({settings.resamples:,} resamples).",
         "p of AUROC and decisions: where every image is its own group, DeLong and McNemar (exact). Where a group holds several, "
         "both would take them as independent; there the two methods' scores of whole groups are swapped, all ways where these are "
         f"few, else {settings.permutations:,}; a dash where one group alone differs. (≥ x): no smaller p can come out, as so few "

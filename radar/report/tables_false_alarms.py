@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from statistics import mean as exact_mean
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radar.config.verbs import ReportConfig
 from radar.evaluation.statistics_rates import Rate, delivered_rates, grouped_rate, promised_rate
+from radar.percent import percent_as_set
 from radar.report.cells import Cell, by_dataset, without_shared_images
 from radar.report.result import Result
 from radar.report.tables import NOTHING, Entry, Table, number, table
@@ -42,7 +44,8 @@ class Alarms:
 
 
 def alarms(result: Result) -> Iterator[Alarms]:
-    """At each of `CONTAMINATIONS`; of a record that holds no scores of normals, at its own. Nothing of other thresholds.
+    """At each of `CONTAMINATIONS`; of a record that holds no scores of normals, at its own. Nothing of other thresholds, nor where no
+    test image is normal.
 
     Nothing is promised where the densities had learnt from the normals that set the threshold.
     """
@@ -51,6 +54,8 @@ def alarms(result: Result) -> Iterator[Alarms]:
     if splits is None or (detector["name"], detector["threshold"]) != ("upper_tail", "quantile"):
         return
     normal = result.labels == 0
+    if not normal.any():
+        return
     groups = [group for group, chosen in zip(result.groups, normal, strict=True) if chosen]
     if result.is_older:
         known = result.scored - len(result.images) if detector["threshold_on"] == "cross_fitted" else None
@@ -85,7 +90,7 @@ def _left_out(scores: Floats, groups: Sequence[str], contamination: float) -> Fl
 
 
 def _over_seeds(cell: Cell) -> list[Alarms]:
-    """Of each contamination, means over the seeds that have it."""
+    """Of each contamination, means over the seeds that have it, of what each promises, too; nothing is promised where one does not."""
     by_contamination: dict[float, list[Alarms]] = defaultdict(list)
     for result in cell.results:
         for each in alarms(result):
@@ -93,9 +98,23 @@ def _over_seeds(cell: Cell) -> list[Alarms]:
     found = []
     for some in by_contamination.values():
         left_out = [each.left_out for each in some if each.left_out is not None]
-        test = _mean([each.test for each in some])
-        found.append(replace(some[0], test=test, left_out=_mean(left_out) if left_out else None))
+        promises = [each.promised for each in some if each.promised is not None]
+        found.append(
+            Alarms(
+                some[0].contamination,
+                _common([each.setting for each in some]),
+                _common([each.groups for each in some]),
+                exact_mean(promises) if len(promises) == len(some) else None,
+                _mean([each.test for each in some]),
+                _mean(left_out) if left_out else None,
+            )
+        )
     return found
+
+
+def _common(counts: Sequence[int | None]) -> int | None:
+    """What all seeds have; None where they differ."""
+    return counts[0] if len(set(counts)) == 1 else None
 
 
 def _mean(seeds: Sequence[Flags]) -> Flags:
@@ -128,7 +147,7 @@ def false_alarm_table(cells: Sequence[Cell], settings: ReportConfig) -> Table | 
     headings = ("data set", "method", "contamination", "promised, at most", "set by normals", "such thresholds deliver", "left out",
                 "test normals", "called anomalous, mean over seeds", "promise")  # fmt: skip
     pooled = (f"{ALL}: of {pool}, which share no image" for pool in sorted(pools))
-    notes = (*_notes(f"{settings.level:.0%}"), *_broken(rows), *pooled)
+    notes = (*_notes(f"{percent_as_set(settings.level)}%"), *_broken(rows), *pooled)
     return table("false_alarms", "False alarms", headings, [_row(row, settings.level) for row in rows], *notes)
 
 
@@ -138,8 +157,9 @@ def _notes(share: str) -> tuple[str, ...]:
         "Promised: what the expected rate of a new image does not exceed. Where every image is its own group, that is the "
         "contamination, or, where the normals are too few for it, one over their number and one more. Images of one group are not "
         "exchangeable with those of a new one; groups are, and promise less: with G of them, and a share s of the images of each "
-        "above the threshold, (1 + Σ s) / (G + 1). A dash: nothing is promised, as the densities had learnt from these normals, or "
-        "the record does not tell their groups. A network may have learnt from cross-fitted ones.",
+        "above the threshold, (1 + Σ s) / (G + 1). Of several seeds: the mean of what each promises, beside the mean of their rates. "
+        "A dash: nothing is promised, as the densities had learnt from these normals, or the record does not tell their groups. "
+        "A network may have learnt from cross-fitted ones.",
         f"Such thresholds deliver: the expected rate, and where it lies for {share} of them, where every normal is its own group. "
         "Left out: the normals that set the threshold, each by that of the other groups, of two groups or more; it says that ranks "
         "are right, no more.",
@@ -194,7 +214,7 @@ def _row(row: Row, level: float) -> list[Entry | str]:
     return [
         dataset,
         method,
-        number(found.contamination, 2),
+        _contamination(found.contamination),
         number(found.promised),
         _setting(found),
         _delivered(found, level),
@@ -203,6 +223,11 @@ def _row(row: Row, level: float) -> list[Entry | str]:
         Entry(_told(rate), rate.value),
         _verdict(found, rate),
     ]
+
+
+def _contamination(value: float) -> Entry:
+    """With two digits behind the point, and as many more as it was set with."""
+    return Entry(max(f"{value:.2f}", f"{value:g}", key=len), value)
 
 
 def _setting(found: Alarms) -> str:

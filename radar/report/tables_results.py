@@ -120,7 +120,8 @@ def _trivial_row(dataset: str, cell: Cell) -> list[Entry | str]:
     share, f1 = image.anomalous / (image.anomalous + image.normal), image.f1_all_anomalous
     rest = [Entry(NOTHING)] * len(PIXEL_MEASURES)
     called = [number(share), number(share), number(1.0), number(f1)] if f1 is not None else [Entry(NOTHING)] * 4
-    return [dataset, "·\u00a0all called anomalous", NOTHING, *called, NOTHING, NOTHING, NOTHING, number(1.0), *rest]
+    alarms = number(1.0 if image.normal else None)
+    return [dataset, "·\u00a0all called anomalous", NOTHING, *called, NOTHING, NOTHING, NOTHING, alarms, *rest]
 
 
 def published_table() -> Table:

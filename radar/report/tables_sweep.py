@@ -9,8 +9,9 @@ from functools import partial
 
 from radar.evaluation.statistics_paired import holm
 from radar.report.cells import Cell, cells, mean
+from radar.report.image_sides import image_sides
 from radar.report.result import Result
-from radar.report.settings import changes, family, key_of, reads
+from radar.report.settings import changes, family, key_of, reads, settings
 from radar.report.tables import (
     NOTHING,
     Entry,
@@ -142,23 +143,29 @@ def _timestep_columns(members: Sequence[Cell]) -> Columns:
     }
 
 
-def _side(result: Result) -> int | None:
-    side = result.config["dataset"]["image"]["size"]
-    return None if side is None else int(side)
+def _patch_size(result: Result) -> int:
+    return int(result.config["patch"]["size"])
 
 
 def _is_whole(result: Result) -> bool:
-    return bool(result.config["patch"]["size"] == _side(result))
+    size = _patch_size(result)
+    return image_sides(result.config) == (size, size)
 
 
 def _patch(result: Result) -> Entry:
-    size = int(result.config["patch"]["size"])
+    size = _patch_size(result)
     return Entry(f"{size} × {size}{', the whole image' if _is_whole(result) else ''}", size)
 
 
 def _pixels(cell: Cell) -> Entry:
-    side = _side(cell.one)
-    return Entry(NOTHING) if side is None else _share((cell.one.config["patch"]["size"] / side) ** 2)
+    sides = image_sides(cell.one.config)
+    return Entry(NOTHING) if sides is None else _share(_patch_size(cell.one) ** 2 / math.prod(sides))
+
+
+def _beside_patch(cell: Cell) -> tuple[str, str]:
+    """What a row has in common with that of the whole image: data set, method and every setting but the patch's size."""
+    others = {key: value for key, value in settings(cell.one).items() if key != "patch.size"}
+    return cell.dataset, repr(sorted(others.items()))
 
 
 def _share(value: float) -> Entry:
@@ -167,10 +174,11 @@ def _share(value: float) -> Entry:
 
 def _patch_columns(members: Sequence[Cell]) -> Columns:
     path = ("memory", "training", "host_growth")
-    whole = {cell.dataset: mean(cell.values(*path)) for cell in members if _is_whole(cell.one) and cell.values(*path)}
+    measured_whole = [cell for cell in members if _is_whole(cell.one) and cell.values(*path)]
+    whole = {_beside_patch(cell): mean(cell.values(*path)) for cell in measured_whole}
 
     def ratio(cell: Cell) -> Entry:
-        growth, other = cell.values(*path), whole.get(cell.dataset)
+        growth, other = cell.values(*path), whole.get(_beside_patch(cell))
         return _share(mean(growth) / other) if growth and other and mean(growth) > 0 else Entry(NOTHING)
 
     shares = {"pixels of a crop over the image's": _pixels, "growth over the whole image's": ratio}
@@ -215,7 +223,9 @@ _SIGNAL = (
 _ARITHMETIC = (
     "The paper: patches of {0} × {0} px of images of {1} × {1} px need 1/{2:.0f} of the memory, which is the share of the pixels, "
     "{0}² / {1}², at equally many crops a step. What is measured has parts that no crop makes smaller: the network, its optimiser, "
-    "libraries that training loads. The last column is against a row of the whole image: patch=14x14,28x28,56x56,whole."
+    "libraries that training loads. The last column is against the row of the whole image of the same method and settings: "
+    "patch=14x14,28x28,56x56,whole; a dash where there is none, as where images are no squares. Pixels of an image are its height × "
+    "its width; a dash where images are of several sizes."
 ).format(*_PAPER_SHARE, (_PAPER_SHARE[1] / _PAPER_SHARE[0]) ** 2)
 
 ANSWERS: Mapping[str, Answer] = {

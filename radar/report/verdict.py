@@ -9,6 +9,8 @@ import numpy as np
 
 from radar.evaluation.statistics_proportions import Interval, is_larger, share_interval
 from radar.evaluation.statistics_rates import worth
+from radar.percent import percent_as_set
+from radar.report.image_sides import image_sides
 from radar.report.result import Result
 from radar.report.suspects import suspects
 
@@ -86,25 +88,35 @@ def _listed(paths: Sequence[str]) -> str:
 
 def _reasons(result: Result) -> Iterator[str]:
     """Why nothing was found, as far as the run can tell."""
-    auroc, size = result.metrics.value("image", "auroc"), result.config["dataset"]["image"]["size"]
+    auroc = result.metrics.value("image", "auroc")
     if auroc is not None and auroc >= _RANKED:
         yield (
             "its scores do tell defects from good, so the threshold lies too high: give it more good photos (radar calibrate), or a "
             "larger contamination.value"
         )
         return
-    smaller = "" if size is None else f", at {size} px a side, to be seen: raise dataset.image.size"
-    yield f"the usual reasons are: defects too small{smaller}"
+    yield f"the usual reasons are: defects too small{_size_told(result)}"
     yield "good photos that differ more among each other than defects do (light, position, several parts in one folder)"
     yield "defective photos among the good ones that it learnt from"
+
+
+def _size_told(result: Result) -> str:
+    """The size that images were brought to, which may be too small; empty where they are as their files are."""
+    image, sides = result.config["dataset"]["image"], image_sides(result.config)
+    if image["size"] is None:
+        return ""
+    told = f"{image['size']} px a side"
+    if sides is None:
+        told = f"{image['size']} px on the {image['aspect']} side"
+    elif sides[0] != sides[1]:
+        told = f"{sides[1]} × {sides[0]} px"
+    return f", at {told}, to be seen: raise dataset.image.size"
 
 
 def _good_line(count: Count | None, asked: float) -> str:
     if count is None:
         return "No good photos to test with: how much good this model rejects is not known"
-    line = (
-        f"{count.rejected} of {count.photos} good rejected ({_sureness(count, 'rate')}; {_percent(asked)} % was asked)"
-    )
+    line = f"{count.rejected} of {count.photos} good rejected ({_sureness(count, 'rate')}; {percent_as_set(asked)} % was asked)"
     return f"{line}: MORE than was asked" if count.interval.low > asked else line
 
 

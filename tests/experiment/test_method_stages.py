@@ -226,7 +226,7 @@ def test_a_promise_is_made_where_it_can_be_kept_and_the_card_says_so(
     guaranteed = promised is not None and "network" in unseen_by
     assert (f"most {promised or 0:.1%} are expected" in text) == guaranteed
     assert ("no guarantee" in text) == (promised is not None and not guaranteed)
-    assert ("5.0% were asked for: so few cannot promise that." in text) == (contamination < (promised or 0))
+    assert ("5% were asked for: so few cannot promise that." in text) == (contamination < (promised or 0))
     assert "| fitted threshold | 1.5 |" in text
 
 

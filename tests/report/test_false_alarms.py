@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from report_builders import SETTINGS, result
+from report_builders import SETTINGS, one_kind, result
 from scipy.stats import beta
 
 from radar.report.cells import cells
 from radar.report.result import Result, ScoredNormals
 from radar.report.tables import Table
-from radar.report.tables_false_alarms import ALL, CONTAMINATIONS, alarms, false_alarm_table
+from radar.report.tables_comparisons import notes_on_tests
+from radar.report.tables_false_alarms import ALL, CONTAMINATIONS, _over_seeds, alarms, false_alarm_table
 
 UNSEEN = ("densities", "detector")
 DETECTOR = {"name": "upper_tail", "fitted_on": "cross_fitted", "threshold": "quantile", "threshold_on": "cross_fitted"}
@@ -35,6 +36,10 @@ def run(
     scores = np.concatenate([np.asarray(test, dtype=np.float64), one.scores[12:]])
     split = normals("train", np.arange(1, 80)), normals("validation", np.arange(80, 100))
     return replace(one, config=config, scores=scores, normals=split)
+
+
+def with_contamination(one: Result, value: float) -> Result:
+    return replace(one, config={**one.config, "contamination": {"value": value}})
 
 
 def shown(content: Table | None) -> list[dict[str, str]]:
@@ -112,6 +117,58 @@ def test_the_promise_is_judged_by_all_seeds() -> None:
     assert any("RADAR on grid (0.667 of 0.010, the whole interval, too; at 0.01)" in note for note in content.notes)
 
 
+def test_the_promise_is_the_mean_of_what_the_seeds_promise() -> None:
+    """Ten normals of one sheet and ten alone, of which the highest is of the sheet in some seeds: a tenth of it lies above, or one
+    whole group. Five of 36 called lie above what the first seed promises, and below what the three do."""
+
+    def of(seed: int, called: int, highest: str) -> Result:
+        rest = [*["sheet"] * (10 - (highest == "sheet")), *(f"alone {n}" for n in range(10 - (highest != "sheet")))]
+        one = run([100.0] * called + [0.0] * (12 - called), seed=seed)
+        return replace(one, normals=(normals("validation", np.arange(1, 21), [*rest, highest]),))
+
+    alone = (1 + 1) / (11 + 1)
+    for highest, promised, told in (
+        (("sheet", "alone 9", "alone 9"), (0.1 + 2 * alone) / 3, "kept"),
+        (("alone 9", "sheet", "sheet"), (0.2 + alone) / 3, "exceeded"),
+    ):
+        some = [of(seed, called, group) for seed, (called, group) in enumerate(zip((2, 2, 1), highest, strict=True))]
+        content = false_alarm_table(cells(some, None), SETTINGS)
+        (row,) = (row for row in shown(content) if row["contamination"] == "0.10")
+        assert (row["promised, at most"], row["promise"]) == (f"{promised:.3f}", told)
+        assert row["set by normals"] == "20 in 11 groups"
+        assert content is not None and any("the mean of what each promises" in note for note in content.notes)
+
+
+def test_equal_promises_stay_what_they_are() -> None:
+    """A mean that rounds on its way would be broken by a rate that is the promise."""
+    for value in (0.1, 0.05, 0.01):
+        some = [run([0.0] * 12, seed=seed) for seed in range(3)]
+        (row,) = (each for each in _over_seeds(cells(some, None)[0]) if each.contamination == value)
+        assert row.promised == value
+
+
+def test_one_seed_without_a_promise_leaves_none() -> None:
+    fitted = replace(run([0.0] * 12, seed=1), normals=(normals("validation", np.arange(99), unseen=("detector",)),))
+    rows = shown(false_alarm_table(cells([run([0.0] * 12), fitted], None), SETTINGS))
+    assert {row["promised, at most"] for row in rows} == {"–"}
+
+
+def test_a_run_without_normal_test_images_has_no_row() -> None:
+    one = run([0.0] * 12)
+    bare = one_kind(one, 1)
+    assert list(alarms(bare)) == [] and false_alarm_table(cells([bare], None), SETTINGS) is None
+    older = replace(bare, normals=(), format=1)
+    assert list(alarms(older)) == []
+    beside = [one, replace(bare, config={**bare.config, "dataset": {**bare.config["dataset"], "name": "bare"}})]
+    assert {row["data set"] for row in shown(false_alarm_table(cells(beside, None), SETTINGS))} == {"grid"}
+
+
+def test_the_level_of_intervals_is_told_as_it_was_set() -> None:
+    content = false_alarm_table(cells([run([0.0] * 12)], None), replace(SETTINGS, level=0.975))
+    assert content is not None and any(note.startswith("Intervals at 97.5%: ") for note in content.notes)
+    assert any("Intervals at 99.5%, by bootstrap" in note for note in notes_on_tests(replace(SETTINGS, level=0.995)))
+
+
 def test_few_groups_promise_what_groups_can() -> None:
     few = replace(run([0.0] * 12), normals=(normals("train", np.arange(9)),))
     assert [row["promised, at most"] for row in shown(false_alarm_table(cells([few], None), SETTINGS))] == ["0.100"] * 3
@@ -151,6 +208,9 @@ def test_a_record_of_before_tells_its_own_contamination_alone() -> None:
     assert (found.groups, found.promised) == (None, None), "images come in sheets, and the normals' are not recorded"
     (row,) = shown(false_alarm_table(cells([before], None), SETTINGS))
     assert (row["left out"], row["called anomalous, mean over seeds"][:7]) == ("–", "3 of 12")
+    for value, told in ((0.125, "0.125"), (0.0025, "0.0025"), (0.1, "0.10")):
+        (row,) = shown(false_alarm_table(cells([with_contamination(before, value)], None), SETTINGS))
+        assert row["contamination"] == told, "as it was set"
     alone = tuple(replace(each, group=each.path) for each in before.images)
     (found,) = alarms(replace(before, images=alone))
     assert (found.groups, found.promised) == (99, 0.05)

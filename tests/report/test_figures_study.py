@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_builders import SETTINGS, result, study
+from report_builders import SETTINGS, one_kind, result, study
 from sklearn.metrics import precision_recall_curve, roc_auc_score
 
 from radar.report.build import Report
+from radar.report.comparison import comparison_tables
 from radar.report.figures_curves import band, precision_points, roc_points
 from radar.report.html import page
+from radar.report.result import Result
+from radar.report.tables_sweep import ANSWERS, sweep_table
 
 ONE = result(gain=1.0)
 GRID = np.linspace(0, 1, 201)
@@ -90,3 +93,23 @@ def test_the_page_is_self_contained_and_complete(tmp_path: Path) -> None:
         assert f'id="{each.name}"' in text
     assert text.count('"good/00.png"') == 6  # in the gallery of each method and data set
     assert "timestep.value = 50" in text  # how a run differs from most
+
+
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize("beside", [[], study()[:3]], ids=["alone", "beside others"])
+def test_test_images_of_one_kind_are_reported_like_any_other(label: int, beside: list[Result]) -> None:
+    quantile = {"name": "upper_tail", "threshold": "quantile", "threshold_on": "cross_fitted"}
+    bare = [one_kind(result(dataset="bare", preset=preset, seed=seed), label) for preset in "ab" for seed in range(2)]
+    for each in bare:
+        each.config["detector"] = quantile
+    report = Report([*bare, *beside], SETTINGS, [])
+    drawn = {name for name, _, _ in report.figures()}
+    assert "bare" in page(report, []) and "histograms_bare_0" in drawn
+    assert not {"roc_bare", "precision_recall_bare"} & drawn
+    tables = {each.name: each for each in report.tables}
+    (trivial,) = (row for row in tables["results"].rows if row[0].text == "bare" and "all called" in row[1].text)
+    rate = tables["results"].headings.index("false positive rate")
+    assert trivial[rate].text == ("–" if label else "1.000")
+    assert ("false_alarms" in tables) == (label == 0)
+    assert all(sweep_table(name, report.results, None, []).rows for name in ANSWERS if name != "unet")
+    assert comparison_tables(bare[:2], SETTINGS)

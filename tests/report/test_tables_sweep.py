@@ -71,6 +71,51 @@ def test_the_whole_image_is_what_patches_are_measured_against() -> None:
     assert {row["growth over the whole image's"] for row in lines(without)} == {"–"}
 
 
+def test_growth_is_against_the_whole_image_of_the_same_method_and_settings() -> None:
+    """Two networks and two data sets; `large` has no row of the whole image on one of them."""
+    sweep = ("sweep_patch", "patch=28x28,whole", "dataset=printed_layers,stochastic_tile", "unet=small,large")
+    planted = {("printed_layers", 8): 100.0, ("printed_layers", 64): 800.0, ("stochastic_tile", 8): 50.0}
+    some = []
+    for each in of_sweep(*sweep):
+        unet = 64 if "unet=large" in each.command.overrides else 8
+        whole = each.config["patch"]["size"] == 100
+        if whole and (each.dataset, unet) not in planted:
+            continue
+        some.append(with_growth(each, planted[each.dataset, unet] if whole else 20.0))
+    rows = lines(sweep_table("patch", some, None, []))
+    told = {(row["data set"], row["method"], row["patch, px"]): row["growth over the whole image's"] for row in rows}
+    assert {key[:2]: text for key, text in told.items() if key[2] == "28 × 28"} == {
+        ("printed_layers", "RADAR, unet=small"): "1/5",
+        ("printed_layers", "RADAR, unet=large"): "1/40",
+        ("stochastic_tile", "RADAR, unet=small"): "1/2.5",
+        ("stochastic_tile", "RADAR, unet=large"): "–",
+    }
+    assert {text for key, text in told.items() if key[2] != "28 × 28"} == {"1.00"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "shares", "whole"),
+    [
+        pytest.param(("size=64", "width=128"), ["1/10.4", "1/2"], False, id="a wide rectangle"),
+        pytest.param(("size=64", "width=32"), ["1/2.61", "2.00"], False, id="a crop wider than the image"),
+        pytest.param(("size=64", "width=64"), ["1/5.22", "1.00"], True, id="a rectangle that is a square"),
+        pytest.param(("size=64", "aspect=short"), ["–", "–"], False, id="sides of their own"),
+        pytest.param(("size=64", "aspect=pad"), ["1/5.22", "1.00"], True, id="padded to a square"),
+    ],
+)
+def test_a_crop_is_the_whole_image_where_images_are_squares_of_its_side(
+    typed: tuple[str, ...], shares: list[str], whole: bool
+) -> None:
+    results = of_sweep("sweep_patch", "patch=28x28", *(f"dataset.image.{each}" for each in typed))
+    largest = [replace(each, fingerprint="w", config={**each.config, "patch": {**each.config["patch"], "size": 64}})
+               for each in results]  # fmt: skip
+    some = [with_growth(each, 20.0) for each in (*results, *largest)]
+    rows = lines(sweep_table("patch", some, None, []))
+    assert [row["pixels of a crop over the image's"] for row in rows] == shares
+    assert ["the whole image" in row["patch, px"] for row in rows] == [False, whole]
+    assert {row["growth over the whole image's"] for row in rows} == ({"1.00"} if whole else {"–"})
+
+
 def test_timesteps_stand_in_order_and_what_all_rows_share_is_told_once() -> None:
     results = of_sweep("sweep_timestep", "dataset=printed_layers,stochastic_tile", "training.max_steps=60")
     content = sweep_table("timestep", results, None, [])

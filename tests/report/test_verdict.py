@@ -42,6 +42,29 @@ def test_a_model_that_finds_nothing_is_not_to_be_used() -> None:
     assert second.startswith("0 of 8 good rejected (with so few, the true rate lies between 0 and 37 %")
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [(0.125, "12.5"), (0.0025, "0.25"), (0.05, "5"), (0.07, "7"), (0.333, "33.3"), (0.5, "50"), (0.00001, "0.001")],
+)
+def test_what_was_asked_is_told_as_it_was_set(asked: float, told: str) -> None:
+    assert f"; {told} % was asked)" in verdict(outcome(20, 10, rejected=0, found=9, asked=asked))[1]
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        pytest.param({"size": 64, "width": 128}, "defects too small, at 128 × 64 px, to be seen", id="a rectangle"),
+        pytest.param({"size": 64, "aspect": "short"}, "at 64 px on the short side, to be seen", id="shapes kept"),
+        pytest.param({"size": 64, "width": None, "aspect": "crop"}, "at 64 px a side, to be seen", id="squares"),
+        pytest.param({"size": None}, "defects too small; good photos", id="sizes kept"),
+    ],
+)
+def test_the_size_that_may_be_too_small_is_that_of_the_images(image: dict[str, object], told: str) -> None:
+    one = outcome(8, 10, rejected=0, found=0)
+    one = replace(one, config={**one.config, "dataset": {**one.config["dataset"], "image": image}})
+    assert told in verdict(one)[0]
+
+
 def test_where_scores_tell_defects_the_threshold_is_named() -> None:
     first, _ = verdict(outcome(8, 10, rejected=0, found=0, ranked=True))
     assert first.startswith("NONE of your 10 defects was found") and "the threshold lies too high" in first
