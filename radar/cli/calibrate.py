@@ -144,7 +144,7 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
         say_whence(parsed.reviewed, reviews)
     goods, defects = (scored_reviews(model, reviews, verdict, settings) for verdict in (GOOD, DEFECTIVE))
     refuse_contradictions([*normals, *goods], defects)
-    kept = with_thumbnails(model, kept_photos(Path(parsed.run), [*normals, *goods]), settings)
+    kept = with_thumbnails(model, kept_photos(model, Path(parsed.run), [*normals, *goods]), settings)
     source = "normals" if parsed.normals is not None else "reviewed"
     version = from_normals(
         calibration,

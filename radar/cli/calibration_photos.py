@@ -16,7 +16,8 @@ from radar.data.grouping import PhotoGroups, photo_groups
 from radar.data.layouts import LAYOUTS
 from radar.data.near_duplicates import THUMBNAIL_SIDE, near_another, unit_vectors
 from radar.data.preprocessing import thumbnail
-from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, fitted_on, scored, usable
+from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, scored, usable
+from radar.deploy.learnt_images import learnt_images
 from radar.deploy.reviewed import Reviewed
 from radar.deploy.scorer import ModelScorer
 from radar.errors import ConfigError, DataError
@@ -93,18 +94,21 @@ def refuse_contradictions(normals: Sequence[ScoredPhoto], defects: Sequence[Scor
             raise DataError(f"{photo.path}: is called defective, and good as {good[photo.identity]}; decide for one")
 
 
-def kept_photos(run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
+def kept_photos(model: Model, run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
     """Those from which a threshold may come; what is left out is told."""
     above = RunDirectory(model_folder(run).resolve().parent)
     if run.resolve() == above.path or above.manifest.exists():  # else it is a model's folder alone, wherever it lies
         above.check_files(above.manifest.name)
-    learnt = fitted_on(run)
+    learnt, known = learnt_images(run), frozenset[str]()
     if learnt is None:
         tell(
             f"{run}: holds no manifest, so it cannot be known whether the model was fitted on some of these photos, whose scores "
             "would lie too low; name the run directory to have that checked"
         )
-    kept, fitted, repeated = usable(normals, learnt or frozenset())
+    else:
+        parts = {photo.identity for photo in normals if learnt.shown_in(Path(photo.path), model.files)}
+        known = learnt.identities | parts
+    kept, fitted, repeated = usable(normals, known)
     if fitted:
         tell(
             f"{fitted} of {len(normals)} normal photos are left out: the model was fitted on them, and scores them too low"
@@ -114,9 +118,7 @@ def kept_photos(run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
     return kept
 
 
-def with_thumbnails(
-    model: Model, photos: Sequence[ScoredPhoto], settings: CalibrateConfig
-) -> list[ScoredPhoto]:
+def with_thumbnails(model: Model, photos: Sequence[ScoredPhoto], settings: CalibrateConfig) -> list[ScoredPhoto]:
     """With the thumbnails of those whose score was read and whose file lies there unchanged; how many do not is told."""
     unread = [photo for photo in photos if photo.thumbnail is None]
     if settings.group == "none" or not unread:  # then nobody asks which are alike

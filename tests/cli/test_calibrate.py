@@ -83,6 +83,20 @@ def test_photos_that_it_was_fitted_on_are_left_out(run: Path, photos: Path, caps
     assert len(radar.load(run).thresholds.current.normal_scores) == 20
 
 
+def test_crops_of_photos_that_it_was_fitted_on_are_left_out(
+    run: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = sorted((photos / "good").iterdir())
+    with Image.open(files[0]) as image:
+        width, height = image.size
+    learnt = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files[:10]]
+    rows = [f"{path.name},{each},train,0,,,\n" for path, each in zip(files[:10], learnt, strict=True)]
+    (run / "manifest.csv").write_text("path,content_hash,split,label,defect,mask,group\n" + "".join(rows))
+    crops = [f"{path}#xywh=0,0,{width - 1},{height}" for path in files[:5]]
+    assert main(["calibrate", str(run), "--normals", *crops, str(photos / "good"), "--false-alarms", "0.1"]) == DONE
+    assert "15 of 35 normal photos are left out: the model was fitted on them" in capsys.readouterr().err
+
+
 def test_normals_that_were_called_defective_so_far_are_told(
     run: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,7 +14,6 @@ from radar.deploy.calibration import (
     ScoredPhoto,
     UnscoredPhoto,
     by_hand,
-    fitted_on,
     from_normals,
     levels_like,
     scored,
@@ -113,17 +112,10 @@ def test_map_levels_come_from_the_same_images_or_from_as_rare_ones_of_the_fit() 
     assert rarer.map_levels.strong > read.map_levels.strong
 
 
-def test_images_of_the_fit_and_repeated_ones_are_left_out(tmp_path: Path) -> None:
+def test_images_of_the_fit_and_repeated_ones_are_left_out() -> None:
     many = photos(1, 2, 3, 4)
     kept, fitted, repeated = usable([*many, many[1], many[2]], {"0", "2"})
     assert [photo.score for photo in kept] == [2, 4] and (fitted, repeated) == (3, 1)
-    (tmp_path / "model").mkdir()
-    assert fitted_on(tmp_path) is fitted_on(tmp_path / "model") is None
-    (tmp_path / "manifest.csv").write_text(
-        "path,content_hash,split,label,defect,mask,group\na,AA,train,0,,,\nb,bb,validation,0,,,\nc,cc,test,0,,,\n"
-    )
-    assert fitted_on(tmp_path) == fitted_on(tmp_path / "model") == {"aa", "bb"}
-    assert fitted_on(tmp_path / "copied") is None, "that list is not of this model"
 
 
 def test_scores_are_those_of_predictions(model: Model, tmp_path: Path) -> None:
