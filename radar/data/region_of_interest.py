@@ -61,6 +61,8 @@ def _file(named: str) -> Path:
             raise DataError(f"no such file; {advice}")
         if not path.is_file():
             raise DataError(f"is a pipe or a device; {advice}")
+    except ConfigError:  # of its home
+        raise DataError(f"there is no home folder of that name; {advice}") from None
     except OSError as error:
         raise DataError(f"cannot be looked at ({error.strerror}); {advice}") from None
     return path

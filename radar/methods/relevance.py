@@ -34,6 +34,8 @@ def reads(config: Config) -> tuple[str, ...]:
 
 def unread_by(config: Config, key: str) -> str | None:
     """What does not read `key` or any key below it, in words; None where it has an effect."""
+    if config.dataset.manifest is not None and key in _SPLITTING:  # an equal split by rule is still the same run
+        return "dataset.manifest, which says the split,"
     return _unread_by(config, reads(config), key)
 
 
@@ -44,8 +46,6 @@ def _unread_by(config: Config, read: tuple[str, ...], key: str) -> str | None:
     section, layout = rest.partition(".")[0], config.dataset.layout
     if first == "dataset" and section not in (*_DATASET, layout):
         return f"layout {layout}"
-    if config.dataset.manifest is not None and key in _SPLITTING:
-        return "dataset.manifest, which says the split,"
     if key in _ONLY_WITH:
         section, name, needed = _ONLY_WITH[key]
         value = getattr(getattr(config, section), name)
