@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from radar.runtime.drawn_pictures import TOLERANCE
 from radar.runtime.errors import ImageError
 from radar.runtime.exported import ExportedModel, checked, load
 from radar.runtime.graph import Graph, Inputs
+from radar.runtime.picture import Answers, Picture
 from radar.thresholds import Thresholds
 
 pytest.importorskip("onnxscript")
@@ -102,6 +103,27 @@ def test_what_decides_otherwise_is_found_and_listed(model: Model, written: Path,
     needs = replace(exported.manifest, input=replace(exported.manifest.input, least_side=400))
     exported.manifest = needs
     with pytest.raises(DataError, match=r"this model takes no side below 400 px; leave it out"):
+        parity(model, exported, files)
+
+
+@pytest.mark.parametrize("field", ["maps", "scores"])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("place", range(3))
+def test_what_is_no_number_agrees_with_nothing(
+    model: Model, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str, wrong: float, place: int
+) -> None:
+    """On whichever photo it comes."""
+    files, exported, asked = photos(tmp_path, 3), load(written, threads=1), []
+    ask = exported.answers
+
+    def answers(pictures: Sequence[Picture]) -> Answers:
+        asked.append(found := ask(pictures))
+        values = getattr(found, field).copy()
+        values.flat[0] = wrong if len(asked) == place + 1 else values.flat[0]
+        return replace(found, **{field: values})
+
+    monkeypatch.setattr(exported, "answers", answers)
+    with pytest.raises(RunError, match=f"{files[place].name}: what was exported answers with what is no number"):
         parity(model, exported, files)
 
 
