@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_main import QUICK
+from test_main import FEW_IMAGES, QUICK
 
 from radar.cli.exit_codes import FAILED, REFUSED
 from radar.cli.isolation import in_own_process
@@ -164,6 +164,34 @@ def test_the_cache_is_listed_explained_and_pruned(tmp_path: Path, capsys: pytest
     assert not unfinished.exists()
     assert not list(artefacts(tmp_path / CACHE_FOLDER))
     assert main(arguments) == 0  # the run itself needs nothing of it
+
+
+@pytest.mark.parametrize("spoilt", ["appended", "cut", "removed", "inputs"])
+def test_a_damaged_result_is_not_explained_as_stored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spoilt: str
+) -> None:
+    words = [*FEW_IMAGES, "method=pca", f"output_root={tmp_path}"]
+    assert main(words) == 0
+    capsys.readouterr()
+    assert main(["cache", "explain", *words]) == 0
+    assert "damaged" not in (whole := capsys.readouterr().out)
+    (folder,) = (each.path for each in artefacts(tmp_path / CACHE_FOLDER) if each.stage == "fitted")
+    file = next(path for path in folder.iterdir() if path.name != "made.json")
+    content = file.read_bytes()
+    match spoilt:
+        case "appended":
+            file.write_bytes(content + b"x")
+        case "cut":
+            file.write_bytes(content[:-1])
+        case "removed":
+            file.unlink()
+        case _:
+            made = read_json(folder / "made.json", "")
+            write_json(folder / "made.json", {**made, "inputs": {**made["inputs"], "seed": 99}})
+    assert main(["cache", "explain", *words]) == 0
+    told = capsys.readouterr().out
+    assert told.count("damaged") >= 1 and told.count(" stored ") == whole.count(" stored ") - 1
+    assert "it is made again" in " ".join(told.split())
 
 
 @pytest.mark.parametrize(
