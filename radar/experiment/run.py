@@ -19,11 +19,12 @@ from radar.experiment.computation import compute
 from radar.experiment.context import Context
 from radar.experiment.devices import configure_torch
 from radar.experiment.environment import environment
-from radar.experiment.run_directory import RunDirectory
+from radar.experiment.run_directory import WANDB_FOLDER, RunDirectory
 from radar.experiment.run_fingerprint import fingerprint
 from radar.experiment.session import Session
 from radar.experiment.stages import ExperimentStages, check_margins, check_sizes
 from radar.files import write_json, write_text
+from radar.methods.parts.denoising import DENOISER
 from radar.methods.relevance import effective
 from radar.model_card import counted
 from radar.progress import Report
@@ -117,7 +118,9 @@ def run_experiment(experiment: Experiment, observer: Observer[Track], command: C
 
     def stored() -> Outcome | None:
         done = not experiment.force and run.read_status().state == "done"
-        return Outcome(run.path, run.read_metrics(), experiment.notes(), reused=True) if done else None
+        if not done:
+            return None
+        return Outcome(run.path, run.read_metrics(), (*experiment.notes(), *_untracked(experiment)), reused=True)
 
     if outcome := stored():
         return outcome
@@ -132,6 +135,15 @@ def run_experiment(experiment: Experiment, observer: Observer[Track], command: C
                 write_command(run.path, command)
             metrics = _compute(experiment, observer, failures)
     return Outcome(run.path, metrics, (*experiment.notes(), *failures), reused=False)
+
+
+def _untracked(experiment: Experiment) -> Iterator[str]:
+    """What `logger` asks for and a run that was done before does not have: the same run may have been made without it."""
+    logger, run = experiment.config.logger, experiment.directory
+    if logger.csv and DENOISER in experiment.stages.method.trainings and not run.history.exists():
+        yield f"logger.csv=true: {run.path} was made without {run.history.name}; --force makes the run again, with it"
+    if logger.wandb is not None and not (run.path / WANDB_FOLDER).exists():
+        yield f"logger.wandb: {run.path} was made without W&B; --force makes the run again, with it"
 
 
 def _compute(experiment: Experiment, observer: Observer[Track], failures: list[str]) -> Metrics:
