@@ -101,14 +101,15 @@ def transfers(
     device: torch.device,
     report: Report,
     left_out: Callable[[str], None],
+    *,
     not_asked: Callable[[str], None],
 ) -> Iterator[Transfer]:
     """One record for each run and each data set of another: metrics of that set's test images at the threshold that the run fitted,
     whatever was calibrated since.
 
     A model is not asked about images that it was fitted on: data sets with some of them in their test split are left out, of which
-    `not_asked` is told in a line for each set. `left_out` is told, in a line each, which sets cannot be read, or are no longer those that the other run read, and which models cannot be
-    asked about one.
+    `not_asked` is told in a line for each set. `left_out` is told, in a line each, which sets cannot be read, or are no longer those
+    that the other run read, and which models cannot be asked about one.
     """
     for wanted, target, sources in pairs(runs, known):
         try:

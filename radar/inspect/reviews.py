@@ -54,7 +54,7 @@ class Reviews:
     def add(self, prediction: Prediction, verdict: str) -> None:
         """Append a verdict on a photo that has a score; it is on the disk when this returns.
 
-        Raises `RunError` where a verdict is withdrawn of which there is none, which no reader of the file would take, and `WriteError`.
+        Raises `WriteError`, and `RunError` where a verdict is withdrawn and there is none, which no reader of the file would take.
         """
         if verdict == WITHDRAWN and self.verdict(prediction) is None:
             raise RunError(f"{prediction.path}: has no verdict that could be withdrawn; give it one first")

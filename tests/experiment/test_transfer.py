@@ -37,7 +37,7 @@ def runs(tiny: Tiny) -> list[Path]:
 def asked(runs: list[DoneRun]) -> tuple[list[Transfer], list[str]]:
     """What was found, and what was left out."""
     left_out: list[str] = []
-    return list(transfers(runs, (), CPU, silent, left_out.append, lambda line: None)), left_out
+    return list(transfers(runs, (), CPU, silent, left_out.append, not_asked=lambda line: None)), left_out
 
 
 def found(runs: list[Path]) -> list[Transfer]:
@@ -75,7 +75,9 @@ def test_no_model_is_asked_about_images_that_it_was_fitted_on(
     lines = captured.err.splitlines()
     assert len(lines) == 2 and all("fitted on some of its test images" in line for line in lines)
     for asked_run, read_by in (runs, runs[::-1]):
-        assert any(f"not asked: {asked_run.name} on " in line and f"as {read_by.name} read it" in line for line in lines)
+        assert any(
+            f"not asked: {asked_run.name} on " in line and f"as {read_by.name} read it" in line for line in lines
+        )
 
 
 def test_a_model_that_was_fitted_on_one_set_is_asked_about_the_others(
