@@ -23,7 +23,7 @@ from radar.cli.calibration_photos import (
     with_thumbnails,
 )
 from radar.cli.exit_codes import DONE
-from radar.compose.settings import verb_settings
+from radar.compose.settings import refuse_unread, verb_settings
 from radar.config.verbs import CalibrateConfig
 from radar.deploy.calibration import by_hand, from_normals
 from radar.deploy.reviewed import latest, read_reviewed
@@ -40,6 +40,8 @@ from radar.runtime.prediction import DEFECTIVE, GOOD
 from radar.runtime.terminal import printable, tell
 from radar.thresholds import Threshold, Thresholds
 
+_PHOTOS = "--normals or --reviewed"
+_OF_PHOTOS = ("decode_ahead", "false_alarms", "group")  # keys that are read where a threshold comes from photos
 _NAME = re.compile(r"\w([\w.-]{0,58}\w)?")
 
 
@@ -80,9 +82,11 @@ def _parser() -> argparse.ArgumentParser:
 def calibrate(arguments: Sequence[str]) -> int:
     """Run `radar calibrate`; returns the exit code."""
     parsed = _parser().parse_intermixed_args(with_negative_numbers(arguments))
-    _check(parsed)
+    asked = _asked(parsed)
     rate = [] if parsed.false_alarms is None else [f"false_alarms={parsed.false_alarms}"]
     settings = verb_settings(CalibrateConfig, "calibrate", [*parsed.settings, *rate])
+    if asked != _PHOTOS:
+        refuse_unread(parsed.settings, dict.fromkeys(_OF_PHOTOS, asked))
     model = load(parsed.run, settings.device)
     if parsed.list:
         _list(model)
@@ -97,12 +101,12 @@ def calibrate(arguments: Sequence[str]) -> int:
     return DONE
 
 
-def _check(parsed: argparse.Namespace) -> None:
-    """Raises `ConfigError`."""
+def _asked(parsed: argparse.Namespace) -> str:
+    """The option that says what to do. Raises `ConfigError`."""
     asked = [
         name
         for name, is_asked in (
-            ("--normals or --reviewed", parsed.normals is not None or parsed.reviewed is not None),
+            (_PHOTOS, parsed.normals is not None or parsed.reviewed is not None),
             ("--threshold", parsed.threshold is not None),
             ("--use", parsed.use is not None),
             ("--list", parsed.list),
@@ -114,18 +118,20 @@ def _check(parsed: argparse.Namespace) -> None:
         raise ConfigError(f"calibrate: {given}; give --normals, --reviewed or both, or --threshold, --use or --list")
     if parsed.threshold is not None and not math.isfinite(parsed.threshold):
         raise ConfigError(f"--threshold {parsed.threshold}: is not a finite number; give a score")
-    if parsed.false_alarms is not None and asked != ["--normals or --reviewed"]:
+    if parsed.false_alarms is not None and asked != [_PHOTOS]:
         raise ConfigError(f"--false-alarms: {asked[0]} keeps no rate; leave it out, or give --normals")
     if parsed.name is not None and asked[0] in ("--use", "--list"):
         raise ConfigError(f"--name: {asked[0]} makes no version; leave it out")
     if parsed.name is not None and not _NAME.fullmatch(parsed.name):
         raise ConfigError(f"--name {parsed.name!r}: has letters, digits, and _ . - between them; at most 60 of them")
+    return asked[0]
 
 
 def _change(
     parsed: argparse.Namespace, settings: CalibrateConfig, model: Model
 ) -> tuple[Callable[[Thresholds], Thresholds], str]:
-    """What is asked for, of whatever versions lie there when it is stored, and what it does to photos of which more is known, in words.
+    """What is asked for, of whatever versions lie there when it is stored, and what it does to photos of which more is known, in
+    words.
 
     Raises `ConfigError` where a name is taken, or there is none of it, before any photo is read.
     """

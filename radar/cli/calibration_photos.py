@@ -114,9 +114,7 @@ def kept_photos(run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
     return kept
 
 
-def with_thumbnails(
-    model: Model, photos: Sequence[ScoredPhoto], settings: CalibrateConfig
-) -> list[ScoredPhoto]:
+def with_thumbnails(model: Model, photos: Sequence[ScoredPhoto], settings: CalibrateConfig) -> list[ScoredPhoto]:
     """With the thumbnails of those whose score was read and whose file lies there unchanged; how many do not is told."""
     unread = [photo for photo in photos if photo.thumbnail is None]
     if settings.group == "none" or not unread:  # then nobody asks which are alike

@@ -49,6 +49,8 @@ def test_what_keeps_it_from_starting_is_one_line(
         )
     assert "host=no.such.invalid" in refusal(capsys, str(run), "host=no.such.invalid")
     assert "prot: no such key" in refusal(capsys, str(run), "prot=1")
+    for unread in ("interval=9", "patience=1", "decode_ahead=4"):
+        assert f"{unread}: radar inspect does not read it; leave it out" in refusal(capsys, str(run), unread)
     (tmp_path / "short").write_text("secret\n")
     assert "16 to 200" in refusal(capsys, str(run), "--token-file", str(tmp_path / "short"))
     (tmp_path / "other.csv").write_text("path,verdict\na.png,good\n")
