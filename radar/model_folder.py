@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import radar
 from radar.config.plain import plain
 from radar.config.schema import Config
 from radar.errors import ConfigError, DataError, RadarError, RunError
-from radar.files import Plain, make_folder, read_bytes, read_json, write_atomically, write_json, write_text
+from radar.files import Plain, locked, make_folder, read_bytes, read_json, write_atomically, write_json, write_text
 from radar.methods.key_rules import check
 from radar.methods.method import fill
 from radar.methods.registry import method_of, typed_config
@@ -30,12 +30,13 @@ from radar.runtime.paths import given_path
 from radar.runtime.terminal import brief
 from radar.scoring.detector import detector_from_arrays
 from radar.scoring.map_levels import MapLevels
-from radar.thresholds import FITTED, Threshold, finite, read_thresholds
+from radar.thresholds import FITTED, Threshold, Thresholds, finite, read_thresholds
 from radar.training.device import named_device
 
 FORMAT = 4  # of the model folder; raised when an older reader could not read it, or would score otherwise
 FOLDER = "model"  # below a run directory
 _TENSORS, _FACTS, _CARD = "model.safetensors", "model.json", "README.md"
+_LOCK = "thresholds.lock"  # of who changes the versions of the threshold
 _PLACES = ("data_root", "output_root")  # where things lay, beside dataset.root and dataset.manifest
 _STATUS, _SHOWN = "status.json", 12  # of a run beside its model; digits of a fingerprint
 _REMEDY = "copy the model again, or run the experiment again with --force"
@@ -76,7 +77,7 @@ def save(model: Model, folder: Path, images: Mapping[str, int]) -> None:
     write_text(folder / _CARD, card(model.config, facts))
     write_json(folder / _FACTS, facts)
     if len(model.thresholds.versions) > 1:
-        store_thresholds(folder, model)
+        _store_thresholds(folder, model)
 
 
 def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
@@ -125,12 +126,25 @@ def with_stored_thresholds(run_or_folder: str | Path, model: Model) -> Model:
     return replace(model, thresholds=read_thresholds(folder, fitted, model.fingerprint))
 
 
-def store_thresholds(run_or_folder: str | Path, model: Model) -> None:
-    """Leave the versions of a model's threshold beside it, and in its card which one decides from now on; the rest stays as it is.
+def change_thresholds(
+    run_or_folder: str | Path, model: Model, change: Callable[[Thresholds], Thresholds]
+) -> tuple[Thresholds, Thresholds]:
+    """Let `change` make others of the versions that lie beside a model now, and leave them there; those before, and those of now.
 
-    Raises `RunError` where the folder holds another model, or cannot be written.
+    Whoever else stores one waits meanwhile, so none is lost. The model's card says which one decides from now on; the rest stays as it
+    is. Raises `RunError` where the folder holds another model, or cannot be read or written, and what `change` raises: then nothing
+    has changed.
     """
     folder = model_folder(Path(run_or_folder))
+    with locked(folder / _LOCK):
+        stored = with_stored_thresholds(folder, model)
+        changed = replace(stored, thresholds=change(stored.thresholds))
+        _store_thresholds(folder, changed)
+    return stored.thresholds, changed.thresholds
+
+
+def _store_thresholds(folder: Path, model: Model) -> None:
+    """Leave the versions of a model's threshold in its folder, in place of those that lie there."""
     found = str(_facts(folder).get("fingerprint"))
     if found != model.fingerprint:
         raise RunError(

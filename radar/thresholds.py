@@ -72,14 +72,19 @@ class Thresholds:
 
     def with_version(self, version: Threshold) -> Thresholds:
         """One more version, which becomes the current one. Raises `ConfigError` where its name is taken."""
-        if any(version.name == known.name for known in self.versions):
-            raise ConfigError(f"threshold {version.name}: there is one already; choose another name")
+        self.refuse_taken(version.name)
         return Thresholds((*self.versions, version), version.name)
 
-    def free_name(self, source: str) -> str:
-        """A numbered name that no version has yet."""
-        taken = {version.name for version in self.versions}
-        return next(name for number in count(1) if (name := f"{source}-{number}") not in taken)
+    def refuse_taken(self, name: str) -> None:
+        """Raise `ConfigError` where a version has that name."""
+        if any(name == known.name for known in self.versions):
+            raise ConfigError(f"threshold {name}: there is one already; choose another name")
+
+    def with_numbered(self, version: Threshold) -> Thresholds:
+        """One more version, which becomes the current one, under its name and the first number that makes it a new one."""
+        taken = {known.name for known in self.versions}
+        free = next(name for number in count(1) if (name := f"{version.name}-{number}") not in taken)
+        return self.with_version(replace(version, name=free))
 
     def write(self, folder: Path, fingerprint: str) -> None:
         """Leave the versions beside the model of `fingerprint`, whole or not at all; the fitted one stands in the model itself."""

@@ -20,6 +20,7 @@ from radar.experiment.artefact_inventory import Artefact, Remnant, artefacts, da
 from radar.experiment.artefact_store import Key
 from radar.experiment.run import Experiment
 from radar.experiment.session import CACHE_FOLDER, Session
+from radar.experiment.stage import Stage
 from radar.progress import silent
 from radar.report.region_names import named
 from radar.runtime.numbers import number_option
@@ -33,7 +34,10 @@ def cache(arguments: Sequence[str]) -> int:
     """Run one `radar cache` command; returns the exit code."""
     parser = Parser("radar cache", description="Stored stages: what is there, and why.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("list", help="all stored results with size, age and what made them")
+    verbs.add_parser(
+        "list",
+        help="all stored results with size, age and what made them; whether their files are whole, explain says, which reads them",
+    )
     prune = verbs.add_parser(
         "prune",
         help="remove results, unfinished trainings too, that were not used for some days; runs keep what they have",
@@ -133,14 +137,17 @@ def _explained(config: Config) -> Table:
         table.add_column(heading)
     table.add_column("why", overflow="fold")
     for label, stage in experiment.stages.stages():
-        key, there = stage.key, stage.is_stored
-        why = (
-            "same inputs, same version"
-            if there
-            else _difference(key, [each for each in stored if each.stage == key.stage])
-        )
-        table.add_row(label, key.fingerprint[:12], "stored" if there else "to be made", why)
+        table.add_row(label, stage.key.fingerprint[:12], *_state(stage, stored))
     return table
+
+
+def _state(stage: Stage[object], stored: Sequence[Artefact]) -> tuple[str, str]:
+    """Whether a stage's result is there, and why, or why not."""
+    if not stage.is_stored:
+        return "to be made", _difference(stage.key, [each for each in stored if each.stage == stage.key.stage])
+    if damage := stage.damage():
+        return "damaged", f"{' '.join(damage.split())}; it is made again"
+    return "stored", "same inputs, same version"
 
 
 def _difference(key: Key, stored: Sequence[Artefact]) -> str:

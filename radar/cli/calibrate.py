@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from radar.cli.calibration_photos import (
     with_thumbnails,
 )
 from radar.cli.exit_codes import DONE
-from radar.compose.settings import verb_settings
+from radar.compose.settings import refuse_unread, verb_settings
 from radar.config.verbs import CalibrateConfig
 from radar.deploy.calibration import by_hand, from_normals
 from radar.deploy.reviewed import latest, read_reviewed
@@ -31,15 +31,17 @@ from radar.errors import ConfigError
 from radar.experiment.devices import configure_torch
 from radar.model import Model
 from radar.model_card import counted
-from radar.model_folder import load, store_thresholds
+from radar.model_folder import change_thresholds, load
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.numbers import number_option
 from radar.runtime.options import Parser, with_negative_numbers
 from radar.runtime.paths import image_files, named, named_path
 from radar.runtime.prediction import DEFECTIVE, GOOD
 from radar.runtime.terminal import printable, tell
-from radar.thresholds import Threshold
+from radar.thresholds import Threshold, Thresholds
 
+_PHOTOS = "--normals or --reviewed"
+_OF_PHOTOS = ("decode_ahead", "false_alarms", "group")  # keys that are read where a threshold comes from photos
 _NAME = re.compile(r"\w([\w.-]{0,58}\w)?")
 
 
@@ -80,33 +82,31 @@ def _parser() -> argparse.ArgumentParser:
 def calibrate(arguments: Sequence[str]) -> int:
     """Run `radar calibrate`; returns the exit code."""
     parsed = _parser().parse_intermixed_args(with_negative_numbers(arguments))
-    _check(parsed)
+    asked = _asked(parsed)
     rate = [] if parsed.false_alarms is None else [f"false_alarms={parsed.false_alarms}"]
     settings = verb_settings(CalibrateConfig, "calibrate", [*parsed.settings, *rate])
+    if asked != _PHOTOS:
+        refuse_unread(parsed.settings, dict.fromkeys(_OF_PHOTOS, asked))
     model = load(parsed.run, settings.device)
     if parsed.list:
         _list(model)
         return DONE
-    before = model.thresholds.current
-    if parsed.use is not None:
-        changed, found = model.at(parsed.use), ""
-    else:
-        version, found = _new_version(parsed, settings, model)
-        changed = replace(model, thresholds=model.thresholds.with_version(version))
-    store_thresholds(parsed.run, changed)
-    print(printable(f"threshold {_described(changed.thresholds.current)}{found}"))
+    change, found = _change(parsed, settings, model)
+    stored, changed = change_thresholds(parsed.run, model, change)
+    before = stored.current
+    print(printable(f"threshold {_described(changed.current)}{found}"))
     print(
         f"before it, {before.name} decided ({before.value:.6g}); back to it: radar calibrate {parsed.run} --use {before.name}"
     )
     return DONE
 
 
-def _check(parsed: argparse.Namespace) -> None:
-    """Raises `ConfigError`."""
+def _asked(parsed: argparse.Namespace) -> str:
+    """The option that says what to do. Raises `ConfigError`."""
     asked = [
         name
         for name, is_asked in (
-            ("--normals or --reviewed", parsed.normals is not None or parsed.reviewed is not None),
+            (_PHOTOS, parsed.normals is not None or parsed.reviewed is not None),
             ("--threshold", parsed.threshold is not None),
             ("--use", parsed.use is not None),
             ("--list", parsed.list),
@@ -118,20 +118,40 @@ def _check(parsed: argparse.Namespace) -> None:
         raise ConfigError(f"calibrate: {given}; give --normals, --reviewed or both, or --threshold, --use or --list")
     if parsed.threshold is not None and not math.isfinite(parsed.threshold):
         raise ConfigError(f"--threshold {parsed.threshold}: is not a finite number; give a score")
-    if parsed.false_alarms is not None and asked != ["--normals or --reviewed"]:
+    if parsed.false_alarms is not None and asked != [_PHOTOS]:
         raise ConfigError(f"--false-alarms: {asked[0]} keeps no rate; leave it out, or give --normals")
     if parsed.name is not None and asked[0] in ("--use", "--list"):
         raise ConfigError(f"--name: {asked[0]} makes no version; leave it out")
     if parsed.name is not None and not _NAME.fullmatch(parsed.name):
         raise ConfigError(f"--name {parsed.name!r}: has letters, digits, and _ . - between them; at most 60 of them")
+    return asked[0]
+
+
+def _change(
+    parsed: argparse.Namespace, settings: CalibrateConfig, model: Model
+) -> tuple[Callable[[Thresholds], Thresholds], str]:
+    """What is asked for, of whatever versions lie there when it is stored, and what it does to photos of which more is known, in
+    words.
+
+    Raises `ConfigError` where a name is taken, or there is none of it, before any photo is read.
+    """
+    if parsed.use is not None:
+        model.thresholds.named(parsed.use)
+        return lambda stored: stored.using(parsed.use), ""
+    if parsed.name is not None:
+        model.thresholds.refuse_taken(parsed.name)
+    version, found = _new_version(parsed, settings, model)
+    if parsed.name is None:
+        return lambda stored: stored.with_numbered(version), found
+    return lambda stored: stored.with_version(replace(version, name=parsed.name)), found
 
 
 def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: Model) -> tuple[Threshold, str]:
-    """The version that is asked for, and what it does to photos of which more is known, in words."""
+    """The version that is asked for, called as where it comes from, and what it does to photos of which more is known, in words."""
     calibration = model.calibration
     if parsed.threshold is not None:
         above, count = int((calibration.scores > parsed.threshold).sum()), len(calibration.scores)
-        version = by_hand(calibration, parsed.threshold, name=parsed.name or model.thresholds.free_name("hand"))
+        version = by_hand(calibration, parsed.threshold, name="hand")
         return version, f"; {above} of the {count} normal images of the fit lie above it"
     configure_torch(model.config.trainer, torch.get_num_threads())
     reviews = [] if parsed.reviewed is None else read_reviewed(parsed.reviewed, model.fingerprint[:MODEL_DIGITS])
@@ -151,7 +171,7 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
         kept,
         grouped(model, kept, settings.group).names,
         settings.false_alarms,
-        name=parsed.name or model.thresholds.free_name(source),
+        name=source,
         source=source,
         origin=" ".join([*(parsed.normals or ()), *([] if parsed.reviewed is None else [str(parsed.reviewed)])]),
     )

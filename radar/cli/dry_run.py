@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
+import torch
 from rich.box import SIMPLE
 from rich.table import Column, Table
 
@@ -11,6 +12,7 @@ from radar.cli.estimate import TIMED_STEPS, Estimate, estimate
 from radar.cli.printing import PlainConsole
 from radar.compose.plan import Plan
 from radar.config.schema import Config
+from radar.methods.registry import method_of
 from radar.training.device import resolve_device
 
 _WIDEST_WORD = 30  # characters of an override that a table keeps on one line
@@ -28,8 +30,9 @@ def dry_run(plan: Plan) -> int:
     )
     measured: dict[str, Estimate] = {}
     trainings: dict[str, float] = {}  # jobs that differ after training share one
+    threads = torch.get_num_threads()  # torch's own choice, for jobs that leave it to torch
     for job, title in zip(plan.jobs, titles, strict=True):
-        found = _measured(job.config, measured)
+        found = _measured(job.config, measured, threads)
         trainings |= {training.key + _data_and_seed(job.config): training.seconds for training in found.trainings}
         table.add_row(title, job.config.dataset.name, *_cells(found))
     console = PlainConsole()
@@ -43,7 +46,7 @@ def dry_run(plan: Plan) -> int:
     return 0
 
 
-def _measured(config: Config, measured: dict[str, Estimate]) -> Estimate:
+def _measured(config: Config, measured: dict[str, Estimate], threads: int) -> Estimate:
     """Jobs that differ in seed or data alone take equally long, but each has trainings of its own."""
     timed = (
         config.unet,
@@ -56,14 +59,14 @@ def _measured(config: Config, measured: dict[str, Estimate]) -> Estimate:
     )
     key = str([asdict(section) for section in (*timed, config.dataset.image)])
     if key not in measured:
-        measured[key] = estimate(config)
+        measured[key] = estimate(config, threads)
     return measured[key]
 
 
 def _data_and_seed(config: Config) -> str:
     """What else tells one training from another."""
-    read = replace(config.dataset, near_duplicates="", megapixels=0.0)  # which change no image
-    return str((config.seed, read))
+    read = replace(config.dataset, name="", near_duplicates="", megapixels=0.0)  # which change no image
+    return str((config.seed if method_of(config).draws_numbers else None, read))
 
 
 def _cells(found: Estimate) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from radar.config.schema import Config
 from radar.data.images import Images
 from radar.data.preprocessing import Frame, plane_names, preprocessing_of
 from radar.data.sample import NORMAL_DEFECT, Sample, Split
+from radar.experiment.devices import configure_torch
+from radar.experiment.networks import training_inputs
 from radar.methods.method import Normals, Training
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.registry import method_of
@@ -37,7 +40,7 @@ _MANY_PASSES = 8  # of a network over one image: then one timed call is enough
 class TrainingEstimate:
     """One training that a job needs."""
 
-    key: str  # equal for jobs that share it, where they share seed and data
+    key: str  # equal for jobs that share it, as the store has it, where they share seed and data
     steps: int
     seconds: float
 
@@ -52,18 +55,24 @@ class Estimate:
     image_seconds: float
 
 
-def estimate(config: Config) -> Estimate:
-    """Take the time of everything on random images; seconds, and longer for methods that train much. None is read."""
-    if config.trainer.threads is not None:
-        torch.set_num_threads(config.trainer.threads)
+def estimate(config: Config, threads: int) -> Estimate:
+    """Take the time of everything on random images; seconds, and longer for methods that train much. None is read.
+
+    `threads` is how many CPU threads torch takes where the config leaves that to it.
+    """
+    configure_torch(config.trainer, threads)
     device, method = resolve_device(config.trainer), method_of(config)
     normals = Normals(_random_images(config, "train"), _random_images(config, "validation"))
     networks: dict[str, nn.Module] = {name: read().to(device) for name, read in method.pretrained.items()}
-    trainings = []
+    trainings: dict[str, TrainingEstimate] = {}
     for training in method.trainings(normals):
         build = partial(training.build, networks)
         networks[training.name] = built_within_memory(build, device).to(device)
-        trainings.append(_timed_training(config, training, networks, device))
+        key = json.dumps(
+            [training_inputs(method, training), [trainings[name].key for name in training.parents]], sort_keys=True
+        )
+        seconds = _training_seconds(config, training, networks, device)
+        trainings[training.name] = TrainingEstimate(key, training.training.max_steps, seconds)
         networks[training.name].eval().requires_grad_(False)
     fitted = method.fit(normals, networks, silent).to(device).eval().requires_grad_(False)
     one = normals.train[:1]
@@ -77,7 +86,7 @@ def estimate(config: Config) -> Estimate:
     return Estimate(
         parameter_count(fitted),
         None if shared is None else forward_flops(shared, patch),
-        tuple(trainings),
+        tuple(trainings.values()),
         _seconds(score, device, calls=1 if fitted.network_passes > _MANY_PASSES else TIMED_STEPS),
     )
 
@@ -96,10 +105,10 @@ def _random_images(config: Config, split: Split) -> Images:
     return Images(planes, names, samples, (Frame(height, width, 0, 0, height, width),) * _IMAGES)
 
 
-def _timed_training(
+def _training_seconds(
     config: Config, training: Training, networks: dict[str, nn.Module], device: torch.device
-) -> TrainingEstimate:
-    """Take a few steps, which leaves the network nearly as it was."""
+) -> float:
+    """How long all of its steps take, by a few, which leave the network nearly as it was."""
     settings, network, material = training.training, networks[training.name], training.material(networks)
     learner = TrainingModule(
         network, material.objective, training=settings, trainer=config.trainer, seed=config.seed
@@ -117,8 +126,7 @@ def _timed_training(
         learner.training_step(crops, 0).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    key = str((training.name, dict(training.inputs), training.parents, settings, training.patch, config.trainer))
-    return TrainingEstimate(key, settings.max_steps, settings.max_steps * _seconds(step, device, calls=TIMED_STEPS))
+    return settings.max_steps * _seconds(step, device, calls=TIMED_STEPS)
 
 
 def _seconds(work: Callable[[], object], device: torch.device, *, calls: int) -> float:

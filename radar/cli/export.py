@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from radar.cli.exit_codes import DONE
-from radar.compose.settings import verb_settings
+from radar.compose.settings import refuse_unread, verb_settings
 from radar.config.verbs import PredictConfig
 from radar.deploy.export import export as write
 from radar.deploy.parity import parity
@@ -43,6 +43,7 @@ def export(arguments: Sequence[str]) -> int:
     )
     parsed = parser.parse_intermixed_args(arguments)
     settings = verb_settings(PredictConfig, "predict", parsed.settings)
+    refuse_unread(parsed.settings, dict.fromkeys(("device", "threads"), "what is exported"))
     folder = parsed.out or parsed.run / f"export_{parsed.to}"
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--out {folder}: is no folder; name another one")

@@ -15,7 +15,7 @@ import torch
 
 from radar import install_command
 from radar.cli.exit_codes import DONE
-from radar.compose.settings import verb_settings
+from radar.compose.settings import refuse_unread, verb_settings
 from radar.config.verbs import InspectConfig, PredictConfig
 from radar.errors import ConfigError
 from radar.experiment.devices import configure_torch
@@ -41,7 +41,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit code: 0 it was ended with Ctrl-C, 3 and above: it did not start, or failed.",
     )
     parser.add_argument("run", type=named_path, help="run directory, or a model's folder")
-    parser.add_argument("settings", nargs="*", help="key=value of conf/inspect and conf/predict, such as port=9000")
+    parser.add_argument(
+        "settings",
+        nargs="*",
+        help="key=value of conf/inspect, and of conf/predict what a page reads, such as port=9000",
+    )
     parser.add_argument(
         "--reviewed", type=named_path, metavar="CSV", help="where verdicts go; without it, RUN/reviewed.csv"
     )
@@ -65,6 +69,7 @@ def inspect(arguments: Sequence[str]) -> int:
 
     of_predict = [word for word in parsed.settings if word.partition("=")[0] in _PREDICT]
     asking = verb_settings(PredictConfig, "predict", of_predict)
+    refuse_unread(of_predict, dict.fromkeys(("decode_ahead", "interval", "patience"), "radar inspect"))
     settings = verb_settings(InspectConfig, "inspect", [word for word in parsed.settings if word not in of_predict])
     token = None if parsed.token_file is None else server.stored_token(parsed.token_file)
     inspection = _inspection(parsed, asking, settings)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from radar.compose.settings import is_override, verb_settings
+from radar.compose.settings import is_override, refuse_unread, verb_settings
 from radar.config.verbs import PredictConfig
 from radar.deploy.current_model import CurrentModel
 from radar.deploy.scorer import ModelScorer
@@ -30,6 +30,10 @@ def predict(arguments: Sequence[str]) -> int:
     parsed.paths = [word for word in parsed.paths if word not in overrides]
     paths = checked(parsed)
     settings = verb_settings(PredictConfig, "predict", overrides)
+    if parsed.watch is None:
+        refuse_unread(overrides, dict.fromkeys(("interval", "patience"), "radar predict without --watch"))
+    if not parsed.overlays:
+        refuse_unread(overrides, dict.fromkeys(("colour_range", "opacity"), "radar predict without --overlays"))
     model = load(parsed.model, settings.device)
     configure_torch(model.config.trainer, settings.threads or torch.get_num_threads())
     if settings.threads is not None:

@@ -35,25 +35,28 @@ def transfer(arguments: Sequence[str]) -> int:
         raise RunError("transfer: all runs are on one data set; name runs on two or more")
     left_out: list[str] = []
     records = add_transfers(runs, parsed.out, named_device(parsed.device), left_out)
-    say(f"{len(records)} transfers: {parsed.out / RECORDS_NAME}")
+    say(f"{len(records)} transfers: {parsed.out / RECORDS_NAME}" if records else "0 transfers; no file is written")
     return FAILED if left_out else DONE
 
 
 def add_transfers(runs: Sequence[DoneRun], folder: Path, device: torch.device, left_out: list[str]) -> list[Transfer]:
     """Ask the models of `runs` about each other's data sets, where `folder` does not know yet; all that it knows then.
 
-    What cannot be asked is told, and added to `left_out`.
+    What cannot be asked is told, and added to `left_out`; what is not, as it would flatter a model, is told.
     """
 
     def leave_out(line: str) -> None:
         tell(f"left out: {line}")
         left_out.append(line)
 
+    def not_asked(line: str) -> None:
+        tell(f"not asked: {line}")
+
     make_folder(folder)
     path = folder / RECORDS_NAME
     records = read_transfers(path)
     known = {(each.source, each.target_data, each.target_masks) for each in records}
-    for record in transfers(runs, known, device, silent, leave_out):
+    for record in transfers(runs, known, device, silent, leave_out, not_asked=not_asked):
         records.append(record)
         write_transfers(path, records)
         auroc = record.image.auroc

@@ -18,6 +18,7 @@ from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import Override, read_overrides, values_of
 from radar.compose.launcher_consent import refuse_commands
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps, refuse_unknown_method_key
+from radar.config.plain import plain, selected
 from radar.config.schema import Config
 from radar.config.typed import refuse_odd_digits, typed
 from radar.config.verbs import SweepConfig
@@ -25,7 +26,7 @@ from radar.errors import ConfigError
 from radar.methods.controls import controls
 from radar.methods.key_rules import check, check_extra
 from radar.methods.registry import has_setting
-from radar.methods.relevance import effective, unread_by
+from radar.methods.relevance import effective, idle_because, unread_by
 from radar.plugins import imported_plugins
 
 _SWEEP = "sweep"
@@ -191,12 +192,26 @@ class _Composer:
             key = override.key_or_group
             if key not in unread and _is_checked(override) and (reader := unread_by(config, key)):
                 unread[key] = reader
+        unread |= self._idle({text: each for text, each in read.items() if each.key_or_group not in unread}, config)
         if unread:
             read = {text: override for text, override in read.items() if override.key_or_group not in unread}
             config, _ = self._typed(read)
         check(config)
         check_extra(config)
         return Job(tuple(read), config, unread)
+
+    def _idle(self, read: dict[str, Override], config: Config) -> dict[str, str]:
+        """Keys among those read that nothing reads as the config is, though it counts them, and that change it; with what does not."""
+        idle = {
+            each.key_or_group: reader
+            for each in read.values()
+            if _is_checked(each) and (reader := idle_because(config, each.key_or_group))
+        }
+        if not idle:
+            return {}
+        without = plain(self._typed({text: each for text, each in read.items() if each.key_or_group not in idle})[0])
+        given = plain(config)
+        return {key: reader for key, reader in idle.items() if selected(given, [key]) != selected(without, [key])}
 
     def _typed(self, overrides: dict[str, Override]) -> tuple[Config, dict[str, str]]:
         """The config, its keys in range, and the keys of section `method` that this method does not have."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +24,13 @@ def is_override(word: str) -> bool:
         return "=" in word and not Path(word).exists()
     except (OSError, ValueError):  # no name that a file could have
         return "=" in word
+
+
+def refuse_unread(overrides: Sequence[str], unread: Mapping[str, str]) -> None:
+    """Raise `ConfigError` for the first of `overrides` whose key is one of `unread`, which say what does not read it."""
+    for word in overrides:
+        if reader := unread.get(word.partition("=")[0]):
+            raise ConfigError(f"{brief(word)}: {reader} does not read it; leave it out")
 
 
 def verb_settings(schema: type[Schema], verb: str, overrides: Sequence[str]) -> Schema:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from radar.deploy.scorer import ModelScorer
-from radar.errors import DataError
+from radar.errors import DataError, RunError
 from radar.model import Model
 from radar.runtime.drawn_pictures import TOLERANCE
 from radar.runtime.errors import ImageError
@@ -43,7 +43,9 @@ class Parity:
 
 
 def parity(model: Model, exported: ExportedModel, paths: Iterable[Path], tolerance: float = TOLERANCE) -> Parity:
-    """Ask both about each of the files, which both can read. Raises `DataError` where one cannot, or there is none."""
+    """Ask both about each of the files, which both can read. Raises `DataError` where one cannot, or there is none, and `RunError`
+    where one of the two answers with what is no number, which nothing agrees with.
+    """
     own, errors, scores, disagreements = ModelScorer(model), [], [], []
     files = list(paths)
     for mine, theirs in zip(read_ahead(files, own, 1), read_ahead(files, exported, 1), strict=True):
@@ -53,6 +55,9 @@ def parity(model: Model, exported: ExportedModel, paths: Iterable[Path], toleran
             said, again = own.answers([mine.picture]), exported.answers([theirs.picture])
         except ImageError as error:
             raise DataError(f"{mine.path}: {error}; leave it out") from None
+        for name, answers in (("the model", said), ("what was exported", again)):
+            if not (np.isfinite(answers.maps).all() and np.isfinite(answers.scores).all()):
+                raise RunError(f"{mine.path}: {name} answers with what is no number; do not use it")
         # a map that is 0 everywhere differs by as much as the other is high
         errors.append(float(np.abs(again.maps - said.maps).max() / (said.maps.max() or 1.0)))
         score, other = float(said.scores[0]), float(again.scores[0])
@@ -63,4 +68,4 @@ def parity(model: Model, exported: ExportedModel, paths: Iterable[Path], toleran
             disagreements.append(Disagreement(str(mine.path), score, other, threshold, within))
     if not errors:
         raise DataError("no images to compare on; name a folder that holds some")
-    return Parity(len(errors), max(errors), max(scores), tuple(disagreements))
+    return Parity(len(errors), float(np.max(errors)), float(np.max(scores)), tuple(disagreements))

@@ -112,7 +112,24 @@ class ArtefactStore:
         """What is written beside the result of `key`: inputs, origin, when it was made, in how many seconds, attempts and MiB."""
         return read_json(self.folder(key) / MADE, _REMEDY)
 
+    def damage(self, key: Key) -> str:
+        """What would have the stored result of `key` made again, in words; empty where it is whole. Every byte of it is read."""
+        try:
+            self._check(key)
+        except UNREADABLE as error:
+            return str(error) or type(error).__name__
+        return ""
+
     def _read(self, key: Key, read: Callable[[Path], Result]) -> Result:
+        self._check(key)
+        folder = self.folder(key)
+        result = read(folder)
+        with suppress(OSError):  # a store that may only be read
+            os.utime(folder / MADE)
+        return result
+
+    def _check(self, key: Key) -> None:
+        """Raises one of `UNREADABLE` where no whole result of `key` is there that may be used."""
         folder, asked = self.folder(key), json.loads(json.dumps(asdict(key)))
         record = read_json(folder / MADE, _REMEDY)
         if any(record[name] != value for name, value in asked.items()):
@@ -122,10 +139,6 @@ class ArtefactStore:
         for name, stated in record.get("files", {}).items():  # results of older versions state none
             if found := difference(folder / name, stated):
                 raise StoredError(f"{name} {found}")
-        result = read(folder)
-        with suppress(OSError):  # a store that may only be read
-            os.utime(folder / MADE)
-        return result
 
     def _make(self, key: Key, folder: Path, make: Callable[[Path], None]) -> None:
         part = part_of(folder)

@@ -70,6 +70,19 @@ def training_stages(
     return stages
 
 
+def training_inputs(method: Method[Any], training: Training) -> dict[str, Plain]:
+    """What a training depends on, beside its images, the networks that it takes, and what all stages of its method depend on."""
+    trainer = asdict(method.config.trainer)
+    return {
+        "name": training.name,
+        "method_version": None if training.name == DENOISER else method.version,  # methods share the denoiser
+        "network": dict(training.inputs),
+        "patch": asdict(training.patch),
+        "training": asdict(training.training),
+        "trainer": {key: trainer[key] for key in _TRAINER_KEYS},
+    }
+
+
 def trained_networks(
     method: Method[Any], stages: Mapping[str, Stage[TrainedNetwork]], device: torch.device
 ) -> LazyNetworks:
@@ -101,15 +114,10 @@ def _training_stage(
     context: Context,
     common: Mapping[str, Plain],
 ) -> Stage[TrainedNetwork]:
-    normals, trainer = context.data.normals, asdict(method.config.trainer)
+    normals = context.data.normals
     inputs = {
         **common,
-        "name": training.name,
-        "method_version": None if training.name == DENOISER else method.version,  # methods share the denoiser
-        "network": dict(training.inputs),
-        "patch": asdict(training.patch),
-        "training": asdict(training.training),
-        "trainer": {key: trainer[key] for key in _TRAINER_KEYS},
+        **training_inputs(method, training),
         "train": identity(normals.train),
         "validation": identity(normals.validation),
     }

@@ -19,11 +19,12 @@ from radar.experiment.computation import compute
 from radar.experiment.context import Context
 from radar.experiment.devices import configure_torch
 from radar.experiment.environment import environment
-from radar.experiment.run_directory import RunDirectory
+from radar.experiment.run_directory import WANDB_FOLDER, RunDirectory
 from radar.experiment.run_fingerprint import fingerprint
 from radar.experiment.session import Session
 from radar.experiment.stages import ExperimentStages, check_margins, check_sizes
 from radar.files import write_json, write_text
+from radar.methods.parts.denoising import DENOISER
 from radar.methods.relevance import effective
 from radar.model_card import counted
 from radar.progress import Report
@@ -118,7 +119,7 @@ def run_experiment(experiment: Experiment, observer: Observer[Track], command: C
     def stored() -> Outcome | None:
         if experiment.force or run.read_status().state != "done":
             return None
-        return Outcome(run.path, run.read_metrics(), (*experiment.notes(), *_without_model(run)), reused=True)
+        return Outcome(run.path, run.read_metrics(), (*experiment.notes(), *_lacking(experiment)), reused=True)
 
     if outcome := stored():
         return outcome
@@ -135,11 +136,15 @@ def run_experiment(experiment: Experiment, observer: Observer[Track], command: C
     return Outcome(run.path, metrics, (*experiment.notes(), *failures), reused=False)
 
 
-def _without_model(run: RunDirectory) -> tuple[str, ...]:
-    """A note where the results of a done run are there, and no model that could be asked about new photos."""
-    if run.model.is_dir():
-        return ()
-    return (f"{run.model}: is not there any more, so that only the results can be read; --force makes it again",)
+def _lacking(experiment: Experiment) -> Iterator[str]:
+    """What a run that was done before does not have: a model that was removed since, or what `logger` asks for by now."""
+    logger, run = experiment.config.logger, experiment.directory
+    if not run.model.is_dir():
+        yield f"{run.model}: is not there any more, so that only the results can be read; --force makes it again"
+    if logger.csv and DENOISER in experiment.stages.method.trainings and not run.history.exists():
+        yield f"logger.csv=true: {run.path} was made without {run.history.name}; --force makes the run again, with it"
+    if logger.wandb is not None and not (run.path / WANDB_FOLDER).exists():
+        yield f"logger.wandb: {run.path} was made without W&B; --force makes the run again, with it"
 
 
 def _compute(experiment: Experiment, observer: Observer[Track], failures: list[str]) -> Metrics:

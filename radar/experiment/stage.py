@@ -66,6 +66,10 @@ class Stage(Generic[Result_co]):
         """Whether the result is there."""
         return self.store.holds(self.key)
 
+    def damage(self) -> str:
+        """What would have the stored result made again, in words; empty where it is whole. All of it is read, so this takes time."""
+        return self.store.damage(self.key)
+
     @property
     def seconds(self) -> float | None:
         """How long it took when it was made, interrupted attempts included; None where it is not stored."""

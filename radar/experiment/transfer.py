@@ -27,6 +27,8 @@ from radar.thresholds import FITTED
 
 RECORDS_NAME = "transfers.jsonl"  # in the folder of the runs, or of their records
 
+_SHOWN = 3  # of the runs that a line names
+
 Pair = tuple[str, str, str | None]
 """Fingerprint of the run whose model is asked, hashes of the manifest and of the masks of the data it is asked about."""
 
@@ -99,13 +101,15 @@ def transfers(
     device: torch.device,
     report: Report,
     left_out: Callable[[str], None],
+    *,
+    not_asked: Callable[[str], None],
 ) -> Iterator[Transfer]:
     """One record for each run and each data set of another: metrics of that set's test images at the threshold that the run fitted,
     whatever was calibrated since.
 
-    A model is not asked about images that it was fitted on: data sets with some of them in their test split are left out. `left_out`
-    is told, in a line each, which sets cannot be read, or are no longer those that the other run read, and which models cannot be
-    asked about one.
+    A model is not asked about images that it was fitted on: data sets with some of them in their test split are left out, of which
+    `not_asked` is told in a line for each set. `left_out` is told, in a line each, which sets cannot be read, or are no longer those
+    that the other run read, and which models cannot be asked about one.
     """
     for wanted, target, sources in pairs(runs, known):
         try:
@@ -115,7 +119,10 @@ def transfers(
             left_out(str(error))
             continue
         shown, done = set(loaded.identities), set[str]()
-        for source in (each for each in sources if not shown & each.fitted_images()):
+        fitted = [source for source in sources if shown & source.fitted_images()]
+        if fitted:
+            not_asked(_seen_before(fitted, dataset.name, target))
+        for source in (each for each in sources if each not in fitted):
             if source.fingerprint in done:  # an equal run in another folder
                 continue
             try:
@@ -125,6 +132,16 @@ def transfers(
                 continue
             done.add(source.fingerprint)
             yield record
+
+
+def _seen_before(fitted: Sequence[DoneRun], name: str, target: DoneRun) -> str:
+    """Why the models of these runs are not asked about a data set."""
+    names = [run.directory.path.name for run in fitted]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return (
+        f"{', '.join(names[:_SHOWN])}{more} on {name}, as {target.directory.path.name} read it: fitted on some of its test images, "
+        "which would flatter them"
+    )
 
 
 def _as_read(wanted: DatasetConfig, target: DoneRun, report: Report) -> Dataset:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +16,7 @@ from radar.inspect.pictures import layers
 from radar.inspect.reviews import Reviews
 from radar.inspect.uploads import Upload
 from radar.model import Model
-from radar.model_folder import store_thresholds
+from radar.model_folder import change_thresholds
 from radar.runtime.examination import MODEL_DIGITS, Examined, examine
 from radar.runtime.photo import Photo
 from radar.runtime.prediction import Prediction
@@ -98,11 +97,8 @@ class Inspection:
     def store_threshold(self, value: float, reason: str) -> Threshold:
         """A new version, chosen by hand, beside those that lie there now; it decides from now on. Raises `RunError`."""
         model = self.model
-        name = model.thresholds.free_name("hand")
-        version = by_hand(model.calibration, value, name=name, reason=reason)
-        changed = replace(model, thresholds=model.thresholds.with_version(version))
-        store_thresholds(self.run, changed)
-        return version
+        version = by_hand(model.calibration, value, name="hand", reason=reason)
+        return change_thresholds(self.run, model, lambda stored: stored.with_numbered(version))[1].current
 
     def _photo(self, upload: Upload) -> Photo:
         return upload.photo(ModelScorer(self.model), self.settings.megapixels)

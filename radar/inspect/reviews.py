@@ -52,7 +52,12 @@ class Reviews:
             ) from None
 
     def add(self, prediction: Prediction, verdict: str) -> None:
-        """Append a verdict on a photo that has a score; it is on the disk when this returns. Raises `RunError`."""
+        """Append a verdict on a photo that has a score; it is on the disk when this returns.
+
+        Raises `WriteError`, and `RunError` where a verdict is withdrawn and there is none, which no reader of the file would take.
+        """
+        if verdict == WITHDRAWN and self.verdict(prediction) is None:
+            raise RunError(f"{prediction.path}: has no verdict that could be withdrawn; give it one first")
         line = f"{verdict},{csv_line(prediction)}".encode()
         with writing(self.path), appending(self.path) as file:
             file.write(_missing_before(file) + line)

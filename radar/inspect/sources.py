@@ -48,11 +48,12 @@ def logged_photos(log: Path, model: Model, most: int) -> Iterator[Photo]:
 
 
 def _photo(sample: Sample, layout: Layout, model: Model) -> Photo:
-    began, picture, error, path = time.perf_counter(), None, None, Path(sample.path)
+    began, picture, error, path, found = time.perf_counter(), None, None, Path(sample.path), None
     try:
-        picture = as_seen(
-            path, layout.pixels(sample.path), sample.content_hash, preprocessing_of(model.config.dataset.image)
-        )
+        found = layout.content_hash(sample.path)
+        if found != sample.content_hash:
+            raise DataError("has changed since the run, which read another file; ask about it as a new photo")
+        picture = as_seen(path, layout.pixels(sample.path), found, preprocessing_of(model.config.dataset.image))
     except (DataError, ImageError) as failure:
         error = str(failure)
-    return Photo(path, None, True, sample.content_hash, time.perf_counter() - began, picture, error)
+    return Photo(path, None, True, found, time.perf_counter() - began, picture, error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import cast
 
@@ -134,6 +134,20 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
         elif self._adapts:
             features = UNetFeatures(untrained_network(self.config, channels))
         return self._fitted(denoiser(self.config, network), channels, features)
+
+    @property
+    def idle_keys(self) -> Mapping[str, str]:
+        own, section = self.settings.reconstruction, "method.reconstruction"
+        idle = dict(super().idle_keys)
+        if own.features == "none":
+            compared = ("pixel_weight", "calibration_images", "adaptation")
+            idle |= {f"{section}.{key}": f"{section}.features=none" for key in compared}
+        elif own.adaptation.max_steps == 0:
+            adapting = [
+                f"{section}.adaptation.{each.name}" for each in fields(AdaptationConfig) if each.name != "max_steps"
+            ]
+            idle |= dict.fromkeys(adapting, f"{section}.adaptation.max_steps=0")
+        return idle
 
     @property
     def needs_one_size(self) -> bool:

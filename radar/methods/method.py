@@ -236,6 +236,11 @@ class Method(ABC, Generic[Own]):
         """All of them: what `FittedMethod.read` depends on."""
         return tuple(dict.fromkeys((*self.map_keys, *self.point_keys, *self.border_keys)))
 
+    @property
+    def idle_keys(self) -> Mapping[str, str]:
+        """Prefixes of keys of its own that nothing reads as the config is, each with the key and value because of which."""
+        return {}
+
     def problems(self) -> Iterator[str]:
         """One line per rule between keys that the config breaks."""
         yield from ()

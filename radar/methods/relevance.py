@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 
 from radar.config.plain import plain
 from radar.config.schema import Config, DatasetConfig
 from radar.files import Plain
 from radar.methods.controls import control_of, controls
+from radar.methods.method import Method
 from radar.methods.registry import method_of
 
 _METHODS_OWN = ("patch", "unet", "diffusion", "timestep", "scoring", "training")  # sections that only some methods read
@@ -27,9 +29,37 @@ _DATASET = ("", *(item.name for item in fields(DatasetConfig)))  # beside the se
 
 def reads(config: Config) -> tuple[str, ...]:
     """Prefixes of the keys that the method and its controls read, in the sections that not every method reads."""
-    methods = (method_of(config), *(control_of(config, name) for name in controls(config)))
-    keys = [key for each in methods if each is not None for key in (*each.fitting_keys, *each.reading_keys)]
+    keys = [key for each in _methods(config) for key in (*each.fitting_keys, *each.reading_keys)]
     return tuple(dict.fromkeys((*keys, *_ALWAYS)))
+
+
+def _methods(config: Config) -> list[Method[Any]]:
+    """The method, and those that run as its controls."""
+    run_as_controls = [control_of(config, name) for name in controls(config)]
+    return [method_of(config), *(each for each in run_as_controls if each is not None)]
+
+
+def idle_because(config: Config, key: str) -> str | None:
+    """What does not read `key` or any key below it as the config is, in words; None where it may have an effect.
+
+    Such keys stay part of a run's fingerprint, as they always were, so that what is stored is found: only to type them is refused.
+    """
+    methods, unet = _methods(config), config.unet.kind
+    own = [
+        each.idle_keys for each in methods if type(each) is type(methods[0])
+    ]  # filters that are controls have no keys
+    idle = {name: why for name, why in own[0].items() if all(name in others for others in own)}
+    if unet == "compact":
+        idle["unet.groups"] = "unet.kind=compact"
+    else:
+        idle["scoring.tile"] = f"unet.kind={unet}"
+    if config.scoring.field == "stitched":
+        idle["scoring.tile"] = "scoring.field=stitched"
+    if not config.evaluation.pixel:
+        idle["evaluation.aupro_limit"] = "evaluation.pixel=false"
+    if config.detector.threshold != "shifted" and all(each.one_score for each in methods):
+        idle["detector.fitted_on"] = f"method {config.method.name}"
+    return next((why for name, why in idle.items() if f"{key}.".startswith(f"{name}.")), None)
 
 
 def unread_by(config: Config, key: str) -> str | None:

@@ -52,7 +52,7 @@ def parser_of(name: str, model: str, paths: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--masks", action="store_true", help="write what is flagged as 0 and 255, in the photo's own size"
     )
-    parser.add_argument("--jsonl", action="store_true", help="print JSON Lines in place of CSV")
+    parser.add_argument("--jsonl", action="store_true", help="without --out: print JSON Lines in place of CSV")
     parser.add_argument("--force", action="store_true", help="start over where --out holds predictions")
     return parser
 
@@ -68,6 +68,10 @@ def checked(parsed: argparse.Namespace) -> Iterator[Path]:
     wants_folder = [option for option in ("watch", "overlays", "masks", "force") if getattr(parsed, option)]
     if parsed.out is None and wants_folder:
         raise ConfigError(f"--{wants_folder[0]}: needs a folder; name one with --out FOLDER")
+    if parsed.out is not None and parsed.jsonl:
+        raise ConfigError(
+            "--jsonl: says what is printed without --out, whose folder gets JSON Lines and CSV; leave one out"
+        )
     if parsed.watch is not None and parsed.force:
         raise ConfigError("--watch: goes on with its log; to start over, name another folder with --out")
     if parsed.watch is not None and not parsed.watch.is_dir():

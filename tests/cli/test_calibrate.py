@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +14,11 @@ from deploy_builders import drawn, quick_model, save, save_model
 from PIL import Image
 
 import radar
+from radar.cli import calibrate
 from radar.cli.exit_codes import DONE, REFUSED
 from radar.cli.main import main
+from radar.deploy.calibration import by_hand
+from radar.model_folder import change_thresholds
 
 
 @pytest.fixture(scope="module")
@@ -278,6 +283,53 @@ def test_that_likeness_to_photos_that_are_gone_cannot_be_known_is_told(
     assert "6 of 12 normal photos do not lie there any more as they were scored" in capsys.readouterr().err
 
 
+def add_by_hand(run: Path, value: float, *name: str) -> int:
+    return main(["calibrate", str(run), "--threshold", str(value), *name])
+
+
+@pytest.mark.parametrize("words", [["--normals"], ["--threshold", "0.7"]])
+def test_a_version_that_another_stored_meanwhile_stays(
+    run: Path, photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """Numbered names take the next number; one that was chosen and is taken meanwhile is refused."""
+    values = {"--normals": [str(photos / "good"), "--false-alarms", "0.1"]}.get(words[0], [])
+    made, meanwhile = calibrate._new_version, list[tuple[float, list[str]]]()
+
+    def slowly(*arguments: Any) -> Any:
+        found = made(*arguments)
+        while meanwhile:
+            value, name = meanwhile.pop()
+            assert add_by_hand(run, value, *name) == DONE
+        return found
+
+    monkeypatch.setattr(calibrate, "_new_version", slowly)
+    meanwhile += [(0.9, []), (0.8, ["--name", "chosen"])]
+    assert main(["calibrate", str(run), *words, *values]) == DONE
+    names = [version.name for version in radar.load(run).thresholds.versions]
+    assert names == ["fitted", "hand-1", "chosen", "normals-1" if words[0] == "--normals" else "hand-2"]
+    assert "before it, chosen decided (0.8)" in capsys.readouterr().out.splitlines()[-1]
+    card = (run / "model" / "README.md").read_text()
+    assert all(f"`{name}`" in card for name in names[1:])
+    meanwhile += [(0.6, ["--name", "winter"])]
+    assert main(["calibrate", str(run), *words, *values, "--name", "winter"]) == REFUSED
+    assert capsys.readouterr().err.endswith("threshold winter: there is one already; choose another name\n")
+    assert radar.load(run).threshold == 0.6 and len(radar.load(run).thresholds.versions) == 5
+
+
+def test_many_who_store_at_once_lose_nothing(run: Path) -> None:
+    model = radar.load(run)
+
+    def store(number: int) -> None:
+        version = by_hand(model.calibration, float(number), name="hand")
+        change_thresholds(run, model, lambda stored: stored.with_numbered(version))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(store, range(24)))
+    stored = radar.load(run).thresholds.versions[1:]
+    assert {version.value for version in stored} == set(map(float, range(24)))
+    assert {version.name for version in stored} == {f"hand-{number}" for number in range(1, 25)}
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -288,6 +340,10 @@ def test_that_likeness_to_photos_that_are_gone_cannot_be_known_is_told(
         (["--threshold", "1", "--name", "a b"], "--name 'a b'"),
         (["--threshold", "1", "--name", "fitted"], "there is one already"),
         (["--use", "fitted", "--false-alarms", "0.1"], "--use keeps no rate"),
+        (["--threshold", "3", "false_alarms=0.001"], "false_alarms=0.001: --threshold does not read it; leave it out"),
+        (["--threshold", "3", "group=none"], "group=none: --threshold does not read it; leave it out"),
+        (["--use", "fitted", "decode_ahead=3"], "decode_ahead=3: --use does not read it; leave it out"),
+        (["--list", "group=none"], "group=none: --list does not read it; leave it out"),
         (["--normals", "nowhere"], "nowhere: no such file or folder"),
         (["--normals", "nowhere.png"], "0 usable normal images"),
         (["--normals", ".", "--false-alarms", "2"], "false_alarms=2.0: must be < 1"),

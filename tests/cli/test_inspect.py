@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import re
 import signal
@@ -48,6 +49,8 @@ def test_what_keeps_it_from_starting_is_one_line(
         )
     assert "host=no.such.invalid" in refusal(capsys, str(run), "host=no.such.invalid")
     assert "prot: no such key" in refusal(capsys, str(run), "prot=1")
+    for unread in ("interval=9", "patience=1", "decode_ahead=4"):
+        assert f"{unread}: radar inspect does not read it; leave it out" in refusal(capsys, str(run), unread)
     (tmp_path / "short").write_text("secret\n")
     assert "16 to 200" in refusal(capsys, str(run), "--token-file", str(tmp_path / "short"))
     (tmp_path / "other.csv").write_text("path,verdict\na.png,good\n")
@@ -96,3 +99,25 @@ def test_a_runs_own_test_images_have_the_evaluations_scores(tmp_path: Path) -> N
     with scores.open() as file:
         expected = {row["path"]: float(row["score"]) for row in csv.DictReader(file) if row["split"] == "test"}
     assert {each.path: each.score for each in examined} == expected and expected
+
+
+def test_a_test_image_that_was_replaced_is_not_shown_as_what_it_was(tmp_path: Path) -> None:
+    drawn_set = ["dataset.synthetic.train=8", "dataset.synthetic.test_normal=3", "dataset.synthetic.test_defective=3"]
+    assert main(["data", "write", str(tmp_path / "set"), "dataset=printed_layers", *drawn_set]) == 0
+    words = ["experiment=debug", "method=pca", "method.controls=[]", "evaluation.figures=false"]
+    assert main([*words, "dataset=mvtec_folder", f"dataset.root={tmp_path / 'set'}", f"output_root={tmp_path}"]) == 0
+    (scores,) = tmp_path.glob("*/scores.csv")
+    model = radar.load(scores.parent)
+    replaced, cut, gone = (Path("test/good") / f"{number:03}.png" for number in range(3))
+    contents = {(tmp_path / "set" / name).read_bytes() for name in (replaced, cut, gone)}
+    defective = next(path for path in (tmp_path / "set" / "test").glob("*/*.png") if path.parent.name != "good")
+    (tmp_path / "set" / replaced).write_bytes(defective.read_bytes())
+    (tmp_path / "set" / cut).write_bytes((tmp_path / "set" / cut).read_bytes()[:200])
+    (tmp_path / "set" / gone).unlink()
+    examined = [examine(ModelScorer(model), [photo], 5)[0].prediction for photo in run_photos(scores.parent, model)]
+    shown = {each.path: each for each in examined}
+    for name in (replaced, cut, gone):
+        assert shown[str(name)].decision == "unreadable" and shown[str(name)].score is None
+        assert shown[str(name)].content_hash not in {hashlib.sha256(content).hexdigest() for content in contents}
+    assert "has changed since the run" in str(shown[str(replaced)].error)
+    assert sum(each.score is not None for each in examined) == 3

@@ -12,13 +12,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_main import QUICK
+import torch
+from test_main import FEW_IMAGES, QUICK
 
+from radar.cli.estimate import Estimate, estimate
 from radar.cli.exit_codes import FAILED, REFUSED
 from radar.cli.isolation import in_own_process
 from radar.cli.main import main
 from radar.compose import command_line
 from radar.compose.plan import plan
+from radar.config.schema import Config
 from radar.errors import Interrupted
 from radar.experiment.artefact_inventory import artefacts
 from radar.experiment.run_directory import RunDirectory
@@ -73,6 +76,10 @@ def test_a_job_that_was_to_be_made_again_and_could_not_is_not_done(
         ["dataset.train_images=null,4"],
         ["dataset.synthetic.seed=0,1"],
         ["dataset.near_duplicates=warn,ignore"],
+        ["trainer.threads=1,2"],
+        ["dataset.name=a,b"],
+        ["method=radar,ddpm", "trainer.threads=1,2"],
+        ["trainer.matmul_precision=highest,high"],
     ],
     ids=lambda axes: axes[0],
 )
@@ -83,6 +90,22 @@ def test_a_dry_run_counts_the_trainings_that_the_sweep_makes(
     told = re.search(r"with (\d+) training", " ".join(capsys.readouterr().out.split()))
     assert sweep(tmp_path, *axes) == 0
     assert told is not None and int(told[1]) == made(tmp_path, "network")
+
+
+def test_a_job_that_leaves_threads_to_torch_is_not_timed_with_anothers(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, taken = torch.get_num_threads(), list[int]()
+
+    def timed(config: Config, threads: int) -> Estimate:
+        found = estimate(config, threads)
+        taken.append(torch.get_num_threads())
+        return found
+
+    monkeypatch.setattr("radar.cli.dry_run.estimate", timed)
+    words = [word for word in FEW_IMAGES if not word.startswith("trainer.threads")]
+    other = own + 1
+    assert main(["-m", *words, "method=pca", f"trainer.threads={other},null,1", "--dry-run"]) == 0
+    assert taken == [other, own, 1]
+    torch.set_num_threads(own)
 
 
 def test_a_grid_trains_once_per_model_and_passes_once_per_timestep(tmp_path: Path) -> None:
@@ -173,6 +196,34 @@ def test_the_cache_is_listed_explained_and_pruned(tmp_path: Path, capsys: pytest
     assert not unfinished.exists()
     assert not list(artefacts(tmp_path / CACHE_FOLDER))
     assert main(arguments) == 0  # the run itself needs nothing of it
+
+
+@pytest.mark.parametrize("spoilt", ["appended", "cut", "removed", "inputs"])
+def test_a_damaged_result_is_not_explained_as_stored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spoilt: str
+) -> None:
+    words = [*FEW_IMAGES, "method=pca", f"output_root={tmp_path}"]
+    assert main(words) == 0
+    capsys.readouterr()
+    assert main(["cache", "explain", *words]) == 0
+    assert "damaged" not in (whole := capsys.readouterr().out)
+    (folder,) = (each.path for each in artefacts(tmp_path / CACHE_FOLDER) if each.stage == "fitted")
+    file = next(path for path in folder.iterdir() if path.name != "made.json")
+    content = file.read_bytes()
+    match spoilt:
+        case "appended":
+            file.write_bytes(content + b"x")
+        case "cut":
+            file.write_bytes(content[:-1])
+        case "removed":
+            file.unlink()
+        case _:
+            made = read_json(folder / "made.json", "")
+            write_json(folder / "made.json", {**made, "inputs": {**made["inputs"], "seed": 99}})
+    assert main(["cache", "explain", *words]) == 0
+    told = capsys.readouterr().out
+    assert told.count("damaged") >= 1 and told.count(" stored ") == whole.count(" stored ") - 1
+    assert "it is made again" in " ".join(told.split())
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,69 @@ def test_what_is_typed_and_not_read_is_refused(overrides: list[str], message: st
     assert str(error.value) == message
 
 
+IDLE = [  # what makes a key idle; the key; why
+    (["unet=compact"], "unet.groups=4", "unet.kind=compact"),
+    (["unet=small", "scoring.field=whole"], "scoring.tile=64", "unet.kind=ddpm"),
+    (["unet=compact", "scoring.field=stitched"], "scoring.tile=64", "scoring.field=stitched"),
+    (["evaluation.pixel=false"], "evaluation.aupro_limit=0.1", "evaluation.pixel=false"),
+    (["method=pca", "method.controls=[]"], "detector.fitted_on=validation", "method pca"),
+    (["method=lof", "method.controls=[]"], "detector.fitted_on=validation", "method lof"),
+    (["method=pca"], "method.reduction.pixels=7", "method.reduction.statistic=max"),
+    (["method=padim", "method.reduction.statistic=mean"], "method.reduction.pixels=7", "method.reduction.statistic=mean"),
+    (["method=ddad", "method.reconstruction.features=none"], "method.reconstruction.pixel_weight=3",
+     "method.reconstruction.features=none"),
+    (["method=ddad", "method.reconstruction.features=none"], "method.reconstruction.adaptation.pairs=3",
+     "method.reconstruction.features=none"),
+    (["method=ddad", "method.reconstruction.features=unet", "method.reconstruction.adaptation.max_steps=0"],
+     "method.reconstruction.adaptation.guidance=5", "method.reconstruction.adaptation.max_steps=0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("because", "idle", "reader"), IDLE)
+def test_what_nothing_reads_as_the_config_is_is_refused(because: list[str], idle: str, reader: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        compose.experiment([*because, idle])
+    assert str(error.value) == f"{idle}: {reader} does not read it; leave it out"
+
+
+@pytest.mark.parametrize(("because", "idle", "reader"), IDLE)
+def test_typed_as_it_is_anyway_it_changes_nothing(because: list[str], idle: str, reader: str) -> None:
+    plain, key = compose.experiment(because), idle.partition("=")[0]
+    sections = key.split(".")
+    node = plain.method.settings if sections[0] == "method" else plain
+    for name in sections[sections[0] == "method" :]:
+        node = getattr(node, name)
+    again = compose.experiment([*because, f"{key}={node}"])
+    assert fingerprint(again, "data") == fingerprint(plain, "data")
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["unet=small", "unet.groups=4"],
+        ["unet=compact", "scoring.field=whole", "scoring.tile=64"],
+        ["evaluation.pixel=true", "evaluation.aupro_limit=0.1"],
+        ["method=pca", "method.controls=[mean_brightness]", "detector.fitted_on=validation"],  # which has two features
+        ["method=pca", "method.controls=[]", "detector=shifted_tail", "detector.fitted_on=train"],
+        ["method=radar", "detector=isolation_forest", "detector.fitted_on=validation"],
+        ["method=pca", "method.reduction.statistic=top", "method.reduction.pixels=7"],
+        ["method=ddad", "method.reconstruction.features=unet", "method.reconstruction.pixel_weight=3"],
+        ["method=ddad", "method.reconstruction.features=unet", "method.reconstruction.adaptation.max_steps=5",
+         "method.reconstruction.adaptation.pairs=3"],
+    ],
+)  # fmt: skip
+def test_what_is_read_as_the_config_is_is_taken(overrides: list[str]) -> None:
+    *rest, last = overrides
+    changed, before = (fingerprint(compose.experiment(words), "data") for words in (overrides, rest))
+    assert changed != before or last == "detector.fitted_on=train"
+
+
+def test_in_a_sweep_a_key_counts_where_it_is_read() -> None:
+    assert len(names("-m", "unet=compact,small", "unet.groups=4,8")) == 3
+    with pytest.raises(ConfigError, match=r"unet\.groups=4,16: unet\.kind=compact does not read it"):
+        names("-m", "unet=compact", "unet.groups=4,16", "seed=0,1")
+
+
 @pytest.mark.parametrize(
     "overrides",
     [

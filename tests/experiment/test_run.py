@@ -99,6 +99,22 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tiny: Tiny,
     assert first != other
 
 
+def test_a_reused_run_says_what_the_logger_asks_for_and_it_has_not(tiny: Tiny) -> None:
+    plain, asking = tiny("logger.csv=false"), tiny("logger.csv=true")
+    run(plain)
+    lacking = run(asking)
+    assert lacking.reused and not (lacking.directory / "history.csv").exists()
+    (note,) = (note for note in lacking.notes if note.startswith("logger."))
+    assert "logger.csv=true" in note and "without history.csv; --force" in note
+    (note,) = (note for note in run(tiny("logger=csv_wandb")).notes if note.startswith("logger.wandb"))
+    assert "without W&B; --force" in note
+    assert not any(note.startswith("logger.") for note in run(plain).notes)
+    run(asking, forced())
+    again = run(asking)
+    assert again.reused and (again.directory / "history.csv").exists()
+    assert not any(note.startswith("logger.") for note in again.notes)
+
+
 def test_a_done_run_is_reused_and_force_starts_over(tiny: Tiny) -> None:
     config = tiny()
     first = run(config)

@@ -37,7 +37,7 @@ def runs(tiny: Tiny) -> list[Path]:
 def asked(runs: list[DoneRun]) -> tuple[list[Transfer], list[str]]:
     """What was found, and what was left out."""
     left_out: list[str] = []
-    return list(transfers(runs, (), CPU, silent, left_out.append)), left_out
+    return list(transfers(runs, (), CPU, silent, left_out.append, not_asked=lambda line: None)), left_out
 
 
 def found(runs: list[Path]) -> list[Transfer]:
@@ -61,11 +61,33 @@ def test_the_figures_are_those_of_the_stored_model_on_the_other_images(runs: lis
     assert 0 <= record.pixel.auroc <= 1
 
 
-def test_no_model_is_asked_about_images_that_it_was_fitted_on(tiny: Tiny) -> None:
+def test_no_model_is_asked_about_images_that_it_was_fitted_on(
+    tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     runs = [done(tiny(f"dataset.split_seed={seed}", "dataset.split=random")) for seed in (0, 1)]
     kept = [DoneRun.at(path) for path in runs]
     assert kept[0].data != kept[1].data
     assert found(runs) == []
+    out = tmp_path / "out"
+    assert main(["transfer", *map(str, runs), "--out", str(out)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "0 transfers; no file is written\n" and not (out / RECORDS_NAME).exists()
+    lines = captured.err.splitlines()
+    assert len(lines) == 2 and all("fitted on some of its test images" in line for line in lines)
+    for asked_run, read_by in (runs, runs[::-1]):
+        assert any(
+            f"not asked: {asked_run.name} on " in line and f"as {read_by.name} read it" in line for line in lines
+        )
+
+
+def test_a_model_that_was_fitted_on_one_set_is_asked_about_the_others(
+    tiny: Tiny, runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = done(tiny("dataset=printed_layers", "dataset.split_seed=7", "dataset.split=random"))
+    assert main(["transfer", *map(str, [*runs, again]), "--out", str(tmp_path)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[-1] == f"4 transfers: {tmp_path / RECORDS_NAME}"
+    assert captured.err.count("not asked: ") == captured.err.count("\n") == 2
 
 
 def test_changed_images_are_left_out_and_the_others_asked(runs: list[Path], tiny: Tiny) -> None:

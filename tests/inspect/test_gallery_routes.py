@@ -83,6 +83,11 @@ def test_calibrate_reads_the_verdicts(
     assert client.post(f"/photos/{bad['key']}/verdict", json={"verdict": "nice"}).status_code == 422
     broken = client.post("/photos", content=b"no image").json()
     assert client.post(f"/photos/{broken['key']}/verdict", json={"verdict": "good"}).status_code == 400
+    written = file.read_bytes()
+    for photo in (broken, goods[0], drop(client, tmp_path, 1)):  # without a score, withdrawn already, never reviewed
+        answer = client.post(f"/photos/{photo['key']}/verdict", json={"verdict": "withdrawn"})
+        assert answer.status_code == 400 and "no verdict that could be withdrawn" in answer.json()["detail"]
+    assert file.read_bytes() == written and read_reviewed(file, bad["prediction"]["model"]) == reviewed
     assert client.post("/photos/unknown/verdict", json={"verdict": "good"}).status_code == 404
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from radar.runtime.drawn_pictures import TOLERANCE
 from radar.runtime.errors import ImageError
 from radar.runtime.exported import ExportedModel, checked, load
 from radar.runtime.graph import Graph, Inputs
+from radar.runtime.picture import Answers, Picture
 from radar.thresholds import Thresholds
 
 pytest.importorskip("onnxscript")
@@ -103,6 +104,40 @@ def test_what_decides_otherwise_is_found_and_listed(model: Model, written: Path,
     exported.manifest = needs
     with pytest.raises(DataError, match=r"this model takes no side below 400 px; leave it out"):
         parity(model, exported, files)
+
+
+@pytest.mark.parametrize("word", ["device=cuda", "threads=2"])
+def test_what_an_export_does_not_hold_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str) -> None:
+    assert radar_main(["export", str(tmp_path), "--to", "onnx", "opacity=0.4", word]) == 3
+    assert f"{word}: what is exported does not read it; leave it out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("field", ["maps", "scores"])
+@pytest.mark.parametrize("place", range(3))
+def test_what_is_no_number_agrees_with_nothing(
+    model: Model, written: Path, tmp_path: Path, field: str, place: int
+) -> None:
+    """On whichever photo it comes."""
+    files, exported = photos(tmp_path, 3), load(written, threads=1)
+    for wrong in (np.nan, np.inf):
+        with pytest.raises(RunError, match=rf"{files[place].name}: what was exported answers with what is no number"):
+            parity(model, Spoilt(exported, field, wrong, place), files)
+
+
+class Spoilt:
+    """An exported model one of whose answers holds a number that is none, in the field of that name, on the photo at `place`."""
+
+    def __init__(self, exported: ExportedModel, field: str, wrong: float, place: int) -> None:
+        self._exported, self._field, self._wrong, self._left = exported, field, wrong, place
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._exported, name)
+
+    def answers(self, pictures: Sequence[Picture]) -> Answers:
+        found, self._left = self._exported.answers(pictures), self._left - 1
+        values = getattr(found, self._field).copy()
+        values.flat[0] = self._wrong if self._left == -1 else values.flat[0]
+        return replace(found, **{self._field: values})
 
 
 def test_too_small_an_image_is_refused(written: Path) -> None:

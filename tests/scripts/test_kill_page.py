@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from deploy_builders import quick_model, save_model
 
 from radar.deploy.calibration import by_hand
-from radar.model_folder import load, store_thresholds
+from radar.model_folder import change_thresholds, load
+from radar.thresholds import Thresholds
 from scripts.kill_page import Told, killed, wrong
 
 
@@ -19,8 +21,8 @@ def run(tmp_path: Path) -> Path:
     save_model(quick_model(tmp_path / "normals"), tmp_path / "run" / "model")
     for value in (1.0, 2.0):
         model = load(tmp_path / "run")
-        version = by_hand(model.calibration, value, name=model.thresholds.free_name("hand"))
-        store_thresholds(tmp_path / "run", replace(model, thresholds=model.thresholds.with_version(version)))
+        version = by_hand(model.calibration, value, name="hand")
+        change_thresholds(tmp_path / "run", model, partial(Thresholds.with_numbered, version=version))
     with (tmp_path / "run" / "reviewed.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["verdict", "path"], ["good", "a.png"], ["defective", "b.png"]])
     return tmp_path / "run"
@@ -71,7 +73,7 @@ def test_a_change_that_did_not_come_to_the_card_comes_to_it_with_the_next(run: P
     assert complaints(run, told) == ["a threshold is not in the model's card"]
     model = load(run)
     version = by_hand(model.calibration, 3.0, name="hand-3")
-    store_thresholds(run, replace(model, thresholds=model.thresholds.with_version(version)))
+    change_thresholds(run, model, partial(Thresholds.with_version, version=version))
     assert complaints(run, replace(told, thresholds=[1.0, 2.0, 3.0])) == []
     lines = [line for line in card.read_text().splitlines() if line.startswith("- ")]
     assert lines[-1].split()[2] == "`hand-3`," and f"- {model.thresholds.named('hand-1').made}: `hand-1`," in "\n".join(

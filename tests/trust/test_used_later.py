@@ -26,7 +26,7 @@ from radar.experiment.run_directory import RunDirectory
 from radar.files import parsed, read_bytes, write_json
 from radar.inspect.reviews import Reviews
 from radar.inspect.sources import logged_photos
-from radar.model_folder import load, store_thresholds
+from radar.model_folder import change_thresholds, load
 from radar.runtime import files
 from radar.runtime.__main__ import main as runtime
 from radar.runtime.files import unreadable
@@ -186,8 +186,8 @@ def test_a_pipe_is_waited_for_by_nobody(tmp_path: Path, drawn_run: Path) -> None
 @pytest.mark.parametrize("origin", ["b\udcff", "\x1b[31mred", "a\nb", "`x`"], ids=ascii)
 def test_a_threshold_from_a_folder_of_any_name_is_read_again(drawn_run: Path, origin: str) -> None:
     model = radar.load(drawn_run)
-    version = by_hand(model.calibration, 3.0, name=model.thresholds.free_name("hand"), reason=origin)
-    store_thresholds(drawn_run, replace(model, thresholds=model.thresholds.with_version(version)))
+    version = by_hand(model.calibration, 3.0, name="hand-1", reason=origin)
+    change_thresholds(drawn_run, model, lambda stored: stored.with_version(version))
     stored = radar.load(drawn_run).thresholds.current
     assert (stored.name, stored.value) == (version.name, 3.0)
     card = (drawn_run / "model" / "README.md").read_text()

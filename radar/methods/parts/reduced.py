@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -43,6 +43,13 @@ class ReducedMethod(Method[Reduced]):
     @property
     def point_keys(self) -> tuple[str, ...]:
         return ("method.reduction",)
+
+    @property
+    def idle_keys(self) -> Mapping[str, str]:
+        statistic, above = self.settings.reduction.statistic, super().idle_keys
+        if statistic == "top":
+            return above
+        return {**above, "method.reduction.pixels": f"method.reduction.statistic={statistic}"}
 
     def problems(self) -> Iterator[str]:
         detector = self.config.detector
