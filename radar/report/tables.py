@@ -178,7 +178,7 @@ def csv_text(content: Table) -> str:
 _ESCAPES = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--", "−": "$-$", "†": r"$\dagger$",
-    "‡": r"$\ddagger$", "§": r"\S{}", "¶": r"\P{}", "△": r"$\triangle$",
+    "‡": r"$\ddagger$", "⊕": r"$\oplus$", "§": r"\S{}", "¶": r"\P{}", "△": r"$\triangle$",
     "<": r"\textless{}", ">": r"\textgreater{}", "·": r"$\cdot$", "→": r"$\to$",
     "α": r"$\alpha$", "σ": r"$\sigma$", "‖": r"$\Vert$", "≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "Δ": r"$\Delta$",
     "²": r"$^2$", "\u00a0": "~", "…": r"\ldots{}", "ε": r"$\varepsilon$", "ü": r'\"u', "š": r"\v{s}", 
