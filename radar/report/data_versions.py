@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from radar.report.result import Result
+from radar.report.settings import changes
 
 
 class DataVersion(NamedTuple):
@@ -22,7 +23,8 @@ class DataVersion(NamedTuple):
 
 
 def most_read_versions(results: Sequence[Result]) -> dict[str, DataVersion]:
-    """By data set what most runs on it read; of equally many, the later."""
+    """By data set what most runs on it read: of equally many test data the later, of equally many data those of a run for which least
+    was typed, else the later. So a study of how many images are needed is measured against the whole of them."""
     by_set: dict[str, list[Result]] = defaultdict(list)
     for result in _latest_first(results):
         by_set[result.dataset].append(result)
@@ -37,7 +39,8 @@ def on_one_version(group: Sequence[Result], most_read: DataVersion) -> tuple[Res
     """
     latest_first = _latest_first(group)
     tested = most_read if any(most_read.is_tested(result) for result in group) else _most_read(latest_first)
-    data = _most_common_data([each for each in latest_first if tested.is_tested(each)], most_read.data)
+    counts = Counter(each.data for each in latest_first if tested.is_tested(each))
+    data = max(counts, key=lambda data: (counts[data], data == most_read.data))
     same = [each for each in group if tested.is_tested(each) and each.data == data]
     latest = {result.seed: result for result in sorted(same, key=lambda each: each.ended)}
     return tuple(latest[seed] for seed in sorted(latest))
@@ -54,14 +57,11 @@ def _latest_first(results: Sequence[Result]) -> list[Result]:
 
 
 def _most_read(latest_first: Sequence[Result]) -> DataVersion:
-    """The test data that most of these results were tested on, and the data that most of those read."""
+    """The test data that most of these results were tested on, and the data that most of those read, as said above."""
     images = Counter(each.test_data for each in latest_first).most_common(1)[0][0]
     masks = Counter(each.masks for each in latest_first if each.test_data == images and each.masks is not None)
     tested = DataVersion(images, masks.most_common(1)[0][0] if masks else None, "")
-    return tested._replace(data=_most_common_data([each for each in latest_first if tested.is_tested(each)], ""))
-
-
-def _most_common_data(latest_first: Sequence[Result], preferred: str) -> str:
-    """What most of these results read; of equally many `preferred`, else the later."""
-    counts = Counter(each.data for each in latest_first)
-    return max(counts, key=lambda data: (counts[data], data == preferred))
+    same = [each for each in latest_first if tested.is_tested(each)]
+    counts = Counter(each.data for each in same)
+    typed = {data: min(len(changes(each)) for each in same if each.data == data) for data in counts}
+    return tested._replace(data=max(counts, key=lambda data: (counts[data], -typed[data])))

@@ -92,6 +92,25 @@ def test_a_setting_that_learnt_from_what_the_others_did_stands_for_its_method() 
     assert rows == {"radar, a": LEFT_OUT, "radar, b": "", "radar, c": ""}
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations((4, 8, None))))
+def test_in_a_study_of_how_many_images_are_needed_the_plain_runs_stand_for_their_methods(
+    order: tuple[int | None, ...],
+) -> None:
+    """Whatever ended last."""
+    some = []
+    for year, count in enumerate(order, 2026):
+        typed = [] if count is None else [f"dataset.train_images={count}"]
+        for preset in "ab":
+            one = result(preset=preset, overrides=typed, dataset__train_images=count)
+            some.append(learnt_from(one, f"{count} images", str(year)))
+    rows = {cell.method: cell.marks for cell in main_cells(cells(some, None))}
+    assert rows == {"radar, a": LEFT_OUT, "radar, b": LEFT_OUT}
+    marked = {cell.method: cell.marks for cell in cells(some, None) if cell.marks}
+    assert marked == {
+        f"radar, {preset}, dataset.train_images={count}": OTHER_TRAINING for preset in "ab" for count in (4, 8)
+    }
+
+
 @pytest.fixture(params=[("a", "b", "c"), ("c", "a", "b")], ids=["first by name", "last by name"])
 def apart(request: pytest.FixtureRequest) -> tuple[str, Report]:
     """The preset that was tested on fewer normal images, in a report of it and two others."""
