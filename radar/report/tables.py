@@ -54,8 +54,13 @@ def marked(content: Table, development: Collection[str]) -> Table:
     def shown(text: str) -> str:
         return f"{text} {DEVELOPMENT}" if text in development else text
 
+    def heading(text: str) -> str:
+        """Of a data set, or of a measure on it: `grid: AUROC`."""
+        name, colon, measure = text.rpartition(": ")
+        return f"{shown(name)}{colon}{measure}" if colon else shown(text)
+
     rows = tuple(tuple(replace(entry, text=shown(entry.text)) for entry in row) for row in content.rows)
-    headings = tuple(map(shown, content.headings))
+    headings = tuple(map(heading, content.headings))
     notes = (
         content.notes if (headings, rows) == (content.headings, content.rows) else (*content.notes, DEVELOPMENT_NOTE)
     )
