@@ -9,7 +9,7 @@ from rich.box import SIMPLE
 from rich.table import Table as Printed
 
 from radar.cli.printing import PlainConsole
-from radar.cli.report import report_settings
+from radar.cli.report import used_settings
 from radar.compose.settings import is_override
 from radar.errors import RunError
 from radar.report.comparison import comparison_tables
@@ -20,12 +20,17 @@ from radar.report.tables import Table, markdown
 from radar.runtime.options import Parser
 from radar.runtime.paths import named
 
+_USED = ("level", "alpha", "resamples", "permutations", "seed")  # keys of conf/report
+
 
 def compare(arguments: Sequence[str]) -> int:
     """Run `radar compare`; returns the exit code."""
     parser = Parser("radar compare", description="What differs in config, data, versions and numbers.")
     parser.add_argument(
-        "runs", nargs="+", type=named, help="run directories, FILE:RUN of records; key=value of conf/report"
+        "runs",
+        nargs="+",
+        type=named,
+        help="run directories, FILE:RUN of records; level=, alpha=, resamples=, permutations=, seed=",
     )
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     parsed = parser.parse_intermixed_args(arguments)
@@ -34,7 +39,7 @@ def compare(arguments: Sequence[str]) -> int:
     if len(results) < 2:
         raise RunError("compare: one run has nothing to be compared with; name two or more")
     console = PlainConsole()
-    for each in comparison_tables(results, report_settings(overrides)):
+    for each in comparison_tables(results, used_settings(overrides, _USED, "compare")):
         if parsed.markdown:
             print(markdown(each))
         else:

@@ -8,21 +8,23 @@ from pathlib import Path
 from radar.cli.answer import answer, answer_names, write_answer
 from radar.compose.settings import is_override, verb_settings
 from radar.config.verbs import ReportConfig
-from radar.errors import RunError
+from radar.errors import ConfigError, RunError
 from radar.experiment.sweep import Sweep
 from radar.files import claim, make_subfolder, refuse_foreign, write_text
 from radar.report.build import Report, write_figures, write_tables
 from radar.report.html import page
+from radar.report.result import Result
 from radar.report.stored import read_results
-from radar.report.tables import markdown
+from radar.report.tables import markdown, marked
 from radar.report.tables_transfer import transfers_at
 from radar.runtime.options import Parser
 from radar.runtime.paths import named, named_path
-from radar.runtime.terminal import tell
+from radar.runtime.terminal import brief, tell
 
 PAGE = "report.html"
 _VERB = "report"
 _TABLES, _FIGURES = "tables", "figures"
+_OF_ONE_TABLE = ("seeds", "development")  # keys that --table reads
 
 
 def report(arguments: Sequence[str]) -> int:
@@ -43,9 +45,17 @@ def report(arguments: Sequence[str]) -> int:
     if parsed.out is None and parsed.table is None:
         raise RunError("report: nowhere to write to; name a folder with --out, or one table with --table")
     paths, folders = _without_sweeps(paths)
-    content = Report(read_results(paths), report_settings(overrides), transfers_at(folders))
+    results = read_results(paths)
+    settings = (
+        report_settings(overrides)
+        if parsed.table is None
+        else used_settings(overrides, _OF_ONE_TABLE, "report --table")
+    )
+    _check_development(settings.development, results)
+    content = Report(results, settings, transfers_at(folders))
     if parsed.table is not None:
-        told = answer(parsed.table, content.results, content.settings.seeds, content.transfers)
+        told = answer(parsed.table, results, settings.seeds, content.transfers)
+        told = marked(told, settings.development)
         if parsed.out is not None:
             refuse_foreign(parsed.out, _VERB, answer_names(told))
         print(markdown(told), end="")
@@ -77,6 +87,25 @@ def _without_sweeps(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return runs, folders
 
 
+def _check_development(names: Sequence[str], results: Sequence[Result]) -> None:
+    """Raise `ConfigError` for names that no result has, whose rows would stay unmarked."""
+    there = sorted({result.dataset for result in results})
+    if missing := [name for name in names if name not in there]:
+        unknown = ",".join(map(brief, missing))
+        raise ConfigError(f"development=[{unknown}]: no result is of such a data set; there are: {', '.join(there)}")
+
+
 def report_settings(overrides: Sequence[str]) -> ReportConfig:
     """conf/report/default.yaml with `overrides`. Raises `ConfigError`."""
     return verb_settings(ReportConfig, "report", overrides)
+
+
+def used_settings(overrides: Sequence[str], used: Sequence[str], what: str) -> ReportConfig:
+    """The same for `what`, which reads the keys `used` alone. Raises `ConfigError` for another one, which would do nothing."""
+    settings = report_settings(overrides)
+    for word in overrides:
+        if word.partition("=")[0].partition(".")[0] not in used:
+            raise ConfigError(
+                f"{brief(word)}: {what} does not read this key; leave it out, or give one of {', '.join(used)}"
+            )
+    return settings

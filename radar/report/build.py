@@ -105,13 +105,13 @@ class Report:
             yield from self._of_dataset(dataset, members)
 
     def _of_dataset(self, dataset: str, members: Sequence[Cell]) -> Iterator[tuple[str, str, Figure]]:
-        if 0 < members[0].one.labels.mean() < 1:
-            yield f"roc_{dataset}", f"{dataset}: ROC", roc_figure(members, self.settings)
-            precision = precision_recall_figure(members, self.settings)
+        if both := [cell for cell in members if len(set(cell.one.labels.tolist())) > 1]:
+            yield f"roc_{dataset}", f"{dataset}: ROC", roc_figure(both, self.settings)
+            precision = precision_recall_figure(both, self.settings)
             yield f"precision_recall_{dataset}", f"{dataset}: precision and recall", precision
         for number, cell in enumerate(members):
             one, name = cell.one, f"{dataset}_{number}"
-            title = f"{dataset}, {cell.method}, seed {one.seed}"
+            title = f"{dataset}, {cell.name}, seed {one.seed}"
             labels = [feature_label(feature) for feature in one.feature_names]
             histograms = feature_histograms(one.features, one.labels, labels)
             yield f"histograms_{name}", f"{title}: histograms", histograms

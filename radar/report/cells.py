@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
 from radar.evaluation.metrics import BestControl, best_control
 from radar.evaluation.statistics_methods import FEW_GROUPS
+from radar.report.data_versions import DataVersion, most_read_versions, of_same_data, on_one_version
 from radar.report.pixels import not_ranked
 from radar.report.result import Result
 from radar.report.settings import changes, family, method_names, settings, shared_changes
 
-FEWER, OTHER_DATA, LEFT_OUT, CONTROLS, MODIFIED, OLDER, FEW = "†", "‡", "§", "‖", "¶", "△", "∗"
+FEWER, OTHER_DATA, OTHER_TRAINING, LEFT_OUT, CONTROLS, MODIFIED, OLDER, FEW = "†", "‡", "⊕", "§", "‖", "¶", "△", "∗"
 MARKS = {
     FEWER: "fewer seeds than asked, or than the rest of the row has",
     OTHER_DATA: "measured on other data than the other methods of this data set: not comparable with them",
+    OTHER_TRAINING: "tested on the same images as the other methods of this data set, with another manifest than most runs have: what "
+    "differs may come from the images that it learnt from",
     LEFT_OUT: "some runs of this method on this data set read other data, as of another split, and are left out",
     CONTROLS: "of two runs of one seed the later counts, and the earlier had controls that it has not",
     MODIFIED: "some runs come from a working tree with changes that no revision holds",
@@ -26,6 +28,7 @@ MARKS = {
     "its network untrained, whatever the method",
     FEW: f"fewer than {FEW_GROUPS} groups of a kind of image: a bootstrap over so few covers less than it says, the fewer the less",
 }
+_OF_DATA = (OTHER_DATA, OTHER_TRAINING, LEFT_OUT)  # a number without them would pass for one of the same data as others
 DEVELOPMENT = "◆"
 DEVELOPMENT_NOTE = (
     f"{DEVELOPMENT} development set: its test labels were in view when something was chosen, "
@@ -47,6 +50,12 @@ class Cell:
     def label(self) -> str:
         """The method, with why it is not ranked."""
         return f"{self.method}, not ranked: {self.not_ranked}" if self.not_ranked else self.method
+
+    @property
+    def name(self) -> str:
+        """The label with the marks of the data that its runs read, for places that have no column of marks."""
+        marks = "".join(mark for mark in _OF_DATA if mark in self.marks)
+        return f"{self.label} {marks}" if marks else self.label
 
     @property
     def one(self) -> Result:
@@ -74,15 +83,15 @@ class Cell:
 def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
     """Cells by data set and method. `seeds` are asked of each; None: as many as the best-covered cell has.
 
-    Runs on several versions of the data, its masks among them, are never averaged: those on the version that most runs read count,
-    and the mark says that others were left out. What masks a run read that does not tell is not asked.
+    Runs on several versions of the data, its masks among them, are never averaged: those on the version that most runs read count, of
+    equally many the later, and the mark says that others were left out. What masks a run read that does not tell is not asked.
     """
     names = method_names(results)
     grouped: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
         grouped[result.dataset, names[result.identity]].append(result)
-    reference = _reference(results)
-    chosen = {key: _on_one_data(group, reference[key[0]]) for key, group in grouped.items()}
+    reference = most_read_versions(results)
+    chosen = {key: on_one_version(group, reference[key[0]]) for key, group in grouped.items()}
     asked, apart = seeds or max(len(group) for group in chosen.values()), not_ranked(results)
     return [
         Cell(
@@ -98,8 +107,8 @@ def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
 
 def cell_of(results: Sequence[Result], seeds: int) -> Cell:
     """One cell of runs whose settings are equal on one data set, however they were typed; their shortest name is the method's."""
-    names, reference = method_names(results), _reference(results)[results[0].dataset]
-    same = _on_one_data(results, reference)
+    names, reference = method_names(results), most_read_versions(results)[results[0].dataset]
+    same = on_one_version(results, reference)
     return Cell(
         results[0].dataset,
         min(names.values(), key=lambda name: (len(name), name)),
@@ -117,7 +126,7 @@ def chosen_cells(
     Cells of a data set are compared with the test data that most of all its `results` read, and ranked on the pixels that most of
     the chosen saw.
     """
-    reference = _reference(results)
+    reference = most_read_versions(results)
     apart = not_ranked([result for result in results if any(choose(result) for choose in chosen.values())])
     found: dict[str, dict[str, Cell]] = {}
     for name, choose in chosen.items():
@@ -126,7 +135,7 @@ def chosen_cells(
             grouped[result.dataset].append(result)
         found[name] = {}
         for dataset, group in grouped.items():
-            same = _on_one_data(group, reference[dataset])
+            same = on_one_version(group, reference[dataset])
             marks = _marks(same, group, reference[dataset], len(same))
             found[name][dataset] = Cell(dataset, name, same, marks, apart.get(same[0].identity, ""))
     return found
@@ -137,8 +146,9 @@ def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:
     saw other pixels or colours, is a family of its own.
 
     It is the setting that most data sets have, of those the one with most runs, of those the one of which least was typed; on a data
-    set without it, the one with most runs. One on the data that most runs of the data set read goes before others, which it is marked
-    to leave out. It is named by what all settings of its family share where nothing else was typed for it, and else as it is.
+    set without it, the one with most runs. One on the data that most runs of the data set read, tested on and learnt from, goes before
+    others, which it is marked to leave out. It is named by what all settings of its family share where nothing else was typed for it,
+    and else as it is.
     """
     families: dict[tuple[str, str], list[Cell]] = defaultdict(list)
     for cell in all_cells:
@@ -160,6 +170,7 @@ def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:
                 group,
                 key=lambda cell: (
                     OTHER_DATA not in cell.marks,
+                    OTHER_TRAINING not in cell.marks,
                     cell.method == base,
                     len(cell.results),
                     least[cell.method],
@@ -174,53 +185,18 @@ def main_cells(all_cells: Sequence[Cell]) -> list[Cell]:
 def _marks_among(best: Cell, group: Sequence[Cell]) -> str:
     """Those of the cell that stands for a group, which says so where others of the group read other data."""
     one = best.one
-    others = any(not _is_of_same_data(cell.one, one) for cell in group)
+    others = any(not of_same_data(cell.one, one) for cell in group)
     marks = best.marks + LEFT_OUT * others
     return "".join(mark for mark in MARKS if mark in marks)
 
 
-class TestData(NamedTuple):
-    """Digits of test images with their labels, and of their masks; None where no run tells those."""
-
-    images: str
-    masks: str | None
-
-    def is_of(self, result: Result) -> bool:
-        """Whether the run read these images, and these masks as far as both tell."""
-        return result.test_data == self.images and (None in (self.masks, result.masks) or result.masks == self.masks)
-
-
-def _reference(results: Sequence[Result]) -> dict[str, TestData]:
-    """The test data that most runs on each data set read; of equally many, the later."""
-    by_set: dict[str, list[Result]] = defaultdict(list)
-    for result in sorted(results, key=lambda result: result.ended, reverse=True):
-        by_set[result.dataset].append(result)
-    return {dataset: _most_read(members) for dataset, members in by_set.items()}
-
-
-def _most_read(results: Sequence[Result]) -> TestData:
-    images = Counter(each.test_data for each in results).most_common(1)[0][0]
-    masks = Counter(each.masks for each in results if each.test_data == images and each.masks is not None)
-    return TestData(images, masks.most_common(1)[0][0] if masks else None)
-
-
-def _on_one_data(group: Sequence[Result], reference: TestData) -> tuple[Result, ...]:
-    """The group's runs on one version of the data, one for each seed: the latest."""
-    latest_first = sorted(group, key=lambda each: each.ended, reverse=True)
-    test = reference if any(reference.is_of(result) for result in group) else _most_read(latest_first)
-    same = [result for result in group if test.is_of(result)]
-    whole = Counter(result.data for result in same).most_common(1)[0][0]
-    latest: dict[int, Result] = {}
-    for result in sorted((each for each in same if each.data == whole), key=lambda each: each.ended):
-        latest[result.seed] = result
-    return tuple(latest[seed] for seed in sorted(latest))
-
-
-def _marks(group: Sequence[Result], of_all: Sequence[Result], reference: TestData, asked: int) -> str:
+def _marks(group: Sequence[Result], of_all: Sequence[Result], reference: DataVersion, asked: int) -> str:
     told = {result.masks for result in of_all} - {None}
+    is_tested = reference.is_tested(group[0])
     found = {
         FEWER: len(group) < asked,
-        OTHER_DATA: not reference.is_of(group[0]),
+        OTHER_DATA: not is_tested,
+        OTHER_TRAINING: is_tested and group[0].data != reference.data,
         LEFT_OUT: len({(result.test_data, result.data) for result in of_all}) > 1 or len(told) > 1,
         CONTROLS: _has_lost_controls(group, of_all),
         MODIFIED: any(result.environment["git_modified"] for result in group),
@@ -235,14 +211,8 @@ def _has_lost_controls(group: Sequence[Result], of_all: Sequence[Result]) -> boo
     return any(
         set(result.metrics.controls) - set(kept[result.seed].metrics.controls)
         for result in of_all
-        if result.seed in kept and result.ended < kept[result.seed].ended and _is_of_same_data(result, group[0])
+        if result.seed in kept and result.ended < kept[result.seed].ended and of_same_data(result, group[0])
     )
-
-
-def _is_of_same_data(one: Result, other: Result) -> bool:
-    """Whether two runs read the same images, learnt from and tested on, and the same masks as far as both tell."""
-    same = (one.test_data, one.data) == (other.test_data, other.data)
-    return same and (None in (one.masks, other.masks) or one.masks == other.masks)
 
 
 def by_dataset(all_cells: Sequence[Cell]) -> dict[str, list[Cell]]:
@@ -251,6 +221,11 @@ def by_dataset(all_cells: Sequence[Cell]) -> dict[str, list[Cell]]:
     for cell in all_cells:
         grouped[cell.dataset].append(cell)
     return dict(grouped)
+
+
+def on_common_data(members: Sequence[Cell]) -> list[Cell]:
+    """Those that were tested on what most runs of their data set were tested on; all, where none was."""
+    return [cell for cell in members if OTHER_DATA not in cell.marks] or list(members)
 
 
 def without_shared_images(grouped: Mapping[str, Sequence[Cell]]) -> dict[str, Sequence[Cell]]:

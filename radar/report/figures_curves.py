@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from radar.config.verbs import ReportConfig
 from radar.evaluation.statistics_resampling import bootstrap_weights
 from radar.report import style
-from radar.report.cells import Cell, mean
+from radar.report.cells import Cell, mean, on_common_data
+from radar.report.figures_marks import explained
 from radar.report.result import Result
 
 Floats = NDArray[np.float64]
@@ -56,7 +58,7 @@ def roc_figure(cells: Sequence[Cell], settings: ReportConfig) -> Figure:
     for index, cell in enumerate(cells):
         measure = f"AUROC {mean(cell.values('image', 'auroc')):.3f}"
         _draw(axes, cell, index, roc_points, measure=measure, settings=settings)
-    axes.legend(fontsize=style.FONT_SMALL, frameon=False, loc="lower right")
+    axes.legend(handles=_handles(axes, cells), fontsize=style.FONT_SMALL, frameon=False, loc="lower right")
     return figure
 
 
@@ -64,12 +66,12 @@ def roc_figure(cells: Sequence[Cell], settings: ReportConfig) -> Figure:
 def precision_recall_figure(cells: Sequence[Cell], settings: ReportConfig) -> Figure:
     """Precision against recall of each method on one data set."""
     figure, axes = _empty(cells[0].dataset, "Precision and recall", "recall", "precision")
-    share = float(cells[0].one.labels.mean())
+    share = float(on_common_data(cells)[0].one.labels.mean())
     axes.axhline(share, color=style.GREY, linewidth=0.8, linestyle=":", label=f"all called anomalous: {share:.3f}")
     for index, cell in enumerate(cells):
         measure = f"AP {mean(cell.values('image', 'average_precision')):.3f}"
         _draw(axes, cell, index, precision_points, measure=measure, settings=settings)
-    axes.legend(fontsize=style.FONT_SMALL, frameon=False, loc="lower left")
+    axes.legend(handles=_handles(axes, cells), fontsize=style.FONT_SMALL, frameon=False, loc="lower left")
     return figure
 
 
@@ -87,7 +89,12 @@ def _draw(axes: Axes, cell: Cell, index: int, points: Points, *, measure: str, s
     line = np.mean([points(each.labels, each.scores, np.ones(each.scores.size)) for each in cell.results], axis=0)
     low, high = band(cell.results, points, settings)
     axes.fill_between(_GRID, low, high, color=colour, alpha=style.BAND_OPACITY, linewidth=0)
-    axes.plot(_GRID, line, color=colour, linestyle=dashes, linewidth=1.4, label=f"{cell.method}, {measure}")
+    axes.plot(_GRID, line, color=colour, linestyle=dashes, linewidth=1.4, label=f"{cell.name}, {measure}")
+
+
+def _handles(axes: Axes, cells: Sequence[Cell]) -> list[Artist]:
+    """Of what is drawn, and of what the marks of its names mean."""
+    return [*axes.get_legend_handles_labels()[0], *explained(cell.name for cell in cells)]
 
 
 def band(results: Sequence[Result], points: Points, settings: ReportConfig) -> tuple[Floats, Floats]:

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from radar.evaluation.statistics_ranks import cliques
 from radar.report import style
 from radar.report.cells import Cell, mean, spread
+from radar.report.figures_marks import explained
 from radar.report.tables_ablation import Ablation, curve
 from radar.report.tables_ranks import Ranking
 from radar.report.tables_regime import Regime
@@ -78,7 +79,7 @@ def cost_figure(cells: Sequence[Cell]) -> Figure:
     figure = style.new_figure(*style.PLOT_SIZE)
     axes = figure.subplots()
     style.dress(axes, title="Cost against quality", horizontal="training, s", vertical="image AUROC")
-    methods = list(dict.fromkeys(cell.method for cell in cells))
+    methods = list(dict.fromkeys(cell.name for cell in cells))
     datasets = list(dict.fromkeys(cell.dataset for cell in cells))
     looks = {method: style.line(index)[0] for index, method in enumerate(methods)}
     markers = {name: style.DEFECT_MARKERS[index % len(style.DEFECT_MARKERS)] for index, name in enumerate(datasets)}
@@ -86,7 +87,7 @@ def cost_figure(cells: Sequence[Cell]) -> Figure:
         quality, seconds = cell.values("image", "auroc"), cell.values("seconds", "training")
         if quality and seconds:
             axes.errorbar(
-                mean(seconds), mean(quality), xerr=spread(seconds) or 0, yerr=spread(quality) or 0, color=looks[cell.method],
+                mean(seconds), mean(quality), xerr=spread(seconds) or 0, yerr=spread(quality) or 0, color=looks[cell.name],
                 marker=markers[cell.dataset], markersize=6, linestyle="none", linewidth=0.8, capsize=2,
             )  # fmt: skip
     times = np.array([value for cell in cells for value in cell.values("seconds", "training")])
@@ -97,6 +98,7 @@ def cost_figure(cells: Sequence[Cell]) -> Figure:
     handles += [
         Line2D([], [], color=style.INK, marker=marker, linestyle="none", label=name) for name, marker in markers.items()
     ]
+    handles += explained(methods)
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=style.FONT_SMALL, frameon=False)
     return figure
 
@@ -134,7 +136,7 @@ def critical_difference_figure(ranking: Ranking, alpha: float) -> Figure:
 def regime_figure(found: Sequence[Regime]) -> Figure:
     """Recall of each class of defects (number and shade) over contrast and area; a marker per data set, a panel per method."""
     known = [each for each in found if each.area and each.contrast and each.recall]
-    methods = list(dict.fromkeys(each.cell.method for each in known))
+    methods = list(dict.fromkeys(each.cell.name for each in known))
     datasets = list(dict.fromkeys(each.cell.dataset for each in known))
     columns = min(max(len(methods), 1), _PANELS_PER_ROW)
     rows = max(math.ceil(len(methods) / columns), 1)
@@ -148,7 +150,7 @@ def regime_figure(found: Sequence[Regime]) -> Figure:
             axes, title=method, horizontal="contrast, standard deviations of the rest", vertical="area, % of the image"
         )
         for dataset in datasets:
-            some = [each for each in known if (each.cell.method, each.cell.dataset) == (method, dataset)]
+            some = [each for each in known if (each.cell.name, each.cell.dataset) == (method, dataset)]
             shown = axes.scatter(
                 [each.contrast for each in some], [100 * (each.area or 0) for each in some], c=[mean(each.recall) for each in some],
                 cmap=style.ANOMALY_COLOUR_MAP, vmin=0, vmax=1, s=42, edgecolors=style.INK, linewidths=0.5, label=dataset,
@@ -163,6 +165,6 @@ def regime_figure(found: Sequence[Regime]) -> Figure:
         style.number_logarithmic(axes.yaxis, np.array([100 * (each.area or 0) for each in known], dtype=float))
     if shown is not None:
         figure.colorbar(shown, ax=list(grid), label="recall", shrink=0.8)
-        handles, names = grid[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", fontsize=style.FONT_SMALL, frameon=False, ncols=4)
+        handles = [*grid[0].get_legend_handles_labels()[0], *explained(methods)]
+        figure.legend(handles=handles, loc="outside lower center", fontsize=style.FONT_SMALL, frameon=False, ncols=4)
     return figure

@@ -80,6 +80,6 @@ def qualitative_figure(cells: Sequence[Cell]) -> Figure | None:
         )
         for axes, (_, panels) in zip(row[1:], kept, strict=True):
             axes.imshow(shown_map(panels[path], highest_of(list(panels.values()))))
-    for axes, name in zip(grid[0], ["input", *(cell.method for cell, _ in kept)], strict=True):
+    for axes, name in zip(grid[0], ["input", *(cell.name for cell, _ in kept)], strict=True):
         axes.set_title(name, fontsize=style.FONT_SMALL)
     return figure

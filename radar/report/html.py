@@ -62,11 +62,11 @@ def _summary(report: Report) -> str:
 def _finding(cell: Cell) -> str:
     image, best = cell.one.metrics.image, cell.best_control("image", "auroc")
     if image.auroc is None or image.f1_all_anomalous is None:
-        return f"{cell.dataset}, {cell.method}: test images of one kind only"
+        return f"{cell.dataset}, {cell.name}: test images of one kind only"
     above = "" if best is None else f", {best.gain:+.3f} over its best control ({best.name})"
     f1, trivial = mean(cell.values("image", "f1")), image.f1_all_anomalous
     return (
-        f"{cell.dataset}, {cell.method}: AUROC {mean(cell.values('image', 'auroc')):.3f}{above}; "
+        f"{cell.dataset}, {cell.label}: AUROC {mean(cell.values('image', 'auroc')):.3f}{above}; "
         f"F1 {f1:.3f}, where calling everything anomalous has {trivial:.3f}{' ' + cell.marks if cell.marks else ''}"
     )
 
@@ -148,7 +148,7 @@ def _shown(cell: Cell, share: float) -> dict[str, Any]:
         score, called = float(f"{one.scores[index]:.5g}"), int(one.decisions[index])
         images.append([image.path, image.defect, image.label, score, called, int(index in near), pictures])
     return {
-        "name": f"{cell.dataset}, {cell.method}, seed {one.seed}",
+        "name": f"{cell.dataset}, {cell.name}, seed {one.seed}",
         "threshold": float(f"{threshold:.5g}"),
         "images": images,
     }

@@ -13,6 +13,7 @@ from radar.errors import DataError, RunError, StoredError
 from radar.experiment.command import COMMAND_FILE, read_command
 from radar.experiment.measures import DEFECT_COLUMNS, UNSEEN_BY, feature_columns
 from radar.experiment.run_directory import REMEDY, RunDirectory
+from radar.report.deeper import told_deeper
 from radar.report.records import is_records, read_records
 from radar.report.result import (
     FORMAT,
@@ -31,8 +32,8 @@ from radar.runtime.terminal import tell
 def read_results(paths: Sequence[Path]) -> list[Result]:
     """All done runs at `paths`: run directories, files of records, or folders of either. The latest of equal identities counts.
 
-    What cannot be read of a folder or of a file of records is left out, which is said on stderr. Raises `RunError` where a
-    path holds no result, and for a run directory that is named itself.
+    What cannot be read of a folder or of a file of records is left out, and so is what lies in a folder of a folder; stderr says so.
+    Raises `RunError` where a path holds no result, and for a run directory that cannot be read and is named itself.
     """
     found: dict[tuple[str, str], Result] = {}
     left_out: list[str] = []
@@ -41,9 +42,13 @@ def read_results(paths: Sequence[Path]) -> list[Result]:
         if bare := sum(not each.images for each in results):
             errors.append(f"{path}: {bare} results hold metrics and no image; record their runs with every image")
             results = [each for each in results if each.images]
+        deeper = told_deeper(path, paths)
         if not results:
-            nothing = "no done run and no record is here; give run directories, files of records, or folders of them"
-            raise RunError(errors[0] if errors else f"{path}: {nothing}")
+            nothing = "no done run and no record is here"
+            remedy = deeper or "give run directories, files of records, or folders of them"
+            raise RunError(errors[0] if errors else f"{path}: {nothing}; {remedy}")
+        if deeper:
+            tell(f"note: {path}: {deeper}")
         for result in results:
             if result.identity not in found or found[result.identity].ended < result.ended:
                 found[result.identity] = result

@@ -54,8 +54,13 @@ def marked(content: Table, development: Collection[str]) -> Table:
     def shown(text: str) -> str:
         return f"{text} {DEVELOPMENT}" if text in development else text
 
+    def heading(text: str) -> str:
+        """Of a data set, or of a measure on it: `grid: AUROC`."""
+        name, colon, measure = text.rpartition(": ")
+        return f"{shown(name)}{colon}{measure}" if colon else shown(text)
+
     rows = tuple(tuple(replace(entry, text=shown(entry.text)) for entry in row) for row in content.rows)
-    headings = tuple(map(shown, content.headings))
+    headings = tuple(map(heading, content.headings))
     notes = (
         content.notes if (headings, rows) == (content.headings, content.rows) else (*content.notes, DEVELOPMENT_NOTE)
     )
@@ -178,7 +183,7 @@ def csv_text(content: Table) -> str:
 _ESCAPES = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--", "−": "$-$", "†": r"$\dagger$",
-    "‡": r"$\ddagger$", "§": r"\S{}", "¶": r"\P{}", "△": r"$\triangle$",
+    "‡": r"$\ddagger$", "⊕": r"$\oplus$", "§": r"\S{}", "¶": r"\P{}", "△": r"$\triangle$",
     "<": r"\textless{}", ">": r"\textgreater{}", "·": r"$\cdot$", "→": r"$\to$",
     "α": r"$\alpha$", "σ": r"$\sigma$", "‖": r"$\Vert$", "≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "Δ": r"$\Delta$",
     "²": r"$^2$", "\u00a0": "~", "…": r"\ldots{}", "ε": r"$\varepsilon$", "ü": r'\"u', "š": r"\v{s}", 

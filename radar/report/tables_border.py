@@ -26,7 +26,7 @@ def border_table(cells: Sequence[Cell]) -> Table:
     rows: list[Sequence[Entry | str]] = [
         [
             cell.dataset,
-            cell.method,
+            cell.name,
             _border(cell),
             *(_share(cell, name) for name in ("area", *_SHARES)),
             *(measured(cell, *path) for path in _QUALITY),

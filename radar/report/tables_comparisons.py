@@ -141,8 +141,8 @@ def pair_table(found: Sequence[Pair], settings: ReportConfig) -> Table:
     rows: list[Sequence[Entry | str]] = [
         [
             each.dataset,
-            each.first.method,
-            each.second.method,
+            each.first.name,
+            each.second.name,
             count(len(each.seeds)),
             *tests_shown(each.compared, (float(auroc), float(decided)), settings.alpha),
             *_seed_entries(each.f1),

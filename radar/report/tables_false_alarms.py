@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean as exact_mean
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from radar.config.verbs import ReportConfig
 from radar.evaluation.statistics_rates import Rate, delivered_rates, grouped_rate, promised_rate
 from radar.percent import percent_as_set
-from radar.report.cells import Cell, by_dataset, without_shared_images
+from radar.report.cells import Cell, without_shared_images
 from radar.report.result import Result
 from radar.report.tables import NOTHING, Entry, Table, number, table
 from radar.scoring.threshold import conformal_quantile
@@ -121,27 +121,27 @@ def _mean(seeds: Sequence[Flags]) -> Flags:
     return np.mean([flagged for flagged, _ in seeds], axis=0), seeds[0][1]
 
 
+Found = tuple[Cell, list[Alarms]]
+"""A cell, and what it shows at each contamination."""
 Row = tuple[str, str, Alarms, Rate]
 """Data set, method, what was found, and the rate of test images."""
 
 
 def false_alarm_table(cells: Sequence[Cell], settings: ReportConfig) -> Table | None:
     """A row per data set, method and contamination, and per method one over data sets that share no image; None without any."""
-    by_method: dict[str, dict[str, list[Alarms]]] = defaultdict(dict)
-    members: dict[str, list[Cell]] = defaultdict(list)
+    by_method: dict[str, list[Found]] = defaultdict(list)
     for cell in cells:
         if of_seeds := _over_seeds(cell):
-            by_method[cell.method][cell.dataset] = of_seeds
-            members[cell.method].append(cell)
+            by_method[cell.method].append((cell, of_seeds))
     rows: list[Row] = []
     pools = set()
-    for method, by_set in by_method.items():
-        found = [(dataset, each) for dataset, some in by_set.items() for each in some]
-        apart = list(without_shared_images(by_dataset(members[method])))
+    for members in by_method.values():
+        found = [(cell.dataset, cell.name, each) for cell, some in members for each in some]
+        apart = _one_of_each(members)
         if len(apart) > 1:
-            found += [(ALL, each) for each in _pooled({dataset: by_set[dataset] for dataset in apart})]
-            pools.add(", ".join(apart))
-        rows += [(dataset, method, each, grouped_rate(*each.test, settings.level)) for dataset, each in found]
+            found += [(ALL, _pool_name(apart), each) for each in _pooled({cell.dataset: some for cell, some in apart})]
+            pools.add(", ".join(cell.dataset for cell, _ in apart))
+        rows += [(dataset, name, each, grouped_rate(*each.test, settings.level)) for dataset, name, each in found]
     if not rows:
         return None
     headings = ("data set", "method", "contamination", "promised, at most", "set by normals", "such thresholds deliver", "left out",
@@ -149,6 +149,19 @@ def false_alarm_table(cells: Sequence[Cell], settings: ReportConfig) -> Table | 
     pooled = (f"{ALL}: of {pool}, which share no image" for pool in sorted(pools))
     notes = (*_notes(f"{percent_as_set(settings.level)}%"), *_broken(rows), *pooled)
     return table("false_alarms", "False alarms", headings, [_row(row, settings.level) for row in rows], *notes)
+
+
+def _one_of_each(members: Sequence[Found]) -> list[Found]:
+    """Of a method's cells one for each data set, that which is ranked, on data sets that share no image."""
+    of_set = {cell.dataset: (cell, some) for cell, some in sorted(members, key=lambda each: not each[0].not_ranked)}
+    return [of_set[dataset] for dataset in without_shared_images({name: [cell] for name, (cell, _) in of_set.items()})]
+
+
+def _pool_name(members: Sequence[Found]) -> str:
+    """The method's, with the marks of all its cells, and with why it is not ranked where that is the same everywhere."""
+    reasons = {cell.not_ranked for cell, _ in members}
+    marks = "".join(cell.marks for cell, _ in members)
+    return replace(members[0][0], marks=marks, not_ranked=reasons.pop() if len(reasons) == 1 else "").name
 
 
 def _notes(share: str) -> tuple[str, ...]:

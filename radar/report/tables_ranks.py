@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from radar.evaluation.statistics_ranks import RankComparison, compare_ranks
-from radar.report.cells import OTHER_DATA, Cell, by_dataset, mean, without_shared_images
+from radar.report.cells import OTHER_DATA, OTHER_TRAINING, Cell, by_dataset, mean, without_shared_images
 from radar.report.tables import Entry, Table, count, number, p_value, table
 
 
@@ -23,11 +23,12 @@ class Ranking:
 def rankings(cells: Sequence[Cell], alpha: float) -> list[Ranking]:
     """By AUROC and by F1; nothing where fewer than two methods share two data sets.
 
-    Cells on other test data or of other pixels or colours are left out, and of data sets that share test images one counts.
+    Cells on other data, tested on or learnt from, and of other pixels or colours are left out, and of data sets that share test images
+    one counts.
     """
-    grouped = without_shared_images(
-        by_dataset([cell for cell in cells if OTHER_DATA not in cell.marks and not cell.not_ranked])
-    )
+    apart = {OTHER_DATA, OTHER_TRAINING}
+    comparable = [cell for cell in cells if apart.isdisjoint(cell.marks) and not cell.not_ranked]
+    grouped = without_shared_images(by_dataset(comparable))
     found = []
     for key, measure in (("auroc", "AUROC"), ("f1", "F1")):
         values = {

@@ -54,7 +54,7 @@ def regime_table(found: Sequence[Regime]) -> Table:
     rows: list[Sequence[Entry | str]] = [
         [
             each.cell.dataset,
-            each.cell.method,
+            each.cell.name,
             each.defect,
             count(each.images),
             number(None if each.area is None else 100 * each.area, 2),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from radar.report.cells import FEWER, Cell, by_dataset, differing_settings
+from radar.report.cells import FEWER, Cell, by_dataset, differing_settings, on_common_data
 from radar.report.cited import Published, cited, published
 from radar.report.settings import changes
 from radar.report.tables import (
@@ -41,7 +41,7 @@ def main_table(cells: Sequence[Cell]) -> Table:
         rows += [_method_row(cell, own if _as_published(cell) else None) for cell in members]
         rows += [_published_row(each) for each in paper.values()]
         rows += _control_rows(members)
-        rows.append(_trivial_row(dataset, members[0]))
+        rows.append(_trivial_row(dataset, on_common_data(members)[0]))
     headings = ("data set", "method", "seeds", *DECISION_MEASURES.values(), "F1 in the paper", *OTHER_MEASURES.values(),
                 *PIXEL_MEASURES.values())  # fmt: skip
     notes = [
@@ -85,18 +85,21 @@ def _published_row(each: Published) -> list[Entry | str]:
 
 
 def _control_rows(members: Sequence[Cell]) -> list[list[Entry | str]]:
-    """Controls depend on scoring and detector, so each method has its own; identical ones are shown once."""
-    distinct: dict[str, dict[tuple[str, ...], list[Entry | str]]] = {}
-    for cell in members:
+    """Controls depend on scoring and detector, so each method has its own; identical ones are shown once.
+
+    One has the name of its method where there are others, or where the method saw what most methods did not.
+    """
+    distinct: dict[str, dict[tuple[str, ...], tuple[Cell, list[Entry | str]]]] = {}
+    for cell in sorted(members, key=lambda cell: cell.name != cell.method):
         for control in _controls(cell):
             row = _control_row(cell, control)
-            shown = tuple(entry if isinstance(entry, str) else entry.text for entry in row[2:])
-            distinct.setdefault(control, {}).setdefault(shown, row)
-    rows = []
+            shown = tuple(entry if isinstance(entry, str) else entry.text for entry in row)
+            distinct.setdefault(control, {}).setdefault(shown, (cell, row))
+    rows: list[list[Entry | str]] = []
     for control, found in distinct.items():
-        for row in found.values():
-            method = f" ({row[1]})" if len(found) > 1 else ""
-            rows.append([row[0], f"·\u00a0{control}{method}", *row[2:]])
+        for cell, row in found.values():
+            method = f" ({cell.name})" if len(found) > 1 or cell.name != cell.method else ""
+            rows.append([cell.dataset, f"·\u00a0{control}{method}", *row])
     return rows
 
 
@@ -112,7 +115,7 @@ def _control_row(cell: Cell, control: str) -> list[Entry | str]:
     ]
     having = sum(control in result.metrics.controls for result in cell.results)
     seeds = Entry(f"{having}{FEWER if having < len(cell.results) else ''}", having)
-    return [cell.dataset, cell.method, seeds, *entries[0], NOTHING, *entries[1], *entries[2]]
+    return [seeds, *entries[0], NOTHING, *entries[1], *entries[2]]
 
 
 def _trivial_row(dataset: str, cell: Cell) -> list[Entry | str]:
@@ -141,7 +144,7 @@ def defect_table(cells: Sequence[Cell]) -> Table:
     for cell in cells:
         for defect, first in cell.one.metrics.defects.items():
             values = [measured(cell, "defects", defect, measure) for measure in ("recall", "auroc")]
-            rows.append([cell.dataset, cell.method, defect, count(first.count), seeds_of(cell), *values])
+            rows.append([cell.dataset, cell.label, defect, count(first.count), seeds_of(cell), *values])
     headings = ("data set", "method", "defect", "images", "seeds", "recall", "AUROC")
     return table("defects", "Classes of defects", headings, rows)
 
@@ -157,7 +160,7 @@ def cost_table(cells: Sequence[Cell]) -> Table:
         rows.append(
             [
                 cell.dataset,
-                cell.method,
+                cell.name,
                 Entry(f"{len(fresh)} of {len(cell.results)}", len(fresh)),
                 count(cell.one.metrics.parameters),
                 measured(cell, "seconds", "training", digits=1),

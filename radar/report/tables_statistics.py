@@ -36,7 +36,7 @@ def noise_table(cells: Sequence[Cell], alpha: float) -> Table:
     places = [(cell, subject, path) for cell in _predicting(cells) for subject, path in _NOISE.items()]
     compared, notes = _compared([(cell, ("noise", *path)) for cell, _, path in places], alpha)
     rows: list[Sequence[Entry | str]] = [
-        [cell.dataset, cell.method, _step(cell), subject, *entries]
+        [cell.dataset, cell.name, _step(cell), subject, *entries]
         for (cell, subject, _), entries in zip(places, compared, strict=True)
     ]
     headings = ("data set", "method", "t", "of", *DISTANCE_HEADINGS.values(), "p", "Holm p", "AUROC")
@@ -48,7 +48,7 @@ def separation_table(cells: Sequence[Cell], alpha: float) -> Table:
     places = [(cell, name) for cell in cells for name in cell.one.metrics.separation]
     compared, notes = _compared([(cell, ("separation", name)) for cell, name in places], alpha)
     rows: list[Sequence[Entry | str]] = [
-        [cell.dataset, cell.method, name.replace("_", " "), *entries]
+        [cell.dataset, cell.name, name.replace("_", " "), *entries]
         for (cell, name), entries in zip(places, compared, strict=True)
     ]
     headings = ("data set", "method", "of", *DISTANCE_HEADINGS.values(), "p", "Holm p", "AUROC")
@@ -123,7 +123,7 @@ def moments_table(cells: Sequence[Cell]) -> Table:
                 ("l2_norm",),
             ]
             values = [measured(cell, "noise", *path, kind) for path in paths]
-            rows.append([cell.dataset, cell.method, step, kind, *values])
+            rows.append([cell.dataset, cell.name, step, kind, *values])
     notes = (
         "Means over images. Distance from a Gaussian: Lilliefors' statistic of all pixels of an image. Rejected: "
         "share of images for which the "

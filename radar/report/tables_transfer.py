@@ -80,7 +80,7 @@ def _rows(
         entries = [_entry(cell, name, cells, transfers, measure) for name, measure in asked]
         others = [each for each, (name, _) in zip(entries, asked, strict=True) if name != cell.dataset]
         if any(each.value is not None for each in others):
-            rows.append([cell.method, cell.dataset, *entries])
+            rows.append([cell.name, cell.dataset, *entries])
     return rows
 
 

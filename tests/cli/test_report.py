@@ -108,6 +108,53 @@ def test_wrong_settings_and_a_single_run(outputs: Path, tmp_path: Path, capsys: 
     assert "4 runs are here; name one" in capsys.readouterr().err
 
 
+def test_development_sets_are_marked_in_one_table_too(
+    outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, place in (("timestep", "| printed_layers ◆ |"), ("transfer", "| printed_layers ◆: AUROC |")):
+        words = ["report", str(outputs), "--table", name]
+        assert main(words) == 0
+        assert "◆" not in capsys.readouterr().out
+        assert main([*words, "development=[printed_layers]", "--out", str(tmp_path)]) == 0
+        printed = capsys.readouterr().out
+        assert place in printed and "- ◆ development set: " in printed
+        assert (tmp_path / f"sweep_{name}.md").read_text() == printed
+
+
+@pytest.mark.parametrize("table", [(), ("--table", "timestep")])
+def test_a_development_set_that_no_result_is_of_is_refused(
+    table: tuple[str, ...], outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["report", str(outputs), "--out", str(tmp_path / "new"), *table]
+    assert main([*words, "development=[printed_layers,printed_layer,gird]"]) == REFUSED
+    error = capsys.readouterr().err
+    assert "development=[printed_layer,gird]: no result is of such a data set; there are: printed_layers" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("word", ["seeds=3", "development=[printed_layers]", "vector=svg", "borderline=0.2"])
+def test_a_key_that_compare_does_not_read_is_refused(
+    word: str, outputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [str(status.parent) for status in sorted(outputs.glob("*/status.json"))[:2]]
+    assert main(["compare", *runs, word]) == REFUSED
+    told = capsys.readouterr()
+    assert f"{word}: compare does not read this key; leave it out, or give one of level, " in told.err and not told.out
+    for used in ("level=0.9", "alpha=0.1", "resamples=20", "permutations=9", "seed=3"):
+        assert main(["compare", *runs, used]) == 0
+
+
+@pytest.mark.parametrize("word", ["level=0.9", "alpha=0.1", "resamples=20", "permutations=9", "seed=3", "vector=svg"])
+def test_a_key_that_one_table_does_not_read_is_refused(
+    word: str, outputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(outputs), "--table", "timestep", word]) == REFUSED
+    assert f"{word}: report --table does not read this key; leave it out" in capsys.readouterr().err
+    assert main(["report", str(outputs), "--table", "timestep", "seeds=3"]) == 0
+    assert "| 2†" in capsys.readouterr().out
+
+
 def test_a_run_from_before_says_so(outputs: Path, tmp_path: Path) -> None:
     run = RunDirectory(next(outputs.glob("*/status.json")).parent)
     old = RunDirectory(tmp_path)
