@@ -16,6 +16,7 @@ from radar.data.grouping import PhotoGroups, photo_groups
 from radar.data.layouts import LAYOUTS
 from radar.data.near_duplicates import THUMBNAIL_SIDE, near_another, unit_vectors
 from radar.data.preprocessing import thumbnail
+from radar.data.split_rules import BY_LIKENESS
 from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, scored, usable
 from radar.deploy.learnt_images import learnt_images
 from radar.deploy.reviewed import Reviewed
@@ -121,7 +122,7 @@ def kept_photos(model: Model, run: Path, normals: Sequence[ScoredPhoto]) -> list
 def with_thumbnails(model: Model, photos: Sequence[ScoredPhoto], settings: CalibrateConfig) -> list[ScoredPhoto]:
     """With the thumbnails of those whose score was read and whose file lies there unchanged; how many do not is told."""
     unread = [photo for photo in photos if photo.thumbnail is None]
-    if settings.group == "none" or not unread:  # then nobody asks which are alike
+    if settings.group == "none" or model.config.dataset.split not in BY_LIKENESS:  # then nobody asks which are alike
         return list(photos)
     found: dict[str, FloatArray] = {}
     files = read_ahead([Path(photo.path) for photo in unread], ModelScorer(model), settings.decode_ahead)
@@ -130,8 +131,8 @@ def with_thumbnails(model: Model, photos: Sequence[ScoredPhoto], settings: Calib
             found[photo.identity] = thumbnail(file.picture.pixels, THUMBNAIL_SIDE)
     if (lacking := len(unread) - len(found)) and settings.group == "auto":
         tell(
-            f"{lacking} of {len(photos)} normal photos do not lie there any more as they were scored: whether they look like others "
-            "cannot be known, so names alone tell their groups; put them back, or say group=EXPRESSION"
+            f"{lacking} of {len(photos)} normal photos cannot be looked at as they were scored, so it is not known whether they look "
+            "like others, and names alone tell their groups; put them where their paths say, or say group=EXPRESSION"
         )
     return [replace(photo, thumbnail=found.get(photo.identity, photo.thumbnail)) for photo in photos]
 

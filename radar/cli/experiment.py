@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 from collections.abc import Collection, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from radar.cli.output import lasting_output
 from radar.compose import command_line, hydra_internals
 from radar.compose.command_line import CommandLine
 from radar.compose.config_tree import with_folder
@@ -19,6 +22,7 @@ from radar.plugins import imported_plugins
 if TYPE_CHECKING:
     from radar.cli.running import Runner
     from radar.compose.plan import Plan
+    from radar.experiment.run_directory import RunDirectory
     from radar.experiment.sweep import Sweep
 
 
@@ -54,6 +58,20 @@ def _experiment(arguments: list[str], told: Collection[str]) -> int:
         from radar.cli.dry_run import dry_run  # noqa: PLC0415
 
         return dry_run(planned)
+    with lasting_output():
+        return _run(arguments, line, planned, force=force, told=told, repeats=repeats)
+
+
+def _run(
+    arguments: list[str],
+    line: CommandLine,
+    planned: Plan,
+    *,
+    force: bool,
+    told: Collection[str],
+    repeats: RunDirectory | None,
+) -> int:
+    """Run the planned jobs; returns the exit code."""
     from radar.cli.running import Runner  # noqa: PLC0415
 
     sweep = _sweep(line, planned) if planned.is_sweep else None
@@ -149,8 +167,12 @@ def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runn
 def _help(arguments: list[str], line: CommandLine) -> int:
     if line.multirun:
         raise ConfigError("-m: --cfg and --info show one experiment; leave -m out")
-    with with_folder(line.config_dir), one_line(line.overrides):
-        with hydra_internals.composing():  # what Hydra shows it has composed, and its logging set up as that says
-            refuse_code(hydra_internals.compose_settings(line.config_name, line.overrides)[0], imported_plugins())
-        hydra_internals.run_hydra(arguments, lambda composed: None)
+    shown = io.StringIO()  # printed once it is whole: Hydra answers a failure to print with a traceback
+    try:
+        with with_folder(line.config_dir), one_line(line.overrides), redirect_stdout(shown):
+            with hydra_internals.composing():  # what Hydra shows it has composed, and its logging set up as that says
+                refuse_code(hydra_internals.compose_settings(line.config_name, line.overrides)[0], imported_plugins())
+            hydra_internals.run_hydra(arguments, lambda composed: None)
+    finally:
+        print(shown.getvalue(), end="", flush=True)
     return 0

@@ -15,6 +15,7 @@ import torch
 
 from radar import install_command
 from radar.cli.exit_codes import DONE
+from radar.cli.output import lasting_output
 from radar.compose.settings import refuse_unread, verb_settings
 from radar.config.verbs import InspectConfig, PredictConfig
 from radar.errors import ConfigError
@@ -78,7 +79,7 @@ def inspect(arguments: Sequence[str]) -> int:
         photos.append(sources.run_photos(parsed.run, inspection.model))
     if parsed.log is not None:
         photos.append(sources.logged_photos(parsed.log, inspection.model, settings.gallery))
-    with server.bound(settings) as listening:
+    with lasting_output(), server.bound(settings) as listening:
         access = server.access(listening, settings, token)
         print(
             _greeting(server.url(listening, settings), access.token, drawn=token is None), file=sys.stderr, flush=True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import chdir, nullcontext
+from contextlib import chdir
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import NoReturn
 
 import radar
 from radar.cli.exit_codes import OUTPUT_ROOT, guarded
-from radar.cli.output import lasting_output
 from radar.errors import ConfigError, WriteError
 from radar.runtime.exit_codes import run
 from radar.runtime.options import refuse_dashes_for_values
@@ -33,7 +32,6 @@ _VERBS = {
     "status": "how far a sweep is",
     "cache": "what runs share, and what may be removed",
 }
-_UNREAD = (None, "train", "inspect")  # what goes on where nobody reads what it prints: that is not what it is run for
 # what names the folder that a verb writes to
 _PLACES = {
     "train": OUTPUT_ROOT,
@@ -75,8 +73,7 @@ def _command(arguments: list[str]) -> int:
     # each verb loads only what it needs
     called = getattr(import_module(f"radar.cli.{verb or 'experiment'}"), verb or "experiment")
     try:
-        with lasting_output() if verb in _UNREAD else nullcontext():
-            return int(called(arguments[1:] if verb else arguments))
+        return int(called(arguments[1:] if verb else arguments))
     except WriteError as error:
         error.place = _PLACES.get(verb or "train", error.place)
         raise

@@ -9,9 +9,12 @@ import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 from radar.runtime.terminal import tell
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _OUTPUTS = ("stdout", "stderr")
 
@@ -24,7 +27,7 @@ class _Lasting(io.FileIO):
         super().__init__(descriptor, "w", closefd=False)
         self._tells = tells
 
-    def write(self, data: Any) -> int:
+    def write(self, data: ReadableBuffer) -> int:
         """Write bytes; how many of them are gone from the caller's hands, which is never none."""
         try:
             while (written := super().write(data)) is None:  # a terminal that another program has set not to wait
@@ -35,7 +38,7 @@ class _Lasting(io.FileIO):
             os.close(nowhere)
             if self._tells and error.errno != errno.EPIPE:
                 tell(f"note: standard output cannot be written ({error.strerror}); the command goes on without it")
-            return len(data)
+            return memoryview(data).nbytes
         return written
 
 
@@ -48,7 +51,7 @@ def lasting_output() -> Iterator[None]:
     before = {name: getattr(sys, name) for name in _OUTPUTS}
     own = [name for name, stream in before.items() if stream is not None and stream is getattr(sys, f"__{name}__")]
     for name in own:
-        setattr(sys, name, _lasting(before[name], tells=name == "stdout"))
+        setattr(sys, name, _lasting_stream(before[name], tells=name == "stdout"))
     try:
         yield
     finally:
@@ -58,7 +61,7 @@ def lasting_output() -> Iterator[None]:
             setattr(sys, name, before[name])
 
 
-def _lasting(stream: io.TextIOWrapper, tells: bool) -> io.TextIOWrapper:
+def _lasting_stream(stream: io.TextIOWrapper, tells: bool) -> io.TextIOWrapper:
     with suppress(OSError):  # the first line to come finds out
         stream.flush()
     return io.TextIOWrapper(

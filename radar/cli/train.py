@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
 
 from radar.cli.experiment import experiment
+from radar.cli.output import lasting_output
 from radar.cli.preflight import print_preflight
 from radar.cli.printing import PlainConsole
 from radar.compose import command_line
@@ -45,6 +47,13 @@ def train(arguments: Sequence[str]) -> int:
         raise ConfigError("train: the folder's name is empty, as of a variable that is not set; name a folder")
     folder = Path(parser.parse_args([first]).folder)
     typed = list(arguments[1:])
+    shows = "--dry-run" in typed or command_line.read([word for word in typed if word not in _FLAGS]).shows
+    with nullcontext() if shows else lasting_output():
+        return _trained(folder, typed)
+
+
+def _trained(folder: Path, typed: Sequence[str]) -> int:
+    """Run the experiment on a folder with what is typed behind it; returns the exit code."""
     console = PlainConsole()
     chosen = _missing(_chosen(folder, typed, console), typed)
     line = command_line.read([word for word in (*chosen, *typed) if word not in _FLAGS])

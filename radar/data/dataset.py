@@ -177,9 +177,8 @@ def _judge_leaks(leaks: LeakReport, config: DatasetConfig) -> tuple[str, ...]:
             f"{config.name}: {len(leaks.near_duplicates)} near-duplicate pair(s) cross into test, first "
             f"{leaks.near_duplicates[0]}; set dataset.split=grouped, or dataset.near_duplicates=warn"
         )
-    notes = {"into test": leaks.near_duplicates, "from train into validation": leaks.validation}
-    return tuple(
-        f"{len(pairs)} near-duplicate pair(s) cross {where}, first {pairs[0]}"
-        for where, pairs in notes.items()
-        if pairs
-    )
+    notes = {
+        "near-duplicate pair(s) cross into test": leaks.near_duplicates,
+        "pair(s) of equal or near-duplicate images cross from train into validation": leaks.validation,
+    }
+    return tuple(f"{len(pairs)} {what}, first {pairs[0]}" for what, pairs in notes.items() if pairs)

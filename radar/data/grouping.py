@@ -19,7 +19,7 @@ from radar.data.layouts.folder import FolderSettings, check_pattern, named_toget
 from radar.data.layouts.layout import Entry, Layout
 from radar.data.near_duplicates import ThumbnailVectors, near_pairs, unit_vectors
 from radar.data.sample import Sample
-from radar.data.split_rules import split_entries
+from radar.data.split_rules import BY_LIKENESS, split_entries
 from radar.errors import DataError
 from radar.progress import Report
 from radar.runtime.crops import file_and_crop
@@ -67,7 +67,7 @@ def photo_groups(
         if len(numbered) >= _LEAST_GROUPS and _shared(numbered, len(paths)):
             names, known_by = _apart(by_number), "names, which end with a number"
     seen = {place: each for place, each in enumerate(thumbnails) if each is not None}
-    if layout.config.split not in ("grouped", "sheets") or not seen:
+    if layout.config.split not in BY_LIKENESS or not seen:
         return PhotoGroups(names, known_by)
     places, pairs = list(seen), near_pairs(unit_vectors(seen.values()))
     joined = _joined(names, [(places[first], places[second]) for first, second, _ in pairs])

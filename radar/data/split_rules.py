@@ -25,6 +25,7 @@ from radar.data.near_duplicates import near_pairs
 from radar.data.sample import Sample, Split
 from radar.errors import DataError
 
+BY_LIKENESS = ("grouped", "sheets")  # rules that join what looks nearly the same
 Groups = Mapping[str, str]  # path → group
 
 
@@ -130,7 +131,7 @@ def _groups(
     paths = sorted(entry.path for entry in entries)
     links = list(_same_key(paths, hashes))
     names = {path: path for path in paths}
-    if config.split in ("grouped", "sheets"):
+    if config.split in BY_LIKENESS:
         names = {entry.path: entry.group for entry in entries}
         links += _same_key(paths, names)
         links += [(paths[i], paths[j]) for i, j, _ in near_pairs(vectors(paths))]

@@ -62,5 +62,5 @@ def _identity(files: FileReader, path: Path) -> str | None:
     """None where there is no such image."""
     try:
         return files.content_hash(path)
-    except DataError:
+    except (DataError, OSError, ValueError):  # a review may name anything
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,12 +84,19 @@ class Sweep:
     def fail_job(self, name: str, error: str, command: str) -> None:
         """Write down why a job of that command cannot compute.
 
-        Where it failed before it was known where it computes, what an earlier command made is not its own.
+        Where it failed before it was known where it computes, what an earlier command made is not its own; what another one computes
+        by now goes on, and counts in its place.
         """
         record = self._record(name)
+        if record.get("command") != command and self._is_computed(record):
+            return
         begun = record if record.get("command") == command else {}
         directory, done_before = begun.get("directory"), begun.get("done_before")
         self._write(name, directory=directory, error=error, done_before=done_before, command=command)
+
+    def _is_computed(self, record: Mapping[str, Any]) -> bool:
+        directory = record.get("directory")
+        return directory is not None and RunDirectory(self.root / directory).is_held()
 
     def _done_before(self, directory: str) -> str | None:
         """When the run ended that lies there already; None where none is done."""

@@ -280,7 +280,7 @@ def test_that_likeness_to_photos_that_are_gone_cannot_be_known_is_told(
         path.unlink() if change == "removed" else save(path, drawn(9000))
     capsys.readouterr()
     assert main(["calibrate", str(run), "--reviewed", str(table), "--false-alarms", "0.1"]) == DONE
-    assert "6 of 12 normal photos do not lie there any more as they were scored" in capsys.readouterr().err
+    assert "6 of 12 normal photos cannot be looked at as they were scored" in capsys.readouterr().err
 
 
 def add_by_hand(run: Path, value: float, *name: str) -> int:

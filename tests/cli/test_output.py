@@ -60,11 +60,8 @@ def test_a_run_goes_on_where_nobody_reads_what_it_prints(tmp_path: Path, redirec
     assert answer.stderr.count(told) == (redirection == "> /dev/full")
 
 
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [("data list", BROKEN_PIPE), ("--version", BROKEN_PIPE), ("--cfg job", DONE), ("experiment=debug --dry-run", DONE)],
-)
-def test_what_shows_something_ends_without_a_word(tmp_path: Path, words: str, code: int) -> None:
+@pytest.mark.parametrize("words", ["data list", "--version", "--cfg job", "experiment=debug --dry-run"])
+def test_what_shows_something_ends_without_a_word(tmp_path: Path, words: str) -> None:
     process = subprocess.run(
         [sys.executable, "-m", "radar", *words.split()],
         stdout=closed_pipe(),
@@ -74,7 +71,15 @@ def test_what_shows_something_ends_without_a_word(tmp_path: Path, words: str, co
         text=True,
         timeout=600,
     )
-    assert (process.returncode, process.stderr) == (code, "")
+    assert (process.returncode, process.stderr) == (BROKEN_PIPE, "")
+
+
+@pytest.mark.parametrize("words", ["--cfg job", "--version"])
+def test_what_shows_something_is_refused_where_there_is_no_space_for_it(tmp_path: Path, words: str) -> None:
+    answer = ended(f"{RADAR} {words} > /dev/full", tmp_path)
+    assert answer.returncode == REFUSED
+    assert answer.stderr.startswith("radar: standard output cannot be written (No space left on device)")
+    assert answer.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("redirection", ["2>&1 | true", "2> /dev/full", "2>&-"])

@@ -285,6 +285,8 @@ def test_a_job_that_another_process_computes_does_not_become_a_failure(tmp_path:
     with run.held(), run.recorded("1"):
         sweep.fail_job("seed=0", "another process is computing this run", "first command")
         assert [state.state for state in sweep.states()] == ["running"]
+        sweep.fail_job("seed=0", "a photo cannot be read", "a command that has not come so far")
+        assert [state.state for state in sweep.states()] == ["running"]
     assert [state.state for state in sweep.states()] == ["done"]
     sweep.fail_job("seed=0", "the process died when all was done", "first command")
     assert [state.state for state in sweep.states()] == ["done"]

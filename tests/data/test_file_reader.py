@@ -267,17 +267,17 @@ def test_a_file_that_changes_between_the_hashes_of_two_crops_is_refused(tmp_path
 
 
 @pytest.mark.parametrize("way", ["replaced", "written", "taken away"])
-@pytest.mark.parametrize("what", ["photo", "mask", "crop"])
+@pytest.mark.parametrize("what", ["photo", "mask", "dark mask", "crop"])
 def test_a_file_that_changes_between_its_hash_and_its_pixels_is_refused(tmp_path, what, way):
     """Else the scores of one picture would be stored as those of another."""
-    files = FileReader()
+    files, dark = FileReader(), what == "dark mask"
     photo, mask = save(tmp_path / "a.png", noise(0)), save(tmp_path / "mask.png", noise(1))
     asked = tmp_path / "a.png#xywh=2,2,8,8" if what == "crop" else photo
     before = files.content_hash(asked)
-    mask_before = files.mask_hash(photo, mask, inverted=False)
+    mask_before = files.mask_hash(photo, mask, inverted=dark)
     np.testing.assert_array_equal(files.pixels(photo).values, noise(0))  # as often as one likes
-    files.mask(photo, mask, inverted=False)
-    changed = mask if what == "mask" else photo
+    files.mask(photo, mask, inverted=dark)
+    changed = mask if "mask" in what else photo
     other = save(tmp_path / "other" / "b.png", noise(2))
     if way == "replaced":
         other.replace(changed)
@@ -287,8 +287,8 @@ def test_a_file_that_changes_between_its_hash_and_its_pixels_is_refused(tmp_path
     else:
         changed.unlink()
     with pytest.raises(DataError, match=str(changed)):
-        files.mask(photo, mask, inverted=False) if what == "mask" else files.pixels(asked)
+        files.mask(photo, mask, inverted=dark) if "mask" in what else files.pixels(asked)
     if way != "taken away":
-        after = files.mask_hash(photo, mask, inverted=False) if what == "mask" else files.content_hash(asked)
-        assert after != (mask_before if what == "mask" else before)  # and is read as it is now
-        files.mask(photo, mask, inverted=False) if what == "mask" else files.pixels(asked)
+        after = files.mask_hash(photo, mask, inverted=dark) if "mask" in what else files.content_hash(asked)
+        assert after != (mask_before if "mask" in what else before)  # and is read as it is now
+        files.mask(photo, mask, inverted=dark) if "mask" in what else files.pixels(asked)

@@ -176,17 +176,27 @@ def test_a_mask_that_lies_beside_its_photo_is_never_a_photo(parts, name, masks):
     if masks is not None:
         mask(parts / "masks/01.png")
     mask(parts / name)
-    with pytest.raises(DataError, match=r"is read as a photo, and called as the mask of 0\d beside it; set ") as caught:
+    with pytest.raises(
+        DataError, match=r"is read as a photo, and called as the mask of 0\d\.png beside it; move "
+    ) as caught:
         opened(parts, masks=masks)
-    assert str(parts / name).rpartition(".")[0] in str(caught.value)
+    assert str(caught.value).startswith(f"{parts / name}: ")
 
 
 def test_nor_is_it_one_in_a_test_folder_of_mvtecs_layout(tmp_path):
     mvtec_folder(tmp_path)
     mask(tmp_path / "test/dent/000_mask.png")
     shutil.rmtree(tmp_path / "ground_truth")
-    with pytest.raises(DataError, match="000_mask: is read as a photo, and called as the mask of 000"):
+    with pytest.raises(DataError, match=r"000_mask\.png: is read as a photo, and called as the mask of 000\.png"):
         open_dataset(dataset_config("mvtec", tmp_path, split="official"))
+
+
+@pytest.mark.parametrize(("photo", "its_mask"), [("Face_Mask", "Face_Mask"), ("FACE_MASK", "FACE_MASK_Mask")])
+def test_a_photo_that_is_called_mask_has_one(parts, photo, its_mask):
+    save(parts / f"bad/{photo}.png", noise(300))
+    mask(parts / f"masks/{its_mask}.png")
+    found = {sample.path: sample.mask for sample in opened(parts, masks="masks").samples if sample.label}
+    assert found[f"bad/{photo}.png"] == f"masks/{its_mask}.png"
 
 
 def test_a_photo_may_be_called_mask(parts):

@@ -96,6 +96,15 @@ def test_crops_that_overlap_are_of_one_group(tmp_path, first, second, shared, tu
     check_crops([replace(sample, group="x") for sample in samples], tmp_path, tmp_path / "m.csv")
 
 
+def test_whole_files_of_equal_content_are_no_crops(tmp_path):
+    """Also where other rows are: what crosses a split is told with the other leaks."""
+    for name, seed in (("a.png", 0), ("b.png", 0), ("s.png", 1)):
+        save(tmp_path / name, noise(seed))
+    rows = ["a.png,,train,0,,,", "b.png,,train,0,,,", '"s.png#xywh=0,0,32,32",,test,0,,,']
+    (tmp_path / "m.csv").write_text("\n".join([HEADER, *rows]))
+    check_crops(read_manifest(tmp_path / "m.csv"), tmp_path, tmp_path / "m.csv")
+
+
 @pytest.mark.parametrize("way", ["link", "hard link", "copy"])
 def test_crops_of_one_file_overlap_whatever_it_is_called(tmp_path, way):
     strip = save(tmp_path / "strip.png", noise(0))

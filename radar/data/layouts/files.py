@@ -33,7 +33,9 @@ class FilesLayout(Layout):
     """
 
     dark_masks: ClassVar[bool] = False  # whether masks are dark on the defect
-    masks_advice: ClassVar[str] = "put masks where the layout looks for them"  # where masks lie among the photos
+    masks_advice: ClassVar[str] = (
+        "move it to where the layout looks for masks, or rename it"  # where one lies among photos
+    )
     normals_advice: ClassVar[str] = "check dataset.root and dataset.layout"  # where no normal image is found
 
     def __init_subclass__(cls) -> None:
@@ -107,13 +109,13 @@ class FilesLayout(Layout):
 
     def _check_no_masks(self, photos: Iterable[str]) -> None:
         """Raise DataError for a photo that is called as the mask of another one beside it."""
-        files = {path.with_suffix("") for photo in photos for path in (file_and_crop(PurePosixPath(photo))[0],)}
-        for file in sorted(files):
-            stem = photo_of_mask(file.name)
-            if stem is not None and file.with_name(stem) in files:
+        files = sorted({file_and_crop(PurePosixPath(photo))[0] for photo in photos})
+        called = {file.with_suffix(""): file for file in files}
+        for file in files:
+            stem = photo_of_mask(file.stem)
+            if stem is not None and (photo := called.get(file.with_name(stem))) is not None:
                 raise DataError(
-                    f"{self.folder / file}: is read as a photo, and called as the mask of {stem} beside it; "
-                    f"{self.masks_advice}, or rename it"
+                    f"{self.folder / file}: is read as a photo, and called as the mask of {photo.name} beside it; {self.masks_advice}"
                 )
 
     def _left(self, photos: Iterable[str]) -> str:
@@ -141,11 +143,11 @@ class FilesLayout(Layout):
         return self.files.mask(self.folder / path, self.folder / mask, inverted=self.dark_masks)
 
     def mask_hash(self, path: str, mask: str) -> str:
-        """SHA-256 of the mask file's bytes; of what it marks where its image is a crop, or a layout reads it in a way of its own.
+        """SHA-256 of the mask file's bytes; of what it marks where its image is a crop, masks are dark or `mask` is a subclass's own.
 
         Results are kept by it: a file that is read in two ways has two.
         """
-        if type(self).mask is FilesLayout.mask and not self.dark_masks:
+        if type(self).mask is FilesLayout.mask:
             return self.files.mask_hash(self.folder / path, self.folder / mask, inverted=self.dark_masks)
         return array_hash(self.mask(path, mask))
 
@@ -209,8 +211,9 @@ class MaskFiles:
             self._listed[masks] = defaultdict(list)
             for path in image_files(masks):
                 photo = photo_of_mask(path.stem)
-                self._listed[masks][path.stem if photo is None else f"{photo}_mask"].append(path)
-        names = (f"{image.stem}_mask", image.stem)
+                for stem in {path.stem, path.stem if photo is None else f"{photo}{_MASK}"}:
+                    self._listed[masks][stem].append(path)
+        names = (f"{image.stem}{_MASK}", image.stem)
         found = [mask for name in names for mask in self._listed[masks].get(name, ()) if mask != image]
         if len(found) > 1:
             raise DataError(f"{image}: {found[0]} and {found[1]} are both called as its mask; keep the one that is")
