@@ -19,8 +19,8 @@ FEWER, OTHER_DATA, OTHER_TRAINING, LEFT_OUT, CONTROLS, MODIFIED, OLDER, FEW = "â
 MARKS = {
     FEWER: "fewer seeds than asked, or than the rest of the row has",
     OTHER_DATA: "measured on other data than the other methods of this data set: not comparable with them",
-    OTHER_TRAINING: "tested on the same images as the other methods of this data set, with another manifest than most runs have: what "
-    "differs may come from the images that it learnt from",
+    OTHER_TRAINING: "tested on the same images as other methods of this data set, and of another manifest than theirs: what differs "
+    "may come from the images that it learnt from",
     LEFT_OUT: "some runs of this method on this data set read other data, as of another split, and are left out",
     CONTROLS: "of two runs of one seed the later counts, and the earlier had controls that it has not",
     MODIFIED: "some runs come from a working tree with changes that no revision holds",
