@@ -186,12 +186,12 @@ def test_a_pipe_is_waited_for_by_nobody(tmp_path: Path, drawn_run: Path) -> None
 @pytest.mark.parametrize("origin", ["b\udcff", "\x1b[31mred", "a\nb", "`x`"], ids=ascii)
 def test_a_threshold_from_a_folder_of_any_name_is_read_again(drawn_run: Path, origin: str) -> None:
     model = radar.load(drawn_run)
-    version = by_hand(model.calibration, 3.0, name="hand-1", reason=origin)
-    change_thresholds(drawn_run, model, lambda stored: stored.with_version(version))
+    version = by_hand(model.calibration, 3.0, name="hand", reason=origin)
+    made = change_thresholds(drawn_run, model, lambda stored: stored.with_numbered(version))[1].current
     stored = radar.load(drawn_run).thresholds.current
-    assert (stored.name, stored.value) == (version.name, 3.0)
+    assert (stored.name, stored.value) == (made.name, 3.0)
     card = (drawn_run / "model" / "README.md").read_text()
-    assert version.name in card and "\x1b" not in card
+    assert made.name in card and "\x1b" not in card
 
 
 @pytest.mark.parametrize("spoil", ["change", "remove", "replace"])
