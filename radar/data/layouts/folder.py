@@ -37,7 +37,7 @@ class FolderLayout(FilesLayout):
     name = "folder"
     Settings = FolderSettings
     settings: FolderSettings
-    masks_advice = "move it to a folder of its own, or rename it; where masks lie beside defective photos, dataset.folder.masks names that folder"
+    masks_advice = "move it to a folder of its own, or rename it; dataset.folder.masks may name that of defective photos that theirs lie beside"
     normals_advice = "name the folder that holds them itself with dataset.folder.normal=, or move them into one"
 
     def problems(self) -> Iterator[str]:
