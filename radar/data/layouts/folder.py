@@ -37,7 +37,9 @@ class FolderLayout(FilesLayout):
     name = "folder"
     Settings = FolderSettings
     settings: FolderSettings
-    masks_advice = "move it to a folder of its own, or rename it; dataset.folder.masks may name that of defective photos that theirs lie beside"
+    masks_advice = (
+        "move it to a folder of its own, or rename it; dataset.folder.masks may name the folder of the defective photos"
+    )
     normals_advice = "name the folder that holds them itself with dataset.folder.normal=, or move them into one"
 
     def problems(self) -> Iterator[str]:
