@@ -40,8 +40,7 @@ def sensitivity_figure(key: str, members: Sequence[Ablation]) -> Figure:
         style.dress(axes, title="", horizontal=f"{key}{unit}", vertical=measure)
         for index, each in enumerate(members):
             _draw_curve(axes, each, path, index)
-    handles, names = grid[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", fontsize=style.FONT_SMALL, frameon=False)
+    style.legend_below(figure, grid[0].get_legend_handles_labels()[0])
     return figure
 
 
@@ -99,7 +98,7 @@ def cost_figure(cells: Sequence[Cell]) -> Figure:
         Line2D([], [], color=style.INK, marker=marker, linestyle="none", label=name) for name, marker in markers.items()
     ]
     handles += explained(methods)
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=style.FONT_SMALL, frameon=False)
+    style.legend_below(figure, handles, columns=2)
     return figure
 
 
@@ -120,7 +119,10 @@ def critical_difference_figure(ranking: Ranking, alpha: float) -> Figure:
         axes.plot([rank, rank], [0, -1 - row], color=style.GREY, linewidth=0.7)
         axes.plot(rank, -1 - row, "o", color=style.BLACK, markersize=4)
         axes.annotate(
-            f" {ranking.methods[index]}: {rank:.2f}", (rank, -1 - row), fontsize=style.FONT_SMALL, va="center"
+            f" {style.folded(ranking.methods[index])}: {rank:.2f}",
+            (rank, -1 - row),
+            fontsize=style.FONT_SMALL,
+            va="center",
         )
     for step, (low, high) in enumerate(cliques(ranking.compared.ranks, difference)):
         axes.plot([low - 0.03, high + 0.03], [-0.3 - 0.25 * step] * 2, color=style.BLACK, linewidth=3)
@@ -147,7 +149,10 @@ def regime_figure(found: Sequence[Regime]) -> Figure:
     shown = None
     for axes, method in zip(grid, methods, strict=False):
         style.dress(
-            axes, title=method, horizontal="contrast, standard deviations of the rest", vertical="area, % of the image"
+            axes,
+            title=style.folded(method),
+            horizontal="contrast, standard deviations of the rest",
+            vertical="area, % of the image",
         )
         for dataset in datasets:
             some = [each for each in known if (each.cell.name, each.cell.dataset) == (method, dataset)]
@@ -165,6 +170,5 @@ def regime_figure(found: Sequence[Regime]) -> Figure:
         style.number_logarithmic(axes.yaxis, np.array([100 * (each.area or 0) for each in known], dtype=float))
     if shown is not None:
         figure.colorbar(shown, ax=list(grid), label="recall", shrink=0.8)
-        handles = [*grid[0].get_legend_handles_labels()[0], *explained(methods)]
-        figure.legend(handles=handles, loc="outside lower center", fontsize=style.FONT_SMALL, frameon=False, ncols=4)
+        style.legend_below(figure, [*grid[0].get_legend_handles_labels()[0], *explained(methods)], columns=4)
     return figure

@@ -81,5 +81,5 @@ def qualitative_figure(cells: Sequence[Cell]) -> Figure | None:
         for axes, (_, panels) in zip(row[1:], kept, strict=True):
             axes.imshow(shown_map(panels[path], highest_of(list(panels.values()))))
     for axes, name in zip(grid[0], ["input", *(cell.name for cell, _ in kept)], strict=True):
-        axes.set_title(name, fontsize=style.FONT_SMALL)
+        axes.set_title(style.folded(name, style.HEADING_CHARACTERS), fontsize=style.FONT_SMALL)
     return figure

@@ -18,7 +18,7 @@ _NO_SETTING = (
 )  # fmt: skip
 # of overrides: choices that a name tells anyway, and where things lie
 _NO_CHANGE = ("experiment", "dataset", "method", "logger", "trainer", "data_root", "output_root", "dataset.root", "dataset.manifest",
-              "dataset.category")  # fmt: skip
+              "dataset.category", "dataset.folder.normal", "dataset.folder.anomalous", "dataset.folder.masks")  # fmt: skip
 # first of keys that vary together is the one a person turned
 _LEADING = (
     "patch.size", "timestep.value", "contamination.value", "dataset.train_images", "unet.channels", "unet.attention_levels",

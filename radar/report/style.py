@@ -6,11 +6,14 @@ a figure also reads in grey. Sizes are set on the artists: matplotlib's global s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -63,6 +66,11 @@ NOISE_COLOUR_MAP = "gray"
 ANOMALY_COLOUR_MAP = "cividis"
 MASK_COLOUR_MAP = "gray"
 
+LABEL_CHARACTERS = 44  # of a line of a name in a legend or above a plot
+HEADING_CHARACTERS = 22  # of a line of a name above a picture
+LABEL_ROOM = 8  # lines of names that a plot holds
+LABEL_HEIGHT = 0.14  # inches of such a line
+
 CLIPPED_SHARE = 0.005  # of the values of a shared colour scale, at each end it can exceed
 BOUNDARY_GRID = 240  # points per side on which a detector is evaluated to draw its boundary
 VIEW_MARGIN = 0.06  # of the data's span, left free around a scatter
@@ -102,6 +110,38 @@ def dress(axes: Axes, *, title: str, horizontal: str, vertical: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(True, which="major", color=LIGHT_GREY, linewidth=0.5)
     axes.set_axisbelow(True)
+
+
+def folded(text: str, characters: int = LABEL_CHARACTERS) -> str:
+    """A name in lines of at most so many characters: one that tells many settings would leave its plot no room."""
+    return "\n".join(textwrap.wrap(text, characters, break_on_hyphens=False))
+
+
+def legend_within(axes: Axes, handles: Sequence[Artist], place: Literal["lower left", "lower right"]) -> None:
+    """A legend in a plot where there is room for it, else below, for which its figure is made higher."""
+    lines = _fold(handles)
+    if lines <= LABEL_ROOM:
+        axes.legend(handles=handles, fontsize=FONT_SMALL, frameon=False, loc=place)
+        return
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.set_figheight(figure.get_figheight() + LABEL_HEIGHT * lines)
+    figure.legend(handles=handles, fontsize=FONT_SMALL, frameon=False, loc="outside lower left")
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], columns: int = 1) -> None:
+    """A legend below the plots; the figure is made higher for the names that take several lines."""
+    more = _fold(handles) - len(handles)
+    figure.set_figheight(figure.get_figheight() + LABEL_HEIGHT * more)
+    figure.legend(handles=handles, fontsize=FONT_SMALL, frameon=False, loc="outside lower center", ncols=columns)
+
+
+def _fold(handles: Sequence[Artist]) -> int:
+    """Fold the names of a legend; the number of their lines."""
+    labels = [folded(str(handle.get_label())) for handle in handles]
+    for handle, label in zip(handles, labels, strict=True):
+        handle.set_label(label)
+    return sum(label.count("\n") + 1 for label in labels)
 
 
 def spans_decades(values: NDArray[np.float64]) -> bool:

@@ -113,3 +113,26 @@ def test_test_images_of_one_kind_are_reported_like_any_other(label: int, beside:
     assert ("false_alarms" in tables) == (label == 0)
     assert all(sweep_table(name, report.results, None, []).rows for name in ANSWERS if name != "unet")
     assert comparison_tables(bare[:2], SETTINGS)
+
+
+def test_long_names_leave_the_plots_their_room() -> None:
+    """As of runs whose many settings were typed."""
+    typed = ", dataset.image.size=64, scoring.density.timesteps=[1, 5, 10], training.max_steps=2000, detector.name=lof"
+    long = [
+        replace(each, command=replace(each.command, preset=f"{each.command.preset}{typed}"))
+        for each in study()
+        if each.dataset != "wood"
+    ]
+    figures = {name: figure for name, _, figure in Report(long, SETTINGS, []).figures()}
+    for name in ("roc_grid", "precision_recall_grid", "cost", "ranks_auroc", "sensitivity_timestep_value", "regime"):
+        figure = figures[name]
+        figure.canvas.draw()
+        plots = [axes for axes in figure.axes if axes.get_subplotspec() is not None and axes.get_visible()]
+        row = [axes for axes in plots if axes.get_subplotspec().rowspan.start == 0]
+        assert sum(axes.get_position().width for axes in row) > 0.5, name
+        assert min(axes.get_window_extent().height for axes in plots) > 100, name
+        titles = [axes.title for axes in plots] + [axes._left_title for axes in plots]
+        told = [text for legend in figure.legends for text in legend.get_texts()]
+        for text in (each for each in (*titles, *told) if each.get_text()):
+            box = text.get_window_extent()
+            assert box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1, (name, text)
