@@ -17,8 +17,7 @@ from radar.data.layouts import LAYOUTS
 from radar.data.near_duplicates import THUMBNAIL_SIDE, near_another, unit_vectors
 from radar.data.preprocessing import thumbnail
 from radar.data.split_rules import BY_LIKENESS
-from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, scored, usable
-from radar.deploy.learnt_images import learnt_images
+from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, learnt_images, scored, usable
 from radar.deploy.reviewed import Reviewed
 from radar.deploy.scorer import ModelScorer
 from radar.errors import ConfigError, DataError

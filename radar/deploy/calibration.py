@@ -12,17 +12,22 @@ import numpy as np
 import torch
 
 from radar.data.decoding import FloatArray
+from radar.data.learnt_images import LearntImages
+from radar.data.manifest import read_manifest
 from radar.data.near_duplicates import THUMBNAIL_SIDE
 from radar.data.preprocessing import thumbnail
 from radar.deploy.scorer import ModelScorer
 from radar.errors import DataError
 from radar.model import Calibration, Model
+from radar.model_folder import FOLDER
 from radar.runtime.errors import ImageError
 from radar.runtime.stream import batches, read_ahead
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import MapLevels, map_levels, map_tops
 from radar.scoring.threshold import grouped_quantile
 from radar.thresholds import Threshold
+
+_MANIFEST = "manifest.csv"  # of a run directory, above its model
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +70,16 @@ def scored(model: Model, paths: Iterable[Path], decode_ahead: int) -> Iterator[S
                 yield ScoredPhoto(str(picture.path), picture.identity, float(score), tops, small)
             else:
                 yield UnscoredPhoto(str(picture.path), f"its score is {score}")
+
+
+def learnt_images(run_or_folder: Path) -> LearntImages | None:
+    """What the model of a run, or in a model's folder, has learnt from; None where no list of it is there.
+
+    The list is the run directory's manifest; a model's folder that was copied alone has none. Raises `DataError` for a damaged one.
+    """
+    here = run_or_folder.resolve()
+    run = here.parent if here.name == FOLDER else here
+    return LearntImages.of(read_manifest(run / _MANIFEST)) if (run / _MANIFEST).is_file() else None
 
 
 def usable(photos: Iterable[ScoredPhoto], learnt: Collection[str]) -> tuple[list[ScoredPhoto], int, int]:

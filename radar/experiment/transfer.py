@@ -12,6 +12,8 @@ import torch
 from radar.config.schema import Config, DatasetConfig
 from radar.data.dataset import Dataset, open_dataset
 from radar.data.images import Images
+from radar.data.layouts.files import FilesLayout
+from radar.data.learnt_images import LearntImages
 from radar.data.manifest import read_manifest
 from radar.errors import DataError, RunError, StoredError
 from radar.evaluation.metrics import Origin, Quality
@@ -75,9 +77,9 @@ class DoneRun:
             None if masks is None else str(masks),
         )
 
-    def fitted_images(self) -> set[str]:
-        """Content hashes of the images that its network, densities and threshold come from."""
-        return {row.content_hash for row in read_manifest(self.directory.manifest) if row.split != "test"}
+    def learnt_images(self) -> LearntImages:
+        """What its network, densities and threshold come from."""
+        return LearntImages.of(read_manifest(self.directory.manifest))
 
 
 def pairs(runs: Sequence[DoneRun], known: Collection[Pair]) -> Iterator[tuple[DatasetConfig, DoneRun, list[DoneRun]]]:
@@ -118,8 +120,8 @@ def transfers(
         except (DataError, RunError) as error:
             left_out(str(error))
             continue
-        shown, done = set(loaded.identities), set[str]()
-        fitted = [source for source in sources if shown & source.fitted_images()]
+        done = set[str]()
+        fitted = [source for source in sources if _shows(dataset, loaded, source.learnt_images())]
         if fitted:
             not_asked(_seen_before(fitted, dataset.name, target))
         for source in (each for each in sources if each not in fitted):
@@ -132,6 +134,16 @@ def transfers(
                 continue
             done.add(source.fingerprint)
             yield record
+
+
+def _shows(dataset: Dataset, test: Images, learnt: LearntImages) -> bool:
+    """Whether an image of a test split was learnt from, or is a part of one that was, or holds such a part."""
+    if learnt.identities & set(test.identities):
+        return True
+    layout = dataset.layout
+    if not isinstance(layout, FilesLayout):  # whose images are no files, and no crops of any
+        return False
+    return any(learnt.shown_in(layout.folder / sample.path, layout.files) for sample in test.samples)
 
 
 def _seen_before(fitted: Sequence[DoneRun], name: str, target: DoneRun) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.metrics import roc_auc_score
-from tiny_experiment import run
+from tiny_experiment import TINY, run
 
 from radar.cli.main import main
 from radar.config.schema import Config
@@ -152,3 +153,41 @@ def test_changed_masks_are_refused_and_another_version_of_them_is_another_questi
     assert list(pairs([first, second], known)) == []
     assert [asked for _, _, asked in pairs([first, edited], known)] == [[first]]
     assert asked([first, replace(second, masks=None)])[0][1].target_masks in (None, first.masks)
+
+
+def test_no_model_is_asked_about_parts_of_images_that_it_was_fitted_on(composed: Tiny, tmp_path: Path) -> None:
+    """Nor about whole images of which it was fitted on parts."""
+    photos, generator = tmp_path / "photos", np.random.default_rng(0)
+    photos.mkdir()
+    for index in range(40):
+        values = generator.integers(0 if index > 35 else 90, 160, (52, 52), dtype=np.uint8)
+        Image.fromarray(values).save(photos / f"{index:02}.png")
+    own = [item for item in TINY if "synthetic" not in item and "validation_fraction" not in item]
+
+    def run_on(name: str, part: str, learnt: range, tested: range) -> DoneRun:
+        split = {
+            **dict.fromkeys(learnt, "train"),
+            **dict.fromkeys(learnt[-4:], "validation"),
+            **dict.fromkeys(tested, "test"),
+        }
+        rows = [f'"{index:02}.png{part}",,{where},0,,,' for index, where in split.items()]
+        rows += [f'"{index:02}.png{part}",,test,1,,,' for index in range(36, 40)]
+        (tmp_path / name).write_text("\n".join(["path,content_hash,split,label,defect,mask,group", *rows]) + "\n")
+        places = (f"dataset.root={photos}", f"dataset.manifest={tmp_path / name}", f"name={name}")
+        return DoneRun.at(done(composed("dataset=mvtec_folder", *places, *own)))
+
+    whole = run_on("whole", "", range(12), range(12, 18))
+    inner = run_on("inner", "#xywh=2,2,48,48", range(18, 30), range(8))
+    outer = run_on("outer", "#xywh=0,0,50,50", range(30, 36), range(18, 24))
+    asked_about = {(each.source_run, each.target_data) for each in asked([whole, inner, outer])[0]}
+    names = {run.directory.path.name: run for run in (whole, inner, outer)}
+    told = {
+        (source, name)
+        for source, run in names.items()
+        for name, other in names.items()
+        if (source, other.data) in asked_about
+    }
+    name_of = {id(run): name for name, run in names.items()}
+    assert (name_of[id(whole)], name_of[id(inner)]) not in told
+    assert (name_of[id(inner)], name_of[id(outer)]) not in told
+    assert {(name_of[id(whole)], name_of[id(outer)]), (name_of[id(outer)], name_of[id(inner)])} <= told

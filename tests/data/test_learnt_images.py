@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from radar.data.file_reader import FileReader
-from radar.deploy.learnt_images import LearntImages, learnt_images
+from radar.data.learnt_images import LearntImages
+from radar.deploy.calibration import learnt_images
 from radar.runtime.crops import Crop
 
 HEADER = "path,content_hash,split,label,defect,mask,group"
