@@ -12,7 +12,7 @@ import math
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -233,6 +233,18 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     """The inverse of `read_lines`; equal lines give equal bytes."""
     text = "".join(f"{line}\n" for line in lines).encode()
     write_atomically(path, lambda file: file.write(lzma.compress(text, preset=9) if path.suffix == ".xz" else text))
+
+
+@contextmanager
+def folder_held(folder: Path) -> Iterator[None]:
+    """Hold a folder against whoever else holds it so, without a file in it; file systems that have no such locks keep nobody away."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import radar
 from radar.config.plain import plain
 from radar.config.schema import Config
 from radar.errors import ConfigError, DataError, RadarError, RunError
-from radar.files import Plain, locked, make_folder, read_bytes, read_json, write_atomically, write_json, write_text
+from radar.files import Plain, folder_held, make_folder, read_bytes, read_json, write_atomically, write_json, write_text
 from radar.methods.key_rules import check
 from radar.methods.method import fill
 from radar.methods.registry import method_of, typed_config
@@ -36,7 +36,6 @@ from radar.training.device import named_device
 FORMAT = 4  # of the model folder; raised when an older reader could not read it, or would score otherwise
 FOLDER = "model"  # below a run directory
 _TENSORS, _FACTS, _CARD = "model.safetensors", "model.json", "README.md"
-_LOCK = "thresholds.lock"  # of who changes the versions of the threshold
 _PLACES = ("data_root", "output_root")  # where things lay, beside dataset.root and dataset.manifest
 _STATUS, _SHOWN = "status.json", 12  # of a run beside its model; digits of a fingerprint
 _REMEDY = "copy the model again, or run the experiment again with --force"
@@ -136,7 +135,7 @@ def change_thresholds(
     has changed.
     """
     folder = model_folder(Path(run_or_folder))
-    with locked(folder / _LOCK):
+    with folder_held(folder):
         stored = with_stored_thresholds(folder, model)
         changed = replace(stored, thresholds=change(stored.thresholds))
         _store_thresholds(folder, changed)

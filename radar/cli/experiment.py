@@ -154,14 +154,24 @@ def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runn
                 what = " ".join(f"{type(error).__name__}: {error}".split())
                 raise RunError(f"hydra/launcher: {what}; the same command runs the jobs that are not done") from error
             return
-        study: list[str] | None = []
-        if sweep is not None:
-            from radar.compose.search import study_overrides  # noqa: PLC0415
+        if sweep is None:
+            with ray_apart(planned.settings.launcher):
+                hydra_internals.run_hydra(arguments, runner)
+        else:
+            _search([*arguments, *folder], planned, sweep, runner)
 
-            study = study_overrides(planned.settings, sweep.path)
+
+def _search(arguments: list[str], planned: Plan, sweep: Sweep, runner: Runner) -> None:
+    """Go on with a search, in whose folder its study lies, until it has its trials."""
+    from radar.compose.ray_processes import ray_apart  # noqa: PLC0415
+    from radar.compose.search import study_overrides  # noqa: PLC0415
+    from radar.experiment.search_held import search_held, searched  # noqa: PLC0415
+
+    with search_held(sweep.path, searched(planned.jobs[0].config, planned.axes)):
+        study = study_overrides(planned.settings, sweep.path)
         if study is not None:
             with ray_apart(planned.settings.launcher):
-                hydra_internals.run_hydra([*arguments, *folder, *study], runner)
+                hydra_internals.run_hydra([*arguments, *study], runner)
 
 
 def _help(arguments: list[str], line: CommandLine) -> int:

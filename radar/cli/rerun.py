@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 
 from radar.compose.command_line import CommandLine
 from radar.compose.hydra_internals import CONFIG_NAME, quoted, read_overrides
+from radar.compose.messages import refuse_numbers_for_groups
 from radar.errors import RunError
 from radar.experiment.command import COMMAND_FILE, read_command
 from radar.experiment.run_directory import RunDirectory
@@ -20,6 +21,7 @@ _ROOT = "output_root"
 
 def repeated(run: Path, line: CommandLine) -> RunDirectory | None:
     """The run whose very result `line` asks for once more; None where it changes something."""
+    refuse_numbers_for_groups(line.overrides)  # first of all, what is no override
     changes = [each for each in read_overrides(line.overrides) if each.key_or_group != _ROOT]
     return None if changes or line.multirun or line.config_name != CONFIG_NAME else RunDirectory(run)
 

@@ -39,7 +39,9 @@ class Job:
 
     overrides: tuple[str, ...]
     config: Config
-    unread: dict[str, str] = field(default_factory=dict)  # keys that were left out → what does not read them
+    unread: dict[str, str] = field(
+        default_factory=dict
+    )  # keys that were left out, or are idle → what does not read them
 
 
 @dataclass(frozen=True)
@@ -192,13 +194,12 @@ class _Composer:
             key = override.key_or_group
             if key not in unread and _is_checked(override) and (reader := unread_by(config, key)):
                 unread[key] = reader
-        unread |= self._idle({text: each for text, each in read.items() if each.key_or_group not in unread}, config)
         if unread:
             read = {text: override for text, override in read.items() if override.key_or_group not in unread}
             config, _ = self._typed(read)
         check(config)
         check_extra(config)
-        return Job(tuple(read), config, unread)
+        return Job(tuple(read), config, unread | self._idle(read, config))
 
     def _idle(self, read: dict[str, Override], config: Config) -> dict[str, str]:
         """Keys among those read that nothing reads as the config is, though it counts them, and that change it; with what does not."""

@@ -116,9 +116,9 @@ class FileReader:
         return file_hash(file) if crop is None and not self._own else array_hash(self.pixels(path).values)
 
     def mask_hash(self, path: Path, mask: Path, *, inverted: bool) -> str:
-        """SHA-256 of the mask file's bytes; of what it marks where its image is a crop, or where it is `inverted`."""
+        """SHA-256 of the mask file's bytes; of what it marks where its image is a crop."""
         self._hashed[path, mask] = _state(mask)
-        if file_and_crop(path)[1] is None and not inverted:
+        if file_and_crop(path)[1] is None:
             return file_hash(mask)
         return array_hash(self.mask(path, mask, inverted=inverted))
 

@@ -59,13 +59,15 @@ def photo_groups(
         return PhotoGroups(_apart([None] * len(paths)), "each photo by itself")
     if pattern != "auto":
         check_pattern("group", pattern, [file_and_crop(path)[0].as_posix() for path in paths])
-        return PhotoGroups(_apart(named_together(path, pattern) for path in paths), f"names, by {pattern}")
+        names = _apart(named_together(path, pattern) for path in paths)
+        return PhotoGroups(_joined(names, _of_one_file(paths)), f"names, by {pattern}")
     names, known_by = _apart(layout.groups_of(paths)), "names, as those of the images that were learnt from"
     if len(set(names)) == len(names):
         by_number = [named_together(path, _BEFORE_NUMBER) for path in paths]
         numbered = Counter(group for group in by_number if group is not None)
         if len(numbered) >= _LEAST_GROUPS and _shared(numbered, len(paths)):
             names, known_by = _apart(by_number), "names, which end with a number"
+    names = _joined(names, _of_one_file(paths))
     seen = {place: each for place, each in enumerate(thumbnails) if each is not None}
     if layout.config.split not in BY_LIKENESS or not seen:
         return PhotoGroups(names, known_by)
@@ -77,6 +79,25 @@ def photo_groups(
 def _apart(groups: Iterable[str | Path | None]) -> tuple[str, ...]:
     """Names of groups, a photo of which nothing is known being one of its own, whatever it is called."""
     return tuple(f"photo {place}" if group is None else str(group) for place, group in enumerate(groups))
+
+
+def _of_one_file(paths: Sequence[Path]) -> list[tuple[int, int]]:
+    """Places of photos that are a file and crops of it, or crops of one, each beside the first.
+
+    Whole files of one name are several that followed each other there, as of a camera.
+    """
+    files, first = [_file_of(path) for path in paths], dict[Path, int]()
+    cropped = {file for path, file in zip(paths, files, strict=True) if file_and_crop(path)[1] is not None}
+    return [(first.setdefault(file, place), place) for place, file in enumerate(files) if file in cropped]
+
+
+def _file_of(path: Path) -> Path:
+    """The file of a photo, by whatever links it is reached."""
+    file = file_and_crop(path)[0]
+    try:
+        return file.resolve()
+    except (OSError, ValueError, RuntimeError):  # a review may name anything
+        return file
 
 
 def _joined(names: Sequence[str], pairs: Sequence[tuple[int, int]]) -> tuple[str, ...]:

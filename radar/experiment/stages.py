@@ -78,7 +78,7 @@ class ExperimentStages:
         dataset, limit = self.context.data.dataset, self.config.evaluation.aupro_limit
         inputs: dict[str, Plain] = {
             "keys": stages.read_values(stages.method.map_keys),
-            "masks": dataset.masks_hash,
+            "masks": {"hash": dataset.masks_hash, "layout": self.config.dataset.layout},
             "aupro_limit": limit,
         }
         parents: dict[str, Stage[object]] = {"responses": stages.responses["test"], "fitted": stages.fitted}
@@ -125,6 +125,7 @@ class ExperimentStages:
         data = self.context.data
         inputs: dict[str, Plain] = {
             "content": data.dataset.content_hash,
+            "layout": self.config.dataset.layout,  # which says what its masks mark
             "image": image_values(self.config.dataset.image),
         }
         return json_stage(

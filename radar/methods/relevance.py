@@ -42,19 +42,15 @@ def _methods(config: Config) -> list[Method[Any]]:
 def idle_because(config: Config, key: str) -> str | None:
     """What does not read `key` or any key below it as the config is, in words; None where it may have an effect.
 
-    Such keys stay part of a run's fingerprint, as they always were, so that what is stored is found: only to type them is refused.
+    Such keys stay part of a run and of its fingerprint, so that what is stored is found; only to type them in vain is refused.
     """
-    methods, unet = _methods(config), config.unet.kind
-    own = [
-        each.idle_keys for each in methods if type(each) is type(methods[0])
-    ]  # filters that are controls have no keys
+    methods = _methods(config)
+    own = [each.idle_keys for each in methods if type(each) is type(methods[0])]  # controls that are filters have none
     idle = {name: why for name, why in own[0].items() if all(name in others for others in own)}
-    if unet == "compact":
+    if config.unet.kind == "compact":
         idle["unet.groups"] = "unet.kind=compact"
-    else:
-        idle["scoring.tile"] = f"unet.kind={unet}"
-    if config.scoring.field == "stitched":
-        idle["scoring.tile"] = "scoring.field=stitched"
+    if config.dataset.manifest is not None:
+        idle |= dict.fromkeys(_SPLITTING, "dataset.manifest, which says the split,")
     if not config.evaluation.pixel:
         idle["evaluation.aupro_limit"] = "evaluation.pixel=false"
     if config.detector.threshold != "shifted" and all(each.one_score for each in methods):
@@ -64,8 +60,6 @@ def idle_because(config: Config, key: str) -> str | None:
 
 def unread_by(config: Config, key: str) -> str | None:
     """What does not read `key` or any key below it, in words; None where it has an effect."""
-    if config.dataset.manifest is not None and key in _SPLITTING:  # an equal split by rule is still the same run
-        return "dataset.manifest, which says the split,"
     return _unread_by(config, reads(config), key)
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from radar.experiment.panels import Panel, read_panels
 from radar.experiment.run_directory import RunDirectory
 from radar.report import style
-from radar.report.cells import Cell
+from radar.report.cells import Cell, on_common_data
 from radar.report.result import Result
 
 _THUMBNAIL = 112  # px, the longer side
@@ -61,8 +61,16 @@ def qualitative_figure(cells: Sequence[Cell]) -> Figure | None:
 
     Each method has its own scale: anomaly maps of two methods have no common unit.
     """
-    kept = [(cell, panels) for cell in cells if (panels := panels_of(cell.one))]
-    common = [path for path in (kept[0][1] if kept else {}) if all(path in panels for _, panels in kept)][:_ROWS]
+    kept = [(cell, panels) for cell in on_common_data(cells) if (panels := panels_of(cell.one))]
+    shown = [
+        {image.path: image.content_hash for image in cell.one.images if image.path in panels} for cell, panels in kept
+    ]
+    common = [
+        path
+        for path, content in (shown[0].items() if shown else ())
+        if all(each.get(path) == content for each in shown)
+    ]
+    common = common[:_ROWS]
     if not common:
         return None
     columns = 1 + len(kept)

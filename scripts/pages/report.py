@@ -48,4 +48,7 @@ def _foreign(members: Sequence[Cell], transfers: Transfers, measure: str) -> dic
 def sections() -> Sections:
     """By their names."""
     report = study()
-    return {"transfers": "\n".join(transfers_said(report.cells, report.transfers)) or "No transfers are committed."}
+    return {
+        "transfers": "\n".join(transfers_said(report.cells, report.transfers))
+        or "None of the committed transfers is of a model of the study as it is now."
+    }

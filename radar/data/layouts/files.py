@@ -143,9 +143,9 @@ class FilesLayout(Layout):
         return self.files.mask(self.folder / path, self.folder / mask, inverted=self.dark_masks)
 
     def mask_hash(self, path: str, mask: str) -> str:
-        """SHA-256 of the mask file's bytes; of what it marks where its image is a crop, masks are dark or `mask` is a subclass's own.
+        """SHA-256 of the mask file's bytes; of what it marks where its image is a crop or `mask` is a subclass's own.
 
-        Results are kept by it: a file that is read in two ways has two.
+        Another layout may read the same file in another way: what is kept by it is kept by the layout, too.
         """
         if type(self).mask is FilesLayout.mask:
             return self.files.mask_hash(self.folder / path, self.folder / mask, inverted=self.dark_masks)

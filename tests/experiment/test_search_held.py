@@ -1,0 +1,68 @@
+"""A search goes on over the same data and settings alone, and in one process at a time."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from radar.config.schema import Config
+from radar.errors import RunError
+from radar.experiment.search_held import search_held, searched
+
+AXES = ("training.learning_rate=interval(1e-4,1e-2)",)
+
+
+def photos(root: Path, seed: int) -> Path:
+    generator = np.random.default_rng(seed)
+    for name, count in (("train/good", 8), ("test/good", 3), ("test/dent", 3)):
+        (root / name).mkdir(parents=True)
+        for index in range(count):
+            Image.fromarray(generator.integers(0, 255, (32, 32), dtype=np.uint8)).save(root / name / f"{index}.png")
+    return root
+
+
+def test_other_photos_and_other_settings_are_another_search(composed: Callable[..., Config], tmp_path: Path) -> None:
+    config = composed("dataset=mvtec_folder", f"dataset.root={photos(tmp_path / 'parts', 0)}")
+    first = searched(config, AXES)
+    assert searched(config, AXES) == first
+    changed = composed("dataset=mvtec_folder", f"dataset.root={tmp_path / 'parts'}", "training.max_steps=70")
+    assert searched(changed, AXES) != first
+    over_data = searched(config, (*AXES, "+dataset.train_images=choice(5,6)"))
+    shutil.rmtree(tmp_path / "parts")
+    photos(tmp_path / "parts", 1)
+    assert searched(config, AXES) != first
+    assert searched(config, (*AXES, "+dataset.train_images=choice(5,6)")) == over_data != first
+
+
+def test_a_search_goes_on_as_it_began(tmp_path: Path) -> None:
+    for _ in range(2):
+        with search_held(tmp_path, "one"):
+            pass
+    with pytest.raises(RunError, match="were made of other photos or settings"), search_held(tmp_path, "other"):
+        pytest.fail("it must not begin")
+    with search_held(tmp_path, "one"):
+        pass
+
+
+def test_a_search_is_of_one_process(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from radar.experiment.search_held import search_held\n"
+        "with search_held(Path(sys.argv[1]), 'one'):\n    pass\n"
+    )
+    other = [sys.executable, "-c", code, str(tmp_path)]
+    with search_held(tmp_path, "one"):
+        answer = subprocess.run(other, capture_output=True, text=True, check=False)
+        assert answer.returncode != 0 and "another process goes on with this search" in answer.stderr
+    assert subprocess.run(other, check=False).returncode == 0
+
+
+def test_an_error_of_a_trial_is_its_own(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), search_held(tmp_path, "one"):
+        raise ZeroDivisionError
