@@ -26,12 +26,17 @@ class RankComparison:
     datasets: int
 
 
+def mean_ranks(measures: ArrayLike) -> Floats:
+    """Mean ranks (K,) of `measures` (N, K), of which higher is better, over N data sets: 1 is the best, ties share their mean."""
+    ranks: Floats = rankdata(-np.asarray(measures, dtype=np.float64), axis=1).mean(axis=0)
+    return ranks
+
+
 def compare_ranks(measures: ArrayLike, alpha: float) -> RankComparison:
     """Compare `measures` (N, K), higher is better: N ≥ 2 data sets, K ≥ 2 methods, none missing."""
     table = np.asarray(measures, dtype=np.float64)
-    ranks = rankdata(-table, axis=1).mean(axis=0)
     count, methods = table.shape
-    return RankComparison(ranks, critical_difference(methods, count, alpha), _friedman_p(table), count)
+    return RankComparison(mean_ranks(table), critical_difference(methods, count, alpha), _friedman_p(table), count)
 
 
 def critical_difference(methods: int, datasets: int, alpha: float) -> float:

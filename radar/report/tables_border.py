@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from radar.report.cells import Cell
+from radar.report.cells import FEWER, Cell
 from radar.report.tables import Entry, Table, measured, number, table
 
 _SHARES = {"test": "highest pixels of normal test images", "validation": "of held-out normals"}
@@ -22,25 +23,52 @@ def with_border_share(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def border_table(cells: Sequence[Cell]) -> Table:
-    """A row per method, setting and data set."""
+    """A row per method, setting, data set and width within which runs counted."""
     rows: list[Sequence[Entry | str]] = [
         [
             cell.dataset,
             cell.name,
+            _seeds(cell),
             _border(cell),
+            number(_width(cell), 0),
             *(_share(cell, name) for name in ("area", *_SHARES)),
             *(measured(cell, *path) for path in _QUALITY),
         ]
-        for cell in sorted(cells, key=lambda cell: (cell.dataset, cell.one.config["method"]["name"], _border(cell)))
+        for cell in sorted((each for cell in cells for each in _by_width(cell)), key=_place)
     ]
-    headings = ("data set", "method", "border", "area", *_SHARES.values(), *_QUALITY.values())
-    widths = sorted({f"{width:.0f}" for cell in cells for width in cell.values("border_share", "width")})
+    headings = ("data set", "method", "seeds", "border", "within, px", "area", *_SHARES.values(), *_QUALITY.values())
     note = (
-        f"Shares in % of what lies within {' or '.join(widths)} px of the border; area: of normal test images, or of held-out ones "
-        "where there are none; highest: one in a hundred of each image's pixels, the highest by anomaly, mean over images. With "
-        "scoring.border.name=margin the border's pixels stay in the map and out of the score."
+        "Shares in % of what lies within so many px of the border as `evaluation.border` says; all means are over the seeds that were "
+        "measured so. Area: of normal test images, or of held-out ones where there are none; highest: one in a hundred of each "
+        "image's pixels, the highest by anomaly, mean over images. With scoring.border.name=margin the border's pixels stay in the "
+        "map and out of the score."
     )
     return table("border", "Border: share of the highest pixels of normal images", headings, rows, note)
+
+
+def _by_width(cell: Cell) -> list[Cell]:
+    """A cell of the runs of each width, so that no mean is over shares of different borders; without runs that measured none."""
+    widths = cell.by_seed("border_share", "width")
+    found = []
+    for width in sorted({each for each in widths if each is not None}):
+        same = tuple(result for result, own in zip(cell.results, widths, strict=True) if own == width)
+        fewer = FEWER if len(same) < len(cell.results) and FEWER not in cell.marks else ""
+        found.append(replace(cell, results=same, marks=fewer + cell.marks))
+    return found
+
+
+def _seeds(cell: Cell) -> Entry:
+    """How many; the other marks of the cell stand behind its name."""
+    return Entry(f"{len(cell.results)}{FEWER if FEWER in cell.marks else ''}", len(cell.results))
+
+
+def _place(cell: Cell) -> tuple[str, str, str, float]:
+    return cell.dataset, cell.one.config["method"]["name"], _border(cell), _width(cell)
+
+
+def _width(cell: Cell) -> float:
+    """In pixels, one for all runs of the cell."""
+    return cell.values("border_share", "width")[0]
 
 
 def _border(cell: Cell) -> str:

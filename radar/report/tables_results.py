@@ -29,6 +29,10 @@ PAPER_DISAGREES = (
     f"+{cited('margin_large').value:g} points of F1; its abstract and its summary disagree on which of them belongs to 3D Prints and "
     "which to MVTec AD tile."
 )
+_DEVICES_NOTE = (
+    "Where several devices are named, times and memory are means over runs on different ones; the table of provenance tells "
+    "what each run had."
+)
 
 
 def main_table(cells: Sequence[Cell]) -> Table:
@@ -172,7 +176,7 @@ def cost_table(cells: Sequence[Cell]) -> Table:
                     over_seeds([result.metrics.seconds.get(stage, 0.0) for result in fresh], 2, runs)
                     for stage in ("metrics", "validation", "controls")
                 ),
-                cell.one.environment["device"],
+                "; ".join(_devices(cell)),
             ]
         )
     headings = ("data set", "method", "runs that trained", "parameters", "training, s", "own fitting, s", "passes per image",
@@ -182,9 +186,15 @@ def cost_table(cells: Sequence[Cell]) -> Table:
         "Training is that of the shared diffusion network; own fitting is what a method learns beside it.",
         "Where fewer runs trained than there are, the others took the network from the store: the times of metrics, validation "
         "and controls are of those that did.",
+        *([_DEVICES_NOTE] if any(len(_devices(cell)) > 1 for cell in cells) else []),
         *memory_notes(memory),
     )
     return table("cost", "Cost", headings, rows, *notes)
+
+
+def _devices(cell: Cell) -> list[str]:
+    """Of all runs whose times are averaged, each once, in the order of the seeds."""
+    return list(dict.fromkeys(result.environment["device"] for result in cell.results))
 
 
 def provenance_table(cells: Sequence[Cell]) -> Table:

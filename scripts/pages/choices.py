@@ -10,6 +10,7 @@ from functools import cache
 from radar.compose import hydra_internals
 from radar.compose.composed_config import typed_composed
 from radar.config.plain import plain
+from radar.evaluation.statistics_ranks import mean_ranks
 from radar.files import Plain
 from radar.methods.registry import METHODS as REGISTERED
 from radar.report.cells import Cell, chosen_cells
@@ -153,25 +154,21 @@ def by_method(results: Sequence[Result]) -> dict[str, BySet]:
     return found
 
 
-def mean_ranks(methods: Mapping[str, BySet], *path: str) -> dict[str, float]:
-    """Of each method over the development sets on which all of them ran, 0 is the best; nothing where there is no such set."""
+def ranks_by_method(methods: Mapping[str, BySet], *path: str) -> dict[str, float]:
+    """Mean ranks over the development sets on which all methods ran, 1 is the best; nothing where there is no such set."""
     shared = [name for name in SHORT if all(by_set.get(name) for by_set in methods.values())]
-    ranks: dict[str, list[int]] = defaultdict(list)
-    for dataset in shared:
-        means = {
-            name: statistics.fmean(run.metrics.value(*path) or 0.0 for run in by_set[dataset])
-            for name, by_set in methods.items()
-        }
-        for name, mean in means.items():
-            ranks[name].append(sum(other > mean for other in means.values()))
-    return {name: statistics.fmean(each) for name, each in ranks.items()}
+    means = [
+        [statistics.fmean(run.metrics.value(*path) or 0.0 for run in by_set[dataset]) for by_set in methods.values()]
+        for dataset in shared
+    ]
+    return dict(zip(methods, mean_ranks(means).tolist(), strict=True)) if shared and methods else {}
 
 
 @cache
 def statistical_ranks() -> dict[str, float]:
     """Mean ranks by image AUROC of the methods without any network, over the development sets on which all of them ran."""
     plain = [each for each in recorded(METHODS) if each.metrics.parameters == 0 and comparable(each)]
-    return mean_ranks(by_method(plain), "image", "auroc")
+    return ranks_by_method(by_method(plain), "image", "auroc")
 
 
 @cache

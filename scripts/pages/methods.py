@@ -22,7 +22,7 @@ from scripts.pages.choices import (
     by_method,
     chosen,
     comparable,
-    mean_ranks,
+    ranks_by_method,
 )
 from scripts.pages.committed import METHODS, recorded, when_and_where
 from scripts.pages.sections import Sections
@@ -178,7 +178,7 @@ def _identity(result: Result) -> tuple[str, str, int]:
 
 def ranked(methods: Mapping[str, BySet]) -> list[tuple[str, BySet]]:
     """Methods by their mean rank of image AUROC over the sets on which all of them ran; by name where there is none."""
-    ranks = mean_ranks(methods, *IMAGE_AUROC)
+    ranks = ranks_by_method(methods, *IMAGE_AUROC)
     return sorted(methods.items(), key=lambda item: (ranks.get(item[0], 0.0), item[0]))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import friedmanchisquare
 
-from radar.evaluation.statistics_ranks import cliques, compare_ranks, critical_difference
+from radar.evaluation.statistics_ranks import cliques, compare_ranks, critical_difference, mean_ranks
 
 EXAMPLE = np.array(
     [
@@ -32,6 +32,11 @@ def test_the_published_example() -> None:
     assert compared.p_value is not None
     assert 0.01 < compared.p_value < 0.025
     assert compared.datasets == 14
+
+
+def test_ranks_count_from_one_and_ties_share_their_mean() -> None:
+    assert mean_ranks([[0.9, 0.9, 0.4, 0.7]]).tolist() == [1.5, 1.5, 4, 3]
+    assert mean_ranks([[0.9, 0.9, 0.4], [0.1, 0.5, 0.5]]).tolist() == [2.25, 1.5, 2.25]
 
 
 @pytest.mark.parametrize(("methods", "quantile"), [(2, 1.960), (3, 2.343), (4, 2.569), (5, 2.728), (10, 3.164)])

@@ -20,7 +20,7 @@ from radar.report.tables import Entry, csv_text, latex, latex_escaped, markdown,
 from radar.report.tables_ablation import ablations
 from radar.report.tables_comparisons import pair_table, pairs
 from radar.report.tables_ranks import rank_table, rankings
-from radar.report.tables_results import main_table, published_table
+from radar.report.tables_results import cost_table, main_table, published_table
 from radar.report.tables_statistics import noise_table, separation_table
 
 
@@ -256,3 +256,16 @@ def test_the_noise_hypothesis_is_of_methods_that_predict_noise() -> None:
     assert methods["noise_distances"] == methods["noise_moments"] == {"RADAR"}
     assert methods["separation"] == {"RADAR", "pca, fast"}
     assert "noise_distances" not in {each.name for each in Report([other], SETTINGS, []).tables}
+
+
+def test_a_row_of_costs_names_every_device_of_its_runs() -> None:
+    def on(device: str, preset: str, seed: int) -> Result:
+        one = result(preset=preset, seed=seed)
+        return replace(one, environment={**one.environment, "device": device})
+
+    several = [on("card B", "a", 0), on("CPU, 2 threads", "a", 1), on("card B", "a", 2)]
+    alone = [on("CPU, 2 threads", "b", seed) for seed in range(2)]
+    content = cost_table(cells([*several, *alone], None))
+    assert [row[-1].text for row in content.rows] == ["card B; CPU, 2 threads", "CPU, 2 threads"]
+    assert any(note.startswith("Where several devices are named") for note in content.notes)
+    assert not any("several devices" in note for note in cost_table(cells(alone, None)).notes)

@@ -13,17 +13,32 @@ from radar.report.settings import settings
 from radar.report.tables_border import border_table, with_border_share
 
 
-def measured(name: str, share: float | None, seed: int) -> Result:
+def measured(name: str, share: float | None, seed: int, width: int = 5, area: float = 0.19) -> Result:
     one = result(seed=seed, overrides=[f"scoring.border.name={name}"], scoring__border={"name": name, "width": 6})
-    return replace(one, metrics=replace(one.metrics, border_share=BorderMetrics(5, 0.19, share, None)))
+    return replace(one, metrics=replace(one.metrics, border_share=BorderMetrics(width, area, share, None)))
 
 
 def test_shares_stand_beside_the_share_by_area() -> None:
     runs = [measured("none", 0.7, 0), measured("none", 0.8, 1), measured("standardised", 0.2, 0)]
     content = border_table(with_border_share(cells(runs, None)))
-    texts = [[entry.text for entry in row[2:6]] for row in content.rows]
-    assert texts == [["none", "19", "75", "–"], ["standardised, 6 px", "19", "20", "–"]]
-    assert "within 5 px" in content.notes[0]
+    texts = [[entry.text for entry in row[2:8]] for row in content.rows]
+    assert texts == [["2", "none", "5", "19", "75", "–"], ["1†", "standardised, 6 px", "5", "19", "20", "–"]]
+
+
+def test_shares_of_different_widths_are_never_averaged() -> None:
+    runs = [
+        measured("none", 0.8, 0, width=12, area=0.4),
+        measured("none", 0.2, 1, width=3, area=0.1),
+        measured("none", 0.6, 2, width=12, area=0.4),
+        replace(one := measured("none", 0.9, 3), metrics=replace(one.metrics, border_share=None)),
+    ]
+    shown = cells(runs, None)
+    assert len(shown) == 1  # how wide the border is that a run looks at makes no other method of it
+    content = border_table(shown)
+    texts = [[entry.text for entry in row[2:7]] for row in content.rows]
+    assert texts == [["1†", "none", "3", "10", "20"], ["2†", "none", "12", "40", "70"]]
+    auroc = content.headings.index("AUROC")
+    assert content.rows[0][auroc].value == runs[1].metrics.image.auroc
 
 
 def test_a_border_that_counts_as_the_rest_is_the_setting_of_runs_from_before_there_was_a_choice() -> None:

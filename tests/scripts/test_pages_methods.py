@@ -9,6 +9,7 @@ from report_builders import result
 from radar.evaluation.metrics import ControlQuality
 from radar.evaluation.pixel_metrics import PixelMetrics
 from radar.report.tables import markdown
+from scripts.pages.choices import ranks_by_method
 from scripts.pages.methods import leaders_said, quality_table, ranked, trivial_said
 
 
@@ -29,6 +30,17 @@ def test_rows_are_ordered_by_rank_on_the_sets_that_all_methods_share():
         "lof": {"grid": [run(0.1)], "wood_quads": [run(0.2)], "piped_PA_BRG03_TL": [run(1.0)]},
     }
     assert [name for name, _ in ranked(methods)] == ["pca", "radar", "lof"]
+
+
+def test_methods_that_tie_share_their_mean_rank():
+    methods = {
+        "radar": {"grid": [run(0.9)], "magnetic_tile": [run(0.5)]},
+        "lof": {"grid": [run(0.9)], "magnetic_tile": [run(0.4)]},
+        "invad": {"grid": [run(0.9)], "magnetic_tile": [run(0.3)]},
+        "pca": {"grid": [run(0.2)], "magnetic_tile": [run(0.8)]},
+    }
+    assert ranks_by_method(methods, "image", "auroc") == {"radar": 2.0, "lof": 2.5, "invad": 3.0, "pca": 2.5}
+    assert ranks_by_method({"pca": {"grid": [run(0.2)]}, "lof": {"magnetic_tile": [run(0.2)]}}, "image", "auroc") == {}
 
 
 def test_cells_are_means_over_seeds_and_controls_stand_below():
