@@ -141,6 +141,13 @@ def _lacking(experiment: Experiment) -> Iterator[str]:
     logger, run = experiment.config.logger, experiment.directory
     if not run.model.is_dir():
         yield f"{run.model}: is not there any more, so that only the results can be read; --force makes it again"
+    kept = run.read_config()
+    for key, told, now in (
+        ("dataset.name", kept.get("dataset", {}).get("name"), experiment.config.dataset.name),
+        ("tags", kept.get("tags"), experiment.config.tags),
+    ):
+        if told != now:
+            yield f"{key}={now}: what was done before keeps {told}; --force makes it again"
     if logger.csv and DENOISER in experiment.stages.method.trainings and not run.history.exists():
         yield f"logger.csv=true: {run.path} was made without {run.history.name}; --force makes the run again, with it"
     if logger.wandb is not None and not (run.path / WANDB_FOLDER).exists():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -31,8 +31,8 @@ RECORDS_NAME = "transfers.jsonl"  # in the folder of the runs, or of their recor
 
 _SHOWN = 3  # of the runs that a line names
 
-Pair = tuple[str, str, str | None]
-"""Fingerprint of the run whose model is asked, hashes of the manifest and of the masks of the data it is asked about."""
+Pair = tuple[str, str, str | None, str | None]
+"""Fingerprint of the run whose model is asked; of the data it is asked about hashes of manifest and masks, and the layout."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,12 @@ class Transfer(Quality):
     target_data: str  # hash of that data's manifest
     origin: Origin  # the code that asked
     target_masks: str | None = None  # hash of that data's masks; of records that are older than it, none
+    target_layout: str | None = None  # which says what its masks mark; likewise
+
+    @property
+    def pair(self) -> Pair:
+        """What was asked about what."""
+        return self.source, self.target_data, self.target_masks, self.target_layout
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,24 +88,29 @@ class DoneRun:
         return LearntImages.of(read_manifest(self.directory.manifest))
 
 
-def pairs(runs: Sequence[DoneRun], known: Collection[Pair]) -> Iterator[tuple[DatasetConfig, DoneRun, list[DoneRun]]]:
+def pairs(runs: Sequence[DoneRun], known: Set[Pair]) -> Iterator[tuple[DatasetConfig, DoneRun, list[DoneRun]]]:
     """Each data set of `runs`, as models want it, with a run that read it and the runs on other sets that are to be asked about it.
 
     Models that want their images alike share an opened data set. What is `known` is left out.
     """
-    targets = {(run.data, run.masks): run for run in reversed(runs)}
+    targets = {(run.data, run.masks, run.config.dataset.layout): run for run in reversed(runs)}
     images = {repr(run.config.dataset.image): run.config.dataset.image for run in runs}
     for wanted in images.values():
         sources = [run for run in runs if run.config.dataset.image == wanted]
         for data, target in targets.items():
-            asked = [run for run in sources if run.data != target.data and (run.fingerprint, *data) not in known]
+            of_old = (*data[:2], None)  # whose records do not tell the layout
+            asked = [
+                run
+                for run in sources
+                if run.data != target.data and known.isdisjoint({(run.fingerprint, *data), (run.fingerprint, *of_old)})
+            ]
             if asked:
                 yield replace(target.config.dataset, image=wanted), target, asked
 
 
 def transfers(
     runs: Sequence[DoneRun],
-    known: Collection[Pair],
+    known: Set[Pair],
     device: torch.device,
     report: Report,
     left_out: Callable[[str], None],
@@ -182,6 +193,7 @@ def _transfer(source: DoneRun, target: DoneRun, dataset: Dataset, loaded: Images
         target_data=target.data,
         origin=read_section(Origin, origin(), "origin"),
         target_masks=target.masks,
+        target_layout=target.config.dataset.layout,
     )
 
 
@@ -192,7 +204,7 @@ def read_transfers(path: Path) -> list[Transfer]:
         found = [read_section(Transfer, parsed(line), f"line {number}: transfer") for number, line in lines]
         first: dict[Pair, Transfer] = {}
         for each in found:
-            same = first.setdefault((each.source, each.target_data, each.target_masks), each)
+            same = first.setdefault(each.pair, each)
             if (same.image, same.features, same.defects, same.pixel) != (
                 each.image,
                 each.features,

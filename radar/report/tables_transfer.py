@@ -27,7 +27,7 @@ def transfers_at(paths: Sequence[Path]) -> list[Transfer]:
         folder = path if path.is_dir() else path.parent
         for name in (RECORDS_NAME, f"{RECORDS_NAME}.xz"):
             for record in read_transfers(folder / name):
-                found[record.source, record.target_data, record.target_masks] = record
+                found[record.pair] = record
     return list(found.values())
 
 
@@ -41,6 +41,7 @@ def transfer_values(cell: Cell, target: Cell, transfers: Transfers, measure: str
         value = value_at(record, "image", measure)
         told = None not in (record.target_masks, target.one.masks)
         same = record.target_data == target.one.data and not (told and record.target_masks != target.one.masks)
+        same = same and record.target_layout in (None, target.one.config["dataset"].get("layout"))
         if record.source in names and same and value is not None:
             found[record.source] = value
     return list(found.values()), [names[source] for source in found]

@@ -39,8 +39,10 @@ def test_what_is_typed_and_not_read_is_refused(overrides: list[str], message: st
 
 IDLE = [  # what makes a key idle; the key; why
     (["unet=compact"], "unet.groups=4", "unet.kind=compact"),
-    (["unet=small", "scoring.field=whole"], "scoring.tile=64", "unet.kind=ddpm"),
-    (["unet=compact", "scoring.field=stitched"], "scoring.tile=64", "scoring.field=stitched"),
+    (["dataset=mvtec_folder", "dataset.root=photos", "dataset.manifest=split.csv"], "dataset.validation_fraction=0.3",
+     "dataset.manifest, which says the split,"),
+    (["dataset=mvtec_folder", "dataset.root=photos", "dataset.manifest=split.csv"], "dataset.test_fraction=0.3",
+     "dataset.manifest, which says the split,"),
     (["evaluation.pixel=false"], "evaluation.aupro_limit=0.1", "evaluation.pixel=false"),
     (["method=pca", "method.controls=[]"], "detector.fitted_on=validation", "method pca"),
     (["method=lof", "method.controls=[]"], "detector.fitted_on=validation", "method lof"),
@@ -95,7 +97,7 @@ def test_what_is_read_as_the_config_is_is_taken(overrides: list[str]) -> None:
 
 
 def test_in_a_sweep_a_key_counts_where_it_is_read() -> None:
-    assert len(names("-m", "unet=compact,small", "unet.groups=4,8")) == 3
+    assert len(names("-m", "unet=compact,small", "unet.groups=4,8")) == 4  # runs as they were when made alone
     with pytest.raises(ConfigError, match=r"unet\.groups=4,16: unet\.kind=compact does not read it"):
         names("-m", "unet=compact", "unet.groups=4,16", "seed=0,1")
 
@@ -227,9 +229,8 @@ def test_without_a_part_that_reads_noise_the_network_is_not_read() -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["validation_fraction", "test_fraction"])
-def test_shares_of_a_split_that_a_manifest_says_are_refused(key: str) -> None:
-    own = ["dataset=mvtec_folder", "dataset.root=photos", "dataset.manifest=split.csv"]
-    with pytest.raises(ConfigError, match=f"^dataset.{key}=0.3: dataset.manifest, .*does not read it; leave it out$"):
-        compose.experiment([*own, f"dataset.{key}=0.3"])
-    assert compose.experiment(own).dataset.manifest == "split.csv"
+def test_what_is_idle_in_one_job_of_a_sweep_stays_in_it() -> None:
+    """Else the job would be another run than the same one that was made alone."""
+    planned = plan(command_line.read(["-m", "evaluation.pixel=false,true", "evaluation.aupro_limit=0.25"]))
+    assert [job.config.evaluation.aupro_limit for job in planned.jobs] == [0.25, 0.25]
+    assert all("evaluation.aupro_limit=0.25" in job.overrides for job in planned.jobs)

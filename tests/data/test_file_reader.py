@@ -16,7 +16,6 @@ from radar.data.dataset import open_dataset
 from radar.data.decoding import Pixels, read_pixels
 from radar.data.file_reader import FileReader
 from radar.data.images import read_images
-from radar.data.layouts import layout_of
 from radar.data.layouts.folder import FolderLayout
 from radar.data.manifest import write_manifest
 from radar.data.mvtec_export import write_mvtec
@@ -233,19 +232,6 @@ def test_the_identity_of_a_mask_follows_a_rule_of_its_own(tmp_path, monkeypatch)
     first = layout.mask_hash("anomalous/00.png", "mask.png")
     monkeypatch.setattr(Marked, "row", 1)
     assert layout.mask_hash("anomalous/00.png", "mask.png") != first
-
-
-def test_a_mask_that_is_read_in_two_ways_has_two_identities(tmp_path):
-    """Else what was measured of its dark side would be taken for what is measured of its bright one."""
-    root = normal_and_anomalous(tmp_path)
-    values = np.zeros((32, 32), np.uint8)
-    values[4:9, 4:9] = 255
-    save(root / "mask.png", values)
-    bright = layout_of(dataset_config("folder", root, settings=folder_settings()))
-    dark = layout_of(dataset_config("piped", root))
-    paths = "anomalous/00.png", "mask.png"
-    np.testing.assert_array_equal(bright.mask(*paths), ~dark.mask(*paths))
-    assert bright.mask_hash(*paths) != dark.mask_hash(*paths)
 
 
 def test_a_file_that_changes_between_the_hashes_of_two_crops_is_refused(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,16 @@ def test_a_new_version_makes_a_stage_and_what_follows_it_again(tiny: Tiny, monke
     later = Session(afresh=None)
     run(tiny(), later)
     assert made(later, tiny()) == {"responses": 6, "points": 6, "pixel_metrics": 2, "noise_statistics": 1}
+
+
+def test_masks_that_another_layout_reads_are_measured_anew(tiny: Tiny) -> None:
+    """The same files mark what is bright in one layout, and what is dark in another."""
+    one = Experiment(tiny(), silent, Session(afresh=None)).stages
+    config = replace(one.config, dataset=replace(one.config.dataset, layout="another"))
+    other = ExperimentStages(config, one.context)
+    assert one.data_measures.key != other.data_measures.key
+    assert one.pixel_metrics(one.method).key != other.pixel_metrics(one.method).key
+    assert one.noise_statistics.key == ExperimentStages(one.config, one.context).noise_statistics.key
 
 
 def test_other_groups_are_other_statistics(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

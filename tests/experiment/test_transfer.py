@@ -38,7 +38,7 @@ def runs(tiny: Tiny) -> list[Path]:
 def asked(runs: list[DoneRun]) -> tuple[list[Transfer], list[str]]:
     """What was found, and what was left out."""
     left_out: list[str] = []
-    return list(transfers(runs, (), CPU, silent, left_out.append, not_asked=lambda line: None)), left_out
+    return list(transfers(runs, frozenset(), CPU, silent, left_out.append, not_asked=lambda line: None)), left_out
 
 
 def found(runs: list[Path]) -> list[Transfer]:
@@ -149,7 +149,7 @@ def test_changed_masks_are_refused_and_another_version_of_them_is_another_questi
     edited = replace(second, masks="of before")
     records, (line,) = asked([first, edited])
     assert len(records) == 1 and "the masks are no longer those that its run read" in line
-    known = {(each.source, each.target_data, each.target_masks) for each in found(runs)}
+    known = {each.pair for each in found(runs)}
     assert list(pairs([first, second], known)) == []
     assert [asked for _, _, asked in pairs([first, edited], known)] == [[first]]
     assert asked([first, replace(second, masks=None)])[0][1].target_masks in (None, first.masks)
@@ -191,3 +191,14 @@ def test_no_model_is_asked_about_parts_of_images_that_it_was_fitted_on(composed:
     assert (name_of[id(whole)], name_of[id(inner)]) not in told
     assert (name_of[id(inner)], name_of[id(outer)]) not in told
     assert {(name_of[id(whole)], name_of[id(outer)]), (name_of[id(outer)], name_of[id(inner)])} <= told
+
+
+def test_the_same_files_in_another_layout_are_another_question(runs: list[Path]) -> None:
+    """Which may read their masks the other way round."""
+    first, second = (DoneRun.at(path) for path in runs)
+    other = replace(second, config=replace(second.config, dataset=replace(second.config.dataset, layout="another")))
+    known = {each.pair for each in found(runs)}
+    assert [target.config.dataset.layout for _, target, _ in pairs([first, other], known)] == ["another"]
+    assert len(list(pairs([first, second, other], set()))) == 3
+    of_old = {(*pair[:3], None) for pair in known}
+    assert list(pairs([first, second], of_old)) == []
