@@ -141,11 +141,10 @@ def _lacking(experiment: Experiment) -> Iterator[str]:
     logger, run = experiment.config.logger, experiment.directory
     if not run.model.is_dir():
         yield f"{run.model}: is not there any more, so that only the results can be read; --force makes it again"
-    kept = run.read_config()
-    for key, told, now in (
-        ("dataset.name", kept.get("dataset", {}).get("name"), experiment.config.dataset.name),
-        ("tags", kept.get("tags"), experiment.config.tags),
-    ):
+    kept, config = run.read_config(), experiment.config
+    dataset = kept.get("dataset")
+    name = dataset.get("name") if isinstance(dataset, dict) else None
+    for key, told, now in (("dataset.name", name, config.dataset.name), ("tags", kept.get("tags"), config.tags)):
         if told != now:
             yield f"{key}={now}: what was done before keeps {told}; --force makes it again"
     if logger.csv and DENOISER in experiment.stages.method.trainings and not run.history.exists():

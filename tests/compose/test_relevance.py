@@ -47,7 +47,7 @@ IDLE = [  # what makes a key idle; the key; why
     (["method=pca", "method.controls=[]"], "detector.fitted_on=validation", "method pca"),
     (["method=lof", "method.controls=[]"], "detector.fitted_on=validation", "method lof"),
     (["method=pca"], "method.reduction.pixels=7", "method.reduction.statistic=max"),
-    (["method=padim", "method.reduction.statistic=mean"], "method.reduction.pixels=7", "method.reduction.statistic=mean"),
+    (["method=lof", "method.reduction.statistic=mean"], "method.reduction.pixels=7", "method.reduction.statistic=mean"),
     (["method=ddad", "method.reconstruction.features=none"], "method.reconstruction.pixel_weight=3",
      "method.reconstruction.features=none"),
     (["method=ddad", "method.reconstruction.features=none"], "method.reconstruction.adaptation.pairs=3",

@@ -126,6 +126,9 @@ def test_a_done_run_is_reused_and_force_starts_over(tiny: Tiny) -> None:
     assert not any("is not there any more" in note for note in reused.notes)
     shutil.move(first.directory / "model", first.directory / "elsewhere")
     assert any(f"{first.directory / 'model'}: is not there any more" in note for note in run(config).notes)
+    other = run(tiny("tags=[b]", "dataset.name=other", f"name={config.name}")).notes
+    assert "tags=['b']: what was done before keeps []; --force makes it again" in other
+    assert f"dataset.name=other: what was done before keeps {config.dataset.name}; --force makes it again" in other
     again = run(config, forced())
     assert not again.reused
     assert (first.directory / "model" / "model.safetensors").stat().st_mtime_ns > modified
