@@ -237,8 +237,12 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 
 @contextmanager
 def folder_held(folder: Path) -> Iterator[None]:
-    """Hold a folder against whoever else holds it so, without a file in it; file systems that have no such locks keep nobody away."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Hold a folder against whoever else holds it so, without a file in it.
+
+    File systems that lock no folder, as some of a network, keep nobody away. Raises `WriteError` where it cannot be opened.
+    """
+    with writing(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -130,9 +130,9 @@ def change_thresholds(
 ) -> tuple[Thresholds, Thresholds]:
     """Let `change` make others of the versions that lie beside a model now, and leave them there; those before, and those of now.
 
-    Whoever else stores one waits meanwhile, so none is lost. The model's card says which one decides from now on; the rest stays as it
-    is. Raises `RunError` where the folder holds another model, or cannot be read or written, and what `change` raises: then nothing
-    has changed.
+    Whoever else stores one waits meanwhile, so none is lost (`folder_held`). The model's card says which one decides from now on; the
+    rest stays as it is. Raises `RunError` where the folder holds another model, or cannot be read or written, and what `change`
+    raises: then nothing has changed.
     """
     folder = model_folder(Path(run_or_folder))
     with folder_held(folder):

@@ -46,8 +46,10 @@ class Dataset:
     samples: tuple[Sample, ...]  # sorted by path
     notes: tuple[str, ...]
     manifest_hash: str
-    content_hash: str  # of the manifest and of every mask's content: results on equal hashes are equal
-    masks_hash: str  # of the test images with their labels and masks' content
+    content_hash: (
+        str  # of the manifest and of every mask's content: results on equal hashes, read by one layout, are equal
+    )
+    masks_hash: str  # of the test images with their labels and masks' content, whatever a layout takes that to mark
     leaks: LeakReport
     image: ImageConfig
     layout: Layout

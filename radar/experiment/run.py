@@ -143,8 +143,9 @@ def _lacking(experiment: Experiment) -> Iterator[str]:
         yield f"{run.model}: is not there any more, so that only the results can be read; --force makes it again"
     kept, config = run.read_config(), experiment.config
     dataset = kept.get("dataset")
-    name = dataset.get("name") if isinstance(dataset, dict) else None
-    for key, told, now in (("dataset.name", name, config.dataset.name), ("tags", kept.get("tags"), config.tags)):
+    named = dataset if isinstance(dataset, dict) else {}
+    for key, section, now in (("dataset.name", named, config.dataset.name), ("tags", kept, config.tags)):
+        told = section.get(key.rpartition(".")[2], now)
         if told != now:
             yield f"{key}={now}: what was done before keeps {told}; --force makes it again"
     if logger.csv and DENOISER in experiment.stages.method.trainings and not run.history.exists():

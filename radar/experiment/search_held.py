@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from radar.config.schema import Config
@@ -13,16 +13,19 @@ from radar.experiment.run_fingerprint import fingerprint
 from radar.files import locked, read_json, write_json
 
 _FILE, _LOCK = "search.json", "search.lock"  # in the sweep's folder
+_CHOOSING = ("dataset", "experiment", "data_root")  # of a data set; any other key below `dataset`, but for these
+_OF_EACH = ("dataset.image", "dataset.train_images")
 _REMEDY = "remove the folder, or search below another output_root"
 
 
 def searched(config: Config, axes: Sequence[str]) -> str:
-    """The fingerprint of the experiment that a search varies along `axes`, overrides; of no data where it varies these.
+    """The fingerprint of the experiment that a search varies along `axes`, overrides; of no data where they choose these.
 
     Raises `DataError` where the data cannot be read.
     """
-    varies_data = any(axis.lstrip("+~").startswith("dataset") for axis in axes)
-    return fingerprint(config, "" if varies_data else open_dataset(config.dataset).content_hash)
+    keys = {axis.lstrip("+~").partition("=")[0] for axis in axes}
+    chosen = any(key in _CHOOSING or (key.startswith("dataset.") and not key.startswith(_OF_EACH)) for key in keys)
+    return fingerprint(config, "" if chosen else open_dataset(config.dataset).content_hash)
 
 
 @contextmanager
@@ -32,15 +35,18 @@ def search_held(folder: Path, experiment: str) -> Iterator[None]:
     Raises `RunError` for either.
     """
     file = folder / _FILE
-    try:
-        with locked(folder / _LOCK, wait=False):
-            stored = read_json(file, _REMEDY).get("experiment") if file.exists() else experiment
-            if stored != experiment:
-                raise RunError(
-                    f"{folder}: its trials were made of other photos or settings, or by another version of radar, and are not to be "
-                    f"compared with new ones; {_REMEDY}"
-                )
-            write_json(file, {"experiment": experiment})
-            yield
-    except BlockingIOError:
-        raise RunError(f"{folder}: another process goes on with this search; wait for it, or {_REMEDY}") from None
+    with ExitStack() as holding:
+        try:
+            holding.enter_context(locked(folder / _LOCK, wait=False))
+        except BlockingIOError:
+            raise RunError(
+                f"{folder}: another process goes on with this search; wait for it, or search below another output_root"
+            ) from None
+        stored = read_json(file, _REMEDY).get("experiment") if file.exists() else experiment
+        if stored != experiment:
+            raise RunError(
+                f"{folder}: its trials were made of other photos or settings, or by another version of radar, and are not to be "
+                f"compared with new ones; {_REMEDY}"
+            )
+        write_json(file, {"experiment": experiment})
+        yield

@@ -58,7 +58,7 @@ def roc_figure(cells: Sequence[Cell], settings: ReportConfig) -> Figure:
     for index, cell in enumerate(cells):
         measure = f"AUROC {mean(cell.values('image', 'auroc')):.3f}"
         _draw(axes, cell, index, roc_points, measure=measure, settings=settings)
-    style.legend_within(axes, _handles(axes, cells), "lower right")
+    style.legend_within(figure, axes, _handles(axes, cells), "lower right")
     return figure
 
 
@@ -71,7 +71,7 @@ def precision_recall_figure(cells: Sequence[Cell], settings: ReportConfig) -> Fi
     for index, cell in enumerate(cells):
         measure = f"AP {mean(cell.values('image', 'average_precision')):.3f}"
         _draw(axes, cell, index, precision_points, measure=measure, settings=settings)
-    style.legend_within(axes, _handles(axes, cells), "lower left")
+    style.legend_within(figure, axes, _handles(axes, cells), "lower left")
     return figure
 
 

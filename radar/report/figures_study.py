@@ -106,7 +106,9 @@ def cost_figure(cells: Sequence[Cell]) -> Figure:
 def critical_difference_figure(ranking: Ranking, alpha: float) -> Figure:
     """Mean ranks on a line, best at the left; bars join methods that are not told apart."""
     count = len(ranking.methods)
-    figure = style.new_figure(style.PLOT_SIZE[0], 1.1 + 0.24 * count)
+    names = [style.folded(name) for name in ranking.methods]
+    lines = max(name.count("\n") + 1 for name in names)
+    figure = style.new_figure(style.PLOT_SIZE[0], 1.1 + (0.1 + style.LABEL_HEIGHT * lines) * count)
     axes = figure.subplots()
     difference = ranking.compared.critical_difference
     title = (
@@ -119,7 +121,7 @@ def critical_difference_figure(ranking: Ranking, alpha: float) -> Figure:
         axes.plot([rank, rank], [0, -1 - row], color=style.GREY, linewidth=0.7)
         axes.plot(rank, -1 - row, "o", color=style.BLACK, markersize=4)
         axes.annotate(
-            f" {style.folded(ranking.methods[index])}: {rank:.2f}",
+            f" {names[index]}: {rank:.2f}",
             (rank, -1 - row),
             fontsize=style.FONT_SMALL,
             va="center",

@@ -59,18 +59,17 @@ def highest_of(panels: Sequence[Panel]) -> float:
 def qualitative_figure(cells: Sequence[Cell]) -> Figure | None:
     """Input and every method's anomaly map of the same test images of one data set; None without common panels.
 
+    Methods that were tested on other data than most are left out; images are the same where their content is.
+
     Each method has its own scale: anomaly maps of two methods have no common unit.
     """
     kept = [(cell, panels) for cell in on_common_data(cells) if (panels := panels_of(cell.one))]
-    shown = [
-        {image.path: image.content_hash for image in cell.one.images if image.path in panels} for cell, panels in kept
-    ]
+    shown = [{image.path: image.content_hash for image in cell.one.images} for cell, _ in kept]
     common = [
         path
-        for path, content in (shown[0].items() if shown else ())
-        if all(each.get(path) == content for each in shown)
-    ]
-    common = common[:_ROWS]
+        for path in (kept[0][1] if kept else ())
+        if all(path in panels for _, panels in kept) and len({each.get(path) for each in shown}) == 1
+    ][:_ROWS]
     if not common:
         return None
     columns = 1 + len(kept)

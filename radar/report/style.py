@@ -117,14 +117,14 @@ def folded(text: str, characters: int = LABEL_CHARACTERS) -> str:
     return "\n".join(textwrap.wrap(text, characters, break_on_hyphens=False))
 
 
-def legend_within(axes: Axes, handles: Sequence[Artist], place: Literal["lower left", "lower right"]) -> None:
-    """A legend in a plot where there is room for it, else below, for which its figure is made higher."""
+def legend_within(
+    figure: Figure, axes: Axes, handles: Sequence[Artist], place: Literal["lower left", "lower right"]
+) -> None:
+    """A legend in a figure's only plot where there is room for it, else below, for which the figure is made higher."""
     lines = _fold(handles)
     if lines <= LABEL_ROOM:
         axes.legend(handles=handles, fontsize=FONT_SMALL, frameon=False, loc=place)
         return
-    figure = axes.get_figure(root=True)
-    assert figure is not None
     figure.set_figheight(figure.get_figheight() + LABEL_HEIGHT * lines)
     figure.legend(handles=handles, fontsize=FONT_SMALL, frameon=False, loc="outside lower left")
 

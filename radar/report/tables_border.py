@@ -58,7 +58,7 @@ def _by_width(cell: Cell) -> list[Cell]:
 
 
 def _seeds(cell: Cell) -> Entry:
-    """How many; the other marks of the cell stand behind its name."""
+    """How many, and whether the method has more; marks of the cell's data stand behind its name."""
     return Entry(f"{len(cell.results)}{FEWER if FEWER in cell.marks else ''}", len(cell.results))
 
 

@@ -36,7 +36,7 @@ def transfer_values(cell: Cell, target: Cell, transfers: Transfers, measure: str
     names = {result.fingerprint: result.name for result in cell.results}
     found: dict[str, float] = {}
     for record in sorted(
-        transfers, key=lambda each: each.target_masks is not None
+        transfers, key=lambda each: (each.target_masks is not None, each.target_layout is not None)
     ):  # what tells its masks is the later word
         value = value_at(record, "image", measure)
         told = None not in (record.target_masks, target.one.masks)
