@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -95,9 +96,8 @@ def calibrate(arguments: Sequence[str]) -> int:
     stored, changed = change_thresholds(parsed.run, model, change)
     before = stored.current
     print(printable(f"threshold {_described(changed.current)}{found}"))
-    print(
-        f"before it, {before.name} decided ({before.value:.6g}); back to it: radar calibrate {parsed.run} --use {before.name}"
-    )
+    back = f"radar calibrate {shlex.quote(parsed.run)} --use {before.name}"
+    print(f"before it, {before.name} decided ({before.value:.6g}); back to it: {back}")
     return DONE
 
 

@@ -99,7 +99,7 @@ def kept_photos(model: Model, run: Path, normals: Sequence[ScoredPhoto]) -> list
     above = RunDirectory(model_folder(run).resolve().parent)
     if run.resolve() == above.path or above.manifest.exists():  # else it is a model's folder alone, wherever it lies
         above.check_files(above.manifest.name)
-    learnt, known = learnt_images(run), frozenset[str]()
+    learnt, known = learnt_images(run, model.config.dataset.layout), frozenset[str]()
     if learnt is None:
         tell(
             f"{run}: holds no manifest, so it cannot be known whether the model was fitted on some of these photos, whose scores "

@@ -203,6 +203,15 @@ def searches_with_optuna(settings: DictConfig) -> bool:
     return "optuna" in settings.sweeper._target_
 
 
+def refuse_other_directions(settings: DictConfig) -> None:
+    """Raise `ConfigError` for a search of anything but the smallest loss, which is the one thing that a trial tells."""
+    direction = settings.sweeper.get("direction")
+    if searches_with_optuna(settings) and getattr(direction, "name", direction) != "minimize":
+        raise ConfigError(
+            f"hydra.sweeper.direction={direction}: a search looks for the smallest validation_loss; leave the key out"
+        )
+
+
 def launches_elsewhere(settings: DictConfig) -> bool:
     """Whether the jobs of a sweep run in other processes."""
     return bool(settings.launcher._target_ != _target(BasicLauncher))

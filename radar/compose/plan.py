@@ -107,6 +107,7 @@ def plan(line: CommandLine) -> Plan:
         axes = (*own, *(text for text, each in zip(given, read, strict=True) if each.is_sweep_override()))
         planned = Plan([], is_sweep, settings, axes, sweep)
         if planned.is_search:
+            hydra_internals.refuse_other_directions(settings)
             batches = [[text for text, each in single if not each.is_hydra_override()]]
         else:
             batches = hydra_internals.expanded([*own, *given])

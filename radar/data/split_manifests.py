@@ -63,12 +63,13 @@ def known_groups(
     in `split`.
 
     A random split tells none, as its groups would cross into test; that images show the same part is no less true, so there they are
-    those of another manifest of this layout and category, where one holds the image.
+    those of another manifest of this layout and category, where one holds the image. A manifest of one's own that puts different
+    images into one group tells them, whatever `split` is.
     """
     known = _grouped(layout, category)
-    if split not in _WITHOUT_GROUPS or not known or not groups:
+    if split not in _WITHOUT_GROUPS or not known or len(set(groups)) < len(set(content_hashes)):
         return list(groups)
-    digits = len(content_hashes[0])
+    digits = len(next(iter(content_hashes), ""))
     by_start = {content_hash[:digits]: group for content_hash, group in known.items()}
     return [by_start.get(each, group) for each, group in zip(content_hashes, groups, strict=True)]
 

@@ -72,14 +72,14 @@ def scored(model: Model, paths: Iterable[Path], decode_ahead: int) -> Iterator[S
                 yield UnscoredPhoto(str(picture.path), f"its score is {score}")
 
 
-def learnt_images(run_or_folder: Path) -> LearntImages | None:
-    """What the model of a run, or in a model's folder, has learnt from; None where no list of it is there.
+def learnt_images(run_or_folder: Path, layout: str) -> LearntImages | None:
+    """What the model of a run, or in a model's folder, has learnt from images of a `layout`; None where no list of it is there.
 
     The list is the run directory's manifest; a model's folder that was copied alone has none. Raises `DataError` for a damaged one.
     """
     here = run_or_folder.resolve()
     run = here.parent if here.name == FOLDER else here
-    return LearntImages.of(read_manifest(run / _MANIFEST)) if (run / _MANIFEST).is_file() else None
+    return LearntImages.of(read_manifest(run / _MANIFEST), layout) if (run / _MANIFEST).is_file() else None
 
 
 def usable(photos: Iterable[ScoredPhoto], learnt: Collection[str]) -> tuple[list[ScoredPhoto], int, int]:

@@ -85,7 +85,7 @@ class DoneRun:
 
     def learnt_images(self) -> LearntImages:
         """What its network, densities and threshold come from."""
-        return LearntImages.of(read_manifest(self.directory.manifest))
+        return LearntImages.of(read_manifest(self.directory.manifest), self.config.dataset.layout)
 
 
 def pairs(runs: Sequence[DoneRun], known: Set[Pair]) -> Iterator[tuple[DatasetConfig, DoneRun, list[DoneRun]]]:

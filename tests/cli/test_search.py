@@ -90,3 +90,12 @@ def test_a_bad_key_fails_before_anything_is_written(tmp_path: Path, capsys: pyte
     assert search(tmp_path, 1, "training.max_step=3") == REFUSED
     assert "did you mean" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("direction", ["maximize", "[minimize]", "null", "3"])
+def test_a_search_of_anything_but_the_smallest_loss_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], direction: str
+) -> None:
+    assert search(tmp_path, 1, f"hydra.sweeper.direction={direction}") == REFUSED
+    assert "a search looks for the smallest validation_loss" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

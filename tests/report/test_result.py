@@ -29,6 +29,12 @@ def test_a_split_that_tells_groups_is_believed_and_of_other_images_nothing_is_kn
     assert known_groups("magnetic_tile", None, "literature", [], []) == []
 
 
+def test_a_manifest_of_ones_own_that_tells_groups_is_believed_whatever_the_split_is_called() -> None:
+    halves = [f"half {index % 2}" for index in range(len(TILES))]
+    for split in ("literature", "random"):
+        assert known_groups("magnetic_tile", None, split, STARTS, halves) == halves
+
+
 def test_a_result_of_a_random_split_has_them() -> None:
     one = result()
     shown = tuple(

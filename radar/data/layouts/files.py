@@ -143,7 +143,8 @@ class FilesLayout(Layout):
         return self.files.mask(self.folder / path, self.folder / mask, inverted=self.dark_masks)
 
     def mask_hash(self, path: str, mask: str) -> str:
-        """SHA-256 of the mask file's bytes; of what it marks where its image is a crop or `mask` is a subclass's own.
+        """SHA-256 of the mask file's bytes, another one where masks are dark; of what it marks where its image is a crop or `mask`
+        is a subclass's own.
 
         Another layout may read the same file in another way: what is kept by it is kept by the layout, too.
         """
