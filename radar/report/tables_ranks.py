@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from radar.evaluation.statistics_ranks import RankComparison, compare_ranks
 from radar.report.cells import OTHER_DATA, OTHER_TRAINING, Cell, by_dataset, mean, without_shared_images
@@ -18,6 +19,7 @@ class Ranking:
     methods: tuple[str, ...]
     datasets: tuple[str, ...]
     compared: RankComparison
+    without_common_seed: tuple[tuple[str, str, str], ...]  # data set, and two of its methods whose runs share no seed
 
 
 def rankings(cells: Sequence[Cell], alpha: float) -> list[Ranking]:
@@ -38,8 +40,19 @@ def rankings(cells: Sequence[Cell], alpha: float) -> list[Ranking]:
         methods, datasets = _largest_block({dataset: frozenset(row) for dataset, row in values.items()})
         if len(methods) > 1 and len(datasets) > 1:
             rows = [[values[dataset][method] for method in methods] for dataset in datasets]
-            found.append(Ranking(measure, methods, datasets, compare_ranks(rows, alpha)))
+            apart_in_seeds = _without_common_seed([cell for dataset in datasets for cell in grouped[dataset]], methods)
+            found.append(Ranking(measure, methods, datasets, compare_ranks(rows, alpha), apart_in_seeds))
     return found
+
+
+def _without_common_seed(cells: Sequence[Cell], methods: Collection[str]) -> tuple[tuple[str, str, str], ...]:
+    """Of each data set the first two of `methods` whose runs share no seed, so that what differs may be the seeds'."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for members in by_dataset([cell for cell in cells if cell.method in methods]).values():
+        for one, other in combinations(members, 2):
+            if {each.seed for each in one.results}.isdisjoint(each.seed for each in other.results):
+                found.setdefault(one.dataset, (one.dataset, one.method, other.method))
+    return tuple(found.values())
 
 
 def _largest_block(methods: Mapping[str, frozenset[str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -78,6 +91,11 @@ def rank_table(found: Sequence[Ranking], cells: Sequence[Cell], alpha: float) ->
         "Where not every method has every data set, the largest block of cells is ranked that is whole; cells on other data, and of "
         "methods that saw other pixels or colours than most, are left out, and of data sets that share test images one counts.",
         *(f"{each.measure}: {len(each.methods)} methods on {', '.join(each.datasets)}" for each in found),
+        *dict.fromkeys(
+            f"{dataset}: no seed of {one} is one of {other}, so a difference may come from the seeds"
+            for each in found
+            for dataset, one, other in each.without_common_seed
+        ),
         *(f"{cell.dataset}: {cell.label}" for cell in cells if cell.not_ranked),
     )
     headings = ("measure", "method", "mean rank", "data sets", "critical difference", "Friedman p")

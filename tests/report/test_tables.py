@@ -215,6 +215,20 @@ def test_ranks_are_of_the_largest_whole_block_on_comparable_data() -> None:
     assert (ranking.datasets, len(ranking.methods)) == (("p", "q"), 4)
 
 
+def test_ranks_of_methods_that_share_no_seed_say_so() -> None:
+    def seeded(*of_wood: int) -> list[Result]:
+        apart = [("wood", seed, preset) for preset, seeds in (("a", (0, 1)), ("b", of_wood)) for seed in seeds]
+        common = [("grid", 0, "a"), ("grid", 0, "b")]
+        return [result(dataset=name, seed=seed, preset=preset) for name, seed, preset in (*common, *apart)]
+
+    for of_wood, told in (
+        ((2, 3), ["wood: no seed of radar, a is one of radar, b, so a difference may come from the seeds"]),
+        ((1, 2), []),
+    ):
+        content = rank_table(rankings(main_cells(cells(seeded(*of_wood), None)), 0.05), [], 0.05)
+        assert [note for note in content.notes if "no seed" in note] == told
+
+
 def test_two_splits_of_the_same_images_count_once_in_ranks() -> None:
     some = [each for each in study() if each.dataset in ("grid", "wood") and each.config["timestep"]["value"] == 1]
     again = [
