@@ -53,6 +53,14 @@ _TOO_LARGE = 2**63  # for a whole number of a stored YAML
 _MOST_NODES = 100_000  # of a stored YAML, its aliases followed: a config has about 300
 
 
+def resolved(path: Path) -> Path:
+    """Without links and `..`, so that a file has one path; as it is where nothing can be known of it, as a table may name anything."""
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):
+        return path
+
+
 def expanded(text: str) -> str:
     """A path of a config, with the home folder in place of a `~` that it begins with, as shells read it: `./~` is a name.
 

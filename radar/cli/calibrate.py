@@ -36,7 +36,7 @@ from radar.model_folder import change_thresholds, load
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.numbers import number_option
 from radar.runtime.options import Parser, with_negative_numbers
-from radar.runtime.paths import image_files, named, named_path
+from radar.runtime.paths import image_files, named, named_path, note_on_passed_over
 from radar.runtime.prediction import DEFECTIVE, GOOD
 from radar.runtime.terminal import printable, tell
 from radar.thresholds import Threshold, Thresholds
@@ -154,6 +154,8 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
         version = by_hand(calibration, parsed.threshold, name="hand")
         return version, f"; {above} of the {count} normal images of the fit lie above it"
     configure_torch(model.config.trainer, torch.get_num_threads())
+    if note := note_on_passed_over(parsed.normals or ()):
+        tell(note)
     reviews = [] if parsed.reviewed is None else read_reviewed(parsed.reviewed, model.fingerprint[:MODEL_DIGITS])
     normals = [] if parsed.normals is None else scored_photos(model, image_files(parsed.normals), settings)
     if reviews:
@@ -175,6 +177,11 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
         source=source,
         origin=" ".join([*(parsed.normals or ()), *([] if parsed.reviewed is None else [str(parsed.reviewed)])]),
     )
+    if without_map := sum(photo.map_tops is None for photo in kept):
+        tell(
+            f"regions are flagged from map levels of the images of the fit: {without_map} of {len(kept)} normal photos have a score "
+            "that was read and no map; without the column score all are scored anew, and their maps tell the levels"
+        )
     if not reviews:  # of those, the ones that were called defective are known
         say_above(model, kept, settings.false_alarms)
     found = sum(photo.score > version.value for photo in defects)

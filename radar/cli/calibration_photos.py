@@ -52,7 +52,15 @@ def scored_reviews(
     """The reviewed photos of one `verdict`, with the scores that the review holds; scored anew where it holds none."""
     of_it = [each for each in reviews if each.verdict == verdict]
     if not of_it or of_it[0].score is None:
-        return scored_photos(model, [Path(each.path) for each in of_it], settings)
+        photos = scored_photos(model, [Path(each.path) for each in of_it], settings)
+        stated = {each.path: each.content_hash for each in of_it}
+        same = [photo for photo in photos if stated[photo.path] in (None, photo.identity)]
+        if changed := [photo.path for photo in photos if photo not in same]:
+            tell(
+                f"{len(changed)} of {len(of_it)} photos that were called {verdict} are left out: what lies at their paths now is not "
+                f"what was reviewed, first {changed[0]}"
+            )
+        return same
     return [
         ScoredPhoto(
             each.path, each.content_hash or str(Path.cwd() / os.path.normpath(each.path)), each.score, None, None

@@ -13,15 +13,16 @@ from radar.config.verbs import PredictConfig
 from radar.deploy.export import export as write
 from radar.deploy.parity import parity
 from radar.errors import ConfigError, DataError, RunError
+from radar.files import writing
 from radar.model import Model
 from radar.model_folder import load
 from radar.runtime.crops import file_and_crop
 from radar.runtime.drawn_pictures import TOLERANCE
 from radar.runtime.exported import load as load_exported
-from radar.runtime.manifest import TARGETS
+from radar.runtime.manifest import SEAL, TARGETS
 from radar.runtime.options import Parser
-from radar.runtime.paths import image_files, named_path
-from radar.runtime.terminal import say
+from radar.runtime.paths import image_files, named_path, note_on_passed_over
+from radar.runtime.terminal import say, tell
 
 
 def export(arguments: Sequence[str]) -> int:
@@ -48,6 +49,8 @@ def export(arguments: Sequence[str]) -> int:
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--out {folder}: is no folder; name another one")
     photos = None if parsed.verify is None else _photos(parsed.verify)  # before the work
+    if parsed.verify is not None and (note := note_on_passed_over([parsed.verify])):
+        tell(note)
     model = load(parsed.run)
     if parsed.threshold is not None:
         model = model.at(parsed.threshold)
@@ -85,5 +88,7 @@ def _verify(model: Model, folder: Path, photos: Sequence[Path]) -> None:
         )
     told = f"on {found.images} photos maps differ by {found.map_error:.0e} of their maximum, scores by {found.score_error:.0e}"
     if not found.holds():
-        raise RunError(f"{folder}: {told}; more than {TOLERANCE:.0e}, or a decision is another; do not use it")
+        with writing(folder):
+            (folder / SEAL).unlink()  # nothing opens it any more
+        raise RunError(f"{folder}: {told}; more than {TOLERANCE:.0e}, or a decision is another; it was made unreadable")
     print(f"{told}, and decisions are the same" + (" but for scores at the threshold" if found.disagreements else ""))

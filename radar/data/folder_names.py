@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from radar.data.decoding import EXTENSIONS
 from radar.data.layouts.files import image_files, photo_of_mask, subfolders
-from radar.data.layouts.folder import names_masks
+from radar.data.name_meanings import names_good, names_masks, plain_name
 from radar.data.sample import NORMAL_DEFECT
 from radar.errors import DataError
 from radar.runtime.paths import images_below
 
-# as folders are called, without case, spaces, '-' and '_'
-_GOOD = {
-    "good", "normal", "normals", "ok", "okay", "io", "pass", "passed", "nodefect", "nodefects", "defectfree", "nondefective",
-}  # fmt: skip
+# as names are compared
 _DEFECTIVE = {
     "bad", "defect", "defects", "defective", "anomalous", "anomaly", "anomalies", "abnormal", "ng", "nok", "nio", "notok",
     "notgood", "fail", "failed", "faulty", "reject", "rejects", "rejected",
@@ -52,8 +48,8 @@ def recognise(folder: Path) -> Recognised:
         return _as_folder(folder, ".", None, None, f"no sub-folders, so all {loose} photos are taken as good")
     if "train" in holding:
         return _as_mvtec(folder)
-    good = [name for name in holding if _plain(name) in _GOOD]
-    if all(_plain(name) in _DEFECTIVE for name in holding):
+    good = [name for name in holding if names_good(name)]
+    if all(plain_name(name) in _DEFECTIVE for name in holding):
         raise DataError(
             f"{folder}: holds {_listed(holding)} alone, and radar learns from good photos; put such into a folder good beside it"
         )
@@ -70,9 +66,9 @@ def _good_and_defective(folder: Path, good: str, others: Sequence[str]) -> Recog
     masks = [name for name in others if names_masks(name)]
     if len(masks) > 1:
         raise _cannot_tell(folder, f"{_listed(masks)} could each hold the masks")
-    defective = [name for name in others if _plain(name) in _DEFECTIVE]
+    defective = [name for name in others if plain_name(name) in _DEFECTIVE]
     classes = [name for name in others if name not in (*masks, *defective)]
-    unclear = [name for name in classes if defective or _plain(name) in _NEITHER]
+    unclear = [name for name in classes if defective or plain_name(name) in _NEITHER]
     if unclear:
         raise _cannot_tell(folder, f"{_listed(unclear)} is neither good nor defective by its name")
     told = f"{good} = good"
@@ -104,7 +100,7 @@ def _as_mvtec(folder: Path) -> Recognised:
     """`train/good`, `test/good`, `test/<defect>`, perhaps `ground_truth`, spelt as in MVTec AD."""
     tested = [sub.name for sub in subfolders(folder / "test") if _holds_images(sub)]
     trained = [sub.name for sub in subfolders(folder / "train") if _holds_images(sub)]
-    other_good = [name for name in tested if _plain(name) in _GOOD and name != NORMAL_DEFECT]
+    other_good = [name for name in tested if names_good(name) and name != NORMAL_DEFECT]
     if trained != [NORMAL_DEFECT] or not tested or other_good:
         found = [f"train/{name}" for name in trained] + [f"test/{name}" for name in tested] or ["train"]
         raise DataError(
@@ -124,10 +120,6 @@ def _cannot_tell(folder: Path, found: str) -> DataError:
         f"{folder}: {found}; rename them good and bad, or say which is which: dataset.folder.normal=GOOD dataset.folder.anomalous=BAD "
         "dataset.folder.masks=null, with your names in place of GOOD and BAD (anomalous=.: a folder per kind of defect; null: none)"
     )
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]", "", name.lower())
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ from radar.data.near_duplicates import ThumbnailVectors, near_pairs, unit_vector
 from radar.data.sample import Sample
 from radar.data.split_rules import BY_LIKENESS, split_entries
 from radar.errors import DataError
+from radar.files import resolved
 from radar.progress import Report
 from radar.runtime.crops import file_and_crop
 
@@ -86,18 +87,9 @@ def _of_one_file(paths: Sequence[Path]) -> list[tuple[int, int]]:
 
     Whole files of one name are several that followed each other there, as of a camera.
     """
-    files, first = [_file_of(path) for path in paths], dict[Path, int]()
+    files, first = [resolved(file_and_crop(path)[0]) for path in paths], dict[Path, int]()
     cropped = {file for path, file in zip(paths, files, strict=True) if file_and_crop(path)[1] is not None}
     return [(first.setdefault(file, place), place) for place, file in enumerate(files) if file in cropped]
-
-
-def _file_of(path: Path) -> Path:
-    """The file of a photo, by whatever links it is reached."""
-    file = file_and_crop(path)[0]
-    try:
-        return file.resolve()
-    except (OSError, ValueError, RuntimeError):  # a review may name anything
-        return file
 
 
 def _joined(names: Sequence[str], pairs: Sequence[tuple[int, int]]) -> tuple[str, ...]:

@@ -43,9 +43,14 @@ class Reviews:
                 if (reader.fieldnames or ()) != ["verdict", *COLUMNS]:
                     raise ValueError("it has other columns")
                 for row in reader:
+                    verdict = row["verdict"].strip()
+                    if not verdict:  # says nothing, as radar calibrate has it
+                        continue
+                    if verdict not in (*VERDICTS, WITHDRAWN):
+                        raise ValueError(f"a verdict in it is {verdict!r}, which is none of {', '.join(VERDICTS)}")
                     if row["model"] != model:
                         raise ValueError(f"it holds reviews of the model {row['model']}, and this is {model}")
-                    self._note(row["content_hash"], row["verdict"], number(row["score"]))
+                    self._note(row["content_hash"].strip().lower(), verdict, number(row["score"]))
         except (OSError, ValueError, TypeError, csv.Error) as error:
             raise RunError(
                 f"{self.path}: reviews cannot go on here ({error}); name another file with --reviewed"

@@ -38,7 +38,12 @@ def logged_photos(log: Path, model: Model, most: int) -> Iterator[Photo]:
     try:
         check_is_file(path, math.inf)
         with path.open("rb") as file:
-            latest = deque(dict.fromkeys(from_json(line).path for line in bounded_lines(file)), most)
+            paths: dict[str, None] = {}
+            for line in bounded_lines(file):
+                path_of_line = from_json(line).path
+                paths.pop(path_of_line, None)  # a path that comes again stands where it came last
+                paths[path_of_line] = None
+            latest = deque(paths, most)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: cannot be read ({error}); name a folder that radar predict --out has written"

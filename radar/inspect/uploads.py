@@ -26,7 +26,7 @@ from radar.runtime.photo import Photo, decoded_photo
 from radar.runtime.picture import Scorer
 from radar.runtime.terminal import printable
 
-_NAME_LENGTH = 1000  # of what is kept of a name
+_NAME_LENGTH = 1000  # of what is told of a name, and longer ones are refused
 _UNNAMED = "image"
 _END = 4096  # bytes at the end of a form, of which the line that ends it is one
 _IN_MEMORY = 1 << 20  # bytes of what is arriving; the rest lies on the disk
@@ -42,8 +42,10 @@ class Upload:
     def photo(self, scorer: Scorer, megapixels: float) -> Photo:
         """Decoded; more than `megapixels` are refused by the header, before memory is taken for them."""
         path = Path(self.name[:_NAME_LENGTH] or _UNNAMED)
+        if len(self.name) > _NAME_LENGTH:  # what is cut off may ask for a crop
+            return _unread(path, f"its name has more than {_NAME_LENGTH} characters; send it with a shorter one")
         if names_no_crop(path):
-            return Photo(path, None, True, None, 0.0, None, "its name asks for a crop that is none")
+            return _unread(path, "its name asks for a crop that is none")
         self.file.seek(0)
         pixels = _pixels(content := self.file.read())
         if pixels <= megapixels * 1e6:
@@ -52,7 +54,11 @@ class Upload:
             f"has {pixels / 1e6:.3g} million pixels, and at most {megapixels:g} are taken; send a smaller image, or start with "
             "megapixels=…"
         )
-        return Photo(path, None, True, None, 0.0, None, error)
+        return _unread(path, error)
+
+
+def _unread(path: Path, error: str) -> Photo:
+    return Photo(path, None, True, None, 0.0, None, error)
 
 
 class _Parts(MultiPartParser):

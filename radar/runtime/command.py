@@ -20,7 +20,7 @@ from .exit_codes import DEFECTIVE, DONE, UNREADABLE
 from .log import continued_log, new_log
 from .options import Parser
 from .overlays import remove_pictures, write_mask, write_overlay
-from .paths import image_files, named_path, passed_over
+from .paths import image_files, named_path, note_on_passed_over
 from .picture import Scorer
 from .settings import PredictSettings
 from .stream import examined
@@ -84,6 +84,8 @@ def answer(parsed: argparse.Namespace, paths: Iterator[Path], scorer: Scorer, se
     counts, began = Counter[str](), time.perf_counter()
     with ExitStack() as closing:
         if parsed.watch is not None:
+            if note := note_on_passed_over([str(parsed.watch)], parsed.out):
+                tell(note)
             watcher = Watcher(scorer, parsed.watch, parsed.out, settings)
             log = closing.enter_context(continued_log(parsed.out, watcher.remember))
             stop = closing.enter_context(_stopped_by_signals())
@@ -98,9 +100,8 @@ def answer(parsed: argparse.Namespace, paths: Iterator[Path], scorer: Scorer, se
             for each in examined(scorer, paths, settings):
                 take(each)
     _summarise(counts, time.perf_counter() - began, watched=parsed.watch is not None)
-    if skipped := passed_over(parsed.paths, parsed.out):
-        told = "no PNG, JPEG, BMP or TIFF by their name, results of radar, links to nothing, or no regular files"
-        tell(f"note: {len(skipped)} files were passed over, as they are {told}, first {skipped[0]}")
+    if note := note_on_passed_over(parsed.paths, parsed.out):
+        tell(note)
     return UNREADABLE if counts[said.UNREADABLE] else DEFECTIVE if counts[said.DEFECTIVE] else DONE
 
 

@@ -17,11 +17,11 @@ except ImportError:  # not on Windows, where nothing keeps two processes apart
 
 from .errors import RunError
 from .files import appending, bounded_lines, make_folder, write_atomically, writing
-from .paths import LOG
+from .paths import LOG, TABLE
 from .prediction import Prediction, csv_header, csv_line, from_json, json_line
 from .terminal import tell
 
-JSON_LINES, CSV = LOG, "predictions.csv"
+JSON_LINES, CSV = LOG, TABLE
 
 
 class PredictionLog:

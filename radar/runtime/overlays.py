@@ -62,11 +62,16 @@ def remove_pictures(folder: Path, said: Prediction) -> None:
 
 
 def _overlay_name(said: Prediction) -> str:
-    return f"{output_name(Path(said.path))}_{said.score:.4g}.png"
+    return f"{_photo_name(said)}_{said.score:.4g}.png"
 
 
 def _mask_name(said: Prediction) -> str:
-    return f"{output_name(Path(said.path))}.png"
+    return f"{_photo_name(said)}.png"
+
+
+def _photo_name(said: Prediction) -> str:
+    """Another one for every path and content: a camera may write one path again and again."""
+    return output_name(Path(said.path), said.content_hash or "")
 
 
 def overlay(pixels: Pixels, drawable: Drawable, settings: PredictSettings) -> Rgb:

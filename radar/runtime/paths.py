@@ -7,7 +7,8 @@ import hashlib
 import os
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import takewhile
 from pathlib import Path, PurePath
 
@@ -18,7 +19,7 @@ from .errors import DataError
 
 _STEM_BYTES = 80  # of an image's name in the names of what is made of it; file systems take 255
 LITTER = {"thumbs.db", "desktop.ini", "@eadir", "__macosx"}  # what systems leave in folders unasked
-LOG = "predictions.jsonl"
+LOGS = LOG, TABLE = "predictions.jsonl", "predictions.csv"
 OVERLAYS, MASKS = PICTURES = "overlays", "masks"  # folders beside a log
 _OF_A_RUN = {"status.json", "config.yaml", "environment.json", "manifest.csv"}
 _DIGITS = 10  # of the hash that tells equal names of several folders apart
@@ -64,8 +65,9 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
     """The images that files, folders (with those below) and patterns name, in that order, sorted within each.
 
     A named file is taken whatever it is called and, if it is called as an image is, whether it exists. In folders and of patterns,
-    files that are no PNG, JPEG, BMP or TIFF by their name, hidden ones and what lies in `besides` are passed over. Raises `DataError`
-    before the first one where a folder or a pattern holds no image, and where another name leads nowhere.
+    where a file is taken once, those that are no PNG, JPEG, BMP or TIFF by their name, hidden ones, results of radar and pictures in
+    `besides`, where results go, are passed over. Raises `DataError` before the first one where a folder or a pattern holds no image,
+    and where another name leads nowhere.
     """
     for name in names:
         if _leads_nowhere(Path(name)):
@@ -102,27 +104,56 @@ def _named(name: str, besides: Path | None) -> Iterator[Path]:
     elif is_there or not glob.has_magic(name):
         yield path
     else:
-        for found in _matching(path):
-            if found.is_dir():
-                yield from images_below(found, besides)
-            elif is_image(found.name):
-                yield found
+        yield from dict.fromkeys(_of_pattern(path, besides))  # a file and the folder that it lies in may both match
 
 
-def _matching(pattern: Path) -> list[Path]:
-    """What there is of a pattern, sorted; hidden files and folders only where it names them. `**` follows no link, as no folder's
-    walk does: two that lead upwards would make more paths than can be counted.
+def _of_pattern(pattern: Path, besides: Path | None) -> Iterator[Path]:
+    for found in _matching(pattern, besides, results=False):
+        if found.is_dir():
+            yield from images_below(found, besides)
+        elif is_image(found.name):
+            yield found
+
+
+def _matching(pattern: Path, besides: Path | None, *, results: bool) -> list[Path]:
+    """What there is of a pattern, sorted; hidden files and folders, and results as `_files_below` has them, only where it names them.
+    `**` follows no link, as no folder's walk does: two that lead upwards would make more paths than can be counted.
     """
     fixed = Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
-    wanted = pattern.relative_to(fixed)
-    hidden = any(part.startswith(".") for part in wanted.parts)
+    wanted, left_out = pattern.relative_to(fixed), _pictures_of(besides)
+    hidden = any(map(_is_hidden_name, wanted.parts))
+
+    @cache
+    def is_of_results(path: Path) -> bool:
+        """Or lies in a folder of them."""
+        return path != fixed and (_holds_results(path, left_out, results=results) or is_of_results(path.parent))
+
     return sorted(
-        path for path in fixed.glob(str(wanted)) if (hidden or not _is_hidden(path, fixed)) and not _comes_back(path)
+        path
+        for path in fixed.glob(str(wanted))
+        if (hidden or not _is_hidden(path, fixed)) and not _comes_back(path) and not is_of_results(path)
     )
 
 
+def _holds_results(folder: Path, left_out: Collection[Path], *, results: bool) -> bool:
+    """Whether it is of `left_out`; without `results`, also whether it is a run, or pictures beside a log."""
+    if folder.name in PICTURES and ((not results and (folder.parent / LOG).exists()) or folder.resolve() in left_out):
+        return True
+    return not results and all((folder / each).exists() for each in _OF_A_RUN)
+
+
+def _pictures_of(besides: Path | None) -> set[Path]:
+    """Folders of the pictures that a log in `besides` has, or will have."""
+    return set() if besides is None else {besides.resolve() / each for each in PICTURES}
+
+
 def _is_hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return any(map(_is_hidden_name, path.relative_to(folder).parts))
+
+
+def _is_hidden_name(name: str) -> bool:
+    """Or one that systems leave in folders unasked, such as previews of the photos there."""
+    return name.startswith(".") or name.lower() in LITTER
 
 
 def _comes_back(path: Path) -> bool:
@@ -137,13 +168,15 @@ def is_image(name: str) -> bool:
 
 
 def images_below(folder: Path, besides: Path | None = None) -> Iterator[Path]:
-    """Images in a folder and below it, a folder's own first, sorted; not hidden ones, results, or what lies in `besides`."""
+    """Images in a folder and below it, a folder's own first, sorted; not hidden ones, results, or pictures in `besides`."""
     return (path for path in _files_below(folder, besides, results=False) if is_image(path.name) and path.is_file())
 
 
 def _files_below(folder: Path, besides: Path | None, *, results: bool) -> Iterator[Path]:
-    """Without `results`, neither of a run below it nor of the pictures beside a log, which show photos and are none."""
-    left_out = None if besides is None else besides.resolve()
+    """Without `results`, neither of a run below it nor of the pictures beside a log, which show photos and are none. What will lie in
+    `besides` is left out even before its log is there; photos that lie there are photos.
+    """
+    left_out = _pictures_of(besides)
     for place, folders, files in os.walk(folder):
         here = Path(place)
         if not results and here != folder and set(files) >= _OF_A_RUN:
@@ -153,23 +186,37 @@ def _files_below(folder: Path, besides: Path | None, *, results: bool) -> Iterat
         folders[:] = sorted(
             each
             for each in folders
-            if not each.startswith(".")
+            if not _is_hidden_name(each)
             and each not in drawn
-            and (left_out is None or (here / each).resolve() != left_out)
+            and not (left_out and (here / each).resolve() in left_out)
         )
-        if left_out is None or here.resolve() != left_out:
-            yield from (here / name for name in sorted(files) if not name.startswith("."))
+        if not (left_out and here.resolve() in left_out):
+            linked = [each for each in folders if results and (here / each).is_symlink()]  # which are not walked
+            yield from (here / name for name in sorted([*files, *linked]) if not name.startswith("."))
 
 
 def passed_over(names: Sequence[str], besides: Path | None = None) -> list[Path]:
-    """Files in folders and of patterns among `names` that `image_files` does not take, but for hidden ones and what systems leave."""
+    """Files in folders and of patterns among `names` that `image_files` does not take, and links to folders, but for hidden ones and
+    what systems leave.
+    """
     taken = {path for name in names for path in _named(name, besides)}
+    offered = dict.fromkeys(path for name in names for path in _offered(Path(name), besides))
+    logs = set() if besides is None else {besides.resolve() / name for name in LOGS}
     return [
         path
-        for name in names
-        for path in _offered(Path(name), besides)
-        if path not in taken and path.name.lower() not in LITTER
+        for path in offered
+        if path not in taken and not _is_hidden_name(path.name) and not (path.name in LOGS and path.resolve() in logs)
     ]
+
+
+def note_on_passed_over(names: Sequence[str], besides: Path | None = None) -> str:
+    """In one line how many those are, and why; empty where there is none."""
+    if not (skipped := passed_over(names, besides)):
+        return ""
+    told = (
+        "no PNG, JPEG, BMP or TIFF by their name, results of radar, links to folders or to nothing, or no regular files"
+    )
+    return f"note: {len(skipped)} files were passed over, as they are {told}, first {skipped[0]}"
 
 
 def _offered(path: Path, besides: Path | None) -> Iterator[Path]:
@@ -181,13 +228,15 @@ def _offered(path: Path, besides: Path | None) -> Iterator[Path]:
     if is_folder:
         yield from _files_below(path, besides, results=True)
     elif not is_there and glob.has_magic(str(path)):
-        for found in _matching(path):
+        for found in _matching(path, besides, results=True):
             yield from _files_below(found, besides, results=True) if found.is_dir() else (found,)
 
 
-def output_name(path: PurePath) -> str:
-    """A file's name, without extension, for what is made of the image at `path`: readable, and another one for every path."""
-    return f"{_readable(readable_stem(path))}-{_told_apart(os.fsencode(path))}"
+def output_name(path: PurePath, content_hash: str = "") -> str:
+    """A file's name, without extension, for what is made of the image at `path`: readable, and another one for every path, and for
+    every content that is told.
+    """
+    return f"{_readable(readable_stem(path))}-{_told_apart(os.fsencode(path) + content_hash.encode())}"
 
 
 def file_name(text: str) -> str:

@@ -157,6 +157,65 @@ def test_photos_of_one_sheet_promise_as_one(run: Path, tmp_path: Path, capsys: p
     assert "group=(: is no regular expression" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("way", ["absolute", "upwards", "linked"])
+def test_a_sheet_is_one_group_in_whatever_ways_its_folder_is_named(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    for seed in range(20):
+        save(tmp_path / "good" / f"sheet{seed // 2}_{seed % 2}.png", drawn(5000 + seed))
+    (tmp_path / "link").symlink_to("good")
+    monkeypatch.chdir(tmp_path)
+    other = {"absolute": f"{tmp_path}/good", "upwards": "link/../good", "linked": "link"}[way]
+    halves = ["good/*_0.png", f"{other}/*_1.png"]
+    for more in ((), (r"group=sheet\d+",)):
+        assert main(["calibrate", str(run), "--normals", *halves, "--false-alarms", "0.06", *more]) == REFUSED
+        assert "20 usable normal images of 10 groups cannot promise 0.06" in capsys.readouterr().err
+
+
+def test_a_linked_folder_among_the_normals_is_told(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "all").mkdir()
+    for seed in range(10):
+        save(tmp_path / "all" / f"{chr(97 + seed)}.png", drawn(5000 + seed))
+    (tmp_path / "all" / "lot").symlink_to(photos / "good")
+    assert main(["calibrate", str(run), "--normals", str(tmp_path / "all"), "--false-alarms", "0.1"]) == DONE
+    assert "1 files were passed over" in (told := capsys.readouterr().err) and "all/lot" in told
+
+
+def test_a_verdict_on_what_is_no_longer_at_its_path_is_left_out(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A verdict on one photo says nothing of another that has its name now."""
+    table = reviewed_as_good(run, sorted((photos / "good").iterdir())[:12], tmp_path / "said")
+    with table.open() as file:
+        rows = [{key: row[key] for key in ("path", "content_hash")} for row in csv.DictReader(file)]
+    for row in rows[:2]:
+        moved = tmp_path / "moved" / Path(row["path"]).name
+        moved.parent.mkdir(exist_ok=True)
+        row["path"] = str(save(moved, drawn(6000, spot=True)))
+    verdicts = ["good"] * 11 + ["defective"]
+    lines = [f"{row['path']},{verdict},{row['content_hash']}" for row, verdict in zip(rows, verdicts, strict=True)]
+    table.write_text("\n".join(["path,verdict,content_hash", *lines]) + "\n")
+    capsys.readouterr()
+    assert main(["calibrate", str(run), "--reviewed", str(table), "--false-alarms", "0.1"]) == DONE
+    captured = capsys.readouterr()
+    assert "2 of 11 photos that were called good are left out: what lies at their paths now" in captured.err
+    assert len(radar.load(run).thresholds.current.normal_scores) == 9
+
+
+def test_that_levels_are_those_of_the_fit_is_told_where_scores_are_read(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    normals = sorted((photos / "good").iterdir())
+    table = reviewed_as_good(run, normals[:15], tmp_path / "said")
+    for more, told in ((["--reviewed", str(table)], 15), (["--normals", *map(str, normals[15:])], 0)):
+        capsys.readouterr()
+        assert main(["calibrate", str(run), *more, "--false-alarms", "0.1"]) == DONE
+        found = f"{told} of 15 normal photos have a score that was read and no map" in capsys.readouterr().err
+        assert found == bool(told)
+
+
 def test_reviewed_photos_set_it_and_tell_what_it_finds(
     run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

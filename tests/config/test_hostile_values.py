@@ -202,6 +202,7 @@ def test_any_value_for_any_key_of_a_verb_makes_settings_or_one_line(kind: type, 
         (["unet.channels=[[16]]"], "unet.channels=[[16]]: must be a flat list"),
         (["tags=[[a]]"], "tags=[['a']]: must be a flat list"),
         (["method=pca", "method.windows.size=101"], "method.windows.size=101: must be ≤ the image's side, 100 px"),
+        (["method=lof_texture", "method.windows.size=3", "method.windows.stride=3"], "method.windows.size=3: must be ≥ 4 with"),
         (["evaluation.noise.permutations=1000000000"], "evaluation.noise.permutations=1000000000: must be ≤ 1000000"),
     ],
 )  # fmt: skip

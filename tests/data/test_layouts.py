@@ -122,6 +122,19 @@ def test_masks_that_are_not_read_are_no_class_of_defects(tmp_path, name, anomalo
     assert {entry.path for entry in entries(config)} <= {"good/a.png", "bad/dent/a.png"}
 
 
+@pytest.mark.parametrize("name", ["Good", "OK", "defect_free", "Normals"])
+@pytest.mark.parametrize("layout", ["mvtec", "folder", "folder beside"])
+def test_a_folder_that_is_called_as_good_parts_are_is_no_class_of_defects(tmp_path, layout, name):
+    for each in ("train/good", "test/dent", f"test/{name}"):
+        save(tmp_path / each / "a.png", noise(len(each)))
+    normal, anomalous = ("train/good", "test") if layout == "folder" else ("dent", ".")
+    settings = folder_settings(normal=normal, anomalous=anomalous)
+    root = tmp_path / "test" if layout == "folder beside" else tmp_path
+    config = dataset_config(layout.split()[0], root, **({"settings": settings} if layout != "mvtec" else {}))
+    with pytest.raises(DataError, match=f"{name}: would be the class of defects '{name}'"):
+        entries(config)
+
+
 def test_a_missing_mask_says_how_to_do_without(tmp_path):
     normal_and_anomalous(tmp_path)
     (tmp_path / "masks").mkdir()

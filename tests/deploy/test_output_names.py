@@ -59,6 +59,10 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert found("notes.txt", "deep", "nowhere.png") == ["notes.txt", "deep/er/c.tif", "nowhere.png"]
     assert found("*.png") == ["b.png", "what[1].png"]
     assert found("**/*.tif") == ["deep/er/c.tif"]
+    assert sorted(found("**/*")) == sorted(["a.JPG", "b.png", "what[1].png", "deep/er/c.tif", "out/overlays/e.png"])
+    assert sorted(found("**", "dee[p]", besides=Path("out"))) == sorted(
+        [*found(".", besides=Path("out")), "deep/er/c.tif"]
+    )
     assert found("what[1].png") == ["what[1].png"]
     assert found("b.png", "b.png") == ["b.png", "b.png"]
 
@@ -74,18 +78,58 @@ def test_what_no_photo_is_and_links_to_nothing_are_told(tmp_path: Path, monkeypa
         ".hidden.webp",
         "out/d.webp",
         "sub/Thumbs.db",
+        "@eaDir/a.png",
+        "sub/__MACOSX/a.webp",
     ):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
+    for named in (".", "*", "**/*"):
+        assert [path.as_posix() for path in image_files([named]) if path.suffix == ".png"] == ["a.png"]
     (tmp_path / "gone.jpg").symlink_to("/nowhere/gone.jpg")
 
     def found(*names: str) -> list[str]:
         return [path.as_posix() for path in passed_over(names, Path("out"))]
 
-    assert found(".", "a.png", "nowhere") == ["b.webp", "g.jpe", "gone.jpg", "sub/c.HEIC", "sub/log.csv"]
-    assert sorted(found("*")) == ["b.webp", "g.jpe", "sub/c.HEIC", "sub/log.csv"]  # gone.jpg is unreadable
+    assert found(".", "a.png", "nowhere") == [
+        "b.webp",
+        "g.jpe",
+        "gone.jpg",
+        "out/d.webp",
+        "sub/c.HEIC",
+        "sub/log.csv",
+    ]
+    assert sorted(found("*")) == [
+        "b.webp",
+        "g.jpe",
+        "out/d.webp",
+        "sub/c.HEIC",
+        "sub/log.csv",
+    ]  # gone.jpg is unreadable
+    assert sorted(found("**/*.*", "*")) == sorted(found("*"))
     assert found("*.jp*") == ["g.jpe"]
     assert found("b.webp", "x" * 300) == []
+    (tmp_path / "lot").symlink_to("sub")
+    assert [name for name in found(".") if name.startswith("lot")] == ["lot"], "which is not walked"
+    assert "lot" not in found("*"), "which is walked, as it is named"
+
+
+@pytest.mark.parametrize("named", [(".",), ("*",), ("**/*.png",), ("**",), ("../photos",)])
+@pytest.mark.parametrize("out", [".", "sub", "../photos", "sub/deep"])
+def test_photos_where_results_go_are_photos_and_only_the_results_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, named: tuple[str, ...]
+) -> None:
+    photos = {"a.png", "sub/b.png", "sub/deep/c.png", "sub/deep/d/e.png"}
+    results = {
+        f"{out}/{name}" for name in ("predictions.csv", "predictions.jsonl", "overlays/good/f.png", "masks/g.png")
+    }
+    for name in (*photos, *results, f"{out}/h.webp"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "photos" / name).touch()
+    monkeypatch.chdir(tmp_path / "photos")
+    found = [path.resolve() for path in image_files(named, Path(out))]
+    assert sorted(found) == sorted((tmp_path / "photos" / name).resolve() for name in photos)
+    told = {path.resolve() for path in passed_over(named, Path(out))}
+    assert told == (set() if named == ("**/*.png",) else {Path(out, "h.webp").resolve()})
 
 
 def test_results_that_lie_beside_photos_are_no_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +149,9 @@ def test_results_that_lie_beside_photos_are_no_photos(tmp_path: Path, monkeypatc
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     photos = ["a.png", "day/b.png", "night/overlays/c.png", "other/d.png"]
-    assert [path.as_posix() for path in image_files(["."])] == photos
+    for named in (".", "*", "**/*.png", "**"):
+        assert sorted(path.as_posix() for path in image_files([named])) == photos
+    assert [path.as_posix() for path in image_files(["day/overlays/*/*"])] == ["day/overlays/good/b.png"]
     told = {path.as_posix() for path in passed_over(["."])}
     assert told == {"other/status.json", "other/config.yaml", *runs, *logs} - set(photos)
     with pytest.raises(DataError, match="outputs: holds no images"):

@@ -110,3 +110,16 @@ def test_few_new_normal_maps_have_a_region() -> None:
     tops = map_tops(maps[:3])
     flat = np.sort(maps[:3].flatten(1).numpy(), axis=1)
     np.testing.assert_allclose(tops, flat[:, [-8, -1]], rtol=1e-6)  # 0.5 % of 1,600 pixels
+
+
+def test_photos_that_follow_each_other_at_one_path_have_pictures_of_their_own(model: Model, tmp_path: Path) -> None:
+    path, pictures, areas = tmp_path / "latest.png", set[Path](), list[int]()
+    for seed, spot in ((1, True), (2, False), (3, False)):
+        save(path, drawn(seed, spot=spot))
+        (each,) = examined(ModelScorer(model), [path], settings())
+        mask, picture = write_mask(tmp_path, each), write_overlay(tmp_path, each, settings())
+        assert mask is not None and picture is not None
+        pictures |= {mask, picture}
+        areas.append(int((np.asarray(Image.open(mask)) == 255).sum()))
+        assert areas[-1] == each.prediction.flagged_area
+    assert len(pictures) == 6 and areas[0] > 0 and all(each.is_file() for each in pictures)

@@ -12,7 +12,7 @@ from method_builders import answers, image_set, images_of
 
 from radar.data.images import Images
 from radar.data.preprocessing import rgb
-from radar.errors import RunError
+from radar.errors import ConfigError, RunError
 from radar.methods.fused_densities import scale_of
 from radar.methods.method import FittedMethod, Normals, fill
 from radar.methods.parts.denoising import DENOISER
@@ -209,6 +209,17 @@ def test_a_spot_is_found_where_it_lies_at_several_scales_whatever_is_scored_besi
     assert torch.equal(answers(method, test[[4, 1]]), response[[4, 1]])
 
 
+def test_crops_that_do_not_fit_into_the_smallest_scale_are_refused(composed):
+    """Else they would run on into the next image. The sides are 24, 12 and 6 px."""
+    for size, fits in ((6, True), (8, False), (12, False)):
+        (training,) = method_of(composed(*FUSED, *SCALES, f"patch.size={size}")).trainings(coloured_normals())
+        if fits:
+            assert min(min(training.material({}).train.sizes)) == 6
+        else:
+            with pytest.raises(ConfigError, match=rf"patch\.size={size}: must be ≤ the sides .* one has 6 × 6 px"):
+                training.material({})
+
+
 def test_the_fused_map_is_the_norm_over_scales_of_what_each_says_alone(composed, fitted_once):
     method, test = (
         fitted_once(composed, *only("appearance"), *SCALES, "method.fused_densities.power=4"),
@@ -267,7 +278,7 @@ def test_every_scale_alone_comes_to_one_at_the_calibration_quantile(composed, fi
 def test_a_network_is_trained_on_every_scale(composed):
     normal = coloured_normals()
     for overrides, sides in ((SCALES, [24, 12, 6]), (("method.fused_densities.least_side=null",), [24])):
-        (training,) = method_of(composed(*FUSED, *overrides)).trainings(normal)
+        (training,) = method_of(composed(*FUSED, *overrides, "patch.size=6")).trainings(normal)
         material = training.material({})
         assert material.train.sizes == tuple((side, side) for _ in range(12) for side in sides)
         assert training.inputs.get("levels") == (3 if len(sides) > 1 else None)

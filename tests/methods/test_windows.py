@@ -16,7 +16,7 @@ from sklearn.svm import OneClassSVM
 from radar.errors import RunError
 from radar.methods.lof import LocalDensities
 from radar.methods.method import Normals
-from radar.methods.parts.descriptors import raw, texture
+from radar.methods.parts.descriptors import LEAST_TEXTURE, raw, texture
 from radar.methods.parts.windows import blended, normal_points
 from radar.methods.registry import method_of
 from radar.scoring.tiling import Tiling
@@ -40,6 +40,11 @@ def test_texture_equals_scipys_moments():
 def test_a_wave_lies_in_the_ring_of_its_frequency(period, ring):
     wave = torch.sin(2 * torch.pi * (torch.arange(16) + 0.3) / period).expand(1, 1, 16, 16)
     assert texture(wave)[0, 6:].argmax() == ring
+
+
+@pytest.mark.parametrize("side", range(LEAST_TEXTURE, 40))
+def test_texture_of_every_window_that_is_allowed_is_a_number(side):
+    assert texture(torch.randn(3, 2, side, side, generator=torch.Generator().manual_seed(side))).isfinite().all()
 
 
 def test_texture_does_not_see_where_structure_lies_and_pixels_do():

@@ -16,6 +16,7 @@ from typing import ClassVar
 from radar.data.decoding import EXTENSIONS, BoolArray, Pixels, array_hash, read_pixels
 from radar.data.file_reader import FileReader
 from radar.data.layouts.layout import Entry, Layout
+from radar.data.name_meanings import names_good
 from radar.data.sample import contradiction
 from radar.errors import DataError
 from radar.files import expanded
@@ -95,6 +96,11 @@ class FilesLayout(Layout):
         for entry in entries:
             if found := contradiction(entry.label, entry.defect, entry.mask):
                 raise DataError(f"{self.folder / entry.path}: {found}; check the folders that layout {self.name} takes")
+            if entry.label and names_good(entry.defect):
+                raise DataError(
+                    f"{(self.folder / entry.path).parent}: would be the class of defects {entry.defect!r}, and is called as "
+                    f"good parts are; rename it to what layout {self.name} calls them, or take it away"
+                )
             if entry.mask in photos:
                 raise DataError(
                     f"{self.folder / entry.mask}: is read as a photo, and as the mask of {self.folder / entry.path}; "

@@ -11,12 +11,13 @@ from omegaconf import MISSING
 
 from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, photo_of_mask, relative, subfolders
 from radar.data.layouts.layout import Entry
+from radar.data.name_meanings import names_masks
 from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT
 from radar.errors import DataError
+from radar.files import resolved
 from radar.runtime.crops import file_and_crop
 
 _WITHOUT_GROUPS = ("random", "literature")  # ways to split that keep only identical files together
-_MASKS = {"groundtruth", "groundthruth", "groundtruths", "gt", "mask", "masks"}  # without case, spaces, '-' and '_'
 
 
 @dataclass
@@ -96,7 +97,7 @@ def named_together(path: Path, pattern: str | None) -> Path | None:
     """The group of a photo from anywhere, one of those in its folder that share what the expression finds. None: it finds nothing."""
     file = file_and_crop(path)[0]
     found = _found(pattern, file.as_posix())
-    return file.parent / found if found else None
+    return resolved(file.parent) / found if found else None
 
 
 def _found(pattern: str | None, path: str) -> str:
@@ -119,11 +120,6 @@ def check_pattern(key: str, pattern: str | None, paths: Sequence[str]) -> None:
         raise DataError(
             f"{key}={pattern}: finds nothing in the {where} of any photo, as {paths[0]}; mend the expression"
         )
-
-
-def names_masks(name: str) -> bool:
-    """Whether a folder is called as one of masks is, which is never a class of defects."""
-    return re.sub(r"[\s_-]", "", name.lower()) in _MASKS
 
 
 def _classes(anomalous: Path, others: Iterable[Path | None]) -> list[Path]:

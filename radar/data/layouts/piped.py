@@ -9,6 +9,7 @@ from pathlib import Path
 from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, relative
 from radar.data.layouts.layout import Entry, PublicSource
 from radar.data.sample import NORMAL_DEFECT
+from radar.files import resolved
 
 _SHEET = re.compile(r"_(?P<kind>ND|D)_(?P<sheet>\d+)_\d+$")
 
@@ -33,7 +34,7 @@ class PipedLayout(FilesLayout):
 
     def groups_of(self, paths: Sequence[Path]) -> list[str | None]:
         """Sheets, of one folder each."""
-        return [str(path.parent / _sheet(path)) if _SHEET.search(path.stem) else None for path in paths]
+        return [str(resolved(path.parent) / _sheet(path)) if _SHEET.search(path.stem) else None for path in paths]
 
     def find(self, folder: Path) -> Iterator[Entry]:
         """One class of paper."""

@@ -152,7 +152,7 @@ function showThreshold() {
   const reviewed = [defective.length && `${above(defective)} of ${defective.length} defective found`, good.length && `${above(good)} of ${good.length} good flagged`];
   if (good.length + defective.length) lines.push(`reviewed: ${reviewed.filter(Boolean).join(", ")}`);
   at("counts").textContent = lines.join("\n");
-  at("legend").textContent = `Bars: ${normals.length} normal images that the threshold comes from. Line: threshold. Ticks: photos seen.` + (photo && photo.prediction.score !== null ? " Triangle: this photo." : "");
+  at("legend").textContent = `Bars: ${normals.length} normal images: those that the threshold comes from, or of the fit where it was set by hand. Line: threshold. Ticks: photos seen.` + (photo && photo.prediction.score !== null ? " Triangle: this photo." : "");
   at("store").querySelector("button").disabled = threshold === stored();
   at("back").disabled = threshold === stored();
   at("reviewed").textContent = good.length + defective.length ? `${good.length} called good, ${defective.length} defective; a threshold from them: radar calibrate ${quoted(model.run)} --reviewed ${quoted(model.reviewed)}` : "";

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from torch import nn
@@ -10,10 +11,12 @@ from radar.config.method_settings import SimplexConfig
 from radar.config.schema import Config
 from radar.diffusion.objective import DiffusionObjective
 from radar.diffusion.schedule import build_schedule
+from radar.errors import ConfigError
 from radar.files import Plain
 from radar.methods.method import Material, Networks, Normals, Training
 from radar.methods.parts.pyramid import at_all_levels
 from radar.networks.build import build_unet
+from radar.rasters import Size
 from radar.scoring.denoiser import Denoiser, Windows
 
 DENOISER = "denoiser"  # the name of its training
@@ -40,6 +43,7 @@ def denoiser_training(
 
     def material(_: Networks) -> Material:
         train, validation = (at_all_levels(images.learnt_planes, levels) for images in normals.sets)
+        _check_crops(config, (*train.sizes, *validation.sizes))
         objective = DiffusionObjective(config.diffusion, simplex=simplex)
         return Material(train, validation, objective, has_region=normals.train.has_region)
 
@@ -51,6 +55,16 @@ def denoiser_training(
         config.patch,
         config.training,
     )
+
+
+def _check_crops(config: Config, sizes: Iterable[Size]) -> None:
+    """Raise `ConfigError` where images, at the smallest of their scales, are smaller than a crop."""
+    height, width = min(sizes, key=min)
+    if config.patch.size > min(height, width):
+        raise ConfigError(
+            f"patch.size={config.patch.size}: must be ≤ the sides of all that crops are drawn from, of which one has {width} × "
+            f"{height} px; lower it, or raise method.{config.method.name}.least_side, down to which images are halved"
+        )
 
 
 def untrained_network(config: Config, channels: int) -> nn.Module:

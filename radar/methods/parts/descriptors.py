@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 _BANDS = 4  # rings of the spectrum
+LEAST_TEXTURE = 4  # px, the side of the smallest window that has a frequency in every ring
 _EPSILON = 1e-6  # of a deviation and an energy, in units of grey
 
 

@@ -17,7 +17,7 @@ from radar.data.images import Images
 from radar.errors import RunError
 from radar.files import Plain
 from radar.methods.method import FittedMethod, Networks, Normals, Structure, channels_of
-from radar.methods.parts.descriptors import DESCRIPTORS
+from radar.methods.parts.descriptors import DESCRIPTORS, LEAST_TEXTURE
 from radar.methods.parts.reduced import ReducedMethod, shares
 from radar.progress import Report
 from radar.scoring.forest import Floats
@@ -137,6 +137,11 @@ class WindowMethod(ReducedMethod[Windowed]):
         windows = self.settings.windows
         if windows.stride > windows.size:
             yield f"method.windows.stride={windows.stride}: must be ≤ method.windows.size={windows.size}, or windows leave gaps"
+        if windows.descriptor == "texture" and windows.size < LEAST_TEXTURE:
+            yield (
+                f"method.windows.size={windows.size}: must be ≥ {LEAST_TEXTURE} with method.windows.descriptor=texture, as smaller "
+                "windows have too few frequencies"
+            )
 
     def fit(self, normals: Normals, networks: Networks, report: Report) -> FittedMethod:
         report(0, 1, f"Fitting ({self.name})")
