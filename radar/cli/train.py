@@ -122,7 +122,7 @@ def _quoted(value: str | None) -> str:
     """As Hydra reads it; a plain word stays as it is."""
     if value is None:
         return "null"
-    if re.fullmatch(r"[A-Za-z./_][A-Za-z0-9./_-]*", value) and value.lower() not in _HYDRAS_WORDS:
+    if re.fullmatch(r"(?!\.\d)[A-Za-z./_][A-Za-z0-9./_-]*", value) and value.lower() not in _HYDRAS_WORDS:
         return value
     return quoted(value)
 

@@ -14,6 +14,7 @@ from radar.compose.command_line import CommandLine
 from radar.compose.composed_config import refuse_empty_root
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps
 from radar.config.schema import Config
+from radar.config.typed import refuse_numbers_for_names
 from radar.files import expanded
 from radar.plugins import import_plugins
 
@@ -43,6 +44,7 @@ def output_root(overrides: Sequence[str]) -> Path:
     refuse_numbers_for_groups(overrides)
     with one_line(overrides), hydra_internals.composing():
         refuse_sweeps(overrides)
-        root = str(hydra_internals.compose_config(hydra_internals.CONFIG_NAME, overrides).output_root)
-    refuse_empty_root(root)
-    return Path(expanded(root))
+        root = hydra_internals.compose_config(hydra_internals.CONFIG_NAME, overrides).output_root
+    refuse_numbers_for_names(root, "output_root")
+    refuse_empty_root(str(root))
+    return Path(expanded(str(root)))

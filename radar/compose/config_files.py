@@ -95,7 +95,7 @@ def _config(text: str, file: Path) -> DictConfig:
 
 
 _NUMBER = re.compile(r"[-+.]?[0-9][-+.:_0-9a-fA-FxX]*")
-_DECIMAL = re.compile(r"[-+]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][-+]?\d+)?", re.ASCII)
+_DECIMAL = re.compile(r"(?!-0$)-?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][-+]?\d+)?", re.ASCII)
 _NO_KEYS = "holds no keys and values; write them as key: value"
 
 
@@ -142,7 +142,7 @@ def check_yaml(text: str, where: str) -> None:
 
 
 def _check_number(text: str, where: str) -> None:
-    """Raise `ConfigError` where a number has too many digits, or where YAML reads another than is written: 1_6 as 16, 010 as 8."""
+    """Raise `ConfigError` where a number has too many digits, or where YAML reads another than is written: 010 as 8, +5 as 5."""
     if len(text) > _DIGITS:
         raise ConfigError(f"{where}: a number of more than {_DIGITS} digits")
     try:

@@ -31,7 +31,7 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, RunMode
-from omegaconf import MISSING, DictConfig
+from omegaconf import MISSING, AnyNode, DictConfig, ListConfig, OmegaConf, StringNode
 
 from radar.compose.config_files import CheckedFiles, ConsentedPackages
 from radar.compose.config_tree import config_folder, further_folders, options
@@ -48,8 +48,8 @@ CONFIG_NAME = "config"  # of the config that an experiment starts from
 
 _QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
 _DIGITS = r"\d+(?:_\d+)*"
-_UNDERSCORED = re.compile(  # a number that is a whole value
-    rf"(?:(?<!\\)[=,\[(]|\{{(?:[^}}]*,)?[^:}}]*:)\s*(?=[^\s,]*_)([+-]?{_DIGITS}(?:\.(?:{_DIGITS})?)?(?:[eE][+-]?{_DIGITS})?)(?=\s*(?:[,\])}}]|$))"
+_OTHERWISE = re.compile(  # a number that is a whole value, and as a text would be written otherwise
+    rf"(?:(?<!\\)[=,\[(]|\{{(?:[^}}]*,)?[^:}}]*:)\s*(?=\+|-0+(?![.\d])|[^\s,]*_)([+-]?{_DIGITS}(?:\.(?:{_DIGITS})?)?(?:[eE][+-]?{_DIGITS})?)(?=\s*(?:[,\])}}]|$))"
 )
 
 Task = Callable[[DictConfig], object]
@@ -73,9 +73,22 @@ class OpenConfig(Config):
 def _prepare() -> None:
     """Make the schema known, under the name that `conf/config.yaml` starts from, and the folders beside the project's own."""
     version.setbase(_VERSION_BASE)
-    ConfigStore.instance().store(name="schema", node=OpenConfig)
+    schema = OmegaConf.structured(OpenConfig)
+    _leave_texts_open(schema)
+    ConfigStore.instance().store(name="schema", node=schema)
     Plugins.instance().register(_FurtherFolders)
     SourcesRegistry.instance().types |= {"file": CheckedFiles, "pkg": ConsentedPackages}
+
+
+def _leave_texts_open(section: DictConfig) -> None:
+    """Let keys of text hold a number as it is: a text that is made of one may be another name than was written, 1.1 for 1.10."""
+    for key in list(section):
+        node = cast(Any, section._get_node(key))
+        is_list = isinstance(node, ListConfig) and node._metadata.element_type is str
+        if isinstance(node, DictConfig) and not (node._is_none() or node._is_missing()):
+            _leave_texts_open(node)
+        elif isinstance(node, DictConfig | StringNode) or is_list:  # a section that is not there may hold texts, too
+            section._content[key] = AnyNode(node._value(), key=key, parent=section)  # type: ignore[index]
 
 
 def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -87,7 +100,7 @@ def read_overrides(overrides: Sequence[str]) -> list[Override]:
     """Hydra's reading of `key=value` arguments. Raises `HydraException`, and `ConfigError` for what is beyond its parser."""
     parser = OverridesParser.create(config_loader=cast(Any, _Options()))
     for override in overrides:
-        _refuse_underscores(override)
+        _refuse_other_spellings(override)
     try:
         return parser.parse_overrides(overrides=list(overrides))
     except ValueError as error:  # thousands of digits
@@ -96,11 +109,12 @@ def read_overrides(overrides: Sequence[str]) -> list[Override]:
         raise ConfigError(f"{brief(' '.join(overrides))}: is nested too deeply to be read") from None
 
 
-def _refuse_underscores(override: str) -> None:
-    """Raise `ConfigError` where a number is written with '_', which Hydra leaves out: a name like 1_6 would become 16."""
-    found = _UNDERSCORED.search(_QUOTED.sub('""', override))
+def _refuse_other_spellings(override: str) -> None:
+    """Raise `ConfigError` where a number is written with '_' or '+', which Hydra leaves out: a name like 1_6 would become 16."""
+    found = _OTHERWISE.search(_QUOTED.sub('""', override))
     if found:
-        number = found[1].replace("_", "")
+        number = found[1].replace("_", "").lstrip("+")
+        number = "0" if number.strip("-0") == "" else number
         raise ConfigError(
             f"{brief(override)}: {brief(found[1])} would be read as the number {brief(number)}; write that, or quote a name, as in "
             "'key=\"1_6\"'"

@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar, cast
 
-from omegaconf import MISSING, Container, DictConfig, FloatNode, IntegerNode, ListConfig, OmegaConf
+from omegaconf import MISSING, Container, DictConfig, FloatNode, IntegerNode, ListConfig, OmegaConf, StringNode
 from omegaconf.errors import (
     ConfigKeyError,
     InterpolationToMissingValueError,
@@ -87,6 +87,7 @@ def _refuse_other_shapes(
                 f"{_written(prefix + name, settings)}={brief(value)}: has more than {_BITS} bits; give a smaller one"
             )
         refuse_odd_digits(node, value, _written(prefix + name, settings))
+        _refuse_numbers_for_text(node, value, _written(prefix + name, settings))
         key, said = prefix + name, f"{_written(prefix + name, settings)}={brief(value)}"
         if name not in (known := [str(each) for each in structured.keys()]):  # noqa: SIM118 - `in` passes over what is unset
             near = difflib.get_close_matches(name, known, 1)
@@ -138,6 +139,23 @@ def refuse_odd_digits(node: object, value: object, written: str) -> None:
         return
     if not all(is_plain(each) for each in values if isinstance(each, str)):
         raise ConfigError(f"{written}={brief(value)}: must be a number in the digits 0 to 9")
+
+
+def _refuse_numbers_for_text(node: object, value: object, written: str) -> None:
+    """As `refuse_numbers_for_names`, where a node of the schema takes text."""
+    if isinstance(node, StringNode) or (isinstance(node, ListConfig) and node._metadata.element_type is str):
+        refuse_numbers_for_names(value, written)
+
+
+def refuse_numbers_for_names(value: object, written: str) -> None:
+    """Raise `ConfigError` for a number, which may be another name than was written, as 1.1 is for 1.10; also for one in a list."""
+    for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, bool | float):
+            kind = "true or false" if isinstance(each, bool) else "a number"
+            raise ConfigError(
+                f"{written}={brief(value)}: is read as {kind}, which can be written in several ways, and names cannot; put quotes "
+                f"around the name, as in '{written}=\"NAME\"'"
+            )
 
 
 @contextmanager

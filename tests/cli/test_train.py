@@ -54,6 +54,18 @@ def test_a_folder_is_enough_and_the_command_that_it_stands_for_is_the_same_run(
     assert "Done before" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", [".5", "1.10", "5.", "1e3", "+5", "true", "1_6", "0x1F"])
+def test_a_folder_that_is_called_like_a_number_is_itself(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder_of(tmp_path / name)
+    for other in ("0.5", "1.1", "5.0", "1000.0", "5", "True", "16", "31"):  # as it would be called
+        (tmp_path / other).mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", name, *TEXTURE, "output_root=out", "--dry-run"]) == 0
+    assert f"{name}: good = good, bad = defective" in capsys.readouterr().out
+
+
 def test_defective_photos_among_the_good_ones_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     parts, densities = folder_of(tmp_path / "parts"), "method.fused_densities"
     bad = parts / "good" / "photo_05.png"

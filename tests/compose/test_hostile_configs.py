@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from radar.compose import experiment, output_root
 from radar.compose.command_line import CommandLine
 from radar.compose.config_files import CheckedFiles, load_config_file
 from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import quoted, read_overrides
 from radar.compose.plan import plan
 from radar.compose.settings import verb_settings
-from radar.config.verbs import PredictConfig
+from radar.config.verbs import CalibrateConfig, InspectConfig, PredictConfig, ReportConfig
 from radar.data.dataset import open_dataset
 from radar.errors import ConfigError, RadarError
 from radar.files import expanded
@@ -331,6 +332,10 @@ def test_what_is_quoted_is_read_back_or_refused(text: str) -> None:
         "x=-1_6.5",
         "x=1_0e3",
         "seed=range(0,1_0)",
+        "dataset.category=+5",
+        "dataset.category=a,+5.5",
+        "tags=[+1]",
+        "name=-0",
     ],
 )
 def test_a_name_that_would_become_a_number_is_refused(word: str) -> None:
@@ -353,13 +358,69 @@ def test_a_name_that_would_become_a_number_is_refused(word: str) -> None:
         ("tags=[a:1_6]", ["a:1_6"]),
         ("x=2026:1_6", "2026:1_6"),
         ("name=a\\,1_6", "a,1_6"),
+        ("name=a+5", "a+5"),
+        ("x=1e+5", 1e5),
+        ("x=-0.5", -0.5),
     ],
 )
 def test_a_name_with_digits_stays_one(word: str, value: object) -> None:
     assert read_overrides([word])[0].value() == value
 
 
-@pytest.mark.parametrize("word", ["regions=1_6", "regions=010", "interval=1:30", "regions=0x1F"])
+@pytest.mark.parametrize(
+    "key",
+    ["name", "output_root", "data_root", "preset", "dataset.root", "dataset.category", "dataset.manifest",
+     "dataset.folder.normal", "logger.wandb.group"],
+)  # fmt: skip
+@pytest.mark.parametrize("written", ["1.10", "1e5", ".5", "5.", "true", "TRUE", "NaN", "inf"])
+def test_what_may_be_another_name_than_was_written_is_refused(key: str, written: str) -> None:
+    """Hydra and YAML read 1.10 as they read 1.1, and a folder of that name would be read, or emptied, in its place."""
+    of_folder = ["dataset=folder", "dataset.root=none", "dataset.folder.anomalous=null"]
+    base = ["experiment=lof_texture", "logger=csv_wandb", *(of_folder if key.startswith("dataset") else [])]
+    with pytest.raises(ConfigError, match=rf"^{key}=.*: is read as .*; put quotes around the name"):
+        experiment([*base, f"{key}={written}"])
+    assert experiment([*base, f'{key}="{written}"'])
+
+
+@pytest.mark.parametrize("word", ["tags=[a,1.10]", "method.controls=[1.10]", "dataset.root=1.1,1.10"])
+def test_so_is_one_of_several(word: str) -> None:
+    with pytest.raises(ConfigError, match="is read as a number"):
+        plan(
+            CommandLine(
+                ("experiment=lof_texture", "dataset=mvtec_folder", word), multirun="," in word and "[" not in word
+            )
+        )
+
+
+def test_so_is_one_of_a_config_file(tmp_path: Path) -> None:
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "mine.yaml").write_text("defaults: [mvtec_folder]\nroot: 1.10\n")
+    with pytest.raises(ConfigError, match=r"^dataset\.root=1\.1: is read as a number"):
+        experiment(["dataset=mine"], config_dir=str(tmp_path))
+    (tmp_path / "dataset" / "mine.yaml").write_text("defaults: [mvtec_folder]\nroot: '1.10'\n")
+    assert experiment(["dataset=mine"], config_dir=str(tmp_path)).dataset.root == "1.10"
+
+
+def test_so_is_a_folder_whose_results_are_asked_for() -> None:
+    with pytest.raises(ConfigError, match=r"^output_root=2\.5: is read as a number"):
+        output_root(["output_root=2.50"])
+    assert output_root(['output_root="2.50"']) == Path("2.50")
+
+
+@pytest.mark.parametrize(
+    ("schema", "verb", "word"),
+    [
+        (CalibrateConfig, "calibrate", "group=1.10"),
+        (InspectConfig, "inspect", "hosts=[a,10.10]"),
+        (ReportConfig, "report", "development=[1.10]"),
+    ],
+)
+def test_so_is_a_verbs(schema: type, verb: str, word: str) -> None:
+    with pytest.raises(ConfigError, match="is read as a number"):
+        verb_settings(schema, verb, [word])
+
+
+@pytest.mark.parametrize("word", ["regions=1_6", "regions=010", "regions=+5", "interval=1:30", "regions=0x1F"])
 def test_a_verbs_number_is_read_as_it_is_written(word: str) -> None:
     with pytest.raises(ConfigError, match="would be read as the number"):
         verb_settings(PredictConfig, "predict", [word])
