@@ -132,6 +132,17 @@ def test_photos_where_results_go_are_photos_and_only_the_results_are_none(
     assert told == (set() if named == ("**/*.png",) else {Path(out, "h.webp").resolve()})
 
 
+@pytest.mark.parametrize("named", [".", "*", "out", "**/*.png"])
+def test_where_pictures_of_results_are_all_there_is_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    (tmp_path / "out" / "masks").mkdir(parents=True)
+    (tmp_path / "out" / "masks" / "a.png").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="its images lie in out, where results go"):
+        image_files([named], Path("out"))
+
+
 def test_results_that_lie_beside_photos_are_no_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     own = ("status.json", "config.yaml", "environment.json", "manifest.csv", "figures/loss.png")

@@ -76,7 +76,7 @@ def test_no_path_reaches_the_file_system(client: TestClient, path: str) -> None:
     assert answer.status_code == 404 and "import" not in answer.text and "root:" not in answer.text
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../../../etc/passwd", __file__, "a\x00b", "x" * 5000])
+@pytest.mark.parametrize("name", ["/etc/passwd", "../../../etc/passwd", __file__, "a\x00b", "x" * 1000])
 def test_a_name_opens_nothing(client: TestClient, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     photo = save(tmp_path / "a.png", drawn(1)).read_bytes()
     expected = client.post("/predict", content=photo).json()[0]["score"]
@@ -86,6 +86,19 @@ def test_a_name_opens_nothing(client: TestClient, tmp_path: Path, name: str, mon
     assert said["score"] == expected and said["path"] == name[:1000]
     (broken,) = client.post("/predict", params={"name": name}, content=b"no image").json()
     assert broken["decision"] == "unreadable" and "not a readable image" in broken["error"]
+
+
+@pytest.mark.parametrize("crop", ["", "#xywh=0,0,50,50", "#xywh=0,0,99,99"])
+def test_a_name_that_is_too_long_is_refused_as_its_end_may_ask_for_a_crop(
+    client: TestClient, tmp_path: Path, crop: str
+) -> None:
+    photo = save(tmp_path / "a.png", drawn(1)).read_bytes()
+    for length in (1000, 1001, 1005, 5000):
+        name = "x" * (length - len(f".png{crop}")) + f".png{crop}"
+        (said,) = client.post("/predict", params={"name": name}, content=photo).json()
+        refused = length > 1000
+        assert said["path"] == name[:1000] and (said["decision"] == "unreadable") == (said["score"] is None) == refused
+        assert ("more than 1000 characters" in (said["error"] or "")) == refused
 
 
 def test_browsers_are_told_to_be_strict(client: TestClient) -> None:

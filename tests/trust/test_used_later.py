@@ -237,7 +237,6 @@ def test_what_a_model_learnt_from_is_not_taken_from_a_changed_list(
         ),
         (["dataset=grid", "dataset.synthetic.side=48"], "the dataset that was chosen has no such key"),
         (["method=pca", "method.embedding.side=48"], "method.embedding.side=48"),
-        (["predict", "RUN", "RUN", "--out", "RUN"], "its images lie in"),
         (["export", "RUN", "--to", "onnx", "--out", "/dev/null"], "--out /dev/null: is no folder"),
         (["export", "RUN", "--to", "onnx", "--verify", "nope*"], "nope*: holds no images"),
         (["predict", "RUN", "a.png", "opasity=0.4"], "did you mean opacity"),
