@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from report_builders import SETTINGS, on_other_data, result, study
 
+from radar.evaluation.metrics import Kinds
 from radar.report.build import Report, table_files
 from radar.report.cells import FEW, FEWER, cells, main_cells
 from radar.report.result import Result
@@ -22,7 +23,7 @@ from radar.report.tables_ablation import ablations
 from radar.report.tables_comparisons import pair_table, pairs
 from radar.report.tables_ranks import rank_table, rankings
 from radar.report.tables_results import cost_table, main_table, published_table
-from radar.report.tables_statistics import noise_table, separation_table
+from radar.report.tables_statistics import moments_table, noise_table, separation_table
 
 
 def test_mean_and_deviation_over_seeds() -> None:
@@ -325,3 +326,13 @@ def test_a_row_of_costs_names_every_device_of_its_runs() -> None:
     assert [row[-1].text for row in content.rows] == ["card B; CPU, 2 threads", "CPU, 2 threads"]
     assert any(note.startswith("Where several devices are named") for note in content.notes)
     assert not any("several devices" in note for note in cost_table(cells(alone, None)).notes)
+
+
+def test_normality_that_was_not_tested_is_a_dash() -> None:
+    one = result()
+    noise = one.metrics.noise
+    assert noise is not None
+    normality = replace(noise.normality, rejected_share=Kinds(None, 0.5))
+    untested = replace(one, metrics=replace(one.metrics, noise=replace(noise, normality=normality)))
+    content = moments_table(cells([untested], None))
+    assert [row[content.headings.index("rejected")].text for row in content.rows] == ["–", "0.500"]
