@@ -87,9 +87,32 @@ def claim(folder: Path, verb: str, names: Collection[str]) -> None:
     """
     refuse_foreign(folder, verb, names)
     make_folder(folder)
+    list_claimed(folder, verb, names)
+
+
+def list_claimed(folder: Path, verb: str, names: Iterable[str]) -> None:
+    """Have the hidden file of a claimed folder list more, before it is written: files of claimed sub-folders as `SUBFOLDER/NAME`."""
     known = _claimed(folder, verb)
     if new := set(names) - known:
-        write_text(folder / _claim(verb), "".join(f"{name}\n" for name in sorted(known | new)))
+        _list(folder, verb, known | new)
+
+
+def remove_claimed(folder: Path, verb: str, subfolders: Collection[str]) -> None:
+    """Remove the files of `subfolders` that a verb has listed as its own, and then list them no more. What is no file now, as a link
+    or a folder, stays, and so does whatever lies beyond a link. Raises `WriteError`.
+    """
+    known = _claimed(folder, verb)
+    within = {name for name in known if name.count("/") == 1 and name.partition("/")[0] in subfolders}
+    for path in (folder / name for name in sorted(within)):
+        with writing(path):
+            if not path.parent.is_symlink() and not path.is_symlink() and path.is_file():
+                path.unlink()
+    if within:
+        _list(folder, verb, known - within)
+
+
+def _list(folder: Path, verb: str, names: Iterable[str]) -> None:
+    write_text(folder / _claim(verb), "".join(f"{name}\n" for name in sorted(names)))
 
 
 def refuse_foreign(folder: Path, verb: str, names: Iterable[str]) -> None:

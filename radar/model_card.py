@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from radar.config.schema import Config, ImageConfig
 from radar.files import Plain
-from radar.percent import percent_as_set
+from radar.percent import percent_as_set, percent_at_most
 from radar.runtime.entries import ONE_SIZE
 from radar.runtime.terminal import printable
 from radar.thresholds import Threshold
@@ -108,7 +108,9 @@ def with_change(text: str, current: Threshold, when: str | None = None) -> str:
 def _origin(threshold: Threshold) -> str:
     rate = threshold.false_alarms
     images, new = counted(len(threshold.normal_scores), threshold.groups)
-    promise = "it promises nothing" if rate is None else f"of {new}, at most {100 * rate:.3g} % are expected above it"
+    promise = (
+        "it promises nothing" if rate is None else f"of {new}, at most {percent_as_set(rate)} % are expected above it"
+    )
     where = printable(" ".join(threshold.origin.replace("`", "'").split()))
     if threshold.source == "hand":
         return f"chosen by hand{f' (`{where}`)' if where else ''}, {promise}."
@@ -125,12 +127,13 @@ def _promise(calibration: Mapping[str, Plain], groups: int, asked: float) -> str
     if rate is None:
         return f"{whence}. No rate of false alarms is promised: they were fitted on, or it is not a quantile of theirs alone."
     share, grouped = float(str(rate)), groups != calibration["images"]
+    most = percent_as_set(asked) if share == asked else percent_at_most(share)
     why = "images of one sheet, strip or batch are alike, so groups are counted, and so few" if grouped else "so few"
     more = f" {percent_as_set(asked)}% were asked for: {why} cannot promise that." if share > asked else ""
     if isinstance(unseen_by, list) and "network" in unseen_by:
-        return f"{whence} that nothing had been fitted on. Of {new}, at most {share:.1%} are expected to be called anomalous.{more}"
+        return f"{whence} that nothing had been fitted on. Of {new}, at most {most}% are expected to be called anomalous.{more}"
     return (
         f"{whence}, each scored by densities that were fitted without {'its group' if grouped else 'it'} and a network that had "
-        f"learnt from the training images among them. Had it not, at most {share:.1%} of {new} would be expected to be called "
+        f"learnt from the training images among them. Had it not, at most {most}% of {new} would be expected to be called "
         f"anomalous; as it is, that is no guarantee.{more}"
     )

@@ -10,8 +10,8 @@ from radar.compose.settings import is_override, verb_settings
 from radar.config.verbs import ReportConfig
 from radar.errors import ConfigError, RunError
 from radar.experiment.sweep import Sweep
-from radar.files import claim, make_subfolder, refuse_foreign, write_text
-from radar.report.build import Report, write_figures, write_tables
+from radar.files import claim, list_claimed, make_subfolder, refuse_foreign, remove_claimed, write_text, writing
+from radar.report.build import Report, table_files, write_figures, write_tables
 from radar.report.html import page
 from radar.report.result import Result
 from radar.report.stored import read_results
@@ -63,12 +63,27 @@ def report(arguments: Sequence[str]) -> int:
             claim(parsed.out, _VERB, answer_names(told))
             write_answer(told, parsed.out)
         return 0
-    claim(parsed.out, _VERB, (PAGE, _TABLES, _FIGURES))
-    tables = write_tables(content, make_subfolder(parsed.out, _TABLES))
-    figures = write_figures(content, make_subfolder(parsed.out, _FIGURES))
-    write_text(parsed.out / PAGE, page(content, figures))
-    print(f"{len(content.results)} runs, {len(tables)} table files, {len(figures)} figures: {parsed.out / PAGE}")
+    _write(content, parsed.out)
     return 0
+
+
+def _write(content: Report, out: Path) -> None:
+    """Tables, figures, and last the page, in place of all that an earlier report wrote. Its page goes first, so that an interruption
+    leaves none that tells of other files than lie beside it.
+    """
+    claim(out, _VERB, (PAGE, _TABLES, _FIGURES))
+    table_folder, figure_folder = make_subfolder(out, _TABLES), make_subfolder(out, _FIGURES)
+    files = table_files(content)
+    with writing(out / PAGE):
+        (out / PAGE).unlink(missing_ok=True)
+    remove_claimed(out, _VERB, (_TABLES, _FIGURES))
+    list_claimed(out, _VERB, [f"{_TABLES}/{name}" for name in files])
+    tables = write_tables(files, table_folder)
+    figures = write_figures(
+        content, figure_folder, lambda names: list_claimed(out, _VERB, [f"{_FIGURES}/{name}" for name in names])
+    )
+    write_text(out / PAGE, page(content, figures))
+    print(f"{len(content.results)} runs, {len(tables)} table files, {len(figures)} figures: {out / PAGE}")
 
 
 def _without_sweeps(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:

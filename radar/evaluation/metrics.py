@@ -43,7 +43,7 @@ class ControlQuality(Quality):
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """One number of each kind of image; None where there is none of that kind."""
+    """One number of each kind of image; None where there is none of that kind, or none that it can be told of."""
 
     normal: float | None
     anomalous: float | None
@@ -119,7 +119,8 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Normality:
-    """How Gaussian predicted noise is; `rejected_share` of images by D'Agostino and Pearson, on pixels `thinning_px` apart."""
+    """How Gaussian predicted noise is; `rejected_share` of images by D'Agostino and Pearson, on pixels `thinning_px` apart, of
+    images that have eight of them."""
 
     thinning_px: int
     rejected_share: Kinds

@@ -6,6 +6,7 @@ images between the two labels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from typing import TypeVar
@@ -23,6 +24,7 @@ from radar.evaluation.statistics_resampling import Units
 
 Floats = NDArray[np.float64]
 Number = TypeVar("Number")
+_FEWEST_TESTED = 8  # of which SciPy's test of the skewness, a part of D'Agostino and Pearson's, gives a p value
 MOMENTS = ("mean", "standard_deviation", "skewness", "excess_kurtosis")
 
 
@@ -51,7 +53,9 @@ def noise_statistics(
         return Compared(**means, difference=_difference(values, truth), **distances)
 
     pixels = compare.pixels(noise_maps)  # first: all comparisons draw from one stream
-    normality = Normality(settings.thinning, _means(per_image["rejected"], truth), compared("distance_from_gaussian"))
+    tested = np.isfinite(per_image["rejected"])
+    rejected = _means(per_image["rejected"][tested], truth[tested])
+    normality = Normality(settings.thinning, rejected, compared("distance_from_gaussian"))
     return NoiseMetrics(
         images=Counts(*_both(lambda kind: int(kind.sum()), truth)),
         groups=Counts(*_both(lambda kind: int(np.unique(units.of_image[kind]).size), truth)),
@@ -115,7 +119,10 @@ def _per_image(
 def _one_image(
     noise_map: NDArray[np.float32], image: NDArray[np.float32], settings: NoiseStatisticsConfig
 ) -> dict[str, float]:
-    """Numbers of one noise map (C, H, W). A constant map has no shape: its skewness, kurtosis and correlation count as 0."""
+    """Numbers of one noise map (C, H, W). A constant map has no shape: its skewness, kurtosis and correlation count as 0.
+
+    Whether normality is `rejected` is NaN where it cannot be tested.
+    """
     values = noise_map.ravel().astype(np.float64)
     mean, deviation = float(values.mean()), float(values.std())
     flat = deviation == 0
@@ -127,10 +134,20 @@ def _one_image(
         "skewness": 0.0 if flat else float(skew(values)),
         "excess_kurtosis": 0.0 if flat else float(kurtosis(values)),
         "distance_from_gaussian": distance_from_gaussian(values),
-        "rejected": float(flat or normaltest(thinned).pvalue < settings.level),
+        "rejected": _rejected(thinned, settings.level),
         "l2_norm": float(np.linalg.norm(values)),
         "image_correlation": 0.0 if flat else _correlation(noise_map, image),
     }
+
+
+def _rejected(values: Floats, level: float) -> float:
+    """1 where D'Agostino and Pearson's test of `values` (N,) rejects normality at `level`, else 0; NaN of too few for it.
+
+    Equal values are rejected: they have no shape that it could measure, and no Gaussian draws them.
+    """
+    if values.size < _FEWEST_TESTED:
+        return math.nan
+    return float(values.std() == 0 or normaltest(values).pvalue < level)
 
 
 def distance_from_gaussian(values: Floats) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -146,21 +146,23 @@ def table_files(report: Report) -> dict[str, str]:
     return files
 
 
-def write_tables(report: Report, folder: Path) -> list[Path]:
-    """Write the table files into `folder`."""
+def write_tables(files: Mapping[str, str], folder: Path) -> list[Path]:
+    """Write table files, texts by name, into `folder`."""
     make_folder(folder)
-    files = {folder / name: text for name, text in table_files(report).items()}
-    for path, text in files.items():
-        write_text(path, text)
-    return list(files)
+    for name, text in files.items():
+        write_text(folder / name, text)
+    return [folder / name for name in files]
 
 
-def write_figures(report: Report, folder: Path) -> list[tuple[str, Path]]:
-    """Draw every figure into `folder`, as PNG and in the vector format; returns titles and PNG files."""
+def write_figures(report: Report, folder: Path, announce: Callable[[Sequence[str]], object]) -> list[tuple[str, Path]]:
+    """Draw every figure into `folder`, as PNG and in the vector format; returns titles and PNG files. `announce` is given the names
+    of the files of each before they are written.
+    """
     drawn = []
     for name, title, figure in report.figures():
-        stem = file_name(name)
-        save_figure(figure, folder / f"{stem}.{report.settings.vector}")
-        save_figure(figure, folder / f"{stem}.png")
-        drawn.append((title, folder / f"{stem}.png"))
+        names = [f"{file_name(name)}.{ending}" for ending in (report.settings.vector, "png")]
+        announce(names)
+        for each in names:
+            save_figure(figure, folder / each)
+        drawn.append((title, folder / names[-1]))
     return drawn

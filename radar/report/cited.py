@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from radar.report.result import Result
+from radar.report.settings import key_of
 from radar.runtime.numbers import number
 
 DECISIONS = ("accuracy", "precision", "recall", "f1")
@@ -14,12 +16,24 @@ DECISIONS = ("accuracy", "precision", "recall", "f1")
 
 @dataclass(frozen=True)
 class Published:
-    """One figure row out of the literature."""
+    """One figure row out of the literature, and what tells runs on its data set from those on others of that name."""
 
     dataset: str
+    layout: str
+    category: str | None
+    chosen_by: tuple[
+        str, ...
+    ]  # overrides, of a set whose layout and category any folder may have; none where these two tell it
     method: str
     values: dict[str, float | None]
     source: str
+
+    def is_of(self, result: Result) -> bool:
+        """Whether a run is on this data set; not, where it does not say how its own was chosen and that has to tell it."""
+        dataset = result.config["dataset"]
+        told = result.dataset, dataset.get("layout"), dataset.get("category")
+        chosen = not self.chosen_by or _choice(result.command.overrides) in self.chosen_by
+        return chosen and told == (self.dataset, self.layout, self.category)
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,9 @@ def published() -> list[Published]:
     return [
         Published(
             row["dataset"],
+            row["layout"],
+            row["category"] or None,
+            tuple(row["chosen_by"].split()),
             row["method"],
             {key: number(row[key]) if row[key] else None for key in DECISIONS},
             row["source"],
@@ -48,6 +65,12 @@ def cited(name: str) -> Citation:
     """The figure of that name in cited.csv. Raises `KeyError`."""
     found = {row["name"]: Citation(number(row["value"]), row["unit"], row["source"]) for row in _rows("cited.csv")}
     return found[name]
+
+
+def _choice(overrides: Sequence[str]) -> str | None:
+    """The override that chose the data set: the last of the group's own, which win, else the last experiment."""
+    by_key = {key_of(text): text for text in overrides}
+    return by_key.get("dataset", by_key.get("experiment"))
 
 
 def _rows(name: str) -> Iterable[dict[str, str]]:

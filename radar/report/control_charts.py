@@ -62,7 +62,9 @@ def _draw_values(axes: Axes, times: Times, chart: Chart, threshold: float) -> No
 
 
 def _draw_levels(axes: Axes, times: Times, chart: Chart, moments: Sequence[datetime]) -> None:
-    told = "within its limits" if chart.alarm is None else f"out of its limits at {moments[chart.alarm]:%H:%M:%S}"
+    told = (
+        "within its limits" if chart.alarm is None else f"out of its limits at {moments[chart.alarm]:%Y-%m-%d %H:%M:%S}"
+    )
     style.dress(axes, title=f"{chart.measure}: {told}", horizontal="", vertical="moving average of ranks (σ)")
     axes.plot(times[chart.first :], chart.levels, color=style.BLUE, linewidth=1.2)
     axes.axhspan(-chart.limit, chart.limit, color=style.LIGHT_GREY, alpha=0.4)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -15,7 +17,7 @@ from radar.evaluation.statistics_ranks import cliques
 from radar.report import style
 from radar.report.cells import Cell, mean, spread
 from radar.report.figures_marks import explained
-from radar.report.tables_ablation import Ablation, curve
+from radar.report.tables_ablation import Ablation, curve, value_names
 from radar.report.tables_ranks import Ranking
 from radar.report.tables_regime import Regime
 
@@ -36,34 +38,54 @@ def sensitivity_figure(key: str, members: Sequence[Ablation]) -> Figure:
     figure = style.new_figure(style.PLOT_SIZE[0] * 1.3, style.PLOT_SIZE[1] * 1.2)
     grid = figure.subplots(2, 2, squeeze=False).ravel()
     unit = f", {_UNITS[key]}" if key in _UNITS else ""
+    names = None if all(each.numeric for each in members) else value_names(members)
+    handles: dict[str, Artist] = {}
     for axes, (measure, path) in zip(grid, _SENSITIVITY.items(), strict=True):
         style.dress(axes, title="", horizontal=f"{key}{unit}", vertical=measure)
         for index, each in enumerate(members):
-            _draw_curve(axes, each, path, index)
-    style.legend_below(figure, grid[0].get_legend_handles_labels()[0])
+            _draw_curve(axes, each, path, index, names)
+        handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        if names is None:
+            _number_values(axes, sorted({float(value) for each in members for value in each.values}))
+        else:
+            _name_values(axes, list(names.values()))
+    style.legend_below(figure, [handles[label] for label in map(_label, members) if label in handles])
     return figure
 
 
-def _draw_curve(axes: Axes, ablation: Ablation, path: tuple[str, ...], index: int) -> None:
+def _label(ablation: Ablation) -> str:
+    held = f" ({ablation.fixed})" if ablation.fixed else ""
+    return f"{ablation.dataset}, {ablation.family}{held}"
+
+
+def _draw_curve(
+    axes: Axes, ablation: Ablation, path: tuple[str, ...], index: int, names: Mapping[str, str] | None
+) -> None:
+    """Points over the values themselves, or over the places that these have among all `names`; nothing where nothing was measured."""
     colour, dashes, marker = style.line(index)
-    values, names, means, spreads = curve(ablation, *path)
+    values, means, spreads = curve(ablation, *path)
     if not values:
         return
-    places = np.array(values, dtype=float) if ablation.numeric else np.arange(len(values), dtype=float)
-    held = f" ({ablation.fixed})" if ablation.fixed else ""
+    order = None if names is None else list(names)
+    places = values if order is None else [order.index(repr(value)) for value in values]
     axes.errorbar(
-        places, means, yerr=spreads, color=colour, linestyle=dashes, marker=marker, markersize=4, linewidth=1.2, capsize=2,
-        label=f"{ablation.dataset}, {ablation.family}{held}",
+        np.array(places, dtype=float), means, yerr=spreads, color=colour, linestyle=dashes, marker=marker, markersize=4,
+        linewidth=1.2, capsize=2, label=_label(ablation),
     )  # fmt: skip
-    if not ablation.numeric:
-        texts = [_lines(name) for name in names]
-        upright = any("\n" in text for text in texts)  # a line per setting, beside each other below the tick
-        axes.set_xticks(places, texts, rotation=90 if upright else 20)
-        if upright:
-            axes.tick_params(axis="x", labelsize=style.FONT_SMALL * 0.75)
-    elif style.spans_decades(places):
+
+
+def _name_values(axes: Axes, names: Sequence[str]) -> None:
+    texts = [_lines(name) for name in names]
+    upright = any("\n" in text for text in texts)  # a line per setting, beside each other below the tick
+    axes.set_xticks(range(len(texts)), texts, rotation=90 if upright else 20)
+    if upright:
+        axes.tick_params(axis="x", labelsize=style.FONT_SMALL * 0.75)
+
+
+def _number_values(axes: Axes, values: Sequence[float]) -> None:
+    if style.spans_decades(np.array(values)):
         axes.set_xscale("log")
-        axes.set_xticks(places, [f"{value:g}" for value in places])
+        axes.set_xticks(values, [f"{value:g}" for value in values])
         axes.minorticks_off()
 
 
@@ -74,32 +96,38 @@ def _lines(value: str) -> str:
 
 @style.own_settings()
 def cost_figure(cells: Sequence[Cell]) -> Figure:
-    """AUROC against training time: a colour per method, a marker per data set, bars of one standard deviation over seeds."""
+    """AUROC against training time: colours per method, a marker per data set, bars of one standard deviation over seeds."""
     figure = style.new_figure(*style.PLOT_SIZE)
     axes = figure.subplots()
     style.dress(axes, title="Cost against quality", horizontal="training, s", vertical="image AUROC")
     methods = list(dict.fromkeys(cell.name for cell in cells))
     datasets = list(dict.fromkeys(cell.dataset for cell in cells))
-    looks = {method: style.line(index)[0] for index, method in enumerate(methods)}
-    markers = {name: style.DEFECT_MARKERS[index % len(style.DEFECT_MARKERS)] for index, name in enumerate(datasets)}
+    looks = {method: _point(*style.ring(index)) for index, method in enumerate(methods)}
+    markers = {name: style.marker(index) for index, name in enumerate(datasets)}
     for cell in cells:
         quality, seconds = cell.values("image", "auroc"), cell.values("seconds", "training")
         if quality and seconds:
             axes.errorbar(
-                mean(seconds), mean(quality), xerr=spread(seconds) or 0, yerr=spread(quality) or 0, color=looks[cell.name],
-                marker=markers[cell.dataset], markersize=6, linestyle="none", linewidth=0.8, capsize=2,
+                mean(seconds), mean(quality), xerr=spread(seconds) or 0, yerr=spread(quality) or 0, marker=markers[cell.dataset],
+                **looks[cell.name], linewidth=0.8, capsize=2,
             )  # fmt: skip
     times = np.array([value for cell in cells for value in cell.values("seconds", "training")])
     if style.spans_decades(times):
         axes.set_xscale("log")
         style.number_logarithmic(axes.xaxis, times)
-    handles = [Line2D([], [], color=colour, linewidth=3, label=method) for method, colour in looks.items()]
+    handles = [Line2D([], [], marker="o", label=method, **look) for method, look in looks.items()]
     handles += [
         Line2D([], [], color=style.INK, marker=marker, linestyle="none", label=name) for name, marker in markers.items()
     ]
     handles += explained(methods)
     style.legend_below(figure, handles, columns=2)
     return figure
+
+
+def _point(inside: str, around: str) -> dict[str, Any]:
+    """How a point of these two colours is drawn; its bars have that around it."""
+    return {"color": around, "markerfacecolor": inside, "markeredgecolor": around, "markeredgewidth": 1.6, "markersize": 7,
+            "linestyle": "none"}  # fmt: skip
 
 
 @style.own_settings()
@@ -161,7 +189,7 @@ def regime_figure(found: Sequence[Regime]) -> Figure:
             shown = axes.scatter(
                 [each.contrast for each in some], [100 * (each.area or 0) for each in some], c=[mean(each.recall) for each in some],
                 cmap=style.ANOMALY_COLOUR_MAP, vmin=0, vmax=1, s=42, edgecolors=style.INK, linewidths=0.5, label=dataset,
-                marker=style.DEFECT_MARKERS[datasets.index(dataset) % len(style.DEFECT_MARKERS)],
+                marker=style.marker(datasets.index(dataset)),
             )  # fmt: skip
             for each in some:
                 place = (each.contrast or 0.0, 100 * (each.area or 0))

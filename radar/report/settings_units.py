@@ -90,7 +90,7 @@ def _of_unit(
             "" if reference is None else _told(rows[reference], [key.removeprefix(f"{name}.") for key in turned], name)
         )
         fixed = _fixed(results[members[0]], rows[members[0]], others)
-        found.append(Series(name, fixed, usual, tuple(sorted(made, key=_place))))
+        found.append(Series(name, fixed, usual, tuple(sorted(made, key=lambda point: place(point.value, point.shown)))))
     return sorted(found, key=lambda each: (-len(each.results), each.fixed))
 
 
@@ -181,8 +181,8 @@ def _value(result: Result, name: str) -> str:
     return repr([value for key, value in row.items() if key == name or key.startswith(f"{name}.")])
 
 
-def _place(point: Point) -> tuple[int, float, str]:
-    value = point.value
+def place(value: object, shown: str) -> tuple[int, float, str]:
+    """Where a value that is called `shown` stands among others: numbers by size, then the reference, then the rest by name."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return 0, float(value), ""
-    return 1, float(point.shown != REFERENCE), str(value)
+    return 1, float(shown != REFERENCE), str(value)

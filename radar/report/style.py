@@ -6,9 +6,11 @@ a figure also reads in grey. Sizes are set on the artists: matplotlib's global s
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from string import ascii_letters
 from typing import Literal
 
 import matplotlib
@@ -40,6 +42,7 @@ HISTOGRAM_WIDTH = 3.9  # inches, one histogram of a row
 BLACK = "#000000"
 INK = "#222222"
 GREY = "#8A8A8A"
+WHITE = "#FFFFFF"
 LIGHT_GREY = "#D0D0D0"
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
@@ -51,10 +54,12 @@ ANOMALOUS_COLOUR = VERMILION
 DEFECT_COLOURS = (VERMILION, ORANGE, "#CC79A7", "#009E73", "#56B4E9", BLACK, "#7F3C00")
 DEFECT_MARKERS = ("^", "s", "D", "v", "X", "P", "*", "p", "<", ">", "h")
 
+_MARKERS = (*DEFECT_MARKERS, *(f"${letter}$" for letter in ascii_letters))
+
 Line = tuple[str, object, str]
 """Colour, dashes and marker."""
 
-# of the first, second, … line of a figure: they differ in all three, and in lightness
+# of the first eight lines of a figure: they differ in all three, and in lightness; `line` combines them for more
 LINES: tuple[Line, ...] = (
     (BLUE, "-", "o"), (VERMILION, "--", "s"), ("#009E73", "-.", "^"), ("#CC79A7", ":", "D"), (BLACK, (0, (5, 1)), "v"),
     (ORANGE, (0, (3, 1, 1, 1)), "P"), ("#56B4E9", (0, (1, 1)), "X"), (GREY, (0, (8, 2)), "*"),
@@ -66,6 +71,7 @@ NOISE_COLOUR_MAP = "gray"
 ANOMALY_COLOUR_MAP = "cividis"
 MASK_COLOUR_MAP = "gray"
 
+LEGEND_LINE = 4.0  # heights of its text: a line in a legend of curves shows its pattern of dashes
 LABEL_CHARACTERS = 44  # of a line of a name in a legend or above a plot
 HEADING_CHARACTERS = 22  # of a line of a name above a picture
 LABEL_ROOM = 8  # lines of names that a plot holds
@@ -79,8 +85,25 @@ BIN_RANGE = (8, 40)  # fewest and most bins of a histogram
 
 
 def line(index: int) -> Line:
-    """How the line number `index` of a figure looks; they repeat after the last."""
-    return LINES[index % len(LINES)]
+    """How the line number `index` of a figure looks: of 64, no two have one colour with one pattern of dashes, or with one marker."""
+    turn, place = divmod(index, len(LINES))
+    (colour, *_), (_, dashes, _), (*_, marker) = (LINES[(place + step * turn) % len(LINES)] for step in (0, 1, 3))
+    return colour, dashes, marker
+
+
+def ring(index: int) -> tuple[str, str]:
+    """Colours inside and around the point number `index` of a figure, whatever its marker: of 72, no two are alike.
+
+    The first eight are of one colour, the next eight open, further ones of two.
+    """
+    turn, place = divmod(index, len(LINES))
+    colour = LINES[place][0]
+    return (WHITE if turn == 1 else colour), LINES[(place + max(turn - 1, 0)) % len(LINES)][0]
+
+
+def marker(index: int) -> str:
+    """The marker number `index` of a figure: shapes, then letters; they repeat after 63."""
+    return _MARKERS[index % len(_MARKERS)]
 
 
 @contextmanager
@@ -123,15 +146,18 @@ def legend_within(
     """A legend in a figure's only plot where there is room for it, else below, for which the figure is made higher."""
     lines = _fold(handles)
     if lines <= LABEL_ROOM:
-        axes.legend(handles=handles, fontsize=FONT_SMALL, frameon=False, loc=place)
+        axes.legend(handles=handles, fontsize=FONT_SMALL, frameon=False, loc=place, handlelength=LEGEND_LINE)
         return
     figure.set_figheight(figure.get_figheight() + LABEL_HEIGHT * lines)
-    figure.legend(handles=handles, fontsize=FONT_SMALL, frameon=False, loc="outside lower left")
+    figure.legend(
+        handles=handles, fontsize=FONT_SMALL, frameon=False, loc="outside lower left", handlelength=LEGEND_LINE
+    )
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], columns: int = 1) -> None:
-    """A legend below the plots; the figure is made higher for the names that take several lines."""
-    more = _fold(handles) - len(handles)
+    """A legend below the plots; the figure is made higher for names that take several lines, and for very many."""
+    lines = _fold(handles)
+    more = max(lines - len(handles), math.ceil(lines / columns) - LABEL_ROOM)
     figure.set_figheight(figure.get_figheight() + LABEL_HEIGHT * more)
     figure.legend(handles=handles, fontsize=FONT_SMALL, frameon=False, loc="outside lower center", ncols=columns)
 

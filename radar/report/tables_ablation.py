@@ -12,7 +12,7 @@ import numpy as np
 from radar.report.cells import Cell, cell_of
 from radar.report.result import Result
 from radar.report.settings import family
-from radar.report.settings_units import REFERENCE, Series, left_out, series
+from radar.report.settings_units import REFERENCE, Series, left_out, place, series
 from radar.report.tables import Entry, Table, count, measured, memory_columns, memory_notes, seeds_of, table
 
 
@@ -127,16 +127,21 @@ def _row(ablation: Ablation, value: Any, shown: str, cell: Cell) -> list[Entry |
     ]
 
 
-def curve(ablation: Ablation, *path: str) -> tuple[list[Any], list[str], np.ndarray, np.ndarray]:
-    """Values of the setting and what they are called, and mean and standard deviation over seeds of the metric at `path`.
+def value_names(members: Sequence[Ablation]) -> dict[str, str]:
+    """What every value of several series of one setting is called, in one order for all of them; by the value's `repr`."""
+    known = {
+        repr(value): (value, shown) for each in members for value, shown in zip(each.values, each.shown, strict=True)
+    }
+    return {name: shown for name, (_, shown) in sorted(known.items(), key=lambda item: place(*item[1]))}
 
-    Cells without it are left out.
-    """
+
+def curve(ablation: Ablation, *path: str) -> tuple[list[Any], np.ndarray, np.ndarray]:
+    """Values of the setting, and mean and standard deviation over seeds of the metric at `path`. Cells without it are left out."""
     kept = [
-        (value, shown, cell.values(*path))
-        for value, shown, cell in zip(ablation.values, ablation.shown, ablation.cells, strict=True)
+        (value, cell.values(*path))
+        for value, cell in zip(ablation.values, ablation.cells, strict=True)
         if cell.values(*path)
     ]
-    means = np.array([np.mean(values) for *_, values in kept])
-    spreads = np.array([np.std(values, ddof=1) if len(values) > 1 else 0.0 for *_, values in kept])
-    return [value for value, *_ in kept], [shown for _, shown, _ in kept], means, spreads
+    means = np.array([np.mean(values) for _, values in kept])
+    spreads = np.array([np.std(values, ddof=1) if len(values) > 1 else 0.0 for _, values in kept])
+    return [value for value, _ in kept], means, spreads

@@ -128,7 +128,7 @@ def moments_table(cells: Sequence[Cell]) -> Table:
         "Means over images. Distance from a Gaussian: Lilliefors' statistic of all pixels of an image. Rejected: "
         "share of images for which the "
         "test of D'Agostino and Pearson rejects normality at its level, on pixels thinned so far that neighbours "
-        "hardly depend on each other.",
+        "hardly depend on each other; of images that have eight such pixels, a dash where none has.",
     )
     headings = ("data set", "method", "t", "images", "mean", "standard deviation", "skewness", "excess kurtosis",
                 "distance from a Gaussian", "rejected", "correlation with the image", "L2 norm")  # fmt: skip

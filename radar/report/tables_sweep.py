@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,8 +30,15 @@ from radar.report.tables_statistics import CHANCE_NOTE, DISTANCE_HEADINGS, besid
 from radar.report.tables_transfer import Transfers, transfer_table
 
 Columns = Mapping[str, Callable[[Cell], Entry]]
-Axes = Mapping[str, Callable[[Result], Entry]]
 _PAPER_SHARE = (25, 500)  # px: the paper's example, patches of 25 × 25 px of images of 500 × 500 px
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A column of what was turned, and the keys and groups of the config that can be read off it where it is no dash."""
+
+    shown: Callable[[Result], Entry]
+    tells: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class Answer:
 
     title: str
     section: str
-    axes: Axes
+    axes: Mapping[str, Axis]
     columns: Callable[[Sequence[Cell]], Columns]
     notes: tuple[str, ...]
 
@@ -56,11 +64,9 @@ def sweep_table(name: str, results: Sequence[Result], seeds: int | None, transfe
     members = cells(having, seeds) if having else []
     columns = answer.columns(members)
     rows = []
-    for cell in members:
-        turned = [shown(cell.one) for shown in answer.axes.values()]
+    for cell, turned in zip(members, _turned(members, shared, answer), strict=True):
         shown = [column(cell) for column in columns.values()]
-        method = Entry(_method(cell.one, shared, answer.section))
-        rows.append([Entry(cell.dataset), method, *turned, seeds_of(cell), *shown])
+        rows.append([*turned, seeds_of(cell), *shown])
     rows.sort(key=lambda row: [_place(entry) for entry in row[: 2 + len(answer.axes)]])
     headings = ("data set", "method", *answer.axes, "seeds", *columns)
     return table(f"sweep_{name}", answer.title, headings, rows, *held, *answer.notes, *memory_notes(headings))
@@ -85,9 +91,30 @@ def _place(entry: Entry) -> tuple[float, str]:
     return (math.inf if entry.value is None else entry.value), entry.text
 
 
-def _method(result: Result, shared: Sequence[str], section: str) -> str:
+def _turned(members: Sequence[Cell], shared: Sequence[str], answer: Answer) -> list[list[Entry]]:
+    """Of each row the data set, the method and the axes. Rows that would look equal have all that tells their methods apart."""
+    axes = [[axis.shown(cell.one) for axis in answer.axes.values()] for cell in members]
+    methods = [_method(cell.one, shared, answer, row) for cell, row in zip(members, axes, strict=True)]
+    looks = [
+        (cell.dataset, method, *(entry.text for entry in row))
+        for cell, method, row in zip(members, methods, axes, strict=True)
+    ]
+    repeated = {look for look, count in Counter(looks).items() if count > 1}
+    return [
+        [Entry(cell.dataset), Entry(_named(cell, shared).method if look in repeated else method), *row]
+        for cell, method, row, look in zip(members, methods, axes, looks, strict=True)
+    ]
+
+
+def _method(result: Result, shared: Sequence[str], answer: Answer, axes: Sequence[Entry]) -> str:
     """The family, and what was typed for this row beside what the axes tell."""
-    own = [text for text in changes(result) if text not in shared and key_of(text).partition(".")[0] != section]
+    told = {
+        key
+        for axis, entry in zip(answer.axes.values(), axes, strict=True)
+        if entry.text != NOTHING
+        for key in axis.tells
+    }
+    own = [text for text in changes(result) if text not in shared and key_of(text) not in told]
     return ", ".join([family(result), *own])
 
 
@@ -228,18 +255,26 @@ _ARITHMETIC = (
     "its width; a dash where images are of several sizes."
 ).format(*_PAPER_SHARE, (_PAPER_SHARE[1] / _PAPER_SHARE[0]) ** 2)
 
+_STEP = Axis(_step, ("timestep", "timestep.value"))
+
 ANSWERS: Mapping[str, Answer] = {
     "noise": Answer(
-        "The noise hypothesis: normal against anomalous images", "timestep", {"t": _step}, _noise_columns, (_HYPOTHESIS, CHANCE_NOTE)
+        "The noise hypothesis: normal against anomalous images", "timestep", {"t": _STEP}, _noise_columns, (_HYPOTHESIS, CHANCE_NOTE)
     ),
-    "timestep": Answer("The timestep: signal and structure left", "timestep", {"t": _step}, _timestep_columns, (_SIGNAL,)),
+    "timestep": Answer("The timestep: signal and structure left", "timestep", {"t": _STEP}, _timestep_columns, (_SIGNAL,)),
     "patch": Answer(
-        "Patch size: quality, time and memory of training", "patch", {"patch, px": _patch}, _patch_columns, (_ARITHMETIC,)
+        "Patch size: quality, time and memory of training", "patch", {"patch, px": Axis(_patch, ("patch", "patch.size"))},
+        _patch_columns, (_ARITHMETIC,),
     ),
     "unet": Answer(
         "The U-Net: depth, width and attention",
         "unet",
-        {"levels": _levels, "channels": _widths, "attention at": _attention, "option": _network},
+        {
+            "levels": Axis(_levels, ()),
+            "channels": Axis(_widths, ("unet.channels",)),
+            "attention at": Axis(_attention, ("unet.attention_levels",)),
+            "option": Axis(_network, ("unet",)),
+        },
         _unet_columns,
         ("Attention at: sides of the maps that attend, of a patch of the training size.",),
     ),

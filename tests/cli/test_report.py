@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,52 @@ def test_a_report_of_runs(outputs: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert (tmp_path / "tables" / "ablation_timestep_value.tex").exists()
     assert (tmp_path / "figures" / "sensitivity_timestep_value.svg").exists()
     assert (tmp_path / "figures" / "qualitative_printed_layers.png").exists()
+
+
+def test_a_report_leaves_nothing_of_an_earlier_one_and_all_that_is_not_its_own(
+    outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, alone = tmp_path / "report", tmp_path / "alone"
+    assert main(["report", str(outputs), "--out", str(out), "resamples=20", "vector=svg"]) == 0
+    own = [out / "tables" / "mine.md", out / "figures" / "mine.png", out / "mine.md"]
+    for path in own:
+        path.write_text("mine")
+    link = out / "figures" / "sensitivity_timestep_value.svg"
+    link.unlink()
+    link.symlink_to(own[0])
+    one = str(next(outputs.glob("printed_layers-*")))
+    for folder in (out, alone):
+        assert main(["report", one, "--out", str(folder), "resamples=20"]) == 0
+    capsys.readouterr()
+    assert _files(out) - _files(alone) == {*(path.relative_to(out) for path in own), link.relative_to(out)}
+    assert _files(alone) <= _files(out)
+    assert {path.read_text() for path in own} == {"mine"}
+
+
+def _files(folder: Path) -> set[Path]:
+    return {path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir()}
+
+
+def test_an_interrupted_report_leaves_no_page_and_is_cleared_by_the_next(
+    outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = str(next(outputs.glob("printed_layers-*")))
+    assert main(["report", str(outputs), "--out", str(tmp_path), "resamples=20"]) == 0
+
+    def interrupted(figure: object, path: Path) -> None:
+        if path.name.startswith("sensitivity"):
+            raise KeyboardInterrupt
+        path.write_text("a figure")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("radar.report.build.save_figure", interrupted)
+        with suppress(KeyboardInterrupt):
+            main(["report", str(outputs), "--out", str(tmp_path), "resamples=20", "vector=svg"])
+    assert not (tmp_path / "report.html").exists()
+    assert (tmp_path / "figures" / "cost.svg").exists() and not (tmp_path / "figures" / "cost.pdf").exists()
+    assert main(["report", one, "--out", str(tmp_path), "resamples=20"]) == 0
+    capsys.readouterr()
+    assert not list(tmp_path.rglob("*.svg")) and not list(tmp_path.glob("tables/ablation*"))
 
 
 def test_records_of_runs_hold_what_the_runs_hold(outputs: Path, tmp_path: Path) -> None:

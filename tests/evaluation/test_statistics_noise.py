@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from scipy.stats import kstest, kurtosis, skew
 
 from radar.config.schema import NoiseStatisticsConfig
-from radar.evaluation.metrics import Counts, Distances, NoiseMetrics
+from radar.evaluation.metrics import Counts, Distances, Kinds, NoiseMetrics
 from radar.evaluation.statistics_noise import distance_from_gaussian, feature_statistics, noise_statistics
 
 SETTINGS = NoiseStatisticsConfig(bins=32, permutations=199, thinning=2, level=0.05)
@@ -70,6 +71,42 @@ def test_distance_from_gaussian_is_scipys() -> None:
     standard = (values - values.mean()) / values.std()
     assert distance_from_gaussian(values) == pytest.approx(kstest(standard, "norm").statistic)
     assert distance_from_gaussian(np.ones(50)) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("thinning", "normal", "anomalous"),
+    [
+        pytest.param(4, 0.0, 1.0, id="64 pixels of each image"),
+        pytest.param(11, 0.0, 1.0, id="nine"),
+        pytest.param(16, None, None, id="four"),
+        pytest.param(40, None, None, id="one"),
+    ],
+)
+def test_normality_that_cannot_be_tested_is_no_number(
+    thinning: int, normal: float | None, anomalous: float | None
+) -> None:
+    """Of an anomalous map all, of the other those pixels that are looked at are equal, and no Gaussian draws them."""
+    holed = gaussian_map(32)
+    holed[:, ::thinning, ::thinning] = 0
+    maps = [gaussian_map(32), gaussian_map(32), np.zeros((1, 32, 32), np.float32), holed]
+    found = rejected(maps, [0, 0, 1, 1], thinning)
+    assert (found.normal, found.anomalous) == (normal, anomalous)
+
+
+def test_the_share_of_rejected_images_is_of_those_that_can_be_tested() -> None:
+    small = np.zeros((1, 16, 16), np.float32)  # four pixels, eight apart
+    found = rejected([small, gaussian_map(32), small, np.zeros((1, 32, 32), np.float32)], [0, 0, 1, 1], 8)
+    assert (found.normal, found.anomalous) == (0.0, 1.0)
+    assert rejected([small, gaussian_map(32)], [0, 1], 8).normal is None
+
+
+def gaussian_map(side: int) -> np.ndarray:
+    return np.random.default_rng(7).normal(size=(1, side, side)).astype(np.float32)
+
+
+def rejected(maps: list[np.ndarray], labels: list[int], thinning: int) -> Kinds:
+    settings, groups = replace(SETTINGS, thinning=thinning), [str(number) for number in range(len(maps))]
+    return noise_statistics(maps, maps, labels, groups, settings=settings, seed=0).normality.rejected_share
 
 
 def test_the_order_of_images_changes_no_distance() -> None:

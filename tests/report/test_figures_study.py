@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from report_builders import SETTINGS, one_kind, result, study
 from sklearn.metrics import precision_recall_curve, roc_auc_score
 
+from radar.report import style
 from radar.report.build import Report
+from radar.report.cells import cell_of
 from radar.report.comparison import comparison_tables
-from radar.report.figures_curves import band, precision_points, roc_points
+from radar.report.figures_curves import band, precision_points, precision_recall_figure, roc_figure, roc_points
+from radar.report.figures_study import cost_figure, sensitivity_figure
 from radar.report.html import page
 from radar.report.result import Result
+from radar.report.tables_ablation import Ablation
 from radar.report.tables_sweep import ANSWERS, sweep_table
 
 ONE = result(gain=1.0)
@@ -74,6 +82,103 @@ def test_every_axis_is_named(drawn: dict[str, object]) -> None:
 def test_lines_differ_in_dashes_and_not_in_colour_alone(drawn: dict[str, object]) -> None:
     lines = [line for line in drawn["roc_grid"].axes[0].lines if len(line.get_xdata()) == 201]  # type: ignore[attr-defined]
     assert len({str(line.get_linestyle()) for line in lines}) == len(lines) == 2
+
+
+def test_forty_methods_have_forty_looks() -> None:
+    many = [result(preset=f"p{number:02}", seed=seed) for number in range(40) for seed in range(2)]
+    report = Report(many, replace(SETTINGS, resamples=2), [])
+    for draw in (roc_figure, precision_recall_figure):
+        lines = [line for line in draw(report.cells, report.settings).axes[0].lines if len(line.get_xdata()) == 201]
+        assert len({(line.get_color(), repr(line._unscaled_dash_pattern)) for line in lines}) == 40
+    cost = cost_figure(report.cells)
+    shown = [look(handle) for handle in cost.legends[0].legend_handles][:40]
+    drawn = [look(line) for line in cost.axes[0].lines if line.get_marker() == style.marker(0)]
+    assert drawn == shown and len(set(shown)) == 40
+    cost.canvas.draw()
+    assert cost.axes[0].get_window_extent().height > 200
+
+
+def look(line: Line2D) -> tuple[str, str]:
+    return line.get_markerfacecolor(), line.get_markeredgecolor()
+
+
+def test_forty_data_sets_have_forty_markers_and_forty_lines_three_ways_to_tell_them() -> None:
+    assert len({style.marker(index) for index in range(40)}) == 40
+    looks = [style.line(index) for index in range(40)]
+    for one in (1, 2):  # dashes, and markers, each beside the colour
+        assert len({repr((each[0], each[one])) for each in looks}) == 40
+    assert looks[:8] == list(style.LINES)
+
+
+def ablation(dataset: str, values: Mapping[Any, str], *, without: Sequence[Any] = ()) -> Ablation:
+    """A series of one run for each value; `without` have no AUROC, and no pixel measure."""
+    row = []
+    for number, value in enumerate(values):
+        one = result(dataset=dataset, seed=number)
+        image = replace(one.metrics.image, auroc=None if value in without else (number + 1) / 10)
+        one = replace(
+            one, metrics=replace(one.metrics, image=image, pixel=None if value in without else one.metrics.pixel)
+        )
+        row.append(cell_of([one], 1))
+    return Ablation(dataset, "RADAR", "unet.channels", "", "", tuple(values), tuple(values.values()), tuple(row))
+
+
+def points(axes: Axes) -> dict[str, dict[str, float]]:
+    """What a plot shows: by the label of a series, its values by the text of the tick that they stand over."""
+    axes.figure.canvas.draw()
+    ticks = {
+        float(place): text.get_text() for place, text in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+    }
+    return {
+        str(bars.get_label()): {
+            ticks[float(x)]: round(float(y), 3) for x, y in zip(*bars.lines[0].get_data(), strict=True)
+        }
+        for bars in axes.containers
+    }
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pytest.param([("grid", {"[8]": "[8]", "[8, 16]": "[8, 16]"}, ()), ("wood", {"[16]": "[16]", "[8]": "[8]"}, ())],
+                     id="each has a value of its own"),
+        pytest.param([("grid", {"a": "a", "b": "b", "c": "c"}, ("a",)), ("wood", {"a": "a", "b": "b", "c": "c"}, ())],
+                     id="the first of one was not measured"),
+        pytest.param([("grid", {1: "1", 50: "50"}, ()), ("wood", {"reference": "reference", "t1": "t1"}, ())],
+                     id="numbers of one, names of the other"),
+        pytest.param([("wood", {"reference": "reference", "t1": "t1"}, ()), ("grid", {1: "1", 50: "50"}, (1,))],
+                     id="names of one, numbers of the other"),
+        pytest.param([("grid", {True: "True", False: "False"}, ()), ("wood", {False: "False", True: "True"}, ())],
+                     id="in two orders"),
+        pytest.param([("grid", {1: "1", 100: "100"}, ()), ("wood", {7: "7", 20: "20"}, ())], id="numbers"),
+        pytest.param([("grid", {0: "0", 2: "2"}, ()), ("wood", {1: "1", 40: "40"}, ())], id="zero among numbers"),
+    ],
+)  # fmt: skip
+def test_points_stand_over_their_own_values(series: list[tuple[str, dict[Any, str], tuple[Any, ...]]]) -> None:
+    members = [ablation(dataset, values, without=without) for dataset, values, without in series]
+    axes = sensitivity_figure("unet.channels", members).axes[0]
+    planted = {
+        dataset: {number: (index + 1) / 10 for index, number in enumerate(values) if number not in without}
+        for dataset, values, without in series
+    }
+    drawn = dict(zip((each.dataset for each in members), axes.containers, strict=True))
+    if all(each.numeric for each in members):
+        for dataset, expected in planted.items():
+            x, y = drawn[dataset].lines[0].get_data()
+            assert dict(zip(x, np.round(y, 3), strict=True)) == expected
+        lowest = min(number for expected in planted.values() for number in expected)
+        assert axes.get_xscale() == ("log" if lowest > 0 else "linear")
+        return
+    told = {
+        f"{dataset}, RADAR": {values[key]: y for key, y in planted[dataset].items()} for dataset, values, _ in series
+    }
+    assert points(axes) == told
+
+
+def test_a_series_without_the_first_measure_is_in_the_legend() -> None:
+    members = [ablation("grid", {"a": "a", "b": "b"}, without=("a", "b")), ablation("wood", {"a": "a", "b": "b"})]
+    (legend,) = sensitivity_figure("unet.channels", members).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["grid, RADAR", "wood, RADAR"]
 
 
 def test_names_in_the_gallery_open_no_tag() -> None:

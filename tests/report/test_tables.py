@@ -8,11 +8,13 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from report_builders import SETTINGS, on_other_data, result, study
 
+from radar.evaluation.metrics import Kinds
 from radar.report.build import Report, table_files
 from radar.report.cells import FEW, FEWER, cells, main_cells
 from radar.report.result import Result
@@ -21,7 +23,7 @@ from radar.report.tables_ablation import ablations
 from radar.report.tables_comparisons import pair_table, pairs
 from radar.report.tables_ranks import rank_table, rankings
 from radar.report.tables_results import cost_table, main_table, published_table
-from radar.report.tables_statistics import noise_table, separation_table
+from radar.report.tables_statistics import moments_table, noise_table, separation_table
 
 
 def test_mean_and_deviation_over_seeds() -> None:
@@ -50,9 +52,49 @@ def test_the_main_table_has_every_method_control_and_the_trivial_decision() -> N
     assert rows["grid", "RADAR"][f1].text == f"{np.mean(mine):.3f} ± {np.std(mine, ddof=1):.3f}"
     assert rows["grid", "·\u00a0all called anomalous"][f1].text == f"{2 * 18 / (12 + 2 * 18):.3f}"
     assert ("grid", "·\u00a0raw_sobel (RADAR)") in rows
-    assert rows["tile", "RADAR"][content.headings.index("F1 in the paper")].text == "0.67"
-    assert ("tile", "RADAR, as published") in rows
     assert any("+7 and +13" in note and "disagree" in note for note in content.notes)
+
+
+_TILE = {"dataset__layout": "mvtec", "dataset__category": "tile"}
+_FOLDER = {"dataset__layout": "folder", "dataset__category": None}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "overrides", "keys", "figures"),
+    [
+        pytest.param("tile", ["experiment=paper_tile"], _TILE, {"RADAR": "0.67"}, id="the category of MVTec AD"),
+        pytest.param("tile", ["dataset=mvtec", "dataset.category=tile"], _TILE, {"RADAR": "0.67"}, id="the same, typed otherwise"),
+        pytest.param("tile", ["dataset=folder", "dataset.name=tile"], _FOLDER, {}, id="photos in a folder called tile"),
+        pytest.param("tile", ["dataset=mvtec_folder"], _TILE | {"dataset__category": None}, {}, id="a folder as MVTec's"),
+        pytest.param("tile", [], _TILE | {"dataset__category": "grid"}, {}, id="another category of that name"),
+        pytest.param("tile", ["dataset=stochastic_tile"], {**_TILE, "dataset__layout": "synthetic"}, {}, id="drawn"),
+        pytest.param("tile", [], {}, {}, id="a layout that is not told"),
+        pytest.param("tile_quads", [], _TILE, {}, id="parts of the category's photos"),
+        pytest.param("prints", ["dataset=prints"], _FOLDER, {"RADAR": "0.85", "DiffusionAD": "0.27"}, id="the authors' set"),
+        pytest.param("prints", ["experiment=paper_prints"], _FOLDER, {"RADAR": "0.85", "DiffusionAD": "0.27"}, id="by experiment"),
+        pytest.param("prints", ["experiment=paper", "dataset=folder", "dataset.name=prints"], _FOLDER, {}, id="photos called prints"),
+        pytest.param("prints", ["experiment=paper_prints", "dataset=folder"], _FOLDER, {}, id="an experiment's set, replaced"),
+        pytest.param("prints", [], _FOLDER, {}, id="a run that does not tell what was typed"),
+    ],
+)  # fmt: skip
+def test_the_papers_figures_stand_beside_runs_on_its_data_sets_whatever_others_are_called(
+    dataset: str, overrides: list[str], keys: dict[str, Any], figures: dict[str, str]
+) -> None:
+    content = main_table(cells([result(dataset=dataset, overrides=overrides, **keys)], None))
+    column = content.headings.index("F1 in the paper")
+    texts = {row[1].text: row[column].text for row in content.rows}
+    told = {f"{method}, as published": f1 for method, f1 in figures.items()}
+    assert {name: text for name, text in texts.items() if "as published" in name} == told
+    assert texts["RADAR"] == figures.get("RADAR", "–")
+
+
+def test_of_two_data_sets_of_one_name_the_papers_alone_has_its_figure() -> None:
+    public = [result(dataset="tile", overrides=["dataset=tile"], **_TILE)]
+    own = on_other_data(result(dataset="tile", overrides=["dataset=folder", "scoring.window=7"], **_FOLDER))
+    content = main_table(cells([*public, own], None))
+    column = content.headings.index("F1 in the paper")
+    texts = {row[1].text: row[column].text for row in content.rows if "·" not in row[1].text}
+    assert texts == {"RADAR": "0.67", "RADAR, as published": "0.67", "RADAR, scoring.window=7": "–"}
 
 
 def test_controls_that_are_the_same_for_every_method_are_shown_once() -> None:
@@ -241,7 +283,8 @@ def test_two_splits_of_the_same_images_count_once_in_ranks() -> None:
 
 
 def test_the_papers_figure_stands_beside_its_recipe_alone() -> None:
-    content = main_table(main_cells(cells(study(), None)))
+    results = [result(dataset="tile", preset=preset, **_TILE) for preset in ("paper", "recommended")]
+    content = main_table(main_cells(cells(results, None)))
     column = content.headings.index("F1 in the paper")
     shown = {row[1].text: row[column].text for row in content.rows if row[0].text == "tile"}
     assert (shown["RADAR"], shown["radar, recommended"]) == ("0.67", "–")
@@ -283,3 +326,13 @@ def test_a_row_of_costs_names_every_device_of_its_runs() -> None:
     assert [row[-1].text for row in content.rows] == ["card B; CPU, 2 threads", "CPU, 2 threads"]
     assert any(note.startswith("Where several devices are named") for note in content.notes)
     assert not any("several devices" in note for note in cost_table(cells(alone, None)).notes)
+
+
+def test_normality_that_was_not_tested_is_a_dash() -> None:
+    one = result()
+    noise = one.metrics.noise
+    assert noise is not None
+    normality = replace(noise.normality, rejected_share=Kinds(None, 0.5))
+    untested = replace(one, metrics=replace(one.metrics, noise=replace(noise, normality=normality)))
+    content = moments_table(cells([untested], None))
+    assert [row[content.headings.index("rejected")].text for row in content.rows] == ["–", "0.500"]

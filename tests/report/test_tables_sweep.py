@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import replace
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 from report_builders import result
@@ -154,6 +155,48 @@ def test_a_choice_that_no_config_keeps_is_told_of_the_rows_that_made_it() -> Non
     content = sweep_table("timestep", [other, found], None, [])
     assert content.notes[0] == "In every row that reads it: working_size=texture."
     assert len({row["method"] for row in lines(content)}) == 2
+
+
+@pytest.mark.parametrize(
+    ("table", "typed", "names"),
+    [
+        pytest.param("unet", ["unet.dropout=0.1", "unet.dropout=0.3"], ["unet.dropout=0.1", "unet.dropout=0.3"], id="no axis"),
+        pytest.param("unet", ["unet=small", "unet=large"], ["", ""], id="an option that its axis shows"),
+        pytest.param(
+            "unet", ["unet=small unet.blocks=2", "unet=large unet.blocks=2"], ["unet=small", "unet=large"],
+            id="an option that its axis leaves out",
+        ),
+        pytest.param("unet", ["unet.channels=[8]", "unet.channels=[16]"], ["", ""], id="widths"),
+        pytest.param("unet", ["unet.attention_levels=[1]", "unet.attention_levels=[2]"], ["", ""], id="attention"),
+        pytest.param(
+            "unet", ["unet.attention_levels=[5]", "unet.attention_levels=[6]"],
+            ["unet.attention_levels=[5]", "unet.attention_levels=[6]"], id="maps of one size at two levels",
+        ),
+        pytest.param("unet", ["unet.fold=2", "unet.fold=4"], ["unet.fold=2", "unet.fold=4"], id="fold without attention"),
+        pytest.param("patch", ["patch.rotations=true", "patch.flips=true"], ["patch.rotations=true", "patch.flips=true"], id="turns"),
+        pytest.param("patch", ["patch.size=16", "patch=14x14"], ["", ""], id="sizes"),
+        pytest.param("patch", ["patch=14x14", "patch=14x14 patch.flips=true"], ["", "patch.flips=true"], id="size and turns"),
+        pytest.param("timestep", ["timestep=t5", "timestep.value=7"], ["", ""], id="steps"),
+    ],
+)  # fmt: skip
+def test_settings_of_the_section_that_no_axis_tells_are_in_the_name(
+    table: str, typed: list[str], names: list[str]
+) -> None:
+    rows = lines(sweep_table(table, [_as_typed(words) for words in typed], None, []))
+    assert sorted(row["method"] for row in rows) == sorted(", ".join(filter(None, ["RADAR", name])) for name in names)
+
+
+def _as_typed(words: str) -> Result:
+    """A run whose config holds the keys that were typed, and what an option chose."""
+    overrides = words.split()
+    keys: dict[str, Any] = {"unet__channels": [8] * 7, "unet__attention_levels": [], "unet__fold": 1, "patch__flips": False,
+                            "patch__rotations": False}  # fmt: skip
+    chosen = {"unet=small": {"unet__embedding": 32}, "unet=large": {"unet__embedding": 128}, "patch=14x14": {"patch__size": 14},
+              "timestep=t5": {"timestep__value": 5}}  # fmt: skip
+    for each in overrides:
+        key, _, value = each.partition("=")
+        keys |= chosen.get(each) or {key.replace(".", "__"): json.loads(value)}
+    return result(overrides=overrides, **keys)
 
 
 def test_memory_that_no_run_measured_is_no_column() -> None:

@@ -17,7 +17,7 @@ from radar.data.mvtec_export import write_mvtec
 from radar.errors import DataError, RunError
 from radar.experiment.sweep import Sweep
 from radar.files import write_json
-from radar.report.build import Report, write_figures, write_tables
+from radar.report.build import Report, table_files, write_figures, write_tables
 from radar.report.style import new_figure
 from radar.report.tables import table
 from radar.runtime.paths import file_name, output_name
@@ -70,7 +70,7 @@ def test_the_name_of_a_data_set_leads_nowhere(tmp_path: Path) -> None:
 
 def check_report(report: Any, folder: Path) -> None:
     (out := folder / "deep" / "report").mkdir(parents=True)
-    files = [*write_tables(report, out), *(path for _, path in write_figures(report, out))]
+    files = [*write_tables(table_files(report), out), *(path for _, path in write_figures(report, out, list))]
     assert all(path.parent == out and path.is_file() for path in files)
     assert [each.name for each in folder.iterdir()] == ["deep"]
     assert [each.name for each in (folder / "deep").iterdir()] == ["report"]

@@ -11,7 +11,7 @@ from report_builders import study
 from radar.cli.exit_codes import DONE, DRIFT, REFUSED
 from radar.cli.main import main
 from radar.errors import WriteError
-from radar.files import claim
+from radar.files import claim, remove_claimed
 from radar.report.records import add_records
 
 
@@ -123,3 +123,19 @@ def test_a_folder_is_claimed_by_one_verb_alone(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(WriteError, match="would replace it"):
         claim(tmp_path, "report", ["link"])
+
+
+def test_a_forged_list_removes_nothing_outside_its_folders(tmp_path: Path) -> None:
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    for folder in (out / "tables" / "deep", elsewhere):
+        folder.mkdir(parents=True)
+    kept = [tmp_path / "a", out / "a", out / "tables" / "deep" / "a", elsewhere / "a"]
+    for path in (*kept, out / "tables" / "a"):
+        path.write_text("a")
+    (out / "figures").symlink_to(elsewhere)
+    names = ["../a", "tables/../a", "tables/../../a", str(tmp_path / "a"), "tables/deep/a", "tables/deep", "tables/..", "figures/a",
+             "a", "tables/gone", "tables/a", "tables/", "/a"]  # fmt: skip
+    (out / ".radar-report").write_text("".join(f"{name}\n" for name in names))
+    remove_claimed(out, "report", ("tables", "figures"))
+    assert all(path.read_text() == "a" for path in kept)
+    assert not (out / "tables" / "a").exists()

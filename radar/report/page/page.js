@@ -37,8 +37,9 @@ runs.forEach((run, index) => part("run").append(Object.assign(option(run.name), 
 
 function chooseRun() {
   const before = part("defect").value;
+  const every = Object.assign(option("all"), { value: "" }); // a class may be called all, and none is without a name
   const defects = [...new Set(runs[part("run").value].images.map((image) => image[1]))].sort();
-  part("defect").replaceChildren(option("all"), ...defects.map(option));
+  part("defect").replaceChildren(every, ...defects.map(option));
   if (defects.includes(before)) part("defect").value = before;
 }
 
@@ -78,7 +79,7 @@ function draw() {
   const run = runs[part("run").value];
   const [defect, wanted] = [part("defect").value, OUTCOMES[part("outcome").value]];
   const found = run.images.filter((image) => {
-    return (defect === "all" || image[1] === defect) && wanted(image) && (!part("pictures").checked || image[6].length);
+    return (defect === "" || image[1] === defect) && wanted(image) && (!part("pictures").checked || image[6].length);
   });
   const distance = (image) => Math.abs(image[3] - run.threshold);
   const order = part("order").value;

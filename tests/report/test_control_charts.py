@@ -1,0 +1,17 @@
+"""Titles of control charts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from radar.deploy.monitor import Chart, Monitored
+from radar.report.control_charts import control_charts
+
+
+def test_an_alarm_is_told_with_its_day() -> None:
+    times = tuple(datetime(2026, 1, 30, 23, 59, 58, tzinfo=UTC) + timedelta(days=day) for day in range(3))
+    chart = Chart("score", np.array([1.0, 2.0, 9.0]), 0, np.array([0.0, 1.0, 4.0]), 3.0, 2)
+    figure = control_charts(Monitored(times, 3.0, 1, (chart,), 0, 0, 0, None))
+    assert figure.axes[1].get_title(loc="left") == "score: out of its limits at 2026-02-01 23:59:58"

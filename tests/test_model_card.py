@@ -1,0 +1,28 @@
+"""What a model's card says of false alarms: what is promised, as it was set, and never less."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from radar.model_card import with_change
+from radar.percent import percent_at_most
+from radar.runtime.map_levels import MapLevels
+from radar.thresholds import Threshold
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        (0.0125, "1.25"), (1 / 29, "3.45"), (0.05, "5"), (0.1, "10"), (0.012341, "1.24"), (1 / 3, "33.4"), (2e-6, "0.0002"),
+        (0.1 + 0.2, "30"), (0.99999, "100"), (1.0, "100"), (1 / 1001, "0.1"), (0.07, "7"),
+    ],
+)  # fmt: skip
+def test_a_promise_is_rounded_up(share: float, told: str) -> None:
+    assert percent_at_most(share) == told
+
+
+@pytest.mark.parametrize(("rate", "told"), [(0.0125, "1.25"), (0.012344, "1.2344"), (0.1, "10")])
+def test_a_later_threshold_promises_the_rate_that_was_set(rate: float, told: str) -> None:
+    version = Threshold("line-2", 1.5, MapLevels(1.0, 2.0), "normals", "good", "2026-01-01", rate, np.zeros(200), 200)
+    assert f"at most {told} % are expected above it" in with_change("# Model", version, "2026-01-01")
