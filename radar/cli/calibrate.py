@@ -205,5 +205,5 @@ def _described(version: Threshold) -> str:
     elif version.source == "fit":  # cross-fitted scores are no guarantee
         promise = f"the fit came to {rate:.3g} false alarms; the model's card says what that promises"
     else:
-        promise = f"of {new}, at most {rate:.3g} are expected above it"
+        promise = f"of {new}, at most {rate} are expected above it"
     return f"{version.name}: {version.value:.6g}, {whence}; {promise}"

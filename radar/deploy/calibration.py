@@ -138,7 +138,7 @@ def _too_few(photos: int, groups: int, false_alarms: float) -> str:
     more = f"needs {needed}; give more" if alone else f"needs {needed} groups; give photos of more sheets or batches"
     instead = f", or ask for --false-alarms {best:g} or more" if best < 1 else ""
     apart = "" if alone else ", or say group=none where photos do not belong together"
-    return f"{found} cannot promise {false_alarms:.3g} false alarms, which {more}{instead}{apart}"
+    return f"{found} cannot promise {false_alarms} false alarms, which {more}{instead}{apart}"
 
 
 def by_hand(calibration: Calibration, value: float, *, name: str, reason: str = "") -> Threshold:
