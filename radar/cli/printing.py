@@ -81,8 +81,10 @@ def results_table(name: str, method: str, metrics: Metrics) -> Table:
         title=f"{name}: test images", title_justify="left", caption_justify="left", box=SIMPLE, padding=(0, 1, 0, 0)
     )
     headings = ["", *_IMAGE.values(), *(_PIXEL.values() if pixel else ())]
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if index else "left", no_wrap=not index)
+    controls = [f"· {control}" for control in (*metrics.controls, "all anomalous")]
+    table.add_column("", min_width=max(map(len, controls)), overflow="fold")  # a method's name may be long
+    for heading in headings[1:]:
+        table.add_column(heading, justify="right")
     table.add_row(*_row(method, metrics, pixel), style="bold")
     for control, values in metrics.controls.items():
         table.add_row(*_row(f"· {control}", values, pixel))

@@ -40,10 +40,13 @@ from radar.files import expanded
 from radar.plugins import import_plugins, imported_plugins
 from radar.progress import ProgressBar, ProgressLines, Report, silent
 from radar.report.observer import RunObserver
-from radar.report.settings import method_label
+from radar.report.result import Result
+from radar.report.settings import family, method_label, method_names
 from radar.report.stored import read_run
 from radar.report.verdict import verdict
 from radar.runtime.terminal import tell
+
+_RADAR = "RADAR"  # what a report calls the published preset
 
 
 class Runner:
@@ -199,10 +202,8 @@ class Runner:
     def _tell(self, console: Console, config: Config, name: str, outcome: Outcome) -> None:
         self._note(outcome.notes)
         title = config.name if self.sweep is None else f"{config.name}, {name}"
-        print_verdict(console, _verdict(outcome))
-        # RADAR is the published preset alone, as in the tables of a report
-        published = config.method.name == "radar" and config.preset == "paper"
-        method = "RADAR" if published else method_label(cast(Mapping[str, Any], plain(config)["method"]))
+        found, method = _found(outcome, config)
+        print_verdict(console, found)
         print_outcome(console, title, method, outcome.metrics, str(outcome.directory), reused=outcome.reused)
         if (explained := glossary(outcome.metrics)) not in self.told:
             self.told.add(explained)
@@ -232,12 +233,22 @@ class Runner:
             tell(f"note: sweep.table={table}: {' '.join(str(error).split())}")
 
 
-def _verdict(outcome: Outcome) -> list[str]:
-    """What the run has shown, in words; why there are none, where they cannot be had: the run is done all the same."""
+def _found(outcome: Outcome, config: Config) -> tuple[list[str], str]:
+    """What the run has shown, in words, and what its method is called; why there are no words, where they cannot be had: the run is
+    done all the same."""
+    label = method_label(cast(Mapping[str, Any], plain(config)["method"]))
     try:
-        return verdict(read_run(RunDirectory(outcome.directory)))
+        result = read_run(RunDirectory(outcome.directory))
+        return verdict(result), _published(result) or label
     except Exception as error:
-        return [f"What was found cannot be told in words ({' '.join(str(error).split())}); metrics.json holds it"]
+        return [
+            f"What was found cannot be told in words ({' '.join(str(error).split())}); metrics.json holds it"
+        ], label
+
+
+def _published(result: Result) -> str | None:
+    """What a report calls the published preset, with whatever was typed beside it; None for any other."""
+    return method_names([result])[result.identity] if family(result) == _RADAR else None
 
 
 def _run_alone(runner: Runner, config: Config, name: str, number: int, overrides: tuple[str, ...]) -> None:

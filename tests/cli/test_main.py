@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,13 @@ import pytest
 import radar
 from radar.cli.exit_codes import FAILED, REFUSED
 from radar.cli.main import main
+from radar.cli.running import _published
+from radar.experiment.command import Command
+from radar.experiment.log import LOG_FILE
+from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import sweeps
+from radar.report.settings import method_names
+from radar.report.stored import read_run
 
 FEW_IMAGES = (
     "experiment=debug", "trainer=cpu", "trainer.threads=1", "dataset.synthetic.side=32", "dataset.image.size=32",
@@ -180,3 +187,23 @@ def test_data_list_names_every_preset_and_what_is_missing(capsys: pytest.Capture
     printed = capsys.readouterr().out
     for preset in ("tile", "grid", "magnetic_tile", "piped", "prints", "printed_layers"):
         assert preset in printed
+
+
+def test_a_change_of_the_published_preset_is_called_as_in_a_report(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    changed = ("unet=compact_narrow", "timestep=t50", *(word for word in QUICK if word != "experiment=debug"))
+    assert main(["experiment=paper", *changed, "training.warmup_steps=1", f"output_root={tmp_path}"]) == 0
+    (run,) = (path.parent for path in tmp_path.glob("*/metrics.json"))
+    result = read_run(RunDirectory(run))
+    (name,) = method_names([result]).values()
+    assert name.startswith("RADAR, unet=compact_narrow, timestep=t50, ")
+    lines = capsys.readouterr().out.splitlines()
+    heading, last = next((n, line) for n, line in enumerate(lines) if " AUROC " in line), "· all anomalous"
+    rows = lines[heading[0] + 2 : next(n for n, line in enumerate(lines) if last in line)]
+    column = [line[: heading[1].index("AUROC")] for line in rows]
+    assert "".join("".join(column).split()) == "".join(name.split())
+    assert all(line.strip() in (run / LOG_FILE).read_text() for line in rows)
+    untouched = replace(result, command=replace(result.command, overrides=("dataset=grid", "seed=3")))
+    assert _published(untouched) == "RADAR"
+    assert _published(replace(result, command=Command((), "debug", ()))) is None
