@@ -85,10 +85,8 @@ def _refuse_another_place(folder: Path, typed: Sequence[str]) -> None:
 def _chosen(folder: Path, typed: Sequence[str], console: Console) -> list[str]:
     """The overrides that a folder's names stand for; where they are typed, names are not asked."""
     keys = {_key(word) for word in typed}
-    if _INSTEAD_OF_NAMES & keys:
-        found = Recognised("folder", {"root": str(folder)}, "as was typed")
-    else:
-        found = recognise(folder)
+    as_typed = Recognised("folder", {"root": str(folder)}, "as was typed")
+    found = as_typed if _INSTEAD_OF_NAMES & keys else recognise(folder)
     console.print(f"{folder}: {found.told}", soft_wrap=True, highlight=False, markup=False)
     names_groups = any(
         _key(word) == "dataset.folder.group" and word.partition("=")[2] not in ("", "null") for word in typed
