@@ -20,7 +20,7 @@ from radar.cli.answer import print_answer
 from radar.cli.exit_codes import DONE, FAILED, OUTPUT_ROOT, REFUSED
 from radar.cli.isolation import in_own_process
 from radar.cli.output import lasting_output
-from radar.cli.printing import PlainConsole, glossary, print_best, print_outcome, print_verdict, sweep_table
+from radar.cli.printing import PlainConsole, best_of, glossary, print_best, print_outcome, print_verdict, sweep_table
 from radar.compose.command_line import CommandLine
 from radar.compose.composed_config import parse
 from radar.compose.hydra_internals import CONFIG_NAME, job_number, job_overrides
@@ -91,10 +91,13 @@ class Runner:
 
     @property
     def exit_code(self) -> int:
-        """Of one job what became of it; of a sweep whether every job is done."""
+        """Of one job what became of it; of a sweep whether every job is done, and of a search whether one of them tells a loss."""
         if self.sweep is None:
             return self.failed
-        return FAILED if any(state.state != "done" for state in self.sweep.states()) else DONE
+        states = self.sweep.states()
+        if self.searched is not None and best_of(list(map(_row, states))) is None:
+            return FAILED
+        return FAILED if any(state.state != "done" for state in states) else DONE
 
     def __call__(self, composed: DictConfig) -> float | None:
         """A job that Hydra composed, in whatever process: returns what a search minimises, None where the job failed."""

@@ -25,7 +25,7 @@ def study_overrides(settings: DictConfig, folder: Path) -> list[str] | None:
     import optuna  # noqa: PLC0415 - an extra, which only a search needs
 
     optuna.logging.set_verbosity(logging.WARNING)
-    storage = f"sqlite:///{folder / _STUDY}"
+    storage = _storage(folder)
     study = optuna.create_study(
         study_name=_NAME, storage=storage, direction=str(settings.sweeper.direction), load_if_exists=True
     )
@@ -50,3 +50,16 @@ def study_overrides(settings: DictConfig, folder: Path) -> list[str] | None:
     if seed is not None:  # a sampler that begins anew would draw its first trials once more
         overrides.append(f"hydra.sweeper.sampler.seed={seed + len(trials)}")
     return overrides
+
+
+def nothing_found(folder: Path) -> bool:
+    """Whether trials of the study below `folder` were made, and every one failed."""
+    import optuna  # noqa: PLC0415
+
+    study = optuna.load_study(study_name=_NAME, storage=_storage(folder))
+    states = {trial.state for trial in study.get_trials(deepcopy=False)}
+    return states == {optuna.trial.TrialState.FAIL}
+
+
+def _storage(folder: Path) -> str:
+    return f"sqlite:///{folder / _STUDY}"
