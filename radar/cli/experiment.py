@@ -172,16 +172,16 @@ def _search(line: CommandLine, overrides: Sequence[str], planned: Plan, sweep: S
     """Go on with a search, in whose folder its study lies, until it has its trials."""
     from radar.compose.ray_processes import ray_apart  # noqa: PLC0415
     from radar.compose.search import nothing_found, study_overrides  # noqa: PLC0415
-    from radar.experiment.search_held import search_held, searched  # noqa: PLC0415
+    from radar.experiment.search_held import STUDY, search_held, searched  # noqa: PLC0415
 
-    with search_held(sweep.path, searched(planned.jobs[0].config, planned.axes)):
-        study = study_overrides(planned.settings, sweep.path)
+    with search_held(sweep.path, searched(planned.jobs[0].config, planned.axes), force=runner.force):
+        study = study_overrides(planned.settings, sweep.path / STUDY)
         if study is not None:
             try:
                 with ray_apart(planned.settings.launcher):
                     hydra_internals.search(line.config_name, [*overrides, *study], runner)
             except ValueError:
-                if not nothing_found(sweep.path):  # else the jobs have said why
+                if not nothing_found(sweep.path / STUDY):  # else the jobs have said why
                     raise
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_main import QUICK
@@ -16,6 +17,7 @@ optuna = pytest.importorskip("optuna", reason=f"optuna is not installed; {instal
 import torch  # noqa: E402
 
 from radar.cli.main import main  # noqa: E402
+from radar.cli.running import Runner  # noqa: E402
 from radar.compose import command_line  # noqa: E402
 from radar.compose.config_tree import options  # noqa: E402
 from radar.compose.plan import plan  # noqa: E402
@@ -79,6 +81,43 @@ def test_a_killed_trial_is_tried_again_with_its_own_values(tmp_path: Path, monke
     complete = [trial for trial in trials(only) if trial.state == optuna.trial.TrialState.COMPLETE]
     assert len(complete) == 2
     assert complete[0].params == running.params
+
+
+def test_a_forced_search_makes_every_trial_again_and_goes_on_where_it_was_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert search(tmp_path, 2) == 0
+    (only,) = sweeps(tmp_path)
+    before, drawn = made(tmp_path), [trial.params for trial in trials(only)]
+    run, calls = Runner._run, list[int]()
+
+    def second_killed(*arguments: Any, **named: Any) -> float | None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return run(*arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Runner, "_run", second_killed)
+        assert search(tmp_path, 2, "--force") == 130
+    assert [trial.state.name for trial in trials(only)] == ["COMPLETE", "RUNNING"]
+    assert len(only.states()) == 1  # what was made before does not read as done
+    between = made(tmp_path)
+    assert search(tmp_path, 2, "--force") == 0
+    after = made(tmp_path)
+    assert before.keys() == between.keys() == after.keys()
+    networks = [path for path in after if path.parent.parent.name == "network"]
+    assert len(networks) == 2 and all(after[path] != before[path] for path in networks)
+    assert sum(between[path] == after[path] for path in networks) == 1  # made by the interrupted command
+    assert [trial.params for trial in trials(only) if trial.state.name == "COMPLETE"] == drawn
+    assert "Smallest validation_loss" in capsys.readouterr().out
+    assert search(tmp_path, 2) == 0 and made(tmp_path) == after
+    assert search(tmp_path, 1, "--force") == 0  # anew, with the trials of this command
+    assert len(trials(only)) == len(only.states()) == 1
+
+
+def made(root: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in root.glob("cache/*/*/made.json")}
 
 
 def test_a_failed_trial_does_not_stop_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
