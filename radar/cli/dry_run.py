@@ -1,4 +1,4 @@
-"""`--dry-run`: what would run, and an estimate of its cost from a few timed steps on random images; no image is read."""
+"""`--dry-run`: what would run, and an estimate of its cost from a few timed steps on random images; no image is decoded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from rich.table import Column, Table
 
 from radar.cli.estimate import TIMED_STEPS, Estimate, estimate
 from radar.cli.printing import PlainConsole
+from radar.cli.timed_picture import timed_picture
 from radar.compose.plan import Plan
 from radar.config.schema import Config
 from radar.methods.registry import method_of
+from radar.rasters import Size
 from radar.training.device import resolve_device
 
 _WIDEST_WORD = 30  # characters of an override that a table keeps on one line
@@ -29,10 +31,12 @@ def dry_run(plan: Plan) -> int:
         *names, *(Column(each, no_wrap=True, min_width=len(each)) for each in numbers), box=SIMPLE, padding=(0, 1, 0, 0)
     )
     measured: dict[str, Estimate] = {}
+    pictures = {str(job.config.dataset): job.config.dataset for job in plan.jobs}
+    timed = {key: timed_picture(dataset) for key, dataset in pictures.items()}
     trainings: dict[str, float] = {}  # jobs that differ after training share one
     threads = torch.get_num_threads()  # torch's own choice, for jobs that leave it to torch
     for job, title in zip(plan.jobs, titles, strict=True):
-        found = _measured(job.config, measured, threads)
+        found = _measured(job.config, measured, threads, timed[str(job.config.dataset)].size)
         trainings |= {training.key + _data_and_seed(job.config): training.seconds for training in found.trainings}
         table.add_row(title, job.config.dataset.name, *_cells(found))
     console = PlainConsole()
@@ -42,12 +46,14 @@ def dry_run(plan: Plan) -> int:
             f"A search: the experiment that it starts from; {plan.settings.sweeper.n_trials} trials vary {', '.join(plan.axes)}",
             highlight=False,
         )
+    for note in dict.fromkeys(each.note for each in timed.values() if each.note is not None):
+        console.print(note, highlight=False, soft_wrap=True)
     console.print(_summary(plan, trainings), highlight=False)
     return 0
 
 
-def _measured(config: Config, measured: dict[str, Estimate], threads: int) -> Estimate:
-    """Jobs that differ in seed or data alone take equally long, but each has trainings of its own."""
+def _measured(config: Config, measured: dict[str, Estimate], threads: int, size: Size) -> Estimate:
+    """Jobs that differ in seed or data alone, with pictures of one size, take equally long, but each has trainings of its own."""
     timed = (
         config.unet,
         config.diffusion,
@@ -57,9 +63,9 @@ def _measured(config: Config, measured: dict[str, Estimate], threads: int) -> Es
         config.method,
         config.training,
     )
-    key = str([asdict(section) for section in (*timed, config.dataset.image)])
+    key = str([size, *(asdict(section) for section in (*timed, config.dataset.image))])
     if key not in measured:
-        measured[key] = estimate(config, threads)
+        measured[key] = estimate(config, threads, size)
     return measured[key]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from radar.config.schema import Config
 from radar.data.images import Images
-from radar.data.preprocessing import Frame, plane_names, preprocessing_of
+from radar.data.preprocessing import Frame, plane_names
 from radar.data.sample import NORMAL_DEFECT, Sample, Split
 from radar.experiment.devices import configure_torch
 from radar.experiment.networks import training_inputs
@@ -23,7 +23,7 @@ from radar.methods.registry import method_of
 from radar.methods.responses import read, responses
 from radar.networks.cost import forward_flops, parameter_count
 from radar.progress import silent
-from radar.rasters import Rasters
+from radar.rasters import Rasters, Size
 from radar.seeds import generator
 from radar.training.crops import PatchSampler
 from radar.training.device import resolve_device
@@ -31,7 +31,6 @@ from radar.training.memory import built_within_memory, check_step
 from radar.training.module import TrainingModule
 
 TIMED_STEPS = 3
-_FALLBACK_SIDE = 100  # px, where files bring their own size: the paper's
 _IMAGES = 4  # random ones in place of each set of normals
 _MANY_PASSES = 8  # of a network over one image: then one timed call is enough
 
@@ -55,14 +54,14 @@ class Estimate:
     image_seconds: float
 
 
-def estimate(config: Config, threads: int) -> Estimate:
+def estimate(config: Config, threads: int, size: Size) -> Estimate:
     """Take the time of everything on random images; seconds, and longer for methods that train much. None is read.
 
-    `threads` is how many CPU threads torch takes where the config leaves that to it.
+    `threads` is how many CPU threads torch takes where the config leaves that to it, `size` height and width in px of the images.
     """
     configure_torch(config.trainer, threads)
     device, method = resolve_device(config.trainer), method_of(config)
-    normals = Normals(_random_images(config, "train"), _random_images(config, "validation"))
+    normals = Normals(_random_images(config, "train", size), _random_images(config, "validation", size))
     networks: dict[str, nn.Module] = {name: read().to(device) for name, read in method.pretrained.items()}
     trainings: dict[str, TrainingEstimate] = {}
     for training in method.trainings(normals):
@@ -91,10 +90,9 @@ def estimate(config: Config, threads: int) -> Estimate:
     )
 
 
-def _random_images(config: Config, split: Split) -> Images:
+def _random_images(config: Config, split: Split, size: Size) -> Images:
     """White noise in place of a set of normals, each image a group of its own."""
-    image = config.dataset.image
-    height, width = preprocessing_of(image).fixed or (image.size or _FALLBACK_SIDE,) * 2
+    image, (height, width) = config.dataset.image, size
     names, stream = plane_names(image), generator("cpu", config.seed, "crops", split)
     noise = 2 * torch.rand(_IMAGES, len(names), height, width, generator=stream) - 1
     if image.region_of_interest is not None:

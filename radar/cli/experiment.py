@@ -59,11 +59,10 @@ def _experiment(arguments: list[str], told: Collection[str]) -> int:
 
         return dry_run(planned)
     with lasting_output():
-        return _run(arguments, line, planned, force=force, told=told, repeats=repeats)
+        return _run(line, planned, force=force, told=told, repeats=repeats)
 
 
 def _run(
-    arguments: list[str],
     line: CommandLine,
     planned: Plan,
     *,
@@ -81,7 +80,7 @@ def _run(
             raise ConfigError(
                 "sweep.isolated=true: a launcher or a search has processes of its own; leave hydra/launcher and hydra/sweeper out"
             )
-        _launch(arguments, line, planned, runner)
+        _launch(line, planned, runner)
     else:
         runner.run_all([job.config for job in planned.jobs])
     runner.summarise()
@@ -121,7 +120,10 @@ def _sweep(line: CommandLine, planned: Plan) -> Sweep:
             f"output_root: {roots[0]} of one job and {roots[1]} of another; the jobs of a sweep, and its record, lie in one folder"
         )
     if planned.is_search:
-        jobs, names = [*planned.axes, *(text for text in line.overrides if not text.startswith("hydra"))], None
+        jobs, names = (
+            [*planned.axes, *(text for text in _composed(line, planned) if not text.startswith("hydra"))],
+            None,
+        )
     else:
         jobs, names = [" ".join(sorted(job.overrides)) for job in planned.jobs], planned.names
     sweep = Sweep.of(Path(planned.jobs[0].config.output_root), [*jobs, *line.sources])
@@ -129,7 +131,7 @@ def _sweep(line: CommandLine, planned: Plan) -> Sweep:
     return sweep
 
 
-def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runner) -> None:
+def _launch(line: CommandLine, planned: Plan, runner: Runner) -> None:
     """Let Hydra's launcher or sweeper run the jobs; what it writes lies in the sweep's folder.
 
     Raises `RunError` where the launcher itself fails.
@@ -156,22 +158,31 @@ def _launch(arguments: list[str], line: CommandLine, planned: Plan, runner: Runn
             return
         if sweep is None:
             with ray_apart(planned.settings.launcher):
-                hydra_internals.run_hydra(arguments, runner)
+                hydra_internals.run_hydra([*line.sources, *_composed(line, planned)], runner)
         else:
-            _search([*arguments, *folder], planned, sweep, runner)
+            _search(line, [*_composed(line, planned), *folder], planned, sweep, runner)
 
 
-def _search(arguments: list[str], planned: Plan, sweep: Sweep, runner: Runner) -> None:
+def _composed(line: CommandLine, planned: Plan) -> list[str]:
+    """What Hydra itself composes a job from: what was typed, and of presets what the job reads."""
+    return [*(text for text in line.presets if text in planned.jobs[0].overrides), *line.overrides]
+
+
+def _search(line: CommandLine, overrides: Sequence[str], planned: Plan, sweep: Sweep, runner: Runner) -> None:
     """Go on with a search, in whose folder its study lies, until it has its trials."""
     from radar.compose.ray_processes import ray_apart  # noqa: PLC0415
-    from radar.compose.search import study_overrides  # noqa: PLC0415
-    from radar.experiment.search_held import search_held, searched  # noqa: PLC0415
+    from radar.compose.search import nothing_found, study_overrides  # noqa: PLC0415
+    from radar.experiment.search_held import STUDY, search_held, searched  # noqa: PLC0415
 
-    with search_held(sweep.path, searched(planned.jobs[0].config, planned.axes)):
-        study = study_overrides(planned.settings, sweep.path)
+    with search_held(sweep.path, searched(planned.jobs[0].config, planned.axes), force=runner.force):
+        study = study_overrides(planned.settings, sweep.path / STUDY)
         if study is not None:
-            with ray_apart(planned.settings.launcher):
-                hydra_internals.run_hydra([*arguments, *study], runner)
+            try:
+                with ray_apart(planned.settings.launcher):
+                    hydra_internals.search(line.config_name, [*overrides, *study], runner)
+            except ValueError:
+                if not nothing_found(sweep.path / STUDY):  # else the jobs have said why
+                    raise
 
 
 def _help(arguments: list[str], line: CommandLine) -> int:

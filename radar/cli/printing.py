@@ -81,8 +81,10 @@ def results_table(name: str, method: str, metrics: Metrics) -> Table:
         title=f"{name}: test images", title_justify="left", caption_justify="left", box=SIMPLE, padding=(0, 1, 0, 0)
     )
     headings = ["", *_IMAGE.values(), *(_PIXEL.values() if pixel else ())]
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if index else "left", no_wrap=not index)
+    controls = [f"· {control}" for control in (*metrics.controls, "all anomalous")]
+    table.add_column("", min_width=max(map(len, controls)), overflow="fold")  # a method's name may be long
+    for heading in headings[1:]:
+        table.add_column(heading, justify="right")
     table.add_row(*_row(method, metrics, pixel), style="bold")
     for control, values in metrics.controls.items():
         table.add_row(*_row(f"· {control}", values, pixel))
@@ -140,14 +142,22 @@ def sweep_table(rows: Sequence[tuple[str, Metrics | None, str]]) -> Table:
     return table
 
 
-def print_best(console: Console, rows: Sequence[tuple[str, Metrics | None, str]]) -> None:
-    """The job of a search with the smallest loss on held-out normals."""
+def best_of(rows: Sequence[tuple[str, Metrics | None, str]]) -> tuple[float, str, str] | None:
+    """The smallest loss on held-out normals among the jobs of a search, its job and its directory; None where no job tells one."""
     losses = [
         (metrics.validation_loss, name, directory)
         for name, metrics, directory in rows
         if metrics is not None and metrics.validation_loss is not None
     ]
-    if losses:
-        loss, name, directory = min(losses)
-        console.print(f"Smallest validation_loss {loss:.4f}: {name}", soft_wrap=True, highlight=False)
-        console.print(f"Its directory: {directory}", soft_wrap=True, highlight=False)
+    return min(losses, default=None)
+
+
+def print_best(console: Console, rows: Sequence[tuple[str, Metrics | None, str]]) -> None:
+    """The job of a search with the smallest loss on held-out normals."""
+    best = best_of(rows)
+    if best is None:
+        console.print("No job has a validation_loss, so none is the best", soft_wrap=True, highlight=False)
+        return
+    loss, name, directory = best
+    console.print(f"Smallest validation_loss {loss:.4f}: {name}", soft_wrap=True, highlight=False)
+    console.print(f"Its directory: {directory}", soft_wrap=True, highlight=False)

@@ -20,7 +20,7 @@ from radar.cli.answer import print_answer
 from radar.cli.exit_codes import DONE, FAILED, OUTPUT_ROOT, REFUSED
 from radar.cli.isolation import in_own_process
 from radar.cli.output import lasting_output
-from radar.cli.printing import PlainConsole, glossary, print_best, print_outcome, print_verdict, sweep_table
+from radar.cli.printing import PlainConsole, best_of, glossary, print_best, print_outcome, print_verdict, sweep_table
 from radar.compose.command_line import CommandLine
 from radar.compose.composed_config import parse
 from radar.compose.hydra_internals import CONFIG_NAME, job_number, job_overrides
@@ -40,10 +40,13 @@ from radar.files import expanded
 from radar.plugins import import_plugins, imported_plugins
 from radar.progress import ProgressBar, ProgressLines, Report, silent
 from radar.report.observer import RunObserver
-from radar.report.settings import method_label
+from radar.report.result import Result
+from radar.report.settings import family, method_label, method_names
 from radar.report.stored import read_run
 from radar.report.verdict import verdict
 from radar.runtime.terminal import tell
+
+_RADAR = "RADAR"  # what a report calls the published preset
 
 
 class Runner:
@@ -88,10 +91,13 @@ class Runner:
 
     @property
     def exit_code(self) -> int:
-        """Of one job what became of it; of a sweep whether every job is done."""
+        """Of one job what became of it; of a sweep whether every job is done, and of a search whether one of them tells a loss."""
         if self.sweep is None:
             return self.failed
-        return FAILED if any(state.state != "done" for state in self.sweep.states()) else DONE
+        states = self.sweep.states()
+        if self.searched is not None and best_of(list(map(_row, states))) is None:
+            return FAILED
+        return FAILED if any(state.state != "done" for state in states) else DONE
 
     def __call__(self, composed: DictConfig) -> float | None:
         """A job that Hydra composed, in whatever process: returns what a search minimises, None where the job failed."""
@@ -199,10 +205,8 @@ class Runner:
     def _tell(self, console: Console, config: Config, name: str, outcome: Outcome) -> None:
         self._note(outcome.notes)
         title = config.name if self.sweep is None else f"{config.name}, {name}"
-        print_verdict(console, _verdict(outcome))
-        # RADAR is the published preset alone, as in the tables of a report
-        published = config.method.name == "radar" and config.preset == "paper"
-        method = "RADAR" if published else method_label(cast(Mapping[str, Any], plain(config)["method"]))
+        found, method = _found(outcome, config)
+        print_verdict(console, found)
         print_outcome(console, title, method, outcome.metrics, str(outcome.directory), reused=outcome.reused)
         if (explained := glossary(outcome.metrics)) not in self.told:
             self.told.add(explained)
@@ -232,12 +236,22 @@ class Runner:
             tell(f"note: sweep.table={table}: {' '.join(str(error).split())}")
 
 
-def _verdict(outcome: Outcome) -> list[str]:
-    """What the run has shown, in words; why there are none, where they cannot be had: the run is done all the same."""
+def _found(outcome: Outcome, config: Config) -> tuple[list[str], str]:
+    """What the run has shown, in words, and what its method is called; why there are no words, where they cannot be had: the run is
+    done all the same."""
+    label = method_label(cast(Mapping[str, Any], plain(config)["method"]))
     try:
-        return verdict(read_run(RunDirectory(outcome.directory)))
+        result = read_run(RunDirectory(outcome.directory))
+        return verdict(result), _published(result) or label
     except Exception as error:
-        return [f"What was found cannot be told in words ({' '.join(str(error).split())}); metrics.json holds it"]
+        return [
+            f"What was found cannot be told in words ({' '.join(str(error).split())}); metrics.json holds it"
+        ], label
+
+
+def _published(result: Result) -> str | None:
+    """What a report calls the published preset, with whatever was typed beside it; None for any other."""
+    return method_names([result])[result.identity] if family(result) == _RADAR else None
 
 
 def _run_alone(runner: Runner, config: Config, name: str, number: int, overrides: tuple[str, ...]) -> None:

@@ -27,6 +27,8 @@ from radar.progress import ProgressBar
 from radar.runtime.options import Parser
 
 _RECOMMENDED = "experiment=recommended"
+_PLACES = ("dataset.root", "data_root")  # keys that say where photos lie, as FOLDER does
+_INSTEAD_OF_NAMES = {"dataset", "dataset.folder.normal"}  # where one is typed, names are not asked
 _GROUPING = ("dataset.split", "dataset.manifest", "dataset.folder.group")  # each of them says what belongs together
 _HYDRAS_WORDS = ("null", "true", "false", "nan", "inf")  # which are no text where they are not quoted
 _FLAGS = ("--dry-run", "--force")  # which say how the experiment runs, and not which it is
@@ -54,6 +56,7 @@ def train(arguments: Sequence[str]) -> int:
 
 def _trained(folder: Path, typed: Sequence[str]) -> int:
     """Run the experiment on a folder with what is typed behind it; returns the exit code."""
+    _refuse_another_place(folder, typed)
     console = PlainConsole()
     chosen = _missing(_chosen(folder, typed, console), typed)
     line = command_line.read([word for word in (*chosen, *typed) if word not in _FLAGS])
@@ -65,13 +68,25 @@ def _trained(folder: Path, typed: Sequence[str]) -> int:
     return experiment(words, told)
 
 
+def _refuse_another_place(folder: Path, typed: Sequence[str]) -> None:
+    """Raise `ConfigError` where a typed key names other photos than those of `folder`.
+
+    A category is a sub-folder: it is one of the set's own where `dataset` is typed, and else hides what names told.
+    """
+    keys = {_key(word): word for word in typed}
+    own = () if _INSTEAD_OF_NAMES & keys.keys() else ("dataset.category",)
+    for key in (*_PLACES, *own):
+        if key in keys:
+            raise ConfigError(
+                f"{keys[key]}: {folder} says where the photos lie; leave it out, or name their folder after radar train"
+            )
+
+
 def _chosen(folder: Path, typed: Sequence[str], console: Console) -> list[str]:
     """The overrides that a folder's names stand for; where they are typed, names are not asked."""
     keys = {_key(word) for word in typed}
-    if {"dataset", "dataset.folder.normal"} & keys:
-        found = Recognised("folder", {"root": str(folder)}, "as was typed")
-    else:
-        found = recognise(folder)
+    as_typed = Recognised("folder", {"root": str(folder)}, "as was typed")
+    found = as_typed if _INSTEAD_OF_NAMES & keys else recognise(folder)
     console.print(f"{folder}: {found.told}", soft_wrap=True, highlight=False, markup=False)
     names_groups = any(
         _key(word) == "dataset.folder.group" and word.partition("=")[2] not in ("", "null") for word in typed
@@ -111,7 +126,7 @@ def _missing(overrides: Sequence[str], typed: Sequence[str]) -> list[str]:
 
 
 def _key(word: str) -> str:
-    return word.partition("=")[0].lstrip("+")
+    return word.partition("=")[0].lstrip("+~")
 
 
 def _overrides(values: Mapping[str, str | None]) -> list[str]:

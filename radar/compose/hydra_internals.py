@@ -246,7 +246,7 @@ def job_overrides() -> list[str]:
 
 
 def run_hydra(arguments: Sequence[str], task: Task) -> None:
-    """Hand a command line to Hydra: help, a search, one job with callbacks. `task` is called once per job."""
+    """Hand a command line to Hydra: help, one job with callbacks. `task` is called once per job."""
     _prepare()
 
     def job(composed: DictConfig) -> object:
@@ -258,6 +258,20 @@ def run_hydra(arguments: Sequence[str], task: Task) -> None:
         hydra.main(version_base=_VERSION_BASE, config_path=str(config_folder()), config_name=CONFIG_NAME)(job)()
     finally:
         sys.argv = before
+
+
+def search(name: str, overrides: Sequence[str], task: Task) -> None:
+    """Let the sweeper that the config `name` and `overrides` choose make up jobs; `task` is called once per job.
+
+    Raises `ValueError` where none of all trials is done, which Optuna then asks for the best one.
+    """
+    _prepare()
+    GlobalHydra.instance().clear()
+    main = Hydra.create_main_hydra2("radar", create_config_search_path(str(config_folder())))
+    try:
+        main.multirun(config_name=name, task_function=task, overrides=list(overrides))
+    finally:
+        GlobalHydra.instance().clear()
 
 
 def launch(name: str, overrides: Sequence[str], jobs: Sequence[Sequence[str]], task: Task) -> None:

@@ -18,6 +18,7 @@ from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import Override, read_overrides, values_of
 from radar.compose.launcher_consent import refuse_commands
 from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps, refuse_unknown_method_key
+from radar.compose.search_axes import refuse_without_loss, trials
 from radar.config.plain import plain, selected
 from radar.config.schema import Config
 from radar.config.typed import refuse_odd_digits, typed
@@ -114,6 +115,8 @@ def plan(line: CommandLine) -> Plan:
         said = [text for text, each in single if each.is_hydra_override()]
         _refuse_hidden(composer, [*batches, *([text] for text in _of_axes(axes))], said)
         jobs = [composer.job(batch) for batch in batches]
+        if planned.is_search:
+            _refuse_vain_search([composer.trial(trial) for trial in trials(axes, *batches)], axes, own)
     typed_of_jobs = [text for text in line.overrides if text in given]
     _refuse_unread(typed_of_jobs, jobs)
     _refuse_controls(typed_of_jobs, jobs)
@@ -137,7 +140,15 @@ def _of_axes(axes: Iterable[str]) -> Iterator[str]:
             yield from (f"{str(override.input_line).partition('=')[0]}={value}" for value in values_of(override))
 
 
-def _refuse_unread(typed: Iterable[str], jobs: Sequence[Job]) -> None:
+def _refuse_vain_search(found: Sequence[Job], axes: Sequence[str], own: Sequence[str]) -> None:
+    """Each trial must tell what a search minimises, and one at least must read an axis; `own` are the config's."""
+    for job in found:
+        refuse_without_loss(job.config)
+    _refuse_unread([axis for axis in axes if axis not in own], found)
+    _refuse_unread(own, found, "search with a config whose hydra.sweeper.params have no such axis")
+
+
+def _refuse_unread(typed: Iterable[str], jobs: Sequence[Job], remedy: str = "leave it out") -> None:
     """What was typed must be read by one job at least."""
     for text in typed:
         key = read_overrides([text])[0].key_or_group
@@ -145,7 +156,7 @@ def _refuse_unread(typed: Iterable[str], jobs: Sequence[Job]) -> None:
         if None not in readers:
             first, *more = [reader for reader in readers if reader is not None]
             said = f"none of {', '.join((first, *more))} reads it" if more else f"{first} does not read it"
-            raise ConfigError(f"{text}: {said}; leave it out")
+            raise ConfigError(f"{text}: {said}; {remedy}")
 
 
 def _refuse_controls(typed: Iterable[str], jobs: Sequence[Job]) -> None:
@@ -189,6 +200,13 @@ class _Composer:
 
     def job(self, overrides: Sequence[str]) -> Job:
         """The experiment that `overrides` make, without those that nothing reads. Raises `ConfigError`."""
+        job = self.trial(overrides)
+        check(job.config)
+        check_extra(job.config)
+        return job
+
+    def trial(self, overrides: Sequence[str]) -> Job:
+        """As `job`, by the rules of single keys alone: those between keys, a search may keep with other values of its axes."""
         read = dict(zip(overrides, read_overrides(overrides), strict=True))
         config, unread = self._typed(read)
         for override in read.values():
@@ -198,8 +216,6 @@ class _Composer:
         if unread:
             read = {text: override for text, override in read.items() if override.key_or_group not in unread}
             config, _ = self._typed(read)
-        check(config)
-        check_extra(config)
         return Job(tuple(read), config, unread | self._idle(read, config))
 
     def _idle(self, read: dict[str, Override], config: Config) -> dict[str, str]:

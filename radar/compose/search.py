@@ -11,12 +11,11 @@ from omegaconf import DictConfig
 from radar.compose.hydra_internals import quoted, searches_with_optuna
 from radar.errors import ConfigError
 
-_STUDY = "study.db"  # in the sweep's folder
 _NAME = "radar"
 
 
-def study_overrides(settings: DictConfig, folder: Path) -> list[str] | None:
-    """Where Hydra's Optuna sweeper keeps its study below `folder`, and how many trials are left; None where none is.
+def study_overrides(settings: DictConfig, file: Path) -> list[str] | None:
+    """Where Hydra's Optuna sweeper keeps its study, in `file`, and how many trials are left; None where none is.
 
     A trial whose process was killed is tried again before new ones. Raises `ConfigError` for another sweeper.
     """
@@ -25,7 +24,7 @@ def study_overrides(settings: DictConfig, folder: Path) -> list[str] | None:
     import optuna  # noqa: PLC0415 - an extra, which only a search needs
 
     optuna.logging.set_verbosity(logging.WARNING)
-    storage = f"sqlite:///{folder / _STUDY}"
+    storage = _storage(file)
     study = optuna.create_study(
         study_name=_NAME, storage=storage, direction=str(settings.sweeper.direction), load_if_exists=True
     )
@@ -50,3 +49,16 @@ def study_overrides(settings: DictConfig, folder: Path) -> list[str] | None:
     if seed is not None:  # a sampler that begins anew would draw its first trials once more
         overrides.append(f"hydra.sweeper.sampler.seed={seed + len(trials)}")
     return overrides
+
+
+def nothing_found(file: Path) -> bool:
+    """Whether trials of the study in `file` were made, and every one failed."""
+    import optuna  # noqa: PLC0415
+
+    study = optuna.load_study(study_name=_NAME, storage=_storage(file))
+    states = {trial.state for trial in study.get_trials(deepcopy=False)}
+    return states == {optuna.trial.TrialState.FAIL}
+
+
+def _storage(file: Path) -> str:
+    return f"sqlite:///{file}"

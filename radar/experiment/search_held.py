@@ -10,12 +10,16 @@ from radar.config.schema import Config
 from radar.data.dataset import open_dataset
 from radar.errors import RunError
 from radar.experiment.run_fingerprint import fingerprint
-from radar.files import locked, read_json, write_json
+from radar.experiment.sweep import JOBS_FOLDER
+from radar.files import locked, read_json, write_json, writing
 
-_FILE, _LOCK = "search.json", "search.lock"  # in the sweep's folder
+STUDY = "study.db"  # in the sweep's folder
+_FILE, _LOCK = "search.json", "search.lock"  # beside it
 _CHOOSING = ("dataset", "experiment", "data_root")  # of a data set; any other key below `dataset`, but for these
 _OF_EACH = ("dataset.image", "dataset.train_images")
 _REMEDY = "remove the folder, or search below another output_root"
+_BEGUN = "begun anew"  # in that file, of a search that was: what it stands at
+_EMPTYING, _GOING = "emptying", "going"
 
 
 def searched(config: Config, axes: Sequence[str]) -> str:
@@ -29,10 +33,11 @@ def searched(config: Config, axes: Sequence[str]) -> str:
 
 
 @contextmanager
-def search_held(folder: Path, experiment: str) -> Iterator[None]:
+def search_held(folder: Path, experiment: str, *, force: bool = False) -> Iterator[None]:
     """Keep other processes from the search in `folder`, and another experiment than that of its trials, given by `searched`.
 
-    Raises `RunError` for either.
+    With `force` its trials are forgotten, so that it begins anew; where a search that was begun so was interrupted, it goes on.
+    Raises `RunError` for what is kept away.
     """
     file = folder / _FILE
     with ExitStack() as holding:
@@ -42,11 +47,24 @@ def search_held(folder: Path, experiment: str) -> Iterator[None]:
             raise RunError(
                 f"{folder}: another process goes on with this search; wait for it, or search below another output_root"
             ) from None
-        stored = read_json(file, _REMEDY).get("experiment") if file.exists() else experiment
-        if stored != experiment:
+        known = read_json(file, _REMEDY) if file.exists() else {"experiment": experiment}
+        is_other, begun = known.get("experiment") != experiment, known.get(_BEGUN)
+        if is_other and not force:
             raise RunError(
                 f"{folder}: its trials were made of other photos or settings, or by another version of radar, and are not to be "
-                f"compared with new ones; {_REMEDY}"
+                f"compared with new ones; begin it anew with --force, {_REMEDY}"
             )
-        write_json(file, {"experiment": experiment})
+        if begun == _EMPTYING or (force and (is_other or begun != _GOING)):
+            write_json(file, {"experiment": experiment, _BEGUN: _EMPTYING})  # so that half of its trials are never all
+            _forget(folder)
+            begun = _GOING
+        write_json(file, {"experiment": experiment, **({_BEGUN: begun} if begun else {})})
         yield
+        write_json(file, {"experiment": experiment})
+
+
+def _forget(folder: Path) -> None:
+    """Remove the study and what is written down of its jobs; what these computed stays."""
+    with writing(folder):
+        for file in (*folder.glob(f"{STUDY}*"), *(folder / JOBS_FOLDER).glob("*.json")):
+            file.unlink(missing_ok=True)

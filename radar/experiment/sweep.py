@@ -16,6 +16,7 @@ from radar.experiment.run_directory import RunDirectory
 from radar.files import make_subfolder, read_json, unreadable, write_json
 
 SWEEPS_FOLDER = "sweeps"  # below output_root
+JOBS_FOLDER = "jobs"  # below a sweep's own: a file for each job that was started
 _REMEDY = "start the sweep again with the same command, which finds what is done"
 
 
@@ -57,7 +58,7 @@ class Sweep:
         Raises `WriteError`.
         """
         names = None if jobs is None else list(jobs)
-        make_subfolder(self.path.parent.parent, self.path.parent.name, self.path.name, "jobs")
+        make_subfolder(self.path.parent.parent, self.path.parent.name, self.path.name, JOBS_FOLDER)
         write_json(self.path / "sweep.json", {"command": list(command), "jobs": names, "started": _now()})
 
     def content(self) -> dict[str, Any]:
@@ -74,7 +75,7 @@ class Sweep:
 
     def _file(self, name: str) -> Path:
         same = " ".join(sorted(name.split()))  # whatever the order of the command's axes
-        return self.path / "jobs" / f"{hashlib.sha256(same.encode()).hexdigest()[:16]}.json"
+        return self.path / JOBS_FOLDER / f"{hashlib.sha256(same.encode()).hexdigest()[:16]}.json"
 
     def begin_job(self, name: str, directory: Path, command: str) -> None:
         """Write down where a job computes, for the command of that name, and whether a run is done there already."""
@@ -144,7 +145,7 @@ class Sweep:
         names = self.content()["jobs"]
         if names is None:
             records = []
-            for file in (self.path / "jobs").glob("*.json"):
+            for file in (self.path / JOBS_FOLDER).glob("*.json"):
                 with suppress(FileNotFoundError, StoredError):
                     records.append(_job_record(file))
             names = [record["name"] for record in sorted(records, key=lambda record: float(record["first"]))]

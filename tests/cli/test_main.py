@@ -6,14 +6,25 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import radar
+from radar.cli.estimate import Estimate, estimate
 from radar.cli.exit_codes import FAILED, REFUSED
 from radar.cli.main import main
+from radar.cli.running import _published
+from radar.config.schema import Config
+from radar.experiment.command import Command
+from radar.experiment.log import LOG_FILE
+from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import sweeps
+from radar.report.settings import method_names
+from radar.report.stored import read_run
 
 FEW_IMAGES = (
     "experiment=debug", "trainer=cpu", "trainer.threads=1", "dataset.synthetic.side=32", "dataset.image.size=32",
@@ -89,6 +100,55 @@ def test_a_dry_run_of_a_method_without_training_says_so(capsys: pytest.CaptureFi
     assert "1 job(s); nothing is trained" in printed
     assert "1 printed_layers 0 – – nothing" in printed
     assert list(tmp_path.iterdir()) == []
+
+
+OWN_SIZE = ("dataset.image.size=null", "dataset.image.aspect=short")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (OWN_SIZE, ((72, 40), "timed at 40 × 72 px, that of good/0.png")),
+        (("dataset.image.size=20", OWN_SIZE[1]), ((36, 20), "timed at 20 × 36 px, that of good/0.png")),
+        (("dataset.image.size=null", "dataset.image.resolution=4", "dataset.image.file_resolution=8", OWN_SIZE[1]),
+         ((36, 20), "timed at 20 × 36 px, that of good/0.png")),
+        ((*OWN_SIZE, "working_size=texture"), ((72, 40), "good/0.png, before working_size makes pictures smaller")),
+        (("dataset.image.size=24",), ((24, 24), "")),
+        ((*OWN_SIZE, "dataset.root=gone"),
+         ((100, 100), "timed at 100 × 100 px, which is assumed, as no file tells it (gone: no such folder")),
+        ((*OWN_SIZE, "dataset=printed_layers", "dataset.root=null", "dataset.synthetic.side=48"),
+         ((48, 48), "timed at 48 × 48 px, that of a drawn image")),
+    ],
+)  # fmt: skip
+def test_a_dry_run_times_pictures_as_large_as_they_are(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    typed: tuple[str, ...],
+    told: tuple[tuple[int, int], str],
+) -> None:
+    (tmp_path / "good").mkdir()
+    for index, shape in enumerate([(72, 40), (40, 60), (64, 64)]):
+        Image.fromarray(np.full(shape, 90, np.uint8)).save(tmp_path / "good" / f"{index}.png")
+    timed, found, (size, said) = list[object](), estimate, told
+
+    def watched(config: Config, threads: int, given: tuple[int, int]) -> Estimate:
+        timed.append(given)
+        return found(config, threads, given)
+
+    monkeypatch.setattr("radar.cli.dry_run.estimate", watched)
+    words = [
+        "dataset=folder",
+        f"dataset.root={tmp_path}",
+        "dataset.folder.normal=good",
+        "dataset.folder.anomalous=null",
+    ]
+    keys = {word.partition("=")[0] for word in typed}
+    kept = [word for word in words if word.partition("=")[0] not in keys and "dataset=printed_layers" not in typed]
+    assert main(["experiment=lof_texture", "method=pca", *kept, *typed, "--dry-run"]) == 0
+    assert timed == [size]
+    printed = capsys.readouterr().out
+    assert said in printed and ("timed at" in printed) == bool(said)
 
 
 def test_a_dry_run_counts_what_each_method_trains(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -180,3 +240,23 @@ def test_data_list_names_every_preset_and_what_is_missing(capsys: pytest.Capture
     printed = capsys.readouterr().out
     for preset in ("tile", "grid", "magnetic_tile", "piped", "prints", "printed_layers"):
         assert preset in printed
+
+
+def test_a_change_of_the_published_preset_is_called_as_in_a_report(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    changed = ("unet=compact_narrow", "timestep=t50", *(word for word in QUICK if word != "experiment=debug"))
+    assert main(["experiment=paper", *changed, "training.warmup_steps=1", f"output_root={tmp_path}"]) == 0
+    (run,) = (path.parent for path in tmp_path.glob("*/metrics.json"))
+    result = read_run(RunDirectory(run))
+    (name,) = method_names([result]).values()
+    assert name.startswith("RADAR, unet=compact_narrow, timestep=t50, ")
+    lines = capsys.readouterr().out.splitlines()
+    heading, last = next((n, line) for n, line in enumerate(lines) if " AUROC " in line), "· all anomalous"
+    rows = lines[heading[0] + 2 : next(n for n, line in enumerate(lines) if last in line)]
+    column = [line[: heading[1].index("AUROC")] for line in rows]
+    assert "".join("".join(column).split()) == "".join(name.split())
+    assert all(line.strip() in (run / LOG_FILE).read_text() for line in rows)
+    untouched = replace(result, command=replace(result.command, overrides=("dataset=grid", "seed=3")))
+    assert _published(untouched) == "RADAR"
+    assert _published(replace(result, command=Command((), "debug", ()))) is None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from test_main import FEW_IMAGES
+from test_main import FEW_IMAGES, QUICK
 
 from radar import plugins
 from radar.cli.exit_codes import REFUSED
@@ -18,8 +19,10 @@ from radar.cli.rerun import again
 from radar.compose import command_line
 from radar.compose.plan import Plan, plan
 from radar.errors import RunError
-from radar.experiment.command import Command, write_command
+from radar.experiment.command import Command, read_command, write_command
 from radar.experiment.log import LOG_FILE
+from radar.experiment.sweep import sweeps
+from radar.files import read_yaml
 
 
 def repeated(run: Path, *arguments: str) -> Plan:
@@ -158,3 +161,48 @@ def test_a_run_that_is_repeated_on_other_photos_is_told(
     monkeypatch.chdir(tmp_path / "other")
     assert main(["--rerun", str(run)]) == 0
     assert f"radar: note: {run}: was made of other photos" in capsys.readouterr().err
+
+
+OWN = ("dataset=stochastic_tile", "seed=4")  # by which a run is known from the default one
+
+
+def own_run(root: Path) -> Path:
+    assert main([*QUICK, *OWN, f"output_root={root}"]) == 0
+    (run,) = (path.parent for path in root.glob("*/command.json"))
+    return run
+
+
+def seeds_and_sets(root: Path) -> set[tuple[int, str]]:
+    configs = [read_yaml(path, "") for path in root.glob("*/config.yaml")]
+    return {(config["seed"], config["dataset"]["name"]) for config in configs}
+
+
+def test_a_search_that_repeats_a_run_is_of_that_run(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    run, root = own_run(tmp_path / "runs"), tmp_path / "trials"
+    more = ["-m", "--config-name", "sweep_search", "hydra.sweeper.n_trials=1", f"output_root={root}"]
+    assert main(["--rerun", str(run), *more]) == 0
+    assert seeds_and_sets(root) == {(4, "stochastic_tile")}
+    assert main(["--rerun", str(run), *more, "seed=5"]) == 0
+    assert seeds_and_sets(root) == {(4, "stochastic_tile"), (5, "stochastic_tile")}
+    write_command(run, replace(read_command(run), overrides=(*QUICK, "dataset=printed_layers", "seed=4")))
+    assert main(["--rerun", str(run), *more]) == 0  # of another run, so another search
+    assert seeds_and_sets(root) >= {(4, "printed_layers")}
+    assert len(sweeps(root)) == 3
+
+
+def test_a_run_that_is_repeated_with_a_callback_is_that_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, root = own_run(tmp_path / "runs"), tmp_path / "again"
+    (tmp_path / "heard.py").write_text(
+        "from pathlib import Path\nfrom hydra.experimental.callback import Callback\n"
+        "class Heard(Callback):\n    def on_job_start(self, config, **_):\n        Path('heard').write_text(str(config.seed))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    callback = ["--plugins", "heard", "+hydra.callbacks.own._target_=heard.Heard"]
+    assert main(["--rerun", str(run), *callback, f"output_root={root}"]) == 0
+    assert seeds_and_sets(root) == {(4, "stochastic_tile")}
+    assert (tmp_path / "heard").read_text() == "4"
+    assert {path.name for path in root.glob("stochastic*")} == {run.name}  # the very same experiment
+    # what another method does not read is dropped, as it is without a callback
+    assert main(["--rerun", str(run), *callback, "method=pca", f"output_root={tmp_path / 'pca'}"]) == 0

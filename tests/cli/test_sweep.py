@@ -29,6 +29,7 @@ from radar.experiment.session import CACHE_FOLDER
 from radar.experiment.sweep import Sweep, sweeps
 from radar.files import read_json, write_json
 from radar.methods.relevance import effective
+from radar.rasters import Size
 
 
 def sweep(root: Path, *arguments: str) -> int:
@@ -95,8 +96,8 @@ def test_a_dry_run_counts_the_trainings_that_the_sweep_makes(
 def test_a_job_that_leaves_threads_to_torch_is_not_timed_with_anothers(monkeypatch: pytest.MonkeyPatch) -> None:
     own, taken = torch.get_num_threads(), list[int]()
 
-    def timed(config: Config, threads: int) -> Estimate:
-        found = estimate(config, threads)
+    def timed(config: Config, threads: int, size: Size) -> Estimate:
+        found = estimate(config, threads, size)
         taken.append(torch.get_num_threads())
         return found
 

@@ -111,6 +111,31 @@ def test_what_cannot_be_told_is_one_line(
     assert said in lines[0]
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["dataset.root={}/other", "++dataset.root={}/other", "data_root={}", "dataset.category=bad", "~dataset.root"],
+)
+def test_a_key_that_names_other_photos_than_the_folder_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, typed: str
+) -> None:
+    parts = folder_of(tmp_path / "parts")
+    folder_of(tmp_path / "other", bad="scratch")
+    word = typed.format(tmp_path)
+    assert main(["train", str(parts), word, *TEXTURE, f"output_root={tmp_path / 'outputs'}"]) == REFUSED
+    told = capsys.readouterr()
+    assert told.err == (
+        f"radar: {word}: {parts} says where the photos lie; leave it out, or name their folder after radar train\n"
+    )
+    assert not told.out and not (tmp_path / "outputs").exists()
+
+
+def test_a_category_of_a_set_that_is_typed_is_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder_of(tmp_path / "set" / "caps")
+    typed = ["dataset=folder", "dataset.category=caps", "dataset.folder.normal=good", "dataset.folder.anomalous=bad"]
+    assert main(["train", str(tmp_path / "set"), *typed, *QUICK, "--dry-run"]) == 0
+    assert "19 images decode" in capsys.readouterr().out
+
+
 def test_typed_keys_win_over_names_and_a_dry_run_writes_nothing(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -52,6 +52,64 @@ def test_a_search_goes_on_as_it_began(tmp_path: Path) -> None:
         pass
 
 
+def trials(folder: Path) -> list[str]:
+    return sorted(path.name for path in (*folder.glob("study*"), *folder.glob("jobs/*")))
+
+
+def planted(folder: Path) -> list[str]:
+    (folder / "jobs").mkdir(exist_ok=True)
+    for name in ("study.db", "study.db-journal", "jobs/1.json"):
+        (folder / name).touch()
+    return trials(folder)
+
+
+def test_a_forced_search_begins_anew_and_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
+    before = planted(tmp_path)
+    for force in (True, False, True):
+        with pytest.raises(KeyboardInterrupt), search_held(tmp_path, "one", force=force):
+            assert trials(tmp_path) == []
+            raise KeyboardInterrupt
+    planted(tmp_path)
+    for force in (True, False):  # interrupted before, so it goes on; done, it is as any other
+        with search_held(tmp_path, "one", force=force):
+            assert trials(tmp_path) == before
+    with search_held(tmp_path, "one", force=True):
+        assert trials(tmp_path) == []
+    planted(tmp_path)
+    with pytest.raises(KeyboardInterrupt), search_held(tmp_path, "one"):
+        raise KeyboardInterrupt
+    with search_held(tmp_path, "one", force=True):  # what was interrupted was not forced
+        assert trials(tmp_path) == []
+
+
+def test_a_forced_search_is_of_whatever_photos_there_are(tmp_path: Path) -> None:
+    with search_held(tmp_path, "one"):
+        planted(tmp_path)
+    with pytest.raises(KeyboardInterrupt), search_held(tmp_path, "other", force=True):
+        assert trials(tmp_path) == []
+        planted(tmp_path)
+        raise KeyboardInterrupt
+    with search_held(tmp_path, "third", force=True):
+        assert trials(tmp_path) == []
+    with search_held(tmp_path, "third"):
+        pass
+
+
+def test_trials_of_which_half_are_forgotten_are_never_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planted(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "unlink", _interrupted)
+        with search_held(tmp_path, "one", force=True):
+            pytest.fail("it must not begin")
+    assert trials(tmp_path)
+    with search_held(tmp_path, "one"):
+        assert trials(tmp_path) == []
+
+
+def _interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_search_is_of_one_process(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from radar.experiment.search_held import search_held\n"

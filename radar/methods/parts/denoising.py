@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
 
 from torch import nn
 
@@ -13,7 +14,7 @@ from radar.diffusion.objective import DiffusionObjective
 from radar.diffusion.schedule import build_schedule
 from radar.errors import ConfigError
 from radar.files import Plain
-from radar.methods.method import Material, Networks, Normals, Training
+from radar.methods.method import Material, Method, Networks, Normals, Training
 from radar.methods.parts.pyramid import at_all_levels
 from radar.networks.build import build_unet
 from radar.rasters import Size
@@ -26,6 +27,11 @@ _NETWORK_KEYS = ("patch", "unet", "diffusion", "training")
 def denoiser_keys(config: Config) -> tuple[str, ...]:
     """Prefixes of the config keys that ε̂ of a whole image depends on."""
     return (*_NETWORK_KEYS, *Windows.keys(config.scoring.field))
+
+
+def trains_denoiser(method: Method[Any]) -> bool:
+    """Whether the shared network is among the trainings of a method, which then depends on all that this one's depends on."""
+    return set(_NETWORK_KEYS) <= set(method.fitting_keys)
 
 
 def denoiser_training(
