@@ -16,7 +16,6 @@ from radar.data.grouping import PhotoGroups, photo_groups
 from radar.data.layouts import LAYOUTS
 from radar.data.near_duplicates import THUMBNAIL_SIDE, near_another, unit_vectors
 from radar.data.preprocessing import thumbnail
-from radar.data.split_rules import BY_LIKENESS
 from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, learnt_images, scored, usable
 from radar.deploy.reviewed import Reviewed
 from radar.deploy.scorer import ModelScorer
@@ -129,7 +128,7 @@ def kept_photos(model: Model, run: Path, normals: Sequence[ScoredPhoto]) -> list
 def with_thumbnails(model: Model, photos: Sequence[ScoredPhoto], settings: CalibrateConfig) -> list[ScoredPhoto]:
     """With the thumbnails of those whose score was read and whose file lies there unchanged; how many do not is told."""
     unread = [photo for photo in photos if photo.thumbnail is None]
-    if settings.group == "none" or model.config.dataset.split not in BY_LIKENESS:  # then nobody asks which are alike
+    if settings.group == "none":  # then nobody asks which are alike
         return list(photos)
     found: dict[str, FloatArray] = {}
     files = read_ahead([Path(photo.path) for photo in unread], ModelScorer(model), settings.decode_ahead)

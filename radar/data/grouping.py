@@ -15,7 +15,7 @@ from radar.config.schema import DatasetConfig
 from radar.data.decoding import FloatArray
 from radar.data.hashes import content_hashes
 from radar.data.layouts import layout_of
-from radar.data.layouts.folder import FolderSettings, check_pattern, named_together
+from radar.data.layouts.folder import FolderSettings, check_pattern, named_together, one_spelling
 from radar.data.layouts.layout import Entry, Layout
 from radar.data.near_duplicates import ThumbnailVectors, near_pairs, unit_vectors
 from radar.data.sample import Sample
@@ -59,7 +59,7 @@ def photo_groups(
     if pattern == "none":
         return PhotoGroups(_apart([None] * len(paths)), "each photo by itself")
     if pattern != "auto":
-        check_pattern("group", pattern, [file_and_crop(path)[0].as_posix() for path in paths])
+        check_pattern("group", pattern, [one_spelling(file_and_crop(path)[0]) for path in paths])
         names = _apart(named_together(path, pattern) for path in paths)
         return PhotoGroups(_joined(names, _of_one_file(paths)), f"names, by {pattern}")
     names, known_by = _apart(layout.groups_of(paths)), "names, as those of the images that were learnt from"

@@ -167,7 +167,7 @@ def test_a_sheet_is_one_group_in_whatever_ways_its_folder_is_named(
     monkeypatch.chdir(tmp_path)
     other = {"absolute": f"{tmp_path}/good", "upwards": "link/../good", "linked": "link"}[way]
     halves = ["good/*_0.png", f"{other}/*_1.png"]
-    for more in ((), (r"group=sheet\d+",)):
+    for more in ((), (r"group=sheet\d+",), (r"group=^(?:(?P<good>good|link)/)?(?:.*/)?(?P<sheet>[^/]+)(?=_\d\.png$)",)):
         assert main(["calibrate", str(run), "--normals", *halves, "--false-alarms", "0.06", *more]) == REFUSED
         assert "20 usable normal images of 10 groups cannot promise 0.06" in capsys.readouterr().err
 
@@ -272,18 +272,27 @@ def test_photos_of_a_reviewed_table_are_known_by_their_content_whatever_they_are
     assert len(radar.load(run).thresholds.current.normal_scores) == 10
 
 
-def test_copies_that_were_encoded_anew_are_told(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("way", ["--normals", "--reviewed"])
+def test_copies_that_were_encoded_anew_are_told(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
     for seed in range(10):
         save(tmp_path / "good" / f"{chr(97 + seed)}.png", drawn(7000 + seed))
-    ask = ["calibrate", str(run), "--normals", str(tmp_path / "good"), "--false-alarms", "0.2"]
-    assert main(ask) == DONE
-    assert "look nearly the same" not in capsys.readouterr().err
+
+    def ask() -> str:
+        named = tmp_path / "good"
+        if way == "--reviewed":
+            named = reviewed_as_good(run, sorted(named.iterdir()), tmp_path / f"said {len(list(named.iterdir()))}")
+        capsys.readouterr()
+        assert main(["calibrate", str(run), way, str(named), "--false-alarms", "0.2"]) == DONE
+        return capsys.readouterr().err
+
+    assert "look nearly the same" not in ask()
     for seed in range(3):
         path = tmp_path / "good" / f"{chr(97 + seed)}.png"
         with Image.open(path) as image:
             image.save(path.with_name(f"x{chr(97 + seed)}.jpg"), quality=95)
-    assert main(ask) == DONE
-    assert "6 of 13 normal photos look nearly the same as others" in capsys.readouterr().err
+    assert "6 of 13 normal photos look nearly the same as others" in ask()
 
 
 def reviewed_as_good(run: Path, photos: list[Path], folder: Path) -> Path:

@@ -96,8 +96,15 @@ class FolderLayout(FilesLayout):
 def named_together(path: Path, pattern: str | None) -> Path | None:
     """The group of a photo from anywhere, one of those in its folder that share what the expression finds. None: it finds nothing."""
     file = file_and_crop(path)[0]
-    found = _found(pattern, file.as_posix())
+    found = _found(pattern, one_spelling(file))
     return resolved(file.parent) / found if found else None
+
+
+def one_spelling(file: Path) -> str:
+    """A file's path from the working folder where it lies below, else from the root, whatever way to its folder was named."""
+    here = resolved(file.parent) / file.name
+    working = resolved(Path())
+    return (here.relative_to(working) if here.is_relative_to(working) else here).as_posix()
 
 
 def _found(pattern: str | None, path: str) -> str:
