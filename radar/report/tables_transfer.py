@@ -8,7 +8,7 @@ from pathlib import Path
 
 from radar.evaluation.metrics import value_at
 from radar.experiment.transfer import RECORDS_NAME, Transfer, read_transfers
-from radar.report.cells import OTHER_DATA, Cell, by_dataset
+from radar.report.cells import FEWER, OTHER_DATA, Cell, by_dataset
 from radar.report.tables import Entry, Table, measured, over_seeds, table
 
 Transfers = Sequence[Transfer]
@@ -81,8 +81,15 @@ def _rows(
         entries = [_entry(cell, name, cells, transfers, measure) for name, measure in asked]
         others = [each for each, (name, _) in zip(entries, asked, strict=True) if name != cell.dataset]
         if any(each.value is not None for each in others):
-            rows.append([cell.name, cell.dataset, *entries])
+            most = max(len(each.runs) for each in entries)
+            rows.append([cell.name, cell.dataset, *(_marked(each, most) for each in entries)])
     return rows
+
+
+def _marked(entry: Entry, most: int) -> Entry:
+    """With the mark of fewer seeds than another entry of its row has."""
+    fewer = 0 < len(entry.runs) < most and FEWER not in entry.text
+    return replace(entry, text=entry.text + FEWER) if fewer else entry
 
 
 def _entry(cell: Cell, dataset: str, cells: Sequence[Cell], transfers: Transfers, measure: str) -> Entry:

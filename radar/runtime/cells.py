@@ -15,6 +15,7 @@ _OTHER_SEPARATORS = {
     "|": "a vertical bar",
 }  # as spreadsheets of some countries write them
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")  # how a text begins that a spreadsheet would compute
+_NEGATIVE = re.compile(r"-\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)  # a number, which computes nothing
 
 
 def csv_line(cells: Iterable[Any]) -> str:
@@ -30,7 +31,8 @@ def csv_line(cells: Iterable[Any]) -> str:
 
 def inert(cell: Any) -> Any:
     """`cell`; of a text that a spreadsheet would take for a formula, the text behind an apostrophe, which says that it is none."""
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+    is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NEGATIVE.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
 
 
 def original(cell: str) -> str:

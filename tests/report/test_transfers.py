@@ -39,9 +39,10 @@ def test_rows_are_trained_columns_are_scored_and_the_diagonal_is_their_own() -> 
     assert auroc.headings == ("method", "trained on", "grid", "wood")
     assert rows["grid"][3].text == "0.600 ± 0.141"
     assert rows["grid"][3].runs == (grid[0].name, grid[1].name)
-    assert rows["wood"][2].text == "0.250"
+    assert rows["wood"][2].text == "0.250†", "of one seed, and there are two"
+    assert any(note.startswith("†") for note in auroc.notes)
     assert rows["grid"][2].value == np.mean([each.metrics.image.auroc for each in grid])
-    assert {row[1].text: row[2].text for row in false_alarms.rows}["wood"] == "0.750"
+    assert {row[1].text: row[2].text for row in false_alarms.rows}["wood"] == "0.750†"
 
 
 def test_a_model_stands_beside_the_set_it_was_asked_about_whatever_was_typed_for_the_run_on_that_set() -> None:

@@ -21,7 +21,7 @@ from radar.data.sample import Sample
 from radar.files import read_csv, write_csv
 from radar.report.figures import PanelRow, feature_scatter, panel_figure, save_figure
 from radar.report.style import new_figure
-from radar.report.tables import markdown
+from radar.report.tables import Entry, csv_text, markdown
 from radar.report.tables import table as result_table
 from radar.runtime.prediction import COLUMNS, Prediction, csv_line
 from radar.runtime.terminal import printable
@@ -95,6 +95,19 @@ def test_no_spreadsheet_computes_a_name_and_none_is_changed(tmp_path: Path, text
     (stored,) = list(csv.DictReader(path.open(newline="")))
     assert stored["path"][0] == "'" and stored["score"] == "-0.5"
     assert read_csv(path, "")[1] == [{"path": text, "score": "-0.5"}]
+
+
+@pytest.mark.parametrize("number", ["-0.104167", "-5", "-1e-07", "-2.5E+3"])
+def test_a_negative_number_stays_one_for_whoever_reads_the_table(tmp_path: Path, number: str) -> None:
+    """A spreadsheet's mean leaves texts out."""
+    texts = [number, f"'{number}", f"''{number}", f"{number} px", f"{number}+1", f"={number}"]
+    write_csv(path := tmp_path / "scores.csv", ("value",), [[text] for text in texts])
+    stored = [row["value"] for row in csv.DictReader(path.open(newline=""))]
+    assert stored == [number, *(f"'{text}" for text in texts[1:])]
+    assert [row["value"] for row in read_csv(path, "")[1]] == texts
+    table = csv_text(result_table("t", "", ["x"], [[Entry("down", float(number))]]))
+    (row,) = csv.DictReader(table.splitlines())
+    assert float(row["x (value)"]) == float(number)
 
 
 def test_a_manifest_and_predictions_keep_names_that_begin_like_formulas(tmp_path: Path) -> None:
