@@ -52,7 +52,7 @@ def scored_reviews(
     of_it = [each for each in reviews if each.verdict == verdict]
     if not of_it or of_it[0].score is None:
         photos = scored_photos(model, [Path(each.path) for each in of_it], settings)
-        stated = {each.path: each.content_hash for each in of_it}
+        stated = {str(Path(each.path)): each.content_hash for each in of_it}
         same = [photo for photo in photos if stated[photo.path] in (None, photo.identity)]
         if changed := [photo.path for photo in photos if photo not in same]:
             tell(

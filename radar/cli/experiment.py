@@ -120,10 +120,8 @@ def _sweep(line: CommandLine, planned: Plan) -> Sweep:
             f"output_root: {roots[0]} of one job and {roots[1]} of another; the jobs of a sweep, and its record, lie in one folder"
         )
     if planned.is_search:
-        jobs, names = (
-            [*planned.axes, *(text for text in _composed(line, planned) if not text.startswith("hydra"))],
-            None,
-        )
+        jobs = [*planned.axes, *(text for text in _composed(line, planned) if not text.startswith("hydra"))]
+        names = None
     else:
         jobs, names = [" ".join(sorted(job.overrides)) for job in planned.jobs], planned.names
     sweep = Sweep.of(Path(planned.jobs[0].config.output_root), [*jobs, *line.sources])

@@ -117,7 +117,7 @@ def _refuse_other_spellings(override: str) -> None:
         number = "0" if number.strip("-0") == "" else number
         raise ConfigError(
             f"{brief(override)}: {brief(found[1])} would be read as the number {brief(number)}; write that, or quote a name, as in "
-            "'key=\"1_6\"'"
+            f"'key=\"{brief(found[1])}\"'"
         )
 
 

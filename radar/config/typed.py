@@ -152,9 +152,10 @@ def refuse_numbers_for_names(value: object, written: str) -> None:
     for each in value if isinstance(value, list) else [value]:
         if isinstance(each, bool | float):
             kind = "true or false" if isinstance(each, bool) else "a number"
+            quoted = '["NAME"]' if isinstance(value, list) else '"NAME"'
             raise ConfigError(
                 f"{written}={brief(value)}: is read as {kind}, which can be written in several ways, and names cannot; put quotes "
-                f"around the name, as in '{written}=\"NAME\"'"
+                f"around the name, as in '{written}={quoted}'"
             )
 
 

@@ -26,6 +26,7 @@ from radar.data.manifest import (
     manifest_text,
     parsed_manifest,
     read_manifest,
+    with_copies_joined,
 )
 from radar.data.near_duplicates import ThumbnailVectors
 from radar.data.passed_over import passed_over
@@ -137,7 +138,7 @@ def _by_own_manifest(path: Path, layout: Layout, progress: Report | None) -> tup
     check_crops(rows, layout.folder, path)
     hashes = content_hashes(layout, [row.path for row in rows], progress)
     check_hashes(rows, hashes, path)
-    return tuple(replace(row, content_hash=hashes[row.path]) for row in rows)
+    return with_copies_joined([replace(row, content_hash=hashes[row.path]) for row in rows], path)
 
 
 def _judge_labels(samples: Sequence[Sample], config: DatasetConfig) -> tuple[str, ...]:

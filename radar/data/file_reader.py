@@ -5,7 +5,6 @@ The one place that reads such a name. Whatever takes an image file takes one: la
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -117,11 +116,10 @@ class FileReader:
         return file_hash(file) if crop is None and not self._own else array_hash(self.pixels(path).values)
 
     def mask_hash(self, path: Path, mask: Path, *, inverted: bool) -> str:
-        """SHA-256 of the mask file's bytes, another one where they are `inverted`; of what it marks where its image is a crop."""
+        """SHA-256 of the mask file's bytes; of what it marks where its image is a crop."""
         self._hashed[path, mask] = _state(mask)
         if file_and_crop(path)[1] is None:
-            read_as_it_is = file_hash(mask)
-            return hashlib.sha256(f"inverted {read_as_it_is}".encode()).hexdigest() if inverted else read_as_it_is
+            return file_hash(mask)
         return array_hash(self.mask(path, mask, inverted=inverted))
 
     def _check_unchanged(self, hashed: Path | tuple[Path, Path], file: Path) -> None:

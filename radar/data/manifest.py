@@ -8,6 +8,7 @@ import io
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from radar.data.decoding import file_hash
@@ -178,6 +179,27 @@ def check_crops(samples: Iterable[Sample], folder: Path, manifest: Path) -> None
                         f"{manifest}: {first.path} and {second.path} show the same pixels and are of the groups {first.group!r} and "
                         f"{second.group!r}; give them one group"
                     )
+
+
+def with_copies_joined(samples: Sequence[Sample], manifest: Path) -> tuple[Sample, ...]:
+    """`samples` with one group for identical files of a split whose groups the manifest leaves open, as more copies tell nothing more.
+
+    Raises DataError for the first two that are of two groups that it names. Crops may show the same where nothing is to be seen.
+    """
+    first: dict[tuple[str, str], Sample] = {}
+    joined = []
+    for sample in samples:
+        is_file = file_and_crop(PurePosixPath(sample.path))[1] is None
+        known = first.setdefault((sample.split, sample.content_hash), sample) if is_file else sample
+        if sample.group != known.group:
+            if sample.group != sample.path or known.group != known.path:
+                raise DataError(
+                    f"{manifest}: {known.path} and {sample.path} are identical files and of the groups {known.group!r} and "
+                    f"{sample.group!r}; give them one group"
+                )
+            sample = replace(sample, group=known.group)  # noqa: PLW2901 - the same row, in its group
+        joined.append(sample)
+    return tuple(joined)
 
 
 def _contents(files: Iterable[Path]) -> dict[Path, str]:

@@ -34,8 +34,8 @@ def read_reviewed(path: Path, model: str) -> list[Reviewed]:
     content takes back all that was said of its path.
 
     Columns `path` and `verdict` (good, defective, withdrawn, or empty: passed over); `score`, `content_hash` and `model`, as
-    predictions have them, may be there, others too. A photo with a score is its content, where that is told, whatever it was called;
-    without, it is what lies at the path now. Raises `DataError` naming the row, also where a score is of another model than `model`,
+    predictions have them, may be there, others too. A photo is its content, where that is told, whatever it was called; else it is
+    what lies at the path now. Raises `DataError` naming the row, also where a score is of another model than `model`,
     the first digits of a fingerprint.
     """
     try:
@@ -71,13 +71,13 @@ def _standing(rows: Mapping[int, Reviewed], path: Path) -> list[Reviewed]:
     """The last row of each photo, in the order of these, less those that were taken back. Raises `DataError` where a row takes back
     what no row says.
 
-    A photo is its content, where a row states that beside a score, or else its path.
+    A photo is its content, where a row states that, or else its path.
     """
     standing: dict[str, Reviewed] = {}
     said: dict[str, set[str]] = {}  # paths of each photo
     for place, each in rows.items():
         name = os.path.normpath(each.path)
-        content = None if each.score is None and each.verdict != WITHDRAWN else each.content_hash
+        content = each.content_hash
         if each.verdict != WITHDRAWN:
             said.setdefault(content or name, set()).add(name)
             standing.pop(content or name, None)

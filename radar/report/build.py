@@ -22,7 +22,7 @@ from radar.report.gallery import qualitative_figure
 from radar.report.result import Result
 from radar.report.tables import Table, csv_text, latex, latex_document, markdown, marked
 from radar.report.tables_ablation import Ablation, ablation_tables, ablations
-from radar.report.tables_border import border_table, with_border_share
+from radar.report.tables_border import border_cells, border_table
 from radar.report.tables_comparisons import pair_table, pairs
 from radar.report.tables_false_alarms import false_alarm_table
 from radar.report.tables_ranks import rank_table, rankings
@@ -81,7 +81,7 @@ class Report:
                 if self._predicts_noise
                 else []
             ),
-            *([border_table(told)] if (told := with_border_share(self.all_cells)) else []),
+            *([border_table(told)] if (told := border_cells(self.results, settings.seeds)) else []),
             cost_table(self.all_cells),
             provenance_table(self.all_cells),
         ]

@@ -22,7 +22,7 @@ MARKS = {
     OTHER_TRAINING: "tested on the same images as other methods of this data set, and of another manifest than theirs: what differs "
     "may come from the images that it learnt from",
     LEFT_OUT: "some runs of this method on this data set read other data, as of another split, and are left out",
-    CONTROLS: "of two runs of one seed the later counts, and the earlier had controls that it has not",
+    CONTROLS: "of two runs of one seed the later counts, and the earlier had controls or measures of pixels that it has not",
     MODIFIED: "some runs come from a working tree with changes that no revision holds",
     OLDER: "some records are of an older format: no scores of training and held-out normals, and the control `untrained` is RADAR's, "
     "its network untrained, whatever the method",
@@ -198,18 +198,19 @@ def _marks(group: Sequence[Result], of_all: Sequence[Result], reference: DataVer
         OTHER_DATA: not is_tested,
         OTHER_TRAINING: is_tested and group[0].data != reference.data,
         LEFT_OUT: len({(result.test_data, result.data) for result in of_all}) > 1 or len(told) > 1,
-        CONTROLS: _has_lost_controls(group, of_all),
+        CONTROLS: _has_lost_measures(group, of_all),
         MODIFIED: any(result.environment["git_modified"] for result in group),
         OLDER: any(result.is_older for result in group),
     }
     return "".join(mark for mark, holds in found.items() if holds)
 
 
-def _has_lost_controls(group: Sequence[Result], of_all: Sequence[Result]) -> bool:
-    """Whether a run that a later one of its seed and data stands for has controls that the later has not."""
+def _has_lost_measures(group: Sequence[Result], of_all: Sequence[Result]) -> bool:
+    """Whether a run that a later one of its seed and data stands for has controls, or measures of pixels, that the later has not."""
     kept = {result.seed: result for result in group}
     return any(
         set(result.metrics.controls) - set(kept[result.seed].metrics.controls)
+        or (result.metrics.pixel is not None and kept[result.seed].metrics.pixel is None)
         for result in of_all
         if result.seed in kept and result.ended < kept[result.seed].ended and of_same_data(result, group[0])
     )

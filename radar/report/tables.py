@@ -76,7 +76,7 @@ def number(value: float | None, digits: int = 3) -> Entry:
     """A plain number."""
     if value is None or not math.isfinite(value):
         return Entry(NOTHING)
-    return Entry(f"{value:.{digits}f}", value)
+    return Entry(f"{value:z.{digits}f}", value)
 
 
 def count(value: float) -> Entry:

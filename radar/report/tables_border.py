@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from radar.report.cells import FEWER, Cell
+from radar.report.cells import FEWER, Cell, cells
+from radar.report.result import Result
+from radar.report.settings import method_names
 from radar.report.tables import Entry, Table, measured, number, table
 
 _SHARES = {"test": "highest pixels of normal test images", "validation": "of held-out normals"}
@@ -17,12 +20,20 @@ _QUALITY = {
 }
 
 
-def with_border_share(cells: Sequence[Cell]) -> list[Cell]:
-    """Those whose runs measured it."""
-    return [cell for cell in cells if cell.values("border_share", "width")]
+def border_cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
+    """Cells of the runs that measured it, of each width by themselves, so that no mean is over shares of different borders and no run
+    stands for one that looked at another. `seeds` are asked of each; None: as many as the best-covered cell of all runs has.
+    """
+    asked = seeds or max((len(cell.results) for cell in cells(results, None)), default=0)
+    names, by_width = method_names(results), defaultdict[float, list[Result]](list)
+    for result in results:
+        if (width := result.metrics.value("border_share", "width")) is not None:
+            by_width[width].append(result)
+    found = [cell for same in by_width.values() for cell in cells(same, asked)]
+    return [replace(cell, method=names[cell.one.identity]) for cell in found]
 
 
-def border_table(cells: Sequence[Cell]) -> Table:
+def border_table(members: Sequence[Cell]) -> Table:
     """A row per method, setting, data set and width within which runs counted."""
     rows: list[Sequence[Entry | str]] = [
         [
@@ -34,7 +45,7 @@ def border_table(cells: Sequence[Cell]) -> Table:
             *(_share(cell, name) for name in ("area", *_SHARES)),
             *(measured(cell, *path) for path in _QUALITY),
         ]
-        for cell in sorted((each for cell in cells for each in _by_width(cell)), key=_place)
+        for cell in sorted(members, key=_place)
     ]
     headings = ("data set", "method", "seeds", "border", "within, px", "area", *_SHARES.values(), *_QUALITY.values())
     note = (
@@ -44,17 +55,6 @@ def border_table(cells: Sequence[Cell]) -> Table:
         "map and out of the score."
     )
     return table("border", "Border: share of the highest pixels of normal images", headings, rows, note)
-
-
-def _by_width(cell: Cell) -> list[Cell]:
-    """A cell of the runs of each width, so that no mean is over shares of different borders; without runs that measured none."""
-    widths = cell.by_seed("border_share", "width")
-    found = []
-    for width in sorted({each for each in widths if each is not None}):
-        same = tuple(result for result, own in zip(cell.results, widths, strict=True) if own == width)
-        fewer = FEWER if len(same) < len(cell.results) and FEWER not in cell.marks else ""
-        found.append(replace(cell, results=same, marks=fewer + cell.marks))
-    return found
 
 
 def _seeds(cell: Cell) -> Entry:

@@ -94,7 +94,9 @@ def _place(entry: Entry) -> tuple[float, str]:
 def _turned(members: Sequence[Cell], shared: Sequence[str], answer: Answer) -> list[list[Entry]]:
     """Of each row the data set, the method and the axes. Rows that would look equal have all that tells their methods apart."""
     axes = [[axis.shown(cell.one) for axis in answer.axes.values()] for cell in members]
-    methods = [_method(cell.one, shared, answer, row) for cell, row in zip(members, axes, strict=True)]
+    methods = _least_typed(
+        members, [_method(cell.one, shared, answer, row) for cell, row in zip(members, axes, strict=True)], answer
+    )
     looks = [
         (cell.dataset, method, *(entry.text for entry in row))
         for cell, method, row in zip(members, methods, axes, strict=True)
@@ -104,6 +106,21 @@ def _turned(members: Sequence[Cell], shared: Sequence[str], answer: Answer) -> l
         [Entry(cell.dataset), Entry(_named(cell, shared).method if look in repeated else method), *row]
         for cell, method, row, look in zip(members, methods, axes, looks, strict=True)
     ]
+
+
+def _least_typed(members: Sequence[Cell], methods: Sequence[str], answer: Answer) -> list[str]:
+    """The methods, of rows whose settings differ in the axes alone the shortest: a run that was done before has what was typed then."""
+    told = {key for axis in answer.axes.values() for key in axis.tells}
+    places = []
+    for cell in members:
+        others = {key: value for key, value in settings(cell.one).items() if key not in told}
+        # what no config keeps, as a working size from which the plain one came
+        beside = [text for text in changes(cell.one) if not reads(cell.one.config, key_of(text))]
+        places.append((cell.dataset, family(cell.one), repr(sorted(others.items())), repr(beside)))
+    least: dict[tuple[str, ...], str] = {}
+    for place, method in zip(places, methods, strict=True):
+        least[place] = min(least.get(place, method), method, key=lambda name: (len(name), name))
+    return [least[place] for place in places]
 
 
 def _method(result: Result, shared: Sequence[str], answer: Answer, axes: Sequence[Entry]) -> str:

@@ -20,7 +20,7 @@ from .exit_codes import DEFECTIVE, DONE, UNREADABLE
 from .log import continued_log, new_log
 from .options import Parser
 from .overlays import remove_pictures, write_mask, write_overlay
-from .paths import image_files, named_path, note_on_passed_over
+from .paths import image_files, named_path, note_on_passed_over, refuse_results
 from .picture import Scorer
 from .settings import PredictSettings
 from .stream import examined
@@ -76,6 +76,8 @@ def checked(parsed: argparse.Namespace) -> Iterator[Path]:
         raise ConfigError("--watch: goes on with its log; to start over, name another folder with --out")
     if parsed.watch is not None and not parsed.watch.is_dir():
         raise DataError(f"{parsed.watch}: no such folder to watch; make it first")
+    if parsed.watch is not None:
+        refuse_results(parsed.watch, parsed.out)
     return image_files(parsed.paths, parsed.out)
 
 
@@ -86,7 +88,7 @@ def answer(parsed: argparse.Namespace, paths: Iterator[Path], scorer: Scorer, se
         if parsed.watch is not None:
             if note := note_on_passed_over([str(parsed.watch)], parsed.out):
                 tell(note)
-            watcher = Watcher(scorer, parsed.watch, parsed.out, settings)
+            watcher = Watcher(scorer, parsed.watch, settings)
             log = closing.enter_context(continued_log(parsed.out, watcher.remember))
             stop = closing.enter_context(_stopped_by_signals())
             watcher.run(_taking(parsed, settings, log.append, counts), stop)

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import takewhile
 from pathlib import Path, PurePath
@@ -24,6 +24,7 @@ OVERLAYS, MASKS = PICTURES = "overlays", "masks"  # folders beside a log
 _OF_A_RUN = {"status.json", "config.yaml", "environment.json", "manifest.csv"}
 _DIGITS = 10  # of the hash that tells equal names of several folders apart
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # names that Windows takes for devices
+_OUTPUT_NAME = re.compile(rf"-[0-9a-f]{{{_DIGITS}}}(_[^/]*)?\.png$")  # of a picture of an image
 # control characters, halves of characters that no text can hold, and what some file system refuses in a name
 _REPLACED = re.compile(
     r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\u200b-\u200f\ufeff<>:"/\\|?*]'
@@ -65,20 +66,31 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
     """The images that files, folders (with those below) and patterns name, in that order, sorted within each.
 
     A named file is taken whatever it is called and, if it is called as an image is, whether it exists. In folders and of patterns,
-    where a file is taken once, those that are no PNG, JPEG, BMP or TIFF by their name, hidden ones, results of radar and pictures in
-    `besides`, where results go, are passed over. Raises `DataError` before the first one where a folder or a pattern holds no image,
-    and where another name leads nowhere.
+    where a file is taken once, those that are no PNG, JPEG, BMP or TIFF by their name, hidden ones and results of radar are passed
+    over. Raises `DataError` before the first one where a folder or a pattern holds no image, where another name leads nowhere, and
+    where a run or the pictures in `besides`, where results go, are named.
     """
     for name in names:
         if _leads_nowhere(Path(name)):
             raise DataError(f"{name}: no such file or folder; name files, folders or patterns")
-        if next(_named(name, besides), None) is None:
-            if besides is not None and next(_named(name, None), None) is not None:
-                raise DataError(f"{name}: its images lie in {besides}, where results go; name another folder for these")
+        refuse_results(Path(name), besides)
+        if next(_named(name), None) is None:
             raise DataError(
                 f"{name}: holds no images (read are {', '.join(EXTENSIONS)}); name files, folders or patterns"
             )
-    return (path for name in names for path in _named(name, besides))
+    return (path for name in names for path in _named(name))
+
+
+def refuse_results(named: Path, besides: Path | None) -> None:
+    """Raise `DataError` for a run's folder, and for a folder or a pattern among the pictures in `besides`, where more will come."""
+    is_folder = os.path.isdir(named)  # noqa: PTH112 - Path.is_dir raises where nobody may look
+    if is_folder and is_run(named):
+        raise DataError(f"{named}: is a run, whose pictures are no photos; name the folder of the photos")
+    if besides is None or not (is_folder or glob.has_magic(str(named))):
+        return
+    folder, out = (named if is_folder else _fixed_part(named)).resolve(), besides.resolve()
+    if any(folder.is_relative_to(out / pictures) for pictures in PICTURES):
+        raise DataError(f"{named}: its images lie in {besides}, where results go; name another folder for these")
 
 
 def _leads_nowhere(path: Path) -> bool:
@@ -92,7 +104,7 @@ def _leads_nowhere(path: Path) -> bool:
         return False
 
 
-def _named(name: str, besides: Path | None) -> Iterator[Path]:
+def _named(name: str) -> Iterator[Path]:
     path = Path(name)
     try:
         is_folder, is_there = path.is_dir(), path.exists()
@@ -100,51 +112,59 @@ def _named(name: str, besides: Path | None) -> Iterator[Path]:
         yield path
         return
     if is_folder:
-        yield from images_below(path, besides)
+        yield from images_below(path)
     elif is_there or not glob.has_magic(name):
         yield path
     else:
-        yield from dict.fromkeys(_of_pattern(path, besides))  # a file and the folder that it lies in may both match
+        yield from dict.fromkeys(_of_pattern(path))  # a file and the folder that it lies in may both match
 
 
-def _of_pattern(pattern: Path, besides: Path | None) -> Iterator[Path]:
-    for found in _matching(pattern, besides, results=False):
+def _of_pattern(pattern: Path) -> Iterator[Path]:
+    for found in _matching(pattern, results=False):
         if found.is_dir():
-            yield from images_below(found, besides)
+            yield from images_below(found)
         elif is_image(found.name):
             yield found
 
 
-def _matching(pattern: Path, besides: Path | None, *, results: bool) -> list[Path]:
-    """What there is of a pattern, sorted; hidden files and folders, and results as `_files_below` has them, only where it names them.
-    `**` follows no link, as no folder's walk does: two that lead upwards would make more paths than can be counted.
+def _matching(pattern: Path, *, results: bool) -> list[Path]:
+    """What there is of a pattern, sorted; hidden files and folders only where it names them; without `results`, these only where it
+    names them before its first sign that stands for others. `**` follows no link, as no folder's walk does: two that lead upwards
+    would make more paths than can be counted.
     """
-    fixed = Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
-    wanted, left_out = pattern.relative_to(fixed), _pictures_of(besides)
+    fixed = _fixed_part(pattern)
+    wanted = pattern.relative_to(fixed)
     hidden = any(map(_is_hidden_name, wanted.parts))
 
     @cache
     def is_of_results(path: Path) -> bool:
         """Or lies in a folder of them."""
-        return path != fixed and (_holds_results(path, left_out, results=results) or is_of_results(path.parent))
+        return path != fixed and (_holds_results(path) or is_of_results(path.parent))
 
     return sorted(
         path
         for path in fixed.glob(str(wanted))
-        if (hidden or not _is_hidden(path, fixed)) and not _comes_back(path) and not is_of_results(path)
+        if (hidden or not _is_hidden(path, fixed)) and not _comes_back(path) and (results or not is_of_results(path))
     )
 
 
-def _holds_results(folder: Path, left_out: Collection[Path], *, results: bool) -> bool:
-    """Whether it is of `left_out`; without `results`, also whether it is a run, or pictures beside a log."""
-    if folder.name in PICTURES and ((not results and (folder.parent / LOG).exists()) or folder.resolve() in left_out):
-        return True
-    return not results and all((folder / each).exists() for each in _OF_A_RUN)
+def _fixed_part(pattern: Path) -> Path:
+    """What stands before the first sign that stands for others."""
+    return Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
 
 
-def _pictures_of(besides: Path | None) -> set[Path]:
-    """Folders of the pictures that a log in `besides` has, or will have."""
-    return set() if besides is None else {besides.resolve() / each for each in PICTURES}
+def _holds_results(folder: Path) -> bool:
+    """Whether it is a run, or the pictures beside a log."""
+    return is_run(folder) or _is_beside_a_log(folder)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run lies there."""
+    return all(os.path.exists(folder / each) for each in _OF_A_RUN)  # noqa: PTH110 - Path.exists raises where nobody may look
+
+
+def _is_beside_a_log(folder: Path) -> bool:
+    return folder.name in PICTURES and os.path.exists(folder.parent / LOG)  # noqa: PTH110 - as above
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:
@@ -167,46 +187,50 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(EXTENSIONS) and not name.startswith(".")
 
 
-def images_below(folder: Path, besides: Path | None = None) -> Iterator[Path]:
-    """Images in a folder and below it, a folder's own first, sorted; not hidden ones, results, or pictures in `besides`."""
-    return (path for path in _files_below(folder, besides, results=False) if is_image(path.name) and path.is_file())
+def images_below(folder: Path) -> Iterator[Path]:
+    """Images in a folder and below it, a folder's own first, sorted; neither hidden ones nor results."""
+    return (path for path in _files_below(folder, results=False) if is_image(path.name) and path.is_file())
 
 
-def _files_below(folder: Path, besides: Path | None, *, results: bool) -> Iterator[Path]:
-    """Without `results`, neither of a run below it nor of the pictures beside a log, which show photos and are none. What will lie in
-    `besides` is left out even before its log is there; photos that lie there are photos.
-    """
-    left_out = _pictures_of(besides)
+def _files_below(folder: Path, *, results: bool) -> Iterator[Path]:
+    """Without `results`, neither of a run below it nor of the pictures beside a log, which show photos and are none."""
     for place, folders, files in os.walk(folder):
         here = Path(place)
         if not results and here != folder and set(files) >= _OF_A_RUN:
             folders.clear()
             continue
         drawn = PICTURES if not results and LOG in files else ()
-        folders[:] = sorted(
-            each
-            for each in folders
-            if not _is_hidden_name(each)
-            and each not in drawn
-            and not (left_out and (here / each).resolve() in left_out)
-        )
-        if not (left_out and here.resolve() in left_out):
-            linked = [each for each in folders if results and (here / each).is_symlink()]  # which are not walked
-            yield from (here / name for name in sorted([*files, *linked]) if not name.startswith("."))
+        folders[:] = sorted(each for each in folders if not _is_hidden_name(each) and each not in drawn)
+        linked = [each for each in folders if results and (here / each).is_symlink()]  # which are not walked
+        yield from (here / name for name in sorted([*files, *linked]) if not name.startswith("."))
 
 
 def passed_over(names: Sequence[str], besides: Path | None = None) -> list[Path]:
-    """Files in folders and of patterns among `names` that `image_files` does not take, and links to folders, but for hidden ones and
-    what systems leave.
+    """Files in folders and of patterns among `names` that `image_files` does not take, and links to folders, but for hidden ones, what
+    systems leave, and what `besides` holds of radar's.
     """
-    taken = {path for name in names for path in _named(name, besides)}
-    offered = dict.fromkeys(path for name in names for path in _offered(Path(name), besides))
-    logs = set() if besides is None else {besides.resolve() / name for name in LOGS}
+    taken = {path for name in names for path in _named(name)}
+    looked_into = {*map(Path, names), *(above for path in taken for above in path.parents)}
+    offered = dict.fromkeys(path for name in names for path in _offered(Path(name)))
     return [
         path
         for path in offered
-        if path not in taken and not _is_hidden_name(path.name) and not (path.name in LOGS and path.resolve() in logs)
+        if path not in taken
+        and path not in looked_into
+        and not _is_hidden_name(path.name)
+        and not _comes_back(path)
+        and not (besides is not None and _is_of_log(path, besides))
     ]
+
+
+def _is_of_log(path: Path, folder: Path) -> bool:
+    """Whether it is of the log in `folder`: the log itself, or a picture of a photo."""
+    try:
+        within = path.resolve().relative_to(folder.resolve())
+    except (ValueError, OSError, RuntimeError):
+        return False
+    is_picture = within.parts[0] in PICTURES and _OUTPUT_NAME.search(within.name) is not None
+    return str(within) in LOGS or (len(within.parts) > 1 and is_picture)
 
 
 def note_on_passed_over(names: Sequence[str], besides: Path | None = None) -> str:
@@ -219,17 +243,17 @@ def note_on_passed_over(names: Sequence[str], besides: Path | None = None) -> st
     return f"note: {len(skipped)} files were passed over, as they are {told}, first {skipped[0]}"
 
 
-def _offered(path: Path, besides: Path | None) -> Iterator[Path]:
+def _offered(path: Path) -> Iterator[Path]:
     """All files below a folder, or of a pattern; none of a file, which is taken."""
     try:
         is_folder, is_there = path.is_dir(), path.exists()
     except OSError:  # as above
         return
     if is_folder:
-        yield from _files_below(path, besides, results=True)
+        yield from _files_below(path, results=True)
     elif not is_there and glob.has_magic(str(path)):
-        for found in _matching(path, besides, results=True):
-            yield from _files_below(found, besides, results=True) if found.is_dir() else (found,)
+        for found in _matching(path, results=True):
+            yield from _files_below(found, results=True) if found.is_dir() else (found,)
 
 
 def output_name(path: PurePath, content_hash: str = "") -> str:

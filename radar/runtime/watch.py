@@ -36,10 +36,9 @@ class _Waiting(NamedTuple):
 class Watcher:
     """What is known of a folder's photos: 16 bytes of each that has a line, and the stamps of the files that are there now."""
 
-    def __init__(self, scorer: Scorer, folder: Path, besides: Path, settings: PredictSettings) -> None:
+    def __init__(self, scorer: Scorer, folder: Path, settings: PredictSettings) -> None:
         self._scorer = scorer
         self._folder = folder.resolve()
-        self._besides = besides
         self._settings = settings
         self._logged: set[bytes] = set()
         self._settled: dict[str, Stamp] = {}
@@ -71,7 +70,7 @@ class Watcher:
     def _look(self) -> list[Path]:
         """Files that are new and as they were at the look before, the oldest first; forgets files that are gone."""
         now, present, ready = time.monotonic(), set[str](), list[tuple[Stamp, Path]]()
-        for path in images_below(self._folder, self._besides):
+        for path in images_below(self._folder):
             try:
                 stamp, name = Stamp.of(path.stat()), str(path)
             except OSError:  # gone, or not to be reached just now

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from data_builders import dataset_config, mvtec_folder, noise, save
+from data_builders import dataset_config, folder_settings, mvtec_folder, noise, save
 
 from radar.data.dataset import open_dataset
 from radar.data.leaks import find_leaks
@@ -208,3 +208,26 @@ def test_a_manifest_that_does_not_fit_the_folder_is_refused(tmp_path, row, messa
 def test_columns_that_are_blank_are_passed_over(tmp_path):
     (tmp_path / "m.csv").write_text(f"{HEADER},,\na.png,,train,0,,,,,\n")
     assert [sample.path for sample in read_manifest(tmp_path / "m.csv")] == ["a.png"]
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+@pytest.mark.parametrize(
+    ("groups", "found"),
+    [(("", ""), 1), (("g", "g"), 1), (("g", "h"), None), (("", "h"), None), (("h", ""), None)],
+)
+def test_copies_of_one_file_are_one_group(tmp_path, split, groups, found):
+    """Else a copy of an image would promise as much as an image of its own."""
+    root = mvtec_folder(tmp_path / "own")
+    original = sorted((root / "train" / "good").iterdir())[0]
+    shutil.copy(original, root / "copy.png")
+    others = [f"{path.relative_to(root)},,{part},0,,," for path, part in zip(
+        sorted((root / "train" / "good").iterdir())[1:4], ("train", "validation", "test"), strict=True)]  # fmt: skip
+    defective = f"{next((root / 'test' / 'dent').iterdir()).relative_to(root)},,test,1,,,"
+    named = (original.relative_to(root), "copy.png")
+    copies = [f"{path},,{split},0,,,{group}" for path, group in zip(named, groups, strict=True)]
+    (tmp_path / "m.csv").write_text("\n".join([HEADER, *others, defective, *copies]) + "\n")
+    config = dataset_config("folder", root, settings=folder_settings(), manifest=str(tmp_path / "m.csv"))
+    with pytest.raises(DataError, match="are identical files and of the groups") if found is None else nullcontext():
+        samples = open_dataset(config).samples
+        assert len({each.group for each in samples if each.path in map(str, named)}) == found
+        assert len({each.group for each in samples}) == len(samples) - 1

@@ -45,6 +45,7 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "deep/er/c.tif",
         ".git/d.png",
         "out/overlays/e.png",
+        "out/predictions.jsonl",
         "what[1].png",
     ):
         path = tmp_path / name
@@ -59,7 +60,7 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert found("notes.txt", "deep", "nowhere.png") == ["notes.txt", "deep/er/c.tif", "nowhere.png"]
     assert found("*.png") == ["b.png", "what[1].png"]
     assert found("**/*.tif") == ["deep/er/c.tif"]
-    assert sorted(found("**/*")) == sorted(["a.JPG", "b.png", "what[1].png", "deep/er/c.tif", "out/overlays/e.png"])
+    assert sorted(found("**/*")) == sorted(["a.JPG", "b.png", "what[1].png", "deep/er/c.tif"])
     assert sorted(found("**", "dee[p]", besides=Path("out"))) == sorted(
         [*found(".", besides=Path("out")), "deep/er/c.tif"]
     )
@@ -119,28 +120,79 @@ def test_photos_where_results_go_are_photos_and_only_the_results_are_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, named: tuple[str, ...]
 ) -> None:
     photos = {"a.png", "sub/b.png", "sub/deep/c.png", "sub/deep/d/e.png"}
-    results = {
-        f"{out}/{name}" for name in ("predictions.csv", "predictions.jsonl", "overlays/good/f.png", "masks/g.png")
-    }
-    for name in (*photos, *results, f"{out}/h.webp"):
+    own = f"{output_name(Path('a.png'))}"
+    results = {f"{out}/{name}" for name in ("predictions.csv", f"overlays/good/{own}_1.5.png", f"masks/{own}.png")}
+    others = {f"{out}/{name}" for name in ("h.webp", "masks/mine.png")}
+    for name in (*photos, *results, *others):
         (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "photos" / name).touch()
     monkeypatch.chdir(tmp_path / "photos")
-    found = [path.resolve() for path in image_files(named, Path(out))]
+    before = image_files(named, Path(out))
+    Path(out, "predictions.jsonl").touch()  # which is there before the first photo is scored
+    found = [path.resolve() for path in before]
     assert sorted(found) == sorted((tmp_path / "photos" / name).resolve() for name in photos)
     told = {path.resolve() for path in passed_over(named, Path(out))}
-    assert told == (set() if named == ("**/*.png",) else {Path(out, "h.webp").resolve()})
+    expected = {Path(name).resolve() for name in others}
+    assert told == {path for path in expected if named != ("**/*.png",) or path.suffix == ".png"}
 
 
-@pytest.mark.parametrize("named", [".", "*", "out", "**/*.png"])
+@pytest.mark.parametrize(
+    ("named", "refused"),
+    [
+        ("out/masks", "its images lie in out, where results go"),
+        ("out/overlays", "its images lie in out, where results go"),
+        ("out/overlays/good", "its images lie in out, where results go"),
+        ("out/overlays/*", "its images lie in out, where results go"),
+        ("out/mask[s]", "holds no images"),
+        ("out", "holds no images"),
+        ("run", "is a run, whose pictures are no photos"),
+    ],
+)
 def test_where_pictures_of_results_are_all_there_is_that_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, refused: str
 ) -> None:
-    (tmp_path / "out" / "masks").mkdir(parents=True)
-    (tmp_path / "out" / "masks" / "a.png").touch()
+    run = ("status.json", "config.yaml", "environment.json", "manifest.csv", "figures/loss.png")
+    for name in (
+        "out/masks/a.png",
+        "out/overlays/good/a.png",
+        "out/predictions.jsonl",
+        *(f"run/{each}" for each in run),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="its images lie in out, where results go"):
+    with pytest.raises(DataError, match=refused):
         image_files([named], Path("out"))
+    assert list(image_files(["out/masks/a.png"], Path("out"))) == [Path("out/masks/a.png")], "which is named itself"
+
+
+def test_a_folder_that_nobody_may_look_into_stops_no_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "closed").mkdir()
+    monkeypatch.chdir(tmp_path)
+    looked = os.stat
+
+    def refusing(path, *arguments, **named):
+        if "closed/" in os.fspath(path):
+            raise PermissionError(13, "Permission denied", path)
+        return looked(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "stat", refusing)
+    assert list(image_files(["*"])) == [Path("a.png")]
+
+
+def test_a_linked_folder_that_is_named_or_leads_back_is_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("photos/a.png", "other/b.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    (tmp_path / "photos" / "lot").symlink_to("../other")
+    (tmp_path / "photos" / "up").symlink_to(".")
+    monkeypatch.chdir(tmp_path / "photos")
+    assert passed_over(["."]) == [Path("lot")]
+    for also in ("lot", "lot/*", "*"):
+        assert passed_over([".", also]) == []
 
 
 def test_results_that_lie_beside_photos_are_no_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,6 +219,6 @@ def test_results_that_lie_beside_photos_are_no_photos(tmp_path: Path, monkeypatc
     assert told == {"other/status.json", "other/config.yaml", *runs, *logs} - set(photos)
     with pytest.raises(DataError, match="outputs: holds no images"):
         image_files(["outputs"])
-    assert [path.as_posix() for path in image_files(["outputs/parts-1"])] == ["outputs/parts-1/figures/loss.png"], (
-        "named"
-    )
+    with pytest.raises(DataError, match="outputs/parts-1: is a run, whose pictures are no photos"):
+        image_files(["outputs/parts-1"])
+    assert [path.name for path in image_files(["outputs/parts-1/figures/*"])] == ["loss.png"], "named"

@@ -58,7 +58,7 @@ def until(holds: Callable[[], bool], seconds: float = 60) -> None:
 
 @contextmanager
 def watching(model: Model, folder: Path, out: Path, current: CurrentModel | None = None) -> Iterator[None]:
-    watcher, stop = Watcher(ModelScorer(model, current), folder, out, settings(*FAST)), threading.Event()
+    watcher, stop = Watcher(ModelScorer(model, current), folder, settings(*FAST)), threading.Event()
     with continued_log(out, watcher.remember) as log:
         thread = threading.Thread(target=watcher.run, args=(lambda each: log.append(each.prediction), stop))
         thread.start()

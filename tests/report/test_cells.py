@@ -126,6 +126,14 @@ def test_controls_that_a_later_run_of_the_same_settings_has_not_are_told() -> No
     assert cell.marks == ""
 
 
+def test_measures_of_pixels_that_a_later_run_of_the_same_settings_has_not_are_told() -> None:
+    first = result()
+    assert first.metrics.pixel is not None
+    later = replace(first, ended="2030", fingerprint="f" * 12, metrics=replace(first.metrics, pixel=None))
+    assert [cell.marks for cell in cells([first, later], None)] == [CONTROLS]
+    assert [cell.marks for cell in cells([replace(first, ended="2031"), later], None)] == [""]
+
+
 def test_rows_of_an_ablation_that_are_of_other_seeds_say_so() -> None:
     first = [result(seed=seed) for seed in (0, 1)]
     second = [result(overrides=["timestep.value=50"], timestep__value=50, seed=seed) for seed in (1, 2)]

@@ -30,7 +30,7 @@ TEXTS = (
     "$", "$$", "a$b_$", r"$\frac{$", "$x^2$", "_hidden", "^", "\\", "[bold]", "[/]", "[link=x]y", ":warning:", "{x}", "%s", "\x1b[2J",
     "\x07", "a\nb", "a\tb", "\0", "\ud800", "\u202e", "\u2028", "傷", "é", "👩‍🔬", "<b>", "&amp;", "|", "`", "=cmd|' /C calc'!A0", "",
 )  # fmt: skip
-FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "''=1", "=cmd|' /C calc'!A0", "-scratch.png")
+FORMULAS = ("=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "''=1", "=cmd|' /C calc'!A0", "-scratch.png")
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -5,6 +5,7 @@ Hidden files and files of other kinds than EXTENSIONS are passed over (`radar.da
 
 from __future__ import annotations
 
+import hashlib
 import os
 from abc import abstractmethod
 from collections import defaultdict
@@ -99,7 +100,7 @@ class FilesLayout(Layout):
             if entry.label and names_good(entry.defect):
                 raise DataError(
                     f"{(self.folder / entry.path).parent}: would be the class of defects {entry.defect!r}, and is called as "
-                    f"good parts are; rename it to what layout {self.name} calls them, or take it away"
+                    "good parts are; move its photos to the good ones, or rename it"
                 )
             if entry.mask in photos:
                 raise DataError(
@@ -149,14 +150,16 @@ class FilesLayout(Layout):
         return self.files.mask(self.folder / path, self.folder / mask, inverted=self.dark_masks)
 
     def mask_hash(self, path: str, mask: str) -> str:
-        """SHA-256 of the mask file's bytes, another one where masks are dark; of what it marks where its image is a crop or `mask`
-        is a subclass's own.
+        """SHA-256 of the mask file's bytes; of what it marks where its image is a crop or `mask` is a subclass's own.
 
-        Another layout may read the same file in another way: what is kept by it is kept by the layout, too.
+        Another layout may read the same file in another way: what is kept by it is kept by the layout, too. A manifest of one's own
+        may name one file below layouts whose masks are dark and bright: there dark ones have another hash.
         """
-        if type(self).mask is FilesLayout.mask:
-            return self.files.mask_hash(self.folder / path, self.folder / mask, inverted=self.dark_masks)
-        return array_hash(self.mask(path, mask))
+        if type(self).mask is not FilesLayout.mask:
+            return array_hash(self.mask(path, mask))
+        found = self.files.mask_hash(self.folder / path, self.folder / mask, inverted=self.dark_masks)
+        is_dark = self.dark_masks and self.config.manifest is not None
+        return hashlib.sha256(f"dark {found}".encode()).hexdigest() if is_dark else found
 
 
 def subfolders(folder: Path) -> list[Path]:
