@@ -13,6 +13,7 @@ from radar.cli.printing import PlainConsole
 from radar.cli.timed_picture import timed_picture
 from radar.compose.plan import Plan
 from radar.config.schema import Config
+from radar.config.typed import extents
 from radar.methods.registry import method_of
 from radar.rasters import Size
 from radar.training.device import resolve_device
@@ -32,7 +33,8 @@ def dry_run(plan: Plan) -> int:
     )
     measured: dict[str, Estimate] = {}
     pictures = {str(job.config.dataset): job.config.dataset for job in plan.jobs}
-    timed = {key: timed_picture(dataset) for key, dataset in pictures.items()}
+    longest = max((length for job in plan.jobs for _, length in extents(job.config)), default=0)
+    timed = {key: timed_picture(dataset, longest) for key, dataset in pictures.items()}
     trainings: dict[str, float] = {}  # jobs that differ after training share one
     threads = torch.get_num_threads()  # torch's own choice, for jobs that leave it to torch
     for job, title in zip(plan.jobs, titles, strict=True):

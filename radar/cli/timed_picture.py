@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from radar.config.schema import DatasetConfig
@@ -11,6 +12,7 @@ from radar.errors import DataError
 from radar.rasters import Size
 
 _ASSUMED_SIDE = 100  # px, where nothing tells one: the paper's
+_LONGEST_SIDE = 256  # px of what is timed of a file's picture, so that an estimate takes seconds
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,10 @@ class TimedPicture:
     note: str | None
 
 
-def timed_picture(config: DatasetConfig) -> TimedPicture:
-    """That of every picture where all have one size, else that of the first normal image; no image is decoded.
+def timed_picture(config: DatasetConfig, longest_extent: float) -> TimedPicture:
+    """That of every picture where all have one size, else that of the first normal image, or of a part of it; no image is decoded.
+
+    A part is no smaller than `longest_extent` px, the longest window or crop of the config.
 
     Raises `ConfigError` for what the layout misses in its config.
     """
@@ -39,5 +43,12 @@ def timed_picture(config: DatasetConfig) -> TimedPicture:
         size, whose = picture_size(*shape, image, path), f"that of {path}"
     except (DataError, OSError) as error:
         size, whose = (image.size or _ASSUMED_SIDE,) * 2, f"which is assumed, as no file tells it ({error})"
+    longest = max(_LONGEST_SIDE, math.ceil(longest_extent))
+    part = (min(size[0], longest), min(size[1], longest))
+    if part != size:
+        times = math.prod(size) / math.prod(part)
+        whose = (
+            f"a part of {whose.removeprefix('that of ')}, whose {size[1]} × {size[0]} px are {times:.3g} times as many"
+        )
     later = "" if image.working_size is None else ", before working_size makes pictures smaller"
-    return TimedPicture(size, f"{config.name}: timed at {size[1]} × {size[0]} px, {whose}{later}")
+    return TimedPicture(part, f"{config.name}: timed at {part[1]} × {part[0]} px, {whose}{later}")

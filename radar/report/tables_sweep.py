@@ -109,7 +109,7 @@ def _turned(members: Sequence[Cell], shared: Sequence[str], answer: Answer) -> l
 
 
 def _least_typed(members: Sequence[Cell], methods: Sequence[str], answer: Answer) -> list[str]:
-    """The methods, of rows whose settings differ in the axes alone the shortest: a run that was done before has what was typed then."""
+    """The methods, of rows that differ in the axes alone the shortest: a run that was done before has what was typed then."""
     told = {key for axis in answer.axes.values() for key in axis.tells}
     places = []
     for cell in members:

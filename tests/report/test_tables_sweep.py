@@ -199,6 +199,20 @@ def _as_typed(words: str) -> Result:
     return result(overrides=overrides, **keys)
 
 
+def test_rows_that_differ_in_what_was_turned_alone_have_one_name_however_they_were_typed() -> None:
+    """A sweep that finds a run of an earlier command has what was typed for that."""
+    rate = {"contamination__value": 0.05}
+    before = result(overrides=["contamination=c05", "timestep=t1"], timestep__value=1, **rate)
+    now = result(overrides=["timestep.value=5"], timestep__value=5, **rate)
+    other = result(overrides=["scoring.stride=7", "timestep.value=5"], timestep__value=5, scoring__stride=7, **rate)
+    for some in ([before, now], [now, before]):
+        names = {row["method"] for row in lines(sweep_table("timestep", some, None, []))}
+        assert len(names) == 1 and not any("contamination" in name for name in names)
+    methods = [row["method"] for row in lines(sweep_table("timestep", [before, now, other], None, []))]
+    assert len(methods) == 3 and len(set(methods)) == 2
+    assert sum("scoring.stride=7" in method for method in methods) == 1
+
+
 def test_memory_that_no_run_measured_is_no_column() -> None:
     some = of_sweep("sweep_patch")
     measured = [with_growth(each, 20.0) for each in some]
