@@ -47,6 +47,14 @@ def test_photos_without_scores_are_withdrawn_by_their_path(tmp_path: Path) -> No
     assert read(tmp_path, "keep.png,good,,", "x.png,good,,", f"x.png,withdrawn,,{A}") == [("keep.png", "good")]
 
 
+def test_verdicts_on_two_contents_of_one_path_both_stand_with_scores_or_without(tmp_path: Path) -> None:
+    """Which of them lies there now is known when it is scored."""
+    for score in ("1", ""):
+        keep, both = KEPT.replace(",1,", f",{score},"), (f"x.png,good,{score},{A}", f"x.png,defective,{score},{B}")
+        assert read(tmp_path, keep, *both)[1:] == [("x.png", "good"), ("x.png", "defective")]
+        assert read(tmp_path, keep, *both, f"x.png,withdrawn,,{B}")[1:] == [("x.png", "good")]
+
+
 @pytest.mark.parametrize("last", ["good", "defective"])
 def test_the_last_of_several_verdicts_counts_under_whatever_name(tmp_path: Path, last: str) -> None:
     rows = (f"x.png,good,1,{A}", f"copy.png,defective,1,{A}", f"x.png,{last},1,{A}")

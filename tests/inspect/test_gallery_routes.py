@@ -15,6 +15,8 @@ from PIL import Image
 import radar
 from radar.cli.main import main
 from radar.deploy.reviewed import latest, read_reviewed
+from radar.errors import DataError, RunError
+from radar.inspect.sources import logged_photos
 
 
 def drop(client: TestClient, folder: Path, seed: int, name: str | None = None, *, spot: bool = False) -> dict:  # type: ignore[type-arg]
@@ -120,6 +122,31 @@ def test_verdicts_outlive_the_server(started, run: Path, tmp_path: Path) -> None
         assert [row["verdict"] for row in csv.DictReader(file)] == ["good", "defective"]
 
 
+def test_the_page_reads_verdicts_as_calibrate_does(started, run: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """An emptied verdict says nothing, and takes no earlier one back; hashes may be written in capitals."""
+    client = started()
+    photos = [drop(client, tmp_path, seed) for seed in (1, 2)]
+    for each in photos:
+        client.post(f"/photos/{each['key']}/verdict", json={"verdict": "good"})
+    file = run / "reviewed.csv"
+    header, first, second = file.read_text().splitlines()
+    content_hash = photos[1]["prediction"]["content_hash"]
+    capitals = second.replace(content_hash, content_hash.upper()).replace("good,", " defective ,", 1)
+    file.write_text("\n".join([header, first, first.replace("good,", ",", 1), second, capitals]) + "\n")
+    again = started()
+    assert [drop(again, tmp_path, seed)["verdict"] for seed in (1, 2)] == ["good", "defective"]
+    told = latest(read_reviewed(file, photos[0]["prediction"]["model"]))
+    assert {each.content_hash: each.verdict for each in told} == {
+        photos[0]["prediction"]["content_hash"]: "good",
+        content_hash: "defective",
+    }
+    file.write_text("\n".join([header, first.replace("good,", "Good,", 1)]) + "\n")
+    with pytest.raises(RunError, match="a verdict in it is 'Good', which is none of"):
+        started()
+    with pytest.raises(DataError, match="verdict 'Good'"):
+        read_reviewed(file, photos[0]["prediction"]["model"])
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -176,3 +203,14 @@ def test_what_calibrate_changes_decides_from_the_next_photo_on(
     (kept,) = client.get("/photos").json()["photos"]
     assert kept["prediction"] == before["prediction"], "what was decided stays"
     assert capsys.readouterr().err.count("threshold strict (-1000) decides from now on") == 1
+
+
+@pytest.mark.parametrize(("most", "shown"), [(1, "0"), (2, "20"), (3, "120"), (9, "120")])
+def test_a_photo_that_comes_again_in_a_log_stands_where_it_came_last(
+    run: Path, tmp_path: Path, most: int, shown: str
+) -> None:
+    photos = [save(tmp_path / "parts" / f"{number}.png", drawn(number)) for number in range(3)]
+    assert main(["predict", str(run), *map(str, photos), "--out", str(tmp_path / "log")]) in (0, 1)
+    log = tmp_path / "log" / "predictions.jsonl"
+    log.write_text(log.read_text() + log.read_text().splitlines(keepends=True)[0])
+    assert "".join(each.path.stem for each in logged_photos(tmp_path / "log", radar.load(run), most)) == shown
