@@ -229,8 +229,9 @@ def _is_of_log(path: Path, folder: Path) -> bool:
         within = path.resolve().relative_to(folder.resolve())
     except (ValueError, OSError, RuntimeError):
         return False
-    is_picture = within.parts[0] in PICTURES and _OUTPUT_NAME.search(within.name) is not None
-    return str(within) in LOGS or (len(within.parts) > 1 and is_picture)
+    if len(within.parts) < 2:
+        return str(within) in LOGS
+    return within.parts[0] in PICTURES and _OUTPUT_NAME.search(within.name) is not None
 
 
 def note_on_passed_over(names: Sequence[str], besides: Path | None = None) -> str:

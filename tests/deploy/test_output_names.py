@@ -193,6 +193,7 @@ def test_a_linked_folder_that_is_named_or_leads_back_is_not_told(
     assert passed_over(["."]) == [Path("lot")]
     for also in ("lot", "lot/*", "*"):
         assert passed_over([".", also]) == []
+    assert passed_over(["."], tmp_path / "other") == [Path("lot")], "where results go, too"
 
 
 def test_results_that_lie_beside_photos_are_no_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
