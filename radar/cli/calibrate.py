@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from radar.cli.calibration_photos import (
+    as_they_lie,
     grouped,
     kept_photos,
     refuse_contradictions,
@@ -159,7 +160,7 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
     reviews = [] if parsed.reviewed is None else read_reviewed(parsed.reviewed, model.fingerprint[:MODEL_DIGITS])
     normals = [] if parsed.normals is None else scored_photos(model, image_files(parsed.normals), settings)
     if reviews:
-        identified = [with_identity(model, each) for each in reviews]
+        identified = [with_identity(model, each) for each in as_they_lie(model, reviews)]
         reviews = latest(identified)
         if repeats := len(identified) - len(reviews):
             tell(f"{parsed.reviewed}: {repeats} of its photos repeat others; what was said last of each counts")

@@ -51,15 +51,7 @@ def scored_reviews(
     """The reviewed photos of one `verdict`, with the scores that the review holds; scored anew where it holds none."""
     of_it = [each for each in reviews if each.verdict == verdict]
     if not of_it or of_it[0].score is None:
-        photos = scored_photos(model, [Path(each.path) for each in of_it], settings)
-        stated = {str(Path(each.path)): each.content_hash for each in of_it}
-        same = [photo for photo in photos if stated[photo.path] in (None, photo.identity)]
-        if changed := [photo.path for photo in photos if photo not in same]:
-            tell(
-                f"{len(changed)} of {len(of_it)} photos that were called {verdict} are left out: what lies at their paths now is not "
-                f"what was reviewed, first {changed[0]}"
-            )
-        return same
+        return scored_photos(model, [Path(each.path) for each in of_it], settings)
     return [
         ScoredPhoto(
             each.path, each.content_hash or str(Path.cwd() / os.path.normpath(each.path)), each.score, None, None
@@ -69,14 +61,42 @@ def scored_reviews(
     ]
 
 
+def as_they_lie(model: Model, reviews: Sequence[Reviewed]) -> list[Reviewed]:
+    """Of reviews without scores the last of each path that is of what lies there now, or tells no content; the others are told. A file
+    that cannot be looked at is left to whoever scores it. Reviews with scores are left as they are.
+    """
+    if not reviews or reviews[0].score is not None:
+        return list(reviews)
+    kept: dict[Path, Reviewed] = {}
+    changed = []
+    for each in reviews:
+        found = None if each.content_hash is None else _identity(model, each.path)
+        if found in (None, each.content_hash):
+            kept.pop(Path(each.path), None)
+            kept[Path(each.path)] = each
+        else:
+            changed.append(each.path)
+    if changed:
+        tell(
+            f"{len(changed)} of {len(reviews)} verdicts are left out: what lies at their paths now is not what was reviewed, first "
+            f"{changed[0]}"
+        )
+    return list(kept.values())
+
+
+def _identity(model: Model, path: str) -> str | None:
+    """None where there is no such image."""
+    try:
+        return model.files.content_hash(Path(path))
+    except (DataError, OSError, ValueError):  # a review may name anything
+        return None
+
+
 def with_identity(model: Model, photo: Reviewed) -> Reviewed:
     """With the hash of its file, or of the crop that it is, where its score was read without one and the file can be looked at."""
     if photo.score is None or photo.content_hash is not None:
         return photo
-    try:
-        return replace(photo, content_hash=model.files.content_hash(Path(photo.path)))
-    except (DataError, OSError, ValueError):
-        return photo
+    return replace(photo, content_hash=_identity(model, photo.path))
 
 
 def say_whence(path: Path, reviews: Sequence[Reviewed]) -> None:

@@ -47,8 +47,6 @@ def timed_picture(config: DatasetConfig, longest_extent: float) -> TimedPicture:
     part = (min(size[0], longest), min(size[1], longest))
     if part != size:
         times = math.prod(size) / math.prod(part)
-        whose = (
-            f"a part of {whose.removeprefix('that of ')}, whose {size[1]} × {size[0]} px are {times:.3g} times as many"
-        )
+        whose = f"a part of {size[1]} × {size[0]} px, which are {times:.3g} times as many: {whose}"
     later = "" if image.working_size is None else ", before working_size makes pictures smaller"
     return TimedPicture(part, f"{config.name}: timed at {part[1]} × {part[0]} px, {whose}{later}")

@@ -50,7 +50,7 @@ class Dataset:
     content_hash: (
         str  # of the manifest and of every mask's content: results on equal hashes, read by one layout, are equal
     )
-    masks_hash: str  # of the test images with their labels and masks' content, as bright or dark ones mark
+    masks_hash: str  # of the test images with their labels and masks' content, whatever a layout takes that to mark
     leaks: LeakReport
     image: ImageConfig
     layout: Layout

@@ -182,24 +182,28 @@ def check_crops(samples: Iterable[Sample], folder: Path, manifest: Path) -> None
 
 
 def with_copies_joined(samples: Sequence[Sample], manifest: Path) -> tuple[Sample, ...]:
-    """`samples` with one group for identical files of a split whose groups the manifest leaves open, as more copies tell nothing more.
+    """`samples` with one group for identical images of a split, as more copies tell nothing more: the one that the manifest names for
+    any of them, or else the first. Crops may show the same where nothing is to be seen, and are left as they are.
 
-    Raises DataError for the first two that are of two groups that it names. Crops may show the same where nothing is to be seen.
+    Raises DataError where it names two.
     """
-    first: dict[tuple[str, str], Sample] = {}
-    joined = []
+    copies: dict[tuple[str, str], list[Sample]] = defaultdict(list)
     for sample in samples:
-        is_file = file_and_crop(PurePosixPath(sample.path))[1] is None
-        known = first.setdefault((sample.split, sample.content_hash), sample) if is_file else sample
-        if sample.group != known.group:
-            if sample.group != sample.path or known.group != known.path:
-                raise DataError(
-                    f"{manifest}: {known.path} and {sample.path} are identical files and of the groups {known.group!r} and "
-                    f"{sample.group!r}; give them one group"
-                )
-            sample = replace(sample, group=known.group)  # noqa: PLW2901 - the same row, in its group
-        joined.append(sample)
-    return tuple(joined)
+        if file_and_crop(PurePosixPath(sample.path))[1] is None:
+            copies[sample.split, sample.content_hash].append(sample)
+    groups = {each.path: _group_of(same, manifest) for same in copies.values() for each in same}
+    return tuple(replace(sample, group=groups.get(sample.path, sample.group)) for sample in samples)
+
+
+def _group_of(same: Sequence[Sample], manifest: Path) -> str:
+    named = {each.group: each for each in same if each.group != each.path}
+    if len(named) > 1:
+        first, second = list(named.values())[:2]
+        raise DataError(
+            f"{manifest}: {first.path} and {second.path} are identical and of the groups {first.group!r} and {second.group!r}; give "
+            "them one group"
+        )
+    return next(iter(named), same[0].group)
 
 
 def _contents(files: Iterable[Path]) -> dict[Path, str]:

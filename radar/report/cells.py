@@ -80,8 +80,11 @@ class Cell:
         return best_control([result.metrics for result in self.results], *path)
 
 
-def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
-    """Cells by data set and method. `seeds` are asked of each; None: as many as the best-covered cell has.
+def cells(
+    results: Sequence[Result], seeds: int | None, most_read: Mapping[str, DataVersion] | None = None
+) -> list[Cell]:
+    """Cells by data set and method. `seeds` are asked of each; None: as many as the best-covered cell has. `most_read` are the
+    versions of the data that they are compared with; None: those that most of `results` read.
 
     Runs on several versions of the data, its masks among them, are never averaged: those on the version that most runs read count, of
     equally many the later, and the mark says that others were left out. What masks a run read that does not tell is not asked.
@@ -90,7 +93,7 @@ def cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
     grouped: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
         grouped[result.dataset, names[result.identity]].append(result)
-    reference = most_read_versions(results)
+    reference = most_read or most_read_versions(results)
     chosen = {key: on_one_version(group, reference[key[0]]) for key, group in grouped.items()}
     asked, apart = seeds or max(len(group) for group in chosen.values()), not_ranked(results)
     return [

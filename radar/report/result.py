@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from radar.data.layouts.piped import PipedLayout
 from radar.data.split_manifests import known_groups
 from radar.evaluation.metrics import Metrics
 
@@ -31,6 +32,7 @@ _KEYS: dict[str, tuple[type, ...]] = {  # None: the method does not read it, or 
     "unet.attention_levels": (list, _NOTHING), "unet.fold": _WHOLE,
     "detector.name": _TEXT, "detector.threshold": _TEXT, "detector.threshold_on": _TEXT, "detector.fitted_on": _TEXT,
 }  # fmt: skip
+_DARK = (PipedLayout.name,)  # layouts whose masks are dark on the defect
 FORMAT = 2  # of what a run leaves; 1 kept no score of normals beside the test images
 
 
@@ -153,10 +155,16 @@ class Result:
         return str(self.environment["data_manifest_hash"])
 
     @property
-    def masks(self) -> str | None:
-        """Hash of the masks of the test images; None of a run that was made before this was kept."""
+    def masks_hash(self) -> str | None:
+        """Of the masks of the test images; None of a run that was made before this was kept."""
         known = self.environment.get("data_masks_hash")
         return None if known is None else str(known)
+
+    @property
+    def masks(self) -> str | None:
+        """What tells them from others: the hash, and whether they were read as dark on the defect; None likewise."""
+        is_dark = self.config["dataset"].get("layout") in _DARK
+        return None if self.masks_hash is None else f"{'dark ' if is_dark else ''}{self.masks_hash}"
 
     @cached_property
     def test_data(self) -> str:

@@ -86,7 +86,7 @@ def count(value: float) -> Entry:
 
 def interval(low: float, high: float) -> Entry:
     """Both ends; nothing where there is none."""
-    return Entry(f"{low:.3f} … {high:.3f}" if math.isfinite(low + high) else NOTHING)
+    return Entry(f"{low:z.3f} … {high:z.3f}" if math.isfinite(low + high) else NOTHING)
 
 
 def over_seeds(values: Sequence[float], digits: int = 3, runs: Sequence[str] = ()) -> Entry:
@@ -94,7 +94,7 @@ def over_seeds(values: Sequence[float], digits: int = 3, runs: Sequence[str] = (
     if not values:
         return Entry(NOTHING)
     deviation = spread(values)
-    text = f"{mean(values):.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
+    text = f"{mean(values):z.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
     return Entry(text, mean(values), tuple(runs))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from radar.report.cells import FEWER, Cell, cells
+from radar.report.data_versions import most_read_versions
 from radar.report.result import Result
 from radar.report.settings import method_names
 from radar.report.tables import Entry, Table, measured, number, table
@@ -25,11 +26,12 @@ def border_cells(results: Sequence[Result], seeds: int | None) -> list[Cell]:
     stands for one that looked at another. `seeds` are asked of each; None: as many as the best-covered cell of all runs has.
     """
     asked = seeds or max((len(cell.results) for cell in cells(results, None)), default=0)
-    names, by_width = method_names(results), defaultdict[float, list[Result]](list)
+    names, most_read = method_names(results), most_read_versions(results)
+    by_width = defaultdict[float, list[Result]](list)
     for result in results:
         if (width := result.metrics.value("border_share", "width")) is not None:
             by_width[width].append(result)
-    found = [cell for same in by_width.values() for cell in cells(same, asked)]
+    found = [cell for same in by_width.values() for cell in cells(same, asked, most_read)]
     return [replace(cell, method=names[cell.one.identity]) for cell in found]
 
 

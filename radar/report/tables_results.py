@@ -218,7 +218,7 @@ def provenance_table(cells: Sequence[Cell]) -> Table:
             + ("+changes" if result.environment["git_modified"] else ""),
             result.data[:12],
             result.test_data[:12],
-            "–" if result.masks is None else result.masks[:12],
+            "–" if result.masks_hash is None else result.masks_hash[:12],
             " ".join(f"{name} {result.environment['packages'][name]}" for name in ("torch", "scikit-learn", "numpy")),
             result.environment["device"],
             result.ended,

@@ -39,8 +39,8 @@ def transfer_values(cell: Cell, target: Cell, transfers: Transfers, measure: str
         transfers, key=lambda each: (each.target_masks is not None, each.target_layout is not None)
     ):  # what tells its masks is the later word
         value = value_at(record, "image", measure)
-        told = None not in (record.target_masks, target.one.masks)
-        same = record.target_data == target.one.data and not (told and record.target_masks != target.one.masks)
+        told = None not in (record.target_masks, target.one.masks_hash)
+        same = record.target_data == target.one.data and not (told and record.target_masks != target.one.masks_hash)
         same = same and record.target_layout in (None, target.one.config["dataset"].get("layout"))
         if record.source in names and same and value is not None:
             found[record.source] = value

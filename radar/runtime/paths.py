@@ -78,6 +78,8 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
             raise DataError(
                 f"{name}: holds no images (read are {', '.join(EXTENSIONS)}); name files, folders or patterns"
             )
+        if besides is not None and all(_is_drawn(path, name, besides) for path in _named(name)):
+            raise _lie_in_results(name, besides)
     return (path for name in names for path in _named(name))
 
 
@@ -88,9 +90,23 @@ def refuse_results(named: Path, besides: Path | None) -> None:
         raise DataError(f"{named}: is a run, whose pictures are no photos; name the folder of the photos")
     if besides is None or not (is_folder or glob.has_magic(str(named))):
         return
-    folder, out = (named if is_folder else _fixed_part(named)).resolve(), besides.resolve()
-    if any(folder.is_relative_to(out / pictures) for pictures in PICTURES):
-        raise DataError(f"{named}: its images lie in {besides}, where results go; name another folder for these")
+    if _is_among_pictures(named if is_folder else _fixed_part(named), besides):
+        raise _lie_in_results(str(named), besides)
+
+
+def _lie_in_results(name: str, besides: Path) -> DataError:
+    return DataError(f"{name}: its images lie in {besides}, where results go; name another folder for these")
+
+
+def _is_drawn(path: Path, name: str, besides: Path) -> bool:
+    """Whether an image lies among the pictures in `besides`, as they will be told once the log is there, and is not named itself."""
+    return path != Path(name) and _is_among_pictures(path.parent, besides)
+
+
+def _is_among_pictures(folder: Path, besides: Path) -> bool:
+    # realpath takes links that lead in a circle
+    here, out = Path(os.path.realpath(folder)), Path(os.path.realpath(besides))
+    return any(here.is_relative_to(out / pictures) for pictures in PICTURES)
 
 
 def _leads_nowhere(path: Path) -> bool:
@@ -179,7 +195,7 @@ def _is_hidden_name(name: str) -> bool:
 def _comes_back(path: Path) -> bool:
     """Whether a path leads through a link to a folder that it has come through: what lies there is found without the link, too."""
     links = (each for each in (path, *path.parents) if each.is_symlink())
-    return any(each.resolve() in {above.resolve() for above in each.parents} for each in links)
+    return any(os.path.realpath(each) in map(os.path.realpath, each.parents) for each in links)
 
 
 def is_image(name: str) -> bool:
@@ -212,26 +228,27 @@ def passed_over(names: Sequence[str], besides: Path | None = None) -> list[Path]
     taken = {path for name in names for path in _named(name)}
     looked_into = {*map(Path, names), *(above for path in taken for above in path.parents)}
     offered = dict.fromkeys(path for name in names for path in _offered(Path(name)))
+    real, out = cache(os.path.realpath), None if besides is None else Path(os.path.realpath(besides))
+
+    def is_of_log(path: Path) -> bool:
+        """The log itself, a picture of a photo, or a link to the folder that has them."""
+        if out is None or path.is_symlink():
+            return out is not None and Path(os.path.realpath(path)) == out
+        folder = Path(real(path.parent))
+        if not folder.is_relative_to(out):
+            return False
+        below = folder.relative_to(out).parts[:1]
+        return path.name in LOGS if not below else below[0] in PICTURES and bool(_OUTPUT_NAME.search(path.name))
+
     return [
         path
         for path in offered
         if path not in taken
         and path not in looked_into
         and not _is_hidden_name(path.name)
-        and not _comes_back(path)
-        and not (besides is not None and _is_of_log(path, besides))
+        and not is_of_log(path)
+        and not (path.is_symlink() and _comes_back(path))
     ]
-
-
-def _is_of_log(path: Path, folder: Path) -> bool:
-    """Whether it is of the log in `folder`: the log itself, or a picture of a photo."""
-    try:
-        within = path.resolve().relative_to(folder.resolve())
-    except (ValueError, OSError, RuntimeError):
-        return False
-    if len(within.parts) < 2:
-        return str(within) in LOGS
-    return within.parts[0] in PICTURES and _OUTPUT_NAME.search(within.name) is not None
 
 
 def note_on_passed_over(names: Sequence[str], besides: Path | None = None) -> str:

@@ -200,8 +200,30 @@ def test_a_verdict_on_what_is_no_longer_at_its_path_is_left_out(
     capsys.readouterr()
     assert main(["calibrate", str(run), "--reviewed", str(table), "--false-alarms", "0.1"]) == DONE
     captured = capsys.readouterr()
-    assert "2 of 11 photos that were called good are left out: what lies at their paths now" in captured.err
+    assert "2 of 12 verdicts are left out: what lies at their paths now" in captured.err
     assert len(radar.load(run).thresholds.current.normal_scores) == 9
+
+
+def test_of_verdicts_on_one_path_that_of_what_lies_there_now_counts(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where they come without a content, and however the path is spelled."""
+    goods, bad = sorted((photos / "good").iterdir())[:12], next((photos / "bad").iterdir())
+    now, before = hashlib.sha256(bad.read_bytes()).hexdigest(), "0" * 64
+    spelled = f"{bad.parent}/./{bad.name}"
+    for rows, found, told in (
+        ((f"{bad},defective,{before}", f"{bad},defective,{now}"), "1 of 1", "1 of 14 verdicts"),
+        ((f"{bad},defective,{now}", f"{bad},good,{before}"), "1 of 1", "1 of 14 verdicts"),
+        ((f"{bad},good,", f"{spelled},defective,{now}"), "1 of 1", ""),
+        ((f"{bad},good,{now}", f"{spelled},defective,"), "1 of 1", ""),
+    ):
+        table = tmp_path / "reviewed.csv"
+        listed = [f"{path.parent}//{path.name},good," for path in goods]
+        table.write_text("\n".join(["path,verdict,content_hash", *listed, *rows]) + "\n")
+        assert main(["calibrate", str(run), "--reviewed", str(table), "--false-alarms", "0.1"]) == DONE
+        captured = capsys.readouterr()
+        assert f"it finds {found} reviewed defects" in captured.out and "from 12 normal images" in captured.out
+        assert ("verdicts are left out" in captured.err) == bool(told) and told in captured.err
 
 
 def test_that_levels_are_those_of_the_fit_is_told_where_scores_are_read(

@@ -111,7 +111,7 @@ OWN_SIZE = ("dataset.image.size=null", "dataset.image.aspect=short")
         (OWN_SIZE, ((72, 40), "timed at 40 × 72 px, that of good/0.png")),
         (("dataset.image.size=20", OWN_SIZE[1]), ((36, 20), "timed at 20 × 36 px, that of good/0.png")),
         (("dataset.image.size=400", OWN_SIZE[1]),
-         ((256, 256), "timed at 256 × 256 px, a part of good/0.png, whose 400 × 720 px are 4.39 times as many")),
+         ((256, 256), "timed at 256 × 256 px, a part of 400 × 720 px, which are 4.39 times as many: that of good/0.png")),
         (("dataset.image.size=null", "dataset.image.resolution=4", "dataset.image.file_resolution=8", OWN_SIZE[1]),
          ((36, 20), "timed at 20 × 36 px, that of good/0.png")),
         ((*OWN_SIZE, "working_size=texture"), ((72, 40), "good/0.png, before working_size makes pictures smaller")),

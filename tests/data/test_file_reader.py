@@ -234,27 +234,6 @@ def test_the_identity_of_a_mask_follows_a_rule_of_its_own(tmp_path, monkeypatch)
     assert layout.mask_hash("anomalous/00.png", "mask.png") != first
 
 
-class Dark(FolderLayout):
-    """As bright masks are, and read the other way."""
-
-    name = "dark"
-    dark_masks = True
-
-
-@pytest.mark.parametrize("name", ["anomalous/00.png", "anomalous/00.png#xywh=2,2,8,8"])
-def test_a_mask_that_a_manifest_lets_be_read_in_opposite_ways_is_two_masks(tmp_path, name):
-    save(tmp_path / "mask.png", np.where(noise(1) > 128, 255, 0).astype(np.uint8))
-    root = normal_and_anomalous(tmp_path)
-
-    def found(layout, **changes):
-        return layout(dataset_config("folder", root, settings=folder_settings(), **changes)).mask_hash(name, "mask.png")
-
-    assert found(FolderLayout, manifest="own.csv") != found(Dark, manifest="own.csv")
-    assert found(FolderLayout) == found(FolderLayout, manifest="own.csv")
-    if "#" not in name:
-        assert found(Dark) == found(FolderLayout), "stored runs on the published set stay comparable"
-
-
 def test_a_file_that_changes_between_the_hashes_of_two_crops_is_refused(tmp_path):
     files = FileReader()
     save(tmp_path / "a.png", noise(0))

@@ -120,7 +120,7 @@ def test_photos_where_results_go_are_photos_and_only_the_results_are_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, named: tuple[str, ...]
 ) -> None:
     photos = {"a.png", "sub/b.png", "sub/deep/c.png", "sub/deep/d/e.png"}
-    own = f"{output_name(Path('a.png'))}"
+    own = output_name(Path("a.png"))
     results = {f"{out}/{name}" for name in ("predictions.csv", f"overlays/good/{own}_1.5.png", f"masks/{own}.png")}
     others = {f"{out}/{name}" for name in ("h.webp", "masks/mine.png")}
     for name in (*photos, *results, *others):
@@ -164,6 +164,10 @@ def test_where_pictures_of_results_are_all_there_is_that_is_told(
     with pytest.raises(DataError, match=refused):
         image_files([named], Path("out"))
     assert list(image_files(["out/masks/a.png"], Path("out"))) == [Path("out/masks/a.png")], "which is named itself"
+    (tmp_path / "out" / "predictions.jsonl").unlink()  # as before the first photo is scored
+    for each in ("out", "out/*", "out/**/*.png", "out/overlays"):
+        with pytest.raises(DataError, match="its images lie in out, where results go"):
+            image_files([each], Path("out"))
 
 
 def test_a_folder_that_nobody_may_look_into_stops_no_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +197,11 @@ def test_a_linked_folder_that_is_named_or_leads_back_is_not_told(
     assert passed_over(["."]) == [Path("lot")]
     for also in ("lot", "lot/*", "*"):
         assert passed_over([".", also]) == []
-    assert passed_over(["."], tmp_path / "other") == [Path("lot")], "where results go, too"
+    assert passed_over(["."], tmp_path / "other") == [], "it leads to where results go"
+    (tmp_path / "photos" / "circle.png").symlink_to("circle.png")
+    assert passed_over(["."]) == [Path("circle.png"), Path("lot")]
+    with pytest.raises(DataError, match="circle"):
+        image_files(["circle.png/*"], tmp_path / "other")
 
 
 def test_results_that_lie_beside_photos_are_no_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

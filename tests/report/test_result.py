@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from report_builders import result
 
+from radar.data.layouts import LAYOUTS
 from radar.data.manifest import read_manifest
 from radar.data.split_manifests import MANIFESTS, known_groups
 from radar.report.result import HASH_DIGITS
@@ -45,3 +46,16 @@ def test_a_result_of_a_random_split_has_them() -> None:
     found = replace(one, config={**one.config, "dataset": dataset}, images=shown)
     assert found.groups == [tile.group for tile in TILES[: len(shown)]]
     assert result().groups == [image.group for image in one.images]
+
+
+def test_masks_of_one_file_that_two_layouts_read_in_opposite_ways_are_two() -> None:
+    def masks(**changes: str | None) -> str | None:
+        one = result()
+        dataset = {**one.config["dataset"], "layout": changes["layout"]}
+        environment = {**one.environment, "data_masks_hash": changes["hash"]}
+        return replace(one, config={**one.config, "dataset": dataset}, environment=environment).masks
+
+    assert masks(layout="folder", hash="a") == masks(layout="mvtec", hash="a") != masks(layout="piped", hash="a")
+    assert masks(layout="piped", hash=None) is None
+    dark = {name for name in LAYOUTS.names() if getattr(LAYOUTS.get(name), "dark_masks", False)}
+    assert all(masks(layout=name, hash="a") == "dark a" for name in dark) and dark

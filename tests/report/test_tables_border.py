@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from report_builders import result
+from report_builders import on_other_data, result
 
 from radar.evaluation.metrics import BorderMetrics
-from radar.report.cells import cells
+from radar.report.cells import OTHER_DATA, cells
 from radar.report.result import Result
 from radar.report.settings import settings
 from radar.report.tables_border import border_cells, border_table
@@ -68,3 +68,10 @@ def test_runs_that_did_not_measure_it_have_no_row() -> None:
     older = replace(one, metrics=replace(one.metrics, border_share=None))
     assert border_cells([older], None) == []
     assert len(border_cells([older, measured("margin", 0.7, 1)], None)) == 1
+
+
+def test_rows_of_other_data_than_most_runs_read_are_marked_whatever_their_width() -> None:
+    usual = [measured("none", 0.7, seed) for seed in (0, 1)]
+    other = on_other_data(measured("standardised", 0.2, 0, width=9))
+    assert [cell.marks for cell in border_cells([*usual, other], 1)] == ["", OTHER_DATA]
+    assert [OTHER_DATA in row[1].text for row in border_table(border_cells([*usual, other], 1)).rows] == [False, True]

@@ -5,7 +5,6 @@ Hidden files and files of other kinds than EXTENSIONS are passed over (`radar.da
 
 from __future__ import annotations
 
-import hashlib
 import os
 from abc import abstractmethod
 from collections import defaultdict
@@ -152,14 +151,11 @@ class FilesLayout(Layout):
     def mask_hash(self, path: str, mask: str) -> str:
         """SHA-256 of the mask file's bytes; of what it marks where its image is a crop or `mask` is a subclass's own.
 
-        Another layout may read the same file in another way: what is kept by it is kept by the layout, too. A manifest of one's own
-        may name one file below layouts whose masks are dark and bright: there dark ones have another hash.
+        Another layout may read the same file in another way: what is kept by it is kept by the layout, too.
         """
-        if type(self).mask is not FilesLayout.mask:
-            return array_hash(self.mask(path, mask))
-        found = self.files.mask_hash(self.folder / path, self.folder / mask, inverted=self.dark_masks)
-        is_dark = self.dark_masks and self.config.manifest is not None
-        return hashlib.sha256(f"dark {found}".encode()).hexdigest() if is_dark else found
+        if type(self).mask is FilesLayout.mask:
+            return self.files.mask_hash(self.folder / path, self.folder / mask, inverted=self.dark_masks)
+        return array_hash(self.mask(path, mask))
 
 
 def subfolders(folder: Path) -> list[Path]:

@@ -101,10 +101,8 @@ def named_together(path: Path, pattern: str | None) -> Path | None:
 
 
 def one_spelling(file: Path) -> str:
-    """A file's path from the working folder where it lies below, else from the root, whatever way to its folder was named."""
-    here = resolved(file.parent) / file.name
-    working = resolved(Path())
-    return (here.relative_to(working) if here.is_relative_to(working) else here).as_posix()
+    """A file's whole path, in whatever way its folder was named."""
+    return (resolved(file.parent) / file.name).as_posix()
 
 
 def _found(pattern: str | None, path: str) -> str:
