@@ -17,7 +17,7 @@ from radar.report.stored import read_results
 from radar.report.tables import Table, csv_text, latex, markdown
 from radar.report.tables_sweep import ANSWERS, sweep_table
 from radar.report.tables_transfer import Transfers
-from radar.runtime.paths import file_name
+from radar.runtime.file_names import file_name
 
 _TRANSFER = "transfer"
 

@@ -14,7 +14,7 @@ from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from radar.errors import ConfigError
-from radar.runtime.paths import is_plain_name
+from radar.runtime.file_names import is_plain_name
 from radar.runtime.terminal import brief
 
 # behind which Hydra, the logging module, or Optuna's sweeper looks for something to call

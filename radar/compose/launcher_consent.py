@@ -12,7 +12,7 @@ from radar.compose.config_files import load_config_file
 from radar.compose.config_tree import config_folder
 from radar.compose.hydra_internals import CONFIG_NAME, Override
 from radar.errors import ConfigError
-from radar.runtime.paths import is_plain_name
+from radar.runtime.file_names import is_plain_name
 from radar.runtime.terminal import brief
 
 # what a config file may say of a launcher: how much, how many, how long, and names of a cluster's own

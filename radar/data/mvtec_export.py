@@ -23,7 +23,7 @@ from radar.errors import DataError
 from radar.files import locked, make_folder, sha256, write_atomically, writing
 from radar.progress import Report
 from radar.runtime.crops import stem
-from radar.runtime.paths import file_name, output_name
+from radar.runtime.file_names import file_name, output_name
 from radar.runtime.terminal import tell
 
 

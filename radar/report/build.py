@@ -30,7 +30,7 @@ from radar.report.tables_regime import regime_table, regimes
 from radar.report.tables_results import cost_table, defect_table, main_table, provenance_table, published_table
 from radar.report.tables_statistics import moments_table, noise_table, separation_table
 from radar.report.tables_transfer import Transfers, transfer_tables
-from radar.runtime.paths import file_name
+from radar.runtime.file_names import file_name
 
 TABLES_PAGE = "tables.md"
 

@@ -10,8 +10,8 @@ from typing import Any
 from .drawn_pictures import ANSWERS
 from .entries import SIDE, TEXT, typed
 from .errors import RunError, StoredError
+from .file_names import is_plain_name
 from .files import difference, parsed_json, read_bytes, unreadable
-from .paths import is_plain_name
 from .preprocessing import Preprocessing
 from .region_of_interest import region_problem
 from .settings import PredictSettings

@@ -10,8 +10,9 @@ from PIL import Image, PngImagePlugin
 
 from .decoding import Pixels
 from .examination import Drawable, Examined
+from .file_names import output_name
 from .files import make_subfolder, write_atomically, writing
-from .paths import MASKS, OVERLAYS, output_name
+from .paths import MASKS, OVERLAYS
 from .pixel_sets import widened
 from .prediction import Prediction
 from .preprocessing import FloatArray

@@ -1,34 +1,24 @@
-"""From what a command names to image files, and from an image's path to the names of what is written of it."""
+"""From what a command names to image files; results of radar are none."""
 
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
-import re
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import takewhile
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from .crops import file_and_crop, names_no_crop
-from .crops import stem as readable_stem
 from .decoding import EXTENSIONS
 from .errors import DataError
+from .file_names import is_picture_name
 
-_STEM_BYTES = 80  # of an image's name in the names of what is made of it; file systems take 255
 LITTER = {"thumbs.db", "desktop.ini", "@eadir", "__macosx"}  # what systems leave in folders unasked
 LOGS = LOG, TABLE = "predictions.jsonl", "predictions.csv"
 OVERLAYS, MASKS = PICTURES = "overlays", "masks"  # folders beside a log
 _OF_A_RUN = {"status.json", "config.yaml", "environment.json", "manifest.csv"}
-_DIGITS = 10  # of the hash that tells equal names of several folders apart
-_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # names that Windows takes for devices
-_OUTPUT_NAME = re.compile(rf"-[0-9a-f]{{{_DIGITS}}}(_[^/]*)?\.png$")  # of a picture of an image
-# control characters, halves of characters that no text can hold, and what some file system refuses in a name
-_REPLACED = re.compile(
-    r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\u200b-\u200f\ufeff<>:"/\\|?*]'
-)
 
 
 def named_path(text: str) -> Path:
@@ -238,7 +228,7 @@ def passed_over(names: Sequence[str], besides: Path | None = None) -> list[Path]
         if not folder.is_relative_to(out):
             return False
         below = folder.relative_to(out).parts[:1]
-        return path.name in LOGS if not below else below[0] in PICTURES and bool(_OUTPUT_NAME.search(path.name))
+        return path.name in LOGS if not below else below[0] in PICTURES and is_picture_name(path.name)
 
     return [
         path
@@ -272,32 +262,3 @@ def _offered(path: Path) -> Iterator[Path]:
     elif not is_there and glob.has_magic(str(path)):
         for found in _matching(path, results=True):
             yield from _files_below(found, results=True) if found.is_dir() else (found,)
-
-
-def output_name(path: PurePath, content_hash: str = "") -> str:
-    """A file's name, without extension, for what is made of the image at `path`: readable, and another one for every path, and for
-    every content that is told.
-    """
-    return f"{_readable(readable_stem(path))}-{_told_apart(os.fsencode(path) + content_hash.encode())}"
-
-
-def file_name(text: str) -> str:
-    """A name for a file or a folder that is called after `text`: `text` itself where any file system takes it, else what is left of it
-    with digits that tell it from others. It names no folder, device or stream, and steers no terminal.
-    """
-    return text if is_plain_name(text) else f"{_readable(text)}-{_told_apart(text.encode(errors='surrogatepass'))}"
-
-
-def is_plain_name(text: str) -> bool:
-    """Whether a file or a folder can have that name anywhere, without leading elsewhere."""
-    return bool(text) and text == _readable(text)
-
-
-def _readable(text: str) -> str:
-    """At most 80 bytes of `text`; what no file system or terminal takes for a command."""
-    name = _REPLACED.sub("_", text).encode()[:_STEM_BYTES].decode(errors="ignore").strip(" .") or "_"
-    return f"_{name}" if _DEVICE.match(name) else name
-
-
-def _told_apart(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:_DIGITS]

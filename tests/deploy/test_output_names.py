@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from radar.errors import DataError
-from radar.runtime.paths import image_files, output_name, passed_over
+from radar.runtime.file_names import output_name
+from radar.runtime.paths import image_files, passed_over
 
 HOSTILE = [
     "..", "../../etc/passwd", "/etc/passwd.png", "a/../../b.png", ".hidden.png", "-rf.png", "x\ny.png", "x\x1b[31m.png", "x\x00.png",

@@ -20,7 +20,7 @@ from radar.files import write_json
 from radar.report.build import Report, table_files, write_figures, write_tables
 from radar.report.style import new_figure
 from radar.report.tables import table
-from radar.runtime.paths import file_name, output_name
+from radar.runtime.file_names import file_name, output_name
 
 HOSTILE = (
     *OUTSIDE, "", ".", "..", "...", " ", "a.", "a ", ".hidden.", "a\0b", "a\nb", "a\rb\tc", "\x1b[2J", "C:", "C:x", "x:stream",
