@@ -70,7 +70,7 @@ def as_they_lie(model: Model, reviews: Sequence[Reviewed]) -> list[Reviewed]:
     kept: dict[Path, Reviewed] = {}
     changed = []
     for each in reviews:
-        found = None if each.content_hash is None else _identity(model, each.path)
+        found = None if each.content_hash is None else model.files.known_hash(Path(each.path))
         if found in (None, each.content_hash):
             kept.pop(Path(each.path), None)
             kept[Path(each.path)] = each
@@ -84,19 +84,11 @@ def as_they_lie(model: Model, reviews: Sequence[Reviewed]) -> list[Reviewed]:
     return list(kept.values())
 
 
-def _identity(model: Model, path: str) -> str | None:
-    """None where there is no such image."""
-    try:
-        return model.files.content_hash(Path(path))
-    except (DataError, OSError, ValueError):  # a review may name anything
-        return None
-
-
 def with_identity(model: Model, photo: Reviewed) -> Reviewed:
     """With the hash of its file, or of the crop that it is, where its score was read without one and the file can be looked at."""
     if photo.score is None or photo.content_hash is not None:
         return photo
-    return replace(photo, content_hash=_identity(model, photo.path))
+    return replace(photo, content_hash=model.files.known_hash(Path(photo.path)))
 
 
 def say_whence(path: Path, reviews: Sequence[Reviewed]) -> None:

@@ -115,6 +115,13 @@ class FileReader:
         self._hashed[path] = _state(file)
         return file_hash(file) if crop is None and not self._own else array_hash(self.pixels(path).values)
 
+    def known_hash(self, path: Path) -> str | None:
+        """The same; None where there is no such image, as a table may name anything."""
+        try:
+            return self.content_hash(path)
+        except (DataError, OSError, ValueError):
+            return None
+
     def mask_hash(self, path: Path, mask: Path, *, inverted: bool) -> str:
         """SHA-256 of the mask file's bytes; of what it marks where its image is a crop."""
         self._hashed[path, mask] = _state(mask)

@@ -54,20 +54,12 @@ class LearntImages:
             for each in self.crops.get(file.name, ())
             if crop is None or crop.overlaps(each)
         ]
-        return any(_identity(files, each) in self.identities for each in (*others, *([] if crop is None else [file])))
+        return any(files.known_hash(each) in self.identities for each in (*others, *([] if crop is None else [file])))
 
 
 def _pixels_identity(files: FileReader, path: Path) -> str | None:
     """None where there is no such image."""
     try:
         return array_hash(files.pixels(path).values)
-    except (DataError, OSError, ValueError):  # as below
-        return None
-
-
-def _identity(files: FileReader, path: Path) -> str | None:
-    """None where there is no such image."""
-    try:
-        return files.content_hash(path)
     except (DataError, OSError, ValueError):  # a review may name anything
         return None
