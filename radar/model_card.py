@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 
 from radar.config.schema import Config, ImageConfig
 from radar.files import Plain
+from radar.methods.registry import method_of
 from radar.percent import percent_as_set, percent_at_most
 from radar.runtime.entries import ONE_SIZE
 from radar.runtime.terminal import printable
 from radar.thresholds import Threshold
 
+_WEIGHTS = "EfficientNet-Lite0, learnt from ImageNet; stored with the model"  # of the one network that is read with its weights
 _CHANGES = "## Changes of the threshold"
 COUNTS = ("train", "validation", "groups", "normal", "rejected", "anomalous", "found")
 """Normal images that were learnt from and held out; groups of those that set the threshold; normal and anomalous test images, and how
@@ -54,6 +56,7 @@ Made by radar {facts["radar"]} ({", ".join(f"{name} {version}" for name, version
 | data set | {config.dataset.name} |
 | preset | {config.preset or "none"} |
 | images are read as | {image.channels}, {size}{_region(image)} |
+| pretrained weights | {_WEIGHTS if method_of(config).pretrained else "none"} |
 | detector | `{config.detector.name}` |
 | fitted threshold | {facts["threshold"]} |
 | seed | {config.seed} |

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from radar.model_card import with_change
-from radar.percent import percent_at_most
+from radar import compose
+from radar.model_card import COUNTS, card, with_change
+from radar.percent import percent_at_most, share_at_most
 from radar.runtime.map_levels import MapLevels
 from radar.thresholds import Threshold
 
@@ -26,3 +29,23 @@ def test_a_promise_is_rounded_up(share: float, told: str) -> None:
 def test_a_later_threshold_promises_the_rate_that_was_set(rate: float, told: str) -> None:
     version = Threshold("line-2", 1.5, MapLevels(1.0, 2.0), "normals", "good", "2026-01-01", rate, np.zeros(200), 200)
     assert f"at most {told} % are expected above it" in with_change("# Model", version, "2026-01-01")
+
+
+@pytest.mark.parametrize(
+    ("share", "told"), [(0.05, "0.050"), (0.0125, "0.013"), (1 / 29, "0.035"), (0.1 + 0.2, "0.300"), (1.0, "1.000")]
+)
+def test_a_promised_share_is_rounded_up(share: float, told: str) -> None:
+    assert share_at_most(share) == told
+
+
+@pytest.mark.parametrize(("method", "told"), [("patchcore", "EfficientNet-Lite0"), ("lof", "none")])
+def test_a_card_tells_weights_that_were_learnt_elsewhere(
+    method: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radar.methods.key_rules.is_installed", lambda: True)
+    config = compose.experiment([f"method={method}"])
+    facts: dict[str, Any] = {
+        "radar": "1", "fingerprint": "f", "threshold": 1.5, "versions": {}, "images": dict.fromkeys(COUNTS, 1),
+        "calibration": {"images": 1, "unseen_by": [], "false_alarms": None},
+    }  # fmt: skip
+    assert f"| pretrained weights | {told}" in card(config, facts)

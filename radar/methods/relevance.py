@@ -24,6 +24,15 @@ _ONLY_WITH = {  # keys that are read where another one has this value
     "diffusion.cosine_offset": ("diffusion", "schedule", "cosine"),
 }
 _SPLITTING = ("dataset.validation_fraction", "dataset.test_fraction")
+_TRAINS = (
+    "precision",
+    "compile",
+    "strategy",
+    "devices",
+    "stack",
+    "stack_memory_fraction",
+    "workers",
+)  # keys of `trainer`
 _DATASET = ("", *(item.name for item in fields(DatasetConfig)))  # beside the section of the layout
 
 
@@ -53,6 +62,10 @@ def idle_because(config: Config, key: str) -> str | None:
         idle |= dict.fromkeys(_SPLITTING, "dataset.manifest, which says the split,")
     if not config.evaluation.pixel:
         idle["evaluation.aupro_limit"] = "evaluation.pixel=false"
+    if not any(_overlap("training", prefix) for prefix in reads(config)):
+        idle |= dict.fromkeys(
+            (f"trainer.{name}" for name in _TRAINS), f"method {config.method.name}, which trains no network,"
+        )
     if config.detector.threshold != "shifted" and all(each.one_score for each in methods):
         idle["detector.fitted_on"] = f"method {config.method.name}"
     return next((why for name, why in idle.items() if f"{key}.".startswith(f"{name}.")), None)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from radar.config.verbs import ReportConfig
 from radar.evaluation.statistics_rates import Rate, delivered_rates, grouped_rate, promised_rate
-from radar.percent import percent_as_set
+from radar.percent import percent_as_set, share_at_most
 from radar.report.cells import Cell, without_shared_images
 from radar.report.result import Result
-from radar.report.tables import NOTHING, Entry, Table, number, table
+from radar.report.tables import NOTHING, Entry, Table, table
 from radar.scoring.threshold import conformal_quantile
 
 Floats = NDArray[np.float64]
@@ -187,7 +187,7 @@ def _broken(rows: Sequence[Row]) -> Iterator[str]:
         by_method: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for dataset, method, found, rate in rows:
             if dataset != ALL and (found.promised is not None) == promises and rate.value > found.asked:
-                promised = f" of {found.promised:.3f}" if promises else ""
+                promised = "" if found.promised is None else f" of {share_at_most(found.promised)}"
                 surely = ", the whole interval, too" if rate.low > found.asked else ""
                 by_method[method][f"{dataset} ({rate.value:.3f}{promised}{surely}"].append(f"{found.contamination:g}")
         for method, places in by_method.items():
@@ -228,7 +228,7 @@ def _row(row: Row, level: float) -> list[Entry | str]:
         dataset,
         method,
         _contamination(found.contamination),
-        number(found.promised),
+        NOTHING if found.promised is None else Entry(share_at_most(found.promised), found.promised),
         _setting(found),
         _delivered(found, level),
         NOTHING if left_out is None else _told(left_out),

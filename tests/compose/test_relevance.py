@@ -46,6 +46,8 @@ IDLE = [  # what makes a key idle; the key; why
     (["evaluation.pixel=false"], "evaluation.aupro_limit=0.1", "evaluation.pixel=false"),
     (["method=pca", "method.controls=[]"], "detector.fitted_on=validation", "method pca"),
     (["method=lof", "method.controls=[]"], "detector.fitted_on=validation", "method lof"),
+    (["method=lof_texture", "method.controls=[]"], "trainer.precision=bf16-mixed", "method lof, which trains no network,"),
+    (["method=pca"], "trainer.compile=default", "method pca, which trains no network,"),
     (["method=pca"], "method.reduction.pixels=7", "method.reduction.statistic=max"),
     (["method=lof", "method.reduction.statistic=mean"], "method.reduction.pixels=7", "method.reduction.statistic=mean"),
     (["method=ddad", "method.reconstruction.features=none"], "method.reconstruction.pixel_weight=3",
