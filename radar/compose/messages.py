@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from yaml import YAMLError
 from radar import install_command
 from radar.compose.config_tree import is_group, leaf_keys, method_keys, options, sweep_configs
 from radar.compose.hydra_internals import HydraException, Override, read_overrides, values_of
+from radar.config.plain import leaves
 from radar.config.schema import Config
 from radar.data.layouts import setting_keys
 from radar.errors import ConfigError, RadarError
@@ -76,6 +77,28 @@ def refuse_sweeps(overrides: Sequence[str]) -> None:
     for override in read_overrides(overrides):
         if override.is_sweep_override():
             raise ConfigError(f"{override.input_line}: several values make a sweep; add -m, or quote a list as [a,b]")
+
+
+def refuse_without_sweep(overrides: Sequence[str]) -> None:
+    """How jobs run together where there is one."""
+    for text in overrides:
+        raise ConfigError(f"{text}: is of a sweep, and this is one run; add -m, or leave it out")
+
+
+def refuse_other_forms(overrides: Sequence[Override], section: str) -> None:
+    """Keys of a section that is no part of a run have one form, by which they are told from those of the runs."""
+    for override in overrides:
+        key, text = override.key_or_group, str(override.input_line)
+        if key.partition(".")[0] == section and not text.startswith(f"{section}."):
+            raise ConfigError(f"{brief(text)}: write the keys of {section} one by one, as in {section}.KEY=value")
+
+
+def refuse_unread_part(override: Override, reader: Callable[[str], str | None]) -> None:
+    """Of several keys that one value in braces sets, each must be read: `reader` tells what does not read one."""
+    for leaf in leaves(override.value(), override.key_or_group):
+        if told := reader(leaf):
+            text = brief(str(override.input_line))
+            raise ConfigError(f"{text}: {told} does not read {leaf}; leave that out, or write its keys one by one")
 
 
 @contextmanager

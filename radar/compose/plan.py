@@ -17,7 +17,15 @@ from radar.compose.config_tree import further_folders, is_group, with_folder
 from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import Override, read_overrides, values_of
 from radar.compose.launcher_consent import refuse_commands
-from radar.compose.messages import one_line, refuse_numbers_for_groups, refuse_sweeps, refuse_unknown_method_key
+from radar.compose.messages import (
+    one_line,
+    refuse_numbers_for_groups,
+    refuse_other_forms,
+    refuse_sweeps,
+    refuse_unknown_method_key,
+    refuse_unread_part,
+    refuse_without_sweep,
+)
 from radar.compose.search_axes import refuse_without_loss, trials
 from radar.config.plain import plain, selected
 from radar.config.schema import Config
@@ -94,12 +102,14 @@ def plan(line: CommandLine) -> Plan:
     with with_folder(line.config_dir), one_line(given), hydra_internals.composing():
         composer = _Composer(line.config_name)
         read = read_overrides(given)
+        refuse_other_forms(read, _SWEEP)
         single = [(text, each) for text, each in zip(given, read, strict=True) if not each.is_sweep_override()]
         of_sweep = [text for text in line.overrides if _is_of_sweep(text)]
         settings, sweep = composer.settings([*(text for text, each in single if _chooses(each)), *of_sweep])
         is_sweep = line.multirun or hydra_internals.sweeps(settings)
         if not is_sweep:
             refuse_sweeps(given)
+            refuse_without_sweep(of_sweep)
         # as Hydra does: what the command line says comes after what the config says
         own = [f"{key}={values}" for key, values in (settings.sweeper.params or {}).items()] if is_sweep else []
         for each in read_overrides(own):
@@ -213,6 +223,8 @@ class _Composer:
             key = override.key_or_group
             if key not in unread and _is_checked(override) and (reader := unread_by(config, key)):
                 unread[key] = reader
+            elif key not in unread and isinstance(override.value(), dict):
+                refuse_unread_part(override, lambda leaf: unread_by(config, leaf) or idle_because(config, leaf))
         if unread:
             read = {text: override for text, override in read.items() if override.key_or_group not in unread}
             config, _ = self._typed(read)

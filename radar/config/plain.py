@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 
 from radar.config.schema import Config, ImageConfig
@@ -18,6 +18,15 @@ def plain(config: Config) -> dict[str, Plain]:
     values["method"] |= values["method"].pop("settings")
     layout = values["dataset"].pop("settings")
     return values if layout is None else {**values, "dataset": {**values["dataset"], config.dataset.layout: layout}}
+
+
+def leaves(value: object, key: str) -> Iterator[str]:
+    """The keys below `key` that hold no further keys, dotted: {"a": {"b": 1}} at `x` has x.a.b; `key` itself of what has none."""
+    if not isinstance(value, Mapping):
+        yield key
+        return
+    for name, below in value.items():
+        yield from leaves(below, f"{key}.{name}")
 
 
 def image_values(config: ImageConfig) -> dict[str, Plain]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
 
 import numpy as np
 from matplotlib import colormaps
@@ -20,6 +22,9 @@ from radar.report.result import Result
 
 _THUMBNAIL = 112  # px, the longer side
 _ROWS = 8  # of the qualitative grid
+
+Panels = Mapping[str, Panel]
+"""By the paths of their images."""
 
 
 def panels_of(result: Result) -> dict[str, Panel]:
@@ -59,11 +64,13 @@ def highest_of(panels: Sequence[Panel]) -> float:
 def qualitative_figure(cells: Sequence[Cell]) -> Figure | None:
     """Input and every method's anomaly map of the same test images of one data set; None without common panels.
 
-    Methods that were tested on other data than most are left out; images are the same where their content is.
+    Methods that were tested on other data than most are left out; images are the same where their content is. Those that saw other
+    pixels or colours stand behind the input as they saw it.
 
     Each method has its own scale: anomaly maps of two methods have no common unit.
     """
-    kept = [(cell, panels) for cell in on_common_data(cells) if (panels := panels_of(cell.one))]
+    in_order = sorted(on_common_data(cells), key=lambda cell: cell.not_ranked)
+    kept = [(cell, panels) for cell in in_order if (panels := panels_of(cell.one))]
     shown = [{image.path: image.content_hash for image in cell.one.images} for cell, _ in kept]
     common = [
         path
@@ -72,21 +79,35 @@ def qualitative_figure(cells: Sequence[Cell]) -> Figure | None:
     ][:_ROWS]
     if not common:
         return None
-    columns = 1 + len(kept)
+    columns = [column for _, seen in groupby(kept, lambda each: each[0].not_ranked) for column in _columns(list(seen))]
     figure = style.new_figure(
-        style.PICTURE_WIDTH * 0.75 * columns + 1.2, style.PICTURE_WIDTH * 0.75 * len(common) + 0.4
+        style.PICTURE_WIDTH * 0.75 * len(columns) + 1.2, style.PICTURE_WIDTH * 0.75 * len(common) + 0.4
     )
-    grid = figure.subplots(len(common), columns, squeeze=False)
+    grid = figure.subplots(len(common), len(columns), squeeze=False)
     for row, path in zip(grid, common, strict=True):
-        for axes in row:
-            axes.set_xticks([])
-            axes.set_yticks([])
-        row[0].imshow(shown_image(kept[0][1][path]), cmap=style.INPUT_COLOUR_MAP, vmin=0, vmax=255)
         row[0].set_ylabel(
             path.rpartition("/")[0][-18:] + "\n" + path.rpartition("/")[2], fontsize=style.FONT_SMALL * 0.8
         )
-        for axes, (_, panels) in zip(row[1:], kept, strict=True):
-            axes.imshow(shown_map(panels[path], highest_of(list(panels.values()))))
-    for axes, name in zip(grid[0], ["input", *(cell.name for cell, _ in kept)], strict=True):
+        for axes, (_, pictures) in zip(row, columns, strict=True):
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.imshow(pictures(path), cmap=style.INPUT_COLOUR_MAP, vmin=0, vmax=255)
+    for axes, (name, _) in zip(grid[0], columns, strict=True):
         axes.set_title(style.folded(name, style.HEADING_CHARACTERS), fontsize=style.FONT_SMALL)
     return figure
+
+
+def _columns(kept: Sequence[tuple[Cell, Panels]]) -> Iterator[tuple[str, Callable[[str], NDArray[np.uint8]]]]:
+    """Of methods that saw the same pixels and colours, a heading and the picture of an image by its path: the input, then each map."""
+    first, panels = kept[0]
+    yield f"input ({first.not_ranked})" if first.not_ranked else "input", partial(_input, panels)
+    for cell, panels in kept:
+        yield cell.name, partial(_map, panels, highest_of(list(panels.values())))
+
+
+def _input(panels: Panels, path: str) -> NDArray[np.uint8]:
+    return shown_image(panels[path])
+
+
+def _map(panels: Panels, highest: float, path: str) -> NDArray[np.uint8]:
+    return shown_map(panels[path], highest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from radar.evaluation.statistics_methods import groups_of_kinds
+from radar.report.cells import Cell
 from radar.report.tables import Entry, Table, markdown, table
 from scripts.pages.choices import (
     FILTERS,
@@ -25,17 +26,23 @@ from scripts.pages.sections import Sections
 from scripts.pages.sets import CONFIRMATION, SETS_NOTE, in_order, named
 
 AUROC = ("image", "auroc")
+_COLUMNS = (PUBLISHED, RECOMMENDED, PATCHCORE, STATISTICAL)
 WALK = RESULTS / "walk.json"
+
+
+def _shown() -> dict[str, dict[str, Cell]]:
+    """The cells that the table holds, by choice and set."""
+    cells = {choice: chosen()[choice] for choice in _COLUMNS}
+    rows = {*cells[PUBLISHED], *cells[RECOMMENDED]}
+    return {choice: {name: cell for name, cell in of_sets.items() if name in rows} for choice, of_sets in cells.items()}
 
 
 def main_table() -> Table:
     """A line per set, a column per method: image AUROC."""
-    cells = chosen()
+    cells = _shown()
     rows: list[list[Entry | str]] = []
     for name in in_order([*cells[PUBLISHED], *cells[RECOMMENDED]]):
-        published, recipe, patchcore, classical = (
-            cells[choice].get(name) for choice in (PUBLISHED, RECOMMENDED, PATCHCORE, STATISTICAL)
-        )
+        published, recipe, patchcore, classical = (cells[choice].get(name) for choice in _COLUMNS)
         shown = next(cell for cell in (recipe, published) if cell is not None).one
         kinds = groups_of_kinds(shown.labels, shown.groups)
         images = [int((shown.labels == label).sum()) for label in (0, 1)]
@@ -80,7 +87,7 @@ def notes() -> list[str]:
     """What the table's cells are."""
     ranks = statistical_ranks()
     best_other = min(sorted(ranks.keys() - {STATISTICAL}), key=lambda name: ranks[name])
-    shown = [each for cells in chosen().values() for cell in cells.values() for each in cell.results]
+    shown = [each for cells in _shown().values() for cell in cells.values() for each in cell.results]
     return [
         "Mean ± standard deviation over seeds; their number in brackets. *Not run*: no record of it on these pixels is committed. "
         f"The runs ended {when_and_where(shown)}.",

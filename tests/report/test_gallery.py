@@ -32,3 +32,21 @@ def test_images_of_one_name_and_another_content_are_not_shown_together(
     assert (figure is None) == (replaced == 4)
     if figure is not None:
         assert len([axes for axes in figure.axes if axes.get_images()]) == 3 * (4 - replaced)
+
+
+def test_maps_stand_behind_the_input_as_their_method_saw_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def seen(shown: Result) -> dict[str, Panel]:
+        light = {"a": 0.0, "b": 0.2, "c": 1.0}[shown.command.preset]
+        picture = np.full((8, 8), light, np.float32)
+        return {image.path: Panel(image.path, "right", picture, None, picture, None) for image in shown.images[:1]}
+
+    runs = [result(preset=name) for name in "abc"]
+    for run, aspect in zip(runs, ("stretch", "stretch", "crop"), strict=True):
+        run.config["dataset"]["image"] = {"aspect": aspect}
+    monkeypatch.setattr(gallery, "panels_of", seen)
+    figure = gallery.qualitative_figure(cells(runs, None))
+    assert figure is not None
+    shown = {axes.get_title(): axes.get_images()[0].get_array() for axes in figure.axes}
+    inputs = {title.replace("\n", " "): int(np.max(picture)) for title, picture in shown.items() if "input" in title}
+    assert inputs == {"input": 0, "input (other pixels (aspect crop))": 255}
+    assert ["input" in title for title in shown] == [True, False, False, True, False]
