@@ -119,6 +119,8 @@ def _asked(parsed: argparse.Namespace) -> str:
         raise ConfigError(f"calibrate: {given}; give --normals, --reviewed or both, or --threshold, --use or --list")
     if parsed.threshold is not None and not math.isfinite(parsed.threshold):
         raise ConfigError(f"--threshold {parsed.threshold}: is not a finite number; give a score")
+    if parsed.false_alarms is not None and any(word.partition("=")[0] == "false_alarms" for word in parsed.settings):
+        raise ConfigError("--false-alarms: false_alarms=RATE is given beside it; say the rate once")
     if parsed.false_alarms is not None and asked != [_PHOTOS]:
         raise ConfigError(f"--false-alarms: {asked[0]} keeps no rate; leave it out, or give --normals")
     if parsed.name is not None and asked[0] in ("--use", "--list"):
@@ -165,9 +167,10 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
         if repeats := len(identified) - len(reviews):
             tell(f"{parsed.reviewed}: {repeats} of its photos repeat others; what was said last of each counts")
         say_whence(parsed.reviewed, reviews)
-    goods, defects = (scored_reviews(model, reviews, verdict, settings) for verdict in (GOOD, DEFECTIVE))
-    refuse_contradictions([*normals, *goods], defects)
-    kept = with_thumbnails(model, kept_photos(model, Path(parsed.run), [*normals, *goods]), settings)
+    goods, called = (scored_reviews(model, reviews, verdict, settings) for verdict in (GOOD, DEFECTIVE))
+    refuse_contradictions([*normals, *goods], called)
+    unlearnt, defects = kept_photos(model, Path(parsed.run), [*normals, *goods], called)
+    kept = with_thumbnails(model, unlearnt, settings)
     source = "normals" if parsed.normals is not None else "reviewed"
     version = from_normals(
         calibration,

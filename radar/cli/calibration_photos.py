@@ -113,20 +113,11 @@ def refuse_contradictions(normals: Sequence[ScoredPhoto], defects: Sequence[Scor
             raise DataError(f"{photo.path}: is called defective, and good as {good[photo.identity]}; decide for one")
 
 
-def kept_photos(model: Model, run: Path, normals: Sequence[ScoredPhoto]) -> list[ScoredPhoto]:
-    """Those from which a threshold may come; what is left out is told."""
-    above = RunDirectory(model_folder(run).resolve().parent)
-    if run.resolve() == above.path or above.manifest.exists():  # else it is a model's folder alone, wherever it lies
-        above.check_files(above.manifest.name)
-    learnt, known = learnt_images(run, model.config.dataset.layout), frozenset[str]()
-    if learnt is None:
-        tell(
-            f"{run}: holds no manifest, so it cannot be known whether the model was fitted on some of these photos, whose scores "
-            "would lie too low; name the run directory to have that checked"
-        )
-    else:
-        parts = {photo.identity for photo in normals if learnt.shown_in(Path(photo.path), model.files)}
-        known = learnt.identities | parts
+def kept_photos(
+    model: Model, run: Path, normals: Sequence[ScoredPhoto], defects: Sequence[ScoredPhoto]
+) -> tuple[list[ScoredPhoto], list[ScoredPhoto]]:
+    """Those from which a threshold may come, and those that may tell what it finds; what is left out is told."""
+    known = _learnt(model, run, [*normals, *defects])
     kept, fitted, repeated = usable(normals, known)
     if fitted:
         tell(
@@ -134,7 +125,33 @@ def kept_photos(model: Model, run: Path, normals: Sequence[ScoredPhoto]) -> list
         )
     if repeated:
         tell(f"{repeated} of {len(normals)} normal photos are left out: they repeat others")
-    return kept
+    new, fitted, repeated = usable(defects, known)
+    if fitted:
+        tell(
+            f"{fitted} of {len(defects)} reviewed defects are left out: the model was fitted on them as on good parts; take them "
+            "out of those, and train again"
+        )
+    if repeated:
+        tell(f"{repeated} of {len(defects)} reviewed defects are left out: they repeat others")
+    return kept, new
+
+
+def _learnt(model: Model, run: Path, photos: Sequence[ScoredPhoto]) -> frozenset[str]:
+    """The identities of what the model was fitted on, and of those `photos` that show a part of it, or are one; told where the run
+    does not say.
+    """
+    above = RunDirectory(model_folder(run).resolve().parent)
+    if run.resolve() == above.path or above.manifest.exists():  # else it is a model's folder alone, wherever it lies
+        above.check_files(above.manifest.name)
+    learnt = learnt_images(run, model.config.dataset.layout)
+    if learnt is None:
+        tell(
+            f"{run}: holds no manifest, so it cannot be known whether the model was fitted on some of these photos, whose scores "
+            "would lie too low; name the run directory to have that checked"
+        )
+        return frozenset()
+    parts = {photo.identity for photo in photos if learnt.shown_in(Path(photo.path), model.files)}
+    return frozenset(learnt.identities | parts)
 
 
 def with_thumbnails(model: Model, photos: Sequence[ScoredPhoto], settings: CalibrateConfig) -> list[ScoredPhoto]:

@@ -91,7 +91,7 @@ def _without_sweeps(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     runs: list[Path] = []
     folders: list[Path] = []
     for path in paths:
-        sweep = Sweep(path)
+        sweep = Sweep.at(path)
         is_sweep = sweep.is_there
         if is_sweep and (missing := sum(state.state != "done" for state in sweep.states())):
             tell(f"note: {missing} jobs of this sweep are not done, or damaged; radar status {path} says why")

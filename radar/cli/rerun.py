@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
 from hydra.errors import HydraException
 
 from radar.compose.command_line import CommandLine
-from radar.compose.hydra_internals import CONFIG_NAME, quoted, read_overrides
+from radar.compose.config_tree import is_group
+from radar.compose.hydra_internals import CONFIG_NAME, Override, quoted, read_overrides
 from radar.compose.messages import refuse_numbers_for_groups
 from radar.errors import RunError
 from radar.experiment.command import COMMAND_FILE, read_command
 from radar.experiment.run_directory import RunDirectory
 from radar.plugins import imported_plugins
+from radar.runtime.terminal import brief, tell
 
 _ROOT = "output_root"
 
@@ -23,7 +26,7 @@ def repeated(run: Path, line: CommandLine) -> RunDirectory | None:
     """The run whose very result `line` asks for once more; None where it changes something."""
     refuse_numbers_for_groups(line.overrides)  # first of all, what is no override
     changes = [each for each in read_overrides(line.overrides) if each.key_or_group != _ROOT]
-    return None if changes or line.multirun or line.config_name != CONFIG_NAME else RunDirectory(run)
+    return None if changes or line.multirun or line.config_name != CONFIG_NAME else RunDirectory.at(run)
 
 
 def again(run: Path, line: CommandLine) -> CommandLine:
@@ -41,21 +44,31 @@ def again(run: Path, line: CommandLine) -> CommandLine:
     name = line.config_name if line.config_name != CONFIG_NAME else stored.config_name or CONFIG_NAME
     if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
         raise RunError(f"{run / COMMAND_FILE}: config {name} lies elsewhere; name it once more with --config-name")
-    typed = {override.key_or_group for override in read_overrides(line.overrides)}
+    new = read_overrides(line.overrides)
+    typed = {override.key_or_group for override in new}
     try:
         before = read_overrides(stored.overrides)
     except HydraException as error:
         reason = str(error).splitlines()[0]
         raise RunError(f"{run / COMMAND_FILE}: cannot be read ({reason}); copy the run directory again") from None
-    kept = [
-        override.input_line or ""
-        for override in before
-        if override.key_or_group not in (*typed, _ROOT) and not override.is_hydra_override()
-    ]
-    if _ROOT not in typed and any(override.key_or_group == _ROOT for override in before):
+    had_root = any(override.key_or_group == _ROOT for override in before)
+    before = [each for each in before if each.key_or_group not in (*typed, _ROOT) and not each.is_hydra_override()]
+    replaced = [each for each in before if _is_below(each.key_or_group, new)]
+    if replaced:
+        words = " ".join(str(each.input_line) for each in replaced)
+        tell(f"note: {brief(words)} of {run} gives way to what is chosen in its place: {' '.join(line.overrides)}")
+    kept = [str(each.input_line) for each in before if each not in replaced]
+    if _ROOT not in typed and had_root:
         kept.append(f"{_ROOT}={quoted(str(_folder_of(run)))}")
     one_job = [] if line.multirun else ["hydra.mode=RUN"]
     return replace(line, presets=tuple(kept), overrides=(*one_job, *line.overrides), config_name=name)
+
+
+def _is_below(key: str, new: Sequence[Override]) -> bool:
+    """Whether a new option of a group chooses the whole section that `key`, or a group, is below."""
+    dotted = f"{key.replace('/', '.')}."
+    sections = [each.package or each.key_or_group.replace("/", ".") for each in new if is_group(each.key_or_group)]
+    return any(dotted.startswith(f"{section}.") and section for section in sections)
 
 
 def _folder_of(run: Path) -> Path:

@@ -37,6 +37,7 @@ from radar.methods.key_rules import check, check_extra
 from radar.methods.registry import has_setting
 from radar.methods.relevance import effective, idle_because, unread_by
 from radar.plugins import imported_plugins
+from radar.runtime.terminal import brief
 
 _SWEEP = "sweep"
 _PRESETS = ("experiment",)  # groups whose values are dropped where nothing reads them
@@ -130,7 +131,10 @@ def plan(line: CommandLine) -> Plan:
     typed_of_jobs = [text for text in line.overrides if text in given]
     _refuse_unread(typed_of_jobs, jobs)
     _refuse_controls(typed_of_jobs, jobs)
-    return Plan(_distinct(jobs), is_sweep, settings, axes, sweep)
+    distinct = _distinct(jobs)
+    if not planned.is_search:
+        _refuse_equal_jobs(axes, jobs, distinct)
+    return Plan(distinct, is_sweep, settings, axes, sweep)
 
 
 def _refuse_hidden(composer: _Composer, batches: Iterable[Sequence[str]], said: Sequence[str]) -> None:
@@ -188,6 +192,21 @@ def _distinct(jobs: Sequence[Job]) -> list[Job]:
         del tree["preset"], tree["tags"]
         found.setdefault(json.dumps(tree, sort_keys=True), job)
     return list(found.values())
+
+
+def _refuse_equal_jobs(axes: Sequence[str], jobs: Sequence[Job], distinct: Sequence[Job]) -> None:
+    """An axis whose values differ must tell jobs apart: with a key below its group, every option of it is one job."""
+    for axis in axes:
+        key = read_overrides([axis])[0].key_or_group
+        if len(_values(key, distinct)) < min(2, len(_values(key, jobs))):
+            raise ConfigError(
+                f"{brief(axis)}: its values make equal jobs, as what else is said decides in their place; leave one of both out"
+            )
+
+
+def _values(key: str, jobs: Sequence[Job]) -> set[str]:
+    """What is said of `key` in the jobs that read it."""
+    return {text for job in jobs for text in job.overrides if read_overrides([text])[0].key_or_group == key}
 
 
 class _Composer:

@@ -79,6 +79,11 @@ class RunDirectory:
     figures = property(lambda self: self.path / "figures")
 
     @staticmethod
+    def at(path: Path) -> RunDirectory:
+        """The directory that a user names, by its own name where that is `.` or ends in `..`."""
+        return RunDirectory(path if path.name not in ("", "..") else Path(os.path.realpath(path)))
+
+    @staticmethod
     def named(root: Path, name: str, fingerprint: str) -> RunDirectory:
         """The directory of the run that computes `fingerprint`."""
         return RunDirectory(root / f"{name}-{fingerprint[:DIRECTORY_DIGITS]}")

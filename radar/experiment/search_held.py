@@ -15,8 +15,16 @@ from radar.files import locked, read_json, write_json, writing
 
 STUDY = "study.db"  # in the sweep's folder
 _FILE, _LOCK = "search.json", "search.lock"  # beside it
-_CHOOSING = ("dataset", "experiment", "data_root")  # of a data set; any other key below `dataset`, but for these
-_OF_EACH = ("dataset.image", "dataset.train_images")
+# which photos a data set is of; what else lies below `dataset` leaves those of the experiment what they are
+_CHOOSING = (
+    "dataset",
+    "experiment",
+    "data_root",
+    "dataset.layout",
+    "dataset.root",
+    "dataset.category",
+    "dataset.manifest",
+)
 _REMEDY = "remove the folder, or search below another output_root"
 _BEGUN = "begun anew"  # in that file, of a search that was: what it stands at
 _EMPTYING, _GOING = "emptying", "going"
@@ -28,8 +36,13 @@ def searched(config: Config, axes: Sequence[str]) -> str:
     Raises `DataError` where the data cannot be read.
     """
     keys = {axis.lstrip("+~").partition("=")[0] for axis in axes}
-    chosen = any(key in _CHOOSING or (key.startswith("dataset.") and not key.startswith(_OF_EACH)) for key in keys)
+    chosen = any(key in _CHOOSING or (key.startswith("dataset.") and _is_of_layout(key)) for key in keys)
     return fingerprint(config, "" if chosen else open_dataset(config.dataset).content_hash)
+
+
+def _is_of_layout(key: str) -> bool:
+    """Whether a key below `dataset` is of the layout's own section, which says where in a folder photos lie, or how they are drawn."""
+    return key.count(".") > 1 and not key.startswith("dataset.image.")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -44,10 +45,15 @@ class Sweep:
         return Sweep(root / SWEEPS_FOLDER / digits)
 
     @staticmethod
+    def at(path: Path) -> Sweep:
+        """The sweep that a user names by its folder: its jobs lie above it, whatever link or `.` names it."""
+        return Sweep(Path(os.path.realpath(path)))
+
+    @staticmethod
     def named(root: Path, name: str) -> Sweep:
         """The sweep of that name below `root`, or at that path. Raises `RunError` where there is none."""
-        for path in (root / SWEEPS_FOLDER / name, Path(name)):
-            if (sweep := Sweep(path)).is_there:
+        for sweep in (Sweep(root / SWEEPS_FOLDER / name), Sweep.at(Path(name))):
+            if sweep.is_there:
                 return sweep
         there = ", ".join(sweep.path.name for sweep in sweeps(root)) or "none"
         raise RunError(f"{name}: no such sweep below {root / SWEEPS_FOLDER}; there are: {there}")

@@ -66,7 +66,7 @@ class DoneRun:
     @staticmethod
     def at(path: Path) -> DoneRun:
         """The done run at `path`. Raises `RunError`."""
-        run = RunDirectory(path)
+        run = RunDirectory.at(path)
         run.read_metrics()
         config, places = stored_config(path), run.read_config().get("dataset")
         found = {key: places.get(key) for key in ("root", "manifest")} if isinstance(places, dict) else {"root": 0}

@@ -63,7 +63,7 @@ def _results_at(path: Path) -> tuple[list[Result], list[str]]:
     if is_records(path):
         return read_records(path)
     if (path / "status.json").exists():
-        return [read_run(RunDirectory(path))], []
+        return [read_run(RunDirectory.at(path))], []
     results: list[Result] = []
     errors: list[str] = []
     for each in sorted(path.glob("*/status.json")):

@@ -294,6 +294,31 @@ def test_photos_of_a_reviewed_table_are_known_by_their_content_whatever_they_are
     assert len(radar.load(run).thresholds.current.normal_scores) == 10
 
 
+@pytest.mark.parametrize("has_scores", [False, True])
+def test_a_defect_counts_once_and_not_where_the_model_has_learnt_from_it(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, has_scores: bool
+) -> None:
+    goods, (first, second, learnt) = sorted((photos / "good").iterdir()), sorted((photos / "bad").iterdir())
+    content = hashlib.sha256(learnt.read_bytes()).hexdigest()
+    (run / "manifest.csv").write_text(
+        f"path,content_hash,split,label,defect,mask,group\n{learnt.name},{content},train,0,,,\n"
+    )
+    copies = [tmp_path / f"copy {number}.png" for number in range(3)]
+    for copy in copies:
+        copy.write_bytes(first.read_bytes())
+    review, defects = tmp_path / "r.csv", [first, *copies, second, learnt]
+    rows = [(f"{path},good", 0.0) for path in goods] + [(f"{path},defective", 9e9) for path in defects]
+    heading = "path,verdict,score" if has_scores else "path,verdict"
+    review.write_text("\n".join([heading, *(f"{row},{score}" if has_scores else row for row, score in rows)]))
+    assert main(["calibrate", str(run), "--reviewed", str(review), "--false-alarms", "0.1"]) == DONE
+    captured = capsys.readouterr()
+    assert "it finds 2 of 2 reviewed defects" in captured.out
+    assert "reviewed defects are left out: the model was fitted on them as on good parts" in captured.err
+    assert (
+        "3 of its photos repeat others" if has_scores else "3 of 6 reviewed defects are left out: they repeat"
+    ) in captured.err
+
+
 @pytest.mark.parametrize("way", ["--normals", "--reviewed"])
 def test_copies_that_were_encoded_anew_are_told(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
@@ -438,6 +463,10 @@ def test_many_who_store_at_once_lose_nothing(run: Path) -> None:
         (["--threshold", "3", "group=none"], "group=none: --threshold does not read it; leave it out"),
         (["--use", "fitted", "decode_ahead=3"], "decode_ahead=3: --use does not read it; leave it out"),
         (["--list", "group=none"], "group=none: --list does not read it; leave it out"),
+        (
+            ["--normals", ".", "--false-alarms", "0.1", "false_alarms=0.2"],
+            "--false-alarms: false_alarms=RATE is given beside it",
+        ),
         (["--normals", "nowhere"], "nowhere: no such file or folder"),
         (["--normals", "nowhere.png"], "0 usable normal images"),
         (["--normals", ".", "--false-alarms", "2"], "false_alarms=2.0: must be < 1"),

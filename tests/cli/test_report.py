@@ -125,6 +125,18 @@ def test_comparing_runs(outputs: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "**On the same images**" in printed
 
 
+def test_a_run_that_is_named_by_where_one_stands_has_its_own_name(
+    outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted(status.parent for status in outputs.glob("*/status.json"))[:2]
+    for here, named in ((first, "."), (first / "model", "..")):
+        monkeypatch.chdir(here)
+        assert main(["compare", named, str(second), "--markdown", "resamples=20"]) == 0
+        assert f"{first.name} | {second.name} |" in capsys.readouterr().out
+        assert main(["report", named, str(second), "--out", str(tmp_path)]) == 0
+        assert first.name in (tmp_path / "tables" / "provenance.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

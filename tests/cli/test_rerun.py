@@ -50,6 +50,34 @@ def test_what_was_stored_is_dropped_where_the_method_that_is_added_does_not_read
     assert repeated(tmp_path, "method=pca").jobs[0].overrides == ("seed=2", "method=pca")
 
 
+@pytest.mark.parametrize(
+    ("stored", "chosen", "told"),
+    [
+        (["timestep.value=7", "seed=2"], "timestep=t50", "timestep.value=7"),
+        (["dataset=folder", "dataset.root=parts", "dataset.folder.normal=good"], "dataset=prints",
+         "dataset.root=parts dataset.folder.normal=good"),
+        (["unet.channels=[8,8]", "patch.size=14"], "unet=small", "unet.channels=[8,8]"),
+        (["timestep.value=7"], "seed=3", ""),
+        (["timestep.value=7"], "experiment=fast", ""),
+    ],
+)  # fmt: skip
+def test_an_option_that_is_chosen_anew_takes_its_keys_with_it(
+    tmp_path: Path, stored: list[str], chosen: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_command(tmp_path, Command(tuple(stored), None, ()))
+    kept = again(tmp_path, command_line.read([chosen])).presets
+    group = chosen.partition("=")[0]
+    assert list(kept) == [word for word in stored if word not in told.split() and word.partition("=")[0] != group]
+    said = capsys.readouterr().err
+    assert (f"note: {told} of {tmp_path} gives way to what is chosen in its place: {chosen}" in said) == bool(told)
+    assert bool(said) == bool(told)
+
+
+def test_several_options_that_are_chosen_anew_are_several_jobs(tmp_path: Path) -> None:
+    write_command(tmp_path, Command(("timestep.value=7", "seed=2"), None, ()))
+    assert repeated(tmp_path, "-m", "timestep=t1,t10").names == ["timestep=t1", "timestep=t10"]
+
+
 def test_a_job_of_a_sweep_config_is_repeated_alone(tmp_path: Path) -> None:
     write_command(tmp_path, Command(("timestep=t5", "seed=1"), None, (), config_name="sweep_timestep"))
     planned = repeated(tmp_path)

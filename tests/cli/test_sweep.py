@@ -342,6 +342,17 @@ def test_a_sweep_is_read_from_anywhere(tmp_path: Path, monkeypatch: pytest.Monke
     (only,) = sweeps(tmp_path / "elsewhere" / "moved")
     assert [state.state for state in only.states()] == ["done", "done"]
     assert main(["status", str(only.path)]) == 0
+    (tmp_path / "link").symlink_to(only.path)
+    for here, named in (
+        (only.path, "."),
+        (only.path.parent, only.path.name),
+        (only.path / "jobs", ".."),
+        (tmp_path, "link"),
+    ):
+        monkeypatch.chdir(here)
+        assert main(["status", named]) == 0
+        assert main(["report", named, "--out", str(tmp_path / "report"), "resamples=20"]) == 0
+        assert re.search(r"[|] 2 ?¶? [|]", (tmp_path / "report" / "tables" / "results.md").read_text())
 
 
 def test_a_run_that_is_being_removed_does_not_say_that_it_is_done(

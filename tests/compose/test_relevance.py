@@ -236,3 +236,49 @@ def test_what_is_idle_in_one_job_of_a_sweep_stays_in_it() -> None:
     planned = plan(command_line.read(["-m", "evaluation.pixel=false,true", "evaluation.aupro_limit=0.25"]))
     assert [job.config.evaluation.aupro_limit for job in planned.jobs] == [0.25, 0.25]
     assert all("evaluation.aupro_limit=0.25" in job.overrides for job in planned.jobs)
+
+
+@pytest.mark.parametrize(
+    ("words", "axis"),
+    [
+        (["-m", "timestep=t1,t10", "timestep.value=7"], "timestep=t1,t10"),
+        (["-m", "method=radar,pca", "timestep=t1,t10", "timestep.value=7"], "timestep=t1,t10"),
+        (["--config-name", "sweep_timestep", "timestep.value=7"], "timestep="),
+        (["-m", "patch=14x14,28x28", "seed=0,1", "patch.size=20"], "patch=14x14,28x28"),
+        (["-m", "tags=[a],[b]"], "tags=[a],[b]"),
+    ],
+)
+def test_an_axis_that_makes_equal_jobs_is_refused(words: list[str], axis: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        names(*words)
+    assert str(error.value).startswith(axis) and "its values make equal jobs" in str(error.value)
+
+
+def test_an_axis_that_tells_some_jobs_apart_is_none_of_these() -> None:
+    assert len(names("-m", "method=radar,pca", "timestep=t1,t10")) == 3
+    assert len(names("-m", "seed=1,1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "part"),
+    [
+        ("detector={trees:5}", "detector.name=upper_tail does not read detector.trees"),
+        ("evaluation={pixel:false,aupro_limit:0.1}", "evaluation.pixel=false does not read evaluation.aupro_limit"),
+        ("scoring.border={name:none,width:3}", "does not read scoring.border.width"),
+        ("diffusion={schedule:linear,cosine_offset:0.5}", "does not read diffusion.cosine_offset"),
+    ],
+)
+def test_every_key_in_braces_is_read(word: str, part: str) -> None:
+    with pytest.raises(ConfigError, match=part.replace(".", "[.]")):
+        compose.experiment([word])
+
+
+@pytest.mark.parametrize(
+    "word", ["sweep={table:unet}", "+sweep.table=unet", "++sweep.isolated=true", "sweep.table=noise"]
+)
+def test_how_jobs_run_together_is_read_or_refused(word: str) -> None:
+    with pytest.raises(ConfigError, match="sweep"):
+        names(word, "seed=1")
+    if not word.startswith("sweep."):
+        with pytest.raises(ConfigError, match="write the keys of sweep one by one"):
+            names("-m", word, "seed=1,2")

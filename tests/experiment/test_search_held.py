@@ -38,7 +38,12 @@ def test_other_photos_and_other_settings_are_another_search(composed: Callable[.
     shutil.rmtree(tmp_path / "parts")
     photos(tmp_path / "parts", 1)
     assert searched(config, AXES) != first
-    assert searched(config, (*AXES, "dataset.train_images=choice(5,6)")) != first
+    for axis in (
+        "dataset.train_images=choice(5,6)",
+        "dataset.validation_fraction=interval(0.2,0.4)",
+        "dataset.split_seed=choice(1,2)",
+    ):
+        assert searched(config, (*AXES, axis)) == searched(config, AXES) != first
     assert searched(config, (*AXES, "+dataset.category=choice(a,b)")) == over_data != first
 
 
