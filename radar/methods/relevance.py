@@ -58,6 +58,10 @@ def idle_because(config: Config, key: str) -> str | None:
     idle = {name: why for name, why in own[0].items() if all(name in others for others in own)}
     if config.unet.kind == "compact":
         idle["unet.groups"] = "unet.kind=compact"
+    if not config.unet.attention_levels:
+        idle["unet.attention_heads"] = "unet.attention_levels=[]"
+    if config.dataset.split == "official":
+        idle["dataset.test_fraction"] = "dataset.split=official"
     if config.dataset.manifest is not None:
         idle |= dict.fromkeys(_SPLITTING, "dataset.manifest, which says the split,")
     if not config.evaluation.pixel:

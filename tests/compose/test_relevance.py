@@ -43,6 +43,8 @@ IDLE = [  # what makes a key idle; the key; why
      "dataset.manifest, which says the split,"),
     (["dataset=mvtec_folder", "dataset.root=photos", "dataset.manifest=split.csv"], "dataset.test_fraction=0.3",
      "dataset.manifest, which says the split,"),
+    (["unet=no_attention"], "unet.attention_heads=2", "unet.attention_levels=[]"),
+    (["dataset=mvtec_folder", "dataset.root=photos", "dataset.split=official"], "dataset.test_fraction=0.3", "dataset.split=official"),
     (["evaluation.pixel=false"], "evaluation.aupro_limit=0.1", "evaluation.pixel=false"),
     (["method=pca", "method.controls=[]"], "detector.fitted_on=validation", "method pca"),
     (["method=lof", "method.controls=[]"], "detector.fitted_on=validation", "method lof"),
