@@ -175,7 +175,7 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
     version = from_normals(
         calibration,
         kept,
-        grouped(model, kept, settings.group).names,
+        grouped(model, Path(parsed.run), kept, settings.group).names,
         settings.false_alarms,
         name=source,
         source=source,

@@ -16,7 +16,7 @@ from radar.data.grouping import PhotoGroups, photo_groups
 from radar.data.layouts import LAYOUTS
 from radar.data.near_duplicates import THUMBNAIL_SIDE, near_another, unit_vectors
 from radar.data.preprocessing import thumbnail
-from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, learnt_images, scored, usable
+from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, learnt_images, recorded_groups, scored, usable
 from radar.deploy.reviewed import Reviewed
 from radar.deploy.scorer import ModelScorer
 from radar.errors import ConfigError, DataError
@@ -184,12 +184,22 @@ def say_above(model: Model, normals: Sequence[ScoredPhoto], asked: float) -> Non
         )
 
 
-def grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> PhotoGroups:
+def _recorded(model: Model, run: Path, photos: Sequence[ScoredPhoto]) -> list[frozenset[str]]:
+    """Of each photo the groups in which the run counted what it shows; none where no manifest of the run is there."""
+    recorded = recorded_groups(run, model.config.dataset)
+    if recorded is None:
+        return [frozenset()] * len(photos)
+    return [recorded.of_photo(Path(photo.path), photo.identity, model.files) for photo in photos]
+
+
+def grouped(model: Model, run: Path, photos: Sequence[ScoredPhoto], pattern: str) -> PhotoGroups:
     """Which of them belong together; told where some do. Raises `ConfigError`."""
     dataset = model.config.dataset
     paths, layout = [Path(photo.path) for photo in photos], LAYOUTS.get(dataset.layout)(dataset)
     try:
-        groups = photo_groups(layout, paths, [photo.thumbnail for photo in photos], pattern)
+        thumbnails = [photo.thumbnail for photo in photos]
+        recorded = _recorded(model, run, photos) if pattern == "auto" else []
+        groups = photo_groups(layout, paths, thumbnails, recorded, pattern)
     except re.error as error:
         raise ConfigError(f"group={pattern}: is no regular expression ({error}); give one, or auto, or none") from None
     count = len(set(groups.names))
@@ -199,8 +209,8 @@ def grouped(model: Model, photos: Sequence[ScoredPhoto], pattern: str) -> PhotoG
             f"dataset.folder.group={learnt_by}, which grouped the images that were learnt from, finds nothing in these photos' names: "
             "see that group= tells which of them belong together"
         )
-    thumbnails = [photo.thumbnail for photo in photos if photo.thumbnail is not None]
-    if count == len(photos) and pattern != "none" and thumbnails and (like := near_another(unit_vectors(thumbnails))):
+    seen = [each for each in thumbnails if each is not None]
+    if count == len(photos) and pattern != "none" and seen and (like := near_another(unit_vectors(seen))):
         tell(
             f"{like} of {len(photos)} normal photos look nearly the same as others: copies that were encoded anew, or photos of one "
             "part, count as photos of their own; group=EXPRESSION tells by names what belongs together"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from radar.data.images import Images, load_images
 from radar.data.layouts import layout_of
 from radar.data.layouts.files import FilesLayout
 from radar.data.layouts.folder import FolderLayout, check_pattern
-from radar.data.layouts.layout import Layout
+from radar.data.layouts.layout import WITHOUT_GROUPS, Entry, Layout
 from radar.data.leaks import LeakReport, find_leaks, twice_labelled
 from radar.data.manifest import (
     check_crops,
@@ -125,7 +125,23 @@ def _by_rule(
     parsed_manifest(
         manifest_text(samples), f"layout {layout.name}"
     )  # as it is stored, which a layout of one's own may not suit
-    return samples, (*notes, *passed)
+    return samples, (*notes, *passed, *_counted_apart(layout, entries))
+
+
+def _counted_apart(layout: Layout, entries: Sequence[Entry]) -> tuple[str, ...]:
+    """A note where a layout tells groups that its names alone do not: by these, images are counted where a split keeps no groups."""
+    if layout.config.split not in WITHOUT_GROUPS:
+        return ()
+    paths = [PurePosixPath(entry.path) for entry in entries]
+    counted = len({group or str(path) for path, group in zip(paths, layout.named_groups(paths), strict=True)})
+    told = len({entry.group for entry in entries})
+    if told >= counted:
+        return ()
+    return (
+        f"{len(entries)} images are of {told} groups by layout {layout.name}, and counted as {counted}, as "
+        f"dataset.split={layout.config.split} keeps none together and the layout's named_groups does not tell them; let it, or "
+        "set dataset.split=grouped",
+    )
 
 
 def _by_own_manifest(path: Path, layout: Layout, progress: Report | None) -> tuple[Sample, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,13 +48,18 @@ class PhotoGroups:
 
 
 def photo_groups(
-    layout: Layout, paths: Sequence[Path], thumbnails: Sequence[FloatArray | None], pattern: str
+    layout: Layout,
+    paths: Sequence[Path],
+    thumbnails: Sequence[FloatArray | None],
+    recorded: Sequence[Collection[str]],
+    pattern: str,
 ) -> PhotoGroups:
     """Which photos (N,) of normal parts belong together, wherever they lie.
 
     `pattern` is a regular expression of which equal findings in names tell it; `none`: each photo stands alone; `auto`: as names told
-    it of the images of `layout` and, where those told nothing, as names do in which a number comes last. Where likeness joined those
-    images, it does here, by thumbnails (N,), None of a photo that was not read, which likeness joins with no other.
+    it of the images of `layout` and, where those told nothing, as names do in which a number comes last. There photos of one of the
+    groups that a run `recorded` of each (N,) belong together whatever they are called. Where likeness joined those images, it does
+    here, by thumbnails (N,), None of a photo that was not read, which likeness joins with no other.
     """
     if pattern == "none":
         return PhotoGroups(_apart([None] * len(paths)), "each photo by itself")
@@ -69,6 +74,8 @@ def photo_groups(
         if len(numbered) >= _LEAST_GROUPS and _shared(numbered, len(paths)):
             names, known_by = _apart(by_number), "names, which end with a number"
     names = _joined(names, _of_one_file(paths))
+    if (by_record := _joined(names, _of_one_record(recorded))) != names:
+        names, known_by = by_record, f"{known_by}, and the run's manifest"
     seen = {place: each for place, each in enumerate(thumbnails) if each is not None}
     if layout.config.split not in BY_LIKENESS or not seen:
         return PhotoGroups(names, known_by)
@@ -90,6 +97,12 @@ def _of_one_file(paths: Sequence[Path]) -> list[tuple[int, int]]:
     files, first = [resolved(file_and_crop(path)[0]) for path in paths], dict[Path, int]()
     cropped = {file for path, file in zip(paths, files, strict=True) if file_and_crop(path)[1] is not None}
     return [(first.setdefault(file, place), place) for place, file in enumerate(files) if file in cropped]
+
+
+def _of_one_record(recorded: Sequence[Collection[str]]) -> list[tuple[int, int]]:
+    """Places of photos of one recorded group, each beside the first."""
+    first = dict[str, int]()
+    return [(first.setdefault(group, place), place) for place, groups in enumerate(recorded) for group in groups]
 
 
 def _joined(names: Sequence[str], pairs: Sequence[tuple[int, int]]) -> tuple[str, ...]:

@@ -10,16 +10,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from radar.config.schema import DatasetConfig
-from radar.data.layouts.layout import Entry
+from radar.data.layouts import LAYOUTS
+from radar.data.layouts.layout import WITHOUT_GROUPS, Entry
 from radar.data.manifest import read_manifest
 from radar.data.sample import Sample
+from radar.runtime.crops import file_and_crop
 
 MANIFESTS = Path(__file__).parent / "manifests"
-_WITHOUT_GROUPS = ("random", "literature")  # rules that keep only byte-identical files together
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +63,55 @@ def known_groups(
     """The groups (N,) that statistics resample, of images with the first digits of their `content_hashes` (N,) and their `groups` (N,)
     in `split`.
 
-    A random split tells none, as its groups would cross into test; that images show the same part is no less true, so there they are
-    those of another manifest of this layout and category, where one holds the image. A manifest of one's own that puts different
-    images into one group tells them, whatever `split` is.
+    A random split tells none, as its groups would cross into test, and calls each by the path of its first image; that images show the
+    same part is no less true. So there they are those of another manifest of this layout and category, where one holds the image, by
+    its content or else its file's name, as of a copy of another size; else what the layout tells by names. A manifest of one's own
+    that puts different images into one group tells them, whatever `split` is.
     """
-    known = _grouped(layout, category)
-    if split not in _WITHOUT_GROUPS or not known or len(set(groups)) < len(set(content_hashes)):
+    if split not in WITHOUT_GROUPS or len(set(groups)) < len(set(content_hashes)):
         return list(groups)
+    paths = [PurePosixPath(group) for group in groups]
+    recorded, named = _recorded(layout, category, content_hashes, paths), _named(layout, paths)
+    # an image that no manifest holds joins those of its name that one does
+    called = {
+        name: group for name, group in zip(named, recorded, strict=True) if name is not None and group is not None
+    }
+    return [
+        found if found is not None else own if name is None else called.get(name, name)
+        for found, name, own in zip(recorded, named, groups, strict=True)
+    ]
+
+
+def _recorded(
+    layout: str, category: str | None, content_hashes: Sequence[str], paths: Sequence[PurePosixPath]
+) -> list[str | None]:
+    """The groups (N,) of the manifests that tell groups; None of an image that none of them holds."""
+    rows = _grouped(layout, category)
     digits = len(next(iter(content_hashes), ""))
-    by_start = {content_hash[:digits]: group for content_hash, group in known.items()}
-    return [by_start.get(each, group) for each, group in zip(content_hashes, groups, strict=True)]
+    by_start = {row.content_hash[:digits]: row.group for row in rows}
+    by_file = {_without_ending(PurePosixPath(row.path)): row.group for row in rows}
+    return [
+        by_start.get(start, by_file.get(_without_ending(path)))
+        for start, path in zip(content_hashes, paths, strict=True)
+    ]
+
+
+def _without_ending(path: PurePosixPath) -> PurePosixPath:
+    """What a file is called in whatever format it is stored, and each crop of it, as other crops of it show the same part."""
+    file = file_and_crop(path)[0]
+    return file.parent / file.stem
+
+
+def _named(layout: str, paths: Sequence[PurePosixPath]) -> list[str | None]:
+    """The groups (N,) that a layout tells by names; none of a layout that is not installed where a result of it is read."""
+    return LAYOUTS.get(layout).named_groups(paths) if layout in LAYOUTS.names() else [None] * len(paths)
 
 
 @cache
-def _grouped(layout: str, category: str | None) -> Mapping[str, str]:
-    """Content hash to group, by the manifests that tell groups."""
+def _grouped(layout: str, category: str | None) -> tuple[Sample, ...]:
+    """The rows of the manifests that tell groups."""
     made = [each for each in split_manifests() if (each.layout, each.category) == (layout, category)]
-    rows = [row for each in made if each.split not in _WITHOUT_GROUPS for row in read_manifest(each.path)]
-    return {row.content_hash: row.group for row in rows}
+    return tuple(row for each in made if each.split not in WITHOUT_GROUPS for row in read_manifest(each.path))
 
 
 def split_by_manifest(

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from radar.config.schema import DatasetConfig
 from radar.data.decoding import FloatArray
-from radar.data.learnt_images import LearntImages
+from radar.data.learnt_images import LearntImages, RecordedGroups
 from radar.data.manifest import read_manifest
 from radar.data.near_duplicates import THUMBNAIL_SIDE
 from radar.data.preprocessing import thumbnail
+from radar.data.sample import Sample
 from radar.deploy.scorer import ModelScorer
 from radar.errors import DataError
 from radar.model import Calibration, Model
@@ -77,9 +79,20 @@ def learnt_images(run_or_folder: Path, layout: str) -> LearntImages | None:
 
     The list is the run directory's manifest; a model's folder that was copied alone has none. Raises `DataError` for a damaged one.
     """
+    samples = _recorded(run_or_folder)
+    return None if samples is None else LearntImages.of(samples, layout)
+
+
+def recorded_groups(run_or_folder: Path, dataset: DatasetConfig) -> RecordedGroups | None:
+    """The groups in which a run on `dataset` counted its images; None, and errors, likewise."""
+    samples = _recorded(run_or_folder)
+    return None if samples is None else RecordedGroups.of(samples, dataset)
+
+
+def _recorded(run_or_folder: Path) -> tuple[Sample, ...] | None:
     here = run_or_folder.resolve()
     run = here.parent if here.name == FOLDER else here
-    return LearntImages.of(read_manifest(run / _MANIFEST), layout) if (run / _MANIFEST).is_file() else None
+    return read_manifest(run / _MANIFEST) if (run / _MANIFEST).is_file() else None
 
 
 def usable(photos: Iterable[ScoredPhoto], learnt: Collection[str]) -> tuple[list[ScoredPhoto], int, int]:

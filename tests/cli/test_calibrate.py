@@ -88,6 +88,72 @@ def test_photos_that_it_was_fitted_on_are_left_out(run: Path, photos: Path, caps
     assert len(radar.load(run).thresholds.current.normal_scores) == 20
 
 
+def recorded(run: Path, photos: list[Path], group: str) -> None:
+    """A manifest of a run that tested on `photos`; `group` names the group of the photo at a `{place}`, by threes."""
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in photos]
+    rows = [f"{place}.png,{each},test,0,,,{group.format(place // 3)}\n" for place, each in enumerate(hashes)]
+    (run / "manifest.csv").write_text("path,content_hash,split,label,defect,mask,group\n" + "".join(rows))
+
+
+@pytest.mark.parametrize("way", ["photos", "copies", "reviewed", "gone"])
+def test_photos_that_the_runs_manifest_holds_count_in_its_groups(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    photos = [save(tmp_path / "good" / f"{name}.png", drawn(5000 + at)) for at, name in enumerate("abcdefghijklmnopqr")]
+    recorded(run, photos, "sheet{}")
+    asked = ["--normals", str(tmp_path / "good")]
+    if way == "copies":  # called otherwise, in another folder
+        for path in photos:
+            save(tmp_path / "again" / f"new{path.name}", np.asarray(Image.open(path)))
+        asked = ["--normals", str(tmp_path / "again")]
+    elif way in ("reviewed", "gone"):
+        asked = ["--reviewed", str(reviewed_as_good(run, photos, tmp_path / "said"))]
+    if way == "gone":
+        for path in photos:
+            path.unlink()
+    capsys.readouterr()
+    ask = ["calibrate", str(run), *asked, "--false-alarms"]
+    assert main([*ask, "0.1"]) == REFUSED
+    told = capsys.readouterr().err
+    assert "18 usable normal images of 6 groups cannot promise 0.1" in told
+    assert (
+        "18 normal photos are of 6 groups, known by names, as those of the images that were learnt from, and the run's"
+        in told
+    )
+    assert main([*ask, "0.15"]) == DONE
+    assert "from 18 normal images of 6 groups" in capsys.readouterr().out
+    assert main([*ask, "0.1", "group=none"]) == DONE, "what is said is believed"
+
+
+def test_photos_count_in_the_groups_of_the_runs_manifest_and_of_their_names_at_once(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = [save(tmp_path / "good" / f"sheet{at // 2}_{at % 2}.png", drawn(5000 + at)) for at in range(18)]
+    recorded(run, photos, "batch{}")
+    assert main(["calibrate", str(run), "--normals", str(tmp_path / "good"), "--false-alarms", "0.1"]) == REFUSED
+    assert "18 usable normal images of 3 groups cannot promise 0.1" in capsys.readouterr().err
+
+
+def test_crops_of_a_file_that_the_runs_manifest_holds_are_of_its_group(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = [save(tmp_path / "good" / f"{name}.png", drawn(5000 + at)) for at, name in enumerate("abcdefghijklmnopqr")]
+    recorded(run, photos, "sheet{}")
+    height, width = drawn(5000).shape[:2]
+    crops = [f"{path}#xywh=0,0,{width - 1},{height}" for path in photos]
+    assert main(["calibrate", str(run), "--normals", *crops, "--false-alarms", "0.1"]) == REFUSED
+    assert "18 usable normal images of 6 groups cannot promise 0.1" in capsys.readouterr().err
+
+
+def test_a_manifest_that_tells_no_groups_joins_none(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = [save(tmp_path / "good" / f"{name}.png", drawn(5000 + at)) for at, name in enumerate("abcdefghijkl")]
+    recorded(run, photos, "")
+    assert main(["calibrate", str(run), "--normals", str(tmp_path / "good"), "--false-alarms", "0.1"]) == DONE
+    assert "group" not in capsys.readouterr().err
+
+
 def test_crops_of_photos_that_it_was_fitted_on_are_left_out(
     run: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,6 +17,7 @@ from radar.data.dataset import open_dataset
 from radar.data.images import read_images
 from radar.data.layouts.aitex import AitexSettings
 from radar.data.manifest import write_manifest
+from radar.data.split_manifests import known_groups
 from radar.errors import DataError
 from radar.runtime.crops import file_and_crop
 
@@ -104,6 +105,21 @@ def test_a_strip_is_a_group_and_validation_is_whole_strips(root):
     assert all(len(found) == 1 for found in splits.values())
     assert Counter(next(iter(found)) for found in splits.values()) == {"train": 4, "validation": 2, "test": 2}
     assert all(sample.path.startswith(f"{sample.group}#xywh=") for sample in samples)
+
+
+@pytest.mark.parametrize("split", ["random", "literature"])
+@pytest.mark.parametrize("side", [SIDE, SIDE // 2])
+def test_crops_of_a_strip_count_as_one_where_the_split_does_not_keep_them_together(root, split, side):
+    settings = replace(SETTINGS, crop_size=side)
+    dataset = open_dataset(replace(config(root), split=split, settings=settings))
+    paths, hashes = [sample.path for sample in dataset.samples], [sample.content_hash for sample in dataset.samples]
+    groups = [sample.group for sample in dataset.samples]
+    assert set(groups) <= set(paths) and len(set(groups)) > 8, "the split keeps only identical crops together"
+    counted = known_groups("aitex", None, split, hashes, groups)
+    assert len(set(counted)) == 8 and dataset.notes == ()
+    assert all(
+        path.startswith(f"{group}#") for path, own, group in zip(paths, groups, counted, strict=True) if path == own
+    )
 
 
 def test_pixels_and_masks_are_those_of_the_strip(root):

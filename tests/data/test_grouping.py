@@ -189,9 +189,9 @@ def test_a_few_names_of_many_photos_suggest_nothing(tmp_path):
 SHEETS = [Path(f"new/sheet{sheet}_{index}.png") for sheet in range(4) for index in range(3)]
 
 
-def groups_of(paths, pattern="auto", *, thumbnails=(), split="grouped", group=None):
+def groups_of(paths, pattern="auto", *, thumbnails=(), recorded=(), split="grouped", group=None):
     config = dataset_config("folder", Path("none"), settings=folder_settings(normal="good", group=group), split=split)
-    return photo_groups(layout_of(config), paths, thumbnails, pattern)
+    return photo_groups(layout_of(config), paths, thumbnails, recorded, pattern)
 
 
 def test_photos_are_grouped_as_those_of_training_or_as_their_names_suggest_or_as_is_said():
@@ -242,6 +242,34 @@ def test_likeness_joins_where_it_joined_the_images_that_were_learnt_from():
     assert [alike.names[number] == alike.names[number + 1] for number in range(11)] == [True, False] * 5 + [True]
     assert alike.known_by.endswith("and likeness")
     assert len(set(groups_of(paths, thumbnails=thumbnails, split="random").names)) == 12
+
+
+def test_photos_that_a_run_has_recorded_are_of_its_groups_and_of_those_of_names_and_likeness():
+    paths = [Path(f"{number:03}.png") for number in range(12)]
+    recorded = [{f"r{number // 4}"} if number < 8 else set() for number in range(12)]
+    found = groups_of(paths, recorded=recorded)
+    assert len(set(found.names)) == 2 + 4 and found.known_by.endswith("and the run's manifest")
+    recorded[7] = {"r0", "r1"}  # a file that holds crops of two
+    assert len(set(groups_of(paths, recorded=recorded).names)) == 1 + 4
+    across = [{"r"} if path.name.endswith("_2.png") else set() for path in SHEETS]  # one of each sheet
+    assert len(set(groups_of(SHEETS, recorded=across).names)) == 1
+    assert len(set(groups_of(SHEETS, recorded=[set()] * len(SHEETS)).names)) == 4
+    assert "manifest" not in groups_of(SHEETS, recorded=[set()] * len(SHEETS)).known_by
+    stream = np.random.default_rng(0)
+    thumbnails = list(stream.random((12, 32, 32)))
+    thumbnails[11] = thumbnails[0] + 0.01 * stream.random((32, 32))
+    alike = groups_of(paths, recorded=recorded, thumbnails=thumbnails)
+    assert len(set(alike.names)) == 4 and alike.known_by.endswith("the run's manifest, and likeness")
+    for asked, count in (("none", 12), (r"^00", 3)):
+        assert len(set(groups_of(paths, asked, recorded=recorded).names)) == count, "what is said is believed"
+
+
+def test_quadrants_of_one_photograph_belong_together_folder_by_folder():
+    config = dataset_config("mvtec", Path("none"), split="official")
+    names = ("hole_3_q0", "deformed_7_hole_3_q2", "hole_4_q1", "007", "008")
+    paths = [Path(day) / f"{name}.png" for day in ("monday", "tuesday") for name in names]
+    found = photo_groups(layout_of(config), paths, [None] * len(paths), [set()] * len(paths), "auto").names
+    assert found[0] == found[1] and found[5] == found[6] and len(set(found)) == len(paths) - 2
 
 
 def test_of_photos_that_were_not_read_likeness_tells_nothing():

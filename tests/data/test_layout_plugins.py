@@ -19,6 +19,7 @@ from radar.compose.composed_config import parse
 from radar.config.plain import plain
 from radar.data.dataset import open_dataset
 from radar.data.layouts import LAYOUTS
+from radar.data.split_manifests import known_groups
 from radar.errors import ConfigError, DataError
 
 PLAIN = {}
@@ -66,6 +67,22 @@ def test_it_is_opened_split_and_loaded(station):
     assert images.labels.sum() == 3
     scratch = next(sample for sample in images.samples if sample.label)
     np.testing.assert_array_equal(np.argwhere(dataset.mask(scratch)), [[3, column] for column in range(4, 9)])
+
+
+@pytest.mark.parametrize("split", ["random", "literature"])
+def test_groups_that_its_names_do_not_tell_are_not_counted_and_that_is_told(station, monkeypatch, split):
+    config = dataset_config("station", station, split=split, near_duplicates="warn", settings=settings(4))
+    said = f"11 images are of 7 groups by layout station, and counted as 11, as dataset.split={split} keeps none"
+    assert [note for note in open_dataset(config).notes if note.startswith(said)]
+    layout = LAYOUTS.get("station")
+    by_shift = classmethod(lambda cls, paths: [path.parent.name if "shift" in str(path) else None for path in paths])
+    monkeypatch.setattr(layout, "named_groups", by_shift)
+    dataset = open_dataset(config)
+    assert not [note for note in dataset.notes if "groups" in note]
+    hashes, groups = zip(*((sample.content_hash, sample.group) for sample in dataset.samples), strict=True)
+    assert len(set(known_groups("station", None, split, hashes, groups))) == 7
+    photos = [station / f"shift{place // 2}/{place}.png" for place in range(8)]
+    assert len(set(layout(config).groups_of(photos))) == 4, "of new photos, too"
 
 
 def test_its_settings_say_what_is_normal(station):

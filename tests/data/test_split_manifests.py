@@ -5,6 +5,7 @@ import importlib.util
 import shutil
 from collections import Counter
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 import pytest
 from data_builders import NO_REAL, REAL, REPOSITORY, dataset_config, save
@@ -17,8 +18,9 @@ from radar.data.layouts import LAYOUTS, layout_of
 from radar.data.leaks import find_leaks
 from radar.data.manifest import manifest_text, read_manifest
 from radar.data.near_duplicates import ThumbnailVectors
-from radar.data.split_manifests import MANIFESTS, split_manifests
+from radar.data.split_manifests import MANIFESTS, known_groups, split_manifests
 from radar.data.split_rules import split_entries
+from radar.runtime.crops import file_and_crop
 
 INDEX = {each.name: each for each in split_manifests()}
 needs_real = pytest.mark.skipif(not (REAL / "mvtec_ad").is_dir(), reason=NO_REAL)
@@ -60,6 +62,22 @@ def test_groups_and_contents_of_a_manifest_never_cross(name):
     leaks = find_leaks(rows, None)
     assert leaks.groups == leaks.identical == ()
     assert {row.split for row in rows} == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize("name", sorted(INDEX.keys() - {"magnetic_tile_literature"}))
+def test_names_alone_tell_groups_as_a_manifest_has_them_or_finer_ones(name):
+    rows, layout = read_manifest(INDEX[name].path), LAYOUTS.get(INDEX[name].layout)
+    named = layout.named_groups([PurePosixPath(row.path) for row in rows])
+    of_name = {(group or row.path, row.group) for row, group in zip(rows, named, strict=True)}
+    assert len({group for group, _ in of_name}) == len(of_name), "what has one name is one group"
+    known = known_groups(
+        layout.name, "another", "random", [row.content_hash for row in rows], [row.path for row in rows]
+    )
+    assert len(set(known)) == len(of_name)
+    likeness = name == "magnetic_tile_grouped" or name.startswith("piped")
+    assert len(of_name) == len({row.group for row in rows}) or likeness
+    files = {(file_and_crop(PurePosixPath(row.path))[0].with_suffix(""), row.group) for row in rows}
+    assert len({file for file, _ in files}) == len(files), "a file's name tells its group"
 
 
 @needs_real

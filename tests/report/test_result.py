@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from report_builders import result
 
 from radar.data.layouts import LAYOUTS
@@ -19,8 +20,51 @@ def test_exposures_of_a_tile_are_a_group_whatever_the_split() -> None:
     paths, named = [tile.path for tile in TILES], [tile.group for tile in TILES]
     assert known_groups("magnetic_tile", None, "literature", STARTS, paths) == named
     assert len(set(named)) < len(named) / 3
-    other = known_groups("magnetic_tile", None, "literature", ["0" * HASH_DIGITS, *STARTS[1:]], paths)
-    assert other == [paths[0], *named[1:]]
+    other = ["elsewhere/photo.jpg", *paths[1:]]
+    unknown = known_groups("magnetic_tile", None, "literature", ["0" * HASH_DIGITS, *STARTS[1:]], other)
+    assert unknown == [other[0], *named[1:]]
+
+
+@pytest.mark.parametrize("split", ["random", "literature"])
+@pytest.mark.parametrize("ending", [".jpg", ".bmp", ".jpg#xywh=0,0,64,64"])
+def test_copies_that_were_resized_cut_or_encoded_anew_are_of_the_groups_of_their_names(split: str, ending: str) -> None:
+    others = [f"{number:016x}" for number in range(len(TILES))]
+    paths, named = [tile.path.replace(".jpg", ending) for tile in TILES], [tile.group for tile in TILES]
+    assert known_groups("magnetic_tile", None, split, others, paths) == named
+    mixed = [STARTS[place] if place % 2 else other for place, other in enumerate(others)]
+    assert known_groups("magnetic_tile", None, split, mixed, paths) == named, "some are the very files"
+
+
+def test_what_no_manifest_holds_is_of_the_groups_that_its_layout_tells_by_names() -> None:
+    def count(layout: str, category: str | None, *paths: str) -> int:
+        hashes = [f"{number:016x}" for number in range(len(paths))]
+        return len(set(known_groups(layout, category, "random", hashes, paths)))
+
+    crops = [f"strips/{strip}.png#xywh={64 * left},0,64,64" for strip in "ab" for left in range(5)]
+    assert count("aitex", None, *crops) == count("folder", None, *crops) == 2
+    assert (
+        count("mvtec", None, "test/good/x_q0.png", "test/hole/x_q1.png", "train/good/y_q1.png", "train/good/7.png") == 3
+    )
+    assert count("piped", "PA_new", "NoDefects/P_ND_03_1.bmp", "NoDefects/P_ND_03_2.bmp", "Defects/P_D_03_1.bmp") == 2
+    assert (
+        count("magnetic_tile", None, *(f"MT_New/exp{exposure}_num_{9 * exposure}.jpg" for exposure in range(1, 6))) == 1
+    )
+    assert count("not_installed", None, *crops) == count("", None, *crops) == 10
+
+
+def test_what_no_manifest_holds_joins_those_of_its_name_that_one_holds() -> None:
+    crop = "Defect_images/0001_002_00.png#xywh={},0,256,256"
+    rows = [
+        row for row in read_manifest(MANIFESTS / "aitex_00.csv") if row.path.startswith("Defect_images/0001_002_00")
+    ]
+    paths = [*(row.path for row in rows), crop.format(13), crop.format(17)]
+    hashes = [*(row.content_hash for row in rows), "0" * 64, "1" * 64]
+    assert len(rows) > 1 and set(known_groups("aitex", None, "random", hashes, paths)) == {rows[0].group}
+    moved = [f"elsewhere/exp1_num_{number}.jpg" for number in (90001, 90002)]
+    told = known_groups(
+        "magnetic_tile", None, "random", [STARTS[0], "f" * HASH_DIGITS], [moved[0], moved[0][:-4] + ".bmp"]
+    )
+    assert told == [TILES[0].group] * 2
 
 
 def test_a_split_that_tells_groups_is_believed_and_of_other_images_nothing_is_known() -> None:

@@ -10,14 +10,12 @@ from pathlib import Path
 from omegaconf import MISSING
 
 from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, photo_of_mask, relative, subfolders
-from radar.data.layouts.layout import Entry
+from radar.data.layouts.layout import WITHOUT_GROUPS, Entry
 from radar.data.name_meanings import names_masks
 from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT
 from radar.errors import DataError
 from radar.files import resolved
 from radar.runtime.crops import file_and_crop
-
-_WITHOUT_GROUPS = ("random", "literature")  # ways to split that keep only identical files together
 
 
 @dataclass
@@ -50,7 +48,7 @@ class FolderLayout(FilesLayout):
             re.compile(self.settings.group or "")
         except re.error as error:
             yield f"dataset.folder.group={self.settings.group}: is no regular expression ({error})"
-        if self.settings.group is not None and self.config.manifest is None and self.config.split in _WITHOUT_GROUPS:
+        if self.settings.group is not None and self.config.manifest is None and self.config.split in WITHOUT_GROUPS:
             yield (
                 f"dataset.folder.group={self.settings.group}: dataset.split={self.config.split} keeps no groups together; add "
                 "dataset.split=grouped, or leave the groups out"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import NoneType
 from typing import ClassVar
 
@@ -14,7 +14,10 @@ from radar.data.decoding import BoolArray, Pixels
 from radar.data.file_reader import FileReader
 from radar.data.sample import Split
 from radar.errors import ConfigError
+from radar.files import resolved
 from radar.runtime.crops import file_and_crop
+
+WITHOUT_GROUPS = ("random", "literature")  # ways to split that keep only identical files together
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,23 @@ class Layout(ABC):
         """How a file that is to be judged beside its images is read."""
         return FileReader(megapixels=self.config.megapixels)
 
-    def groups_of(self, paths: Sequence[Path]) -> list[str | None]:
-        """Of image files (N,) anywhere, and of crops, the groups (N,) that names tell; crops of one file are a group. None: none."""
+    @classmethod
+    def named_groups(cls, paths: Sequence[PurePath]) -> list[str | None]:
+        """Of images (N,) of one data set, by their paths in it, the groups (N,) that names alone tell, called as in `Entry.group`.
+
+        Crops of one file are a group. None: names tell none. By these, images are counted where a split keeps no groups together.
+        """
         return [str(file) if crop is not None else None for file, crop in map(file_and_crop, paths)]
+
+    def groups_of(self, paths: Sequence[Path]) -> list[str | None]:
+        """Of image files (N,) anywhere, and of crops, the groups (N,) that names tell, folder by folder, as another folder may call
+        other parts alike. None: none.
+        """
+        named = self.named_groups(paths)
+        return [
+            None if group is None else str(resolved(path.parent) / group)
+            for path, group in zip(paths, named, strict=True)
+        ]
 
     @abstractmethod
     def entries(self) -> tuple[Entry, ...]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, relative, subfolders
 from radar.data.layouts.layout import Entry, PublicSource
 from radar.data.sample import NORMAL_DEFECT
+from radar.runtime.crops import file_and_crop
 
 _TILE = re.compile(r"^exp(?P<exposure>\d+)_num_(?P<number>\d+)$")
 _SERIES_GAP = 150  # largest step of `num` inside one exposure series; nine of ten steps are below 55
@@ -27,10 +28,16 @@ class MagneticTileLayout(FilesLayout):
         terms="free to use, to be cited (Huang et al. 2018)",
     )
 
-    def groups_of(self, paths: Sequence[Path]) -> list[str | None]:
+    @classmethod
+    def named_groups(cls, paths: Sequence[PurePath]) -> list[str | None]:
         """Tiles, as far as the numbers of these exposures tell."""
-        series = exposure_series([path.stem for path in paths])
-        return [series[path.stem] if _TILE.match(path.stem) else None for path in paths]
+        stems, others = [file_and_crop(path)[0].stem for path in paths], super().named_groups(paths)
+        series = exposure_series(stems)
+        return [series[stem] if _TILE.match(stem) else other for stem, other in zip(stems, others, strict=True)]
+
+    def groups_of(self, paths: Sequence[Path]) -> list[str | None]:
+        """The same in whatever folders they lie: exposures of a tile lie in those of several defects."""
+        return self.named_groups(paths)
 
     def find(self, folder: Path) -> Iterator[Entry]:
         """Images are JPEG; a PNG is a mask."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath, PurePosixPath
 
 from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, relative, subfolders
 from radar.data.layouts.layout import Entry, PublicSource
 from radar.data.sample import NORMAL_DEFECT, Split
+from radar.runtime.crops import file_and_crop
 
 _QUADRANT = re.compile(r"^(?P<original>.+?)_q\d+$")  # mvtec_quads: part of a larger photograph
 _DISTORTED = re.compile(r"^.*_(?=[a-z]+_\d+$)")  # mvtec_quads: how the photograph was distorted
@@ -33,6 +34,12 @@ class MvtecLayout(FilesLayout):
         """A folder that is no category of a set is anyone's own."""
         return self.config.category is not None
 
+    @classmethod
+    def named_groups(cls, paths: Sequence[PurePath]) -> list[str | None]:
+        """Quadrants, and distorted copies, of one photograph."""
+        others = super().named_groups(paths)
+        return [_photograph(file_and_crop(path)[0]) or other for path, other in zip(paths, others, strict=True)]
+
     def find(self, folder: Path) -> Iterator[Entry]:
         """Test images are anomalous unless their folder is `good`."""
         masks, truth = MaskFiles(), folder / "ground_truth"
@@ -47,11 +54,15 @@ class MvtecLayout(FilesLayout):
 
 
 def _entry(path: Path, folder: Path, defect: str, split: Split, mask: Path | None) -> Entry:
-    quadrant = _QUADRANT.match(path.stem)
     name = relative(path, folder)
-    group = _DISTORTED.sub("", quadrant["original"]) if quadrant else name
     shown = None if mask is None else relative(mask, folder)
-    return Entry(name, int(defect != NORMAL_DEFECT), defect, shown, group, split)
+    return Entry(name, int(defect != NORMAL_DEFECT), defect, shown, _photograph(path) or name, split)
+
+
+def _photograph(file: PurePath) -> str | None:
+    """What the photograph is called of which a file is a quadrant; None where it is called as none."""
+    quadrant = _QUADRANT.match(file.stem)
+    return _DISTORTED.sub("", quadrant["original"]) if quadrant else None
 
 
 def mvtec_mask_path(path: str) -> str:

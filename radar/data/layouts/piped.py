@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, relative
 from radar.data.layouts.layout import Entry, PublicSource
 from radar.data.sample import NORMAL_DEFECT
-from radar.files import resolved
+from radar.runtime.crops import file_and_crop
 
 _SHEET = re.compile(r"_(?P<kind>ND|D)_(?P<sheet>\d+)_\d+$")
 
@@ -32,9 +32,11 @@ class PipedLayout(FilesLayout):
         terms="CC BY 4.0, to be cited (Bianconi et al. 2014)",
     )
 
-    def groups_of(self, paths: Sequence[Path]) -> list[str | None]:
-        """Sheets, of one folder each."""
-        return [str(resolved(path.parent) / _sheet(path)) if _SHEET.search(path.stem) else None for path in paths]
+    @classmethod
+    def named_groups(cls, paths: Sequence[PurePath]) -> list[str | None]:
+        """Sheets."""
+        files, others = [file_and_crop(path)[0] for path in paths], super().named_groups(paths)
+        return [_sheet(file) if _SHEET.search(file.stem) else other for file, other in zip(files, others, strict=True)]
 
     def find(self, folder: Path) -> Iterator[Entry]:
         """One class of paper."""
@@ -50,6 +52,6 @@ class PipedLayout(FilesLayout):
         masks.check()
 
 
-def _sheet(path: Path) -> str:
+def _sheet(path: PurePath) -> str:
     match = _SHEET.search(path.stem)
     return f"{match['kind']}_{int(match['sheet']):02d}" if match else path.stem
