@@ -22,9 +22,8 @@ from radar.data.manifest import (
     check_files,
     check_hashes,
     check_masks,
+    check_readable,
     manifest_hash,
-    manifest_text,
-    parsed_manifest,
     read_manifest,
     with_copies_joined,
 )
@@ -122,9 +121,7 @@ def _by_rule(
     passed = passed_over(layout, entries) if isinstance(layout, FilesLayout) else ()
     stored = split_by_manifest(layout.config, entries, hashes)
     samples, notes = stored or (split_entries(entries, layout.config, hashes, vectors), ())
-    parsed_manifest(
-        manifest_text(samples), f"layout {layout.name}"
-    )  # as it is stored, which a layout of one's own may not suit
+    check_readable(samples, f"layout {layout.name}")
     return samples, (*notes, *passed, *_counted_apart(layout, entries))
 
 

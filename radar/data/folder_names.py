@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radar.data.decoding import EXTENSIONS
-from radar.data.layouts.files import image_files, photo_of_mask, subfolders
+from radar.data.layouts.files import image_files, mask_files, photo_of_mask, subfolders
 from radar.data.name_meanings import names_good, names_masks, plain_name
 from radar.data.sample import NORMAL_DEFECT
 from radar.errors import DataError
-from radar.runtime.paths import images_below
+from radar.runtime.paths import holds_results, images_below
 
 # as names are compared
 _DEFECTIVE = {
@@ -34,11 +34,12 @@ class Recognised:
 
 
 def recognise(folder: Path) -> Recognised:
-    """What lies in `folder`, by the names of its sub-folders that hold images. Raises `DataError` where names cannot tell."""
+    """What lies in `folder`, by the names of its sub-folders that hold images, of which only those are classes whose images a layout
+    reads. Raises `DataError` where names cannot tell."""
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "no such folder"
         raise DataError(f"{folder}: {what}; name the folder that holds the photos")
-    holding = [sub.name for sub in subfolders(folder) if _holds_images(sub)]
+    holding = [sub.name for sub in subfolders(folder) if not holds_results(sub) and _holds_images(sub)]
     loose = len(image_files(folder))
     if not holding:
         if not loose:
@@ -66,28 +67,46 @@ def _good_and_defective(folder: Path, good: str, others: Sequence[str]) -> Recog
     masks = [name for name in others if names_masks(name)]
     if len(masks) > 1:
         raise _cannot_tell(folder, f"{_listed(masks)} could each hold the masks")
-    defective = [name for name in others if plain_name(name) in _DEFECTIVE]
-    classes = [name for name in others if name not in (*masks, *defective)]
+    read, too_deep = _read_and_too_deep(folder, [name for name in others if name not in masks])
+    defective = [name for name in read if plain_name(name) in _DEFECTIVE]
+    classes = [name for name in read if name not in defective]
     unclear = [name for name in classes if defective or plain_name(name) in _NEITHER]
     if unclear:
         raise _cannot_tell(folder, f"{_listed(unclear)} is neither good nor defective by its name")
     told = f"{good} = good"
     if not classes and not defective:
         beside = f"; {masks[0]} is not read" if masks else ""
-        return _as_folder(folder, good, None, None, f"{told}; no defective ones to test with{beside}")
+        return _as_folder(folder, good, None, None, f"{told}; no defective ones to test with{beside}{too_deep}")
     one = len(defective) == 1
     anomalous = defective[0] if one else "."
     inside = [sub.name for sub in subfolders(folder / anomalous) if names_masks(sub.name)] if one else []
     where = masks[0] if masks else f"{anomalous}/{inside[0]}" if inside else None
     told += f", {anomalous} = defective" if one else f", {_listed((*defective, *classes))} = defective, a class each"
     if where is None and any(_holds_masks(folder / name) for name in (*defective, *classes)):
-        return _as_folder(folder, good, anomalous, anomalous, f"{told}, masks beside them")
-    return _as_folder(folder, good, anomalous, where, told + (f", {where} = masks" if where else ", no masks"))
+        return _as_folder(folder, good, anomalous, anomalous, f"{told}, masks beside them{too_deep}")
+    found = f", {where} = masks" if where else ", no masks"
+    return _as_folder(folder, good, anomalous, where, f"{told}{found}{too_deep}")
+
+
+def _read_and_too_deep(folder: Path, names: Sequence[str]) -> tuple[list[str], str]:
+    """Those of `names` whose images a layout will read, and what is to be told of the others: it looks one level deep, and into the
+    classes of one folder of all defects.
+    """
+    all_defects = [name for name in names if plain_name(name) in _DEFECTIVE]
+    looked_into = {name: [folder / name] for name in names}
+    for name in all_defects if len(all_defects) == 1 else []:
+        looked_into[name] += [sub for sub in subfolders(folder / name) if not names_masks(sub.name)]
+    read = [name for name in names if any(map(image_files, looked_into[name]))]
+    return read, _told_too_deep([name for name in names if name not in read])
+
+
+def _told_too_deep(names: Sequence[str]) -> str:
+    return f"; {_listed(names)} not read, as photos lie too deep there" if names else ""
 
 
 def _holds_masks(folder: Path) -> bool:
     """Whether masks lie beside their photos, in it or in a folder of one class."""
-    stems = [{path.stem for path in image_files(each)} for each in (folder, *subfolders(folder))]
+    stems = [{path.stem for path in mask_files(each)} for each in (folder, *subfolders(folder))]
     return any(photo_of_mask(stem) in found for found in stems for stem in found)
 
 
@@ -107,11 +126,11 @@ def _as_mvtec(folder: Path) -> Recognised:
             f"{folder}: has a folder train, as MVTec AD does, which has train/good, test/good, test/DEFECT and ground_truth/DEFECT; "
             f"here are {_listed(found)}: rename them so, or name yours with dataset.folder.normal= and dataset.folder.anomalous="
         )
-    defects = [name for name in tested if name != NORMAL_DEFECT]
+    read = [name for name in tested if image_files(folder / "test" / name)]
+    defects = [name for name in read if name != NORMAL_DEFECT]
+    too_deep = _told_too_deep([f"test/{name}" for name in tested if name not in read])
     masks = "ground_truth = masks" if (folder / "ground_truth").is_dir() else "no masks"
-    told = (
-        f"as MVTec AD: train/good = good, to learn from; in test, {_listed(defects) or 'nothing'} = defective, {masks}"
-    )
+    told = f"as MVTec AD: train/good = good, to learn from; in test, {_listed(defects) or 'nothing'} = defective, {masks}{too_deep}"
     return Recognised("mvtec_folder", {"root": str(folder)}, told)
 
 

@@ -19,6 +19,7 @@ from radar.runtime.cells import Rows
 from radar.runtime.crops import Crop, file_and_crop
 
 COLUMNS = ("path", "content_hash", "split", "label", "defect", "mask", "group")
+_NAMES = ("path", "defect", "mask", "group")
 _WHOLE = Crop(0, 0, sys.maxsize, sys.maxsize)  # a file that no crop is named of
 
 
@@ -67,6 +68,26 @@ def parsed_manifest(text: str, where: str) -> tuple[Sample, ...]:
         raise DataError(f"{where}: the manifest has no rows; list at least one image")
     _check_unique(samples, where)
     return tuple(sorted(samples, key=lambda sample: sample.path))
+
+
+def check_readable(samples: Iterable[Sample], where: str) -> None:
+    """Raise DataError for the first image of which a manifest would say something else when it is read again: names lose the blanks
+    that they begin and end with, and a layout of one's own may suit it in no way.
+    """
+    rows = tuple(samples)
+    for sample in rows:
+        for column in _NAMES:
+            name = getattr(sample, column)
+            if isinstance(name, str) and name != name.strip():
+                raise DataError(
+                    f"{where}: {column} {name!r} begins or ends with a blank, which a manifest does not keep; rename it"
+                )
+    read = set(parsed_manifest(manifest_text(rows), where))
+    if lost := next((sample for sample in rows if sample not in read), None):
+        raise DataError(
+            f"{where}: {lost.path} is read from a manifest as another image than was written; have the layout tell its path, hash, "
+            "defect, mask and group as a manifest keeps them"
+        )
 
 
 def _check_columns(found: Sequence[str], where: str) -> None:

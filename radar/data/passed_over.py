@@ -12,6 +12,7 @@ from radar.data.layouts.files import FilesLayout, has_images_name, is_litter, ph
 from radar.data.layouts.layout import Entry
 from radar.data.sample import ANOMALOUS_DEFECT
 from radar.runtime.crops import file_and_crop
+from radar.runtime.own_pictures import is_own_picture
 
 _OTHER_PICTURES = {  # files that hold photos and are not read
     ".webp", ".heic", ".heif", ".avif", ".gif", ".jp2", ".j2k", ".jxl", ".jfif", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raw",
@@ -86,4 +87,6 @@ def _reason(path: Path, looked_into: bool) -> str:
     if not has_images_name(path):
         meant = looked_into or path.suffix.lower() in _OTHER_PICTURES
         return f"{path.suffix.lower() or 'no ending'} is not read ({', '.join(EXTENSIONS)} are)" if meant else ""
+    if is_own_picture(path):
+        return "a picture that radar drew, which is no photo"
     return _NOT_TAKEN if looked_into else "in a folder that is not looked into"

@@ -119,12 +119,11 @@ def _trained(method: MethodStages) -> tuple[bool, list[Row]]:
     stage = method.trainings.get(DENOISER)
     if stage is None:
         return False, []
-    now = not stage.is_stored
     history = stage.value.history
-    if not now:  # else it was told as it came
+    if not stage.made_here:  # else it was told as it came
         for row in history:
             method.context.publish(row)
-    return now, history
+    return stage.made_here, history
 
 
 def _network(method: MethodStages, trained_now: bool) -> tuple[NetworkMetrics | None, float]:

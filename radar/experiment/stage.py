@@ -46,6 +46,7 @@ class Stage(Generic[Result_co]):
         self.parents = dict(parents)
         above = {label: parent.key.fingerprint for label, parent in parents.items()}
         self.key: Key = Key(name, VERSIONS[name], {**inputs, **above})
+        self.made_here = False  # by this object, whatever was stored when it was asked first
         self._make = make
         self._load = load
 
@@ -55,7 +56,11 @@ class Stage(Generic[Result_co]):
         if not self.store.holds(self.key):
             for parent in self.parents.values():
                 _ = parent.value  # so that its time is not counted here, and its lock not taken under this one's
-        return self.store.take(self.key, self._make, self._load)
+        return self.store.take(self.key, self._made, self._load)
+
+    def _made(self, part: Path) -> None:
+        self.made_here = True
+        self._make(part)
 
     def forget(self) -> None:
         """Let go of the value in memory; whoever asks for it again reads it from the store."""

@@ -16,6 +16,7 @@ from radar.report.figures_features import Boundary, feature_histograms, feature_
 from radar.report.figures_panels import PanelRow, panel_figure, panel_title
 from radar.report.figures_training import loss_curve, timestep_loss_curve
 from radar.report.style import DPI, own_settings
+from radar.runtime.own_pictures import SOFTWARE, software
 from radar.runtime.terminal import printable
 
 __all__ = [
@@ -32,9 +33,9 @@ __all__ = [
 ]
 
 # Without dates and versions: the same figure gives the same bytes as PNG and PDF (SVG draws its ids by chance).
-_SIGNATURE = "radar figure"
+_SIGNATURE = software("figure")
 _METADATA = {
-    "png": {"Software": _SIGNATURE},
+    "png": {SOFTWARE: _SIGNATURE},
     "pdf": {"Creator": _SIGNATURE, "CreationDate": None},
     "svg": {"Creator": _SIGNATURE, "Date": None},
 }

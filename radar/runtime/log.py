@@ -48,7 +48,8 @@ class PredictionLog:
 def new_log(folder: Path, *, force: bool, forget: Callable[[Prediction], None]) -> Iterator[PredictionLog]:
     """An empty log in `folder`. Raises `RunError` where there is one already, unless `force` is on, or where one is being written.
 
-    `forget` is told what an earlier log said of each photo, up to its first damaged line, before that is gone.
+    `forget` is told what an earlier log said of each photo, up to its first damaged line, before that is gone. An earlier table that a
+    person has changed is kept.
     """
     with ExitStack() as closing:
         if not force:
@@ -58,6 +59,7 @@ def new_log(folder: Path, *, force: bool, forget: Callable[[Prediction], None]) 
             raise RunError(
                 f"{folder / JSON_LINES}: is there already; name another folder with --out, or start over with --force"
             )
+        _keep_edited(lines, folder)
         for prediction in _lines_until_damage(lines, folder / JSON_LINES):
             forget(prediction)
         lines.truncate(0)
@@ -69,18 +71,19 @@ def new_log(folder: Path, *, force: bool, forget: Callable[[Prediction], None]) 
 def continued_log(folder: Path, remember: Callable[[Prediction], None]) -> Iterator[PredictionLog]:
     """The log in `folder`, each line of which `remember` is told first; durable. What a kill left of a last line is cut off.
 
-    Raises `RunError` where another process writes it, or where a line before the last one is damaged.
+    Raises `RunError` where another process writes it, or where a line before the last one is damaged; nothing is changed then, nor
+    where `remember` refuses a line.
     """
     with ExitStack() as closing:
         _refuse_another_table(folder)
         lines = closing.enter_context(_held(folder))
-
+        for prediction in _whole_lines(lines, folder / JSON_LINES, cut=False):
+            remember(prediction)
         _keep_edited(lines, folder)
 
         def copy(table: BinaryIO) -> None:
             table.write(csv_header().encode())
             for prediction in _whole_lines(lines, folder / JSON_LINES):
-                remember(prediction)
                 table.write(csv_line(prediction).encode())
 
         write_atomically(folder / CSV, copy)
@@ -96,20 +99,20 @@ def _refuse_another_table(folder: Path) -> None:
 
 
 def _keep_edited(lines: BinaryIO, folder: Path) -> None:
-    """Give a table that a person has changed, as by a column `verdict`, a name of its own. Raises `RunError` for a damaged log."""
+    """Give a table that a person has changed, as by a column `verdict`, a name of its own."""
     table = folder / CSV
     if table.is_symlink() or not table.is_file() or not _is_edited(lines, folder):
         return
     kept = next(name for name in map(_kept_name, count(1)) if not (folder / name).exists())
     with writing(folder):
         table.rename(folder / kept)
-    tell(f"note: {table}: is not what {JSON_LINES} says, and goes on anew; as it was, it is kept as {kept}")
+    tell(f"note: {table}: is not what {JSON_LINES} says, and begins anew; as it was, it is kept as {kept}")
 
 
 def _is_edited(lines: BinaryIO, folder: Path) -> bool:
-    """Whether the table is no start of a copy of the log, which is all that a kill leaves."""
+    """Whether the table is no start of a copy of the log, up to its first damaged line, which is all that a kill leaves."""
     with writing(folder), (folder / CSV).open("rb") as table:
-        for text in chain([csv_header()], map(csv_line, _whole_lines(lines, folder / JSON_LINES, cut=False))):
+        for text in chain([csv_header()], map(csv_line, _lines_until_damage(lines, folder / JSON_LINES))):
             expected = text.encode()
             found = table.read(len(expected))
             if found != expected[: len(found)]:
@@ -168,7 +171,7 @@ def _whole_lines(file: BinaryIO, path: Path, *, cut: bool = True) -> Iterator[Pr
 
 def _lines_until_damage(file: BinaryIO, path: Path) -> Iterator[Prediction]:
     with suppress(RunError):
-        yield from _whole_lines(file, path)
+        yield from _whole_lines(file, path, cut=False)
 
 
 def _bounded(file: BinaryIO, path: Path) -> Iterator[bytes]:

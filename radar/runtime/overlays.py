@@ -12,6 +12,7 @@ from .decoding import Pixels
 from .examination import Drawable, Examined
 from .file_names import output_name
 from .files import make_subfolder, write_atomically, writing
+from .own_pictures import SOFTWARE, software
 from .paths import MASKS, OVERLAYS
 from .pixel_sets import widened
 from .prediction import Prediction
@@ -38,7 +39,7 @@ def write_overlay(folder: Path, examined: Examined, settings: PredictSettings) -
         f"{levels.faint:.6g} to {settings.colour_range * levels.strong:.6g}"
     )
     drawn = overlay(picture.pixels, drawable, settings)
-    _write(path, Image.fromarray(drawn), legend)
+    _write(path, Image.fromarray(drawn), "overlay", legend)
     return path
 
 
@@ -47,7 +48,7 @@ def write_mask(folder: Path, examined: Examined) -> Path | None:
     if examined.drawable is None:
         return None
     path = make_subfolder(folder, MASKS) / _mask_name(examined.prediction)
-    _write(path, Image.fromarray(examined.drawable.flagged.astype(np.uint8) * 255), "255 where flagged")
+    _write(path, Image.fromarray(examined.drawable.flagged.astype(np.uint8) * 255), "mask", "255 where flagged")
     return path
 
 
@@ -127,7 +128,8 @@ def rgb(pixels: Pixels) -> Rgb:
     return np.stack([shown] * 3, axis=-1) if shown.ndim == 2 else shown
 
 
-def _write(path: Path, image: Image.Image, legend: str) -> None:
+def _write(path: Path, image: Image.Image, kind: str, legend: str) -> None:
     told = PngImagePlugin.PngInfo()
+    told.add_text(SOFTWARE, software(kind))
     told.add_text("Description", legend)
     write_atomically(path, lambda file: image.save(file, "PNG", pnginfo=told))

@@ -14,6 +14,7 @@ from .crops import file_and_crop, names_no_crop
 from .decoding import EXTENSIONS
 from .errors import DataError
 from .file_names import is_picture_name
+from .own_pictures import is_own_picture
 
 LITTER = {"thumbs.db", "desktop.ini", "@eadir", "__macosx"}  # what systems leave in folders unasked
 LOGS = LOG, TABLE = "predictions.jsonl", "predictions.csv"
@@ -56,9 +57,9 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
     """The images that files, folders (with those below) and patterns name, in that order, sorted within each.
 
     A named file is taken whatever it is called and, if it is called as an image is, whether it exists. In folders and of patterns,
-    where a file is taken once, those that are no PNG, JPEG, BMP or TIFF by their name, hidden ones and results of radar are passed
-    over. Raises `DataError` before the first one where a folder or a pattern holds no image, where another name leads nowhere, and
-    where a run or the pictures in `besides`, where results go, are named.
+    where a file is taken once, those that are no PNG, JPEG, BMP or TIFF by their name, hidden ones and results of radar, such as any
+    picture that it drew, are passed over. Raises `DataError` before the first one where a folder or a pattern holds no image, where
+    another name leads nowhere, and where a run or the pictures in `besides`, where results go, are named.
     """
     for name in names:
         if _leads_nowhere(Path(name)):
@@ -66,7 +67,8 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
         refuse_results(Path(name), besides)
         if next(_named(name), None) is None:
             raise DataError(
-                f"{name}: holds no images (read are {', '.join(EXTENSIONS)}); name files, folders or patterns"
+                f"{name}: holds no images (read are {', '.join(EXTENSIONS)}, but none that radar drew); name files, folders or "
+                "patterns"
             )
         if besides is not None and all(_is_drawn(path, name, besides) for path in _named(name)):
             raise _lie_in_results(name, besides)
@@ -129,7 +131,7 @@ def _of_pattern(pattern: Path) -> Iterator[Path]:
     for found in _matching(pattern, results=False):
         if found.is_dir():
             yield from images_below(found)
-        elif is_image(found.name):
+        elif is_image(found.name) and not is_own_picture(found):
             yield found
 
 
@@ -145,7 +147,7 @@ def _matching(pattern: Path, *, results: bool) -> list[Path]:
     @cache
     def is_of_results(path: Path) -> bool:
         """Or lies in a folder of them."""
-        return path != fixed and (_holds_results(path) or is_of_results(path.parent))
+        return path != fixed and (holds_results(path) or is_of_results(path.parent))
 
     return sorted(
         path
@@ -159,7 +161,7 @@ def _fixed_part(pattern: Path) -> Path:
     return Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
 
 
-def _holds_results(folder: Path) -> bool:
+def holds_results(folder: Path) -> bool:
     """Whether it is a run, or the pictures beside a log."""
     return is_run(folder) or _is_beside_a_log(folder)
 
@@ -195,7 +197,8 @@ def is_image(name: str) -> bool:
 
 def images_below(folder: Path) -> Iterator[Path]:
     """Images in a folder and below it, a folder's own first, sorted; neither hidden ones nor results."""
-    return (path for path in _files_below(folder, results=False) if is_image(path.name) and path.is_file())
+    found = (path for path in _files_below(folder, results=False) if is_image(path.name) and path.is_file())
+    return (path for path in found if not is_own_picture(path))
 
 
 def _files_below(folder: Path, *, results: bool) -> Iterator[Path]:

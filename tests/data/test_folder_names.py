@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from data_builders import noise, save
+from data_builders import dataset_config, folder_settings, noise, save
+from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from radar.data.folder_names import recognise
+from radar.data.layouts import LAYOUTS
+from radar.data.passed_over import passed_over
 from radar.errors import DataError
+from radar.report.figures import save_figure
+from radar.runtime.own_pictures import SOFTWARE, software
 
 
 def laid_out(root, *names):
@@ -63,6 +71,72 @@ def test_masks_beside_their_photos_are_recognised(tmp_path, folders, mask, anoma
 def test_classes_of_defects_are_named(tmp_path):
     told = recognise(laid_out(tmp_path, "good", "dent", "scratch")).told
     assert told == "good = good, dent, scratch = defective, a class each, no masks"
+
+
+@pytest.mark.parametrize(
+    ("folders", "told"),
+    [
+        (["good", "dent", "archive/2024"], "good = good, dent = defective, a class each, no masks; archive not read"),
+        (["good", "archive/2024"], "good = good; no defective ones to test with; archive not read"),
+        (["good", "bad/a/b"], "good = good; no defective ones to test with; bad not read"),
+        (["good", "bad/a/b", "bad/c"], "good = good, bad = defective, no masks"),
+        (["good", "bad", "ng/a"], "good = good, bad = defective, no masks; ng not read"),
+        (["good", "bad", "unsorted/a"], "good = good, bad = defective, no masks; unsorted not read"),
+        (["good", "bad", "masks/bad"], "good = good, bad = defective, masks = masks"),
+        (["train/good", "test/good", "test/dent", "test/a/b"], "in test, dent = defective, no masks; test/a not read"),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, list) else None,
+)
+def test_only_folders_whose_photos_are_read_are_classes(tmp_path, folders, told):
+    found = recognise(laid_out(tmp_path, *folders))
+    assert told in found.told and found.told.endswith("deep there") == ("not read" in told)
+    layout = LAYOUTS.get(found.preset.removesuffix("_folder"))
+    if found.preset == "folder":
+        changes = {key.partition(".")[2]: value for key, value in found.values.items() if "." in key}
+        # each mask is that of another photo here, which is no matter of classes
+        settings = folder_settings(**changes | {"masks": None})
+        entries = layout(dataset_config("folder", tmp_path, settings=settings)).entries()
+    else:
+        entries = layout(dataset_config("mvtec", tmp_path)).entries()
+    for defect in {entry.defect for entry in entries} - {"good", "anomalous"}:
+        assert defect in told or "bad = defective" in told
+
+
+@pytest.mark.parametrize("place", ["report/figures", "figures", "good", "dent", "outputs/sweep", "day/overlays/good"])
+def test_pictures_that_radar_drew_make_no_class_and_no_photo(tmp_path, place):
+    laid_out(tmp_path, "good", "dent")
+    save_figure(Figure((1, 1)), tmp_path / place / "figure.png")
+    found = recognise(tmp_path)
+    assert found.told == "good = good, dent = defective, a class each, no masks"
+    settings = folder_settings(normal="good", anomalous=".")
+    layout = LAYOUTS.get("folder")(dataset_config("folder", tmp_path, settings=settings))
+    entries = layout.entries()
+    assert len(entries) == 4
+    assert passed_over(layout, entries) == (
+        f"1 passed over: a picture that radar drew, which is no photo: {place}/figure.png",
+    )
+
+
+@pytest.mark.parametrize("beside", ["", "sub/"])
+def test_results_beside_the_photos_make_no_class(tmp_path, beside):
+    laid_out(tmp_path, "good", "dent", f"{beside}overlays", f"{beside}masks", "parts-1/figures", "parts-1")
+    (tmp_path / beside / "predictions.jsonl").touch()
+    for name in ("status.json", "config.yaml", "environment.json", "manifest.csv"):
+        (tmp_path / "parts-1" / name).touch()
+    assert recognise(tmp_path).told == "good = good, dent = defective, a class each, no masks"
+
+
+def test_masks_that_radar_flagged_are_masks_where_they_are_named(tmp_path):
+    laid_out(tmp_path, "good", "bad")
+    told = PngInfo()
+    told.add_text(SOFTWARE, software("mask"))
+    for index in range(2):
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        Image.fromarray(np.full((8, 8), 255, np.uint8)).save(tmp_path / f"masks/{index}.png", pnginfo=told)
+    assert recognise(tmp_path).values["folder.masks"] is None
+    config = dataset_config("folder", tmp_path, settings=folder_settings(normal="good", anomalous="bad", masks="masks"))
+    entries = LAYOUTS.get("folder")(config).entries()
+    assert {entry.mask for entry in entries if entry.label} == {"masks/0.png", "masks/1.png"}
 
 
 @pytest.mark.parametrize("folders", [["train/good", "test/good", "test/dent"], ["train/good", "test/dent"]])

@@ -10,7 +10,7 @@ from data_builders import dataset_config, folder_settings, mvtec_folder, noise, 
 
 from radar.data.dataset import open_dataset
 from radar.data.leaks import find_leaks
-from radar.data.manifest import check_crops, check_masks, manifest_hash, read_manifest, write_manifest
+from radar.data.manifest import check_crops, check_masks, check_readable, manifest_hash, read_manifest, write_manifest
 from radar.data.sample import Sample
 from radar.errors import DataError
 
@@ -231,3 +231,40 @@ def test_copies_of_one_file_are_one_group(tmp_path, split, groups, found):
         samples = open_dataset(config).samples
         assert len({each.group for each in samples if each.path in map(str, named)}) == found
         assert len({each.group for each in samples}) == len(samples) - 1
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("normal/ 1.png", None), ("normal/x .png", None), (" normal/1.png", "path"), ("anomalous/dent /1.png", "defect"),
+        ("anomalous/\u00a0dent/1.png", "defect"), ("anomalous/dent\u2003/1.png", "defect"),
+    ],
+)  # fmt: skip
+def test_names_that_a_manifest_does_not_keep_are_refused_before_anything_is_made(tmp_path, name, column):
+    root = tmp_path / "own"
+    normal = " normal" if column == "path" else "normal"
+    for index in range(8):
+        save(root / normal / f"{index}a.png", noise(index))
+    save(root / "anomalous/0.png", noise(20))
+    save(root / name, noise(30))
+    config = dataset_config("folder", root, settings=folder_settings(normal=normal))
+    with (
+        nullcontext()
+        if column is None
+        else pytest.raises(DataError, match=f"layout folder: {column} .* begins or ends with a blank, .* rename it$")
+    ):
+        samples = open_dataset(config).samples
+        write_manifest(samples, tmp_path / "m.csv")
+        assert set(read_manifest(tmp_path / "m.csv")) == set(samples)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"group": "g1 "}, {"group": "\tg1"}, {"path": " b.png"}, {"path": "b.png\n"}, {"path": "./b.png"},
+                {"content_hash": "AB" * 32}, {"group": ""}],
+    ids=str,
+)  # fmt: skip
+def test_what_is_read_again_as_another_image_is_refused(changes):
+    check_readable([NORMAL, ANOMALOUS], "layout mine")
+    with pytest.raises(DataError, match=r"^layout mine: ") as raised:
+        check_readable([ANOMALOUS, replace(NORMAL, **changes)], "layout mine")
+    assert "\n" not in str(raised.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -210,6 +211,55 @@ def test_what_a_person_wrote_into_the_table_is_kept(
             several_looks()
         assert table.read_bytes().decode() == text
     assert len(list(out.glob("*.kept*"))) == 2
+
+
+@pytest.mark.parametrize("damage", ["", "{\n"], ids=["whole", "damaged"])
+def test_starting_over_keeps_what_a_person_wrote_into_the_table(
+    model: Model, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    save(folder / "a.png", drawn(1))
+    with watching(model, folder, out):
+        until(lambda: len(lines(out)) == 1)
+    table, log = out / "predictions.csv", out / "predictions.jsonl"
+    log.write_text(log.read_text() + damage)
+    with new_log(out, force=True, forget=lambda line: None):
+        pass
+    assert not list(out.glob("*.kept*")), "which nobody changed"
+    for number, mine in ((1, "path,verdict\na.png,good\n"), (2, table.read_text() + "mine\n")):
+        table.write_text(mine)
+        with new_log(out, force=True, forget=lambda line: None):
+            assert log.read_bytes() == b"" and table.read_text().startswith("path,time,")
+        assert (out / f"predictions.kept{number}.csv").read_text() == mine
+        assert f"it is kept as predictions.kept{number}.csv" in capsys.readouterr().err
+    log.unlink()
+    table.write_text("mine")
+    with new_log(out, force=True, forget=lambda line: None):
+        assert (out / "predictions.kept3.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("tail", ["", '{"path"'], ids=["whole", "after a kill"])
+@pytest.mark.parametrize("refused", ["another model", "a damaged line", "another writer"])
+def test_a_watch_that_is_refused_changes_nothing(model: Model, tmp_path: Path, refused: str, tail: str) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for number in range(2):
+        save(folder / f"{number}.png", drawn(number))
+    with watching(model, folder, out):
+        until(lambda: len(lines(out)) == 2)
+    table, log = out / "predictions.csv", out / "predictions.jsonl"
+    table.write_text(table.read_text().replace("good", "good!"))
+    first, second = log.read_text().splitlines(keepends=True)
+    if refused == "another model":
+        second = second.replace('"model": "abc123', '"model": "def456')
+    log.write_text("".join([first, "{\n" if refused == "a damaged line" else "", second, tail]))
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with ExitStack() as held:
+        if refused == "another writer":
+            file = held.enter_context(log.open("rb"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(RunError), watching(model, folder, out):
+            pass
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_another_threshold_decides_from_the_next_photo_on_and_is_said_once(model: Model, tmp_path: Path) -> None:

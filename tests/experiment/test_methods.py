@@ -273,6 +273,21 @@ def test_a_stage_makes_its_parents_first_and_itself_once(tmp_path: Path, monkeyp
     assert stage("fitted", network=stage("network")).key.fingerprint != second.key.fingerprint
 
 
+def test_a_stage_knows_whether_it_was_made_here_or_by_another_process_meanwhile(tmp_path: Path) -> None:
+    def stage() -> Stage[dict[str, int]]:
+        return json_stage(ArtefactStore(tmp_path), "network", {}, {}, lambda: {"sum": 1})
+
+    waiting, other = stage(), stage()
+    assert not waiting.is_stored
+    assert other.value == waiting.value
+    assert other.made_here and not waiting.made_here
+    other.forget()
+    assert other.value and other.made_here, "though it is only read now"
+    (waiting.store.folder(waiting.key) / "result.json").write_text("{")
+    later = stage()
+    assert later.is_stored and later.value == other.value and later.made_here
+
+
 def test_the_sweep_names_options_that_exist() -> None:
     options = {"radar", *METHODS, *PRETRAINED}
     for sweep in ("sweep_methods", "sweep_methods_pretrained"):

@@ -336,6 +336,35 @@ def test_a_network_that_an_earlier_attempt_trained_is_used(tiny: Tiny) -> None:
     assert scores_of(again) == expected
 
 
+@pytest.mark.parametrize("way", ["damaged", "lost", "another seed, then this one again"])
+def test_a_network_that_is_made_again_was_trained_by_this_run(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Whatever lay in the store when the run began; its course is told once, as it comes."""
+    config, session = tiny(), Session(afresh=None)
+    first = run(config, session)
+    (weights,) = session.store(config).root.glob("network/*/network.safetensors")
+    if way == "damaged":
+        weights.write_bytes(weights.read_bytes()[:-9] + b"123456789")
+    elif way == "lost":
+        weights.unlink()
+    else:
+        assert run(tiny("seed=1"), session).metrics.network.trained_by_this_run
+    RunDirectory(first.directory).status.unlink()
+    steps: list[float] = []
+
+    class Watching(RunObserver):
+        @contextmanager
+        def tracking(self, *_: object) -> Iterator[NoTracker]:
+            tracker = NoTracker()
+            monkeypatch.setattr(tracker, "log", lambda row: steps.append(row["step"]))
+            yield tracker
+
+    again = run(config, session, observer=Watching(None))
+    assert again.metrics.network.trained_by_this_run == (way in ("damaged", "lost"))
+    assert steps and len(steps) == len(set(steps))
+
+
 @pytest.mark.parametrize("part", ["draw", "log", "summarise", "close"])
 def test_a_figure_or_a_dashboard_that_fails_is_told_and_fails_nothing(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, part: str

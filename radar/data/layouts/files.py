@@ -1,6 +1,7 @@
 """Layouts of files in a folder, and what they share: one of your own subclasses `FilesLayout` and writes `find`.
 
-Hidden files and files of other kinds than EXTENSIONS are passed over (`radar.data.passed_over`). Nothing is decoded to find one.
+Hidden files, files of other kinds than EXTENSIONS and pictures that radar drew are passed over (`radar.data.passed_over`). Nothing is
+decoded to find one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from radar.data.sample import contradiction
 from radar.errors import DataError
 from radar.files import expanded
 from radar.runtime.crops import file_and_crop
+from radar.runtime.own_pictures import is_own_picture
 from radar.runtime.paths import LITTER
 
 _NAMED = 3  # folders in a message
@@ -166,7 +168,12 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Images directly in `folder`, sorted, none if it is not there. Raises DataError for a link to nothing."""
+    """Images directly in `folder` that radar did not draw, sorted, none if it is not there. Raises DataError for a link to nothing."""
+    return [path for path in mask_files(folder) if not is_own_picture(path)]
+
+
+def mask_files(folder: Path) -> list[Path]:
+    """The same with those that radar drew: masks that it flagged may be what a person mended and named."""
     if not folder.is_dir():
         return []
     found = [path for path in sorted(folder.iterdir()) if has_images_name(path)]
@@ -215,7 +222,7 @@ class MaskFiles:
         """
         if masks not in self._listed:
             self._listed[masks] = defaultdict(list)
-            for path in image_files(masks):
+            for path in mask_files(masks):
                 photo = photo_of_mask(path.stem)
                 for stem in {path.stem, path.stem if photo is None else f"{photo}{_MASK}"}:
                     self._listed[masks][stem].append(path)

@@ -1,6 +1,8 @@
 // What was dropped or chosen: photos with the names that they have below the dropped folder, and how many other files.
 
 const IMAGE = /\.(png|jpe?g|bmp|tiff?)$/i;
+const HEAD = 1024;  // bytes, and the mark below, as in radar/runtime/own_pictures.py
+const OWN = "tEXtSoftware\0radar ";
 
 export function chosen(files) {
   return sorted([...files].map((file) => ({ name: file.webkitRelativePath || file.name, file })));
@@ -28,8 +30,19 @@ async function below(entry, found) {
   }
 }
 
-function sorted(found) {
-  const taken = found.filter(({ name }) => IMAGE.test(name) && !name.split("/").some((part) => part.startsWith(".")));
+async function sorted(found) {
+  const taken = [];
+  for (const each of found) if (isImage(each.name) && !await isDrawn(each)) taken.push(each);
   taken.sort((one, other) => (one.name < other.name ? -1 : 1));
   return { photos: taken, others: found.length - taken.length };
+}
+
+function isImage(name) {
+  return IMAGE.test(name) && !name.split("/").some((part) => part.startsWith("."));
+}
+
+// Whether radar drew it and nobody chose it by itself, outside a folder. What cannot be read is told when it is sent.
+async function isDrawn({ name, file }) {
+  if (!name.includes("/") || !/\.png$/i.test(name)) return false;
+  return (await file.slice(0, HEAD).text().catch(() => "")).includes(OWN);
 }

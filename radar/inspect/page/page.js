@@ -197,7 +197,7 @@ async function storeThreshold(event) {
 const say = (text) => { at("status").textContent = text; };
 
 async function take({ photos, others }) {
-  if (!photos.length) return say(others ? "No PNG, JPEG, BMP or TIFF among them." : "");
+  if (!photos.length) return say(others ? "No PNG, JPEG, BMP or TIFF among them that radar did not draw." : "");
   if (state.sending) return say("Wait until the photos before are done, or stop them.");
   Object.assign(state, { stop: false, sending: true });
   const refused = [], began = performance.now();
@@ -242,7 +242,7 @@ async function refresh() {
 }
 
 function listen() {
-  for (const id of ["files", "folder"]) at(id).addEventListener("change", (event) => { take(chosen(event.target.files)); event.target.value = ""; });
+  for (const id of ["files", "folder"]) at(id).addEventListener("change", async (event) => { const found = chosen(event.target.files); event.target.value = ""; take(await found); });
   addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dragged"); });
   addEventListener("dragleave", () => document.body.classList.remove("dragged"));
   addEventListener("drop", async (event) => { event.preventDefault(); document.body.classList.remove("dragged"); take(await dropped(event.dataTransfer)); });
