@@ -29,7 +29,7 @@ from radar.data.manifest import (
 )
 from radar.data.near_duplicates import ThumbnailVectors
 from radar.data.passed_over import passed_over
-from radar.data.preprocessing import frame_of, visible_mask
+from radar.data.preprocessing import frame_of, mask_of_view, visible_mask
 from radar.data.sample import Sample, Split
 from radar.data.split_manifests import split_by_manifest
 from radar.data.split_rules import limit_train, split_entries
@@ -69,16 +69,29 @@ class Dataset:
         return load_images(samples, self.layout.pixels, self.layout.shape, self.image, progress)
 
     def mask(self, sample: Sample) -> BoolArray:
-        """The mask, bool (H, W), at its own size, cut to what the model saw; all False for a normal image.
+        """The mask, bool (H, W), at its own size, cut to what the model saw, as maps are that were placed on the photo; all False for
+        a normal image.
 
         Raises DataError if an anomalous image has no mask: ask `sample.mask` first.
         """
+        mask = self._whole_mask(sample)
+        return visible_mask(mask, frame_of(mask.shape[0], mask.shape[1], self.image))
+
+    def mask_of_view(self, sample: Sample) -> BoolArray:
+        """The same over the field that the model's picture and its maps have: with `aspect: pad` that is more than the photo.
+
+        It is what is drawn over or beside any of them, stretched to their size.
+        """
+        mask = self._whole_mask(sample)
+        return mask_of_view(mask, frame_of(mask.shape[0], mask.shape[1], self.image))
+
+    def _whole_mask(self, sample: Sample) -> BoolArray:
+        """The mask of the whole photo, whatever the model saw of it."""
         if sample.label == 0:
-            return np.zeros(frame_of(*self.layout.shape(sample.path), self.image).shape, dtype=np.bool_)
+            return np.zeros(self.layout.shape(sample.path), dtype=np.bool_)
         if sample.mask is None:
             raise DataError(f"{self.name}: {sample.path} is anomalous and has no mask; leave it out of pixel metrics")
-        mask = self.layout.mask(sample.path, sample.mask)
-        return visible_mask(mask, frame_of(mask.shape[0], mask.shape[1], self.image))
+        return self.layout.mask(sample.path, sample.mask)
 
 
 def open_dataset(config: DatasetConfig, progress: Report | None = None) -> Dataset:

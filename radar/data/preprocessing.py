@@ -73,6 +73,11 @@ def visible_mask(mask: BoolArray, frame: Frame) -> BoolArray:
     return mask[frame.visible]
 
 
+def mask_of_view(mask: BoolArray, frame: Frame) -> BoolArray:
+    """A mask (H, W) over the field of the model's picture, (`frame.height`, `frame.width`): what `aspect: pad` adds marks nothing."""
+    return preprocessing.windowed(mask, frame)
+
+
 def is_outside(mask: BoolArray, inside: BoolArray, frame: Frame) -> bool:
     """Whether a mask of a defect, `(H, W)` = `frame.shape`, marks something, and nothing inside a picture's region `(h, w)`."""
     return bool(mask.any()) and not (mask & placed_region(inside, frame)).any()

@@ -219,6 +219,15 @@ class Metrics(Quality):
     memory: dict[str, StageMemory]  # training of the shared network, fitting, scoring; empty in runs of old
     border_share: BorderMetrics | None = None  # None: a run of old did not measure it
 
+    @property
+    def learning_seconds(self) -> float | None:
+        """What all that was learnt took: the shared network, where the method uses one, and what it fits beside it. None where one of
+        them is not known.
+        """
+        shared = 0.0 if self.network is None else self.seconds.get("training")
+        own = self.cost.fit_seconds
+        return None if shared is None or own is None else shared + own
+
     def to_dict(self) -> dict[str, Any]:
         """As `metrics.json` holds it."""
         return asdict(self)

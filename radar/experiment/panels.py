@@ -30,7 +30,7 @@ class Panel:
     image: NDArray[np.float32]  # (H, W) or (H, W, 3) in [0, 1]
     noise_map: NDArray[np.float32] | None  # (H, W), mean over channels; of methods that predict noise
     anomaly_map: NDArray[np.float32]  # (H, W)
-    mask: NDArray[np.bool_] | None  # at its own size
+    mask: NDArray[np.bool_] | None  # at its own resolution, over the field of the image
     region: NDArray[np.bool_] | None = None  # (H, W), of interest; None: the whole image is
 
 
@@ -53,7 +53,7 @@ def _panel(dataset: Dataset, test: Scored, index: int, caption: str) -> Panel:
         picture,
         None if noise is None else noise[index].mean(dim=0).numpy(),
         test.scores.anomaly_maps[index].numpy(),
-        dataset.mask(sample) if sample.mask or not sample.label else None,
+        dataset.mask_of_view(sample) if sample.mask or not sample.label else None,
         region,
     )
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from radar.config.verbs import ReportConfig
 from radar.files import make_folder, write_text
-from radar.report.cells import Cell, by_dataset, cells, main_cells
+from radar.report.cells import Cell, by_dataset, cells, dataset_name, main_cells
 from radar.report.figures import save_figure
 from radar.report.figures_curves import precision_recall_figure, roc_figure
 from radar.report.figures_features import feature_histograms, feature_label, feature_scatter
@@ -53,6 +53,10 @@ class Report:
         """One setting of each method."""
         return main_cells(self.all_cells)
 
+    def named(self, dataset: str) -> str:
+        """The name of a data set as it is shown."""
+        return dataset_name(dataset, self.settings.development)
+
     @property
     def _predicts_noise(self) -> bool:
         return any(cell.one.metrics.noise is not None for cell in self.all_cells)
@@ -89,7 +93,7 @@ class Report:
     def figures(self) -> Iterator[tuple[str, str, Figure]]:
         """Name, title and figure, made one by one."""
         settings = self.settings
-        yield "cost", "Cost against quality", cost_figure(self.cells)
+        yield "cost", "Cost against quality", cost_figure(self.cells, settings.development)
         for ranking in rankings(self.cells, settings.alpha):
             title = f"Ranks by {ranking.measure}"
             yield f"ranks_{ranking.measure.lower()}", title, critical_difference_figure(ranking, settings.alpha)
@@ -97,21 +101,23 @@ class Report:
         for each in ablations(self.results, settings.seeds):
             by_key[each.key].append(each)
         for key, series in by_key.items():
-            yield f"sensitivity_{key.replace('.', '_')}", f"Sensitivity to {key}", sensitivity_figure(key, series)
-        yield "regime", "Regime map", regime_figure(regimes(self.cells))
+            drawn = sensitivity_figure(key, series, settings.development)
+            yield f"sensitivity_{key.replace('.', '_')}", f"Sensitivity to {key}", drawn
+        yield "regime", "Regime map", regime_figure(regimes(self.cells), settings.development)
         for content in transfer_tables(self.cells, self.transfers)[:1]:
-            yield "transfer", "Models on other data sets", transfer_figure(content)
+            yield "transfer", "Models on other data sets", transfer_figure(marked(content, settings.development))
         for dataset, members in by_dataset(self.cells).items():
             yield from self._of_dataset(dataset, members)
 
     def _of_dataset(self, dataset: str, members: Sequence[Cell]) -> Iterator[tuple[str, str, Figure]]:
+        shown = self.named(dataset)
         if both := [cell for cell in members if len(set(cell.one.labels.tolist())) > 1]:
-            yield f"roc_{dataset}", f"{dataset}: ROC", roc_figure(both, self.settings)
+            yield f"roc_{dataset}", f"{shown}: ROC", roc_figure(both, self.settings)
             precision = precision_recall_figure(both, self.settings)
-            yield f"precision_recall_{dataset}", f"{dataset}: precision and recall", precision
+            yield f"precision_recall_{dataset}", f"{shown}: precision and recall", precision
         for number, cell in enumerate(members):
             one, name = cell.one, f"{dataset}_{number}"
-            title = f"{dataset}, {cell.name}, seed {one.seed}"
+            title = f"{shown}, {cell.name}, seed {one.seed}"
             labels = [feature_label(feature) for feature in one.feature_names]
             histograms = feature_histograms(one.features, one.labels, labels)
             yield f"histograms_{name}", f"{title}: histograms", histograms
@@ -128,7 +134,7 @@ class Report:
             yield f"scatter_{name}", f"{title}: features", scatter
         grid = qualitative_figure(members)
         if grid is not None:
-            yield f"qualitative_{dataset}", f"{dataset}: the same images under every method", grid
+            yield f"qualitative_{dataset}", f"{shown}: the same images under every method", grid
 
 
 def tables_page(tables: Sequence[Table]) -> str:

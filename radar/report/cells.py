@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,6 +34,11 @@ DEVELOPMENT_NOTE = (
     f"{DEVELOPMENT} development set: its test labels were in view when something was chosen, "
     "so its row confirms nothing."
 )
+
+
+def dataset_name(dataset: str, development: Collection[str]) -> str:
+    """The name of a data set as it is shown: with the mark of a development set where it is one of those."""
+    return f"{dataset} {DEVELOPMENT}" if dataset in development else dataset
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ _MEASURES = {
     "KS of the noise's pixels": ("noise", "pixels", "ks"),
     "Δ L2 norm of the noise": ("noise", "l2_norm", "difference"),
     "training, s": ("seconds", "training"),
+    "own fitting, s": ("cost", "fit_seconds"),
     "peak memory of training, MiB": ("memory", "training", "host"),
     "peak memory of scoring, MiB": ("memory", "scoring", "host"),
     "peak GPU memory of training, MiB": ("memory", "training", "device"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from radar.config.verbs import ReportConfig
 from radar.evaluation.statistics_resampling import bootstrap_weights
 from radar.report import style
-from radar.report.cells import Cell, mean, on_common_data
+from radar.report.cells import Cell, dataset_name, mean, on_common_data
 from radar.report.figures_marks import explained
 from radar.report.result import Result
 
@@ -53,7 +53,12 @@ def _cumulative(labels: NDArray[np.int_], scores: Floats, weights: Floats) -> tu
 @style.own_settings()
 def roc_figure(cells: Sequence[Cell], settings: ReportConfig) -> Figure:
     """ROC of each method on one data set."""
-    figure, axes = _empty(cells[0].dataset, "ROC", "false positive rate", "true positive rate (recall)")
+    figure, axes = _empty(
+        dataset_name(cells[0].dataset, settings.development),
+        "ROC",
+        "false positive rate",
+        "true positive rate (recall)",
+    )
     axes.plot([0, 1], [0, 1], color=style.GREY, linewidth=0.8, linestyle=":", label="chance")
     for index, cell in enumerate(cells):
         measure = f"AUROC {mean(cell.values('image', 'auroc')):.3f}"
@@ -65,7 +70,9 @@ def roc_figure(cells: Sequence[Cell], settings: ReportConfig) -> Figure:
 @style.own_settings()
 def precision_recall_figure(cells: Sequence[Cell], settings: ReportConfig) -> Figure:
     """Precision against recall of each method on one data set."""
-    figure, axes = _empty(cells[0].dataset, "Precision and recall", "recall", "precision")
+    figure, axes = _empty(
+        dataset_name(cells[0].dataset, settings.development), "Precision and recall", "recall", "precision"
+    )
     share = float(on_common_data(cells)[0].one.labels.mean())
     axes.axhline(share, color=style.GREY, linewidth=0.8, linestyle=":", label=f"all called anomalous: {share:.3f}")
     for index, cell in enumerate(cells):
@@ -94,7 +101,10 @@ def _draw(axes: Axes, cell: Cell, index: int, points: Points, *, measure: str, s
 
 def _handles(axes: Axes, cells: Sequence[Cell]) -> list[Artist]:
     """Of what is drawn, and of what the marks of its names mean."""
-    return [*axes.get_legend_handles_labels()[0], *explained(cell.name for cell in cells)]
+    return [
+        *axes.get_legend_handles_labels()[0],
+        *explained([axes.get_title(loc="left"), *(cell.name for cell in cells)]),
+    ]
 
 
 def band(results: Sequence[Result], points: Points, settings: ReportConfig) -> tuple[Floats, Floats]:

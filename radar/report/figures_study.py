@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from matplotlib.lines import Line2D
 
 from radar.evaluation.statistics_ranks import cliques
 from radar.report import style
-from radar.report.cells import Cell, mean, spread
+from radar.report.cells import Cell, dataset_name, mean, spread
 from radar.report.figures_marks import explained
+from radar.report.pixels import field_of
 from radar.report.tables_ablation import Ablation, curve, value_names
 from radar.report.tables_ranks import Ranking
 from radar.report.tables_regime import Regime
@@ -33,33 +35,40 @@ _UNITS = {"patch.size": "px", "scoring.window": "px", "scoring.blur.sigma": "px"
 
 
 @style.own_settings()
-def sensitivity_figure(key: str, members: Sequence[Ablation]) -> Figure:
+def sensitivity_figure(key: str, members: Sequence[Ablation], development: Collection[str]) -> Figure:
     """Four measures against one setting, a line per data set and method: mean over seeds, bars of one standard deviation."""
     figure = style.new_figure(style.PLOT_SIZE[0] * 1.3, style.PLOT_SIZE[1] * 1.2)
     grid = figure.subplots(2, 2, squeeze=False).ravel()
     unit = f", {_UNITS[key]}" if key in _UNITS else ""
     names = None if all(each.numeric for each in members) else value_names(members)
+    labels = [_label(each, development) for each in members]
     handles: dict[str, Artist] = {}
     for axes, (measure, path) in zip(grid, _SENSITIVITY.items(), strict=True):
         style.dress(axes, title="", horizontal=f"{key}{unit}", vertical=measure)
-        for index, each in enumerate(members):
-            _draw_curve(axes, each, path, index, names)
+        for index, (each, label) in enumerate(zip(members, labels, strict=True)):
+            _draw_curve(axes, each, path, index=index, names=names, label=label)
         handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
         if names is None:
             _number_values(axes, sorted({float(value) for each in members for value in each.values}))
         else:
             _name_values(axes, list(names.values()))
-    style.legend_below(figure, [handles[label] for label in map(_label, members) if label in handles])
+    style.legend_below(figure, [*(handles[label] for label in labels if label in handles), *explained(labels)])
     return figure
 
 
-def _label(ablation: Ablation) -> str:
+def _label(ablation: Ablation, development: Collection[str]) -> str:
     held = f" ({ablation.fixed})" if ablation.fixed else ""
-    return f"{ablation.dataset}, {ablation.family}{held}"
+    return f"{dataset_name(ablation.dataset, development)}, {ablation.family}{held}"
 
 
 def _draw_curve(
-    axes: Axes, ablation: Ablation, path: tuple[str, ...], index: int, names: Mapping[str, str] | None
+    axes: Axes,
+    ablation: Ablation,
+    path: tuple[str, ...],
+    *,
+    index: int,
+    names: Mapping[str, str] | None,
+    label: str,
 ) -> None:
     """Points over the values themselves, or over the places that these have among all `names`; nothing where nothing was measured."""
     colour, dashes, marker = style.line(index)
@@ -70,7 +79,7 @@ def _draw_curve(
     places = values if order is None else [order.index(repr(value)) for value in values]
     axes.errorbar(
         np.array(places, dtype=float), means, yerr=spreads, color=colour, linestyle=dashes, marker=marker, markersize=4,
-        linewidth=1.2, capsize=2, label=_label(ablation),
+        linewidth=1.2, capsize=2, label=label,
     )  # fmt: skip
 
 
@@ -95,33 +104,54 @@ def _lines(value: str) -> str:
 
 
 @style.own_settings()
-def cost_figure(cells: Sequence[Cell]) -> Figure:
-    """AUROC against training time: colours per method, a marker per data set, bars of one standard deviation over seeds."""
+def cost_figure(cells: Sequence[Cell], development: Collection[str]) -> Figure:
+    """AUROC against what learning took: colours per method, a marker per data set, bars of one standard deviation over seeds.
+
+    Runs count that know both; a line of the legend tells how many others there are.
+    """
     figure = style.new_figure(*style.PLOT_SIZE)
     axes = figure.subplots()
-    style.dress(axes, title="Cost against quality", horizontal="training, s", vertical="image AUROC")
-    methods = list(dict.fromkeys(cell.name for cell in cells))
-    datasets = list(dict.fromkeys(cell.dataset for cell in cells))
+    horizontal = "learning, s: the network's training and the method's own fitting"
+    style.dress(axes, title="Cost against quality", horizontal=horizontal, vertical="image AUROC")
+    drawn = [(cell, costs) for cell in cells if (costs := _costs(cell))]
+    methods = list(dict.fromkeys(cell.name for cell, _ in drawn))
+    datasets = list(dict.fromkeys(cell.dataset for cell, _ in drawn))
     looks = {method: _point(*style.ring(index)) for index, method in enumerate(methods)}
     markers = {name: style.marker(index) for index, name in enumerate(datasets)}
-    for cell in cells:
-        quality, seconds = cell.values("image", "auroc"), cell.values("seconds", "training")
-        if quality and seconds:
-            axes.errorbar(
-                mean(seconds), mean(quality), xerr=spread(seconds) or 0, yerr=spread(quality) or 0, marker=markers[cell.dataset],
-                **looks[cell.name], linewidth=0.8, capsize=2,
-            )  # fmt: skip
-    times = np.array([value for cell in cells for value in cell.values("seconds", "training")])
+    for cell, costs in drawn:
+        seconds, quality = zip(*costs, strict=True)
+        axes.errorbar(
+            mean(seconds), mean(quality), xerr=spread(seconds) or 0, yerr=spread(quality) or 0, marker=markers[cell.dataset],
+            **looks[cell.name], linewidth=0.8, capsize=2,
+        )  # fmt: skip
+    times = np.array([seconds for _, costs in drawn for seconds, _ in costs])
     if style.spans_decades(times):
         axes.set_xscale("log")
         style.number_logarithmic(axes.xaxis, times)
+    shown = {dataset_name(name, development): marker for name, marker in markers.items()}
     handles = [Line2D([], [], marker="o", label=method, **look) for method, look in looks.items()]
     handles += [
-        Line2D([], [], color=style.INK, marker=marker, linestyle="none", label=name) for name, marker in markers.items()
+        Line2D([], [], color=style.INK, marker=marker, linestyle="none", label=name) for name, marker in shown.items()
     ]
-    handles += explained(methods)
+    handles += [*_left_out(cells), *explained([*methods, *shown])]
     style.legend_below(figure, handles, columns=2)
     return figure
+
+
+def _costs(cell: Cell) -> list[tuple[float, float]]:
+    """Seconds of learning and AUROC of each run that knows both."""
+    pairs = [(each.metrics.learning_seconds, each.metrics.image.auroc) for each in cell.results]
+    return [(seconds, auroc) for seconds, auroc in pairs if seconds is not None and auroc is not None]
+
+
+def _left_out(cells: Sequence[Cell]) -> list[Line2D]:
+    """An entry of a legend without a line that tells of the runs of which `_costs` tells nothing; none where there are none."""
+    missing = Counter[str]()
+    for cell in cells:
+        missing[cell.name] += len(cell.results) - len(_costs(cell))
+    told = "; ".join(f"{name}: {number}" for name, number in missing.items() if number)
+    words = f"not shown, runs that do not tell both what learning took and an AUROC: {told}"
+    return [Line2D([], [], linestyle="none", label=words)] if told else []
 
 
 def _point(inside: str, around: str) -> dict[str, Any]:
@@ -165,7 +195,7 @@ def critical_difference_figure(ranking: Ranking, alpha: float) -> Figure:
 
 
 @style.own_settings()
-def regime_figure(found: Sequence[Regime]) -> Figure:
+def regime_figure(found: Sequence[Regime], development: Collection[str]) -> Figure:
     """Recall of each class of defects (number and shade) over contrast and area; a marker per data set, a panel per method."""
     known = [each for each in found if each.area and each.contrast and each.recall]
     methods = list(dict.fromkeys(each.cell.name for each in known))
@@ -182,13 +212,14 @@ def regime_figure(found: Sequence[Regime]) -> Figure:
             axes,
             title=style.folded(method),
             horizontal="contrast, standard deviations of the rest",
-            vertical="area, % of the image",
+            vertical=f"area, % of {field_of(each.cell.one for each in known if each.cell.name == method)}",
         )
         for dataset in datasets:
             some = [each for each in known if (each.cell.name, each.cell.dataset) == (method, dataset)]
             shown = axes.scatter(
                 [each.contrast for each in some], [100 * (each.area or 0) for each in some], c=[mean(each.recall) for each in some],
-                cmap=style.ANOMALY_COLOUR_MAP, vmin=0, vmax=1, s=42, edgecolors=style.INK, linewidths=0.5, label=dataset,
+                cmap=style.ANOMALY_COLOUR_MAP, vmin=0, vmax=1, s=42, edgecolors=style.INK, linewidths=0.5,
+                label=dataset_name(dataset, development),
                 marker=style.marker(datasets.index(dataset)),
             )  # fmt: skip
             for each in some:
@@ -200,5 +231,6 @@ def regime_figure(found: Sequence[Regime]) -> Figure:
         style.number_logarithmic(axes.yaxis, np.array([100 * (each.area or 0) for each in known], dtype=float))
     if shown is not None:
         figure.colorbar(shown, ax=list(grid), label="recall", shrink=0.8)
-        style.legend_below(figure, [*grid[0].get_legend_handles_labels()[0], *explained(methods)], columns=4)
+        handles, names = grid[0].get_legend_handles_labels()
+        style.legend_below(figure, [*handles, *explained([*methods, *names])], columns=4)
     return figure

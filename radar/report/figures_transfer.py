@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from radar.report import style
+from radar.report.figures_marks import explained
 from radar.report.tables import Table
 
 _SQUARE = 0.5  # inches, one cell of a matrix
@@ -32,6 +33,8 @@ def transfer_figure(content: Table) -> Figure:
         axes.set_yticks(range(len(rows)), [row[1].text for row in rows])
         _annotate(axes, values)
     figure.colorbar(shown, ax=list(grid), label="image AUROC", shrink=0.8)
+    if marks := explained(datasets):
+        style.legend_below(figure, marks)
     return figure
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from radar.report.build import Report
-from radar.report.cells import Cell, mean
+from radar.report.cells import DEVELOPMENT_NOTE, Cell, mean
 from radar.report.gallery import data_uri, highest_of, panels_of, shown_image, shown_map
 from radar.report.region_names import command_told
 from radar.report.result import Result
@@ -47,7 +47,7 @@ def _summary(report: Report) -> str:
     revisions = sorted({(result.environment["git_revision"] or "installed")[:10] for result in report.results})
     facts = {
         "runs": str(len(report.results)),
-        "data sets": f"{len(datasets)}: {', '.join(datasets)}",
+        "data sets": f"{len(datasets)}: {', '.join(map(report.named, datasets))}",
         "methods and settings": str(len({cell.method for cell in report.all_cells})),
         "seeds per cell": ", ".join(str(each) for each in sorted({len(cell.results) for cell in report.all_cells})),
         "devices": "; ".join(devices),
@@ -55,18 +55,19 @@ def _summary(report: Report) -> str:
         "last run ended": max(result.ended for result in report.results),
     }
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
-    findings = "".join(f"<li>{escape(_finding(cell))}</li>" for cell in report.cells)
-    return f"<dl>{rows}</dl><ul>{findings}</ul>"
+    findings = "".join(f"<li>{escape(_finding(cell, report.named(cell.dataset)))}</li>" for cell in report.cells)
+    note = f"<p class=note>{escape(DEVELOPMENT_NOTE)}</p>" if report.settings.development else ""
+    return f"<dl>{rows}</dl><ul>{findings}</ul>{note}"
 
 
-def _finding(cell: Cell) -> str:
+def _finding(cell: Cell, dataset: str) -> str:
     image, best = cell.one.metrics.image, cell.best_control("image", "auroc")
     if image.auroc is None or image.f1_all_anomalous is None:
-        return f"{cell.dataset}, {cell.name}: test images of one kind only"
+        return f"{dataset}, {cell.name}: test images of one kind only"
     above = "" if best is None else f", {best.gain:+.3f} over its best control ({best.name})"
     f1, trivial = mean(cell.values("image", "f1")), image.f1_all_anomalous
     return (
-        f"{cell.dataset}, {cell.label}: AUROC {mean(cell.values('image', 'auroc')):.3f}{above}; "
+        f"{dataset}, {cell.label}: AUROC {mean(cell.values('image', 'auroc')):.3f}{above}; "
         f"F1 {f1:.3f}, where calling everything anomalous has {trivial:.3f}{' ' + cell.marks if cell.marks else ''}"
     )
 
@@ -131,10 +132,10 @@ def _runs(results: Sequence[Result]) -> str:
 
 def _gallery(report: Report) -> list[dict[str, Any]]:
     """For each method and data set its first seed's test images: path, defect, label, score, decision, borderline, pictures."""
-    return [_shown(cell, report.settings.borderline) for cell in report.cells]
+    return [_shown(cell, report.named(cell.dataset), report.settings.borderline) for cell in report.cells]
 
 
-def _shown(cell: Cell, share: float) -> dict[str, Any]:
+def _shown(cell: Cell, dataset: str, share: float) -> dict[str, Any]:
     one = cell.one
     threshold = one.metrics.threshold
     distance = np.abs(one.scores - threshold)
@@ -148,7 +149,7 @@ def _shown(cell: Cell, share: float) -> dict[str, Any]:
         score, called = float(f"{one.scores[index]:.5g}"), int(one.decisions[index])
         images.append([image.path, image.defect, image.label, score, called, int(index in near), pictures])
     return {
-        "name": f"{cell.dataset}, {cell.name}, seed {one.seed}",
+        "name": f"{dataset}, {cell.name}, seed {one.seed}",
         "threshold": float(f"{threshold:.5g}"),
         "images": images,
     }

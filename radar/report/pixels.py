@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from radar.report.region_names import region_name
 from radar.report.result import Result
@@ -33,10 +34,24 @@ def not_ranked(results: Sequence[Result]) -> dict[tuple[str, str], str]:
     return found
 
 
+def field_of(results: Iterable[Result]) -> str:
+    """What shares of these results' images are shares of: outside a region of interest nothing is measured."""
+    found = {"region_of_interest" in _given(each) for each in results}
+    if found == {True}:
+        return "the region of interest"
+    return "the image or its region of interest" if True in found else "the image"
+
+
+def _given(result: Result) -> dict[str, Any]:
+    """What of `dataset.image` is set."""
+    return {name: value for name, value in result.config["dataset"].get("image", {}).items() if value is not None}
+
+
 def _view(result: Result, *, coloured: bool) -> View:
     """RGB and luma with chroma are the same information, and so is grey where the images hold no colour."""
-    given = {name: value for name, value in result.config["dataset"].get("image", {}).items() if value is not None}
-    image = {name: region_name(value) if isinstance(value, Mapping) else str(value) for name, value in given.items()}
+    image = {
+        name: region_name(value) if isinstance(value, Mapping) else str(value) for name, value in _given(result).items()
+    }
     channels = image.pop("channels", "grey")
     return {**image, "channels": "grey" if channels == "grey" or not coloured else "colour"}
 

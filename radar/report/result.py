@@ -45,8 +45,8 @@ class EvaluatedImage:
     label: int
     defect: str
     group: str
-    defect_area: float | None  # share of the image
-    defect_contrast: float | None  # standard deviations of the rest
+    defect_area: float | None  # share of the image, or of its region of interest where the run had one
+    defect_contrast: float | None  # standard deviations of the rest of that
 
 
 @dataclass(frozen=True, eq=False)

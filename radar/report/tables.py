@@ -6,8 +6,9 @@ import math
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import starmap, zip_longest
 
-from radar.report.cells import DEVELOPMENT, DEVELOPMENT_NOTE, FEWER, MARKS, Cell, mean, spread
+from radar.report.cells import DEVELOPMENT_NOTE, FEWER, MARKS, Cell, dataset_name, mean, spread
 from radar.runtime.cells import csv_line
 from radar.runtime.terminal import printable
 
@@ -23,6 +24,9 @@ class Entry:
     text: str
     value: float | None = None
     runs: tuple[str, ...] = ()
+    dataset: str | None = (
+        None  # that it names, as no text tells: classes, counts and methods may be called like a data set
+    )
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,19 @@ class Table:
     rows: tuple[tuple[Entry, ...], ...]
     numeric: frozenset[int]
     notes: tuple[str, ...] = field(default=())
+    measured_on: tuple[str | None, ...] = field(
+        default=()
+    )  # per heading the data set that it begins with; empty: none does
 
 
-def table(name: str, title: str, headings: Sequence[str], rows: Sequence[Sequence[Entry | str]], *notes: str) -> Table:
+def table(
+    name: str,
+    title: str,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Entry | str]],
+    *notes: str,
+    measured_on: Sequence[str | None] = (),
+) -> Table:
     """A table whose strings are text, whose columns with a value anywhere are numeric, and whose marks are explained."""
     entries = tuple(tuple(Entry(each) if isinstance(each, str) else each for each in row) for row in rows)
     numeric = frozenset(
@@ -45,22 +59,21 @@ def table(name: str, title: str, headings: Sequence[str], rows: Sequence[Sequenc
     )
     texts = "".join(entry.text for row in entries for entry in row)
     explained = tuple(f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in texts)
-    return Table(name, title, tuple(headings), entries, numeric, (*notes, *explained))
+    return Table(name, title, tuple(headings), entries, numeric, (*notes, *explained), tuple(measured_on))
 
 
 def marked(content: Table, development: Collection[str]) -> Table:
     """The table with a mark at every name of these data sets in its headings and rows, and what the mark means."""
 
-    def shown(text: str) -> str:
-        return f"{text} {DEVELOPMENT}" if text in development else text
+    def entry(plain: Entry) -> Entry:
+        return plain if plain.dataset is None else replace(plain, text=dataset_name(plain.dataset, development))
 
-    def heading(text: str) -> str:
+    def heading(text: str, dataset: str | None) -> str:
         """Of a data set, or of a measure on it: `grid: AUROC`."""
-        name, colon, measure = text.rpartition(": ")
-        return f"{shown(name)}{colon}{measure}" if colon else shown(text)
+        return text if dataset is None else dataset_name(dataset, development) + text.removeprefix(dataset)
 
-    rows = tuple(tuple(replace(entry, text=shown(entry.text)) for entry in row) for row in content.rows)
-    headings = tuple(map(heading, content.headings))
+    rows = tuple(tuple(map(entry, row)) for row in content.rows)
+    headings = tuple(starmap(heading, zip_longest(content.headings, content.measured_on)))
     notes = (
         content.notes if (headings, rows) == (content.headings, content.rows) else (*content.notes, DEVELOPMENT_NOTE)
     )
@@ -70,6 +83,11 @@ def marked(content: Table, development: Collection[str]) -> Table:
 def untitled(headings: Sequence[str], rows: Sequence[Sequence[Entry | str]]) -> Table:
     """A table whose title the page's own text gives."""
     return table("", "", headings, rows)
+
+
+def of_dataset(name: str) -> Entry:
+    """The name of a data set, which is marked where it is a development set."""
+    return Entry(name, dataset=name)
 
 
 def number(value: float | None, digits: int = 3) -> Entry:
@@ -105,8 +123,18 @@ def seeds_of(cell: Cell) -> Entry:
 
 def measured(cell: Cell, *path: str, digits: int = 3) -> Entry:
     """The metric at `path` over the seeds that have it, marked where they are fewer than the cell's."""
-    having = [result for result in cell.results if result.metrics.value(*path) is not None]
-    shown = over_seeds(cell.values(*path), digits, [result.name for result in having])
+    return _told_by_some(cell, cell.by_seed(*path), digits)
+
+
+def learning(cell: Cell) -> Entry:
+    """Seconds of all that was learnt, the shared network and a method's own fitting, over the seeds that know them, marked alike."""
+    return _told_by_some(cell, [result.metrics.learning_seconds for result in cell.results], digits=1)
+
+
+def _told_by_some(cell: Cell, values: Sequence[float | None], digits: int) -> Entry:
+    """The values of the cell's seeds, with the runs that have one, marked where others have none."""
+    having = {result.name: value for result, value in zip(cell.results, values, strict=True) if value is not None}
+    shown = over_seeds(list(having.values()), digits, tuple(having))
     return replace(shown, text=shown.text + FEWER) if 0 < len(having) < len(cell.results) else shown
 
 

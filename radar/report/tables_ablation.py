@@ -13,7 +13,7 @@ from radar.report.cells import Cell, cell_of
 from radar.report.result import Result
 from radar.report.settings import family
 from radar.report.settings_units import REFERENCE, Series, left_out, place, series
-from radar.report.tables import Entry, Table, count, measured, memory_columns, memory_notes, seeds_of, table
+from radar.report.tables import Entry, Table, count, measured, memory_columns, memory_notes, of_dataset, seeds_of, table
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +76,16 @@ def _left_out(key: str, results: Sequence[Result]) -> list[str]:
 
 
 def _table(key: str, members: Sequence[Ablation], left: Sequence[str]) -> Table:
-    memory = memory_columns([cell for each in members for cell in each.cells], "training")
+    cells = [cell for each in members for cell in each.cells]
+    memory = memory_columns(cells, "training")
+    # the training is the shared network's, of which a method without it would seem to have learnt in no time
+    fitting = ["own fitting, s"] if any(cell.one.metrics.network is None for cell in cells) else []
     rows = [
-        [*_row(each, value, shown, cell), *(measured(cell, *path, digits=0) for path in memory.values())]
+        [
+            *_row(each, value, shown, cell),
+            *(measured(cell, "cost", "fit_seconds", digits=1) for _ in fitting),
+            *(measured(cell, *path, digits=0) for path in memory.values()),
+        ]
         for each in members
         for value, shown, cell in zip(each.values, each.shown, each.cells, strict=True)
     ]
@@ -94,7 +101,7 @@ def _table(key: str, members: Sequence[Ablation], left: Sequence[str]) -> Table:
         *memory_notes(memory),
     ]
     headings = ("data set", "method", "held fixed", key, "seeds", "AUROC", "F1", "precision", "recall", "false positive rate",
-                "pixel AUROC", "Δ L2 norm", "structure left", "parameters", "training, s", *memory)  # fmt: skip
+                "pixel AUROC", "Δ L2 norm", "structure left", "parameters", "training, s", *fitting, *memory)  # fmt: skip
     return table(f"ablation_{key.replace('.', '_')}", f"Ablation: {key}", headings, rows, *notes)
 
 
@@ -113,7 +120,7 @@ def _seeds_differ(members: Sequence[Ablation]) -> list[str]:
 def _row(ablation: Ablation, value: Any, shown: str, cell: Cell) -> list[Entry | str]:
     image = [measured(cell, "image", name) for name in ("auroc", "f1", "precision", "recall", "false_positive_rate")]
     return [
-        ablation.dataset,
+        of_dataset(ablation.dataset),
         ablation.family,
         ablation.fixed,
         Entry(shown, float(value) if ablation.numeric else None),

@@ -10,7 +10,7 @@ from radar.report.cells import FEWER, Cell, cells
 from radar.report.data_versions import most_read_versions
 from radar.report.result import Result
 from radar.report.settings import method_names
-from radar.report.tables import Entry, Table, measured, number, table
+from radar.report.tables import Entry, Table, measured, number, of_dataset, table
 
 _SHARES = {"test": "highest pixels of normal test images", "validation": "of held-out normals"}
 _QUALITY = {
@@ -39,7 +39,7 @@ def border_table(members: Sequence[Cell]) -> Table:
     """A row per method, setting, data set and width within which runs counted."""
     rows: list[Sequence[Entry | str]] = [
         [
-            cell.dataset,
+            of_dataset(cell.dataset),
             cell.name,
             _seeds(cell),
             _border(cell),

@@ -22,7 +22,7 @@ from radar.evaluation.statistics_resampling import bootstrap_weights, percentile
 from radar.percent import percent_as_set
 from radar.report.cells import FEW, Cell, by_dataset
 from radar.report.result import Result
-from radar.report.tables import NOTHING, Entry, Table, bounded_p, count, interval, number, p_value, table
+from radar.report.tables import NOTHING, Entry, Table, bounded_p, count, interval, number, of_dataset, p_value, table
 
 Floats = NDArray[np.float64]
 TEST_HEADINGS = ("groups", "Δ AUROC", "bootstrap interval", "AUROC p", "only first : only second right", "decisions p")
@@ -140,7 +140,7 @@ def pair_table(found: Sequence[Pair], settings: ReportConfig) -> Table:
     aurocs, decisions = holm([each.auroc.p_value for each in tests]), holm([each.decisions.p_value for each in tests])
     rows: list[Sequence[Entry | str]] = [
         [
-            each.dataset,
+            of_dataset(each.dataset),
             each.first.name,
             each.second.name,
             count(len(each.seeds)),

@@ -15,7 +15,7 @@ from radar.evaluation.statistics_rates import Rate, delivered_rates, grouped_rat
 from radar.percent import percent_as_set, share_at_most
 from radar.report.cells import Cell, without_shared_images
 from radar.report.result import Result
-from radar.report.tables import NOTHING, Entry, Table, table
+from radar.report.tables import NOTHING, Entry, Table, of_dataset, table
 from radar.scoring.threshold import conformal_quantile
 
 Floats = NDArray[np.float64]
@@ -123,8 +123,8 @@ def _mean(seeds: Sequence[Flags]) -> Flags:
 
 Found = tuple[Cell, list[Alarms]]
 """A cell, and what it shows at each contamination."""
-Row = tuple[str, str, Alarms, Rate]
-"""Data set, method, what was found, and the rate of test images."""
+Row = tuple[str | None, str, Alarms, Rate]
+"""Data set, None for all of them, method, what was found, and the rate of test images."""
 
 
 def false_alarm_table(cells: Sequence[Cell], settings: ReportConfig) -> Table | None:
@@ -136,10 +136,12 @@ def false_alarm_table(cells: Sequence[Cell], settings: ReportConfig) -> Table | 
     rows: list[Row] = []
     pools = set()
     for members in by_method.values():
-        found = [(cell.dataset, cell.name, each) for cell, some in members for each in some]
+        found: list[tuple[str | None, str, Alarms]] = [
+            (cell.dataset, cell.name, each) for cell, some in members for each in some
+        ]
         apart = _one_of_each(members)
         if len(apart) > 1:
-            found += [(ALL, _pool_name(apart), each) for each in _pooled({cell.dataset: some for cell, some in apart})]
+            found += [(None, _pool_name(apart), each) for each in _pooled({cell.dataset: some for cell, some in apart})]
             pools.add(", ".join(cell.dataset for cell, _ in apart))
         rows += [(dataset, name, each, grouped_rate(*each.test, settings.level)) for dataset, name, each in found]
     if not rows:
@@ -186,7 +188,7 @@ def _broken(rows: Sequence[Row]) -> Iterator[str]:
     for promises, told in ((True, "the promise"), (False, "the contamination, no promise being known")):
         by_method: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for dataset, method, found, rate in rows:
-            if dataset != ALL and (found.promised is not None) == promises and rate.value > found.asked:
+            if dataset is not None and (found.promised is not None) == promises and rate.value > found.asked:
                 promised = "" if found.promised is None else f" of {share_at_most(found.promised)}"
                 surely = ", the whole interval, too" if rate.low > found.asked else ""
                 by_method[method][f"{dataset} ({rate.value:.3f}{promised}{surely}"].append(f"{found.contamination:g}")
@@ -225,7 +227,7 @@ def _row(row: Row, level: float) -> list[Entry | str]:
     dataset, method, found, rate = row
     left_out = None if found.left_out is None else grouped_rate(*found.left_out, level)
     return [
-        dataset,
+        Entry(ALL) if dataset is None else of_dataset(dataset),
         method,
         _contamination(found.contamination),
         NOTHING if found.promised is None else Entry(share_at_most(found.promised), found.promised),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from radar.report.cells import Cell
-from radar.report.tables import Entry, Table, count, measured, number, table
+from radar.report.pixels import field_of
+from radar.report.tables import Entry, Table, count, measured, number, of_dataset, table
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +19,8 @@ class Regime:
     cell: Cell
     defect: str
     images: int
-    area: float | None  # median share of the image
-    contrast: float | None  # median, in standard deviations of the rest of the image
+    area: float | None  # median share of the image, or of its region of interest where the run had one
+    contrast: float | None  # median, in standard deviations of the rest of that
     flatness: float | None  # of the data set's normal images: 1 stochastic, 0 regular
     auroc: tuple[float, ...]
     recall: tuple[float, ...]
@@ -53,7 +54,7 @@ def regime_table(found: Sequence[Regime]) -> Table:
     """One line per class of defects, data set and method."""
     rows: list[Sequence[Entry | str]] = [
         [
-            each.cell.dataset,
+            of_dataset(each.cell.dataset),
             each.cell.name,
             each.defect,
             count(each.images),
@@ -66,7 +67,8 @@ def regime_table(found: Sequence[Regime]) -> Table:
         for each in found
     ]
     notes = (
-        "Area: median share of the image under the mask. Contrast: median distance of the defect's mean brightness "
+        f"Area: median share of {field_of(each.cell.one for each in found)} under the mask. "
+        "Contrast: median distance of the defect's mean brightness "
         "from that of the rest, in "
         "standard deviations of the rest. Spectral flatness of the normal training images: 1 is white noise, near 0 a "
         "regular structure.",

@@ -16,6 +16,7 @@ from radar.report.tables import (
     memory_columns,
     memory_notes,
     number,
+    of_dataset,
     over_seeds,
     seeds_of,
     table,
@@ -76,7 +77,7 @@ def _method_row(cell: Cell, paper: float | None) -> list[Entry | str]:
 
     decisions, others = entries("image", list(DECISION_MEASURES)), entries("image", list(OTHER_MEASURES))
     return [
-        cell.dataset,
+        of_dataset(cell.dataset),
         cell.label,
         seeds_of(cell),
         *decisions,
@@ -89,7 +90,7 @@ def _method_row(cell: Cell, paper: float | None) -> list[Entry | str]:
 def _published_row(each: Published) -> list[Entry | str]:
     rest = [Entry(NOTHING)] * (len(OTHER_MEASURES) + len(PIXEL_MEASURES))
     values = [number(each.values[key], 2) for key in DECISION_MEASURES]
-    return [each.dataset, each.method, NOTHING, *values, number(each.values["f1"], 2), *rest]
+    return [of_dataset(each.dataset), each.method, NOTHING, *values, number(each.values["f1"], 2), *rest]
 
 
 def _control_rows(members: Sequence[Cell]) -> list[list[Entry | str]]:
@@ -107,7 +108,7 @@ def _control_rows(members: Sequence[Cell]) -> list[list[Entry | str]]:
     for control, found in distinct.items():
         for cell, row in found.values():
             method = f" ({cell.name})" if len(found) > 1 or cell.name != cell.method else ""
-            rows.append([cell.dataset, f"·\u00a0{control}{method}", *row])
+            rows.append([of_dataset(cell.dataset), f"·\u00a0{control}{method}", *row])
     return rows
 
 
@@ -132,7 +133,17 @@ def _trivial_row(dataset: str, cell: Cell) -> list[Entry | str]:
     rest = [Entry(NOTHING)] * len(PIXEL_MEASURES)
     called = [number(share), number(share), number(1.0), number(f1)] if f1 is not None else [Entry(NOTHING)] * 4
     alarms = number(1.0 if image.normal else None)
-    return [dataset, "·\u00a0all called anomalous", NOTHING, *called, NOTHING, NOTHING, NOTHING, alarms, *rest]
+    return [
+        of_dataset(dataset),
+        "·\u00a0all called anomalous",
+        NOTHING,
+        *called,
+        NOTHING,
+        NOTHING,
+        NOTHING,
+        alarms,
+        *rest,
+    ]
 
 
 def published_table() -> Table:
@@ -156,7 +167,7 @@ def defect_table(cells: Sequence[Cell]) -> Table:
     for cell in cells:
         for defect, first in cell.one.metrics.defects.items():
             values = [measured(cell, "defects", defect, measure) for measure in ("recall", "auroc")]
-            rows.append([cell.dataset, cell.label, defect, count(first.count), seeds_of(cell), *values])
+            rows.append([of_dataset(cell.dataset), cell.label, defect, count(first.count), seeds_of(cell), *values])
     headings = ("data set", "method", "defect", "images", "seeds", "recall", "AUROC")
     return table("defects", "Classes of defects", headings, rows)
 
@@ -171,7 +182,7 @@ def cost_table(cells: Sequence[Cell]) -> Table:
         passes = cell.one.metrics.cost.network_passes_per_image
         rows.append(
             [
-                cell.dataset,
+                of_dataset(cell.dataset),
                 cell.name,
                 Entry(f"{len(fresh)} of {len(cell.results)}", len(fresh)),
                 count(cell.one.metrics.parameters),
@@ -209,7 +220,7 @@ def provenance_table(cells: Sequence[Cell]) -> Table:
     """Where each cell comes from, one line per run."""
     rows: list[Sequence[Entry | str]] = [
         [
-            cell.dataset,
+            of_dataset(cell.dataset),
             cell.method,
             Entry(str(result.seed), result.seed),
             result.name,

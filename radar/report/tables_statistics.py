@@ -10,7 +10,7 @@ import numpy as np
 from radar.evaluation.statistics_paired import holm
 from radar.evaluation.statistics_resampling import Units
 from radar.report.cells import Cell, mean
-from radar.report.tables import NOTHING, Entry, Table, bounded_p, measured, p_value, table
+from radar.report.tables import NOTHING, Entry, Table, bounded_p, measured, of_dataset, p_value, table
 
 _DISTANCES = {
     "ks": "KS",
@@ -36,7 +36,7 @@ def noise_table(cells: Sequence[Cell], alpha: float) -> Table:
     places = [(cell, subject, path) for cell in _predicting(cells) for subject, path in _NOISE.items()]
     compared, notes = _compared([(cell, ("noise", *path)) for cell, _, path in places], alpha)
     rows: list[Sequence[Entry | str]] = [
-        [cell.dataset, cell.name, _step(cell), subject, *entries]
+        [of_dataset(cell.dataset), cell.name, _step(cell), subject, *entries]
         for (cell, subject, _), entries in zip(places, compared, strict=True)
     ]
     headings = ("data set", "method", "t", "of", *DISTANCE_HEADINGS.values(), "p", "Holm p", "AUROC")
@@ -48,7 +48,7 @@ def separation_table(cells: Sequence[Cell], alpha: float) -> Table:
     places = [(cell, name) for cell in cells for name in cell.one.metrics.separation]
     compared, notes = _compared([(cell, ("separation", name)) for cell, name in places], alpha)
     rows: list[Sequence[Entry | str]] = [
-        [cell.dataset, cell.name, name.replace("_", " "), *entries]
+        [of_dataset(cell.dataset), cell.name, name.replace("_", " "), *entries]
         for (cell, name), entries in zip(places, compared, strict=True)
     ]
     headings = ("data set", "method", "of", *DISTANCE_HEADINGS.values(), "p", "Holm p", "AUROC")
@@ -123,7 +123,7 @@ def moments_table(cells: Sequence[Cell]) -> Table:
                 ("l2_norm",),
             ]
             values = [measured(cell, "noise", *path, kind) for path in paths]
-            rows.append([cell.dataset, cell.name, step, kind, *values])
+            rows.append([of_dataset(cell.dataset), cell.name, step, kind, *values])
     notes = (
         "Means over images. Distance from a Gaussian: Lilliefors' statistic of all pixels of an image. Rejected: "
         "share of images for which the "

@@ -18,10 +18,12 @@ from radar.report.tables import (
     Entry,
     Table,
     count,
+    learning,
     measured,
     memory_columns,
     memory_notes,
     number,
+    of_dataset,
     p_value,
     seeds_of,
     table,
@@ -103,7 +105,7 @@ def _turned(members: Sequence[Cell], shared: Sequence[str], answer: Answer) -> l
     ]
     repeated = {look for look, count in Counter(looks).items() if count > 1}
     return [
-        [Entry(cell.dataset), Entry(_named(cell, shared).method if look in repeated else method), *row]
+        [of_dataset(cell.dataset), Entry(_named(cell, shared).method if look in repeated else method), *row]
         for cell, method, row, look in zip(members, methods, axes, looks, strict=True)
     ]
 
@@ -145,7 +147,8 @@ _QUALITY: Columns = {
     "F1, all called anomalous": _of("image", "f1_all_anomalous"),
     "pixel AUROC": _of("pixel", "auroc"),
 }
-_COST: Columns = {"training, s": _of("seconds", "training", digits=1)}
+_COST: Columns = {"learning, s": learning}
+_COST_NOTE = "Learning: the shared network's training and the method's own fitting."
 
 
 def _memory(members: Sequence[Cell]) -> Columns:
@@ -281,7 +284,7 @@ ANSWERS: Mapping[str, Answer] = {
     "timestep": Answer("The timestep: signal and structure left", "timestep", {"t": _STEP}, _timestep_columns, (_SIGNAL,)),
     "patch": Answer(
         "Patch size: quality, time and memory of training", "patch", {"patch, px": Axis(_patch, ("patch", "patch.size"))},
-        _patch_columns, (_ARITHMETIC,),
+        _patch_columns, (_ARITHMETIC, _COST_NOTE),
     ),
     "unet": Answer(
         "The U-Net: depth, width and attention",
@@ -293,6 +296,6 @@ ANSWERS: Mapping[str, Answer] = {
             "option": Axis(_network, ("unet",)),
         },
         _unet_columns,
-        ("Attention at: sides of the maps that attend, of a patch of the training size.",),
+        ("Attention at: sides of the maps that attend, of a patch of the training size.", _COST_NOTE),
     ),
 }  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 from radar.evaluation.metrics import value_at
 from radar.experiment.transfer import RECORDS_NAME, Transfer, read_transfers
 from radar.report.cells import FEWER, OTHER_DATA, Cell, by_dataset
-from radar.report.tables import Entry, Table, measured, over_seeds, table
+from radar.report.tables import Entry, Table, measured, of_dataset, over_seeds, table
 
 Transfers = Sequence[Transfer]
 _SHORT = {"auroc": "AUROC", "false_positive_rate": "false positive rate"}
@@ -57,6 +57,7 @@ def transfer_tables(cells: Sequence[Cell], transfers: Transfers) -> list[Table]:
             ("method", "trained on", *datasets),
             rows,
             _NOTE,
+            measured_on=(None, None, *datasets),
         )
         for measure, title in _MEASURES.items()
         if (rows := _rows(cells, datasets, transfers, [measure]))
@@ -68,7 +69,14 @@ def transfer_table(cells: Sequence[Cell], transfers: Transfers) -> Table:
     datasets = sorted(by_dataset(cells))
     columns = [f"{name}: {_SHORT[measure]}" for measure in _MEASURES for name in datasets]
     rows = _rows(cells, datasets, transfers, list(_MEASURES))
-    return table("sweep_transfer", "Models on other data sets", ("method", "trained on", *columns), rows, _NOTE)
+    return table(
+        "sweep_transfer",
+        "Models on other data sets",
+        ("method", "trained on", *columns),
+        rows,
+        _NOTE,
+        measured_on=(None, None, *datasets * len(_MEASURES)),
+    )
 
 
 def _rows(
@@ -82,7 +90,7 @@ def _rows(
         others = [each for each, (name, _) in zip(entries, asked, strict=True) if name != cell.dataset]
         if any(each.value is not None for each in others):
             most = max(len(each.runs) for each in entries)
-            rows.append([cell.name, cell.dataset, *(_marked(each, most) for each in entries)])
+            rows.append([cell.name, of_dataset(cell.dataset), *(_marked(each, most) for each in entries)])
     return rows
 
 

@@ -126,7 +126,7 @@ def _with_region(
     Resizing weighs the pixels of the image that lie inside alone, so that no other takes part in any pixel of the region; outside,
     what is inside is continued.
     """
-    seen = _within(inside_image(region, frame.image_height, frame.image_width), frame)
+    seen = windowed(inside_image(region, frame.image_height, frame.image_width), frame)
     weights = resized(seen.astype(np.float32), size, way.resize)
     inside = weights > 0.5
     planes = np.zeros((len(way.plane_names), *size), dtype=np.float32)
@@ -227,7 +227,7 @@ def _window(plane: FloatArray, frame: Frame) -> FloatArray:
     return np.pad(seen, ((above, below), (before, after)), mode="edge") if any((above, below, before, after)) else seen
 
 
-def _within(pixels: BoolArray, frame: Frame) -> BoolArray:
+def windowed(pixels: BoolArray, frame: Frame) -> BoolArray:
     """The window's pixels `(frame.height, frame.width)` of a set of the image's; none lies outside the image."""
     window = np.zeros((frame.height, frame.width), dtype=np.bool_)
     rows, columns = frame.visible

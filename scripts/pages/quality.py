@@ -10,6 +10,7 @@ from dataclasses import replace
 from radar.cli.report import report_settings
 from radar.report.cells import Cell
 from radar.report.cells import cells as cells_of
+from radar.report.pixels import field_of
 from radar.report.result import Result
 from radar.report.settings import changes, family, key_of
 from radar.report.tables import (
@@ -166,7 +167,15 @@ def missed_table(cells: Mapping[str, Cell]) -> Table:
             shown = [number(mean_of(cell, "defects", defect, "auroc")), number(recall)]
             shown += [number(area and 100 * area, 2), number(contrast, 2)]
             rows.append([named(name), defect, count(len(images)), *shown])
-    headings = ("set", "defect", "images", "image AUROC", "recall", "area, % of the image", "contrast")
+    headings = (
+        "set",
+        "defect",
+        "images",
+        "image AUROC",
+        "recall",
+        f"area, % of {field_of(cell.one for cell in cells.values())}",
+        "contrast",
+    )
     return untitled(headings, rows)
 
 

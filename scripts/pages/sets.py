@@ -26,7 +26,7 @@ SETS_NOTE = f"{DEVELOPMENT_NOTE} Opened once, after the recipe stood: {', '.join
 
 def named(dataset: str) -> str:
     """With the mark of a development set."""
-    return f"{dataset} {MARK}" if dataset in DEVELOPMENT else dataset
+    return cells.dataset_name(dataset, DEVELOPMENT)
 
 
 def in_order(datasets: Iterable[str]) -> list[str]:

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 from data_builders import dataset_config, folder_settings, image_config, mvtec_folder, noise, normal_and_anomalous, save
 
+from radar.config.schema import RegionConfig
 from radar.data.dataset import open_dataset
 from radar.data.synthetic.drawing import SyntheticSettings
 from radar.errors import ConfigError, DataError
 from radar.runtime.placement import place_map
+from radar.runtime.preprocessing import resized
 
 
 def official(root, **changes):
@@ -158,3 +164,81 @@ def test_progress_counts_every_image(tmp_path):
     open_dataset(official(mvtec_folder(tmp_path)), lambda done, total, what: seen.append((done, total, what)))
     assert seen[:12] == [(done, 12, "hashing") for done in range(1, 13)]
     assert seen[-1] == (12, 12, "comparing")
+
+
+LEFT = RegionConfig("polygons", [[[0, 0], [0.6, 0], [0.6, 1], [0, 1]]], tolerance=None, thinnest=None, inset=None)
+
+
+def photos_that_are_their_masks(root: Path, shape: tuple[int, int]) -> Path:
+    """Normals of noise, and defective photos that are black but for the white defect which their masks mark."""
+    for index in range(8):
+        save(root / f"normal/{index}.png", noise(index, *shape))
+    for index, (row, column) in enumerate(((0.3, 0.35), (0.45, 0.4), (0.55, 0.3))):
+        marked = np.zeros(shape, np.uint8)
+        top, left = int(row * shape[0]), int(column * shape[1])
+        marked[top : top + 4, left : left + 3 + index] = 255
+        for folder in ("anomalous", "masks"):
+            save(root / folder / f"{index}.png", marked)
+    return root
+
+
+def centre(shares: np.ndarray) -> list[float]:
+    """Row and column of what is marked."""
+    return [float(np.average(places, weights=shares)) for places in np.indices(shares.shape)]
+
+
+@pytest.mark.parametrize("shape", [(20, 40), (44, 21), (32, 32)], ids=["wide", "tall", "square"])
+@pytest.mark.parametrize(
+    "image",
+    [
+        {"size": 16, "aspect": "pad"}, {"size": 16, "width": 40, "aspect": "pad"}, {"aspect": "pad"},
+        {"size": 16, "aspect": "crop"}, {"size": 32, "width": 12, "aspect": "crop"}, {"size": 24, "aspect": "stretch"},
+        {"size": 20, "aspect": "short"}, {"size": 26, "aspect": "long"}, {"aspect": "long"},
+    ],
+    ids=lambda image: " ".join(map(str, image.values())),
+)  # fmt: skip
+@pytest.mark.parametrize("region", [None, LEFT], ids=["whole", "region"])
+@pytest.mark.parametrize("times", [1, 3], ids=["of the photo's size", "of another size"])
+def test_a_mask_of_the_view_marks_what_the_picture_shows(
+    tmp_path: Path, shape: tuple[int, int], image: dict[str, Any], region: RegionConfig | None, times: int
+) -> None:
+    config = image_config(**image, region_of_interest=region)
+    root = photos_that_are_their_masks(tmp_path, shape)
+    dataset = open_dataset(
+        dataset_config("folder", root, settings=folder_settings(masks="masks"), image=config, near_duplicates="ignore")
+    )
+    read = dataset.layout.mask
+    layout = Mock(
+        wraps=dataset.layout, mask=lambda path, mask: np.kron(read(path, mask), np.ones((times, times), bool))
+    )
+    dataset = replace(dataset, layout=layout)
+    defective = [sample for sample in dataset.samples if sample.label]
+    loaded = dataset.load(defective)
+    for index, sample in enumerate(defective):
+        picture, inside = (loaded.planes[index][0].numpy() + 1) / 2, loaded.inside(index)
+        counts = np.ones_like(picture, bool) if inside is None else inside
+        drawn = resized(dataset.mask_of_view(sample).astype(np.float32), picture.shape, "box")
+        if times == 1:
+            np.testing.assert_allclose(drawn[counts], picture[counts], atol=1e-6)
+        np.testing.assert_allclose(
+            centre(drawn * counts), centre(picture * counts), atol=0.5
+        )  # px of the picture, as box filters round
+    normal, frame = next(sample for sample in dataset.samples if not sample.label), loaded.frames[0]
+    mask = dataset.mask_of_view(normal)
+    assert mask.shape == (frame.height, frame.width) and not mask.any()
+
+
+@pytest.mark.parametrize("shape", [(20, 40), (44, 21)], ids=["wide", "tall"])
+def test_what_padding_adds_is_marked_by_no_mask_that_reaches_the_border(tmp_path: Path, shape: tuple[int, int]) -> None:
+    root = photos_that_are_their_masks(tmp_path, shape)
+    save(root / "masks/0.png", np.full(shape, 255, np.uint8))
+    config = image_config(size=16, aspect="pad")
+    dataset = open_dataset(
+        dataset_config("folder", root, settings=folder_settings(masks="masks"), image=config, near_duplicates="ignore")
+    )
+    (whole,) = (each for each in dataset.samples if each.label and each.path.endswith("0.png"))
+    mask = dataset.mask_of_view(whole)
+    assert mask.shape == (max(shape),) * 2 and mask.sum() == shape[0] * shape[1] == dataset.mask(whole).sum()
+    beside = -((min(shape) - max(shape)) // 2)
+    across = mask if shape[0] < shape[1] else mask.T
+    assert not across[:beside].any() and across[beside : beside + min(shape)].all()

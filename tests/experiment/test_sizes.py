@@ -150,3 +150,24 @@ def test_scores_are_levelled_where_photos_keep_their_sizes_and_only_there(compos
         grown[name] = {key: float(value) for key, value in model.method.reading.state_dict().items()}
     assert grown["one"] == {"growth": 0.0, "area": 1.0}
     assert grown["own"]["growth"] > 0 and grown["own"]["area"] in {height * width for height, width in SIZES}
+
+
+@pytest.mark.parametrize(
+    "image",
+    [("aspect=pad", "size=32"), ("aspect=pad", "size=32", "width=56"), ("aspect=crop", "size=32"), ("aspect=stretch", "size=32"),
+     ("aspect=long", "size=40"), ("aspect=short", "size=24")],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_a_panel_marks_is_what_its_picture_shows(composed: Tiny, folder: Path, image: tuple[str, ...]) -> None:
+    asked = [*(f"dataset.image.{each}" for each in image), "evaluation.panels=8"]
+    outcome = run(composed(*FOLDER, f"dataset.root={folder}", "method=pca", "method.windows.size=5", *asked))
+    panels = read_panels(RunDirectory(outcome.directory).panels)
+    defective = [panel for panel in panels if "anomalous/" in panel.path]
+    assert len(defective) >= 4 and len({Image.open(folder / panel.path).size for panel in defective}) == len(SIZES)
+    for panel in defective:
+        assert panel.mask is not None
+        marked = np.asarray(Image.fromarray(panel.mask).resize(panel.image.shape[::-1]))
+        bright = panel.image > 0.58  # halfway between the ground and the square
+        assert (bright & marked).sum() > 0.7 * (bright | marked).sum()
+        row, column = np.unravel_index(np.argmax(panel.anomaly_map), panel.anomaly_map.shape)
+        assert marked[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3].any()

@@ -156,7 +156,7 @@ def test_what_was_tested_on_other_data_is_marked_in_every_figure(apart: tuple[st
 
 
 def test_a_figure_without_marks_explains_none() -> None:
-    figure = cost_figure(main_cells(cells([result(preset=preset) for preset in "ab"], None)))
+    figure = cost_figure(main_cells(cells([result(preset=preset) for preset in "ab"], None)), [])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["radar, a", "radar, b", "grid"]
 
 

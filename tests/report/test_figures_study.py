@@ -10,19 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from report_builders import SETTINGS, one_kind, result, study
 from sklearn.metrics import precision_recall_curve, roc_auc_score
 
 from radar.report import style
 from radar.report.build import Report
-from radar.report.cells import cell_of
+from radar.report.cells import cell_of, cells
 from radar.report.comparison import comparison_tables
 from radar.report.figures_curves import band, precision_points, precision_recall_figure, roc_figure, roc_points
-from radar.report.figures_study import cost_figure, sensitivity_figure
+from radar.report.figures_study import cost_figure, regime_figure, sensitivity_figure
 from radar.report.html import page
 from radar.report.result import Result
-from radar.report.tables_ablation import Ablation
+from radar.report.tables_ablation import Ablation, ablation_tables
+from radar.report.tables_regime import regime_table, regimes
 from radar.report.tables_sweep import ANSWERS, sweep_table
 
 ONE = result(gain=1.0)
@@ -90,7 +92,7 @@ def test_forty_methods_have_forty_looks() -> None:
     for draw in (roc_figure, precision_recall_figure):
         lines = [line for line in draw(report.cells, report.settings).axes[0].lines if len(line.get_xdata()) == 201]
         assert len({(line.get_color(), repr(line._unscaled_dash_pattern)) for line in lines}) == 40
-    cost = cost_figure(report.cells)
+    cost = cost_figure(report.cells, [])
     shown = [look(handle) for handle in cost.legends[0].legend_handles][:40]
     drawn = [look(line) for line in cost.axes[0].lines if line.get_marker() == style.marker(0)]
     assert drawn == shown and len(set(shown)) == 40
@@ -156,7 +158,7 @@ def points(axes: Axes) -> dict[str, dict[str, float]]:
 )  # fmt: skip
 def test_points_stand_over_their_own_values(series: list[tuple[str, dict[Any, str], tuple[Any, ...]]]) -> None:
     members = [ablation(dataset, values, without=without) for dataset, values, without in series]
-    axes = sensitivity_figure("unet.channels", members).axes[0]
+    axes = sensitivity_figure("unet.channels", members, []).axes[0]
     planted = {
         dataset: {number: (index + 1) / 10 for index, number in enumerate(values) if number not in without}
         for dataset, values, without in series
@@ -177,7 +179,7 @@ def test_points_stand_over_their_own_values(series: list[tuple[str, dict[Any, st
 
 def test_a_series_without_the_first_measure_is_in_the_legend() -> None:
     members = [ablation("grid", {"a": "a", "b": "b"}, without=("a", "b")), ablation("wood", {"a": "a", "b": "b"})]
-    (legend,) = sensitivity_figure("unet.channels", members).legends
+    (legend,) = sensitivity_figure("unet.channels", members, []).legends
     assert [text.get_text() for text in legend.get_texts()] == ["grid, RADAR", "wood, RADAR"]
 
 
@@ -241,3 +243,140 @@ def test_long_names_leave_the_plots_their_room() -> None:
         for text in (each for each in (*titles, *told) if each.get_text()):
             box = text.get_window_extent()
             assert box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1, (name, text)
+
+
+def learnt(shared: float | None, own: float | None, **changes: Any) -> Result:
+    """A run whose shared network took so long; None: it uses none, as its clock then tells by a 0; and its own fitting."""
+    one = result(**changes)
+    network, seconds = (
+        one.metrics.network if shared is not None else None,
+        {**one.metrics.seconds, "training": shared or 0.0},
+    )
+    cost = replace(one.metrics.cost, fit_seconds=own)
+    return replace(one, metrics=replace(one.metrics, network=network, seconds=seconds, cost=cost))
+
+
+def costs_of(some: Sequence[Result]) -> tuple[list[float], list[str]]:
+    """Where points of the cost figure stand, and its legend."""
+    figure = cost_figure(cells(some, None), [])
+    assert figure.axes[0].get_xlabel().startswith("learning, s")
+    places = [float(bars.lines[0].get_xdata()[0]) for bars in figure.axes[0].containers]
+    return places, [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
+
+
+def test_the_cost_of_learning_is_the_networks_and_a_methods_own() -> None:
+    places, legend = costs_of([
+        learnt(60.0, 1.5, preset="shared"), learnt(None, 4.1, preset="svdd"), learnt(None, 0.25, preset="statistical"),
+        learnt(60.0, 0.0, preset="none"),
+    ])  # fmt: skip
+    assert places == [60.0, 61.5, 0.25, 4.1]
+    assert legend == ["radar, none", "radar, shared", "radar, statistical", "radar, svdd", "grid"]
+
+
+def test_runs_that_do_not_tell_what_learning_took_are_left_out_and_told() -> None:
+    untimed = learnt(60.0, 1.0, preset="untimed")
+    untimed = replace(untimed, metrics=replace(untimed.metrics, seconds={"score": 1.0}))
+    places, legend = costs_of([
+        learnt(10.0, 1.0, preset="a", seed=0), learnt(90.0, None, preset="a", seed=1), learnt(30.0, 3.0, preset="a", seed=2),
+        learnt(None, None, preset="gone"), untimed, one_kind(learnt(5.0, 5.0, preset="kind"), 0),
+    ])  # fmt: skip
+    assert places == [22.0]
+    (told,) = (text for text in legend if text.startswith("not shown"))
+    assert told.endswith(": radar, a: 1; radar, gone: 1; radar, kind ‡: 1; radar, untimed: 1")
+    assert legend[:2] == ["radar, a", "grid"]
+
+
+def test_nothing_learnt_in_a_known_time_is_no_error() -> None:
+    assert costs_of([learnt(None, None)])[0] == []
+
+
+POLYGON = {"region_of_interest": {"name": "polygons", "polygons": [[[0, 0], [0.5, 0], [0.5, 1]]]}}
+FOUND = {"region_of_interest": {"name": "found", "tolerance": 4.0}, "size": 100}
+
+
+IMAGE, REGION, BOTH = "the image", "the region of interest", "the image or its region of interest"
+
+
+@pytest.mark.parametrize(
+    ("images", "field", "own"),
+    [
+        ([{}, {"size": 64}], IMAGE, [IMAGE, IMAGE]),
+        ([{"region_of_interest": None}, {}], IMAGE, [IMAGE, IMAGE]),
+        ([POLYGON, FOUND], REGION, [REGION, REGION]),
+        ([FOUND, {}], BOTH, [REGION, IMAGE]),
+    ],
+)
+def test_shares_are_said_to_be_of_what_they_are_of(images: list[dict[str, Any]], field: str, own: list[str]) -> None:
+    some = [result(preset=preset, dataset__image=image) for preset, image in zip("ab", images, strict=True)]
+    found = regimes(cells(some, None))
+    axes = [each for each in regime_figure(found, []).axes if each.get_xlabel()]
+    by_method = {each.get_title(loc="left")[:8]: each.get_ylabel() for each in axes}
+    assert by_method == {f"radar, {name}": f"area, % of {each}" for name, each in zip("ab", own, strict=True)}
+    assert regime_table(found).notes[0].startswith(f"Area: median share of {field} under the mask. Contrast")
+
+
+def told_by(figure: Figure) -> list[str]:
+    """All that a figure names: titles, ticks and legends."""
+    figure.canvas.draw()
+    texts = [
+        text.get_text() for axes in figure.axes for text in (axes.title, axes._left_title, *axes.get_yticklabels())
+    ]
+    texts += [text.get_text() for axes in figure.axes if axes.get_legend() for text in axes.get_legend().get_texts()]
+    return texts + [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def test_one_method_may_have_seen_regions_of_some_sets_alone() -> None:
+    some = [result(dataset="grid", dataset__image=POLYGON), result(dataset="wood")]
+    (axes, _) = regime_figure(
+        [replace(each, cell=replace(each.cell, not_ranked="")) for each in regimes(cells(some, None))], []
+    ).axes
+    assert axes.get_ylabel() == f"area, % of {BOTH}"
+
+
+def test_development_sets_are_marked_in_figures_and_their_titles() -> None:
+    report, plain = Report(study(), replace(SETTINGS, development=["wood"]), []), Report(study(), SETTINGS, [])
+    for (name, title, figure), (_, bare, before) in zip(report.figures(), plain.figures(), strict=True):
+        assert "◆" not in bare and not any("◆" in text for text in told_by(before))
+        assert ("wood ◆" in title) == (title != bare) == ("wood" in bare), name
+        told = told_by(figure)
+        named = any("wood" in text for text in told)
+        assert any("wood ◆" in text for text in told) == named == any(text.startswith("◆ dev") for text in told), name
+        assert not any("grid ◆" in text or "tile ◆" in text for text in told), name
+    names = {name for name, _, _ in report.figures()}
+    assert {"roc_wood", "precision_recall_wood", "histograms_wood_0"} <= names, "files are called as before"
+
+
+def test_development_sets_are_marked_in_all_that_the_page_says_of_them() -> None:
+    runs = [*study()[:9], one_kind(result(dataset="bare"), 0)]
+    text = page(Report(runs, replace(SETTINGS, development=["wood", "bare"]), []), [])
+    summary = text[text.index("<dl>") : text.index("</ul>") + 400]
+    assert "<li>wood ◆, RADAR: AUROC" in summary and "<li>bare ◆, RADAR: test images of one kind" in summary
+    assert "<li>grid, RADAR: AUROC" in summary and "bare ◆, grid, wood ◆</dd>" in summary
+    assert "◆ development set: its test labels" in summary
+    assert '"wood \\u25c6, RADAR, seed 0"' in text and '"grid, RADAR, seed 0"' in text
+    assert "◆" not in page(Report(runs, SETTINGS, []), [])
+
+
+def test_tables_of_times_show_what_methods_without_the_shared_network_learnt_in() -> None:
+    own = [
+        learnt(None, 4.0, seed=seed, patch__size=size, scoring__window=size) for seed in range(2) for size in (7, 14)
+    ]
+    shared = [learnt(60.0, 2.0, seed=seed, patch__size=size) for seed in range(2) for size in (7, 14)]
+    for some, seconds in ((own, "4.0 ± 0.0"), (shared, "62.0 ± 0.0")):
+        content = sweep_table("patch", some, None, [])
+        assert {row[content.headings.index("learning, s")].text for row in content.rows} == {seconds}
+    untold = sweep_table("patch", [*own[:2], learnt(None, None, seed=1, patch__size=7, scoring__window=7)], None, [])
+    assert [row[untold.headings.index("learning, s")].text for row in untold.rows] == ["4.0†", "4.0"]
+    (numbers,) = (each for each in comparison_tables([own[0], shared[0]], SETTINGS) if each.name == "numbers")
+    (row,) = (row for row in numbers.rows if row[0].text == "own fitting, s")
+    assert [entry.text for entry in row[1:]] == ["4.000", "2.000 (-2.000)"]
+
+
+@pytest.mark.parametrize(("shared", "shown"), [(None, ["4.0", "4.0"]), (60.0, [])])
+def test_an_ablation_of_methods_without_the_shared_network_has_their_own_fitting(
+    shared: float | None, shown: list[str]
+) -> None:
+    (content,) = ablation_tables([learnt(shared, 4.0, timestep__value=value) for value in (1, 50)], None)
+    places = [place for place, heading in enumerate(content.headings) if heading == "own fitting, s"]
+    assert [row[place].text for place in places for row in content.rows] == shown
+    assert all(len(row) == len(content.headings) for row in content.rows)

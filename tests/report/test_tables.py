@@ -14,16 +14,18 @@ import numpy as np
 import pytest
 from report_builders import SETTINGS, on_other_data, result, study
 
-from radar.evaluation.metrics import Kinds
+from radar.evaluation.metrics import Kinds, Origin
+from radar.experiment.transfer import Transfer
 from radar.report.build import Report, table_files
 from radar.report.cells import FEW, FEWER, cells, main_cells
 from radar.report.result import Result
-from radar.report.tables import Entry, csv_text, latex, latex_escaped, markdown, over_seeds, p_value, table
+from radar.report.tables import Entry, csv_text, latex, latex_escaped, markdown, marked, over_seeds, p_value, table
 from radar.report.tables_ablation import ablations
 from radar.report.tables_comparisons import pair_table, pairs
 from radar.report.tables_ranks import rank_table, rankings
 from radar.report.tables_results import cost_table, main_table, published_table
 from radar.report.tables_statistics import moments_table, noise_table, separation_table
+from radar.report.tables_sweep import sweep_table
 
 
 def test_mean_and_deviation_over_seeds() -> None:
@@ -194,6 +196,52 @@ def test_development_sets_are_marked_in_every_table_that_names_one() -> None:
         assert texts == ["grid ◆" if text == "grid" else text for text in before]
         assert any(note.startswith("◆ development set") for note in content.notes) == ("grid" in before)
     assert "grid ◆" in {row[0].text for row in tables["results"].rows} and tables["published"] == plain["published"]
+
+
+NAMES = [
+    "1",
+    "12",
+    "crack",
+    "good",
+    "AUROC",
+    "recall",
+    "RADAR",
+    "data set",
+    "method",
+    "trained on",
+    "0.600",
+    "all data sets",
+    "–",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_development_set_that_is_called_like_something_else_marks_its_own_rows_alone(name: str) -> None:
+    runs = [result(dataset=dataset, seed=seed, gain=1 + seed) for dataset in (name, "grid") for seed in range(2)]
+    runs.append(result(dataset="grid", timestep__value=50))
+    for each in runs:
+        each.config["detector"] = {"name": "upper_tail", "threshold": "quantile", "threshold_on": "cross_fitted"}
+    image = replace(runs[0].metrics.image, auroc=0.6)
+    transfer = Transfer(
+        image, {}, {}, None, runs[2].fingerprint, runs[2].name, name, runs[0].data, Origin("0.1.0", None, {})
+    )
+    plain, report = (Report(runs, replace(SETTINGS, development=each), [transfer]) for each in ([], [name]))
+    for before, content in zip(plain.tables, report.tables, strict=True):
+        place = 1 if content.name.startswith("transfer") else 0
+        for was, row in zip(before.rows, content.rows, strict=True):
+            own = was[place].dataset == name
+            wanted = [f"{name} ◆" if own and column == place else entry.text for column, entry in enumerate(was)]
+            assert [entry.text for entry in row] == wanted, content.name
+        wanted = [
+            f"{name} ◆" if each == name and place and column > 1 else each
+            for column, each in enumerate(before.headings)
+        ]
+        assert list(content.headings) == wanted
+    assert any(f"{name} ◆" in each.headings for each in report.tables if each.name.startswith("transfer"))
+    assert {each.name for each in report.tables} >= {"false_alarms", "ablation_timestep_value", "border", "cost"}
+    both = marked(sweep_table("transfer", runs, None, [transfer]), [name])
+    assert sum(text.startswith(f"{name} ◆: ") for text in both.headings) == 2
+    assert sum("◆" in text for text in both.headings) == 2
 
 
 def test_what_fewer_seeds_measured_is_marked_and_names_its_runs() -> None:

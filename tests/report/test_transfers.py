@@ -82,6 +82,16 @@ def test_the_matrix_prints_what_the_table_says() -> None:
     figure = transfer_figure(content)
     assert ".25" in {text.get_text() for text in figure.axes[0].texts}
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["grid", "wood"]
+    assert not figure.legends
+
+
+def test_the_matrix_marks_development_sets_and_says_what_the_mark_means() -> None:
+    results = some()
+    report = Report(results, replace(SETTINGS, development=["wood"]), [record(results[0], results[2], 0.25)])
+    (figure,) = (figure for name, _, figure in report.figures() if name == "transfer")
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["grid", "wood ◆"]
+    assert ".25" in {text.get_text() for text in figure.axes[0].texts}
+    assert figure.legends[0].get_texts()[0].get_text().startswith("◆ development set")
 
 
 def test_records_are_read_once_from_the_folders_of_the_results(tmp_path: Path) -> None:
