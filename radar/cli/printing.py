@@ -64,7 +64,7 @@ def _has_pixel(metrics: Metrics) -> bool:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else f"{value:z.3f}"
 
 
 def _row(name: str, metrics: Quality, pixel: bool) -> list[str]:
@@ -105,7 +105,7 @@ def print_outcome(console: Console, name: str, method: str, metrics: Metrics, di
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in metrics.seconds.items())
     console.print(results_table(name, method, metrics))
     told = "".join(
-        f"{measure} over its best control ({best.name}): {best.gain:+.3f}; "
+        f"{measure} over its best control ({best.name}): {best.gain:+z.3f}; "
         for measure, level in (("AUROC", "image"), ("pixel AUROC", "pixel"))
         if (best := best_control([metrics], level, "auroc")) is not None
     )

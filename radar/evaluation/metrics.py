@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from radar.evaluation.comparable import comparable
 from radar.evaluation.image_metrics import DefectMetrics, ImageMetrics
 from radar.evaluation.pixel_metrics import PixelMetrics
 from radar.evaluation.typed_sections import Amount, Share, check_path, read_section
@@ -279,7 +280,7 @@ def best_control(runs: Sequence[Metrics], *path: str) -> BestControl | None:
         if pairs:
             method, value = map(statistics.fmean, zip(*pairs, strict=True))
             found.append(BestControl(name, value, method - value))
-    return max(found, key=lambda each: each.value, default=None)
+    return max(found, key=lambda each: comparable(each.value), default=None)
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Plain]]:

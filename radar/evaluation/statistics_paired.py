@@ -127,13 +127,18 @@ def paired_seeds(first: ArrayLike, second: ArrayLike, level: float) -> SeedCompa
     return SeedComparison(differences.size, mean, mean - reach, mean + reach, p_value, mean / spread)
 
 
+def tests_made(p_values: ArrayLike) -> int:
+    """How many of M tests could be made, which is the family that `holm` corrects for."""
+    return int(np.isfinite(np.asarray(p_values, dtype=np.float64)).sum())
+
+
 def holm(p_values: ArrayLike) -> Floats:
     """Holm's step-down adjusted p values (M,) of M tests: reject where they are at most α, and the family keeps α.
 
     NaN, a test that could not be made, is none of the family and stays NaN.
     """
     values = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(values, kind="stable")[: int(np.isfinite(values).sum())]
+    order = np.argsort(values, kind="stable")[: tests_made(values)]
     stepped = np.maximum.accumulate(values[order] * np.arange(order.size, 0, -1))
     adjusted = np.full_like(values, np.nan)
     adjusted[order] = np.minimum(stepped, 1.0)

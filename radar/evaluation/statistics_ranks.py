@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import f, friedmanchisquare, rankdata, studentized_range
 
+from radar.evaluation.comparable import comparable
+
 Floats = NDArray[np.float64]
 _ENUMERATED = 200_000  # most arrangements of the ranks that are gone through one by one
 
@@ -28,15 +30,20 @@ class RankComparison:
 
 def mean_ranks(measures: ArrayLike) -> Floats:
     """Mean ranks (K,) of `measures` (N, K), of which higher is better, over N data sets: 1 is the best, ties share their mean."""
-    ranks: Floats = rankdata(-np.asarray(measures, dtype=np.float64), axis=1).mean(axis=0)
+    ranks: Floats = rankdata(-_comparable(measures), axis=1).mean(axis=0)
     return ranks
 
 
 def compare_ranks(measures: ArrayLike, alpha: float) -> RankComparison:
     """Compare `measures` (N, K), higher is better: N ≥ 2 data sets, K ≥ 2 methods, none missing."""
-    table = np.asarray(measures, dtype=np.float64)
+    table = _comparable(measures)
     count, methods = table.shape
     return RankComparison(mean_ranks(table), critical_difference(methods, count, alpha), _friedman_p(table), count)
+
+
+def _comparable(measures: ArrayLike) -> Floats:
+    rows: Floats = np.vectorize(comparable, otypes=[np.float64])(measures)
+    return rows
 
 
 def critical_difference(methods: int, datasets: int, alpha: float) -> float:

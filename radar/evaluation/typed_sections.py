@@ -39,6 +39,11 @@ def read_section(kind: type[Section], tree: object, where: str) -> Section:
     return kind(**{name: _read(hints[name], value, f"{where}/{name}") for name, value in tree.items()})
 
 
+def read_value(kind: Any, value: object, where: str) -> Any:
+    """One value of `kind`, as `read_section` reads it, a list of plain values, too. Raises `ValueError`, which names `where`."""
+    return _read(kind, value, where)
+
+
 def _optional(kind: Any) -> set[str]:
     return {item.name for item in fields(kind) if item.default is not MISSING}
 
@@ -52,6 +57,8 @@ def _read(kind: Any, value: object, where: str) -> Any:
         return read_section(kind, value, where)
     if get_origin(kind) is dict and isinstance(value, dict):
         return {name: _read(get_args(kind)[1], each, f"{where}/{name}") for name, each in value.items()}
+    if get_origin(kind) is list and isinstance(value, list):
+        return [_read(get_args(kind)[0], each, f"{where}/{index}") for index, each in enumerate(value)]
     if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) <= sys.float_info.max:
         raise ValueError(
             f"{where}: is no finite number"

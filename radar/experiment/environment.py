@@ -7,15 +7,24 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 import radar
+from radar.evaluation.typed_sections import read_value
 
 _PACKAGES = (
     "torch", "pytorch-lightning", "hydra-core", "omegaconf", "kornia", "scikit-learn", "scipy", "numpy", "pillow", "wandb",
 )  # fmt: skip
+_SHOWN = ("torch", "scikit-learn", "numpy")  # whose versions stand beside a result
+_READ_LATER: dict[str, Any] = {
+    "device": str, "data_manifest_hash": str, "data_masks_hash": str | None, "git_revision": str | None,
+    "git_modified": bool | None, "packages": dict[str, str | None],
+}  # fmt: skip
+_NOT_OF_OLD = ("data_masks_hash",)  # what older versions did not write
 _KEPT = ("GIT_CONFIG", "GIT_EXEC_PATH")
 
 
@@ -35,6 +44,16 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip()
+
+
+def check_environment(values: Mapping[str, Any]) -> None:
+    """Raise `ValueError` where what `environment` writes is missing or of another type, as far as anything reads it later."""
+    for name, kind in _READ_LATER.items():
+        if name not in values and name not in _NOT_OF_OLD:
+            raise ValueError(f"environment/{name}: is missing")
+        read_value(kind, values.get(name), f"environment/{name}")
+    if missing := [name for name in _SHOWN if name not in values["packages"]]:
+        raise ValueError(f"environment/packages/{missing[0]}: is missing")
 
 
 def describe_device(device: torch.device) -> str:

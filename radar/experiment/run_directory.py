@@ -19,6 +19,7 @@ from radar.errors import Interrupted, RunError, StoredError
 from radar.evaluation.metrics import Metrics
 from radar.evaluation.typed_sections import read_section
 from radar.experiment.command import COMMAND_FILE
+from radar.experiment.environment import check_environment
 from radar.experiment.log import LOG_FILE
 from radar.files import (
     locked,
@@ -100,14 +101,10 @@ class RunDirectory:
     def read_environment(self) -> dict[str, Any]:
         """Where it was computed. Raises `StoredError`."""
         values = self._read(read_json, self.environment)
-        packages = values.get("packages")
-        if not (
-            isinstance(packages, dict)
-            and all(isinstance(values.get(name), str) for name in ("device", "data_manifest_hash"))
-            and isinstance(values.get("git_revision"), str | None)
-            and isinstance(values.get("git_modified"), bool | None)
-        ):
-            raise unreadable(self.environment, ValueError("it does not say where a run was computed"), REMEDY)
+        try:
+            check_environment(values)
+        except ValueError as error:
+            raise unreadable(self.environment, error, REMEDY) from None
         return values
 
     def read_config(self) -> dict[str, Any]:

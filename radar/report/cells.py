@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Self
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from radar.evaluation.metrics import BestControl, best_control
 from radar.evaluation.statistics_methods import FEW_GROUPS
 from radar.report.data_versions import DataVersion, most_read_versions, of_same_data, on_one_version
 from radar.report.pixels import not_ranked
-from radar.report.result import Result
+from radar.report.result import NORMAL_HASH_DIGITS, Result
 from radar.report.settings import changes, family, method_names, settings, shared_changes
 
 FEWER, OTHER_DATA, OTHER_TRAINING, LEFT_OUT, CONTROLS, MODIFIED, OLDER, FEW = "†", "‡", "⊕", "§", "‖", "¶", "△", "∗"
@@ -29,6 +31,9 @@ MARKS = {
     FEW: f"fewer than {FEW_GROUPS} groups of a kind of image: a bootstrap over so few covers less than it says, the fewer the less",
 }
 _OF_DATA = (OTHER_DATA, OTHER_TRAINING, LEFT_OUT)  # a number without them would pass for one of the same data as others
+NO_SHARED_IMAGE = (  # of data sets that `without_shared_images` keeps
+    "none of them is tested on an image that another is tested on, learns from or sets a threshold by, as far as their records tell"
+)
 DEVELOPMENT = "◆"
 DEVELOPMENT_NOTE = (
     f"{DEVELOPMENT} development set: its test labels were in view when something was chosen, "
@@ -238,18 +243,38 @@ def on_common_data(members: Sequence[Cell]) -> list[Cell]:
 
 
 def without_shared_images(grouped: Mapping[str, Sequence[Cell]]) -> dict[str, Sequence[Cell]]:
-    """`grouped` without data sets that show images of another one: two splits of the same images are no two witnesses.
+    """`grouped` without data sets that are tested on images of another one: two splits of the same images are no two witnesses.
 
-    Of such data sets that with most cells stays, of equal ones the first by name.
+    Images of a data set are those that it is tested on, learns from or sets a threshold by, as far as its records tell. Of such data
+    sets that with most cells stays, of equal ones the first by name.
     """
-    kept: dict[str, Sequence[Cell]] = {}
-    seen: set[str] = set()
+    kept: dict[str, tuple[Sequence[Cell], _Images]] = {}
     for dataset, members in sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0])):
-        shown = {image.content_hash for image in members[0].one.images}
-        if seen.isdisjoint(shown):
-            kept[dataset] = members
-        seen |= shown
-    return dict(sorted(kept.items()))
+        images = _Images.of(members)
+        if not any(images.meets(others) for _, others in kept.values()):
+            kept[dataset] = members, images
+    return {dataset: members for dataset, (members, _) in sorted(kept.items())}
+
+
+@dataclass(frozen=True)
+class _Images:
+    """First digits of the content hashes of what a data set is tested on, and of what it learns from or sets a threshold by."""
+
+    tested: frozenset[str]
+    normals: frozenset[str]
+
+    @classmethod
+    def of(cls, members: Sequence[Cell]) -> Self:
+        """Of all runs of a data set."""
+        results = [result for cell in members for result in cell.results]
+        tested = {image.content_hash[:NORMAL_HASH_DIGITS] for result in results for image in result.images}
+        normals = {each for result in results for some in result.normals for each in some.content_hashes}
+        return cls(frozenset(tested), frozenset(normals))
+
+    def meets(self, other: Self) -> bool:
+        """Whether a test image of either is an image of the other."""
+        shared = self.tested & (other.tested | other.normals) or other.tested & self.normals
+        return bool(shared)
 
 
 def differing_settings(all_cells: Sequence[Cell]) -> dict[str, list[str]]:
@@ -268,8 +293,8 @@ def differing_settings(all_cells: Sequence[Cell]) -> dict[str, list[str]]:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Mean; NaN of nothing."""
-    return float(np.mean(values)) if len(values) else float("nan")
+    """Mean, the same in every order; NaN of nothing."""
+    return fmean(values) if len(values) else float("nan")
 
 
 def spread(values: Sequence[float]) -> float | None:

@@ -99,7 +99,7 @@ def _beside(value: float | None, first: float | None) -> Entry:
     shown = number(value)
     if value is None or first is None or value == first:
         return shown
-    return Entry(f"{shown.text} ({value - first:+.3f})", value)
+    return Entry(f"{shown.text} ({value - first:+z.3f})", value)
 
 
 def _paired(first: Result, others: Sequence[Result], settings: ReportConfig) -> Table:

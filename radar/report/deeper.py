@@ -18,7 +18,8 @@ _NAMED = 3  # folders, of those that hold something
 def told_deeper(folder: Path, given: Sequence[Path]) -> str:
     """How many runs and files of records lie in folders of `folder`, but for those that are `given` themselves or by their folder, and
     what to do about it; empty where there is none."""
-    found = [each for each in _lying_deeper(folder) if each not in given and each.parent not in given]
+    read = {each.resolve() for each in given}  # a folder may be spelt in many ways
+    found = [each for each in _lying_deeper(folder) if read.isdisjoint((each.resolve(), each.parent.resolve()))]
     if not found:
         return ""
     places = sorted({str(each.parent) for each in found})

@@ -64,7 +64,7 @@ def _finding(cell: Cell, dataset: str) -> str:
     image, best = cell.one.metrics.image, cell.best_control("image", "auroc")
     if image.auroc is None or image.f1_all_anomalous is None:
         return f"{dataset}, {cell.name}: test images of one kind only"
-    above = "" if best is None else f", {best.gain:+.3f} over its best control ({best.name})"
+    above = "" if best is None else f", {best.gain:+z.3f} over its best control ({best.name})"
     f1, trivial = mean(cell.values("image", "f1")), image.f1_all_anomalous
     return (
         f"{dataset}, {cell.label}: AUROC {mean(cell.values('image', 'auroc')):.3f}{above}; "

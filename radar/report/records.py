@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, astuple, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radar.errors import DataError, RunError
 from radar.evaluation.metrics import Metrics
+from radar.evaluation.typed_sections import read_value
+from radar.experiment.environment import check_environment
 from radar.files import make_folder, parsed, read_lines, write_lines, writing
+from radar.report.config_check import check_border, check_config
 from radar.report.record_check import check_metrics
-from radar.report.result import Command, EvaluatedImage, Floats, Result, ScoredNormals, check_config
+from radar.report.result import Command, EvaluatedImage, Floats, Result, ScoredNormals
 from radar.runtime.files import appending
 
 PLAIN, COMPRESSED = ".runs.jsonl", ".runs.jsonl.xz"
 _SIGNIFICANT = 7  # digits of scores and features
-_ITSELF = ("name", "fingerprint", "ended", "config", "environment", "scored")  # fields that stand in a line as they are
-_IMAGE = tuple(item.name for item in fields(EvaluatedImage))
+_ITSELF: dict[str, Any] = {
+    "name": str, "fingerprint": str, "ended": str, "config": dict, "environment": dict, "scored": int,
+}  # fields that stand in a line as they are  # fmt: skip
+_IMAGE = get_type_hints(EvaluatedImage)
 
 
 def is_records(path: Path) -> bool:
@@ -106,25 +112,52 @@ def _line(result: Result) -> str:
 
 
 def _result(content: dict[str, Any]) -> Result:
-    command, names = content["command"], tuple(content["feature_names"])
-    check_config(content["config"])
-    images = tuple(EvaluatedImage(**dict(zip(_IMAGE, row, strict=True))) for row in content["images"])
+    names = tuple(read_value(list[str], content["feature_names"], "feature_names"))
+    images = _images(content["images"])
+    metrics = Metrics.from_dict(content["metrics"])
+    itself = {name: read_value(kind, content[name], name) for name, kind in _ITSELF.items()}
+    check_config(itself["config"])
+    check_border(itself["config"], metrics)
+    check_environment(itself["environment"])
     result = Result(
-        **{name: content[name] for name in _ITSELF},
-        command=Command(command["preset"], tuple(command["overrides"]), tuple(command["words"])),
-        metrics=Metrics.from_dict(content["metrics"]),
+        **itself,
+        command=_command(content["command"]),
+        metrics=metrics,
         images=images,
         feature_names=names,
         features=_numbers(content["features"]).reshape(len(names), len(images)).T,
         scores=_numbers(content["scores"]).reshape(len(images)),
-        decisions=np.array([digit == "1" for digit in content["decisions"]], dtype=bool).reshape(len(images)),
+        decisions=_decisions(content["decisions"]).reshape(len(images)),
         normals=tuple(_normals(each) for each in content.get("normals", ())),
-        format=content.get("format", 1),
+        format=read_value(int, content.get("format", 1), "format"),
         directory=None,
     )
     if images:
         check_metrics(result)
     return result
+
+
+def _command(content: dict[str, Any]) -> Command:
+    preset = read_value(str | None, content["preset"], "command/preset")
+    overrides, words = (read_value(list[str], content[name], f"command/{name}") for name in ("overrides", "words"))
+    return Command(preset, tuple(overrides), tuple(words))
+
+
+def _images(rows: Sequence[Sequence[Any]]) -> tuple[EvaluatedImage, ...]:
+    """Raises `ValueError` for a value of another type, which is looked for once in a column for each type, as rows are many."""
+    if not all(isinstance(row, list) and len(row) == len(_IMAGE) for row in rows):
+        raise ValueError(f"images: each is a list of {', '.join(_IMAGE)}")
+    for (name, kind), column in zip(_IMAGE.items(), zip(*rows, strict=True), strict=False):
+        for value in {type(each): each for each in column}.values():
+            read_value(kind, value, f"images/{name}")
+    return tuple(EvaluatedImage(*row) for row in rows)
+
+
+def _decisions(digits: str) -> NDArray[np.bool_]:
+    """Of a text of a digit for each image. Raises `ValueError`."""
+    if not isinstance(digits, str) or set(digits) - {"0", "1"}:
+        raise ValueError("decisions: is a text of a 0 or a 1 for each image")
+    return np.array([digit == "1" for digit in digits], dtype=bool)
 
 
 def _normals_line(normals: ScoredNormals) -> dict[str, Any]:
@@ -133,11 +166,17 @@ def _normals_line(normals: ScoredNormals) -> dict[str, Any]:
 
 
 def _normals(content: dict[str, Any]) -> ScoredNormals:
-    unseen_by, groups, hashes = (tuple(content[name]) for name in ("unseen_by", "groups", "content_hashes"))
+    split = read_value(str, content["split"], "normals/split")
+    unseen_by, groups, hashes = (
+        tuple(read_value(list[str], content[name], f"normals/{split}/{name}"))
+        for name in ("unseen_by", "groups", "content_hashes")
+    )
     scores = _numbers(content["scores"])
-    if not len(groups) == len(hashes) == len(scores):
-        raise ValueError(f"normals of {content['split']}: groups, content_hashes and scores are of different numbers")
-    return ScoredNormals(content["split"], unseen_by, groups, hashes, scores, ())
+    if not (len(groups),) == (len(hashes),) == scores.shape:
+        raise ValueError(f"normals of {split}: groups, content_hashes and scores are of different numbers")
+    if not groups:
+        raise ValueError(f"normals of {split}: there is none")
+    return ScoredNormals(split, unseen_by, groups, hashes, scores, ())
 
 
 def _numbers(stored: object) -> Floats:

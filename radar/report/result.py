@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,18 +20,6 @@ from radar.evaluation.metrics import Metrics
 Floats = NDArray[np.float64]
 HASH_DIGITS = 16  # of a content hash that a result keeps
 NORMAL_HASH_DIGITS = 8  # of one that tells normals apart
-_SECTIONS = (
-    "dataset", "dataset.image", "method", "contamination", "detector", "timestep", "patch", "unet", "scoring", "scoring.border",
-    "evaluation",
-)  # fmt: skip
-_NOTHING, _TEXT, _WHOLE, _NUMBER = type(None), (str, type(None)), (int, type(None)), (int, float, type(None))
-_KEYS: dict[str, tuple[type, ...]] = {  # None: the method does not read it, or nothing is set
-    "seed": (int,), "dataset.name": (str,), "method.name": (str,),
-    "dataset.layout": _TEXT, "dataset.category": _TEXT, "dataset.split": _TEXT, "dataset.image.size": _WHOLE,
-    "contamination.value": _NUMBER, "timestep.value": _WHOLE, "patch.size": _WHOLE, "unet.channels": (list, _NOTHING),
-    "unet.attention_levels": (list, _NOTHING), "unet.fold": _WHOLE,
-    "detector.name": _TEXT, "detector.threshold": _TEXT, "detector.threshold_on": _TEXT, "detector.fitted_on": _TEXT,
-}  # fmt: skip
 _DARK = (PipedLayout.name,)  # layouts whose masks are dark on the defect
 FORMAT = 2  # of what a run leaves; 1 kept no score of normals beside the test images
 
@@ -60,21 +48,6 @@ class ScoredNormals:
     content_hashes: tuple[str, ...]  # N, their first digits
     scores: Floats  # (N,)
     paths: tuple[str, ...]  # N; none of a record, which tells no names
-
-
-def check_config(config: Mapping[str, Any]) -> None:
-    """Raise `ValueError` where stored keys have other types than tables rely on; what a method does not read is not there."""
-    found: dict[str, Any] = {}
-    for section in _SECTIONS:
-        parent, _, name = section.rpartition(".")
-        found[section] = (found[parent] if parent else config).get(name, {})
-        if not isinstance(found[section], Mapping):
-            raise ValueError(f"{section} holds no keys")
-    for key, kinds in _KEYS.items():
-        section, _, name = key.rpartition(".")
-        value = (found[section] if section else config).get(name)
-        if isinstance(value, bool) or not isinstance(value, kinds):
-            raise ValueError(f"{key}={value!r} is of another type")
 
 
 @dataclass(frozen=True)

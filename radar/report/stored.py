@@ -13,6 +13,7 @@ from radar.errors import DataError, RunError, StoredError
 from radar.experiment.command import COMMAND_FILE, read_command
 from radar.experiment.measures import DEFECT_COLUMNS, UNSEEN_BY, feature_columns
 from radar.experiment.run_directory import REMEDY, RunDirectory
+from radar.report.config_check import check_border, check_config
 from radar.report.deeper import told_deeper
 from radar.report.records import is_records, read_records
 from radar.report.result import (
@@ -23,7 +24,6 @@ from radar.report.result import (
     EvaluatedImage,
     Result,
     ScoredNormals,
-    check_config,
 )
 from radar.runtime.numbers import number, whole
 from radar.runtime.terminal import tell
@@ -93,6 +93,7 @@ def _whole_run(run: RunDirectory) -> Result:
     names = feature_columns(columns)
     test = [row for row in rows if row["split"] == "test"]
     config = _without_places(run.read_config())
+    check_border(config, metrics)
     return Result(
         name=run.path.name,
         fingerprint=status.fingerprint,

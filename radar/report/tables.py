@@ -14,6 +14,7 @@ from radar.runtime.terminal import printable
 
 NOTHING = "–"
 SMALLEST_P = 0.001  # that is told; smaller ones are told as a bound
+_WHOLE = 2**53  # from here on floats leave whole numbers out
 _ROWS_PER_PAGE = 45  # of a LaTeX table
 
 
@@ -99,7 +100,7 @@ def number(value: float | None, digits: int = 3) -> Entry:
 
 def count(value: float) -> Entry:
     """A whole number."""
-    return Entry(f"{value:,.0f}", value)
+    return Entry(f"{value:z,.0f}", value)
 
 
 def interval(low: float, high: float) -> Entry:
@@ -202,10 +203,18 @@ def csv_text(content: Table) -> str:
     numeric = sorted(content.numeric)
     lines = [[*content.headings, *(f"{content.headings[column]} (value)" for column in numeric), "runs"]]
     for row in content.rows:
-        values = ["" if row[column].value is None else f"{row[column].value:.6g}" for column in numeric]
+        values = [_number_text(row[column].value) for column in numeric]
         runs = sorted({run for entry in row for run in entry.runs})
         lines.append([*(entry.text for entry in row), *values, " ".join(runs)])
     return "".join(map(csv_line, lines))
+
+
+def _number_text(value: float | None) -> str:
+    """With every digit that it holds, a whole number as one; empty without any."""
+    if value is None:
+        return ""
+    exact = float(value)  # NumPy's own numbers name their type
+    return str(int(value)) if exact.is_integer() and abs(exact) < _WHOLE else repr(exact)
 
 
 _ESCAPES = {

@@ -17,7 +17,7 @@ from radar.evaluation.statistics_methods import (
     compare_methods,
     groups_of_kinds,
 )
-from radar.evaluation.statistics_paired import SeedComparison, holm, paired_seeds, two_of_each
+from radar.evaluation.statistics_paired import SeedComparison, holm, paired_seeds, tests_made, two_of_each
 from radar.evaluation.statistics_resampling import bootstrap_weights, percentile_interval, weighted_aurocs
 from radar.percent import percent_as_set
 from radar.report.cells import FEW, Cell, by_dataset
@@ -154,7 +154,8 @@ def pair_table(found: Sequence[Pair], settings: ReportConfig) -> Table:
         "Second minus first, of methods that saw the same pixels and colours. Δ AUROC is that of the mean over seeds; an image counts "
         "as right where more than half of the seeds decide it right.",
         *notes_on_tests(settings),
-        f"These p values are Holm-corrected for the {len(found)} comparisons of the column.",
+        f"These p values are Holm-corrected for the comparisons of their column that could be made: {tests_made(aurocs)} of AUROC, "
+        f"{tests_made(decisions)} of decisions.",
         "Paired t over seeds, uncorrected, of F1; effect: mean difference over the standard deviation of the differences. "
         "Three seeds have little power: a large p is no proof of equality.",
     )

@@ -6,8 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from radar.evaluation.comparable import comparable
 from radar.evaluation.statistics_ranks import RankComparison, compare_ranks
-from radar.report.cells import OTHER_DATA, OTHER_TRAINING, Cell, by_dataset, mean, without_shared_images
+from radar.report.cells import (
+    NO_SHARED_IMAGE,
+    OTHER_DATA,
+    OTHER_TRAINING,
+    Cell,
+    by_dataset,
+    mean,
+    without_shared_images,
+)
 from radar.report.tables import Entry, Table, count, number, p_value, table
 
 
@@ -25,8 +34,8 @@ class Ranking:
 def rankings(cells: Sequence[Cell], alpha: float) -> list[Ranking]:
     """By AUROC and by F1; nothing where fewer than two methods share two data sets.
 
-    Cells on other data, tested on or learnt from, and of other pixels or colours are left out, and of data sets that share test images
-    one counts.
+    Cells on other data, tested on or learnt from, and of other pixels or colours are left out, and of data sets that are no witnesses
+    of their own one counts.
     """
     apart = {OTHER_DATA, OTHER_TRAINING}
     comparable = [cell for cell in cells if apart.isdisjoint(cell.marks) and not cell.not_ranked]
@@ -82,14 +91,17 @@ def rank_table(found: Sequence[Ranking], cells: Sequence[Cell], alpha: float) ->
             p_value(each.compared.p_value),
         ]
         for each in found
-        for method, rank in sorted(zip(each.methods, each.compared.ranks, strict=True), key=lambda pair: pair[1])
+        for method, rank in sorted(
+            zip(each.methods, each.compared.ranks, strict=True), key=lambda pair: comparable(pair[1])
+        )
     ]
     notes = (
         f"1 is the best. Ranks closer than the critical difference (Nemenyi, α = {alpha}) are not told apart. p: Friedman's "
         "test, exact for few methods and data sets, else in Iman and Davenport's form; for three methods or more. Means over "
         "seeds are ranked; data sets count alike.",
         "Where not every method has every data set, the largest block of cells is ranked that is whole; cells on other data, and of "
-        "methods that saw other pixels or colours than most, are left out, and of data sets that share test images one counts.",
+        "methods that saw other pixels or colours than most, are left out, and of data sets that share images one counts; "
+        f"{NO_SHARED_IMAGE}.",
         *(f"{each.measure}: {len(each.methods)} methods on {', '.join(each.datasets)}" for each in found),
         *dict.fromkeys(
             f"{dataset}: no seed of {one} is one of {other}, so a difference may come from the seeds"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from radar.evaluation.statistics_paired import holm
+from radar.evaluation.statistics_paired import holm, tests_made
 from radar.evaluation.statistics_resampling import Units
 from radar.report.cells import Cell, mean
 from radar.report.tables import NOTHING, Entry, Table, bounded_p, measured, of_dataset, p_value, table
@@ -86,7 +86,7 @@ def _compared(
         "Wasserstein in the unit of the values. p: permutation of groups of images between the labels, statistic KS; "
         "the largest of the seeds' p values, as a mean of them is none; (≥ x): no smaller one can come out with so few groups. "
         "Holm p: the same, corrected for the "
-        f"{int(np.isfinite(largest).sum())} rows; where these are many, p cannot come below the level with the permutations made.",
+        f"{tests_made(largest)} rows; where these are many, p cannot come below the level with the permutations made.",
         "AUROC: probability that an anomalous value exceeds a normal one.",
     )
     return found, notes
@@ -98,7 +98,7 @@ def beside_chance(cell: Cell, path: Sequence[str], name: str) -> Entry:
     chance = [mean(cell.values(*path, "chance", name, each)) for each in ("mean", "limit")]
     if shown.value is None:
         return shown
-    told = ", ".join(f"{each:.3f}" for each in chance) if np.isfinite(chance).all() else NOTHING
+    told = ", ".join(f"{each:z.3f}" for each in chance) if np.isfinite(chance).all() else NOTHING
     return replace(shown, text=f"{shown.text} ({told})")
 
 

@@ -242,9 +242,11 @@ def _widths(result: Result) -> Entry:
 
 
 def _attention(result: Result) -> Entry:
-    """Sides of the maps that attend, of a patch of the training size."""
-    unet, patch = result.config["unet"], result.config["patch"]["size"]
-    sides = [math.ceil(patch / (unet["fold"] * 2**level)) for level in unet["attention_levels"]]
+    """Sides of the maps that attend, of a patch of the training size; nothing of a method that trains on no patches."""
+    if "patch" not in result.config:
+        return Entry(NOTHING)
+    unet = result.config["unet"]
+    sides = [math.ceil(_patch_size(result) / (unet["fold"] * 2**level)) for level in unet["attention_levels"]]
     return Entry(", ".join(f"{side} px" for side in sides) or "none", sum(side**2 for side in sides))
 
 
@@ -260,7 +262,7 @@ def _unet_columns(members: Sequence[Cell]) -> Columns:
 
 _HYPOTHESIS = (
     "KS, Wasserstein, KL and overlap: predicted noise of normal against anomalous images, pixel by pixel. p: permutation of groups of "
-    "images between the labels, the largest of the seeds; Holm p: the same, corrected for the number of rows. "
+    "images between the labels, the largest of the seeds; Holm p: the same, corrected for the number of rows that have one. "
     "Excess kurtosis is 0 for a Gaussian. Distance from a Gaussian: Lilliefors'."
 )
 _SIGNAL = (

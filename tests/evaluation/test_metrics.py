@@ -144,3 +144,12 @@ def test_the_best_control_has_the_highest_mean_over_the_runs_that_have_both() ->
     equal = best_control([with_controls(0.9, z=0.5, a=0.5)], *AUROC)
     assert equal is not None
     assert equal.name == "z"
+
+
+def test_of_controls_whose_means_differ_by_rounding_alone_the_first_is_the_best() -> None:
+    lower, higher = 0.1 + 0.2, 0.3
+    assert lower != higher
+    for first, second in ((lower, higher), (higher, lower)):
+        best = best_control([with_controls(0.9, z=first, a=second)], *AUROC)
+        assert best is not None
+        assert best.name == "z"

@@ -71,3 +71,14 @@ def test_cliques_join_what_is_not_told_apart() -> None:
     assert cliques([1.0, 1.5, 3.0, 3.4], 1.0) == [(1.0, 1.5), (3.0, 3.4)]
     assert cliques([1.0, 1.8, 2.6], 1.0) == [(1.0, 1.8), (1.8, 2.6)]
     assert cliques([1.0, 3.0], 1.0) == []
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.001, 1 / 9])
+def test_what_rounding_of_a_sum_makes_differ_is_a_tie(factor: float) -> None:
+    values = np.array([0.1, 0.2, 0.3, 0.7, 0.6]) * factor
+    means = sorted({sum(order) / values.size for order in permutations(values.tolist())})
+    assert len(means) > 1
+    row = [means[0], means[-1], means[0] - 1e-9]
+    assert mean_ranks([row, row]).tolist() == [1.5, 1.5, 3]
+    alike = compare_ranks([means[:1] * 2 + means[-1:]] * 3, 0.05)
+    assert (alike.ranks.tolist(), alike.p_value) == ([2, 2, 2], 1.0)

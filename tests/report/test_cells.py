@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from report_builders import on_other_data, result, study
 
@@ -17,12 +21,15 @@ from radar.report.cells import (
     LEFT_OUT,
     MODIFIED,
     OTHER_DATA,
+    Cell,
     cell_of,
     cells,
     differing_settings,
     main_cells,
+    mean,
+    without_shared_images,
 )
-from radar.report.result import Result
+from radar.report.result import Result, ScoredNormals
 from radar.report.settings import axes, difference, method_label, method_names, settings
 from radar.report.tables_ablation import ablation_tables, ablations
 
@@ -248,3 +255,51 @@ def test_variants_of_a_method_with_names_of_their_own_are_methods_of_their_own()
     raw, textures = (result(method__name="pca", method__windows={"descriptor": each}) for each in ("raw", "texture"))
     some = main_cells(cells([raw, textures], None))
     assert [cell.method for cell in some] == ["pca, paper", "pca_texture, paper"]
+
+
+def test_a_mean_is_the_same_in_every_order() -> None:
+    for values in ([0.1, 0.2, 0.3], [0.7, 0.1, 0.6, 0.3], [1e16, 1.0, -1e16]):
+        assert len({mean(order) for order in permutations(values)}) == 1
+    assert math.isnan(mean([]))
+
+
+def witness(name: str, tested: Sequence[str], normals: Sequence[str] = (), methods: int = 1) -> list[Cell]:
+    """The cells of a data set that is tested on these images, and learns from or sets its threshold by these normals."""
+    one = result(dataset=name)
+    images = tuple(replace(one.images[0], content_hash=each) for each in tested)
+    kept = ScoredNormals(
+        "train", ("detector",), tuple(normals), tuple(each[:8] for each in normals), np.zeros(len(normals)), ()
+    )
+    changed = replace(one, images=images, normals=(kept,))
+    return [Cell(name, f"method {number}", (changed,), "", "") for number in range(methods)]
+
+
+A, B, C, D = ("a" * 16, "b" * 16, "c" * 16, "d" * 16)
+
+
+@pytest.mark.parametrize(
+    ("sets", "kept"),
+    [
+        pytest.param({"x": ([A], [B]), "y": ([C], [D])}, "xy", id="nothing shared"),
+        pytest.param({"x": ([A], [B]), "y": ([B], [D])}, "x", id="tested on what the other learnt from"),
+        pytest.param({"x": ([B], [D]), "y": ([A], [B])}, "x", id="learnt from what the other is tested on"),
+        pytest.param({"x": ([A], [B]), "y": ([B], [A])}, "x", id="split the other way round"),
+        pytest.param({"x": ([A, C], []), "y": ([C], [])}, "x", id="one test image"),
+        pytest.param({"x": ([A], [D]), "y": ([B], [D])}, "xy", id="learnt from the same"),
+        pytest.param(
+            {"x": ([A], []), "y": ([A, B], []), "z": ([B], [])}, "xz", id="a third meets one that is left out"
+        ),
+        pytest.param({"x": ([A], [B]), "y": ([B], [C]), "z": ([C], [])}, "xz", id="the same by normals"),
+        pytest.param({"x": ([A], []), "y": ([A, B], [], 2), "z": ([B], [])}, "y", id="most cells stay"),
+    ],
+)
+def test_of_data_sets_that_are_tested_on_images_of_another_one_counts(sets: dict[str, Any], kept: str) -> None:
+    for names in permutations(sets):
+        grouped = {name: witness(name, *sets[name]) for name in names}
+        assert list(without_shared_images(grouped)) == list(kept)
+
+
+def test_images_of_every_run_of_a_data_set_count() -> None:
+    first, second = witness("x", [A], [C]), witness("x", [A], [B])
+    grouped = {"x": [*first, *second], "y": witness("y", [B])}
+    assert list(without_shared_images(grouped)) == ["x"]

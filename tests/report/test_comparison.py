@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from report_builders import SETTINGS, on_other_data, result
 
@@ -45,3 +47,16 @@ def test_runs_on_other_images_are_not_paired_and_the_data_is_named() -> None:
 def test_equal_runs_have_no_difference() -> None:
     config = comparison_tables([FIRST, FIRST], SETTINGS)[0]
     assert (config.rows, config.notes) == ((), ("no difference",))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"), [(-0.0001, "(+0.000)"), (0.0001, "(+0.000)"), (-0.0006, "(-0.001)"), (0.25, "(+0.250)")]
+)
+def test_a_difference_that_rounds_to_nothing_has_no_minus(change: float, told: str) -> None:
+    one, other = (
+        replace(FIRST, metrics=replace(FIRST.metrics, image=replace(FIRST.metrics.image, auroc=value)))
+        for value in (0.5, 0.5 + change)
+    )
+    numbers = comparison_tables([one, other], SETTINGS)[2]
+    assert numbers.name == "numbers"
+    assert {row[0].text: row[2].text for row in numbers.rows}["AUROC"].endswith(told)

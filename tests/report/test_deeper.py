@@ -69,3 +69,29 @@ def test_a_report_tells_what_it_does_not_read(tmp_path: Path, capsys: pytest.Cap
         RunError, match="many: no done run and no record is here; 3 runs or files of records lie deeper"
     ):
         read_results([tmp_path / "many"])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("{top}", "{here}/sub"),
+        ("{here}", "{top}/sub"),
+        ("{top}", "{top}/../top/sub"),
+        ("{top}/sub/..", "{top}/sub"),
+        ("{top}", "{link}/sub"),
+        ("{link}", "{top}/sub/x"),
+        ("{top}", "{top}/link_to_x"),
+    ],
+)
+def test_what_is_read_by_another_spelling_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str
+) -> None:
+    top, link = tmp_path / "top", tmp_path / "link"
+    _run(top / "sub" / "x")
+    link.symlink_to(top)
+    (top / "link_to_x").symlink_to(top / "sub" / "x")
+    monkeypatch.chdir(tmp_path)
+    spelt = {"top": str(top), "here": "top", "link": str(link)}
+    paths = [Path(each.format(**spelt)) for each in (first, second)]
+    assert told_deeper(paths[0], paths[:1]) != ""
+    assert told_deeper(paths[0], paths) == ""

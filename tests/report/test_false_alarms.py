@@ -10,11 +10,20 @@ import pytest
 from report_builders import SETTINGS, one_kind, result
 from scipy.stats import beta
 
+from radar.evaluation.statistics_rates import Rate
 from radar.report.cells import cells
 from radar.report.result import Result, ScoredNormals
 from radar.report.tables import Table
 from radar.report.tables_comparisons import notes_on_tests
-from radar.report.tables_false_alarms import ALL, CONTAMINATIONS, _over_seeds, alarms, false_alarm_table
+from radar.report.tables_false_alarms import (
+    ALL,
+    CONTAMINATIONS,
+    _exceeds,
+    _joined,
+    _over_seeds,
+    alarms,
+    false_alarm_table,
+)
 
 UNSEEN = ("densities", "detector")
 DETECTOR = {"name": "upper_tail", "fitted_on": "cross_fitted", "threshold": "quantile", "threshold_on": "cross_fitted"}
@@ -231,3 +240,39 @@ def test_what_promises_no_rate_is_no_row(detector: dict[str, str]) -> None:
 def test_normals_that_the_detector_was_fitted_on_promise_nothing() -> None:
     one = run([0.0] * 12)
     assert list(alarms(replace(one, normals=(normals("train", np.arange(99), unseen=("densities",)),)))) == []
+
+
+def test_a_data_set_that_set_its_threshold_by_test_images_of_another_is_not_pooled_with_it() -> None:
+    first, second = (run([96.0, *[0.0] * 11], dataset=name) for name in ("p", "q"))
+    shown_there = tuple(image.content_hash for image in first.images)
+    train, held_out = second.normals
+    hashes = (*shown_there, *held_out.content_hashes[len(shown_there) :])[: len(held_out.groups)]
+    seen = replace(second, normals=(train, replace(held_out, content_hashes=hashes)))
+    for other, pooled in ((second, 3), (seen, 0)):
+        content = false_alarm_table(cells([first, other], None), SETTINGS)
+        assert content is not None
+        assert sum(row[0].text == ALL for row in content.rows) == pooled
+        assert sum("none of them is tested on an image that another" in note for note in content.notes) == (pooled > 0)
+
+
+@pytest.mark.parametrize(
+    "parts", [{"a b": "c", "a": "b c"}, {"1": "1 1", "1 1": "1"}, {"a": "x", "a x": "x"}, {"": " a", " ": "a"}]
+)
+def test_groups_of_two_data_sets_never_meet(parts: dict[str, str]) -> None:
+    _, groups = _joined({dataset: (np.zeros(2), [group, group]) for dataset, group in parts.items()})
+    assert (len(groups), len(set(groups))) == (4, 2)
+
+
+def test_a_run_without_the_normals_that_set_its_threshold_has_no_row() -> None:
+    assert list(alarms(replace(run([0.0] * 12), normals=()))) == []
+    some = [run([0.0] * 12, seed=0), run([0.0] * 12, seed=1)]
+    fewer = replace(some[1], normals=some[1].normals[1:])
+    (found, *_) = _over_seeds(cells([some[0], fewer], None)[0])
+    assert (found.left_out, found.setting) == (None, None), "seeds of different normals have no mean of each"
+
+
+def test_a_rate_above_its_promise_by_rounding_alone_is_kept() -> None:
+    rate = Rate(0.1 + 0.2, 1, 1, 0.0, 1.0)
+    assert rate.value > 0.3
+    assert not _exceeds(rate, 0.3)
+    assert _exceeds(rate, 0.3 - 1e-6)

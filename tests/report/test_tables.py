@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import shutil
 import subprocess
 from dataclasses import replace
@@ -21,9 +22,9 @@ from radar.report.cells import FEW, FEWER, cells, main_cells
 from radar.report.result import Result
 from radar.report.tables import Entry, csv_text, latex, latex_escaped, markdown, marked, over_seeds, p_value, table
 from radar.report.tables_ablation import ablations
-from radar.report.tables_comparisons import pair_table, pairs
+from radar.report.tables_comparisons import Pair, pair_table, pairs
 from radar.report.tables_ranks import rank_table, rankings
-from radar.report.tables_results import cost_table, main_table, published_table
+from radar.report.tables_results import cost_table, main_table, provenance_table, published_table
 from radar.report.tables_statistics import moments_table, noise_table, separation_table
 from radar.report.tables_sweep import sweep_table
 
@@ -384,3 +385,80 @@ def test_normality_that_was_not_tested_is_a_dash() -> None:
     untested = replace(one, metrics=replace(one.metrics, noise=replace(noise, normality=normality)))
     content = moments_table(cells([untested], None))
     assert [row[content.headings.index("rejected")].text for row in content.rows] == ["–", "0.500"]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (None, ""), (20261128, "20261128"), (60.0, "60"), (2**53, str(float(2**53))), (1_234_567, "1234567"), (-3, "-3"), (-0.0, "0"),
+        (0.1, "0.1"), (1 / 3, "0.3333333333333333"), (np.float64(2 / 3), "0.6666666666666666"), (np.int64(12345678), "12345678"),
+        (1e300, "1e+300"), (1234567.25, "1234567.25"), (1e-12, "1e-12"),
+    ],
+)  # fmt: skip
+def test_a_csv_holds_every_digit(value: float | None, told: str) -> None:
+    content = table("x", "", ("a", "b"), [(Entry("1", value), Entry("", 1))])
+    row = next(csv.DictReader(io.StringIO(csv_text(content))))
+    assert row.get("a (value)", "") == told
+    assert not told or float(told) == value
+
+
+def test_the_csv_of_where_cells_come_from_tells_seeds_whole() -> None:
+    some = [result(seed=seed) for seed in (20261128, 7)]
+    text = csv_text(provenance_table(cells(some, None)))
+    assert {row["seed (value)"] for row in csv.DictReader(io.StringIO(text))} == {"20261128", "7"}
+
+
+def test_p_values_are_corrected_for_the_tests_that_could_be_made() -> None:
+    found = pairs(main_cells(cells(study(), None)), SETTINGS)
+
+    def without(pair: Pair, *names: str) -> Pair:
+        """The same pair, of which these tests could not be made."""
+        tests = pair.compared.tests
+        none = {name: replace(getattr(tests, name), p_value=math.nan) for name in names}
+        return replace(pair, compared=replace(pair.compared, tests=replace(tests, **none)))
+
+    for changed, of_auroc, of_decisions in (
+        (found, 3, 3),
+        ([without(found[0], "decisions"), *found[1:]], 3, 2),
+        ([without(found[0], "auroc", "decisions"), without(found[1], "decisions"), found[2]], 2, 1),
+        ([without(each, "auroc", "decisions") for each in found], 0, 0),
+    ):
+        content = pair_table(changed, SETTINGS)
+        (told,) = [note for note in content.notes if "Holm" in note]
+        assert told.endswith(f"that could be made: {of_auroc} of AUROC, {of_decisions} of decisions.")
+        for heading, made in (("AUROC p", of_auroc), ("decisions p", of_decisions)):
+            column = content.headings.index(heading)
+            assert sum(row[column].text != "–" for row in content.rows) == made
+
+
+def test_ranks_of_runs_whose_means_differ_by_the_order_of_their_seeds_are_tied() -> None:
+    def with_f1(preset: str, dataset: str, values: tuple[float, ...]) -> list[Result]:
+        some = [result(preset=preset, dataset=dataset, seed=seed) for seed in range(len(values))]
+        return [
+            replace(one, metrics=replace(one.metrics, image=replace(one.metrics.image, f1=value)))
+            for one, value in zip(some, values, strict=True)
+        ]
+
+    for values in ((0.1, 0.2, 0.3), (0.7, 0.1, 0.6)):
+        some = [
+            each
+            for dataset in ("grid", "wood")
+            for preset, order in (("a", values), ("b", values[::-1]))
+            for each in with_f1(preset, dataset, order)
+        ]
+        (ranking,) = [each for each in rankings(main_cells(cells(some, None)), 0.05) if each.measure == "F1"]
+        assert ranking.compared.ranks.tolist() == [1.5, 1.5]
+
+
+def test_a_data_set_that_learnt_from_test_images_of_another_is_not_ranked_beside_it() -> None:
+    some = [each for each in study() if each.config["timestep"]["value"] == 1]
+    shown_there = {image.content_hash[:8] for each in some if each.dataset == "grid" for image in each.images}
+
+    def having_seen(one: Result) -> Result:
+        train, *rest = one.normals
+        hashes = (min(shown_there), *train.content_hashes[1:])
+        return replace(one, normals=(replace(train, content_hashes=hashes), *rest))
+
+    seen = [having_seen(each) if each.dataset == "wood" else each for each in some]
+    for results, expected in ((some, ("grid", "tile", "wood")), (seen, ("grid", "tile"))):
+        assert {ranking.datasets for ranking in rankings(main_cells(cells(results, None)), 0.05)} == {expected}

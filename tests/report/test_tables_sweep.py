@@ -229,3 +229,14 @@ def test_methods_without_what_was_turned_are_left_out() -> None:
     other = result(method__name="pca", preset="fast")
     other = replace(other, config={key: value for key, value in other.config.items() if key != "timestep"})
     assert {row["method"] for row in lines(sweep_table("timestep", [result(), other], None, []))} == {"RADAR"}
+
+
+def test_a_network_that_is_trained_on_no_patches_has_no_side_that_attends() -> None:
+    unet = {"channels": [8, 16], "attention_levels": [1], "fold": 1}
+    one = result()
+    config = {key: value for key, value in one.config.items() if key != "patch"}
+    whole, cropped = replace(one, config={**config, "unet": unet}), replace(one, config={**one.config, "unet": unet})
+    assert [lines(sweep_table("unet", [each], None, []))[0]["attention at"] for each in (whole, cropped)] == [
+        "–",
+        "14 px",
+    ]

@@ -180,6 +180,28 @@ def test_a_report_takes_no_value_of_another_type(
         path.write_text(before)
 
 
+@pytest.mark.parametrize("name", ["config.yaml", "environment.json"])
+def test_a_report_takes_no_run_that_lacks_what_tables_read(
+    spoilt: tuple[Path, Path], capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Each key at a time is taken away: the run is left out and named, or the tables are made."""
+    root, first = spoilt
+    read, write = {"config.yaml": (yaml.safe_load, yaml.safe_dump), "environment.json": (json.loads, json.dumps)}[name]
+    path = first / name
+    before = path.read_text()
+    for place in range(len(list(leaves(read(before))))):
+        tree = read(before)
+        node, key = list(leaves(tree))[place]
+        del node[key]
+        tree.pop("checksum", None)
+        path.write_text(write(tree))
+        results = read_results([root])
+        told = capsys.readouterr().err
+        assert len(results) == 2 or (str(first) in told and told.count("\n") == 1)
+        if len(results) == 2:
+            assert tables_page(Report(results, SETTINGS, []).tables), key
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [
