@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import Self
 
 import numpy as np
@@ -293,8 +292,8 @@ def differing_settings(all_cells: Sequence[Cell]) -> dict[str, list[str]]:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Mean, the same in every order; NaN of nothing."""
-    return fmean(values) if len(values) else float("nan")
+    """Mean; NaN of nothing."""
+    return float(np.mean(values)) if len(values) else float("nan")
 
 
 def spread(values: Sequence[float]) -> float | None:

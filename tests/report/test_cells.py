@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import permutations
@@ -26,7 +25,6 @@ from radar.report.cells import (
     cells,
     differing_settings,
     main_cells,
-    mean,
     without_shared_images,
 )
 from radar.report.result import Result, ScoredNormals
@@ -255,12 +253,6 @@ def test_variants_of_a_method_with_names_of_their_own_are_methods_of_their_own()
     raw, textures = (result(method__name="pca", method__windows={"descriptor": each}) for each in ("raw", "texture"))
     some = main_cells(cells([raw, textures], None))
     assert [cell.method for cell in some] == ["pca, paper", "pca_texture, paper"]
-
-
-def test_a_mean_is_the_same_in_every_order() -> None:
-    for values in ([0.1, 0.2, 0.3], [0.7, 0.1, 0.6, 0.3], [1e16, 1.0, -1e16]):
-        assert len({mean(order) for order in permutations(values)}) == 1
-    assert math.isnan(mean([]))
 
 
 def witness(name: str, tested: Sequence[str], normals: Sequence[str] = (), methods: int = 1) -> list[Cell]:
