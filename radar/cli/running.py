@@ -41,12 +41,10 @@ from radar.plugins import import_plugins, imported_plugins
 from radar.progress import ProgressBar, ProgressLines, Report, silent
 from radar.report.observer import RunObserver
 from radar.report.result import Result
-from radar.report.settings import family, method_label, method_names
+from radar.report.settings import PUBLISHED_NAME, family, method_label, method_names
 from radar.report.stored import read_run
 from radar.report.verdict import verdict
 from radar.runtime.terminal import tell
-
-_RADAR = "RADAR"  # what a report calls the published preset
 
 
 class Runner:
@@ -250,8 +248,8 @@ def _found(outcome: Outcome, config: Config) -> tuple[list[str], str]:
 
 
 def _published(result: Result) -> str | None:
-    """What a report calls the published preset, with whatever was typed beside it; None for any other."""
-    return method_names([result])[result.identity] if family(result) == _RADAR else None
+    """What a report calls the published preset, with whatever departs from it; None for any other."""
+    return method_names([result])[result.identity] if family(result) == PUBLISHED_NAME else None
 
 
 def _run_alone(runner: Runner, config: Config, name: str, number: int, overrides: tuple[str, ...]) -> None:

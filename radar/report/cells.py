@@ -257,23 +257,24 @@ def without_shared_images(grouped: Mapping[str, Sequence[Cell]]) -> dict[str, Se
 
 @dataclass(frozen=True)
 class _Images:
-    """First digits of the content hashes of what a data set is tested on, and of what it learns from or sets a threshold by."""
+    """Content hashes of what a data set is tested on; the first digits of these, and of what it learns from or sets a threshold by."""
 
     tested: frozenset[str]
+    starts: frozenset[str]
     normals: frozenset[str]
 
     @classmethod
     def of(cls, members: Sequence[Cell]) -> Self:
         """Of all runs of a data set."""
         results = [result for cell in members for result in cell.results]
-        tested = {image.content_hash[:NORMAL_HASH_DIGITS] for result in results for image in result.images}
+        tested = frozenset(image.content_hash for result in results for image in result.images)
+        starts = frozenset(each[:NORMAL_HASH_DIGITS] for each in tested)
         normals = {each for result in results for some in result.normals for each in some.content_hashes}
-        return cls(frozenset(tested), frozenset(normals))
+        return cls(tested, starts, frozenset(normals))
 
     def meets(self, other: Self) -> bool:
         """Whether a test image of either is an image of the other."""
-        shared = self.tested & (other.tested | other.normals) or other.tested & self.normals
-        return bool(shared)
+        return bool(self.tested & other.tested or self.starts & other.normals or other.starts & self.normals)
 
 
 def differing_settings(all_cells: Sequence[Cell]) -> dict[str, list[str]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from radar.report.recipes import option_values, told_by
 from radar.report.region_names import named, override_told
 from radar.report.result import Result
 
@@ -16,9 +17,11 @@ _NO_SETTING = (
     "trainer.stack", "trainer.stack_memory_fraction", "evaluation.pixel", "evaluation.panels", "evaluation.figures",
     "evaluation.border", "method.controls", "dataset.near_duplicates",
 )  # fmt: skip
+# where things lie
+_PLACES = ("data_root", "output_root", "dataset.root", "dataset.manifest", "dataset.folder.normal", "dataset.folder.anomalous",
+           "dataset.folder.masks")  # fmt: skip
 # of overrides: choices that a name tells anyway, and where things lie
-_NO_CHANGE = ("experiment", "dataset", "method", "logger", "trainer", "data_root", "output_root", "dataset.root", "dataset.manifest",
-              "dataset.category", "dataset.folder.normal", "dataset.folder.anomalous", "dataset.folder.masks")  # fmt: skip
+_NO_CHANGE = ("experiment", "dataset", "method", "logger", "trainer", "dataset.category", *_PLACES)
 # first of keys that vary together is the one a person turned
 _LEADING = (
     "patch.size", "timestep.value", "contamination.value", "dataset.train_images", "unet.channels", "unet.attention_levels",
@@ -27,8 +30,18 @@ _LEADING = (
     "training.max_steps",
 )  # fmt: skip
 
+# what the paper's recipe decides on any data set; where its regions lie, and how it is split, a data set says itself
+OF_RECIPE = ("contamination", "detector", "diffusion", "patch", "scoring", "timestep", "training", "unet", "trainer",
+              "dataset.image", "dataset.train_images")  # fmt: skip
+# what changes how long a run takes, or what it refuses, and nothing that it makes
+_OF_MACHINE = ("trainer.strategy", "trainer.compile", "trainer.deterministic", "dataset.megapixels")
+_OF_DATASET = "dataset.image.region_of_interest"
+_WORKING_SIZES = ("working_size", "dataset.image.working_size")  # a run has what came of them, a resolution
+_FEW = 2  # keys of a section that a name tells one by one
+
 _AS_EVER = ("scoring.border.name", "none")  # what every run was before there was a choice
 
+PUBLISHED_NAME = "RADAR"
 MISSING = "–"  # a key that the method does not read
 
 Settings = dict[str, Any]
@@ -53,7 +66,7 @@ def settings(result: Result) -> Settings:
 
 
 def _ignored(key: str) -> bool:
-    return any(key == name or key.startswith(f"{name}.") for name in _NO_SETTING)
+    return _is_below(key, _NO_SETTING)
 
 
 def method_label(method: Mapping[str, Any]) -> str:
@@ -69,30 +82,100 @@ def method_label(method: Mapping[str, Any]) -> str:
 
 def family(result: Result) -> str:
     """The method's name with the preset that it starts from, once where they are the same; RADAR as published, the preset `paper`,
-    alone is called RADAR."""
+    alone is called RADAR. What makes a run another thing than its preset, `changes` tell."""
     label, preset = method_label(result.config["method"]), result.command.preset
     if label == "radar" and preset == "paper":
-        return "RADAR"
+        return PUBLISHED_NAME
     return label if label == preset else f"{label}, {preset or 'no preset'}"
 
 
 def changes(result: Result) -> tuple[str, ...]:
-    """What was typed beside the preset and makes the method another one, as it was typed but for a region, which is named."""
-    return tuple(
-        override_told(text, result.config)
-        for text in result.command.overrides
-        if not _ignored(key_of(text)) and key_of(text) not in _NO_CHANGE
-    )
+    """What makes the method another one than its preset: what was typed, as it was typed but for a region, which is named; and of
+    RADAR, whose recipe is the paper's, what departs from that without a word, as a primary config or a trainer has it."""
+    typed = tuple(text for text in result.command.overrides if _is_change(key_of(text)))
+    told = tuple(override_told(text, result.config) for text in typed)
+    return (*told, *_untyped(result, typed)) if family(result) == PUBLISHED_NAME else told
+
+
+def _is_change(key: str) -> bool:
+    return not _ignored(key) and key not in _NO_CHANGE
+
+
+def _untyped(result: Result, typed: Sequence[str]) -> list[str]:
+    """What a run has that is neither the paper's recipe nor what was typed; of a section with many such keys, that it was changed."""
+    by_section: dict[str, list[str]] = defaultdict(list)
+    for key, value in departures(result, told_by("experiment=paper"), OF_RECIPE).items():
+        if not key.startswith(_OF_DATASET) and not any(_explains(text, key, value) for text in typed):
+            section = "dataset.image" if key.startswith("dataset.image.") else key.partition(".")[0]
+            by_section[section].append(f"{key} = {value}")
+    return [
+        text
+        for section, told in by_section.items()
+        for text in (told if len(told) <= _FEW else [f"{section} = changed"])
+    ]
+
+
+def departures(result: Result, recipe: Mapping[str, Any], sections: tuple[str, ...]) -> Settings:
+    """The settings below `sections` that a run reads and that have another value in the config of a recipe. What a run does not read
+    departs from nothing: that it is not read has its reason in another key."""
+    own, expected = settings(result), flat(recipe)
+    return {
+        key: value
+        for key, value in sorted(own.items())
+        if _is_below(key, sections)
+        and not _is_below(key, (*_OF_MACHINE, *_PLACES))
+        and not _is_as_in(expected, key, value)
+    }
+
+
+def _is_as_in(expected: Settings, key: str, value: object) -> bool:
+    """Whether a key has that value; null is what a key is that is not there, as one that a stored run is older than."""
+    if key in expected:
+        return bool(expected[key] == value)
+    return value is None and not any(_is_below(name, (key,)) for name in expected)
+
+
+def _explains(text: str, key: str, value: object) -> bool:
+    """Whether a typed override gave a key its value: it is of the key, or chose an option that says so."""
+    typed, _, chosen = text.partition("=")
+    typed = typed.lstrip("+~")
+    if typed in _WORKING_SIZES or typed.startswith(f"{_WORKING_SIZES[1]}."):
+        return key.startswith("dataset.image.")
+    says = option_values(typed, chosen)
+    return _is_below(key, (typed,)) and (says is None or _option_says(typed, says, key, value))
+
+
+def _option_says(group: str, says: Mapping[str, Any], key: str, value: object) -> bool:
+    """Whether an option gives a key this value, or leaves its value to other keys, as a patch of the image's size does."""
+    expected = flat(says, f"{group}.")
+    return "${" in str(expected.get(key, "")) or _is_as_in(expected, key, value)
+
+
+def chosen_option(result: Result, group: str) -> str | None:
+    """The option of a config group that the command chose, where the run has what it says but for keys that were typed."""
+    by_key = {key_of(text): text.partition("=")[2] for text in result.command.overrides}
+    option = by_key.get(group)
+    says = None if option is None else option_values(group, option)
+    if option is None or says is None:
+        return option
+    own = {key: value for key, value in settings(result).items() if _is_below(key, (group,))}
+    has = all(_option_says(group, says, key, value) for key, value in own.items() if key not in by_key)
+    return option if has else None
+
+
+def _is_below(key: str, names: Iterable[str]) -> bool:
+    return any(f"{key}.".startswith(f"{name}.") for name in names)
 
 
 def key_of(override: str) -> str:
-    """The key, or the group, of an override."""
-    return override.lstrip("+~").partition("=")[0]
+    """The key, or the group, of an override, or of one of `changes`."""
+    return override.lstrip("+~").partition("=")[0].strip()
 
 
 def shared_changes(results: Sequence[Result]) -> tuple[str, ...]:
     """The changes that all of `results` have."""
-    return tuple(text for text in changes(results[0]) if all(text in changes(other) for other in results))
+    first, *others = (changes(each) for each in results)
+    return tuple(text for text in first if all(text in other for other in others))
 
 
 def varying_keys(results: Sequence[Result]) -> list[str]:

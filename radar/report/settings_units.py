@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from radar.report.result import Result
-from radar.report.settings import MISSING, Settings, key_of, settings, varying_keys
+from radar.report.settings import MISSING, Settings, chosen_option, key_of, settings, varying_keys
 
 _GROUPS = ("patch", "unet", "diffusion", "timestep", "scoring", "contamination", "detector")
 REFERENCE = "reference"  # the option that a preset or the config itself has, where a command chose none
@@ -45,7 +45,7 @@ def series(results: Sequence[Result]) -> list[Series]:
     told = [*varying, *(key for key in data[0] if len({row[key] for row in rows}) > 1)]
     found: list[Series] = []
     for group in _GROUPS:
-        if len({_option(result, group) for result in results}) > 1:
+        if len({chosen_option(result, group) for result in results}) > 1:
             found += _of_unit(group, [key for key in varying if key.startswith(f"{group}.")], rows, results, told)
     grouped = [set(map(id, each.results)) for each in found]
     for key in varying:
@@ -89,7 +89,7 @@ def _of_unit(
         usual = (
             "" if reference is None else _told(rows[reference], [key.removeprefix(f"{name}.") for key in turned], name)
         )
-        fixed = _fixed(results[members[0]], rows[members[0]], others)
+        fixed = _fixed(results[members[0]], [rows[index] for index in members], others)
         found.append(Series(name, fixed, usual, tuple(sorted(made, key=lambda point: place(point.value, point.shown)))))
     return sorted(found, key=lambda each: (-len(each.results), each.fixed))
 
@@ -100,7 +100,7 @@ def _signatures(keys: Sequence[str], rows: Sequence[Settings]) -> list[tuple[str
     That is every other setting, but for those that some rows do not read: such a one may come and go with the value of what was
     turned, as the constants of a schedule do, if it has one value wherever it is read.
     """
-    beside = {"data"} if any(key.startswith("dataset.") for key in keys) else set()  # fewer images are other data
+    beside = {"data"} if all(map(chooses_data, keys)) else set()
     others = sorted({key for row in rows for key in row} - set(keys) - beside)
     partial = [key for key in others if not all(key in row for row in rows)]
     common = [tuple(repr(row[key]) for key in others if key not in partial) for row in rows]
@@ -118,6 +118,12 @@ def _signatures(keys: Sequence[str], rows: Sequence[Settings]) -> list[tuple[str
     return signatures
 
 
+def chooses_data(key: str) -> bool:
+    """Whether a key decides which images are learnt from or tested on, so that its values have different data. How images are made
+    ready for a method, and how large a file may be, decide nothing of it: there, other data are another cause."""
+    return key.startswith("dataset.") and not key.startswith(("dataset.image.", "dataset.megapixels"))
+
+
 def _data(results: Sequence[Result]) -> list[Settings]:
     """What data each read; its masks where all of them tell."""
     found: list[Settings] = [{"data": each.data[:12], "test images": each.test_data} for each in results]
@@ -127,16 +133,10 @@ def _data(results: Sequence[Result]) -> list[Settings]:
     return found
 
 
-def _option(result: Result, group: str) -> str | None:
-    """The option of a config group that the command chose."""
-    chosen = [text for text in result.command.overrides if key_of(text) == group]
-    return chosen[-1].partition("=")[2] if chosen else None
-
-
 def _shown(name: str, turned: Sequence[str], results: Sequence[Result], rows: Sequence[Settings]) -> list[str]:
     """What each point is called: the option that its command chose, with what it changed of it; else its value."""
     group = name.partition(".")[0]
-    options = [_option(result, group) for result in results]
+    options = [chosen_option(result, group) for result in results]
     if name != group:
         plain = [str(row.get(name, MISSING)) for row in rows]
         named = [option for option in options if option is not None]
@@ -162,17 +162,21 @@ def _told(row: Settings, keys: Iterable[str], section: str) -> str:
     return ", ".join(f"{key} = {row.get(f'{section}.{key}', MISSING)}" for key in keys)
 
 
-def _fixed(result: Result, row: Settings, others: Sequence[str]) -> str:
-    """What else varies in the study, as it is in a series: the option that was chosen tells all of its group."""
+def _fixed(result: Result, rows: Sequence[Settings], others: Sequence[str]) -> str:
+    """What else varies in the study, and has one value in a series wherever it is read: the option that was chosen tells all of its
+    group."""
     texts: dict[str, None] = {}
     typed = {key_of(text) for text in result.command.overrides}
     for key in others:
+        values = {repr(row[key]): row[key] for row in rows if key in row}
+        if len(values) > 1:
+            continue
         group = key.partition(".")[0]
-        option = _option(result, group) if group in _GROUPS else None
+        option = chosen_option(result, group) if group in _GROUPS else None
         if option is not None:
             texts[f"{group} = {option}"] = None
         if option is None or key in typed:
-            texts[f"{key} = {row.get(key, MISSING)}"] = None
+            texts[f"{key} = {next(iter(values.values()), MISSING)}"] = None
     return ", ".join(texts)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from radar.report.cells import Cell, cell_of
 from radar.report.result import Result
-from radar.report.settings import family
-from radar.report.settings_units import REFERENCE, Series, left_out, place, series
+from radar.report.settings import family, shared_changes
+from radar.report.settings_units import REFERENCE, Series, chooses_data, left_out, place, series
 from radar.report.tables import Entry, Table, count, measured, memory_columns, memory_notes, of_dataset, seeds_of, table
 
 
@@ -45,10 +45,14 @@ def ablations(results: Sequence[Result], seeds: int | None) -> list[Ablation]:
 
 
 def _by_family(results: Sequence[Result]) -> dict[tuple[str, str], list[Result]]:
+    """By data set and family, which is named with what all its results change."""
     grouped: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
         grouped[result.dataset, family(result)].append(result)
-    return dict(sorted(grouped.items()))
+    named = {
+        (dataset, ", ".join([name, *shared_changes(members)])): members for (dataset, name), members in grouped.items()
+    }
+    return dict(sorted(named.items()))
 
 
 def _ablation(dataset: str, name: str, found: Series, seeds: int | None) -> Ablation:
@@ -90,7 +94,7 @@ def _table(key: str, members: Sequence[Ablation], left: Sequence[str]) -> Table:
         for value, shown, cell in zip(each.values, each.shown, each.cells, strict=True)
     ]
     notes = [
-        "In a row's series everything else is equal: every other setting, preset and data, and seeds but where a note says so.",
+        _equal(key),
         "Δ L2 norm: mean L2 norm of the noise map of anomalous minus that of normal images, the strength of the signal.",
         "Structure left: size of the correlation between a normal image and its noise map, 0 where no structure of it is left.",
         *sorted(
@@ -103,6 +107,16 @@ def _table(key: str, members: Sequence[Ablation], left: Sequence[str]) -> Table:
     headings = ("data set", "method", "held fixed", key, "seeds", "AUROC", "F1", "precision", "recall", "false positive rate",
                 "pixel AUROC", "Δ L2 norm", "structure left", "parameters", "training, s", *fitting, *memory)  # fmt: skip
     return table(f"ablation_{key.replace('.', '_')}", f"Ablation: {key}", headings, rows, *notes)
+
+
+def _equal(key: str) -> str:
+    """What the rows of a series share."""
+    if chooses_data(key):
+        return (
+            "In a row's series everything else is equal: every other setting, preset and test images, and seeds but where a note says "
+            "so. What was learnt from follows from the setting."
+        )
+    return "In a row's series everything else is equal: every other setting, preset and data, and seeds but where a note says so."
 
 
 def _seeds_differ(members: Sequence[Ablation]) -> list[str]:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from radar.report.cells import FEWER, Cell, by_dataset, differing_settings, on_common_data
 from radar.report.cited import Published, cited, published
-from radar.report.settings import changes
+from radar.report.recipes import told_by
+from radar.report.result import Result
+from radar.report.settings import OF_RECIPE, PUBLISHED_NAME, departures, family, key_of
 from radar.report.tables import (
     NOTHING,
     Entry,
@@ -61,14 +63,22 @@ def main_table(cells: Sequence[Cell]) -> Table:
 
 def _own_f1(cell: Cell, quoted: Sequence[Published]) -> float | None:
     """What the paper reports of the very method and data set of a cell."""
-    paper = (each.values["f1"] for each in quoted if each.method.startswith("RADAR") and each.is_of(cell.one))
-    return next(paper, None) if _as_published(cell) else None
+    paper = (each for each in quoted if each.method.startswith("RADAR") and each.is_of(cell.one))
+    return next((each.values["f1"] for each in paper if _is_recipe_of(each, cell)), None)
 
 
-def _as_published(cell: Cell) -> bool:
-    """Whether the cell is of the paper's method with the paper's recipe."""
-    one = cell.one
-    return one.config["method"]["name"] == "radar" and one.command.preset == "paper" and not changes(one)
+def _is_recipe_of(published_row: Published, cell: Cell) -> bool:
+    """Whether the cell is of the paper's method with the paper's recipe, its data split as that data set's own preset does. The word
+    `paper` in a command is not enough: a primary config or a trainer changes what it stands for."""
+    recipe = told_by("experiment=paper", f"dataset={published_row.dataset}")
+    return family(cell.one) == PUBLISHED_NAME and not any(
+        _has_own_manifest(result) or departures(result, recipe, (*OF_RECIPE, "dataset")) for result in cell.results
+    )
+
+
+def _has_own_manifest(result: Result) -> bool:
+    """Whether a command split the data by a file of its own. That is a place, which a result's config does not keep."""
+    return any(key_of(text) == "dataset.manifest" for text in result.command.overrides)
 
 
 def _method_row(cell: Cell, paper: float | None) -> list[Entry | str]:

@@ -12,7 +12,7 @@ from radar.evaluation.statistics_paired import holm
 from radar.report.cells import Cell, cells, mean
 from radar.report.image_sides import image_sides
 from radar.report.result import Result
-from radar.report.settings import changes, family, key_of, reads, settings
+from radar.report.settings import changes, chosen_option, family, key_of, reads, settings
 from radar.report.tables import (
     NOTHING,
     Entry,
@@ -252,8 +252,9 @@ def _attention(result: Result) -> Entry:
 
 def _network(result: Result) -> Entry:
     """The option that was chosen, where nothing of it was changed."""
-    typed = [text for text in result.command.overrides if key_of(text).partition(".")[0] == "unet"]
-    return Entry(typed[-1].partition("=")[2] if typed and key_of(typed[-1]) == "unet" else NOTHING)
+    typed = any(key_of(text).startswith("unet.") for text in result.command.overrides)
+    option = None if typed else chosen_option(result, "unet")
+    return Entry(NOTHING if option is None else option)
 
 
 def _unet_columns(members: Sequence[Cell]) -> Columns:

@@ -7,13 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
-from radar.compose import hydra_internals
-from radar.compose.composed_config import typed_composed
-from radar.config.plain import plain
 from radar.evaluation.statistics_ranks import mean_ranks
-from radar.files import Plain
 from radar.methods.registry import METHODS as REGISTERED
 from radar.report.cells import Cell, chosen_cells
+from radar.report.recipes import told_by
 from radar.report.result import Result
 from radar.report.settings import Settings, changes, flat, key_of, method_label
 from radar.report.tables import Entry, over_seeds
@@ -71,14 +68,7 @@ def _as_published(result: Result) -> bool:
 @cache
 def recipe(preset: str = RECOMMENDED) -> Settings:
     """What the recipe of a preset is today, by key: its method, its network and how that is trained."""
-    return {key: value for key, value in flat(told_by(preset)).items() if key.startswith(_OF_RECIPE)}
-
-
-def told_by(preset: str) -> dict[str, Plain]:
-    """What a preset says, also where the packages that it needs are not installed."""
-    with hydra_internals.composing():
-        composed = hydra_internals.compose_config(hydra_internals.CONFIG_NAME, [f"experiment={preset}"])
-        return plain(typed_composed(composed))
+    return {key: value for key, value in flat(told_by(f"experiment={preset}")).items() if key.startswith(_OF_RECIPE)}
 
 
 def is_recipe(result: Result, preset: str = RECOMMENDED) -> bool:

@@ -68,10 +68,11 @@ def test_the_latest_run_of_a_seed_counts_and_changes_without_a_revision_are_mark
 
 
 def test_settings_that_vary_name_the_method_and_what_follows_them_does_not() -> None:
-    some = [result(), result(timestep__value=50, scoring__stride=7), result(preset="recommended")]
+    changed = result(preset="fast", timestep__value=50, scoring__stride=7)
+    some = [result(preset="fast"), changed, result(preset="recommended")]
     names = method_names(some)
     assert [names[each.identity] for each in some] == [
-        "RADAR, timestep.value = 1", "RADAR, timestep.value = 50", "radar, recommended",
+        "radar, fast, timestep.value = 1", "radar, fast, timestep.value = 50", "radar, recommended",
     ]  # fmt: skip
     assert axes(some[:2]) == {"timestep.value": ["timestep.value", "scoring.stride"]}
 
@@ -211,9 +212,9 @@ def test_a_key_that_a_method_does_not_read_is_a_dash() -> None:
 
 
 def test_settings_that_differ_between_data_sets_alone_are_one_method_and_said() -> None:
-    some = cells([result(), result(dataset="wood", patch__size=14)], None)
-    assert {cell.method for cell in some} == {"RADAR"}
-    assert differing_settings(some) == {"RADAR": ["patch.size"]}
+    some = cells([result(preset="fast"), result(preset="fast", dataset="wood", patch__size=14)], None)
+    assert {cell.method for cell in some} == {"radar, fast"}
+    assert differing_settings(some) == {"radar, fast": ["patch.size"]}
 
 
 def test_one_setting_stands_for_a_method() -> None:

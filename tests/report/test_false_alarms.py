@@ -40,7 +40,7 @@ def run(
     test: Sequence[float], *, dataset: str = "grid", seed: int = 0, detector: dict[str, str] | None = None
 ) -> Result:
     """A run whose 99 normals score 1 to 99, and whose twelve normal test images, two of each sheet, score `test`."""
-    one = result(dataset=dataset, seed=seed, contamination__value=0.05)
+    one = result(preset="fast", dataset=dataset, seed=seed, contamination__value=0.05)
     config = {**one.config, "detector": detector or DETECTOR}
     scores = np.concatenate([np.asarray(test, dtype=np.float64), one.scores[12:]])
     split = normals("train", np.arange(1, 80)), normals("validation", np.arange(80, 100))
@@ -113,7 +113,7 @@ def test_the_table_by_hand() -> None:
     assert row["promise"] == "exceeded"
     assert content is not None
     (broken,) = (note for note in content.notes if note.startswith("Rate above"))
-    assert broken == "Rate above the promise: RADAR on grid (0.083 of 0.050; at 0.05)."
+    assert broken == "Rate above the promise: radar, fast on grid (0.083 of 0.050; at 0.05)."
 
 
 def test_the_promise_is_judged_by_all_seeds() -> None:
@@ -123,7 +123,9 @@ def test_the_promise_is_judged_by_all_seeds() -> None:
     content = false_alarm_table(cells(some, None), SETTINGS)
     assert [row["promise"] for row in shown(content)] == ["fails"] * 3
     assert content is not None
-    assert any("RADAR on grid (0.667 of 0.010, the whole interval, too; at 0.01)" in note for note in content.notes)
+    assert any(
+        "radar, fast on grid (0.667 of 0.010, the whole interval, too; at 0.01)" in note for note in content.notes
+    )
 
 
 def test_the_promise_is_the_mean_of_what_the_seeds_promise() -> None:
@@ -196,7 +198,9 @@ def test_normals_that_the_densities_learnt_from_promise_nothing() -> None:
     }
     assert content is not None
     (told,) = (note for note in content.notes if note.startswith("Rate above"))
-    assert told.startswith("Rate above the contamination, no promise being known: RADAR on grid (1.000, the whole")
+    assert told.startswith(
+        "Rate above the contamination, no promise being known: radar, fast on grid (1.000, the whole"
+    )
 
 
 def test_data_sets_that_share_images_are_pooled_once() -> None:

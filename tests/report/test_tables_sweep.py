@@ -139,7 +139,7 @@ def test_what_some_rows_alone_typed_is_their_name_and_held_in_none() -> None:
     content = sweep_table("timestep", [plain, smaller], None, [])
     assert [row["method"] for row in lines(content)] == ["RADAR", "RADAR, patch.size=20"]
     assert not content.notes[0].startswith("In every row")
-    read = result(overrides=["unet=compact"], unet__channels=[8])
+    read = result(overrides=["unet=compact"], unet__channels=[32, 64])
     content = sweep_table("timestep", [read, result(method__name="ddpm", preset="fast")], None, [])
     assert content.notes[0] == "In every row that reads it: unet=compact."
 
@@ -183,7 +183,9 @@ def test_settings_of_the_section_that_no_axis_tells_are_in_the_name(
     table: str, typed: list[str], names: list[str]
 ) -> None:
     rows = lines(sweep_table(table, [_as_typed(words) for words in typed], None, []))
-    assert sorted(row["method"] for row in rows) == sorted(", ".join(filter(None, ["RADAR", name])) for name in names)
+    assert sorted(row["method"] for row in rows) == sorted(
+        ", ".join(filter(None, ["radar, fast", name])) for name in names
+    )
 
 
 def _as_typed(words: str) -> Result:
@@ -191,12 +193,13 @@ def _as_typed(words: str) -> Result:
     overrides = words.split()
     keys: dict[str, Any] = {"unet__channels": [8] * 7, "unet__attention_levels": [], "unet__fold": 1, "patch__flips": False,
                             "patch__rotations": False}  # fmt: skip
-    chosen = {"unet=small": {"unet__embedding": 32}, "unet=large": {"unet__embedding": 128}, "patch=14x14": {"patch__size": 14},
-              "timestep=t5": {"timestep__value": 5}}  # fmt: skip
+    chosen = {"unet=small": {"unet__channels": [8, 16, 32], "unet__attention_levels": [2], "unet__embedding": 32},
+              "unet=large": {"unet__channels": [32, 64, 128], "unet__attention_levels": [1, 2], "unet__embedding": 128},
+              "patch=14x14": {"patch__size": 14}, "timestep=t5": {"timestep__value": 5}}  # fmt: skip
     for each in overrides:
         key, _, value = each.partition("=")
         keys |= chosen.get(each) or {key.replace(".", "__"): json.loads(value)}
-    return result(overrides=overrides, **keys)
+    return result(preset="fast", overrides=overrides, **keys)
 
 
 def test_rows_that_differ_in_what_was_turned_alone_have_one_name_however_they_were_typed() -> None:

@@ -6,6 +6,7 @@ import pytest
 from report_builders import result
 
 from radar.report.cells import OTHER_DATA, chosen_cells
+from radar.report.recipes import told_by
 from scripts.pages.choices import (
     PATCHCORE,
     PRETRAINED,
@@ -15,14 +16,13 @@ from scripts.pages.choices import (
     as_preset,
     best_filter,
     entry,
-    told_by,
 )
 from scripts.pages.sets import in_order, named, shared_images
 
 
 def recipe(preset="recommended", **settings):
     """A run of a recommended recipe as it stands."""
-    told = told_by(preset)
+    told = told_by(f"experiment={preset}")
     method = {**told["method"], "fused_densities": {**told["method"]["fused_densities"], **settings}}
     return {"method": "fused_densities", "preset": preset, "fused_densities": method["fused_densities"],
             "sections": {"unet": told["unet"], "training": told["training"]}}  # fmt: skip
