@@ -36,7 +36,7 @@ NO_SHARED_IMAGE = (  # of data sets that `without_shared_images` keeps
 DEVELOPMENT = "◆"
 DEVELOPMENT_NOTE = (
     f"{DEVELOPMENT} development set: its test labels were in view when something was chosen, "
-    "so its row confirms nothing."
+    "so its row confirms nothing, nor does what pools it with others."
 )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import starmap, zip_longest
 
-from radar.report.cells import DEVELOPMENT_NOTE, FEWER, MARKS, Cell, dataset_name, mean, spread
+from radar.report.cells import DEVELOPMENT, DEVELOPMENT_NOTE, FEWER, MARKS, Cell, dataset_name, mean, spread
 from radar.runtime.cells import csv_line
 from radar.runtime.terminal import printable
 
@@ -25,9 +25,9 @@ class Entry:
     text: str
     value: float | None = None
     runs: tuple[str, ...] = ()
-    dataset: str | None = (
-        None  # that it names, as no text tells: classes, counts and methods may be called like a data set
-    )
+    datasets: tuple[
+        str, ...
+    ] = ()  # that it names or pools, as no text tells: classes and methods may be called like a data set
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,11 @@ def table(
 
 
 def marked(content: Table, development: Collection[str]) -> Table:
-    """The table with a mark at every name of these data sets in its headings and rows, and what the mark means."""
+    """The table with a mark at every name of these data sets in its headings and rows, and at what pools them; and what it means."""
 
     def entry(plain: Entry) -> Entry:
-        return plain if plain.dataset is None else replace(plain, text=dataset_name(plain.dataset, development))
+        is_free = set(development).isdisjoint(plain.datasets)
+        return plain if is_free else replace(plain, text=f"{plain.text} {DEVELOPMENT}")
 
     def heading(text: str, dataset: str | None) -> str:
         """Of a data set, or of a measure on it: `grid: AUROC`."""
@@ -88,7 +89,7 @@ def untitled(headings: Sequence[str], rows: Sequence[Sequence[Entry | str]]) -> 
 
 def of_dataset(name: str) -> Entry:
     """The name of a data set, which is marked where it is a development set."""
-    return Entry(name, dataset=name)
+    return Entry(name, datasets=(name,))
 
 
 def number(value: float | None, digits: int = 3) -> Entry:

@@ -130,8 +130,8 @@ def _mean(seeds: Sequence[Flags]) -> Flags:
 
 Found = tuple[Cell, list[Alarms]]
 """A cell, and what it shows at each contamination."""
-Row = tuple[str | None, str, Alarms, Rate]
-"""Data set, None for all of them, method, what was found, and the rate of test images."""
+Row = tuple[tuple[str, ...], str, Alarms, Rate]
+"""Data set, or those that are pooled, method, what was found, and the rate of test images."""
 
 
 def false_alarm_table(cells: Sequence[Cell], settings: ReportConfig) -> Table | None:
@@ -144,14 +144,15 @@ def false_alarm_table(cells: Sequence[Cell], settings: ReportConfig) -> Table | 
     rows: list[Row] = []
     pools = set()
     for members in by_method.values():
-        found: list[tuple[str | None, str, Alarms]] = [
-            (cell.dataset, cell.name, each) for cell, some in members for each in some
+        found: list[tuple[tuple[str, ...], str, Alarms]] = [
+            ((cell.dataset,), cell.name, each) for cell, some in members for each in some
         ]
         apart = _one_of_each(members)
         if len(apart) > 1:
-            found += [(None, _pool_name(apart), each) for each in _pooled({cell.dataset: some for cell, some in apart})]
-            pools.add(", ".join(cell.dataset for cell, _ in apart))
-        rows += [(dataset, name, each, grouped_rate(*each.test, settings.level)) for dataset, name, each in found]
+            pool = tuple(cell.dataset for cell, _ in apart)
+            found += [(pool, _pool_name(apart), each) for each in _pooled({cell.dataset: some for cell, some in apart})]
+            pools.add(", ".join(pool))
+        rows += [(datasets, name, each, grouped_rate(*each.test, settings.level)) for datasets, name, each in found]
     if not rows:
         return None
     headings = ("data set", "method", "contamination", "promised, at most", "set by normals", "such thresholds deliver", "left out",
@@ -195,11 +196,13 @@ def _broken(rows: Sequence[Row]) -> Iterator[str]:
     """By method, where the rate lies above what was promised, and where above what was asked for without a promise."""
     for promises, told in ((True, "the promise"), (False, "the contamination, no promise being known")):
         by_method: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-        for dataset, method, found, rate in rows:
-            if dataset is not None and (found.promised is not None) == promises and _exceeds(rate, found.asked):
+        for datasets, method, found, rate in rows:
+            if len(datasets) == 1 and (found.promised is not None) == promises and _exceeds(rate, found.asked):
                 promised = "" if found.promised is None else f" of {share_at_most(found.promised)}"
                 surely = ", the whole interval, too" if rate.low > found.asked else ""
-                by_method[method][f"{dataset} ({rate.value:.3f}{promised}{surely}"].append(f"{found.contamination:g}")
+                by_method[method][f"{datasets[0]} ({rate.value:.3f}{promised}{surely}"].append(
+                    f"{found.contamination:g}"
+                )
         for method, places in by_method.items():
             shown = (f"{place}; at {', '.join(contaminations)})" for place, contaminations in places.items())
             yield f"Rate above {told}: {method} on {', '.join(shown)}."
@@ -233,10 +236,10 @@ def _joined(parts: dict[str, Flags]) -> Flags:
 
 
 def _row(row: Row, level: float) -> list[Entry | str]:
-    dataset, method, found, rate = row
+    datasets, method, found, rate = row
     left_out = None if found.left_out is None else grouped_rate(*found.left_out, level)
     return [
-        Entry(ALL) if dataset is None else of_dataset(dataset),
+        of_dataset(*datasets) if len(datasets) == 1 else Entry(ALL, datasets=datasets),
         method,
         _contamination(found.contamination),
         NOTHING if found.promised is None else Entry(share_at_most(found.promised), found.promised),

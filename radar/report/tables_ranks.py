@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from radar.evaluation.comparable import comparable
@@ -86,7 +86,7 @@ def rank_table(found: Sequence[Ranking], cells: Sequence[Cell], alpha: float) ->
             each.measure,
             method,
             number(float(rank), 2),
-            count(each.compared.datasets),
+            replace(count(each.compared.datasets), datasets=each.datasets),
             number(each.compared.critical_difference, 2),
             p_value(each.compared.p_value),
         ]
