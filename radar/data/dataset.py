@@ -74,7 +74,7 @@ class Dataset:
 
         Raises DataError if an anomalous image has no mask: ask `sample.mask` first.
         """
-        mask = self._whole_mask(sample)
+        mask = self.whole_mask(sample)
         return visible_mask(mask, frame_of(mask.shape[0], mask.shape[1], self.image))
 
     def mask_of_view(self, sample: Sample) -> BoolArray:
@@ -82,11 +82,11 @@ class Dataset:
 
         It is what is drawn over or beside any of them, stretched to their size.
         """
-        mask = self._whole_mask(sample)
+        mask = self.whole_mask(sample)
         return mask_of_view(mask, frame_of(mask.shape[0], mask.shape[1], self.image))
 
-    def _whole_mask(self, sample: Sample) -> BoolArray:
-        """The mask of the whole photo, whatever the model saw of it."""
+    def whole_mask(self, sample: Sample) -> BoolArray:
+        """The mask of the whole photo, whatever the model saw of it. Raises as `mask` does."""
         if sample.label == 0:
             return np.zeros(self.layout.shape(sample.path), dtype=np.bool_)
         if sample.mask is None:

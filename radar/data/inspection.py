@@ -12,7 +12,7 @@ from radar.data.dataset import Dataset
 from radar.data.decoding import FloatArray
 from radar.data.leaks import twice_labelled
 from radar.data.near_duplicates import THUMBNAIL_SIDE, near_pairs, unit_vectors
-from radar.data.preprocessing import is_outside, plane_names, preprocess, thumbnail
+from radar.data.preprocessing import is_outside, looked_at, plane_names, preprocess, thumbnail
 from radar.data.sample import Sample
 from radar.data.threads import in_threads
 from radar.errors import DataError
@@ -48,7 +48,7 @@ class _Look:
     white: float
     black: float
     marked: float | None  # share of the photo that its mask marks; None without a mask
-    outside: bool  # whether all that it marks lies outside the region of interest
+    outside: bool  # whether all that it marks lies where nothing is looked for
 
 
 def inspect(dataset: Dataset, progress: Report | None = None) -> tuple[Finding, ...]:
@@ -56,7 +56,7 @@ def inspect(dataset: Dataset, progress: Report | None = None) -> tuple[Finding, 
     looks = in_threads(partial(_look, dataset), dataset.samples, "inspecting", progress)
     findings = (
         *_odd_photos(dataset.samples, looks),
-        *_odd_masks(dataset.samples, looks),
+        *_odd_masks(dataset, looks),
         _alike(dataset.samples, looks),
     )
     return tuple(finding for finding in findings if finding.paths)
@@ -71,7 +71,7 @@ def _look(dataset: Dataset, sample: Sample) -> _Look:
     names = plane_names(dataset.image)
     picture, inside = luma(planes, names), region_of(planes, names)
     seen = picture if inside is None else picture[inside]
-    mask = dataset.mask(sample) if sample.masked else None
+    mask = dataset.whole_mask(sample) if sample.masked else None
     return _Look(
         thumbnail(pixels, THUMBNAIL_SIDE),
         float(seen.std()),
@@ -80,7 +80,7 @@ def _look(dataset: Dataset, sample: Sample) -> _Look:
         float(np.mean(seen > 1 - _CLIPPED)),
         float(np.mean(seen < _CLIPPED)),
         None if mask is None else float(mask.mean()),
-        mask is not None and inside is not None and is_outside(mask, inside, frame),
+        mask is not None and is_outside(mask, inside, frame),
     )
 
 
@@ -115,7 +115,8 @@ def _limit(values: Sequence[float], least: float) -> float:
     return float(middle + max(least, _DEVIATIONS * deviation))
 
 
-def _odd_masks(samples: Sequence[Sample], looks: Sequence[_Look]) -> Iterator[Finding]:
+def _odd_masks(dataset: Dataset, looks: Sequence[_Look]) -> Iterator[Finding]:
+    samples = dataset.samples
     marked = {sample.path: look.marked for sample, look in zip(samples, looks, strict=True) if look.marked is not None}
     large = tuple(path for path, share in marked.items() if share > _LARGE_MASK)
     inverted = len(large) > len(marked) / 2
@@ -128,7 +129,7 @@ def _odd_masks(samples: Sequence[Sample], looks: Sequence[_Look]) -> Iterator[Fi
         large,
     )
     outside = (sample.path for sample, look in zip(samples, looks, strict=True) if look.outside)
-    yield Finding("defects lie wholly outside the region of interest, where nothing is looked for", tuple(outside))
+    yield Finding(f"defects lie wholly outside {looked_at(dataset.image)}, where nothing is looked for", tuple(outside))
 
 
 def _alike(samples: Sequence[Sample], looks: Sequence[_Look]) -> Finding:

@@ -78,9 +78,21 @@ def mask_of_view(mask: BoolArray, frame: Frame) -> BoolArray:
     return preprocessing.windowed(mask, frame)
 
 
-def is_outside(mask: BoolArray, inside: BoolArray, frame: Frame) -> bool:
-    """Whether a mask of a defect, `(H, W)` = `frame.shape`, marks something, and nothing inside a picture's region `(h, w)`."""
-    return bool(mask.any()) and not (mask & placed_region(inside, frame)).any()
+def looked_at(config: ImageConfig) -> str:
+    """What of a photo a model looks at, in words, where that is not all of it."""
+    crop = "what dataset.image.aspect=crop leaves of their photo"
+    if config.region_of_interest is None:
+        return crop
+    return f"the region of interest, or {crop}" if config.aspect == "crop" else "the region of interest"
+
+
+def is_outside(mask: BoolArray, inside: BoolArray | None, frame: Frame) -> bool:
+    """Whether the mask of a whole photo (H, W) marks something, and nothing of what the model's picture shows, nor of its region
+    `(h, w)` where it has one."""
+    seen = visible_mask(mask, frame)
+    if inside is not None:
+        seen = seen & placed_region(inside, frame)
+    return bool(mask.any()) and not seen.any()
 
 
 def frame_of(height: int, width: int, config: ImageConfig) -> Frame:

@@ -31,7 +31,7 @@ def count_rows(dataset: Dataset) -> list[CountRow]:
 
 
 def _count_row(dataset: Dataset, key: tuple[str, int, str], samples: list[Sample]) -> CountRow:
-    masks = [dataset.mask(sample) for sample in samples if sample.masked]
+    masks = [dataset.whole_mask(sample) for sample in samples if sample.masked]
     groups = {sample.group for sample in samples}
     return CountRow(*key, len(samples), len(groups), len(masks), sum(not mask.any() for mask in masks))
 

@@ -27,6 +27,7 @@ from radar.files import Plain, write_csv
 from radar.model import Scores
 from radar.rasters import Rasters
 from radar.runtime.placement import place_map, placed, placed_region
+from radar.runtime.preprocessing import Frame
 
 SAMPLE_COLUMNS = ("path", "split", "label", "defect", "group")
 DEFECT_COLUMNS = ("defect_area", "defect_contrast")
@@ -103,13 +104,34 @@ def _border_shares(scored: Scored, width: int) -> tuple[float | None, float | No
     """Of normal images what lies near the border: of their pixels, and of their highest; None where there are none."""
     normal = [index for index, label in enumerate(scored.images.labels) if label == 0]
     maps = [scored.scores.anomaly_maps[index].numpy() for index in normal]
-    insides = [scored.images.inside(index) for index in normal]
+    insides = _own_fields(scored.images, normal)
     areas = [
         area_share(each.shape[0], each.shape[1], width) if inside is None else area_share_inside(inside, width)
         for each, inside in zip(maps, insides, strict=True)
     ]
     highest = border_share(maps, width, [each for each in insides if each is not None])
     return float(np.mean(areas)) if areas else None, highest
+
+
+def _own_fields(images: Images, chosen: Sequence[int]) -> list[NDArray[np.bool_] | None]:
+    """Of each of the `chosen` images which pixels (h, w) of its picture are of interest and its own, not what `aspect: pad` adds; None
+    of each where that is all of every picture."""
+    found = [images.inside(index) for index in chosen]
+    frames = [images.frames[index] for index in chosen]
+    if all(inside is not None for inside in found) or all(each.shape == (each.height, each.width) for each in frames):
+        return found
+    return [
+        _own_field(frame, *images.network_planes[index].shape[-2:]) for frame, index in zip(frames, chosen, strict=True)
+    ]
+
+
+def _own_field(frame: Frame, height: int, width: int) -> NDArray[np.bool_]:
+    """The pixels of a picture (h, w) whose centres lie in the photo."""
+    rows, columns = (
+        (np.arange(count) + 0.5) * side / count + first
+        for count, side, first in ((height, frame.height, frame.top), (width, frame.width, frame.left))
+    )
+    return np.outer((rows > 0) & (rows < frame.image_height), (columns > 0) & (columns < frame.image_width))
 
 
 def _auroc(labels: NDArray[np.int64], values: NDArray[np.float64]) -> float | None:

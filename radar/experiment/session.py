@@ -12,7 +12,7 @@ import torch
 from radar.config.schema import Config
 from radar.data.dataset import Dataset, open_dataset
 from radar.data.images import Images
-from radar.data.preprocessing import is_outside
+from radar.data.preprocessing import is_outside, looked_at
 from radar.data.sample import SPLITS, Split
 from radar.data.working_size import chosen_size
 from radar.errors import DataError
@@ -86,14 +86,13 @@ def _opened(config: Config, report: Report) -> OpenData:
 
 
 def _outside_notes(dataset: Dataset, test: Images) -> Iterator[str]:
-    """A remark on defective test images that show no defect in their region of interest: they keep their label."""
+    """A remark on defective test images that show no defect where one is looked for: they keep their label."""
     found = []
     for index, sample in enumerate(test.samples):
-        inside = test.inside(index)
-        if inside is not None and sample.masked and is_outside(dataset.mask(sample), inside, test.frames[index]):
+        if sample.masked and is_outside(dataset.whole_mask(sample), test.inside(index), test.frames[index]):
             found.append(sample.path)
     if found:
-        yield f"{len(found)} defects lie wholly outside the region of interest, first {found[0]}: these images count as defective"
+        yield f"{len(found)} defects lie wholly outside {looked_at(dataset.image)}, first {found[0]}: these images count as defective"
 
 
 def _mask_notes(dataset: Dataset) -> Iterator[str]:
@@ -101,7 +100,7 @@ def _mask_notes(dataset: Dataset) -> Iterator[str]:
     odd: dict[str, list[str]] = {"nothing": [], "the whole image": []}
     for sample in dataset.split("test"):
         if sample.mask is not None:
-            mask = dataset.mask(sample)
+            mask = dataset.whole_mask(sample)
             if sample.masked and not mask.any():
                 odd["nothing"].append(sample.mask)
             elif mask.all():

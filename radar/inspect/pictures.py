@@ -7,10 +7,12 @@ from io import BytesIO
 import matplotlib
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from radar.config.verbs import PredictConfig
 from radar.runtime.examination import Examined
 from radar.runtime.overlays import flagged_layer, overlay, rgb
+from radar.runtime.own_pictures import SOFTWARE, software
 
 LAYERS = {"photo": "image/jpeg", "map": "image/jpeg", "flagged": "image/png", "thumbnail": "image/jpeg"}
 _THUMBNAIL = 240  # px, its longer side
@@ -31,18 +33,20 @@ def layers(examined: Examined, settings: PredictConfig, side: int) -> dict[str, 
     drawn = overlay(picture.pixels, drawable, settings)
     return {
         "photo": _file(rgb(picture.pixels), side),
-        "map": _file(_COLOURS[shades], side),
-        "flagged": _file(flagged_layer(drawable, settings), side),
-        "thumbnail": _file(drawn, _THUMBNAIL),
+        "map": _file(_COLOURS[shades], side, software("map")),
+        "flagged": _file(flagged_layer(drawable, settings), side, software("flagged")),
+        "thumbnail": _file(drawn, _THUMBNAIL, software("thumbnail")),
     }
 
 
-def _file(values: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], side: int) -> bytes:
-    """A JPEG, or a PNG of what has an alpha channel."""
+def _file(values: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], side: int, maker: str = "") -> bytes:
+    """A JPEG, or a PNG of what has an alpha channel, which tells its `maker` where radar drew it: a person may save it."""
     image, buffer = Image.fromarray(values), BytesIO()
     image.thumbnail((side, side), Image.Resampling.BOX)
     if image.mode == "RGBA":
-        image.save(buffer, "PNG")
+        told = PngInfo()
+        told.add_text(SOFTWARE, maker)
+        image.save(buffer, "PNG", pnginfo=told)
     else:
-        image.save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
+        image.save(buffer, "JPEG", quality=_QUALITY, subsampling=0, comment=maker)
     return buffer.getvalue()

@@ -35,11 +35,14 @@ def not_ranked(results: Sequence[Result]) -> dict[tuple[str, str], str]:
 
 
 def field_of(results: Iterable[Result]) -> str:
-    """What shares of these results' images are shares of: outside a region of interest nothing is measured."""
-    found = {"region_of_interest" in _given(each) for each in results}
-    if found == {True}:
+    """What shares of these results' images are shares of: outside a region of interest, or what a crop leaves, nothing is measured."""
+    return " or ".join(sorted({_field(_given(each)) for each in results}))
+
+
+def _field(image: Mapping[str, Any]) -> str:
+    if "region_of_interest" in image:
         return "the region of interest"
-    return "the image or its region of interest" if True in found else "the image"
+    return "the crop of the image" if image.get("aspect") == "crop" else "the image"
 
 
 def _given(result: Result) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from radar.cli.exit_codes import DONE
 from radar.cli.main import main
 from radar.deploy.scorer import ModelScorer
 from radar.errors import DataError
+from radar.inspect.pictures import layers
 from radar.model import Model
 from radar.report.figures import save_figure
 from radar.runtime.log import continued_log
@@ -29,7 +30,7 @@ from radar.runtime.paths import image_files, note_on_passed_over, passed_over
 from radar.runtime.stream import examined
 from radar.runtime.watch import Watcher
 
-KINDS = ("figure", "overlay", "mask")
+KINDS = ("figure", "overlay", "mask", "map", "flagged", "thumbnail")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,10 @@ def pictures(model: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         "overlay": write_overlay(folder, each, settings()),
         "mask": write_mask(folder, each),
     }
+    for kind, content in layers(each, settings(), 1024).items():
+        if kind != "photo":  # that is what was given, in another format
+            written[kind] = folder / f"{kind}.png"
+            (folder / f"{kind}.png").write_bytes(content)
     return {kind: path for kind, path in written.items() if path is not None}
 
 
@@ -154,7 +159,8 @@ def test_no_picture_is_written_elsewhere() -> None:
     """Whoever writes pictures in another place has to mark them, too, or to say here why they are photos."""
     known = {
         "radar/data/mvtec_export.py",  # photos and masks of a data set
-        "radar/inspect/pictures.py", "radar/report/gallery.py",  # parts of a page, no files
+        "radar/report/gallery.py",  # parts of a page, no files
+        "radar/inspect/pictures.py",
         "radar/report/figures.py", "radar/runtime/overlays.py",
     }  # fmt: skip
     root = Path(__file__).resolve().parents[2]

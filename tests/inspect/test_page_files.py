@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from radar.report.figures import save_figure
+from radar.runtime.own_pictures import software
 
 NODE = shutil.which("node")
 _ASKED = """
@@ -37,11 +38,14 @@ def test_pictures_that_radar_drew_are_taken_only_by_themselves(tmp_path: Path) -
     (tmp_path / "asked.mjs").write_text(_ASKED)
     save_figure(Figure((1, 1)), tmp_path / "drawn.png")
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "photo.png")
-    drawn, photo = (str(tmp_path / name) for name in ("drawn.png", "photo.png"))
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "drawn.jpg", comment=software("map"))
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "photo.jpg", comment="a camera of radar make")
+    drawn, photo, layer, taken = (str(tmp_path / name) for name in ("drawn.png", "photo.png", "drawn.jpg", "photo.jpg"))
     given = [
         ("lot/a.png", photo), ("lot/report/figures/loss.png", drawn), ("lot/charts.PNG", drawn), ("alone.png", drawn),
         ("lot/b.jpg", photo), ("notes.txt", photo), ("lot/.c.png", photo),
+        ("lot/map.jpg", layer), ("lot/map.png", layer), ("lot/d.jpg", taken),
     ]  # fmt: skip
     command = [str(NODE), str(tmp_path / "asked.mjs")]
     done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == [[["alone.png", "lot/a.png", "lot/b.jpg"], 4]] * 2
+    assert json.loads(done.stdout) == [[["alone.png", "lot/a.png", "lot/b.jpg", "lot/d.jpg"], 6]] * 2

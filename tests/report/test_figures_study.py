@@ -294,7 +294,7 @@ POLYGON = {"region_of_interest": {"name": "polygons", "polygons": [[[0, 0], [0.5
 FOUND = {"region_of_interest": {"name": "found", "tolerance": 4.0}, "size": 100}
 
 
-IMAGE, REGION, BOTH = "the image", "the region of interest", "the image or its region of interest"
+IMAGE, REGION, CROP = "the image", "the region of interest", "the crop of the image"
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,8 @@ IMAGE, REGION, BOTH = "the image", "the region of interest", "the image or its r
         ([{}, {"size": 64}], IMAGE, [IMAGE, IMAGE]),
         ([{"region_of_interest": None}, {}], IMAGE, [IMAGE, IMAGE]),
         ([POLYGON, FOUND], REGION, [REGION, REGION]),
-        ([FOUND, {}], BOTH, [REGION, IMAGE]),
+        ([FOUND, {}], f"{IMAGE} or {REGION}", [REGION, IMAGE]),
+        ([{"aspect": "crop"}, {"aspect": "pad"}], f"{CROP} or {IMAGE}", [CROP, IMAGE]),
     ],
 )
 def test_shares_are_said_to_be_of_what_they_are_of(images: list[dict[str, Any]], field: str, own: list[str]) -> None:

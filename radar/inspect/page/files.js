@@ -1,8 +1,8 @@
 // What was dropped or chosen: photos with the names that they have below the dropped folder, and how many other files.
 
 const IMAGE = /\.(png|jpe?g|bmp|tiff?)$/i;
-const HEAD = 1024;  // bytes, and the mark below, as in radar/runtime/own_pictures.py
-const OWN = "tEXtSoftware\0radar ";
+const HEAD = 1024;  // bytes, and the marks below of a PNG and a JPEG, as in radar/runtime/own_pictures.py
+const OWN = /tEXtSoftware\0radar |^\uFFFD\uFFFD[^]*\uFFFD\uFFFD\0[^]radar /;
 
 export function chosen(files) {
   return sorted([...files].map((file) => ({ name: file.webkitRelativePath || file.name, file })));
@@ -43,6 +43,5 @@ function isImage(name) {
 
 // Whether radar drew it and nobody chose it by itself, outside a folder. What cannot be read is told when it is sent.
 async function isDrawn({ name, file }) {
-  if (!name.includes("/") || !/\.png$/i.test(name)) return false;
-  return (await file.slice(0, HEAD).text().catch(() => "")).includes(OWN);
+  return name.includes("/") && OWN.test(await file.slice(0, HEAD).text().catch(() => ""));
 }
