@@ -94,7 +94,7 @@ class RecordedGroups:
         """Those of all splits of a run on `dataset`."""
         hashes = [sample.content_hash for sample in samples]
         own = [sample.group for sample in samples]
-        groups = known_groups(dataset.layout, dataset.category, dataset.split, hashes, own)
+        groups = known_groups(dataset.layout, dataset.category, hashes, own)
         return RecordedGroups(RecordedImages.of(samples, dataset.layout), dict(zip(hashes, groups, strict=True)))
 
     def of_photo(self, path: Path, identity: str, files: FileReader) -> frozenset[str]:

@@ -57,18 +57,16 @@ def split_manifests() -> tuple[SplitManifest, ...]:
     return tuple(SplitManifest(**{"settings": None, **line}) for line in lines)
 
 
-def known_groups(
-    layout: str, category: str | None, split: str, content_hashes: Sequence[str], groups: Sequence[str]
-) -> list[str]:
+def known_groups(layout: str, category: str | None, content_hashes: Sequence[str], groups: Sequence[str]) -> list[str]:
     """The groups (N,) that statistics resample, of images with the first digits of their `content_hashes` (N,) and their `groups` (N,)
-    in `split`.
+    in their split.
 
-    A random split tells none, as its groups would cross into test, and calls each by the path of its first image; that images show the
-    same part is no less true. So there they are those of another manifest of this layout and category, where one holds the image, by
-    its content or else its file's name, as of a copy of another size; else what the layout tells by names. A manifest of one's own
-    that puts different images into one group tells them, whatever `split` is.
+    Groups of which one has different images are told, by a rule or a manifest of one's own. A random split tells none, as they would
+    cross into test, and calls each by the path of its first image, wherever it was written down; that images show the same part is no
+    less true. So there they are those of a manifest of this layout and category that comes with radar, where one holds the image, by
+    its content or else its file's name, as of a copy of another size; else what the layout tells by names.
     """
-    if split not in WITHOUT_GROUPS or len(set(groups)) < len(set(content_hashes)):
+    if len(set(groups)) < len(set(content_hashes)):
         return list(groups)
     paths = [PurePosixPath(group) for group in groups]
     recorded, named = _recorded(layout, category, content_hashes, paths), _named(layout, paths)

@@ -104,7 +104,7 @@ def _border_shares(scored: Scored, width: int) -> tuple[float | None, float | No
     """Of normal images what lies near the border: of their pixels, and of their highest; None where there are none."""
     normal = [index for index, label in enumerate(scored.images.labels) if label == 0]
     maps = [scored.scores.anomaly_maps[index].numpy() for index in normal]
-    insides = _own_fields(scored.images, normal)
+    insides = _own_fields(scored.images, normal, maps)
     areas = [
         area_share(each.shape[0], each.shape[1], width) if inside is None else area_share_inside(inside, width)
         for each, inside in zip(maps, insides, strict=True)
@@ -113,16 +113,16 @@ def _border_shares(scored: Scored, width: int) -> tuple[float | None, float | No
     return float(np.mean(areas)) if areas else None, highest
 
 
-def _own_fields(images: Images, chosen: Sequence[int]) -> list[NDArray[np.bool_] | None]:
-    """Of each of the `chosen` images which pixels (h, w) of its picture are of interest and its own, not what `aspect: pad` adds; None
-    of each where that is all of every picture."""
+def _own_fields(
+    images: Images, chosen: Sequence[int], maps: Sequence[NDArray[np.float32]]
+) -> list[NDArray[np.bool_] | None]:
+    """Of each of the `chosen` images, which pixels of its map (h, w) are of interest and its own, not what `aspect: pad` adds; None of
+    each where that is all of every map."""
     found = [images.inside(index) for index in chosen]
     frames = [images.frames[index] for index in chosen]
-    if all(inside is not None for inside in found) or all(each.shape == (each.height, each.width) for each in frames):
+    if any(inside is not None for inside in found) or all(each.shape == (each.height, each.width) for each in frames):
         return found
-    return [
-        _own_field(frame, *images.network_planes[index].shape[-2:]) for frame, index in zip(frames, chosen, strict=True)
-    ]
+    return [_own_field(frame, *each.shape) for frame, each in zip(frames, maps, strict=True)]
 
 
 def _own_field(frame: Frame, height: int, width: int) -> NDArray[np.bool_]:

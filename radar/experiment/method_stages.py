@@ -140,7 +140,7 @@ class MethodStages:
         identities, groups = (
             [each for some in chosen for each in getattr(some, name)] for name in ("identities", "groups")
         )
-        return known_groups(dataset.layout, dataset.category, dataset.split, identities, groups)
+        return known_groups(dataset.layout, dataset.category, identities, groups)
 
     def unseen_by(self, split: Split) -> tuple[str, ...]:
         """Those of `UNSEEN` that had not learnt from an image of the split when they scored it.

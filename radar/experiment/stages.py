@@ -93,7 +93,7 @@ class ExperimentStages:
     def test_groups(self) -> list[str]:
         """Those of the test images that statistics resample."""
         dataset, images = self.config.dataset, self.context.data.images["test"]
-        return known_groups(dataset.layout, dataset.category, dataset.split, images.identities, images.groups)
+        return known_groups(dataset.layout, dataset.category, images.identities, images.groups)
 
     @cached_property
     def noise_statistics(self) -> Stage[dict[str, Plain]]:

@@ -114,8 +114,7 @@ class Result:
     def groups_of(self, content_hashes: Sequence[str], groups: Sequence[str]) -> list[str]:
         """What is resampled of images of this data set."""
         dataset = self.config["dataset"]
-        told = (dataset.get("layout", ""), dataset.get("category"), dataset.get("split", ""))
-        return known_groups(*told, content_hashes, groups)
+        return known_groups(dataset.get("layout", ""), dataset.get("category"), content_hashes, groups)
 
     @property
     def is_older(self) -> bool:

@@ -115,7 +115,7 @@ def test_crops_of_a_strip_count_as_one_where_the_split_does_not_keep_them_togeth
     paths, hashes = [sample.path for sample in dataset.samples], [sample.content_hash for sample in dataset.samples]
     groups = [sample.group for sample in dataset.samples]
     assert set(groups) <= set(paths) and len(set(groups)) > 8, "the split keeps only identical crops together"
-    counted = known_groups("aitex", None, split, hashes, groups)
+    counted = known_groups("aitex", None, hashes, groups)
     assert len(set(counted)) == 8 and dataset.notes == ()
     assert all(
         path.startswith(f"{group}#") for path, own, group in zip(paths, groups, counted, strict=True) if path == own

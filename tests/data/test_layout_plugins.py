@@ -80,7 +80,7 @@ def test_groups_that_its_names_do_not_tell_are_not_counted_and_that_is_told(stat
     dataset = open_dataset(config)
     assert not [note for note in dataset.notes if "groups" in note]
     hashes, groups = zip(*((sample.content_hash, sample.group) for sample in dataset.samples), strict=True)
-    assert len(set(known_groups("station", None, split, hashes, groups))) == 7
+    assert len(set(known_groups("station", None, hashes, groups))) == 7
     photos = [station / f"shift{place // 2}/{place}.png" for place in range(8)]
     assert len(set(layout(config).groups_of(photos))) == 4, "of new photos, too"
 

@@ -70,9 +70,7 @@ def test_names_alone_tell_groups_as_a_manifest_has_them_or_finer_ones(name):
     named = layout.named_groups([PurePosixPath(row.path) for row in rows])
     of_name = {(group or row.path, row.group) for row, group in zip(rows, named, strict=True)}
     assert len({group for group, _ in of_name}) == len(of_name), "what has one name is one group"
-    known = known_groups(
-        layout.name, "another", "random", [row.content_hash for row in rows], [row.path for row in rows]
-    )
+    known = known_groups(layout.name, "another", [row.content_hash for row in rows], [row.path for row in rows])
     assert len(set(known)) == len(of_name)
     likeness = name == "magnetic_tile_grouped" or name.startswith("piped")
     assert len(of_name) == len({row.group for row in rows}) or likeness

@@ -11,6 +11,7 @@ import torch
 
 from radar.evaluation.border_share import area_share, border_share
 from radar.experiment.measures import border_metrics
+from radar.runtime.preprocessing import Frame
 
 
 def test_the_share_by_area_by_hand():
@@ -41,11 +42,12 @@ def test_none_of_no_images():
     assert border_share([], 2) is None
 
 
-def scored(labels: list[int], shapes: list[tuple[int, int]]) -> Any:
-    """Maps of noise, of whole images."""
+def scored(labels: list[int], shapes: list[tuple[int, int]], frames: list[Frame] | None = None) -> Any:
+    """Maps of noise, of whole images, or of such as `frames` show."""
     stream = torch.Generator().manual_seed(0)
     maps = [torch.rand(shape, generator=stream) for shape in shapes]
-    images = SimpleNamespace(labels=np.array(labels), inside=lambda index: None)
+    frames = frames or [Frame(*shape, 0, 0, *shape) for shape in shapes]
+    images = SimpleNamespace(labels=np.array(labels), inside=lambda index: None, frames=frames)
     return SimpleNamespace(images=images, scores=SimpleNamespace(anomaly_maps=maps))
 
 
@@ -59,3 +61,17 @@ def test_the_share_by_area_is_of_the_images_whose_pixels_are_counted() -> None:
     held_out = border_metrics(scored([1, 1], [small, small]), scored([0], [large]), 5)
     assert (held_out.area, held_out.test) == (pytest.approx(area_share(*large, 5)), None)
     assert border_metrics(scored([1], [small]), None, 5).area is None
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_what_pad_adds_is_no_part_of_the_image(scale: int) -> None:
+    """A photo of 96 x 64 px in a square, twice: its border is its own, whatever glows beyond it."""
+    side = 96 // scale
+    rows = slice(16 // scale, 80 // scale)
+    test = scored([0, 0], [(side, side)] * 2, [Frame(64, 96, -16, 0, 96, 96)] * 2)
+    for each in test.scores.anomaly_maps:
+        each[: rows.start] = each[rows.stop :] = 9.0
+    found = border_metrics(test, None, 5)
+    own = [each.numpy()[rows] for each in test.scores.anomaly_maps]
+    assert found.area == pytest.approx(area_share(64 // scale, side, 5))
+    assert found.test == pytest.approx(border_share(own, 5))

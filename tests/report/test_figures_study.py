@@ -331,7 +331,7 @@ def test_one_method_may_have_seen_regions_of_some_sets_alone() -> None:
     (axes, _) = regime_figure(
         [replace(each, cell=replace(each.cell, not_ranked="")) for each in regimes(cells(some, None))], []
     ).axes
-    assert axes.get_ylabel() == f"area, % of {BOTH}"
+    assert axes.get_ylabel() == f"area, % of {IMAGE} or {REGION}"
 
 
 def test_development_sets_are_marked_in_figures_and_their_titles() -> None:

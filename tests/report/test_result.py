@@ -18,27 +18,26 @@ STARTS = [tile.content_hash[:HASH_DIGITS] for tile in TILES]
 
 def test_exposures_of_a_tile_are_a_group_whatever_the_split() -> None:
     paths, named = [tile.path for tile in TILES], [tile.group for tile in TILES]
-    assert known_groups("magnetic_tile", None, "literature", STARTS, paths) == named
+    assert known_groups("magnetic_tile", None, STARTS, paths) == named
     assert len(set(named)) < len(named) / 3
     other = ["elsewhere/photo.jpg", *paths[1:]]
-    unknown = known_groups("magnetic_tile", None, "literature", ["0" * HASH_DIGITS, *STARTS[1:]], other)
+    unknown = known_groups("magnetic_tile", None, ["0" * HASH_DIGITS, *STARTS[1:]], other)
     assert unknown == [other[0], *named[1:]]
 
 
-@pytest.mark.parametrize("split", ["random", "literature"])
 @pytest.mark.parametrize("ending", [".jpg", ".bmp", ".jpg#xywh=0,0,64,64"])
-def test_copies_that_were_resized_cut_or_encoded_anew_are_of_the_groups_of_their_names(split: str, ending: str) -> None:
+def test_copies_that_were_resized_cut_or_encoded_anew_are_of_the_groups_of_their_names(ending: str) -> None:
     others = [f"{number:016x}" for number in range(len(TILES))]
     paths, named = [tile.path.replace(".jpg", ending) for tile in TILES], [tile.group for tile in TILES]
-    assert known_groups("magnetic_tile", None, split, others, paths) == named
+    assert known_groups("magnetic_tile", None, others, paths) == named
     mixed = [STARTS[place] if place % 2 else other for place, other in enumerate(others)]
-    assert known_groups("magnetic_tile", None, split, mixed, paths) == named, "some are the very files"
+    assert known_groups("magnetic_tile", None, mixed, paths) == named, "some are the very files"
 
 
 def test_what_no_manifest_holds_is_of_the_groups_that_its_layout_tells_by_names() -> None:
     def count(layout: str, category: str | None, *paths: str) -> int:
         hashes = [f"{number:016x}" for number in range(len(paths))]
-        return len(set(known_groups(layout, category, "random", hashes, paths)))
+        return len(set(known_groups(layout, category, hashes, paths)))
 
     crops = [f"strips/{strip}.png#xywh={64 * left},0,64,64" for strip in "ab" for left in range(5)]
     assert count("aitex", None, *crops) == count("folder", None, *crops) == 2
@@ -59,25 +58,21 @@ def test_what_no_manifest_holds_joins_those_of_its_name_that_one_holds() -> None
     ]
     paths = [*(row.path for row in rows), crop.format(13), crop.format(17)]
     hashes = [*(row.content_hash for row in rows), "0" * 64, "1" * 64]
-    assert len(rows) > 1 and set(known_groups("aitex", None, "random", hashes, paths)) == {rows[0].group}
+    assert len(rows) > 1 and set(known_groups("aitex", None, hashes, paths)) == {rows[0].group}
     moved = [f"elsewhere/exp1_num_{number}.jpg" for number in (90001, 90002)]
-    told = known_groups(
-        "magnetic_tile", None, "random", [STARTS[0], "f" * HASH_DIGITS], [moved[0], moved[0][:-4] + ".bmp"]
-    )
+    told = known_groups("magnetic_tile", None, [STARTS[0], "f" * HASH_DIGITS], [moved[0], moved[0][:-4] + ".bmp"])
     assert told == [TILES[0].group] * 2
 
 
-def test_a_split_that_tells_groups_is_believed_and_of_other_images_nothing_is_known() -> None:
+def test_of_other_images_nothing_is_known() -> None:
     paths = [tile.path for tile in TILES]
-    assert known_groups("magnetic_tile", None, "grouped", STARTS, paths) == paths
-    assert known_groups("folder", None, "random", STARTS, paths) == paths
-    assert known_groups("magnetic_tile", None, "literature", [], []) == []
+    assert known_groups("folder", None, STARTS, paths) == paths
+    assert known_groups("magnetic_tile", None, [], []) == []
 
 
 def test_a_manifest_of_ones_own_that_tells_groups_is_believed_whatever_the_split_is_called() -> None:
     halves = [f"half {index % 2}" for index in range(len(TILES))]
-    for split in ("literature", "random"):
-        assert known_groups("magnetic_tile", None, split, STARTS, halves) == halves
+    assert known_groups("magnetic_tile", None, STARTS, halves) == halves
 
 
 def test_a_result_of_a_random_split_has_them() -> None:
