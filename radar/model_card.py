@@ -128,7 +128,10 @@ def _promise(calibration: Mapping[str, Plain], groups: int, asked: float) -> str
     images, new = counted(int(str(calibration["images"])), groups)
     whence = f"The threshold comes from {images}"
     if rate is None:
-        return f"{whence}. No rate of false alarms is promised: they were fitted on, or it is not a quantile of theirs alone."
+        return (
+            f"{whence}. No rate of false alarms is promised: they or others of their groups were fitted on, or it is not a "
+            "quantile of theirs alone."
+        )
     share, grouped = float(str(rate)), groups != calibration["images"]
     most = percent_as_set(asked) if share == asked else percent_at_most(share)
     why = "images of one sheet, strip or batch are alike, so groups are counted, and so few" if grouped else "so few"

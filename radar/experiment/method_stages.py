@@ -31,6 +31,7 @@ from radar.scoring.map_levels import map_tops
 
 _STRUCTURE = "structure.json"
 _PASSES = 64  # whose maps are held together
+_ALL = "cross_fitted"  # normals: the training images, and then those held out
 
 
 class MethodStages:
@@ -135,15 +136,26 @@ class MethodStages:
 
     def groups_of(self, name: str) -> list[str]:
         """Of the normal images of the splits that `name` names, which belong together."""
-        dataset, images = self.config.dataset, self.context.data.images
-        chosen = [images[split] for split in splits_named(name)]
-        identities, groups = (
-            [each for some in chosen for each in getattr(some, name)] for name in ("identities", "groups")
-        )
-        return known_groups(dataset.layout, dataset.category, identities, groups)
+        identities, groups = self._told_of(name)
+        return known_groups(self.config.dataset.layout, self.config.dataset.category, identities, groups)
+
+    def _told_of(self, name: str) -> tuple[list[str], list[str]]:
+        """The identities and the groups of the normal images of the splits that `name` names, as their split kept them together."""
+        chosen = [self.context.data.images[split] for split in splits_named(name)]
+        return [each for some in chosen for each in some.identities], [each for some in chosen for each in some.groups]
+
+    @cached_property
+    def _learnt_apart(self) -> bool:
+        """Whether nothing that scores the normals which set the threshold had learnt from an image of their group, as no random split
+        of crops of one part has it: cross-fitting leaves out what the split kept together, a held-out split itself."""
+        own, known = self._told_of(_ALL)[1], self.groups_of(_ALL)
+        if self.fitted.value.folds:
+            return len(set(zip(own, known, strict=True))) == len(set(known))
+        learnt = len(self.context.data.images["train"].groups)
+        return set(known[:learnt]).isdisjoint(known[learnt:])
 
     def unseen_by(self, split: Split) -> tuple[str, ...]:
-        """Those of `UNSEEN` that had not learnt from an image of the split when they scored it.
+        """Those of `UNSEEN` that had not learnt from an image of the split when they scored it; of normals, nor from one of its group.
 
         Cross-fitting leaves the image's group out of the densities, not out of the network. Where normals that nothing else was fitted
         on bring the border to one scale, what stands for the densities had learnt from them.
@@ -151,9 +163,9 @@ class MethodStages:
         detector, fitted_on = self.config.detector, splits_named(self.detector_sets[0])
         # the scale that an upper tail brings one number to decides nothing
         as_it_is = self.method.one_score and detector.name == "upper_tail"
-        left_out = split == "validation" or bool(self.fitted.value.folds)
+        left_out = (split == "validation" or bool(self.fitted.value.folds)) and self._learnt_apart
         held_out = {
-            "network": split != "train",
+            "network": split == "test" or (split == "validation" and self._learnt_apart),
             "densities": split == "test" or (left_out and not self.method.scales_by_held_out),
             "detector": as_it_is or split not in fitted_on,
         }

@@ -244,6 +244,25 @@ def test_images_of_three_groups_promise_as_three(stages: Stages, monkeypatch: py
     assert made.calibration.false_alarms == pytest.approx((1 + 3 / 9) / 4)
 
 
+@pytest.mark.parametrize("kind", [Energy, CrossFittedEnergy])
+@pytest.mark.parametrize("shared", [False, True])
+def test_crops_of_a_strip_of_which_others_were_learnt_promise_nothing(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch, kind: type[Energy], *, shared: bool
+) -> None:
+    """As a random split of crops has them, which calls each by its own path."""
+    made = stages(kind, **({"threshold_on": "cross_fitted"} if kind is CrossFittedEnergy else {}))
+    for split in ("train", "validation"):
+        strip = "strip" if shared else f"{split} {{}}"
+        crops = [
+            replace(sample, group=f"{strip.format(place)}.png#xywh={10 * place},{len(split)},10,10")
+            for place, sample in enumerate(IMAGES[split].samples)
+        ]
+        monkeypatch.setitem(made.context.data.images, split, replace(IMAGES[split], samples=tuple(crops)))
+    assert (made.calibration.false_alarms is None) == shared
+    assert made.calibration.unseen_by == (("detector",) if shared else made.calibration.unseen_by)
+    assert ("densities" in made.unseen_by("validation")) != shared
+
+
 @pytest.mark.parametrize(
     ("kind", "detector", "train", "validation"),
     [
