@@ -169,13 +169,14 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
         say_whence(parsed.reviewed, reviews)
     goods, called = (scored_reviews(model, reviews, verdict, settings) for verdict in (GOOD, DEFECTIVE))
     refuse_contradictions([*normals, *goods], called)
-    unlearnt, defects = kept_photos(model, Path(parsed.run), [*normals, *goods], called)
-    kept = with_thumbnails(model, unlearnt, settings)
+    unlearnt, learnt, defects = kept_photos(model, Path(parsed.run), [*normals, *goods], called)
+    unlearnt = with_thumbnails(model, unlearnt, settings)
+    kept, groups = grouped(model, Path(parsed.run), unlearnt, learnt, settings.group)
     source = "normals" if parsed.normals is not None else "reviewed"
     version = from_normals(
         calibration,
         kept,
-        grouped(model, Path(parsed.run), kept, settings.group).names,
+        groups.names,
         settings.false_alarms,
         name=source,
         source=source,

@@ -14,6 +14,7 @@ from radar.config.verbs import CalibrateConfig
 from radar.data.decoding import FloatArray
 from radar.data.grouping import PhotoGroups, photo_groups
 from radar.data.layouts import LAYOUTS
+from radar.data.layouts.layout import Layout
 from radar.data.near_duplicates import THUMBNAIL_SIDE, near_another, unit_vectors
 from radar.data.preprocessing import thumbnail
 from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, learnt_images, recorded_groups, scored, usable
@@ -115,25 +116,27 @@ def refuse_contradictions(normals: Sequence[ScoredPhoto], defects: Sequence[Scor
 
 def kept_photos(
     model: Model, run: Path, normals: Sequence[ScoredPhoto], defects: Sequence[ScoredPhoto]
-) -> tuple[list[ScoredPhoto], list[ScoredPhoto]]:
-    """Those from which a threshold may come, and those that may tell what it finds; what is left out is told."""
+) -> tuple[list[ScoredPhoto], list[ScoredPhoto], list[ScoredPhoto]]:
+    """Those from which a threshold may come, normals that the model had learnt from, and those that may tell what it finds; what is
+    left out is told.
+    """
     known = _learnt(model, run, [*normals, *defects])
-    kept, fitted, repeated = usable(normals, known)
-    if fitted:
+    kept, learnt, repeated = usable(normals, known)
+    if learnt:
         tell(
-            f"{fitted} of {len(normals)} normal photos are left out: the model was fitted on them, and scores them too low"
+            f"{len(learnt)} of {len(normals)} normal photos are left out: the model was fitted on them, and scores them too low"
         )
     if repeated:
         tell(f"{repeated} of {len(normals)} normal photos are left out: they repeat others")
     new, fitted, repeated = usable(defects, known)
     if fitted:
         tell(
-            f"{fitted} of {len(defects)} reviewed defects are left out: the model was fitted on them as on good parts; take them "
-            "out of those, and train again"
+            f"{len(fitted)} of {len(defects)} reviewed defects are left out: the model was fitted on them, or on others of what they "
+            "show, as on good parts; take those out, and train again"
         )
     if repeated:
         tell(f"{repeated} of {len(defects)} reviewed defects are left out: they repeat others")
-    return kept, new
+    return kept, learnt, new
 
 
 def _learnt(model: Model, run: Path, photos: Sequence[ScoredPhoto]) -> frozenset[str]:
@@ -184,26 +187,46 @@ def say_above(model: Model, normals: Sequence[ScoredPhoto], asked: float) -> Non
         )
 
 
-def _recorded(model: Model, run: Path, photos: Sequence[ScoredPhoto]) -> list[frozenset[str]]:
-    """Of each photo the groups in which the run counted what it shows; none where no manifest of the run is there."""
-    recorded = recorded_groups(run, model.config.dataset)
-    if recorded is None:
-        return [frozenset()] * len(photos)
-    return [recorded.of_photo(Path(photo.path), photo.identity, model.files) for photo in photos]
+def grouped(
+    model: Model, run: Path, photos: Sequence[ScoredPhoto], learnt: Sequence[ScoredPhoto], pattern: str
+) -> tuple[list[ScoredPhoto], PhotoGroups]:
+    """Those of which no other of their group was `learnt`, and which of them belong together; told where some do.
 
-
-def grouped(model: Model, run: Path, photos: Sequence[ScoredPhoto], pattern: str) -> PhotoGroups:
-    """Which of them belong together; told where some do. Raises `ConfigError`."""
+    The promise is of new groups, and others of one that the model knows have lower scores. Raises `ConfigError`.
+    """
     dataset = model.config.dataset
-    paths, layout = [Path(photo.path) for photo in photos], LAYOUTS.get(dataset.layout)(dataset)
+    layout, everything = LAYOUTS.get(dataset.layout)(dataset), [*photos, *learnt]
+    record = recorded_groups(run, dataset) if pattern == "auto" else None
+    recorded = [
+        frozenset[str]() if record is None else record.of_photo(Path(photo.path), photo.identity, model.files)
+        for photo in everything
+    ]
     try:
-        thumbnails = [photo.thumbnail for photo in photos]
-        recorded = _recorded(model, run, photos) if pattern == "auto" else []
-        groups = photo_groups(layout, paths, thumbnails, recorded, pattern)
+        groups = photo_groups(
+            layout, [Path(each.path) for each in everything], [each.thumbnail for each in everything], recorded, pattern
+        )
     except re.error as error:
         raise ConfigError(f"group={pattern}: is no regular expression ({error}); give one, or auto, or none") from None
+    known = set(groups.names[len(photos) :])
+    if record is not None:
+        known |= {name for name, of_it in zip(groups.names, recorded, strict=True) if of_it & record.learnt}
+    new = [(photo, name) for photo, name in zip(photos, groups.names, strict=False) if name not in known]
+    if len(new) < len(photos):
+        tell(
+            f"{len(photos) - len(new)} of {len(photos)} normal photos are left out: they are of groups, known by {groups.known_by}, "
+            "of which the model has learnt others, and the promise is of new groups; group=none counts each photo by itself"
+        )
+    kept = [photo for photo, _ in new]
+    found = PhotoGroups(tuple(name for _, name in new), groups.known_by)
+    _say_grouped(layout, kept, found, pattern)
+    return kept, found
+
+
+def _say_grouped(layout: Layout, photos: Sequence[ScoredPhoto], groups: PhotoGroups, pattern: str) -> None:
+    """What groups there are, and what looks as if there were more."""
+    paths, thumbnails = [Path(photo.path) for photo in photos], [photo.thumbnail for photo in photos]
     count = len(set(groups.names))
-    learnt_by = getattr(dataset.settings, "group", None)
+    learnt_by = getattr(layout.config.settings, "group", None)
     if pattern == "auto" and learnt_by is not None and not any(layout.groups_of(paths)):
         tell(
             f"dataset.folder.group={learnt_by}, which grouped the images that were learnt from, finds nothing in these photos' names: "
@@ -220,4 +243,3 @@ def grouped(model: Model, run: Path, photos: Sequence[ScoredPhoto], pattern: str
             f"{len(photos)} normal photos are of {count} group{'s'[: count - 1]}, known by {groups.known_by}: photos of one sheet or "
             "batch are alike, so groups are counted; group=none counts each photo, group=EXPRESSION finds others"
         )
-    return groups

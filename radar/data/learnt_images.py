@@ -88,6 +88,7 @@ class RecordedGroups:
 
     images: RecordedImages
     groups: Mapping[str, str]  # by content hash
+    learnt: frozenset[str]  # those of which an image was learnt from, or held out
 
     @staticmethod
     def of(samples: Sequence[Sample], dataset: DatasetConfig) -> RecordedGroups:
@@ -95,7 +96,10 @@ class RecordedGroups:
         hashes = [sample.content_hash for sample in samples]
         own = [sample.group for sample in samples]
         groups = known_groups(dataset.layout, dataset.category, hashes, own)
-        return RecordedGroups(RecordedImages.of(samples, dataset.layout), dict(zip(hashes, groups, strict=True)))
+        learnt = frozenset(group for sample, group in zip(samples, groups, strict=True) if sample.split != "test")
+        return RecordedGroups(
+            RecordedImages.of(samples, dataset.layout), dict(zip(hashes, groups, strict=True)), learnt
+        )
 
     def of_photo(self, path: Path, identity: str, files: FileReader) -> frozenset[str]:
         """Those of the images that a photo of this `identity` is or shows; several where it holds crops of several."""

@@ -77,7 +77,7 @@ def chosen_size(dataset: Dataset, wanted: WorkingSizeConfig, report: Report | No
     factors, lengths = factors[from_size:], np.median(textured[:, from_size:], axis=0)
     factor = factor_for(factors, lengths, wanted.correlation_length)
     of_what = "training images" if seen.region_of_interest is None else "training images' regions of interest"
-    told = f"working_size: the correlation length of {len(textured)} {of_what} is {lengths[-1]:.1f} px"
+    told = f"working_size: the correlation length of {len(textured)} {of_what} is {_told(lengths[-1], light)} px"
     if factor == 1:
         return WorkingSize(seen, f"{told}; no picture is made smaller")
     smaller = made_smaller(seen, factor)
@@ -85,8 +85,13 @@ def chosen_size(dataset: Dataset, wanted: WorkingSizeConfig, report: Report | No
     there = np.interp(factor, factors, lengths)
     return WorkingSize(
         smaller,
-        f"{told}; pictures are made {factor:.2f} times as large, the first {width} x {height} px, where it is {there:.1f}",
+        f"{told}; pictures are made {factor:.2f} times as large, the first {width} x {height} px, where it is {_told(there, light)}",
     )
+
+
+def _told(length: float, light: int) -> str:
+    """A correlation length, or that it is at least so much, where no distance beyond is looked at."""
+    return f"{length:.1f}{' or more' if length >= light / 4 else ''}"
 
 
 def _length(picture: FloatArray, inside: FloatArray | None, factor: float, light: int, resize: str) -> float:

@@ -95,16 +95,17 @@ def _recorded(run_or_folder: Path) -> tuple[Sample, ...] | None:
     return read_manifest(run / _MANIFEST) if (run / _MANIFEST).is_file() else None
 
 
-def usable(photos: Iterable[ScoredPhoto], learnt: Collection[str]) -> tuple[list[ScoredPhoto], int, int]:
-    """Photos whose scores are like those of new ones; how many the model was fitted on, scored too low; how many repeat others.
+def usable(photos: Iterable[ScoredPhoto], learnt: Collection[str]) -> tuple[list[ScoredPhoto], list[ScoredPhoto], int]:
+    """Photos whose scores are like those of new ones; those that the model was fitted on, scored too low; how many repeat others.
 
     Both are known by their content, so a copy under another name is recognised, and one that was encoded anew is not.
     """
     kept: dict[str, ScoredPhoto] = {}
-    fitted = repeated = 0
+    fitted: list[ScoredPhoto] = []
+    repeated = 0
     for photo in photos:
         if photo.identity in learnt:
-            fitted += 1
+            fitted.append(photo)
         elif photo.identity in kept:
             repeated += 1
         else:

@@ -134,6 +134,39 @@ def test_photos_count_in_the_groups_of_the_runs_manifest_and_of_their_names_at_o
     assert "18 usable normal images of 3 groups cannot promise 0.1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("way", ["auto", "good/(sheet[0-9]+)"])
+def test_others_of_a_sheet_that_was_learnt_are_no_new_group(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    """Ten sheets of three photos: the first of six sheets were learnt, the second is for the test, the third came later."""
+    photos = [
+        save(tmp_path / "good" / f"sheet{at // 3}_{at % 3}.png", drawn(5000 + at)) for at in range(30)
+    ]  # of which every third is in no manifest
+    rows = [
+        (
+            path.name,
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            "train" if at % 3 == 0 and at < 18 else "test",
+            at // 3,
+        )
+        for at, path in enumerate(photos)
+        if at % 3 < 2
+    ]
+    lines = "".join(f"{name},{content},{split},0,,,sheet{sheet}\n" for name, content, split, sheet in rows)
+    (run / "manifest.csv").write_text("path,content_hash,split,label,defect,mask,group\n" + lines)
+    ask = ["calibrate", str(run), f"group={way}", "--normals", str(tmp_path / "good"), "--false-alarms"]
+    assert main([*ask, "0.15"]) == REFUSED
+    told = capsys.readouterr().err
+    assert "6 of 30 normal photos are left out: the model was fitted on them" in told
+    assert "12 of 24 normal photos are left out: they are of groups" in told and "the promise is of new groups" in told
+    assert "12 usable normal images of 4 groups cannot promise 0.15" in told
+    assert main([*ask, "0.25"]) == DONE
+    capsys.readouterr()
+    assert main([*ask, "0.15", "group=none"]) == DONE
+    told = capsys.readouterr()
+    assert "of groups" not in told.err and "from 24 normal images" in told.out
+
+
 def test_crops_of_a_file_that_the_runs_manifest_holds_are_of_its_group(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -379,7 +412,7 @@ def test_a_defect_counts_once_and_not_where_the_model_has_learnt_from_it(
     assert main(["calibrate", str(run), "--reviewed", str(review), "--false-alarms", "0.1"]) == DONE
     captured = capsys.readouterr()
     assert "it finds 2 of 2 reviewed defects" in captured.out
-    assert "reviewed defects are left out: the model was fitted on them as on good parts" in captured.err
+    assert "reviewed defects are left out: the model was fitted on them, or on others" in captured.err
     assert (
         "3 of its photos repeat others" if has_scores else "3 of 6 reviewed defects are left out: they repeat"
     ) in captured.err

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from data_builders import dataset_config, folder_settings, mvtec_folder, noise, normal_and_anomalous, save
@@ -158,6 +160,14 @@ def test_names_tell_groups(tmp_path):
         "sheet2_01.png": "sheet2",
         "loose.png": "good/loose.png",
     }
+
+
+def test_blanks_at_the_ends_of_what_tells_groups_are_no_part_of_it(tmp_path):
+    for name in ("sheet 1 _0", "sheet 1 _1", "sheet 2_0", "sheet 2 _1"):
+        save(tmp_path / f"good/{name}.png", noise(0))
+    settings = folder_settings(normal="good", anomalous=None, group="^[^_]+")
+    found = entries(dataset_config("folder", tmp_path, settings=settings, split="grouped"))
+    assert Counter(entry.group for entry in found) == {"sheet 1": 2, "sheet 2": 2}
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_map_levels_come_from_the_same_images_or_from_as_rare_ones_of_the_fit() 
 def test_images_of_the_fit_and_repeated_ones_are_left_out() -> None:
     many = photos(1, 2, 3, 4)
     kept, fitted, repeated = usable([*many, many[1], many[2]], {"0", "2"})
-    assert [photo.score for photo in kept] == [2, 4] and (fitted, repeated) == (3, 1)
+    assert [photo.score for photo in kept] == [2, 4] and (len(fitted), repeated) == (3, 1)
 
 
 def test_scores_are_those_of_predictions(model: Model, tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ def one_spelling(file: Path) -> str:
 
 def _found(pattern: str | None, path: str) -> str:
     """What an expression finds in a file's name, or, where it has a slash, in its path; where parts of it have names, these parts.
+    Blanks at its ends are no part of it, as no manifest keeps them.
 
     Empty where it finds nothing.
     """
@@ -112,8 +113,8 @@ def _found(pattern: str | None, path: str) -> str:
         return ""
     match = re.search(pattern, path if "/" in pattern else path.rpartition("/")[2])
     if match is None or not match.re.groupindex:
-        return "" if match is None else match[0]
-    return "/".join(filter(None, match.groupdict().values()))
+        return "" if match is None else match[0].strip()
+    return "/".join(filter(None, match.groupdict().values())).strip()
 
 
 def check_pattern(key: str, pattern: str | None, paths: Sequence[str]) -> None:
