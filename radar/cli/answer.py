@@ -12,6 +12,7 @@ from radar.errors import ConfigError
 from radar.experiment.sweep import Sweep
 from radar.experiment.transfer import DoneRun
 from radar.files import make_folder, write_text
+from radar.report.control_settings import without_control_settings
 from radar.report.result import Result
 from radar.report.stored import read_results
 from radar.report.tables import Table, csv_text, latex, markdown
@@ -32,7 +33,7 @@ def print_answer(sweep: Sweep, name: str) -> None:
         runs = [DoneRun.at(path) for path in done]
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         transfers = add_transfers(runs, sweep.root, device, []) if len({run.data for run in runs}) > 1 else []
-    content = sweep_table(name, read_results(done), None, transfers)
+    content = sweep_table(name, without_control_settings(read_results(done)), None, transfers)
     print(f"\n{markdown(content)}")
     for file in write_answer(content, sweep.path):
         print(file)

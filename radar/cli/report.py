@@ -12,6 +12,7 @@ from radar.errors import ConfigError, RunError
 from radar.experiment.sweep import Sweep
 from radar.files import claim, list_claimed, make_subfolder, refuse_foreign, remove_claimed, write_text, writing
 from radar.report.build import Report, table_files, write_figures, write_tables
+from radar.report.control_settings import without_control_settings
 from radar.report.html import page
 from radar.report.result import Result
 from radar.report.stored import read_results
@@ -45,7 +46,7 @@ def report(arguments: Sequence[str]) -> int:
     if parsed.out is None and parsed.table is None:
         raise RunError("report: nowhere to write to; name a folder with --out, or one table with --table")
     paths, folders = _without_sweeps(paths)
-    results = read_results(paths)
+    results = without_control_settings(read_results(paths))
     settings = (
         report_settings(overrides)
         if parsed.table is None

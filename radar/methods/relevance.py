@@ -13,7 +13,7 @@ from radar.methods.controls import control_of, controls
 from radar.methods.method import Method
 from radar.methods.registry import method_of
 
-_METHODS_OWN = ("patch", "unet", "diffusion", "timestep", "scoring", "training")  # sections that only some methods read
+METHODS_OWN = ("patch", "unet", "diffusion", "timestep", "scoring", "training")  # sections that only some methods read
 _ALWAYS = ("scoring.images_per_pass", "scoring.border.name")
 _ONLY_WITH = {  # keys that are read where another one has this value
     "detector.trees": ("detector", "name", "isolation_forest"),
@@ -81,7 +81,7 @@ def unread_by(config: Config, key: str) -> str | None:
 
 
 def _unread_by(config: Config, read: tuple[str, ...], key: str) -> str | None:
-    if key.partition(".")[0] in _METHODS_OWN and not any(_overlap(key, prefix) for prefix in read):
+    if key.partition(".")[0] in METHODS_OWN and not any(_overlap(key, prefix) for prefix in read):
         return f"method {config.method.name}"
     first, _, rest = key.partition(".")
     section, layout = rest.partition(".")[0], config.dataset.layout

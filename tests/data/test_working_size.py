@@ -184,6 +184,8 @@ def test_between_the_tried_sizes_the_factor_is_that_of_a_length_that_grows_with_
 
 @pytest.mark.parametrize(("width", "wanted", "is_bounded"), [(20.0, 0.8, True), (3.0, 8.0, False)])
 def test_a_length_beyond_what_is_looked_at_is_told_as_a_bound(opened, width, wanted, is_bounded):
-    chosen = chosen_size(opened(*NATIVE, width=width), WorkingSizeConfig(correlation_length=wanted, least_size=24), None)
+    chosen = chosen_size(
+        opened(*NATIVE, width=width), WorkingSizeConfig(correlation_length=wanted, least_size=24), None
+    )
     told = chosen.note.partition(";")[0]
     assert told.endswith(" or more px") == is_bounded
