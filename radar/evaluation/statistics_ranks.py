@@ -30,15 +30,19 @@ class RankComparison:
 
 def mean_ranks(measures: ArrayLike) -> Floats:
     """Mean ranks (K,) of `measures` (N, K), of which higher is better, over N data sets: 1 is the best, ties share their mean."""
-    ranks: Floats = rankdata(-_comparable(measures), axis=1).mean(axis=0)
-    return ranks
+    return _mean_ranks(_comparable(measures))
 
 
 def compare_ranks(measures: ArrayLike, alpha: float) -> RankComparison:
     """Compare `measures` (N, K), higher is better: N ≥ 2 data sets, K ≥ 2 methods, none missing."""
     table = _comparable(measures)
     count, methods = table.shape
-    return RankComparison(mean_ranks(table), critical_difference(methods, count, alpha), _friedman_p(table), count)
+    return RankComparison(_mean_ranks(table), critical_difference(methods, count, alpha), _friedman_p(table), count)
+
+
+def _mean_ranks(table: Floats) -> Floats:
+    ranks: Floats = rankdata(-table, axis=1).mean(axis=0)
+    return ranks
 
 
 def _comparable(measures: ArrayLike) -> Floats:

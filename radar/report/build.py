@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from radar.config.verbs import ReportConfig
 from radar.files import make_folder, write_text
-from radar.report.cells import Cell, by_dataset, cells, dataset_name, main_cells
+from radar.report.cells import Cell, by_dataset, cells, dataset_name, main_cells, pooled_name
 from radar.report.figures import save_figure
 from radar.report.figures_curves import precision_recall_figure, roc_figure
 from radar.report.figures_features import feature_histograms, feature_label, feature_scatter
@@ -95,8 +95,9 @@ class Report:
         settings = self.settings
         yield "cost", "Cost against quality", cost_figure(self.cells, settings.development)
         for ranking in rankings(self.cells, settings.alpha):
-            title = f"Ranks by {ranking.measure}"
-            yield f"ranks_{ranking.measure.lower()}", title, critical_difference_figure(ranking, settings.alpha)
+            title = pooled_name(f"Ranks by {ranking.measure}", ranking.datasets, settings.development)
+            drawn = critical_difference_figure(ranking, settings.alpha, settings.development)
+            yield f"ranks_{ranking.measure.lower()}", title, drawn
         by_key: dict[str, list[Ablation]] = defaultdict(list)
         for each in ablations(self.results, settings.seeds):
             by_key[each.key].append(each)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -45,6 +45,11 @@ def dataset_name(dataset: str, development: Collection[str]) -> str:
     return f"{dataset} {DEVELOPMENT}" if dataset in development else dataset
 
 
+def pooled_name(text: str, datasets: Iterable[str], development: Collection[str]) -> str:
+    """What is called of what pools data sets: with the mark of a development set where any of them is one."""
+    return text if set(development).isdisjoint(datasets) else f"{text} {DEVELOPMENT}"
+
+
 @dataclass(frozen=True, eq=False)
 class Cell:
     """The runs of one method on one data set, by seed."""
@@ -81,8 +86,16 @@ class Cell:
 
     @property
     def trained(self) -> tuple[Result, ...]:
-        """The runs that trained their network themselves, so that their times are those of a whole run."""
+        """The runs that trained the shared network themselves."""
         return tuple(each for each in self.results if each.metrics.value("network", "trained_by_this_run"))
+
+    @property
+    def timed(self) -> tuple[Result, ...]:
+        """The runs whose times of every stage are their own as far as records tell: those that trained the shared network themselves,
+        and all of a method without it, whose own fit may have come from the store."""
+        return tuple(
+            each for each in self.results if each.metrics.network is None or each.metrics.network.trained_by_this_run
+        )
 
     def best_control(self, *path: str) -> BestControl | None:
         """What is to be beaten by the measure at `path`."""
@@ -247,16 +260,16 @@ def without_shared_images(grouped: Mapping[str, Sequence[Cell]]) -> dict[str, Se
     Images of a data set are those that it is tested on, learns from or sets a threshold by, as far as its records tell. Of such data
     sets that with most cells stays, of equal ones the first by name.
     """
-    kept: dict[str, tuple[Sequence[Cell], _Images]] = {}
+    kept: dict[str, tuple[Sequence[Cell], ImagesOfSet]] = {}
     for dataset, members in sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0])):
-        images = _Images.of(members)
+        images = ImagesOfSet.of(result for cell in members for result in cell.results)
         if not any(images.meets(others) for _, others in kept.values()):
             kept[dataset] = members, images
     return {dataset: members for dataset, (members, _) in sorted(kept.items())}
 
 
 @dataclass(frozen=True)
-class _Images:
+class ImagesOfSet:
     """Content hashes of what a data set is tested on; the first digits of these, and of what it learns from or sets a threshold by."""
 
     tested: frozenset[str]
@@ -264,12 +277,12 @@ class _Images:
     normals: frozenset[str]
 
     @classmethod
-    def of(cls, members: Sequence[Cell]) -> Self:
+    def of(cls, results: Iterable[Result]) -> Self:
         """Of all runs of a data set."""
-        results = [result for cell in members for result in cell.results]
-        tested = frozenset(image.content_hash for result in results for image in result.images)
+        runs = list(results)
+        tested = frozenset(image.content_hash for result in runs for image in result.images)
         starts = frozenset(each[:NORMAL_HASH_DIGITS] for each in tested)
-        normals = {each for result in results for some in result.normals for each in some.content_hashes}
+        normals = {each for result in runs for some in result.normals for each in some.content_hashes}
         return cls(tested, starts, frozenset(normals))
 
     def meets(self, other: Self) -> bool:

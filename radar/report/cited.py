@@ -21,9 +21,8 @@ class Published:
     dataset: str
     layout: str
     category: str | None
-    chosen_by: tuple[
-        str, ...
-    ]  # overrides, of a set whose layout and category any folder may have; none where these two tell it
+    # overrides, of a set whose layout and category any folder may have; none where these two tell it
+    chosen_by: tuple[str, ...]
     method: str
     values: dict[str, float | None]
     source: str

@@ -10,15 +10,15 @@ from radar.evaluation.metrics import Metrics
 from radar.evaluation.typed_sections import Bounds, Share, read_value
 
 _NEEDED = ("dataset", "method")
-_NULLABLE = ("dataset.image.region_of_interest", "method.reconstruction", "method.fused_densities", "method.windows")
+_NULLABLE = ("dataset.image.region_of_interest",)
+_OF_METHODS = ("timestep", "patch", "unet")  # of which a run stores the keys alone that its method reads
 _SECTIONS = (
-    *_NEEDED, "dataset.image", *_NULLABLE, "contamination", "detector", "timestep", "patch", "unet", "scoring", "scoring.border",
-    "evaluation",
+    *_NEEDED, "dataset.image", *_NULLABLE, "contamination", "detector", *_OF_METHODS, "scoring", "scoring.border", "evaluation",
 )  # fmt: skip
 _Whole = Annotated[int, Bounds(-math.inf, math.inf)]
 _Side = Annotated[int, Bounds(1, math.inf)]
 _Level = Annotated[int, Bounds(0, 63)]  # of a U-Net, each of which halves an image
-_KEYS: dict[str, Any] = {  # None: may be missing, too; the others stand in every config that has their section
+_KEYS: dict[str, Any] = {  # None: may be missing, too; but for those of methods, the others stand wherever their section does
     "seed": _Whole, "dataset.name": str, "method.name": str,
     "dataset.layout": str | None, "dataset.category": str | None, "dataset.split": str | None,
     "dataset.image.size": _Side | None, "dataset.image.width": _Side | None,
@@ -31,12 +31,12 @@ _KEYS: dict[str, Any] = {  # None: may be missing, too; the others stand in ever
 
 
 def check_config(config: Mapping[str, Any]) -> None:
-    """Raise `ValueError` where stored keys have other types than tables rely on; a section that a method does not read is not
-    there."""
+    """Raise `ValueError` where stored keys have other types than tables rely on; what a method does not read is not there, a whole
+    section or keys of one."""
     sections = _sections(config)
     for key, kind in _KEYS.items():
         section, _, name = key.rpartition(".")
-        if section in sections:
+        if section in sections and not (section in _OF_METHODS and name not in sections[section]):
             read_value(kind, sections[section].get(name), key)
 
 

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 
 from radar.evaluation.statistics_ranks import cliques
 from radar.report import style
-from radar.report.cells import Cell, dataset_name, mean, spread
+from radar.report.cells import Cell, dataset_name, mean, pooled_name, spread
 from radar.report.figures_marks import explained
 from radar.report.pixels import field_of
 from radar.report.tables_ablation import Ablation, curve, value_names
@@ -161,19 +161,19 @@ def _point(inside: str, around: str) -> dict[str, Any]:
 
 
 @style.own_settings()
-def critical_difference_figure(ranking: Ranking, alpha: float) -> Figure:
-    """Mean ranks on a line, best at the left; bars join methods that are not told apart."""
+def critical_difference_figure(ranking: Ranking, alpha: float, development: Collection[str]) -> Figure:
+    """Mean ranks on a line, best at the left; bars join methods that are not told apart. The title is marked where a development
+    set is among the data sets."""
     count = len(ranking.methods)
     names = [style.folded(name) for name in ranking.methods]
     lines = max(name.count("\n") + 1 for name in names)
     figure = style.new_figure(style.PLOT_SIZE[0], 1.1 + (0.1 + style.LABEL_HEIGHT * lines) * count)
     axes = figure.subplots()
     difference = ranking.compared.critical_difference
-    title = (
-        f"{ranking.measure} over {len(ranking.datasets)} data sets: critical difference {difference:.2f} (α = {alpha})"
-    )
+    pooled = pooled_name(f"{ranking.measure} over {len(ranking.datasets)} data sets", ranking.datasets, development)
+    title = f"{pooled}: critical difference {difference:.2f} (α = {alpha})"
     style.dress(axes, title=title, horizontal="mean rank, 1 is the best", vertical="")
-    order = np.argsort(ranking.compared.ranks)
+    order = np.argsort(ranking.compared.ranks, kind="stable")
     for row, index in enumerate(order):
         rank = float(ranking.compared.ranks[index])
         axes.plot([rank, rank], [0, -1 - row], color=style.GREY, linewidth=0.7)
@@ -191,6 +191,8 @@ def critical_difference_figure(ranking: Ranking, alpha: float) -> Figure:
     axes.set_ylim(-count - 0.7, 0.3)
     axes.set_yticks([])
     axes.grid(False)
+    if notes := explained([title]):
+        style.legend_below(figure, notes)
     return figure
 
 

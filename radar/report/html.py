@@ -20,7 +20,7 @@ from radar.report.gallery import data_uri, highest_of, panels_of, shown_image, s
 from radar.report.region_names import command_told
 from radar.report.result import Result
 from radar.report.settings import flat
-from radar.report.tables import NOTHING, Table
+from radar.report.tables import NOTHING, Table, exact_text
 
 _OPEN = ("results", "comparisons")  # tables that are shown at once; the others unfold
 
@@ -95,7 +95,7 @@ def _class(content: Table, column: int) -> str:
 
 
 def _entry(content: Table, column: int, entry: Any) -> str:
-    value = "" if entry.value is None else f' data-value="{entry.value:.9g}"'
+    value = "" if entry.value is None else f' data-value="{exact_text(entry.value)}"'
     title = f' title="{escape(" ".join(entry.runs))}"' if entry.runs else ""
     return f"<td{_class(content, column)}{value}{title}>{escape(entry.text)}</td>"
 

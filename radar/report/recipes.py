@@ -24,16 +24,28 @@ def told_by(*overrides: str) -> dict[str, Plain]:
 
 @cache
 def option_values(group: str, option: str) -> Mapping[str, Any] | None:
-    """What an option of a group says by itself; None of an option that is none of the project's own, whose file may be gone."""
+    """What an option of a group says by itself; None of what is none of the project's own: the file of a folder of one's own may be
+    gone, and any key's value is asked for here."""
     found = _option(group, option)
     return None if found is None else cast(dict[str, Any], OmegaConf.to_container(found, resolve=False))
 
 
+@cache
+def is_own(group: str, option: str) -> bool:
+    """Whether the project has this option of this group. Names are compared with those of its files and never made into a path, as
+    they come from stored commands, in which anything may stand."""
+    return any(
+        (file.parent.name, file.stem) == (group, option)
+        for folder in config_folder().iterdir()
+        if folder.is_dir()
+        for file in folder.glob("*.yaml")
+    )
+
+
 def _option(group: str, option: str) -> DictConfig | None:
     """Its own keys over those of the options of its group that it builds on."""
-    file = config_folder() / group / f"{option}.yaml"
-    if not file.is_file():
+    if not is_own(group, option):
         return None
-    own = cast(DictConfig, OmegaConf.load(file))
+    own = cast(DictConfig, OmegaConf.load(config_folder() / group / f"{option}.yaml"))
     bases = [_option(group, str(name)) for name in own.pop("defaults", []) if name != "_self_"]
     return cast(DictConfig, OmegaConf.merge(*(base for base in bases if base is not None), own))

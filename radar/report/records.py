@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -31,7 +32,7 @@ _SIGNIFICANT = 7  # digits of scores and features
 _ITSELF: dict[str, Any] = {
     "name": str, "fingerprint": str, "ended": str, "config": dict, "environment": dict, "scored": int,
 }  # fields that stand in a line as they are  # fmt: skip
-_IMAGE = get_type_hints(EvaluatedImage)
+_IMAGE = get_type_hints(EvaluatedImage, include_extras=True)
 
 
 def is_records(path: Path) -> bool:
@@ -144,13 +145,24 @@ def _command(content: dict[str, Any]) -> Command:
 
 
 def _images(rows: Sequence[Sequence[Any]]) -> tuple[EvaluatedImage, ...]:
-    """Raises `ValueError` for a value of another type, which is looked for once in a column for each type, as rows are many."""
+    """Raises `ValueError` for a value of another type, out of bounds or not finite."""
     if not all(isinstance(row, list) and len(row) == len(_IMAGE) for row in rows):
         raise ValueError(f"images: each is a list of {', '.join(_IMAGE)}")
     for (name, kind), column in zip(_IMAGE.items(), zip(*rows, strict=True), strict=False):
-        for value in {type(each): each for each in column}.values():
+        for value in _telling(column):
             read_value(kind, value, f"images/{name}")
     return tuple(EvaluatedImage(*row) for row in rows)
+
+
+def _telling(column: Sequence[Any]) -> Iterator[Any]:
+    """Values that are all as they are to be if these are, as rows are many: one of each type, and of numbers the lowest, the highest
+    and one that is none, which no order has a place for."""
+    by_type: dict[type, list[Any]] = defaultdict(list)
+    for value in column:
+        by_type[type(value)].append(value)
+    for kind, values in by_type.items():
+        yield from (min(values), max(values)) if kind in (int, float) else values[:1]
+        yield from (value for value in values if value != value)  # noqa: PLR0124
 
 
 def _decisions(digits: str) -> NDArray[np.bool_]:

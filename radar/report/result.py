@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from radar.data.layouts.piped import PipedLayout
 from radar.data.split_manifests import known_groups
 from radar.evaluation.metrics import Metrics
+from radar.evaluation.typed_sections import Amount, Share
 
 Floats = NDArray[np.float64]
 HASH_DIGITS = 16  # of a content hash that a result keeps
@@ -33,8 +34,8 @@ class EvaluatedImage:
     label: int
     defect: str
     group: str
-    defect_area: float | None  # share of the image, or of its region of interest where the run had one
-    defect_contrast: float | None  # standard deviations of the rest of that
+    defect_area: Share | None  # share of the image, or of its region of interest where the run had one
+    defect_contrast: Amount | None  # standard deviations of the rest of that
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ class Result:
     def timestep(self) -> int | None:
         """`timestep.value`; None where the method does not read it."""
         section = self.config.get("timestep")
-        return None if section is None else int(section["value"])
+        return None if section is None or "value" not in section else int(section["value"])
 
     @cached_property
     def labels(self) -> NDArray[np.int_]:

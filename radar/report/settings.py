@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from radar.report.recipes import option_values, told_by
+from radar.report.recipes import is_own, option_values, told_by
 from radar.report.region_names import named, override_told
 from radar.report.result import Result
 
@@ -72,12 +72,18 @@ def _ignored(key: str) -> bool:
 def method_label(method: Mapping[str, Any]) -> str:
     """What to give to `method=` for this resolved section of a config; records older than a method lack its section."""
     name = str(method["name"])
-    in_reconstruction = (method.get("reconstruction") or {}).get("features") == "efficientnet"
-    if method.get("feature_space") or in_reconstruction or (method.get("fused_densities") or {}).get("features"):
+    in_reconstruction = _part(method, "reconstruction").get("features") == "efficientnet"
+    if _part(method, "feature_space") or in_reconstruction or _part(method, "fused_densities").get("features"):
         return f"{name}_pretrained"
     # the elliptic envelope is for texture alone, so its name does not say it
-    textures = (method.get("windows") or {}).get("descriptor") == "texture" and name != "elliptic_envelope"
+    textures = _part(method, "windows").get("descriptor") == "texture" and name != "elliptic_envelope"
     return f"{name}_texture" if textures else name
+
+
+def _part(method: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A section of a method's own; empty where it has none, as where a key of a plug-in has that name."""
+    found = method.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def family(result: Result) -> str:
@@ -152,15 +158,23 @@ def _option_says(group: str, says: Mapping[str, Any], key: str, value: object) -
 
 
 def chosen_option(result: Result, group: str) -> str | None:
-    """The option of a config group that the command chose, where the run has what it says but for keys that were typed."""
+    """The option of a config group that the command chose, where the run has what it says but for keys that were typed, or that its
+    preset sets whatever the option."""
     by_key = {key_of(text): text.partition("=")[2] for text in result.command.overrides}
     option = by_key.get(group)
     says = None if option is None else option_values(group, option)
     if option is None or says is None:
         return option
-    own = {key: value for key, value in settings(result).items() if _is_below(key, (group,))}
-    has = all(_option_says(group, says, key, value) for key, value in own.items() if key not in by_key)
-    return option if has else None
+    own = {key: value for key, value in settings(result).items() if _is_below(key, (group,)) and key not in by_key}
+    departing = {key: value for key, value in own.items() if not _option_says(group, says, key, value)}
+    expected = _with_preset(result.command.preset, group, option) if departing else {}
+    return option if all(_is_as_in(expected, key, value) for key, value in departing.items()) else None
+
+
+def _with_preset(preset: str | None, group: str, option: str) -> Settings:
+    """The settings of an option under a preset; those of the option alone where the preset is none of the project's own."""
+    presets = [f"experiment={preset}"] if preset is not None and is_own("experiment", preset) else []
+    return flat(told_by(*presets, f"{group}={option}"))
 
 
 def _is_below(key: str, names: Iterable[str]) -> bool:

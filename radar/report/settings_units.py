@@ -89,7 +89,7 @@ def _of_unit(
         usual = (
             "" if reference is None else _told(rows[reference], [key.removeprefix(f"{name}.") for key in turned], name)
         )
-        fixed = _fixed(results[members[0]], [rows[index] for index in members], others)
+        fixed = _fixed([results[index] for index in members], [rows[index] for index in members], others)
         found.append(Series(name, fixed, usual, tuple(sorted(made, key=lambda point: place(point.value, point.shown)))))
     return sorted(found, key=lambda each: (-len(each.results), each.fixed))
 
@@ -146,11 +146,18 @@ def _shown(name: str, turned: Sequence[str], results: Sequence[Result], rows: Se
     for result, option in zip(results, options, strict=True):
         leaves = [text for text in result.command.overrides if key_of(text) in turned]
         texts.append(", ".join([option or REFERENCE, *(_as_told(text, group) for text in leaves)]))
+    values = [_told(row, [key.removeprefix(f"{name}.") for key in turned], name) for row in rows]
+    departs = [option is None and _names_option(result, group) for result, option in zip(results, options, strict=True)]
     known = Counter(texts)
     return [
-        text if known[text] == 1 else f"{text}: {_told(row, [key.removeprefix(f'{name}.') for key in turned], name)}"
-        for text, row in zip(texts, rows, strict=True)
+        value if has_departed else text if known[text] == 1 else f"{text}: {value}"
+        for text, value, has_departed in zip(texts, values, departs, strict=True)
     ]
+
+
+def _names_option(result: Result, group: str) -> bool:
+    """Whether the command names an option of the group, though the run may have something else."""
+    return any(key_of(text) == group for text in result.command.overrides)
 
 
 def _as_told(override: str, group: str) -> str:
@@ -162,22 +169,27 @@ def _told(row: Settings, keys: Iterable[str], section: str) -> str:
     return ", ".join(f"{key} = {row.get(f'{section}.{key}', MISSING)}" for key in keys)
 
 
-def _fixed(result: Result, rows: Sequence[Settings], others: Sequence[str]) -> str:
-    """What else varies in the study, and has one value in a series wherever it is read: the option that was chosen tells all of its
-    group."""
+def _fixed(results: Sequence[Result], rows: Sequence[Settings], others: Sequence[str]) -> str:
+    """What else varies in the study, and has one value in a series: the option that all chose tells all of its group. What some rows
+    alone read is not held, as it comes and goes with the value of what was turned."""
     texts: dict[str, None] = {}
-    typed = {key_of(text) for text in result.command.overrides}
+    typed = {key_of(text) for text in results[0].command.overrides}
     for key in others:
-        values = {repr(row[key]): row[key] for row in rows if key in row}
+        values = {repr(row.get(key, MISSING)): row.get(key, MISSING) for row in rows}
         if len(values) > 1:
             continue
-        group = key.partition(".")[0]
-        option = chosen_option(result, group) if group in _GROUPS else None
+        option = _common_option(results, key.partition(".")[0])
         if option is not None:
-            texts[f"{group} = {option}"] = None
+            texts[f"{key.partition('.')[0]} = {option}"] = None
         if option is None or key in typed:
-            texts[f"{key} = {next(iter(values.values()), MISSING)}"] = None
+            texts[f"{key} = {next(iter(values.values()))}"] = None
     return ", ".join(texts)
+
+
+def _common_option(results: Sequence[Result], group: str) -> str | None:
+    """The option of a group that all of them chose; None where there is none, or they differ."""
+    options = {chosen_option(each, group) for each in results} if group in _GROUPS else {None}
+    return next(iter(options)) if len(options) == 1 else None
 
 
 def _value(result: Result, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import starmap, zip_longest
 
 from radar.report.cells import DEVELOPMENT, DEVELOPMENT_NOTE, FEWER, MARKS, Cell, dataset_name, mean, spread
@@ -25,9 +25,8 @@ class Entry:
     text: str
     value: float | None = None
     runs: tuple[str, ...] = ()
-    datasets: tuple[
-        str, ...
-    ] = ()  # that it names or pools, as no text tells: classes and methods may be called like a data set
+    # that it names or pools, as no text tells: classes and methods may be called like a data set
+    datasets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,9 @@ class Table:
     headings: tuple[str, ...]
     rows: tuple[tuple[Entry, ...], ...]
     numeric: frozenset[int]
-    notes: tuple[str, ...] = field(default=())
-    measured_on: tuple[str | None, ...] = field(
-        default=()
-    )  # per heading the data set that it begins with; empty: none does
+    notes: tuple[str, ...] = ()
+    # per heading the data set that it begins with; empty: none does
+    measured_on: tuple[str | None, ...] = ()
 
 
 def table(
@@ -204,13 +202,13 @@ def csv_text(content: Table) -> str:
     numeric = sorted(content.numeric)
     lines = [[*content.headings, *(f"{content.headings[column]} (value)" for column in numeric), "runs"]]
     for row in content.rows:
-        values = [_number_text(row[column].value) for column in numeric]
+        values = [exact_text(row[column].value) for column in numeric]
         runs = sorted({run for entry in row for run in entry.runs})
         lines.append([*(entry.text for entry in row), *values, " ".join(runs)])
     return "".join(map(csv_line, lines))
 
 
-def _number_text(value: float | None) -> str:
+def exact_text(value: float | None) -> str:
     """With every digit that it holds, a whole number as one; empty without any."""
     if value is None:
         return ""

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from radar.evaluation.comparable import comparable
 from radar.evaluation.statistics_ranks import RankComparison, compare_ranks
 from radar.report.cells import (
     NO_SHARED_IMAGE,
@@ -91,9 +90,7 @@ def rank_table(found: Sequence[Ranking], cells: Sequence[Cell], alpha: float) ->
             p_value(each.compared.p_value),
         ]
         for each in found
-        for method, rank in sorted(
-            zip(each.methods, each.compared.ranks, strict=True), key=lambda pair: comparable(pair[1])
-        )
+        for method, rank in sorted(zip(each.methods, each.compared.ranks, strict=True), key=lambda pair: float(pair[1]))
     ]
     notes = (
         f"1 is the best. Ranks closer than the critical difference (Nemenyi, α = {alpha}) are not told apart. p: Friedman's "

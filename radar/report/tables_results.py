@@ -36,6 +36,10 @@ _DEVICES_NOTE = (
     "Where several devices are named, times and memory are means over runs on different ones; the table of provenance tells "
     "what each run had."
 )
+_NO_NETWORK_NOTE = (
+    "A dash for the runs that trained: the method uses no shared network. Its records do not tell whether a run fitted it or took the "
+    "fit from the store, so the times of metrics, validation and controls are of all its runs."
+)
 
 
 def main_table(cells: Sequence[Cell]) -> Table:
@@ -159,7 +163,12 @@ def _trivial_row(dataset: str, cell: Cell) -> list[Entry | str]:
 def published_table() -> Table:
     """The paper's figures as quoted."""
     rows: list[Sequence[Entry | str]] = [
-        [each.dataset, each.method, *(number(each.values[key], 2) for key in DECISION_MEASURES), each.source]
+        [
+            of_dataset(each.dataset),
+            each.method,
+            *(number(each.values[key], 2) for key in DECISION_MEASURES),
+            each.source,
+        ]
         for each in published()
     ]
     sets = (
@@ -187,14 +196,14 @@ def cost_table(cells: Sequence[Cell]) -> Table:
     rows: list[Sequence[Entry | str]] = []
     memory = memory_columns(cells, "training", "fitting", "scoring")
     for cell in cells:
-        fresh = cell.trained
-        runs = [result.name for result in fresh]
+        timed = cell.timed
+        runs = [result.name for result in timed]
         passes = cell.one.metrics.cost.network_passes_per_image
         rows.append(
             [
                 of_dataset(cell.dataset),
                 cell.name,
-                Entry(f"{len(fresh)} of {len(cell.results)}", len(fresh)),
+                _trained(cell),
                 count(cell.one.metrics.parameters),
                 measured(cell, "seconds", "training", digits=1),
                 measured(cell, "cost", "fit_seconds", digits=1),
@@ -202,7 +211,7 @@ def cost_table(cells: Sequence[Cell]) -> Table:
                 measured(cell, "cost", "milliseconds_per_image", digits=1),
                 *(measured(cell, *path, digits=0) for path in memory.values()),
                 *(
-                    over_seeds([result.metrics.seconds.get(stage, 0.0) for result in fresh], 2, runs)
+                    over_seeds([result.metrics.seconds.get(stage, 0.0) for result in timed], 2, runs)
                     for stage in ("metrics", "validation", "controls")
                 ),
                 "; ".join(_devices(cell)),
@@ -215,10 +224,23 @@ def cost_table(cells: Sequence[Cell]) -> Table:
         "Training is that of the shared diffusion network; own fitting is what a method learns beside it.",
         "Where fewer runs trained than there are, the others took the network from the store: the times of metrics, validation "
         "and controls are of those that did.",
+        *([_NO_NETWORK_NOTE] if any(_has_no_network(cell) for cell in cells) else []),
         *([_DEVICES_NOTE] if any(len(_devices(cell)) > 1 for cell in cells) else []),
         *memory_notes(memory),
     )
     return table("cost", "Cost", headings, rows, *notes)
+
+
+def _trained(cell: Cell) -> Entry:
+    """How many of the runs trained the shared network; nothing of a method without it."""
+    number_trained = len(cell.trained)
+    return (
+        Entry(NOTHING) if _has_no_network(cell) else Entry(f"{number_trained} of {len(cell.results)}", number_trained)
+    )
+
+
+def _has_no_network(cell: Cell) -> bool:
+    return all(result.metrics.network is None for result in cell.results)
 
 
 def _devices(cell: Cell) -> list[str]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from radar.evaluation.statistics_paired import holm
 from radar.report.cells import Cell, cells, mean
@@ -156,7 +157,7 @@ def _memory(members: Sequence[Cell]) -> Columns:
 
 
 def _step(result: Result) -> Entry:
-    return Entry(str(result.timestep), result.timestep)
+    return Entry(NOTHING) if result.timestep is None else Entry(str(result.timestep), result.timestep)
 
 
 def _noise_columns(members: Sequence[Cell]) -> Columns:
@@ -190,23 +191,26 @@ def _timestep_columns(members: Sequence[Cell]) -> Columns:
     }
 
 
-def _patch_size(result: Result) -> int:
-    return int(result.config["patch"]["size"])
+def _key(result: Result, section: str, name: str) -> Any:
+    """None of a key that the method does not read, which is not stored; a method may read a part of a section."""
+    return result.config.get(section, {}).get(name)
 
 
 def _is_whole(result: Result) -> bool:
-    size = _patch_size(result)
-    return image_sides(result.config) == (size, size)
+    size = _key(result, "patch", "size")
+    return size is not None and image_sides(result.config) == (size, size)
 
 
 def _patch(result: Result) -> Entry:
-    size = _patch_size(result)
+    size = _key(result, "patch", "size")
+    if size is None:
+        return Entry(NOTHING)
     return Entry(f"{size} × {size}{', the whole image' if _is_whole(result) else ''}", size)
 
 
 def _pixels(cell: Cell) -> Entry:
-    sides = image_sides(cell.one.config)
-    return Entry(NOTHING) if sides is None else _share(_patch_size(cell.one) ** 2 / math.prod(sides))
+    sides, size = image_sides(cell.one.config), _key(cell.one, "patch", "size")
+    return Entry(NOTHING) if sides is None or size is None else _share(size**2 / math.prod(sides))
 
 
 def _beside_patch(cell: Cell) -> tuple[str, str]:
@@ -233,20 +237,26 @@ def _patch_columns(members: Sequence[Cell]) -> Columns:
 
 
 def _levels(result: Result) -> Entry:
-    return Entry(str(len(result.config["unet"]["channels"])), len(result.config["unet"]["channels"]))
+    widths = _key(result, "unet", "channels")
+    return Entry(NOTHING) if widths is None else count(len(widths))
 
 
 def _widths(result: Result) -> Entry:
-    widths = result.config["unet"]["channels"]
+    widths = _key(result, "unet", "channels")
+    if widths is None:
+        return Entry(NOTHING)
     return Entry(", ".join(map(str, widths)), sum(widths))
 
 
 def _attention(result: Result) -> Entry:
-    """Sides of the maps that attend, of a patch of the training size; nothing of a method that trains on no patches."""
-    if "patch" not in result.config:
+    """Sides of the maps that attend, of a patch of the training size; nothing of a method that does not read all that gives them, as
+    one that trains on no patches."""
+    size, fold, levels = (
+        _key(result, *key) for key in (("patch", "size"), ("unet", "fold"), ("unet", "attention_levels"))
+    )
+    if None in (size, fold, levels):
         return Entry(NOTHING)
-    unet = result.config["unet"]
-    sides = [math.ceil(_patch_size(result) / (unet["fold"] * 2**level)) for level in unet["attention_levels"]]
+    sides = [math.ceil(size / (fold * 2**level)) for level in levels]
     return Entry(", ".join(f"{side} px" for side in sides) or "none", sum(side**2 for side in sides))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from radar.report import cells
@@ -35,14 +36,16 @@ def in_order(datasets: Iterable[str]) -> list[str]:
 
 
 def shared_images(results: Iterable[Result]) -> dict[str, str]:
-    """Data sets that are no development set but test on images of one: such a row confirms nothing either."""
-    shown: dict[str, set[str]] = {}
+    """Data sets that are no development set but share images with one that either is tested on: such a row confirms nothing either."""
+    by_set: dict[str, list[Result]] = defaultdict(list)
     for result in results:
-        shown.setdefault(result.dataset, set()).update(image.content_hash for image in result.images)
-    pairs = [(name, looked_at) for name in shown for looked_at in DEVELOPMENT if name not in DEVELOPMENT]
-    return {name: other for name, other in pairs if shown[name] & shown.get(other, set())}
+        by_set[result.dataset].append(result)
+    images = {name: cells.ImagesOfSet.of(members) for name, members in by_set.items()}
+    looked_at = [name for name in DEVELOPMENT if name in images]
+    pairs = [(name, other) for name in images for other in looked_at if name not in DEVELOPMENT]
+    return {name: other for name, other in pairs if images[name].meets(images[other])}
 
 
 def sharing_notes(results: Iterable[Result]) -> list[str]:
     """A line for each set of `shared_images`."""
-    return [f"{name} shows images of {other}, a development set." for name, other in shared_images(results).items()]
+    return [f"{name} and {other}, a development set, share images." for name, other in shared_images(results).items()]

@@ -25,6 +25,7 @@ from radar.report.html import page
 from radar.report.result import Result
 from radar.report.tables_ablation import Ablation, ablation_tables
 from radar.report.tables_regime import regime_table, regimes
+from radar.report.tables_results import cost_table
 from radar.report.tables_sweep import ANSWERS, sweep_table
 
 ONE = result(gain=1.0)
@@ -338,10 +339,15 @@ def test_development_sets_are_marked_in_figures_and_their_titles() -> None:
     report, plain = Report(study(), replace(SETTINGS, development=["wood"]), []), Report(study(), SETTINGS, [])
     for (name, title, figure), (_, bare, before) in zip(report.figures(), plain.figures(), strict=True):
         assert "◆" not in bare and not any("◆" in text for text in told_by(before))
-        assert ("wood ◆" in title) == (title != bare) == ("wood" in bare), name
         told = told_by(figure)
+        explains = any(text.startswith("◆ dev") for text in told)
+        if name.startswith("ranks_"):  # which pool it with others and name none
+            assert title == f"{bare} ◆" and explains, name
+            assert any("over 3 data sets ◆: critical" in text.replace("\n", " ") for text in told), name
+            continue
+        assert ("wood ◆" in title) == (title != bare) == ("wood" in bare), name
         named = any("wood" in text for text in told)
-        assert any("wood ◆" in text for text in told) == named == any(text.startswith("◆ dev") for text in told), name
+        assert any("wood ◆" in text for text in told) == named == explains, name
         assert not any("grid ◆" in text or "tile ◆" in text for text in told), name
     names = {name for name, _, _ in report.figures()}
     assert {"roc_wood", "precision_recall_wood", "histograms_wood_0"} <= names, "files are called as before"
@@ -367,7 +373,9 @@ def test_tables_of_times_show_what_methods_without_the_shared_network_learnt_in(
         content = sweep_table("patch", some, None, [])
         assert {row[content.headings.index("learning, s")].text for row in content.rows} == {seconds}
     untold = sweep_table("patch", [*own[:2], learnt(None, None, seed=1, patch__size=7, scoring__window=7)], None, [])
-    assert [row[untold.headings.index("learning, s")].text for row in untold.rows] == ["4.0†", "4.0"]
+    columns = [untold.headings.index(heading) for heading in ("patch, px", "learning, s")]
+    found = {tuple(row[column].text for column in columns) for row in untold.rows}
+    assert found == {("7 × 7", "4.0†"), ("14 × 14", "4.0")}
     (numbers,) = (each for each in comparison_tables([own[0], shared[0]], SETTINGS) if each.name == "numbers")
     (row,) = (row for row in numbers.rows if row[0].text == "own fitting, s")
     assert [entry.text for entry in row[1:]] == ["4.000", "2.000 (-2.000)"]
@@ -381,3 +389,33 @@ def test_an_ablation_of_methods_without_the_shared_network_has_their_own_fitting
     places = [place for place, heading in enumerate(content.headings) if heading == "own fitting, s"]
     assert [row[place].text for place in places for row in content.rows] == shown
     assert all(len(row) == len(content.headings) for row in content.rows)
+
+
+def test_ranks_that_rest_on_no_development_set_bear_no_mark() -> None:
+    for development in ([], ["elsewhere"]):
+        report = Report(study(), replace(SETTINGS, development=development), [])
+        for name, title, figure in report.figures():
+            if name.startswith("ranks_"):
+                assert "◆" not in title and not any("◆" in text for text in told_by(figure))
+
+
+def test_the_cost_of_methods_without_the_shared_network_is_of_all_their_runs() -> None:
+    def timed(one: Result, metrics: float, *, trained: bool = True) -> Result:
+        network = one.metrics.network
+        network = None if network is None else replace(network, trained_by_this_run=trained)
+        seconds = {**one.metrics.seconds, "metrics": metrics, "validation": metrics, "controls": metrics}
+        return replace(one, metrics=replace(one.metrics, network=network, seconds=seconds))
+
+    own = [timed(learnt(None, 4.0, seed=seed, preset="svdd"), 3.0 + seed) for seed in range(2)]
+    shared = [timed(learnt(60.0, 2.0, seed=seed, preset="paper"), 10.0 + seed, trained=seed == 0) for seed in range(2)]
+    content = cost_table(cells([*own, *shared], None))
+    found = {
+        row[content.headings.index("own fitting, s")].text: [
+            row[content.headings.index(heading)].text
+            for heading in ("runs that trained", "metrics, s", "validation, s", "controls, s")
+        ]
+        for row in content.rows
+    }
+    assert found == {"4.0 ± 0.0": ["–", *["3.50 ± 0.71"] * 3], "2.0 ± 0.0": ["1 of 2", *["10.00"] * 3]}
+    told = [any("no shared network" in note for note in cost_table(cells(some, None)).notes) for some in (own, shared)]
+    assert told == [True, False]

@@ -13,6 +13,7 @@ from radar.compose import command_line
 from radar.compose.plan import plan
 from radar.methods.relevance import effective
 from radar.report.result import Result
+from radar.report.settings import chosen_option
 from radar.report.settings_units import REFERENCE
 from radar.report.tables_ablation import ablation_tables, ablations
 
@@ -139,3 +140,52 @@ def test_runs_on_other_data_are_no_series() -> None:
     other = replace(second, environment={**second.environment, "data_manifest_hash": "other"})
     assert [each.values for each in ablations([first, second], None)] == [(1, 5)]
     assert ablations([first, other], None) == []
+
+
+@pytest.mark.parametrize("preset", ["fast", "recommended", "noise_free", "paper", "debug"])
+def test_an_option_stays_chosen_where_the_preset_sets_keys_of_its_group(preset: str) -> None:
+    results = of_sweep("config", f"experiment={preset}", "dataset=grid", "diffusion=linear,cosine")
+    results = [replace(each, command=replace(each.command, preset=preset)) for each in results]
+    assert [chosen_option(each, "diffusion") for each in results] == ["linear", "cosine"]
+    (one,) = ablations(results, None)
+    assert one.key in ("diffusion", "diffusion.schedule")
+    assert (one.shown, one.fixed) == (("cosine", "linear"), "")
+
+
+def test_a_preset_excuses_what_it_sets_and_no_more() -> None:
+    (one,) = of_sweep("config", "experiment=fast", "dataset=grid", "diffusion=linear")
+    one = replace(one, command=replace(one.command, preset="fast"))
+    changed = {**one.config["diffusion"], "last_beta": 0.5}
+    edited = replace(one, config={**one.config, "diffusion": changed})
+    elsewhere = replace(one, command=replace(one.command, preset="of_ones_own"))
+    of_another = replace(one, command=replace(one.command, preset="paper"))
+    found = [chosen_option(each, "diffusion") for each in (one, edited, elsewhere, of_another)]
+    assert found == ["linear", None, None, None]
+
+
+def test_what_comes_and_goes_with_the_value_is_not_held() -> None:
+    sweep = ("experiment=fast", "dataset=grid", "diffusion=linear,cosine", "timestep=t1,t10")
+    results = of_sweep("config", *sweep)
+    results = [replace(each, command=replace(each.command, preset="fast")) for each in results]
+    fixed = {each.key: set() for each in ablations(results, None)}
+    for each in ablations(results, None):
+        fixed[each.key].add(each.fixed)
+    assert fixed == {
+        "diffusion": {"timestep = t1", "timestep = t10"},
+        "timestep.value": {"diffusion = linear", "diffusion = cosine"},
+    }
+
+
+@pytest.mark.parametrize("edited", [0, 1])
+def test_an_option_that_the_run_departs_from_is_called_by_what_the_run_has(edited: int) -> None:
+    results = of_sweep("config", "experiment=fast", "dataset=grid", "unet=compact_wide,compact_narrow")
+    config = results[edited].config
+    results[edited] = replace(
+        results[edited], config={**config, "unet": {**config["unet"], "channels": [9, 9], "blocks": 7}}
+    )
+    (one,) = ablations(results, None)
+    assert one.key == "unet" and one.reference == ""
+    assert not any(text.startswith(REFERENCE) for text in one.shown)
+    assert any("channels = [9, 9]" in text and "blocks = 7" in text for text in one.shown)
+    (content,) = ablation_tables(results, None)
+    assert not any(f"{REFERENCE} is" in note for note in content.notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -19,6 +20,7 @@ from radar.evaluation.metrics import Kinds, Origin
 from radar.experiment.transfer import Transfer
 from radar.report.build import Report, table_files
 from radar.report.cells import FEW, FEWER, cells, main_cells
+from radar.report.html import page
 from radar.report.result import Result
 from radar.report.tables import Entry, csv_text, latex, latex_escaped, markdown, marked, over_seeds, p_value, table
 from radar.report.tables_ablation import ablations
@@ -116,6 +118,22 @@ def test_the_papers_figures_are_as_quoted() -> None:
     text = csv_text(published_table())
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [(row["data set"], row["F1"]) for row in rows] == [("prints", "0.85"), ("prints", "0.27"), ("tile", "0.67")]
+
+
+@pytest.mark.parametrize("name", ["tile", "prints"])
+def test_the_papers_figures_bear_the_mark_of_their_data_set(name: str) -> None:
+    sets = [row[0].text for row in marked(published_table(), [name]).rows]
+    assert {text for text in sets if "◆" in text} == {f"{name} ◆"}
+    assert sum("◆" in text for text in sets) == sum(text.startswith(name) for text in sets)
+    assert not any("◆" in row[0].text for row in marked(published_table(), ["grid"]).rows)
+
+
+@pytest.mark.parametrize("value", [1 / 3, 0.123456789012345, 1234567.25, 60.0, 1e-12])
+def test_a_page_sorts_by_every_digit(value: float) -> None:
+    report = Report([result()], SETTINGS, [])
+    report.__dict__["tables"] = [table("x", "X", ("a",), [[Entry("shown", value)]])]
+    (told,) = re.findall(r'data-value="([^"]*)"', page(report, []))
+    assert float(told) == value
 
 
 def test_an_ablation_holds_everything_else() -> None:

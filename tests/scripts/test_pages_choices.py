@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from report_builders import result
 
@@ -100,3 +102,19 @@ def test_development_sets_come_first_and_a_set_with_their_images_is_named():
     again = result(dataset="another_split")
     object.__setattr__(again, "images", grid.images[:3])
     assert shared_images([grid, other, again]) == {"another_split": "grid"}
+
+
+def test_a_set_that_learns_from_images_of_a_development_set_is_named_too():
+    grid, learns, thresholds, tested, apart = (
+        result(dataset=name) for name in ("grid", "learns", "thresholds", "tested", "apart")
+    )
+    shown = grid.images[0].content_hash
+    for one, split in ((learns, 0), (thresholds, 1)):
+        normals = [replace(each, content_hashes=each.content_hashes) for each in one.normals]
+        normals[split] = replace(normals[split], content_hashes=(shown[:8], *normals[split].content_hashes[1:]))
+        object.__setattr__(one, "normals", tuple(normals))
+    start = grid.normals[0].content_hashes[0]
+    images = (replace(tested.images[0], content_hash=f"{start}00000000"), *tested.images[1:])
+    object.__setattr__(tested, "images", images)
+    found = shared_images([grid, learns, thresholds, tested, apart])
+    assert found == {"learns": "grid", "thresholds": "grid", "tested": "grid"}
