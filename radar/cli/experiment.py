@@ -163,7 +163,8 @@ def _launch(line: CommandLine, planned: Plan, runner: Runner) -> None:
 
 def _composed(line: CommandLine, planned: Plan) -> list[str]:
     """What Hydra itself composes a job from: what was typed, and of presets what the job reads."""
-    return [*(text for text in line.presets if text in planned.jobs[0].overrides), *line.overrides]
+    said = planned.jobs[0].said
+    return [*(said[text] for text in line.presets if text in said), *line.overrides]
 
 
 def _search(line: CommandLine, overrides: Sequence[str], planned: Plan, sweep: Sweep, runner: Runner) -> None:

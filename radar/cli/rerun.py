@@ -9,8 +9,8 @@ from pathlib import Path, PurePath
 
 from hydra.errors import HydraException
 
+from radar.compose.braces import chooses
 from radar.compose.command_line import CommandLine
-from radar.compose.config_tree import is_group
 from radar.compose.hydra_internals import CONFIG_NAME, Override, quoted, read_overrides
 from radar.compose.messages import refuse_numbers_for_groups
 from radar.errors import RunError
@@ -45,29 +45,40 @@ def again(run: Path, line: CommandLine) -> CommandLine:
     if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
         raise RunError(f"{run / COMMAND_FILE}: config {name} lies elsewhere; name it once more with --config-name")
     new = read_overrides(line.overrides)
-    typed = {override.key_or_group for override in new}
+    typed = {_what(override) for override in new}
     try:
         before = read_overrides(stored.overrides)
     except HydraException as error:
         reason = str(error).splitlines()[0]
         raise RunError(f"{run / COMMAND_FILE}: cannot be read ({reason}); copy the run directory again") from None
     had_root = any(override.key_or_group == _ROOT for override in before)
-    before = [each for each in before if each.key_or_group not in (*typed, _ROOT) and not each.is_hydra_override()]
-    replaced = [each for each in before if _is_below(each.key_or_group, new)]
+    had = {_what(each): each.value() for each in before}
+    chosen = [each for each in new if chooses(each) and had.get(_what(each)) != each.value()]
+    before = [
+        each
+        for each in before
+        if _what(each) not in typed and each.key_or_group != _ROOT and not each.is_hydra_override()
+    ]
+    replaced = [each for each in before if _is_below(each.key_or_group, chosen)]
     if replaced:
         words = " ".join(str(each.input_line) for each in replaced)
         tell(f"note: {brief(words)} of {run} gives way to what is chosen in its place: {' '.join(line.overrides)}")
     kept = [str(each.input_line) for each in before if each not in replaced]
-    if _ROOT not in typed and had_root:
+    if had_root and all(each.key_or_group != _ROOT for each in new):
         kept.append(f"{_ROOT}={quoted(str(_folder_of(run)))}")
     one_job = [] if line.multirun else ["hydra.mode=RUN"]
     return replace(line, presets=tuple(kept), overrides=(*one_job, *line.overrides), config_name=name)
 
 
-def _is_below(key: str, new: Sequence[Override]) -> bool:
-    """Whether a new option of a group chooses the whole section that `key`, or a group, is below."""
+def _what(override: Override) -> tuple[str, bool]:
+    """What an override replaces: the option of a group, or the value of a key, each where it was said before."""
+    return override.key_or_group, chooses(override)
+
+
+def _is_below(key: str, chosen: Sequence[Override]) -> bool:
+    """Whether an option of a group that was chosen anew brings the whole section that `key`, or a group, is below."""
     dotted = f"{key.replace('/', '.')}."
-    sections = [each.package or each.key_or_group.replace("/", ".") for each in new if is_group(each.key_or_group)]
+    sections = [each.package or each.key_or_group.replace("/", ".") for each in chosen]
     return any(dotted.startswith(f"{section}.") and section for section in sections)
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, product
 from typing import Any, cast
 
 import hydra
@@ -144,6 +144,18 @@ def values_of(override: Override) -> list[str]:
     return values
 
 
+def has_braces(override: Override) -> bool:
+    """Whether the value of an override, or one that it sweeps over, is in braces: names with values."""
+    value = override.value()
+    return any(isinstance(each, dict) for each in getattr(value, "list", [value]))
+
+
+def words_of(override: Override) -> list[str]:
+    """What an override says in the jobs of a sweep, a word for each of its values; none of a range that a search draws from."""
+    values = values_of(override) if override.is_sweep_override() else [override.get_value_element_as_str()]
+    return [f"{override.get_key_element()}={value}" for value in values]
+
+
 def _check_range(override: Override) -> None:
     """Raises `ConfigError` where an override is a range of a search that holds no number."""
     if not override.is_interval_sweep():
@@ -156,19 +168,23 @@ def _check_range(override: Override) -> None:
 
 
 def expanded(overrides: Sequence[str]) -> list[list[str]]:
-    """The overrides of every job of a sweep, the last axis running fastest."""
+    """The overrides of every job of a sweep, the last axis running fastest.
+
+    Of those with one key the last counts; what is said in braces stands beside what is chosen, and is of several keys.
+    """
     plain = [override for override in read_overrides(overrides) if not override.is_hydra_override()]
     for override in plain:
         if override.is_interval_sweep():
             raise ConfigError(
                 f"{override.input_line}: a range is for a search, as of --config-name sweep_search; name values, as in a,b"
             )
-    jobs = math.prod(len(values_of(override)) for override in plain if override.is_sweep_override())
+    words = {each.input_line if has_braces(each) else each.get_key_element(): words_of(each) for each in plain}
+    jobs = math.prod(map(len, words.values()))
     if jobs > MOST_JOBS:
         raise ConfigError(
             f"{' '.join(overrides)}: {jobs:,} jobs, and at most {MOST_JOBS:,} are one sweep; name fewer values"
         )
-    return [job for batch in BasicSweeper.split_arguments(plain, None) for job in batch]
+    return [list(job) for job in product(*words.values())]
 
 
 class _Options:

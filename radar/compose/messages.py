@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -18,7 +18,6 @@ from yaml import YAMLError
 from radar import install_command
 from radar.compose.config_tree import is_group, leaf_keys, method_keys, options, sweep_configs
 from radar.compose.hydra_internals import HydraException, Override, read_overrides, values_of
-from radar.config.plain import leaves
 from radar.config.schema import Config
 from radar.data.layouts import setting_keys
 from radar.errors import ConfigError, RadarError
@@ -91,14 +90,6 @@ def refuse_other_forms(overrides: Sequence[Override], section: str) -> None:
         key, text = override.key_or_group, str(override.input_line)
         if key.partition(".")[0] == section and not text.startswith(f"{section}."):
             raise ConfigError(f"{brief(text)}: write the keys of {section} one by one, as in {section}.KEY=value")
-
-
-def refuse_unread_part(override: Override, reader: Callable[[str], str | None]) -> None:
-    """Of several keys that one value in braces sets, each must be read: `reader` tells what does not read one."""
-    for leaf in leaves(override.value(), override.key_or_group):
-        if told := reader(leaf):
-            text = brief(str(override.input_line))
-            raise ConfigError(f"{text}: {told} does not read {leaf}; leave that out, or write its keys one by one")
 
 
 @contextmanager
@@ -195,11 +186,10 @@ def _no_such_key(shown: str, wanted: str) -> str:
     return f"{shown}: no such key; {advice}"
 
 
-def refuse_unknown_method_key(override: Override, method: DictConfig) -> None:
-    """Raise `ConfigError` for a key below `method` that neither this method nor another one has."""
-    key = override.key_or_group
+def refuse_unknown_method_key(override: Override, key: str, method: DictConfig) -> None:
+    """Raise `ConfigError` where `key` below `method`, which `override` sets, is one that neither this method nor another one has."""
     if key.removeprefix("method.") not in {*method_keys(), *leaf_keys(method)}:
-        raise ConfigError(_no_such_key(override.input_line or key, key))
+        raise ConfigError(_no_such_key(brief(override.input_line or key), key))
 
 
 def _blamed_override(text: str, overrides: Sequence[str]) -> str | None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from omegaconf import DictConfig, OmegaConf
 
 from radar.compose import hydra_internals
+from radar.compose.braces import chooses, keys_said, keys_set, node_at, without
 from radar.compose.command_line import CommandLine
 from radar.compose.composed_config import typed_composed
-from radar.compose.config_tree import further_folders, is_group, with_folder
+from radar.compose.config_tree import further_folders, with_folder
 from radar.compose.consent import refuse_code
-from radar.compose.hydra_internals import Override, read_overrides, values_of
+from radar.compose.hydra_internals import Override, has_braces, read_overrides, values_of, words_of
 from radar.compose.launcher_consent import refuse_commands
 from radar.compose.messages import (
     one_line,
@@ -23,7 +24,6 @@ from radar.compose.messages import (
     refuse_other_forms,
     refuse_sweeps,
     refuse_unknown_method_key,
-    refuse_unread_part,
     refuse_without_sweep,
 )
 from radar.compose.search_axes import refuse_without_loss, trials
@@ -41,17 +41,25 @@ from radar.runtime.terminal import brief
 
 _SWEEP = "sweep"
 _PRESETS = ("experiment",)  # groups whose values are dropped where nothing reads them
+_LABELS = ("preset", "tags")  # keys that make no run another one
 
 
 @dataclass(frozen=True)
 class Job:
     """One composed and checked experiment, and the overrides that make it."""
 
-    overrides: tuple[str, ...]
+    said: dict[str, str]  # overrides → what is left of them, where anything is
     config: Config
-    unread: dict[str, str] = field(
-        default_factory=dict
-    )  # keys that were left out, or are idle → what does not read them
+    keys: frozenset[str]  # that they set
+    unread: dict[
+        str, str
+    ]  # those of the keys that were left out, or are idle and change the config → what does not read them
+    idle: dict[str, str]  # those that nothing reads as the config is, whatever it has without them
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The overrides that make it."""
+        return tuple(self.said.values())
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ def plan(line: CommandLine) -> Plan:
         refuse_other_forms(read, _SWEEP)
         single = [(text, each) for text, each in zip(given, read, strict=True) if not each.is_sweep_override()]
         of_sweep = [text for text in line.overrides if _is_of_sweep(text)]
-        settings, sweep = composer.settings([*(text for text, each in single if _chooses(each)), *of_sweep])
+        settings, sweep = composer.settings([*(text for text, each in single if chooses(each)), *of_sweep])
         is_sweep = line.multirun or hydra_internals.sweeps(settings)
         if not is_sweep:
             refuse_sweeps(given)
@@ -122,7 +130,10 @@ def plan(line: CommandLine) -> Plan:
             hydra_internals.refuse_other_directions(settings)
             batches = [[text for text, each in single if not each.is_hydra_override()]]
         else:
-            batches = hydra_internals.expanded([*own, *given])
+            in_braces = {
+                key for text, each in zip(given, read, strict=True) if has_braces(each) for key in keys_said(text)
+            }
+            batches = hydra_internals.expanded([*(text for text in own if _key(text) not in in_braces), *given])
         said = [text for text, each in single if each.is_hydra_override()]
         _refuse_hidden(composer, [*batches, *([text] for text in _of_axes(axes))], said)
         jobs = [composer.job(batch) for batch in batches]
@@ -133,7 +144,8 @@ def plan(line: CommandLine) -> Plan:
     _refuse_controls(typed_of_jobs, jobs)
     distinct = _distinct(jobs)
     if not planned.is_search:
-        _refuse_equal_jobs(axes, jobs, distinct)
+        replaced = {key for text in given for key in keys_said(text)}
+        _refuse_equal_jobs([each for each in axes if each not in own or _key(each) not in replaced], jobs, distinct)
     return Plan(distinct, is_sweep, settings, axes, sweep)
 
 
@@ -142,16 +154,16 @@ def _refuse_hidden(composer: _Composer, batches: Iterable[Sequence[str]], said: 
     anew for every job."""
     if further_folders():
         for choices in dict.fromkeys(
-            tuple(text for text in batch if _chooses(read_overrides([text])[0])) for batch in batches
+            tuple(text for text in batch if chooses(read_overrides([text])[0])) for batch in batches
         ):
             composer.settings([*said, *choices])
 
 
 def _of_axes(axes: Iterable[str]) -> Iterator[str]:
     """Every option of an axis that is a group, as one would say it."""
-    for override in (read_overrides([text])[0] for text in axes):
-        if override.is_sweep_override() and _chooses(override):
-            yield from (f"{str(override.input_line).partition('=')[0]}={value}" for value in values_of(override))
+    for override in read_overrides(list(axes)):
+        if override.is_sweep_override():
+            yield from (word for word in words_of(override) if chooses(read_overrides([word])[0]))
 
 
 def _refuse_vain_search(found: Sequence[Job], axes: Sequence[str], own: Sequence[str]) -> None:
@@ -163,20 +175,40 @@ def _refuse_vain_search(found: Sequence[Job], axes: Sequence[str], own: Sequence
 
 
 def _refuse_unread(typed: Iterable[str], jobs: Sequence[Job], remedy: str = "leave it out") -> None:
-    """What was typed must be read by one job at least."""
+    """Each key that was typed must be read by one job at least.
+
+    An idle key may be typed as it is anyway, which changes nothing; as an axis it promises jobs that differ.
+    """
     for text in typed:
-        key = read_overrides([text])[0].key_or_group
-        readers = list(dict.fromkeys(job.unread.get(key) for job in jobs))
-        if None not in readers:
-            first, *more = [reader for reader in readers if reader is not None]
-            said = f"none of {', '.join((first, *more))} reads it" if more else f"{first} does not read it"
-            raise ConfigError(f"{text}: {said}; {remedy}")
+        is_axis = read_overrides([text])[0].is_sweep_override()
+        for key in _keys_of(text, jobs):
+            own = [{**(job.idle if is_axis else {}), **job.unread}.get(key) for job in jobs if key in job.keys]
+            readers = [reader for reader in dict.fromkeys(own) if reader is not None]
+            if readers and None not in own:
+                what = "it" if key == _key(text) else key
+                said = (
+                    f"none of {', '.join(readers)} reads {what}"
+                    if len(readers) > 1
+                    else f"{readers[0]} does not read {what}"
+                )
+                raise ConfigError(f"{text}: {said}; {remedy}")
+
+
+def _keys_of(text: str, jobs: Sequence[Job]) -> list[str]:
+    """The keys of jobs that an override sets: those in its braces, up to sections that are set whole."""
+    typed, said = _key(text), keys_said(text)
+    found = {key for job in jobs for key in job.keys if f"{key}.".startswith(f"{typed}.")}
+    return [key for key in sorted(found) if any(f"{leaf}.".startswith(f"{key}.") for leaf in said)]
+
+
+def _key(text: str) -> str:
+    return read_overrides([text])[0].key_or_group
 
 
 def _refuse_controls(typed: Iterable[str], jobs: Sequence[Job]) -> None:
     """A control that was typed must be one that the method of one job at least has."""
     for text in typed:
-        if read_overrides([text])[0].key_or_group == "method.controls":
+        if "method.controls" in keys_said(text):
             had = {name for job in jobs for name in controls(job.config)}
             methods = ", ".join(dict.fromkeys(f"method {job.config.method.name}" for job in jobs))
             for name in dict.fromkeys(name for job in jobs for name in job.config.method.controls):
@@ -189,7 +221,8 @@ def _distinct(jobs: Sequence[Job]) -> list[Job]:
     found: dict[str, Job] = {}
     for job in jobs:
         tree = effective(job.config)
-        del tree["preset"], tree["tags"]
+        for label in _LABELS:
+            del tree[label]
         found.setdefault(json.dumps(tree, sort_keys=True), job)
     return list(found.values())
 
@@ -197,16 +230,21 @@ def _distinct(jobs: Sequence[Job]) -> list[Job]:
 def _refuse_equal_jobs(axes: Sequence[str], jobs: Sequence[Job], distinct: Sequence[Job]) -> None:
     """An axis whose values differ must tell jobs apart: with a key below its group, every option of it is one job."""
     for axis in axes:
-        key = read_overrides([axis])[0].key_or_group
-        if len(_values(key, distinct)) < min(2, len(_values(key, jobs))):
-            raise ConfigError(
-                f"{brief(axis)}: its values make equal jobs, as what else is said decides in their place; leave one of both out"
-            )
+        words = frozenset(words_of(read_overrides([axis])[0]))
+        is_read = any(_key(axis) in job.keys - job.unread.keys() for job in jobs)
+        differing = len(_said(words, jobs)) or (
+            len(words) if is_read else 0
+        )  # none is said where a later word replaces it
+        if len(_said(words, distinct)) < min(2, differing):
+            why = "as a label tells no jobs apart; give one value"
+            if _key(axis) not in _LABELS:
+                why = "as what else is said decides in their place; leave one of both out"
+            raise ConfigError(f"{brief(axis)}: its values make equal jobs, {why}")
 
 
-def _values(key: str, jobs: Sequence[Job]) -> set[str]:
-    """What is said of `key` in the jobs that read it."""
-    return {text for job in jobs for text in job.overrides if read_overrides([text])[0].key_or_group == key}
+def _said(words: frozenset[str], jobs: Sequence[Job]) -> set[str]:
+    """Those of `words` of which a job reads something."""
+    return {text for job in jobs for text in job.said if text in words}
 
 
 class _Composer:
@@ -236,56 +274,61 @@ class _Composer:
 
     def trial(self, overrides: Sequence[str]) -> Job:
         """As `job`, by the rules of single keys alone: those between keys, a search may keep with other values of its axes."""
-        read = dict(zip(overrides, read_overrides(overrides), strict=True))
-        config, unread = self._typed(read)
-        for override in read.values():
-            key = override.key_or_group
-            if key not in unread and _is_checked(override) and (reader := unread_by(config, key)):
-                unread[key] = reader
-            elif key not in unread and isinstance(override.value(), dict):
-                refuse_unread_part(override, lambda leaf: unread_by(config, leaf) or idle_because(config, leaf))
-        if unread:
-            read = {text: override for text, override in read.items() if override.key_or_group not in unread}
-            config, _ = self._typed(read)
-        return Job(tuple(read), config, unread | self._idle(read, config))
+        given = dict(zip(overrides, read_overrides(overrides), strict=True))
+        with one_line(overrides):
+            composed = self._chosen(given.values())
+            sets = {text: keys_set(each, composed) for text, each in given.items()}
+            checked = {key for text, keys in sets.items() if _is_checked(given[text]) for key in keys}
+            unread = {
+                key: holder
+                for text, keys in sets.items()
+                for key in keys
+                if (holder := _holder(composed, given[text], key))
+            }
+        left = _left(given, unread)
+        config = self._typed(left)
+        unread |= {key: why for key in checked - unread.keys() if (why := unread_by(config, key))}
+        left, before = _left(given, unread), left
+        if left != before:
+            config = self._typed(left)
+        idle = {key: why for key in checked - unread.keys() if (why := idle_because(config, key))}
+        changing = self._changing(left, config, idle)
+        said = {text: str(each.input_line) for text, each in left.items()}
+        return Job(said, config, frozenset(key for keys in sets.values() for key in keys), unread | changing, idle)
 
-    def _idle(self, read: dict[str, Override], config: Config) -> dict[str, str]:
-        """Keys among those read that nothing reads as the config is, though it counts them, and that change it; with what does not."""
-        idle = {
-            each.key_or_group: reader
-            for each in read.values()
-            if _is_checked(each) and (reader := idle_because(config, each.key_or_group))
-        }
+    def _changing(self, given: dict[str, Override], config: Config, idle: dict[str, str]) -> dict[str, str]:
+        """Those of the `idle` keys that change the config."""
         if not idle:
             return {}
-        without = plain(self._typed({text: each for text, each in read.items() if each.key_or_group not in idle})[0])
-        given = plain(config)
-        return {key: reader for key, reader in idle.items() if selected(given, [key]) != selected(without, [key])}
+        with_them, without_them = plain(config), plain(self._typed(_left(given, idle)))
+        return {key: why for key, why in idle.items() if selected(with_them, [key]) != selected(without_them, [key])}
 
-    def _typed(self, overrides: dict[str, Override]) -> tuple[Config, dict[str, str]]:
-        """The config, its keys in range, and the keys of section `method` that this method does not have."""
-        groups = tuple(text for text, each in overrides.items() if _chooses(each))
-        with one_line(list(overrides)):
-            if groups not in self._composed:
-                self._composed[groups] = hydra_internals.compose_config(self.name, groups)
-            composed = copy.deepcopy(self._composed[groups])
-            values = [each for each in overrides.values() if not _chooses(each)]
-            others = {each.key_or_group: _holder(composed, each) for each in values}
-            unread = {key: holder for key, holder in others.items() if holder is not None}
-            for each in values:
-                refuse_odd_digits(_node(composed, each.key_or_group), each.value(), each.key_or_group)
-            hydra_internals.assign(composed, [each for each in values if each.key_or_group not in unread])
-        return typed_composed(composed), unread
+    def _chosen(self, overrides: Iterable[Override]) -> DictConfig:
+        """The config of the groups' options among `overrides`, which nobody may change."""
+        groups = tuple(str(each.input_line) for each in overrides if chooses(each))
+        if groups not in self._composed:
+            self._composed[groups] = hydra_internals.compose_config(self.name, groups)
+        return self._composed[groups]
+
+    def _typed(self, overrides: dict[str, Override]) -> Config:
+        """The config, its keys in range."""
+        with one_line([str(each.input_line) for each in overrides.values()]):
+            composed = copy.deepcopy(self._chosen(overrides.values()))
+            values = [each for each in overrides.values() if not chooses(each)]
+            for key, value in (pair for each in values for pair in keys_set(each, composed).items()):
+                refuse_odd_digits(node_at(composed, key), value, key)
+            hydra_internals.assign(composed, values)
+        return typed_composed(composed)
+
+
+def _left(given: dict[str, Override], keys: Collection[str]) -> dict[str, Override]:
+    """What is left of overrides that set none of `keys`."""
+    return {text: left for text, each in given.items() if (left := without(each, keys)) is not None}
 
 
 def _is_of_sweep(text: str) -> bool:
     """Whether an override says how jobs run together, which is no part of any of them."""
     return text.startswith(f"{_SWEEP}.")
-
-
-def _chooses(override: Override) -> bool:
-    """Whether an override chooses a config of a group."""
-    return is_group(override.key_or_group.partition("@")[0]) or override.is_hydra_override()
 
 
 def _is_checked(override: Override) -> bool:
@@ -294,22 +337,12 @@ def _is_checked(override: Override) -> bool:
     return not labelled and override.key_or_group not in _PRESETS
 
 
-def _node(composed: DictConfig, key: str) -> object:
-    """What a typed tree has at `key`; None where there is nothing."""
-    node: object = composed
-    for part in key.split("."):
-        if not isinstance(node, DictConfig) or node._is_none() or node._is_missing():
-            return None
-        node = node._get_node(part, validate_access=False)
-    return node
-
-
-def _holder(composed: DictConfig, override: Override) -> str | None:
-    """What does not have the key below `method` that `override` sets; None where it is there.
+def _holder(composed: DictConfig, override: Override, key: str) -> str | None:
+    """What does not have `key` below `method`, which `override` sets; None where it is there.
 
     Raises `ConfigError` where no method has it.
     """
-    first, *parts = override.key_or_group.split(".")
+    first, *parts = key.split(".")
     if first != "method" or not parts or override.is_add() or override.is_force_add() or override.is_delete():
         return None
     node, path = composed.method, first
@@ -317,7 +350,7 @@ def _holder(composed: DictConfig, override: Override) -> str | None:
         if node is None:
             return f"{path}=null"
         if not OmegaConf.is_dict(node) or part not in node or not has_setting(composed.method.name, parts):
-            refuse_unknown_method_key(override, composed.method)
+            refuse_unknown_method_key(override, key, composed.method)
             return f"method {composed.method.name}"
         node, path = OmegaConf.select(node, part, throw_on_missing=False), f"{path}.{part}"
     return None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from pathlib import Path
 
-from radar.config.schema import Config
+from radar.config.schema import Config, DatasetConfig
 from radar.data.dataset import open_dataset
 from radar.errors import RunError
 from radar.experiment.run_fingerprint import fingerprint
@@ -25,6 +26,7 @@ _CHOOSING = (
     "dataset.category",
     "dataset.manifest",
 )
+_OF_EVERY_LAYOUT = tuple(each.name for each in fields(DatasetConfig))
 _REMEDY = "remove the folder, or search below another output_root"
 _BEGUN = "begun anew"  # in that file, of a search that was: what it stands at
 _EMPTYING, _GOING = "emptying", "going"
@@ -42,7 +44,7 @@ def searched(config: Config, axes: Sequence[str]) -> str:
 
 def _is_of_layout(key: str) -> bool:
     """Whether a key below `dataset` is of the layout's own section, which says where in a folder photos lie, or how they are drawn."""
-    return key.count(".") > 1 and not key.startswith("dataset.image.")
+    return key.split(".")[1] not in _OF_EVERY_LAYOUT
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class Sweep:
     @staticmethod
     def named(root: Path, name: str) -> Sweep:
         """The sweep of that name below `root`, or at that path. Raises `RunError` where there is none."""
-        for sweep in (Sweep(root / SWEEPS_FOLDER / name), Sweep.at(Path(name))):
+        for sweep in (Sweep.at(root / SWEEPS_FOLDER / name), Sweep.at(Path(name))):
             if sweep.is_there:
                 return sweep
         there = ", ".join(sweep.path.name for sweep in sweeps(root)) or "none"

@@ -73,6 +73,40 @@ def test_an_option_that_is_chosen_anew_takes_its_keys_with_it(
     assert bool(said) == bool(told)
 
 
+@pytest.mark.parametrize(
+    ("stored", "typed", "kept"),
+    [
+        (["dataset=folder", "dataset.root=old", "dataset.folder.normal=good"], ["dataset=folder", "dataset.root=new"],
+         ["dataset.folder.normal=good"]),
+        (["unet=compact", "unet.dropout=0.1"], ["unet=compact", "seed=2"], ["unet.dropout=0.1"]),
+        (["unet=compact", "unet.dropout=0.1"], ["-m", "unet=compact,small"], []),
+        (["unet=compact", "unet={dropout:0.1}"], ["unet=compact"], ["unet={dropout:0.1}"]),
+        (["unet=compact", "unet={dropout:0.1}"], ["unet=small"], []),
+        (["unet=compact", "unet.blocks=1"], ["unet={dropout:0.1}"], ["unet=compact", "unet.blocks=1"]),
+    ],
+)  # fmt: skip
+def test_an_option_that_the_run_had_takes_nothing_with_it(
+    tmp_path: Path, stored: list[str], typed: list[str], kept: list[str]
+) -> None:
+    write_command(tmp_path, Command(tuple(stored), None, ()))
+    assert list(again(tmp_path, command_line.read(typed)).presets) == kept
+
+
+def test_of_stored_braces_only_what_is_read_is_taken(tmp_path: Path) -> None:
+    stored = (
+        "scoring={window:7,draws:2}",
+        "detector={trees:5}",
+        "method={windows:{size:9,stride:2}}",
+        "unet={dropout:0.1}",
+    )
+    write_command(tmp_path, Command(stored, None, ()))
+    assert repeated(tmp_path, "method=pca").jobs[0].overrides == (
+        "scoring={window:7}",
+        "method=pca",
+    )
+    assert repeated(tmp_path).jobs[0].overrides == (stored[0], stored[3])
+
+
 def test_several_options_that_are_chosen_anew_are_several_jobs(tmp_path: Path) -> None:
     write_command(tmp_path, Command(("timestep.value=7", "seed=2"), None, ()))
     assert repeated(tmp_path, "-m", "timestep=t1,t10").names == ["timestep=t1", "timestep=t10"]

@@ -343,7 +343,10 @@ def test_a_sweep_is_read_from_anywhere(tmp_path: Path, monkeypatch: pytest.Monke
     assert [state.state for state in only.states()] == ["done", "done"]
     assert main(["status", str(only.path)]) == 0
     (tmp_path / "link").symlink_to(only.path)
+    (tmp_path / "twice").symlink_to(tmp_path / "link")
     for here, named in (
+        (Path("/"), str(tmp_path / "link")),
+        (tmp_path / "elsewhere", str(tmp_path / "elsewhere" / ".." / "twice")),
         (only.path, "."),
         (only.path.parent, only.path.name),
         (only.path / "jobs", ".."),

@@ -248,12 +248,53 @@ def test_what_is_idle_in_one_job_of_a_sweep_stays_in_it() -> None:
         (["--config-name", "sweep_timestep", "timestep.value=7"], "timestep="),
         (["-m", "patch=14x14,28x28", "seed=0,1", "patch.size=20"], "patch=14x14,28x28"),
         (["-m", "tags=[a],[b]"], "tags=[a],[b]"),
+        (["-m", "seed=0,1", "seed=5"], "seed=0,1"),
+        (["-m", "timestep=t1,t10", "timestep={value:7}"], "timestep=t1,t10"),
+        (
+            ["-m", "detector=isolation_forest", "detector={trees:5},{trees:50}", "detector.trees=7"],
+            "detector={trees:5},{trees:50}",
+        ),
+        (["--config-name", "sweep_timestep", "timestep=t1,t5", "timestep.value=7"], "timestep=t1,t5"),
     ],
 )
 def test_an_axis_that_makes_equal_jobs_is_refused(words: list[str], axis: str) -> None:
     with pytest.raises(ConfigError) as error:
         names(*words)
     assert str(error.value).startswith(axis) and "its values make equal jobs" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["experiment=lof_texture", "trainer.precision=32-true,bf16-mixed"],
+        ["experiment=debug", "unet.attention_levels=[]", "unet.attention_heads=2,4"],
+        ["unet=compact", "unet={groups:8},{groups:4}"],
+        ["evaluation.pixel=false", "evaluation.aupro_limit=0.3,0.25"],
+        ["method=pca,lof", "method.controls=[]", "detector.fitted_on=train,validation"],
+    ],
+)
+def test_an_axis_that_nothing_reads_is_refused_whatever_is_so_anyway(words: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        names("-m", *words)
+    assert str(error.value).startswith(f"{words[-1]}: ") and "read" in str(error.value)
+
+
+@pytest.mark.parametrize("axis", ["tags=[a],[b]", "preset=a,b"])
+def test_of_a_label_it_is_said_that_it_tells_no_jobs_apart(axis: str) -> None:
+    with pytest.raises(ConfigError, match=r"as a label tells no jobs apart; give one value$"):
+        names("-m", axis, "seed=0,1")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sweep_timestep", "timestep=t1"],
+        ["sweep_border", "scoring={border:{name:margin,width:3}}"],
+        ["sweep_seed", "seed=0,1,2"],
+    ],
+)
+def test_an_axis_of_a_config_gives_way_to_what_is_typed(words: list[str]) -> None:
+    assert names("--config-name", *words) == ["seed=0", "seed=1", "seed=2"]
 
 
 def test_an_axis_that_tells_some_jobs_apart_is_none_of_these() -> None:
@@ -273,6 +314,69 @@ def test_an_axis_that_tells_some_jobs_apart_is_none_of_these() -> None:
 def test_every_key_in_braces_is_read(word: str, part: str) -> None:
     with pytest.raises(ConfigError, match=part.replace(".", "[.]")):
         compose.experiment([word])
+
+
+SAME = [  # in braces; with dotted keys
+    (["-m", "experiment=lof_texture,fast", "trainer={workers:2}"], ["-m", "experiment=lof_texture,fast", "trainer.workers=2"]),
+    (["-m", "method=radar,pca", "scoring={window:7,draws:2}"], ["-m", "method=radar,pca", "scoring.window=7", "scoring.draws=2"]),
+    (["-m", "method=radar,lof", "method={windows:{size:9}}"], ["-m", "method=radar,lof", "method.windows.size=9"]),
+    (["-m", "unet=small,compact", "unet={groups:4}"], ["-m", "unet=small,compact", "unet.groups=4"]),
+    (["-m", "detector=isolation_forest,upper_tail", "detector={trees:5},{trees:50}"],
+     ["-m", "detector=isolation_forest,upper_tail", "detector.trees=5,50"]),
+    (["scoring={border: {name: margin, width: 3}}"], ["scoring.border.name=margin", "scoring.border.width=3"]),
+    (["scoring.border={name: margin, width: 3}", "scoring.border={width: 4}"],
+     ["scoring.border.name=margin", "scoring.border.width=4"]),
+    (["unet={groups:4}", "unet=small"], ["unet=small", "unet.groups=4"]),
+    (["trainer={workers:1}", "trainer={threads:1}"], ["trainer.workers=1", "trainer.threads=1"]),
+    (["unet=compact", "unet={groups:8,dropout:0.1}"], ["unet=compact", "unet.dropout=0.1"]),  # 8 as it is anyway
+    (["evaluation={noise:{bins:9},panels:1}"], ["evaluation.noise.bins=9", "evaluation.panels=1"]),
+    (["logger={wandb:null}"], ["logger.wandb=null"]),
+    (["+scoring={window:7}"], ["scoring.window=7"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("braces", "dotted"), SAME)
+def test_braces_say_what_dotted_keys_say(braces: list[str], dotted: list[str]) -> None:
+    found = [[effective(job.config) for job in plan(command_line.read(words)).jobs] for words in (braces, dotted)]
+    assert found[0] == found[1] and len(found[0]) == len(names(*dotted))
+
+
+def test_a_section_that_is_null_is_set_whole() -> None:
+    region = "{name: found, tolerance: 3.0, thinnest: 3, inset: 1}"
+    fused = ["method=fused_densities", "dataset.image.channels=luma_chroma"]
+    configs = [
+        compose.experiment([*fused, word])
+        for word in (
+            f"dataset.image.region_of_interest={region}",
+            f"dataset={{image: {{region_of_interest: {region}}}}}",
+        )
+    ]
+    assert configs[0] == configs[1] and configs[0].dataset.image.region_of_interest is not None
+
+
+def test_of_presets_in_braces_what_nothing_reads_is_dropped() -> None:
+    presets = [
+        "scoring={window:7,draws:2}",
+        "detector={trees:5}",
+        "method={windows:{size:9,nu:0.1}}",
+        "timestep={value:7}",
+    ]
+    config = compose.experiment(["method=pca"], presets=presets)
+    assert (config.scoring.window, config.method.settings.windows.size) == (7, 9)
+    plain = compose.experiment(["method=pca"])
+    assert (config.scoring.draws, config.detector, config.timestep) == (
+        plain.scoring.draws,
+        plain.detector,
+        plain.timestep,
+    )
+
+
+def test_what_is_said_in_braces_is_stored_as_it_was_typed() -> None:
+    words = ("unet=compact", "unet={dropout:0.1}")
+    (job,) = plan(command_line.read(words)).jobs
+    assert job.overrides == words
+    dotted = compose.experiment(["unet=compact", "unet.dropout=0.1"])
+    assert fingerprint(job.config, "data") == fingerprint(dotted, "data")
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,14 @@ def test_other_photos_and_other_settings_are_another_search(composed: Callable[.
     ):
         assert searched(config, (*AXES, axis)) == searched(config, AXES) != first
     assert searched(config, (*AXES, "+dataset.category=choice(a,b)")) == over_data != first
+    for axis in (
+        "dataset.mvtec.own=choice(1,2)",
+        "dataset.mvtec={own: 1},{own: 2}",
+        "+dataset.mvtec={own: {deeper: 1}}",
+    ):
+        assert searched(config, (*AXES, axis)) == over_data, axis
+    for axis in ("dataset.image.size=choice(16,32)", "dataset.image={size: 16},{size: 32}"):
+        assert searched(config, (*AXES, axis)) == searched(config, AXES), axis
 
 
 def test_a_search_goes_on_as_it_began(tmp_path: Path) -> None:
