@@ -170,7 +170,8 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
     goods, called = (scored_reviews(model, reviews, verdict, settings) for verdict in (GOOD, DEFECTIVE))
     refuse_contradictions([*normals, *goods], called)
     unlearnt, learnt, defects = kept_photos(model, Path(parsed.run), [*normals, *goods], called)
-    unlearnt = with_thumbnails(model, unlearnt, settings)
+    looked_at = with_thumbnails(model, [*unlearnt, *learnt], settings)
+    unlearnt, learnt = looked_at[: len(unlearnt)], looked_at[len(unlearnt) :]
     kept, groups = grouped(model, Path(parsed.run), unlearnt, learnt, settings.group)
     source = "normals" if parsed.normals is not None else "reviewed"
     version = from_normals(

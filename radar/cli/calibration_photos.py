@@ -12,12 +12,22 @@ from scipy.stats import binom
 
 from radar.config.verbs import CalibrateConfig
 from radar.data.decoding import FloatArray
+from radar.data.file_reader import FileReader
 from radar.data.grouping import PhotoGroups, photo_groups
 from radar.data.layouts import LAYOUTS
 from radar.data.layouts.layout import Layout
+from radar.data.learnt_images import RecordedGroups
 from radar.data.near_duplicates import THUMBNAIL_SIDE, near_another, unit_vectors
 from radar.data.preprocessing import thumbnail
-from radar.deploy.calibration import ScoredPhoto, UnscoredPhoto, learnt_images, recorded_groups, scored, usable
+from radar.deploy.calibration import (
+    ScoredPhoto,
+    UnscoredPhoto,
+    learnt_files,
+    learnt_images,
+    recorded_groups,
+    scored,
+    usable,
+)
 from radar.deploy.reviewed import Reviewed
 from radar.deploy.scorer import ModelScorer
 from radar.errors import ConfigError, DataError
@@ -190,21 +200,23 @@ def say_above(model: Model, normals: Sequence[ScoredPhoto], asked: float) -> Non
 def grouped(
     model: Model, run: Path, photos: Sequence[ScoredPhoto], learnt: Sequence[ScoredPhoto], pattern: str
 ) -> tuple[list[ScoredPhoto], PhotoGroups]:
-    """Those of which no other of their group was `learnt`, and which of them belong together; told where some do.
+    """Those of which no other of their group was learnt, be it among the `learnt` photos or in the run's manifest, and which of them
+    belong together; told where some do.
 
     The promise is of new groups, and others of one that the model knows have lower scores. Raises `ConfigError`.
     """
     dataset = model.config.dataset
-    layout, everything = LAYOUTS.get(dataset.layout)(dataset), [*photos, *learnt]
+    layout, seen = LAYOUTS.get(dataset.layout)(dataset), [*photos, *learnt]
     record = recorded_groups(run, dataset) if pattern == "auto" else None
+    files = [] if pattern == "none" else learnt_files(run)
     recorded = [
-        frozenset[str]() if record is None else record.of_photo(Path(photo.path), photo.identity, model.files)
-        for photo in everything
+        *(_groups_of(record, each, model.files) for each in seen),
+        *(frozenset[str]() if record is None else frozenset({record.groups[content]}) for _, content in files),
     ]
+    paths = [*(Path(each.path) for each in seen), *(path for path, _ in files)]
+    thumbnails = [*(each.thumbnail for each in seen), *(None for _ in files)]
     try:
-        groups = photo_groups(
-            layout, [Path(each.path) for each in everything], [each.thumbnail for each in everything], recorded, pattern
-        )
+        groups = photo_groups(layout, paths, thumbnails, recorded, pattern)
     except re.error as error:
         raise ConfigError(f"group={pattern}: is no regular expression ({error}); give one, or auto, or none") from None
     known = set(groups.names[len(photos) :])
@@ -222,12 +234,16 @@ def grouped(
     return kept, found
 
 
+def _groups_of(record: RecordedGroups | None, photo: ScoredPhoto, files: FileReader) -> frozenset[str]:
+    return frozenset() if record is None else record.of_photo(Path(photo.path), photo.identity, files)
+
+
 def _say_grouped(layout: Layout, photos: Sequence[ScoredPhoto], groups: PhotoGroups, pattern: str) -> None:
     """What groups there are, and what looks as if there were more."""
     paths, thumbnails = [Path(photo.path) for photo in photos], [photo.thumbnail for photo in photos]
     count = len(set(groups.names))
     learnt_by = getattr(layout.config.settings, "group", None)
-    if pattern == "auto" and learnt_by is not None and not any(layout.groups_of(paths)):
+    if pattern == "auto" and learnt_by is not None and photos and not any(layout.groups_of(paths)):
         tell(
             f"dataset.folder.group={learnt_by}, which grouped the images that were learnt from, finds nothing in these photos' names: "
             "see that group= tells which of them belong together"

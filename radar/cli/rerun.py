@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 
 from radar.compose.braces import chooses
 from radar.compose.command_line import CommandLine
-from radar.compose.hydra_internals import CONFIG_NAME, Override, quoted, read_overrides
+from radar.compose.hydra_internals import CONFIG_NAME, Override, has_braces, quoted, read_overrides
 from radar.compose.messages import refuse_numbers_for_groups
 from radar.errors import RunError
 from radar.experiment.command import COMMAND_FILE, read_command
@@ -54,16 +54,14 @@ def again(run: Path, line: CommandLine) -> CommandLine:
     had_root = any(override.key_or_group == _ROOT for override in before)
     had = {_what(each): each.value() for each in before}
     chosen = [each for each in new if chooses(each) and had.get(_what(each)) != each.value()]
-    before = [
-        each
-        for each in before
-        if _what(each) not in typed and each.key_or_group != _ROOT and not each.is_hydra_override()
-    ]
-    replaced = [each for each in before if _is_below(each.key_or_group, chosen)]
-    if replaced:
-        words = " ".join(str(each.input_line) for each in replaced)
+    before = [each for each in before if each.key_or_group != _ROOT and not each.is_hydra_override()]
+    again_said = [each for each in before if _what(each) in typed]
+    replaced = [each for each in before if _is_below(each.key_or_group, chosen) and each not in again_said]
+    # of several keys, more than those that are said anew may go
+    if told := [*replaced, *(each for each in again_said if has_braces(each))]:
+        words = " ".join(str(each.input_line) for each in told)
         tell(f"note: {brief(words)} of {run} gives way to what is chosen in its place: {' '.join(line.overrides)}")
-    kept = [str(each.input_line) for each in before if each not in replaced]
+    kept = [str(each.input_line) for each in before if each not in (*again_said, *replaced)]
     if had_root and all(each.key_or_group != _ROOT for each in new):
         kept.append(f"{_ROOT}={quoted(str(_folder_of(run)))}")
     one_job = [] if line.multirun else ["hydra.mode=RUN"]

@@ -178,7 +178,11 @@ def expanded(overrides: Sequence[str]) -> list[list[str]]:
             raise ConfigError(
                 f"{override.input_line}: a range is for a search, as of --config-name sweep_search; name values, as in a,b"
             )
-    words = {each.input_line if has_braces(each) else each.get_key_element(): words_of(each) for each in plain}
+    words: dict[str | None, list[str]] = {}
+    for each in plain:
+        name = each.input_line if has_braces(each) else each.get_key_element()
+        words.pop(name, None)  # so that it stands where it was said last
+        words[name] = words_of(each)
     jobs = math.prod(map(len, words.values()))
     if jobs > MOST_JOBS:
         raise ConfigError(

@@ -274,7 +274,9 @@ class _Composer:
 
     def trial(self, overrides: Sequence[str]) -> Job:
         """As `job`, by the rules of single keys alone: those between keys, a search may keep with other values of its axes."""
-        given = dict(zip(overrides, read_overrides(overrides), strict=True))
+        # a word that is said twice stands where it was said last
+        words = list(dict.fromkeys(reversed(overrides)))[::-1]
+        given = dict(zip(words, read_overrides(words), strict=True))
         with one_line(overrides):
             composed = self._chosen(given.values())
             sets = {text: keys_set(each, composed) for text, each in given.items()}

@@ -20,6 +20,8 @@ from radar.data.preprocessing import thumbnail
 from radar.data.sample import Sample
 from radar.deploy.scorer import ModelScorer
 from radar.errors import DataError
+from radar.experiment.run_directory import RunDirectory
+from radar.files import expanded
 from radar.model import Calibration, Model
 from radar.model_folder import FOLDER
 from radar.runtime.errors import ImageError
@@ -89,10 +91,27 @@ def recorded_groups(run_or_folder: Path, dataset: DatasetConfig) -> RecordedGrou
     return None if samples is None else RecordedGroups.of(samples, dataset)
 
 
+def learnt_files(run_or_folder: Path) -> list[tuple[Path, str]]:
+    """Where the images lay that a run has learnt from or held out, and their content hashes; none of drawn ones, and none where no
+    list of them, or no word of their folder, is there. Raises `DataError` and `StoredError` for what is damaged.
+    """
+    samples, run = _recorded(run_or_folder), RunDirectory(_run_of(run_or_folder))
+    dataset = run.read_config().get("dataset") if run.config.is_file() else None
+    root = dataset.get("root") if isinstance(dataset, dict) else None
+    if samples is None or not isinstance(root, str):
+        return []
+    folder = Path(expanded(root))
+    return [(folder / sample.path, sample.content_hash) for sample in samples if sample.split != "test"]
+
+
 def _recorded(run_or_folder: Path) -> tuple[Sample, ...] | None:
+    manifest = _run_of(run_or_folder) / _MANIFEST
+    return read_manifest(manifest) if manifest.is_file() else None
+
+
+def _run_of(run_or_folder: Path) -> Path:
     here = run_or_folder.resolve()
-    run = here.parent if here.name == FOLDER else here
-    return read_manifest(run / _MANIFEST) if (run / _MANIFEST).is_file() else None
+    return here.parent if here.name == FOLDER else here
 
 
 def usable(photos: Iterable[ScoredPhoto], learnt: Collection[str]) -> tuple[list[ScoredPhoto], list[ScoredPhoto], int]:

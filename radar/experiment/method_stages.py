@@ -146,8 +146,8 @@ class MethodStages:
 
     @cached_property
     def _learnt_apart(self) -> bool:
-        """Whether nothing that scores the normals which set the threshold had learnt from an image of their group, as no random split
-        of crops of one part has it: cross-fitting leaves out what the split kept together, a held-out split itself."""
+        """Whether the densities that score held-out normals had learnt from no image of their group, as no random split of crops of
+        one part has it: cross-fitting leaves out what the split kept together, a held-out split itself."""
         own, known = self._told_of(_ALL)[1], self.groups_of(_ALL)
         if self.fitted.value.folds:
             return len(set(zip(own, known, strict=True))) == len(set(known))
@@ -155,7 +155,7 @@ class MethodStages:
         return set(known[:learnt]).isdisjoint(known[learnt:])
 
     def unseen_by(self, split: Split) -> tuple[str, ...]:
-        """Those of `UNSEEN` that had not learnt from an image of the split when they scored it; of normals, nor from one of its group.
+        """Those of `UNSEEN` that had not learnt from an image of the split when they scored it; densities, nor from one of its group.
 
         Cross-fitting leaves the image's group out of the densities, not out of the network. Where normals that nothing else was fitted
         on bring the border to one scale, what stands for the densities had learnt from them.
@@ -165,7 +165,7 @@ class MethodStages:
         as_it_is = self.method.one_score and detector.name == "upper_tail"
         left_out = (split == "validation" or bool(self.fitted.value.folds)) and self._learnt_apart
         held_out = {
-            "network": split == "test" or (split == "validation" and self._learnt_apart),
+            "network": split != "train",
             "densities": split == "test" or (left_out and not self.method.scales_by_held_out),
             "detector": as_it_is or split not in fitted_on,
         }

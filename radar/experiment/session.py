@@ -87,6 +87,8 @@ def _opened(config: Config, report: Report) -> OpenData:
 
 def _outside_notes(dataset: Dataset, test: Images) -> Iterator[str]:
     """A remark on defective test images that show no defect where one is looked for: they keep their label."""
+    if dataset.image.region_of_interest is None and dataset.image.aspect != "crop":  # then all of every photo is
+        return
     found = []
     for index, sample in enumerate(test.samples):
         if sample.masked and is_outside(dataset.whole_mask(sample), test.inside(index), test.frames[index]):

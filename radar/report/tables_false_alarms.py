@@ -48,7 +48,7 @@ def alarms(result: Result) -> Iterator[Alarms]:
     """At each of `CONTAMINATIONS`; of a record that holds no scores of normals, at its own. Nothing of other thresholds, nor where no
     test image is normal.
 
-    Nothing is promised where the densities had learnt from the normals that set the threshold.
+    Nothing is promised where the densities had learnt from the normals that set the threshold, or others of their groups.
     """
     detector, asked = result.config.get("detector", {}), result.config.get("contamination", {}).get("value")
     splits = _SPLITS.get(detector.get("threshold_on"))
@@ -182,7 +182,8 @@ def _notes(share: str) -> tuple[str, ...]:
         "contamination, or, where the normals are too few for it, one over their number and one more. Images of one group are not "
         "exchangeable with those of a new one; groups are, and promise less: with G of them, and a share s of the images of each "
         "above the threshold, (1 + Σ s) / (G + 1). Of several seeds: the mean of what each promises, beside the mean of their rates. "
-        "A dash: nothing is promised, as the densities had learnt from these normals, or the record does not tell their groups. "
+        "A dash: nothing is promised, as the densities had learnt from these normals or others of their groups, or the record does "
+        "not tell their groups. "
         "A network may have learnt from cross-fitted ones.",
         f"Such thresholds deliver: the expected rate, and where it lies for {share} of them, where every normal is its own group. "
         "Left out: the normals that set the threshold, each by that of the other groups, of two groups or more; it says that ranks "

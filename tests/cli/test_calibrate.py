@@ -134,37 +134,35 @@ def test_photos_count_in_the_groups_of_the_runs_manifest_and_of_their_names_at_o
     assert "18 usable normal images of 3 groups cannot promise 0.1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("given", ["all", "new alone"])
 @pytest.mark.parametrize("way", ["auto", "good/(sheet[0-9]+)"])
 def test_others_of_a_sheet_that_was_learnt_are_no_new_group(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str, given: str
 ) -> None:
     """Ten sheets of three photos: the first of six sheets were learnt, the second is for the test, the third came later."""
-    photos = [
-        save(tmp_path / "good" / f"sheet{at // 3}_{at % 3}.png", drawn(5000 + at)) for at in range(30)
-    ]  # of which every third is in no manifest
-    rows = [
-        (
-            path.name,
-            hashlib.sha256(path.read_bytes()).hexdigest(),
-            "train" if at % 3 == 0 and at < 18 else "test",
-            at // 3,
-        )
+    good = tmp_path / "parts" / "good"
+    photos = [save(good / f"sheet{at // 3}_{at % 3}.png", drawn(5000 + at)) for at in range(30)]
+    lines = [
+        f"good/{path.name},{hashlib.sha256(path.read_bytes()).hexdigest()},"
+        f"{'train' if at % 3 == 0 and at < 18 else 'test'},0,,,sheet{at // 3}\n"
         for at, path in enumerate(photos)
         if at % 3 < 2
     ]
-    lines = "".join(f"{name},{content},{split},0,,,sheet{sheet}\n" for name, content, split, sheet in rows)
-    (run / "manifest.csv").write_text("path,content_hash,split,label,defect,mask,group\n" + lines)
-    ask = ["calibrate", str(run), f"group={way}", "--normals", str(tmp_path / "good"), "--false-alarms"]
+    (run / "manifest.csv").write_text("path,content_hash,split,label,defect,mask,group\n" + "".join(lines))
+    (run / "config.yaml").write_text(f"dataset:\n  root: {tmp_path / 'parts'}\n")
+    named = [str(good)] if given == "all" else [str(path) for at, path in enumerate(photos) if at % 3 == 2]
+    ask = ["calibrate", str(run), f"group={way}", "--normals", *named, "--false-alarms"]
     assert main([*ask, "0.15"]) == REFUSED
     told = capsys.readouterr().err
-    assert "6 of 30 normal photos are left out: the model was fitted on them" in told
-    assert "12 of 24 normal photos are left out: they are of groups" in told and "the promise is of new groups" in told
-    assert "12 usable normal images of 4 groups cannot promise 0.15" in told
+    assert ("6 of 30 normal photos are left out: the model was fitted on them" in told) == (given == "all")
+    left, usable = ("12 of 24", 12) if given == "all" else ("6 of 10", 4)
+    assert f"{left} normal photos are left out: they are of groups" in told and "the promise is of new groups" in told
+    assert f"{usable} usable normal images" in told and "cannot promise 0.15" in told
     assert main([*ask, "0.25"]) == DONE
     capsys.readouterr()
     assert main([*ask, "0.15", "group=none"]) == DONE
-    told = capsys.readouterr()
-    assert "of groups" not in told.err and "from 24 normal images" in told.out
+    said = capsys.readouterr()
+    assert "of groups" not in said.err and f"from {24 if given == 'all' else 10} normal images" in said.out
 
 
 def test_crops_of_a_file_that_the_runs_manifest_holds_are_of_its_group(

@@ -59,6 +59,7 @@ def test_what_was_stored_is_dropped_where_the_method_that_is_added_does_not_read
         (["unet.channels=[8,8]", "patch.size=14"], "unet=small", "unet.channels=[8,8]"),
         (["timestep.value=7"], "seed=3", ""),
         (["timestep.value=7"], "experiment=fast", ""),
+        (["unet={groups:4,dropout:0.1}", "seed=2"], "unet={dropout:0.3}", "unet={groups:4,dropout:0.1}"),
     ],
 )  # fmt: skip
 def test_an_option_that_is_chosen_anew_takes_its_keys_with_it(

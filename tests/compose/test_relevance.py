@@ -388,3 +388,17 @@ def test_how_jobs_run_together_is_read_or_refused(word: str) -> None:
     if not word.startswith("sweep."):
         with pytest.raises(ConfigError, match="write the keys of sweep one by one"):
             names("-m", word, "seed=1,2")
+
+
+@pytest.mark.parametrize(
+    ("words", "window"),
+    [
+        (["scoring.window=7", "scoring={window:8}", "scoring.window=9"], 9),
+        (["scoring={window:8}", "scoring.window=9", "scoring={window:8}"], 8),
+        (["scoring.window=9", "scoring={window:8,draws:1}", "scoring.draws=2"], 8),
+    ],
+)
+def test_what_is_said_last_counts_in_braces_or_not(words: list[str], window: int) -> None:
+    assert compose.experiment(["experiment=debug", *words]).scoring.window == window
+    jobs = plan(command_line.read(["-m", "experiment=debug", *words, "seed=0,1"])).jobs
+    assert [job.config.scoring.window for job in jobs] == [window] * 2

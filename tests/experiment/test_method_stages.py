@@ -259,7 +259,9 @@ def test_crops_of_a_strip_of_which_others_were_learnt_promise_nothing(
         ]
         monkeypatch.setitem(made.context.data.images, split, replace(IMAGES[split], samples=tuple(crops)))
     assert (made.calibration.false_alarms is None) == shared
-    assert made.calibration.unseen_by == (("detector",) if shared else made.calibration.unseen_by)
+    by_image = ("network", "detector") if kind is Energy else ("detector",)
+    assert [part for part in made.calibration.unseen_by if part != "densities"] == list(by_image)
+    assert ("densities" in made.calibration.unseen_by) != shared
     assert ("densities" in made.unseen_by("validation")) != shared
 
 
