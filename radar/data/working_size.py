@@ -90,7 +90,7 @@ def chosen_size(dataset: Dataset, wanted: WorkingSizeConfig, report: Report | No
 
 
 def _told(length: float, light: int) -> str:
-    """A correlation length, or that it is at least so much, where no distance beyond is looked at."""
+    """A correlation length, or that it is at least so much, where that is as far as `light` lets it be looked at."""
     return f"{length:.1f}{' or more' if length >= light / 4 else ''}"
 
 

@@ -25,7 +25,6 @@ _REMEDIES = {  # of what is not damaged
     errno.ENAMETOOLONG: "choose shorter names",
     **dict.fromkeys((errno.EACCES, errno.EPERM), "make it readable"),
 }
-_MOST_DIGITS = 300  # of a whole number of a JSON: no float, which a table shows, has 309 or more
 _UNFINISHED = ".*.tmp"
 
 
@@ -202,19 +201,17 @@ def parsed_json(content: bytes, path: Path, remedy: str) -> dict[str, Any]:
         stated = values.pop(CHECKSUM, None)
         if stated is not None and stated != checksum(values):
             raise ValueError("it is damaged, its checksum differs")
+        if b"\\u" in content:
+            json.dumps(values, ensure_ascii=False).encode()  # halves of characters, which no text can hold
     except (ValueError, RecursionError) as error:
         raise unreadable(path, error, remedy) from None
     return values
 
 
 def parsed(text: str | bytes) -> Any:
-    """What a JSON text of finite numbers says. Raises `ValueError` for anything else, also where it is nested too deeply, and for
-    halves of characters, which no text can hold."""
+    """What a JSON text of finite numbers says. Raises `ValueError` for anything else, also where it is nested too deeply."""
     try:
-        values = json.loads(text, parse_constant=_refused, parse_float=_finite, parse_int=_whole)
-        if (b"\\u" if isinstance(text, bytes) else "\\u") in text:  # type: ignore[operator]  # both of one kind
-            json.dumps(values, ensure_ascii=False).encode()
-        return values
+        return json.loads(text, parse_constant=_refused, parse_float=_finite)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -235,12 +232,6 @@ def unreadable(path: Path, error: BaseException, remedy: str) -> StoredError:
 
 def _refused(name: str) -> NoReturn:
     raise ValueError(f"{name} is no finite number")
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        _refused(f"{digits[:10]}…")
-    return int(digits)
 
 
 def _finite(digits: str) -> float:

@@ -110,7 +110,7 @@ def test_a_set_that_learns_from_images_of_a_development_set_is_named_too():
     )
     shown = grid.images[0].content_hash
     for one, split in ((learns, 0), (thresholds, 1)):
-        normals = [replace(each, content_hashes=each.content_hashes) for each in one.normals]
+        normals = list(one.normals)
         normals[split] = replace(normals[split], content_hashes=(shown[:8], *normals[split].content_hashes[1:]))
         object.__setattr__(one, "normals", tuple(normals))
     start = grid.normals[0].content_hashes[0]
