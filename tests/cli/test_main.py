@@ -23,6 +23,7 @@ from radar.experiment.command import Command
 from radar.experiment.log import LOG_FILE
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.sweep import sweeps
+from radar.report.recipes import told_by
 from radar.report.settings import method_names
 from radar.report.stored import read_run
 
@@ -259,6 +260,8 @@ def test_a_change_of_the_published_preset_is_called_as_in_a_report(
     column = [line[: heading[1].index("AUROC")] for line in rows]
     assert "".join("".join(column).split()) == "".join(name.split())
     assert all(line.strip() in (run / LOG_FILE).read_text() for line in rows)
-    untouched = replace(result, command=replace(result.command, overrides=("dataset=grid", "seed=3")))
-    assert _published(untouched) == "RADAR"
+    unsaid = replace(result, command=replace(result.command, overrides=("dataset=grid", "seed=3")))
+    told = str(_published(unsaid))
+    assert told.startswith("RADAR, ") and "timestep.value = 50" in told and "unet = changed" in told
+    assert _published(replace(unsaid, config=dict(told_by("experiment=paper")))) == "RADAR"
     assert _published(replace(result, command=Command((), "debug", ()))) is None
