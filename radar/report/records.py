@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple
@@ -29,6 +30,7 @@ from radar.runtime.files import appending
 
 PLAIN, COMPRESSED = ".runs.jsonl", ".runs.jsonl.xz"
 _SIGNIFICANT = 7  # digits of scores and features
+_TOO_LONG = re.compile(r"[\s:,\[]-?\d{301}")  # of a whole number: no float has more than 309 digits
 _ITSELF: dict[str, Any] = {
     "name": str, "fingerprint": str, "ended": str, "config": dict, "environment": dict, "scored": int,
 }  # fields that stand in a line as they are  # fmt: skip
@@ -47,13 +49,24 @@ def read_records(path: Path) -> tuple[list[Result], list[str]]:
     try:
         for number, line in enumerate(read_lines(path), 1):
             try:
-                results.append(_result(parsed(line)))
+                results.append(_result(_told(line)))
             except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
                 told = f"not a record of a run ({error}); write it with scripts/record_runs.py"
                 errors.append(f"{path}, line {number}: {told}")
     except (OSError, ValueError) as error:
         errors.append(f"{path}: cannot be read to its end ({error}); copy it again")
     return results, errors
+
+
+def _told(line: str) -> dict[str, Any]:
+    """What a line of JSON says. Raises `ValueError` also for what no table can show: halves of characters, and numbers as long as no
+    float is."""
+    if _TOO_LONG.search(line):
+        raise ValueError("a number in it is longer than any that a table shows")
+    values: dict[str, Any] = parsed(line)
+    if "\\u" in line:
+        json.dumps(values, ensure_ascii=False).encode()
+    return values
 
 
 def add_records(path: Path, results: Iterable[Result]) -> int:

@@ -115,9 +115,9 @@ def test_masks_that_another_layout_reads_are_measured_anew(tiny: Tiny) -> None:
 
 
 def test_other_groups_are_other_statistics(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of a public set come from its layout, category and split, whatever a manifest of one's own says."""
+    """Those of a public set come from its layout and category, whatever a manifest of one's own says."""
     outcome = run(tiny(), Session(afresh=None))
-    monkeypatch.setattr(stages, "known_groups", lambda *known: [f"{int(each, 16) % 4}" for each in known[3]])
+    monkeypatch.setattr(stages, "known_groups", lambda *known: [f"{int(each, 16) % 4}" for each in known[2]])
     experiment = Experiment(tiny(), silent, Session(afresh=None))
     first, second = outcome.metrics.noise, experiment.stages.noise()
     assert first is not None and second is not None
