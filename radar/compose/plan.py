@@ -2,64 +2,34 @@
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from radar.compose import hydra_internals
-from radar.compose.braces import chooses, keys_said, keys_set, node_at, without
+from radar.compose.braces import chooses, keys_said
 from radar.compose.command_line import CommandLine
-from radar.compose.composed_config import typed_composed
+from radar.compose.composer import SWEEP, Composer, Job
 from radar.compose.config_tree import further_folders, with_folder
-from radar.compose.consent import refuse_code
-from radar.compose.hydra_internals import Override, has_braces, read_overrides, values_of, words_of
-from radar.compose.launcher_consent import refuse_commands
+from radar.compose.hydra_internals import has_braces, read_overrides, values_of, words_of
 from radar.compose.messages import (
     one_line,
     refuse_numbers_for_groups,
     refuse_other_forms,
     refuse_sweeps,
-    refuse_unknown_method_key,
     refuse_without_sweep,
 )
 from radar.compose.search_axes import refuse_without_loss, trials
-from radar.config.plain import plain, selected
-from radar.config.schema import Config
-from radar.config.typed import refuse_odd_digits, typed
 from radar.config.verbs import SweepConfig
 from radar.errors import ConfigError
 from radar.methods.controls import controls
-from radar.methods.key_rules import check, check_extra
-from radar.methods.registry import has_setting
-from radar.methods.relevance import effective, idle_because, unread_by
-from radar.plugins import imported_plugins
+from radar.methods.relevance import effective
 from radar.runtime.terminal import brief
 
-_SWEEP = "sweep"
-_PRESETS = ("experiment",)  # groups whose values are dropped where nothing reads them
 _LABELS = ("preset", "tags")  # keys that make no run another one
-
-
-@dataclass(frozen=True)
-class Job:
-    """One composed and checked experiment, and the overrides that make it."""
-
-    said: dict[str, str]  # overrides → what is left of them, where anything is
-    config: Config
-    keys: frozenset[str]  # that they set
-    unread: dict[
-        str, str
-    ]  # those of the keys that were left out, or are idle and change the config → what does not read them
-    idle: dict[str, str]  # those that nothing reads as the config is, whatever it has without them
-
-    @property
-    def overrides(self) -> tuple[str, ...]:
-        """The overrides that make it."""
-        return tuple(self.said.values())
 
 
 @dataclass(frozen=True)
@@ -109,9 +79,9 @@ def plan(line: CommandLine) -> Plan:
     given = [*line.presets, *(text for text in line.overrides if not _is_of_sweep(text))]
     refuse_numbers_for_groups(given)
     with with_folder(line.config_dir), one_line(given), hydra_internals.composing():
-        composer = _Composer(line.config_name)
+        composer = Composer(line.config_name)
         read = read_overrides(given)
-        refuse_other_forms(read, _SWEEP)
+        refuse_other_forms(read, SWEEP)
         single = [(text, each) for text, each in zip(given, read, strict=True) if not each.is_sweep_override()]
         of_sweep = [text for text in line.overrides if _is_of_sweep(text)]
         settings, sweep = composer.settings([*(text for text, each in single if chooses(each)), *of_sweep])
@@ -149,7 +119,7 @@ def plan(line: CommandLine) -> Plan:
     return Plan(distinct, is_sweep, settings, axes, sweep)
 
 
-def _refuse_hidden(composer: _Composer, batches: Iterable[Sequence[str]], said: Sequence[str]) -> None:
+def _refuse_hidden(composer: Composer, batches: Iterable[Sequence[str]], said: Sequence[str]) -> None:
     """What a job's own groups say of Hydra is judged as well, beside what the command line has `said` of it: a launcher composes it
     anew for every job."""
     if further_folders():
@@ -247,112 +217,6 @@ def _said(words: frozenset[str], jobs: Sequence[Job]) -> set[str]:
     return {text for job in jobs for text in job.said if text in words}
 
 
-class _Composer:
-    """Composes configs that differ in plain values from one composition, which is what costs time."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._composed: dict[tuple[str, ...], DictConfig] = {}
-
-    def settings(self, overrides: Sequence[str]) -> tuple[DictConfig, SweepConfig]:
-        """Hydra's own node, and the section `sweep`."""
-        with one_line(overrides):
-            settings, sweep = hydra_internals.compose_settings(self.name, overrides)
-            refuse_code(settings, imported_plugins())
-            refuse_commands(settings, read_overrides(overrides))
-        try:
-            return settings, typed(SweepConfig, {str(key): value for key, value in sweep.items()})
-        except ConfigError as error:
-            raise ConfigError(f"{_SWEEP}.{error}") from None
-
-    def job(self, overrides: Sequence[str]) -> Job:
-        """The experiment that `overrides` make, without those that nothing reads. Raises `ConfigError`."""
-        job = self.trial(overrides)
-        check(job.config)
-        check_extra(job.config)
-        return job
-
-    def trial(self, overrides: Sequence[str]) -> Job:
-        """As `job`, by the rules of single keys alone: those between keys, a search may keep with other values of its axes."""
-        # a word that is said twice stands where it was said last
-        words = list(dict.fromkeys(reversed(overrides)))[::-1]
-        given = dict(zip(words, read_overrides(words), strict=True))
-        with one_line(overrides):
-            composed = self._chosen(given.values())
-            sets = {text: keys_set(each, composed) for text, each in given.items()}
-            checked = {key for text, keys in sets.items() if _is_checked(given[text]) for key in keys}
-            unread = {
-                key: holder
-                for text, keys in sets.items()
-                for key in keys
-                if (holder := _holder(composed, given[text], key))
-            }
-        left = _left(given, unread)
-        config = self._typed(left)
-        unread |= {key: why for key in checked - unread.keys() if (why := unread_by(config, key))}
-        left, before = _left(given, unread), left
-        if left != before:
-            config = self._typed(left)
-        idle = {key: why for key in checked - unread.keys() if (why := idle_because(config, key))}
-        changing = self._changing(left, config, idle)
-        said = {text: str(each.input_line) for text, each in left.items()}
-        return Job(said, config, frozenset(key for keys in sets.values() for key in keys), unread | changing, idle)
-
-    def _changing(self, given: dict[str, Override], config: Config, idle: dict[str, str]) -> dict[str, str]:
-        """Those of the `idle` keys that change the config."""
-        if not idle:
-            return {}
-        with_them, without_them = plain(config), plain(self._typed(_left(given, idle)))
-        return {key: why for key, why in idle.items() if selected(with_them, [key]) != selected(without_them, [key])}
-
-    def _chosen(self, overrides: Iterable[Override]) -> DictConfig:
-        """The config of the groups' options among `overrides`, which nobody may change."""
-        groups = tuple(str(each.input_line) for each in overrides if chooses(each))
-        if groups not in self._composed:
-            self._composed[groups] = hydra_internals.compose_config(self.name, groups)
-        return self._composed[groups]
-
-    def _typed(self, overrides: dict[str, Override]) -> Config:
-        """The config, its keys in range."""
-        with one_line([str(each.input_line) for each in overrides.values()]):
-            composed = copy.deepcopy(self._chosen(overrides.values()))
-            values = [each for each in overrides.values() if not chooses(each)]
-            for key, value in (pair for each in values for pair in keys_set(each, composed).items()):
-                refuse_odd_digits(node_at(composed, key), value, key)
-            hydra_internals.assign(composed, values)
-        return typed_composed(composed)
-
-
-def _left(given: dict[str, Override], keys: Collection[str]) -> dict[str, Override]:
-    """What is left of overrides that set none of `keys`."""
-    return {text: left for text, each in given.items() if (left := without(each, keys)) is not None}
-
-
 def _is_of_sweep(text: str) -> bool:
     """Whether an override says how jobs run together, which is no part of any of them."""
-    return text.startswith(f"{_SWEEP}.")
-
-
-def _is_checked(override: Override) -> bool:
-    """Whether an override is dropped where nothing reads its key."""
-    labelled = override.package is not None or override.is_hydra_override() or override.is_delete()
-    return not labelled and override.key_or_group not in _PRESETS
-
-
-def _holder(composed: DictConfig, override: Override, key: str) -> str | None:
-    """What does not have `key` below `method`, which `override` sets; None where it is there.
-
-    Raises `ConfigError` where no method has it.
-    """
-    first, *parts = key.split(".")
-    if first != "method" or not parts or override.is_add() or override.is_force_add() or override.is_delete():
-        return None
-    node, path = composed.method, first
-    for part in parts:
-        if node is None:
-            return f"{path}=null"
-        if not OmegaConf.is_dict(node) or part not in node or not has_setting(composed.method.name, parts):
-            refuse_unknown_method_key(override, key, composed.method)
-            return f"method {composed.method.name}"
-        node, path = OmegaConf.select(node, part, throw_on_missing=False), f"{path}.{part}"
-    return None
+    return text.startswith(f"{SWEEP}.")

@@ -48,15 +48,16 @@ def selected(values: Mapping[str, Plain], prefixes: Iterable[str]) -> dict[str, 
         elif isinstance(below, dict):
             already = found.get(first)
             inner = selected(below, [rest])
-            found[first] = _merged(already, inner) if isinstance(already, dict) else inner
+            found[first] = merged(already, inner) if isinstance(already, dict) else inner
     return found
 
 
-def _merged(first: Mapping[str, Plain], second: Mapping[str, Plain]) -> dict[str, Plain]:
+def merged(first: Mapping[str, Plain], second: Mapping[str, Plain]) -> dict[str, Plain]:
+    """The first with what the second has in place of it, section by section."""
     result = dict(first)
     for key, value in second.items():
         before = result.get(key)
-        result[key] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+        result[key] = merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
     return result
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from radar.evaluation.metrics import BestControl, best_control
 from radar.evaluation.statistics_methods import FEW_GROUPS
 from radar.report.data_versions import DataVersion, most_read_versions, of_same_data, on_one_version
 from radar.report.pixels import not_ranked
-from radar.report.result import NORMAL_HASH_DIGITS, Result
+from radar.report.result import Result
 from radar.report.settings import changes, family, method_names, settings, shared_changes
 
 FEWER, OTHER_DATA, OTHER_TRAINING, LEFT_OUT, CONTROLS, MODIFIED, OLDER, FEW = "†", "‡", "⊕", "§", "‖", "¶", "△", "∗"
@@ -30,9 +29,6 @@ MARKS = {
     FEW: f"fewer than {FEW_GROUPS} groups of a kind of image: a bootstrap over so few covers less than it says, the fewer the less",
 }
 _OF_DATA = (OTHER_DATA, OTHER_TRAINING, LEFT_OUT)  # a number without them would pass for one of the same data as others
-NO_SHARED_IMAGE = (  # of data sets that `without_shared_images` keeps
-    "none of them is tested on an image that another is tested on, learns from or sets a threshold by, as far as their records tell"
-)
 DEVELOPMENT = "◆"
 DEVELOPMENT_NOTE = (
     f"{DEVELOPMENT} development set: its test labels were in view when something was chosen, "
@@ -252,42 +248,6 @@ def by_dataset(all_cells: Sequence[Cell]) -> dict[str, list[Cell]]:
 def on_common_data(members: Sequence[Cell]) -> list[Cell]:
     """Those that were tested on what most runs of their data set were tested on; all, where none was."""
     return [cell for cell in members if OTHER_DATA not in cell.marks] or list(members)
-
-
-def without_shared_images(grouped: Mapping[str, Sequence[Cell]]) -> dict[str, Sequence[Cell]]:
-    """`grouped` without data sets that are tested on images of another one: two splits of the same images are no two witnesses.
-
-    Images of a data set are those that it is tested on, learns from or sets a threshold by, as far as its records tell. Of such data
-    sets that with most cells stays, of equal ones the first by name.
-    """
-    kept: dict[str, tuple[Sequence[Cell], ImagesOfSet]] = {}
-    for dataset, members in sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0])):
-        images = ImagesOfSet.of(result for cell in members for result in cell.results)
-        if not any(images.meets(others) for _, others in kept.values()):
-            kept[dataset] = members, images
-    return {dataset: members for dataset, (members, _) in sorted(kept.items())}
-
-
-@dataclass(frozen=True)
-class ImagesOfSet:
-    """Content hashes of what a data set is tested on; the first digits of these, and of what it learns from or sets a threshold by."""
-
-    tested: frozenset[str]
-    starts: frozenset[str]
-    normals: frozenset[str]
-
-    @classmethod
-    def of(cls, results: Iterable[Result]) -> Self:
-        """Of all runs of a data set."""
-        runs = list(results)
-        tested = frozenset(image.content_hash for result in runs for image in result.images)
-        starts = frozenset(each[:NORMAL_HASH_DIGITS] for each in tested)
-        normals = {each for result in runs for some in result.normals for each in some.content_hashes}
-        return cls(tested, starts, frozenset(normals))
-
-    def meets(self, other: Self) -> bool:
-        """Whether a test image of either is an image of the other."""
-        return bool(self.tested & other.tested or self.starts & other.normals or other.starts & self.normals)
 
 
 def differing_settings(all_cells: Sequence[Cell]) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from radar.config.plain import remove, selected
+from radar.config.plain import merged, remove, selected
 from radar.errors import RadarError
 from radar.methods.registry import METHODS, typed_config
 from radar.methods.relevance import METHODS_OWN, effective
@@ -49,20 +49,11 @@ def _of_controls(result: Result) -> list[str]:
         return []
     try:
         base = told_by(f"method={method_label(method)}")
-        values = {**_merged(base, result.config), "method": {**method, "controls": []}, "dataset": base["dataset"]}
+        values = {**merged(base, result.config), "method": {**method, "controls": []}, "dataset": base["dataset"]}
         read = flat(effective(typed_config(values)))
     except RadarError:
         return []
     return [key for key in flat(result.config) if key.partition(".")[0] in METHODS_OWN and key not in read]
-
-
-def _merged(base: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The base with what a config has in place of it, section by section."""
-    result = dict(base)
-    for key, value in config.items():
-        below = result.get(key)
-        result[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, Mapping) else value
-    return result
 
 
 def _without(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from radar.config.verbs import ReportConfig
 from radar.evaluation.comparable import comparable
 from radar.evaluation.statistics_rates import Rate, delivered_rates, grouped_rate, promised_rate
 from radar.percent import percent_as_set, share_at_most
-from radar.report.cells import NO_SHARED_IMAGE, Cell, without_shared_images
+from radar.report.cells import Cell
 from radar.report.result import Result
+from radar.report.shared_images import NO_SHARED_IMAGE, without_shared_images
 from radar.report.tables import NOTHING, Entry, Table, of_dataset, table
 from radar.scoring.threshold import conformal_quantile
 

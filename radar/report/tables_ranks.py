@@ -8,14 +8,13 @@ from itertools import combinations
 
 from radar.evaluation.statistics_ranks import RankComparison, compare_ranks
 from radar.report.cells import (
-    NO_SHARED_IMAGE,
     OTHER_DATA,
     OTHER_TRAINING,
     Cell,
     by_dataset,
     mean,
-    without_shared_images,
 )
+from radar.report.shared_images import NO_SHARED_IMAGE, without_shared_images
 from radar.report.tables import Entry, Table, count, number, p_value, table
 
 

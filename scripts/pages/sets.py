@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from radar.report import cells
 from radar.report.cells import DEVELOPMENT_NOTE
 from radar.report.result import Result
+from radar.report.shared_images import ImagesOfSet
 
 SHORT = {
     "grid": "grid",
@@ -40,7 +41,7 @@ def shared_images(results: Iterable[Result]) -> dict[str, str]:
     by_set: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_set[result.dataset].append(result)
-    images = {name: cells.ImagesOfSet.of(members) for name, members in by_set.items()}
+    images = {name: ImagesOfSet.of(members) for name, members in by_set.items()}
     looked_at = [name for name in DEVELOPMENT if name in images]
     pairs = [(name, other) for name in images for other in looked_at if name not in DEVELOPMENT]
     return {name: other for name, other in pairs if images[name].meets(images[other])}

@@ -25,10 +25,10 @@ from radar.report.cells import (
     cells,
     differing_settings,
     main_cells,
-    without_shared_images,
 )
 from radar.report.result import Result, ScoredNormals
 from radar.report.settings import axes, difference, method_label, method_names, settings
+from radar.report.shared_images import without_shared_images
 from radar.report.tables_ablation import ablation_tables, ablations
 
 METHODS = Path(__file__).resolve().parents[2] / "conf" / "method"
