@@ -27,13 +27,14 @@ from radar.cli.calibration_photos import (
 from radar.cli.exit_codes import DONE
 from radar.compose.settings import refuse_unread, verb_settings
 from radar.config.verbs import CalibrateConfig
-from radar.deploy.calibration import by_hand, from_normals
+from radar.deploy.calibration import ScoredPhoto, by_hand, from_normals
 from radar.deploy.reviewed import latest, read_reviewed
 from radar.errors import ConfigError
 from radar.experiment.devices import configure_torch
 from radar.model import Model
 from radar.model_card import counted
 from radar.model_folder import change_thresholds, load
+from radar.runtime.crops import file_and_crop
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.numbers import number_option
 from radar.runtime.options import Parser, with_negative_numbers
@@ -190,8 +191,15 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
         )
     if not reviews:  # of those, the ones that were called defective are known
         say_above(model, kept, settings.false_alarms)
-    found = sum(photo.score > version.value for photo in defects)
-    return version, f"; it finds {found} of {len(defects)} reviewed defects" if defects else ""
+    return version, _found(defects, version.value) if defects else ""
+
+
+def _found(defects: Sequence[ScoredPhoto], threshold: float) -> str:
+    """How many lie above it; several crops of one file may show one defect, which is said."""
+    found = sum(photo.score > threshold for photo in defects)
+    files = len({file_and_crop(Path(photo.path))[0] for photo in defects})
+    photos = f", of {files} photo{'s'[: files - 1]}" if files < len(defects) else ""
+    return f"; it finds {found} of {len(defects)} reviewed defects{photos}"
 
 
 def _list(model: Model) -> None:

@@ -15,8 +15,8 @@ Floats = NDArray[np.floating]
 @dataclass(frozen=True, slots=True)
 class DefectMeasures:
     """`area` is the defect's share of the image, or of its region of interest, in (0, 1]; `contrast` the distance of its mean
-    brightness, that of the channels of what a network gets, from that of the rest, in standard deviations of the rest: a defect that
-    only changes the texture has little. None where that is undefined.
+    brightness from that of the rest, in standard deviations of the rest: a defect that only changes the texture or the colour has
+    little. None where that is undefined.
     """
 
     area: float

@@ -27,7 +27,7 @@ from radar.files import Plain, write_csv
 from radar.model import Scores
 from radar.rasters import Rasters
 from radar.runtime.placement import place_map, placed, placed_region
-from radar.runtime.preprocessing import Frame
+from radar.runtime.preprocessing import LUMA, FloatArray, Frame
 
 SAMPLE_COLUMNS = ("path", "split", "label", "defect", "group")
 DEFECT_COLUMNS = ("defect_area", "defect_contrast")
@@ -153,15 +153,20 @@ def data_measures(dataset: Dataset, images: Mapping[Split, Images]) -> dict[str,
     test, defects = images["test"], dict[str, Plain]()
     for index, sample in enumerate(test.samples):
         if sample.label and sample.mask:
-            picture, frame = test.network_planes[index].mean(dim=0).numpy(), test.frames[index]
+            picture, frame = _brightness(test.network_planes[index]), test.frames[index]
             inside = test.inside(index)
             shown = None if inside is None else placed_region(inside, frame)
             measured = defect_measures(place_map(picture, frame), dataset.mask(sample), shown)
             if measured is not None:
                 defects[sample.path] = asdict(measured)
-    flatness = spectral_flatness(image.mean(dim=0).numpy() for image in images["train"].network_planes)
+    flatness = spectral_flatness(_brightness(image) for image in images["train"].network_planes)
     coloured = any(has_colour(dataset.layout.pixels(sample.path)) for sample in images["train"].samples)
     return {"spectral_flatness": flatness, "coloured": coloured, "defects": defects}
+
+
+def _brightness(planes: Tensor) -> FloatArray:
+    """(H, W) of the planes (C, H, W) that networks see: the only one, or the luma of red, green and blue."""
+    return planes[0].numpy() if len(planes) == 1 else np.tensordot(LUMA, planes.numpy(), 1)
 
 
 def write_scores(path: Path, splits: Sequence[Scored], defects: Mapping[str, Plain]) -> None:

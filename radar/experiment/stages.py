@@ -127,6 +127,7 @@ class ExperimentStages:
             "content": data.dataset.content_hash,
             "layout": self.config.dataset.layout,  # which says what its masks mark
             "image": image_values(self.config.dataset.image),
+            "brightness": "luma",
         }
         return json_stage(
             self.context.store,

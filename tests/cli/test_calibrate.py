@@ -323,6 +323,27 @@ def test_of_verdicts_on_one_path_that_of_what_lies_there_now_counts(
         assert ("verdicts are left out" in captured.err) == bool(told) and told in captured.err
 
 
+def test_crops_of_one_reviewed_photo_are_told_as_of_one(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They may show one defect several times."""
+    bad, other = sorted((photos / "bad").iterdir())[:2]
+    height, width = np.asarray(Image.open(bad)).shape[:2]
+    crops = [f"{bad}#xywh=0,0,{width},{height - rows}" for rows in (0, 1)]
+    goods = [f"{path},good" for path in sorted((photos / "good").iterdir())[:12]]
+    for defects, told in (
+        ([bad, *crops, other], " of 4 reviewed defects, of 2 photos"),
+        (crops, ", of 1 photo"),
+        ([bad, other], ""),
+    ):
+        table = tmp_path / "reviewed.csv"
+        table.write_text("\n".join(["path,verdict", *goods, *(f'"{path}",defective' for path in defects)]) + "\n")
+        assert main(["calibrate", str(run), "--reviewed", str(table), "--false-alarms", "0.1"]) == DONE
+        assert f"{told}\n" in (said := capsys.readouterr().out) and (
+            told or ", of " not in said.partition("it finds")[2]
+        )
+
+
 def test_that_levels_are_those_of_the_fit_is_told_where_scores_are_read(
     run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

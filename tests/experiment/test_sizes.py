@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -171,3 +172,36 @@ def test_what_a_panel_marks_is_what_its_picture_shows(composed: Tiny, folder: Pa
         assert (bright & marked).sum() > 0.7 * (bright | marked).sum()
         row, column = np.unravel_index(np.argmax(panel.anomaly_map), panel.anomaly_map.shape)
         assert marked[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3].any()
+
+
+def test_contrast_and_flatness_are_of_brightness_however_colour_is_read(composed: Tiny, tmp_path: Path) -> None:
+    """Red marks that are as bright as what is around them have no contrast, whatever the mean of their channels is."""
+    stream = np.random.default_rng(4)
+    for number in range(20):
+        values = stream.normal(110, 8, (48, 48, 3))
+        if number >= 14:
+            bright = values[20:30, 8:20] @ (0.299, 0.587, 0.114)
+            values[20:30, 8:20] = np.stack([bright * 1.5, bright * (1 - 0.1495 / 0.587), bright], axis=2)
+            mask = np.zeros((48, 48), np.uint8)
+            mask[20:30, 8:20] = 255
+            save(tmp_path / "masks" / f"{number:02}.png", mask)
+        kind = "normal" if number < 14 else "anomalous"
+        save(tmp_path / kind / f"{number:02}.png", np.clip(values, 0, 255).astype(np.uint8))
+    measured = []
+    for channels in ("rgb", "luma_chroma", "grey"):
+        outcome = run(
+            composed(
+                *FOLDER,
+                "method=lof",
+                f"dataset.root={tmp_path}",
+                "dataset.image.size=48",
+                f"dataset.image.channels={channels}",
+            )
+        )
+        rows = [float(row["defect_contrast"]) for row in scores_of(outcome) if row["defect_contrast"]]
+        measured.append(
+            [json.loads((outcome.directory / "metrics.json").read_text())["data"]["spectral_flatness"], *rows]
+        )
+    assert len(measured[0]) == 7 and max(measured[0][1:]) < 0.5
+    for other in measured[1:]:
+        assert other == pytest.approx(measured[0], rel=1e-3, abs=2e-3)
