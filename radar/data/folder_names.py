@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radar.data.decoding import EXTENSIONS
-from radar.data.layouts.files import image_files, mask_files, photo_of_mask, subfolders
-from radar.data.name_meanings import names_good, names_masks, plain_name
+from radar.data.layouts.files import image_files, mask_files, subfolders
+from radar.data.name_meanings import names_good
 from radar.data.sample import NORMAL_DEFECT
 from radar.errors import DataError
+from radar.runtime.mask_names import names_masks, photo_of_mask, plain_name
 from radar.runtime.paths import holds_results, images_below
 
 # as names are compared

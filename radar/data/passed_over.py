@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from radar.data.decoding import EXTENSIONS
-from radar.data.layouts.files import FilesLayout, has_images_name, is_litter, photo_of_mask
+from radar.data.layouts.files import FilesLayout, has_images_name, is_litter
 from radar.data.layouts.layout import Entry
 from radar.data.sample import ANOMALOUS_DEFECT
 from radar.runtime.crops import file_and_crop
+from radar.runtime.mask_names import photo_of_mask
 from radar.runtime.own_pictures import is_own_picture
 
 _OTHER_PICTURES = {  # files that hold photos and are not read

@@ -1,4 +1,4 @@
-"""From what a command names to image files; results of radar are none."""
+"""From what a command names to image files; results of radar are none, and masks are no photos."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .crops import file_and_crop, names_no_crop
 from .decoding import EXTENSIONS
 from .errors import DataError
 from .file_names import is_picture_name
+from .mask_names import names_masks, photo_of_mask
 from .own_pictures import is_own_picture
 
 LITTER = {"thumbs.db", "desktop.ini", "@eadir", "__macosx"}  # what systems leave in folders unasked
@@ -57,9 +58,10 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
     """The images that files, folders (with those below) and patterns name, in that order, sorted within each.
 
     A named file is taken whatever it is called and, if it is called as an image is, whether it exists. In folders and of patterns,
-    where a file is taken once, those that are no PNG, JPEG, BMP or TIFF by their name, hidden ones and results of radar, such as any
-    picture that it drew, are passed over. Raises `DataError` before the first one where a folder or a pattern holds no image, where
-    another name leads nowhere, and where a run or the pictures in `besides`, where results go, are named.
+    where a file is taken once, those that are no PNG, JPEG, BMP or TIFF by their name, hidden ones, masks by their name or their
+    folder's, and results of radar, such as any picture that it drew, are passed over. Raises `DataError` before the first one where a
+    folder or a pattern holds no image, where another name leads nowhere, and where a run or the pictures in `besides`, where results
+    go, are named.
     """
     for name in names:
         if _leads_nowhere(Path(name)):
@@ -67,8 +69,8 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
         refuse_results(Path(name), besides)
         if next(_named(name), None) is None:
             raise DataError(
-                f"{name}: holds no images (read are {', '.join(EXTENSIONS)}, but none that radar drew); name files, folders or "
-                "patterns"
+                f"{name}: holds no images (read are {', '.join(EXTENSIONS)}, but none that radar drew, and no masks); name files, "
+                "folders or patterns"
             )
         if besides is not None and all(_is_drawn(path, name, besides) for path in _named(name)):
             raise _lie_in_results(name, besides)
@@ -128,17 +130,26 @@ def _named(name: str) -> Iterator[Path]:
 
 
 def _of_pattern(pattern: Path) -> Iterator[Path]:
-    for found in _matching(pattern, results=False):
+    matching = _matching(pattern, results=False)
+    masks = _masks_among(str(path) for path in matching if is_image(path.name))
+    for found in matching:
         if found.is_dir():
             yield from images_below(found)
-        elif is_image(found.name) and not is_own_picture(found):
+        elif is_image(found.name) and str(found) not in masks and not is_own_picture(found):
             yield found
 
 
+def _masks_among(images: Iterable[str]) -> set[str]:
+    """Those, of names or of paths, that are called as the mask of another beside them."""
+    stems = {image: image.rpartition(".")[0] for image in images}
+    photos = set(stems.values())
+    return {image for image, stem in stems.items() if photo_of_mask(stem) in photos}
+
+
 def _matching(pattern: Path, *, results: bool) -> list[Path]:
-    """What there is of a pattern, sorted; hidden files and folders only where it names them; without `results`, these only where it
-    names them before its first sign that stands for others. `**` follows no link, as no folder's walk does: two that lead upwards
-    would make more paths than can be counted.
+    """What there is of a pattern, sorted; hidden files and folders only where it names them; without `results`, these and folders of
+    masks only where it names them before its first sign that stands for others. `**` follows no link, as no folder's walk does: two
+    that lead upwards would make more paths than can be counted.
     """
     fixed = _fixed_part(pattern)
     wanted = pattern.relative_to(fixed)
@@ -147,7 +158,7 @@ def _matching(pattern: Path, *, results: bool) -> list[Path]:
     @cache
     def is_of_results(path: Path) -> bool:
         """Or lies in a folder of them."""
-        return path != fixed and (holds_results(path) or is_of_results(path.parent))
+        return path != fixed and (names_masks(path.name) or holds_results(path) or is_of_results(path.parent))
 
     return sorted(
         path
@@ -196,13 +207,13 @@ def is_image(name: str) -> bool:
 
 
 def images_below(folder: Path) -> Iterator[Path]:
-    """Images in a folder and below it, a folder's own first, sorted; neither hidden ones nor results."""
+    """Images in a folder and below it, a folder's own first, sorted; neither hidden ones, nor masks, nor results."""
     found = (path for path in _files_below(folder, results=False) if is_image(path.name) and path.is_file())
     return (path for path in found if not is_own_picture(path))
 
 
 def _files_below(folder: Path, *, results: bool) -> Iterator[Path]:
-    """Without `results`, neither of a run below it nor of the pictures beside a log, which show photos and are none."""
+    """Without `results`, neither of a run below it nor of the pictures beside a log, which show photos and are none, nor masks."""
     for place, folders, files in os.walk(folder):
         here = Path(place)
         if not results and here != folder and set(files) >= _OF_A_RUN:
@@ -211,7 +222,11 @@ def _files_below(folder: Path, *, results: bool) -> Iterator[Path]:
         drawn = PICTURES if not results and LOG in files else ()
         folders[:] = sorted(each for each in folders if not _is_hidden_name(each) and each not in drawn)
         linked = [each for each in folders if results and (here / each).is_symlink()]  # which are not walked
-        yield from (here / name for name in sorted([*files, *linked]) if not name.startswith("."))
+        if not results:
+            folders[:] = [each for each in folders if not names_masks(each)]
+        masks = set() if results else _masks_among(filter(is_image, files))
+        named = (name for name in sorted([*files, *linked]) if not name.startswith("."))
+        yield from (here / name for name in named if name not in masks)
 
 
 def passed_over(names: Sequence[str], besides: Path | None = None) -> list[Path]:
@@ -249,7 +264,8 @@ def note_on_passed_over(names: Sequence[str], besides: Path | None = None) -> st
     if not (skipped := passed_over(names, besides)):
         return ""
     told = (
-        "no PNG, JPEG, BMP or TIFF by their name, results of radar, links to folders or to nothing, or no regular files"
+        "no PNG, JPEG, BMP or TIFF by their name, masks by their name or their folder's, results of radar, links to folders or to "
+        "nothing, or no regular files"
     )
     return f"note: {len(skipped)} files were passed over, as they are {told}, first {skipped[0]}"
 

@@ -9,7 +9,7 @@ import pytest
 
 from radar.errors import DataError
 from radar.runtime.file_names import output_name
-from radar.runtime.paths import image_files, passed_over
+from radar.runtime.paths import image_files, note_on_passed_over, passed_over
 
 HOSTILE = [
     "..", "../../etc/passwd", "/etc/passwd.png", "a/../../b.png", ".hidden.png", "-rf.png", "x\ny.png", "x\x1b[31m.png", "x\x00.png",
@@ -113,6 +113,32 @@ def test_what_no_photo_is_and_links_to_nothing_are_told(tmp_path: Path, monkeypa
     (tmp_path / "lot").symlink_to("sub")
     assert [name for name in found(".") if name.startswith("lot")] == ["lot"], "which is not walked"
     assert "lot" not in found("*"), "which is walked, as it is named"
+
+
+@pytest.mark.parametrize("folder", ["masks", "Ground_Truth", "bad/mask", "gt/scratch"])
+def test_masks_are_no_photos_unless_they_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """By their folder's name, or by their own, as a data set takes them."""
+    monkeypatch.chdir(tmp_path)
+    photos = ["bad/07.jpg", "bad/08_mask.png", "good/a.png", "good/mask.png", "masked/07.png"]
+    masks = ["bad/07_mask.png", f"{folder}/07.png", f"{folder}/08_mask.png"]
+    for name in [*photos, *masks]:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    for named in (".", "*", "**/*", "**", "**/*.*", str(tmp_path)):
+        found = [Path(path) for path in image_files([named])]
+        assert sorted(str(tmp_path / path) for path in found) == sorted(str(tmp_path / each) for each in photos), named
+    for named in (".", "**/*.*"):
+        assert {path.as_posix() for path in passed_over([named])} == set(masks)
+    assert "masks by their name" in note_on_passed_over(["."])
+    for name in masks:
+        assert list(image_files([name])) == [Path(name)]
+    assert sorted(path.name for path in image_files([folder])) == ["07.png", "08_mask.png"]
+    assert {path.name for path in image_files([f"{folder}/0*"])} == {"07.png", "08_mask.png"}
+    assert [path.name for path in image_files(["bad/*_mask.png"])] == ["07_mask.png", "08_mask.png"], (
+        "without photos beside them"
+    )
 
 
 @pytest.mark.parametrize("named", [(".",), ("*",), ("**/*.png",), ("**",), ("../photos",)])

@@ -74,7 +74,7 @@ def test_folders_and_patterns_pass_over_it_and_its_own_name_takes_it(
 
 def test_where_there_is_nothing_else_that_is_told(pictures: dict[str, Path], tmp_path: Path) -> None:
     shutil.copy(pictures["figure"], tmp_path / "loss.png")
-    with pytest.raises(DataError, match=r"holds no images \(read are .*, but none that radar drew\)"):
+    with pytest.raises(DataError, match=r"holds no images \(read are .*, but none that radar drew, and no masks\)"):
         image_files([str(tmp_path)])
 
 

@@ -22,11 +22,11 @@ from radar.data.sample import contradiction
 from radar.errors import DataError
 from radar.files import expanded
 from radar.runtime.crops import file_and_crop
+from radar.runtime.mask_names import MASK, photo_of_mask
 from radar.runtime.own_pictures import is_own_picture
 from radar.runtime.paths import LITTER
 
 _NAMED = 3  # folders in a message
-_MASK = "_mask"  # ends the stem of a mask's name, behind that of its photo
 
 
 class FilesLayout(Layout):
@@ -224,9 +224,9 @@ class MaskFiles:
             self._listed[masks] = defaultdict(list)
             for path in mask_files(masks):
                 photo = photo_of_mask(path.stem)
-                for stem in {path.stem, path.stem if photo is None else f"{photo}{_MASK}"}:
+                for stem in {path.stem, path.stem if photo is None else f"{photo}{MASK}"}:
                     self._listed[masks][stem].append(path)
-        names = (f"{image.stem}{_MASK}", image.stem)
+        names = (f"{image.stem}{MASK}", image.stem)
         found = [mask for name in names for mask in self._listed[masks].get(name, ()) if mask != image]
         if len(found) > 1:
             raise DataError(f"{image}: {found[0]} and {found[1]} are both called as its mask; keep the one that is")
@@ -253,12 +253,6 @@ class MaskFiles:
         """Raise DataError where masks were looked for and not one was there: they lie elsewhere. `besides` says what else to do."""
         if self._missing is not None and not self._images:
             raise DataError(self._missing + besides)
-
-
-def photo_of_mask(stem: str) -> str | None:
-    """The stem of the photo whose mask a file of this stem is by its name, as `07_mask` or `07_MASK` of `07`; None for no mask."""
-    name, ending = stem[: -len(_MASK)], stem[-len(_MASK) :]
-    return name if name and ending.lower() == _MASK else None
 
 
 def _wanted(image: Path, masks: Path) -> str:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from omegaconf import MISSING
 
-from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, photo_of_mask, relative, subfolders
+from radar.data.layouts.files import FilesLayout, MaskFiles, image_files, relative, subfolders
 from radar.data.layouts.layout import WITHOUT_GROUPS, Entry
-from radar.data.name_meanings import names_masks
 from radar.data.sample import ANOMALOUS_DEFECT, NORMAL_DEFECT
 from radar.errors import DataError
 from radar.files import resolved
 from radar.runtime.crops import file_and_crop
+from radar.runtime.mask_names import names_masks, photo_of_mask
 
 
 @dataclass
