@@ -39,6 +39,21 @@ def _region(image: ImageConfig) -> str:
     return "" if region is None else f", of which a region of interest alone counts ({region.name})"
 
 
+def _but(config: Config) -> str:
+    """What learnt from the images that were held out from training all the same, in words."""
+    method, detector = method_of(config), config.detector
+    is_one_scale = (
+        method.one_score and detector.name == "upper_tail"
+    )  # to which one number is brought, which decides nothing
+    told = {
+        "densities": method.cross_fits,
+        "the scale at the border": method.scales_by_held_out,
+        "the detector": not is_one_scale and detector.fitted_on != "train",
+    }
+    learnt = [part for part, did in told.items() if did]
+    return f" from training alone: {' and '.join(learnt)} learnt from them, too" if learnt else ""
+
+
 def card(config: Config, facts: Mapping[str, Plain]) -> str:
     """Markdown: what the model was fitted on, how images are read, what its threshold promises, how to ask it."""
     image, calibration = config.dataset.image, facts["calibration"]
@@ -60,7 +75,7 @@ Made by radar {facts["radar"]} ({", ".join(f"{name} {version}" for name, version
 | detector | `{config.detector.name}` |
 | fitted threshold | {facts["threshold"]} |
 | seed | {config.seed} |
-| learnt from | {images["train"]} normal images; {images["validation"]} more were held out |
+| learnt from | {images["train"]} normal images; {images["validation"]} more were held out{_but(config)} |
 | tested on | {tested.format(**images)} |
 
 ## What it promises

@@ -49,3 +49,31 @@ def test_a_card_tells_weights_that_were_learnt_elsewhere(
         "calibration": {"images": 1, "unseen_by": [], "false_alarms": None},
     }  # fmt: skip
     assert f"| pretrained weights | {told}" in card(config, facts)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["experiment=recommended"], "from training alone: densities learnt from them, too"),
+        (["method=lof"], ""),
+        (
+            ["experiment=paper", "detector=isolation_forest_held_out"],
+            "from training alone: the detector learnt from them, too",
+        ),
+        (
+            ["experiment=recommended", "scoring.border={name: standardised, width: 3}"],
+            "densities and the scale at the border learnt from them, too",
+        ),
+    ],
+)
+def test_a_card_tells_what_learnt_from_images_that_training_did_not_see(overrides: list[str], told: str) -> None:
+    images = {**dict.fromkeys(COUNTS, 1), "train": 11, "validation": 3}
+    calibration = {"images": 1, "unseen_by": [], "false_alarms": None}
+    facts: dict[str, Any] = {
+        "radar": "1", "fingerprint": "f", "threshold": 1.5, "versions": {}, "images": images, "calibration": calibration,
+    }  # fmt: skip
+    (row,) = [
+        line for line in card(compose.experiment(overrides), facts).splitlines() if line.startswith("| learnt from")
+    ]
+    assert row.startswith("| learnt from | 11 normal images; 3 more were held out") and row.endswith(f"{told} |")
+    assert ("from training alone" in row) == bool(told)

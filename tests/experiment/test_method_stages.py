@@ -221,7 +221,7 @@ def test_a_promise_is_made_where_it_can_be_kept_and_the_card_says_so(
             "versions": versions,
         },
     )
-    assert "| learnt from | 24 normal images; 8 more were held out |" in text
+    assert "| learnt from | 24 normal images; 8 more were held out" in text
     assert "| tested on | 6 of 9 anomalous images found; 1 of 7 normal ones rejected |" in text
     assert f"from {len(calibration.scores)} normal images" in text
     assert ("No rate of false alarms is promised" in text) == (promised is None)
