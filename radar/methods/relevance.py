@@ -23,6 +23,7 @@ _ONLY_WITH = {  # keys that are read where another one has this value
     "diffusion.last_beta": ("diffusion", "schedule", "linear"),
     "diffusion.cosine_offset": ("diffusion", "schedule", "cosine"),
 }
+_OF_NOISE = ("evaluation.noise.thinning", "evaluation.noise.level")  # features and score have no pixels
 _SPLITTING = ("dataset.validation_fraction", "dataset.test_fraction")
 _TRAINS = (
     "precision",
@@ -66,6 +67,8 @@ def idle_because(config: Config, key: str) -> str | None:
         idle |= dict.fromkeys(_SPLITTING, "dataset.manifest, which says the split,")
     if not config.evaluation.pixel:
         idle["evaluation.aupro_limit"] = "evaluation.pixel=false"
+    if not methods[0].predicts_noise:
+        idle |= dict.fromkeys(_OF_NOISE, f"method {config.method.name}, which predicts no noise,")
     if not any(_overlap("training", prefix) for prefix in reads(config)):
         idle |= dict.fromkeys(
             (f"trainer.{name}" for name in _TRAINS), f"method {config.method.name}, which trains no network,"
