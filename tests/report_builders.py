@@ -116,6 +116,7 @@ def result(
         scores=scores,
         decisions=decisions,
         normals=normals(random),
+        unscored_normals=(),
         format=FORMAT,
         directory=None,
     )

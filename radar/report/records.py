@@ -121,6 +121,7 @@ def _line(result: Result) -> str:
         "decisions": "".join(str(int(decision)) for decision in result.decisions),
         "format": result.format,
         "normals": [_normals_line(each) for each in result.normals],
+        "unscored_normals": list(result.unscored_normals),
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -143,6 +144,9 @@ def _result(content: dict[str, Any]) -> Result:
         scores=_numbers(content["scores"]).reshape(len(images)),
         decisions=_decisions(content["decisions"]).reshape(len(images)),
         normals=tuple(_normals(each) for each in content.get("normals", ())),
+        unscored_normals=tuple(
+            read_value(list[str], content.get("unscored_normals", []), "unscored_normals")
+        ),  # an older one has none
         format=read_value(int, content.get("format", 1), "format"),
         directory=None,
     )

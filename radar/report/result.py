@@ -78,6 +78,9 @@ class Result:
     scores: Floats  # (N,)
     decisions: NDArray[np.bool_]  # (N,)
     normals: tuple[ScoredNormals, ...]  # of each split of normals that the run scored; none in format 1
+    unscored_normals: tuple[
+        str, ...
+    ]  # the first digits of content hashes of those that it learnt from without a score of theirs
     format: int
     directory: Path | None  # None for a record
 

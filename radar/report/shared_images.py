@@ -43,7 +43,8 @@ class ImagesOfSet:
         tested = frozenset(image.content_hash for result in runs for image in result.images)
         starts = frozenset(each[:NORMAL_HASH_DIGITS] for each in tested)
         normals = {each for result in runs for some in result.normals for each in some.content_hashes}
-        return cls(tested, starts, frozenset(normals))
+        unscored = {each for result in runs for each in result.unscored_normals}
+        return cls(tested, starts, frozenset(normals | unscored))
 
     def meets(self, other: Self) -> bool:
         """Whether a test image of either is an image of the other."""

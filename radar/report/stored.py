@@ -89,8 +89,9 @@ def read_run(run: RunDirectory) -> Result:
 def _whole_run(run: RunDirectory) -> Result:
     metrics, status = run.read_metrics(), run.read_status()
     columns, rows = run.read_scores()
-    hashes = {sample.path: sample.content_hash[:HASH_DIGITS] for sample in read_manifest(run.manifest)}
-    names = feature_columns(columns)
+    manifest = read_manifest(run.manifest)
+    hashes = {sample.path: sample.content_hash[:HASH_DIGITS] for sample in manifest}
+    names, scored = feature_columns(columns), {row["path"] for row in rows}
     test = [row for row in rows if row["split"] == "test"]
     config = _without_places(run.read_config())
     check_border(config, metrics)
@@ -109,6 +110,11 @@ def _whole_run(run: RunDirectory) -> Result:
         scores=np.array([number(row["score"]) for row in test]),
         decisions=np.array([row["decision"] == "1" for row in test]),
         normals=_normals(rows, hashes) if UNSEEN_BY in columns else (),
+        unscored_normals=tuple(
+            hashes[sample.path][:NORMAL_HASH_DIGITS]
+            for sample in manifest
+            if sample.split != "test" and sample.path not in scored
+        ),
         format=FORMAT if UNSEEN_BY in columns else 1,
         directory=run.path,
     )

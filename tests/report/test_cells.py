@@ -256,14 +256,18 @@ def test_variants_of_a_method_with_names_of_their_own_are_methods_of_their_own()
     assert [cell.method for cell in some] == ["pca, paper", "pca_texture, paper"]
 
 
-def witness(name: str, tested: Sequence[str], normals: Sequence[str] = (), methods: int = 1) -> list[Cell]:
-    """The cells of a data set that is tested on these images, and learns from or sets its threshold by these normals."""
+def witness(
+    name: str, tested: Sequence[str], normals: Sequence[str] = (), methods: int = 1, *, scored: bool = True
+) -> list[Cell]:
+    """The cells of a data set that is tested on these images, and learns from or sets its threshold by these normals, which its runs
+    have `scored` or not.
+    """
     one = result(dataset=name)
     images = tuple(replace(one.images[0], content_hash=each) for each in tested)
-    kept = ScoredNormals(
-        "train", ("detector",), tuple(normals), tuple(each[:8] for each in normals), np.zeros(len(normals)), ()
-    )
-    changed = replace(one, images=images, normals=(kept,))
+    hashes = tuple(each[:8] for each in normals)
+    kept = ScoredNormals("train", ("detector",), tuple(normals), hashes, np.zeros(len(normals)), ())
+    of_normals = {"normals": (kept,)} if scored else {"normals": (), "unscored_normals": hashes}
+    changed = replace(one, images=images, **of_normals)
     return [Cell(name, f"method {number}", (changed,), "", "") for number in range(methods)]
 
 
@@ -286,9 +290,12 @@ A, B, C, D = ("a" * 16, "b" * 16, "c" * 16, "d" * 16)
         pytest.param({"x": ([A], []), "y": ([A, B], [], 2), "z": ([B], [])}, "y", id="most cells stay"),
     ],
 )
-def test_of_data_sets_that_are_tested_on_images_of_another_one_counts(sets: dict[str, Any], kept: str) -> None:
+@pytest.mark.parametrize("scored", [True, False])
+def test_of_data_sets_that_are_tested_on_images_of_another_one_counts(
+    sets: dict[str, Any], kept: str, scored: bool
+) -> None:
     for names in permutations(sets):
-        grouped = {name: witness(name, *sets[name]) for name in names}
+        grouped = {name: witness(name, *sets[name], scored=scored) for name in names}
         assert list(without_shared_images(grouped)) == list(kept)
 
 
