@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from radar.runtime.prediction import Prediction
 
 __version__ = "0.1.0"
+_UNREAD = (
+    "device",
+    "threads",
+    "interval",
+    "patience",
+    "colour_range",
+    "opacity",
+)  # of conf/predict: what a line does not hold
 DISTRIBUTION = "radar-patch-diffusion"  # the name to install by: `radar` on PyPI is another project
 
 
@@ -24,21 +32,28 @@ def load(run_or_folder: str | Path, device: str = "cpu", plugins: str | Sequence
 
     `plugins` are modules, or the one, to import first, where the model's method comes from one. Raises `RunError`, `ConfigError`.
     """
+    from radar.errors import ConfigError  # noqa: PLC0415 - as below
     from radar.model_folder import load as load_model  # noqa: PLC0415 - torch, which the command line's help does without
     from radar.plugins import import_plugins  # noqa: PLC0415 - as above
 
-    import_plugins([plugins] if isinstance(plugins, str) else plugins)
+    names = [plugins] if isinstance(plugins, str) else plugins
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(
+            f"plugins: a value of type {type(plugins).__name__} names no modules; give a name, or a list of names"
+        )
+    import_plugins(names)
     return load_model(run_or_folder, device)
 
 
 def predict(model: Model, paths: str | Path | Sequence[str | Path], *overrides: str) -> Iterator[Prediction]:
     """What `model` says of image files, folders and patterns, or of one, each photo in its order, as `radar predict` does.
 
-    `overrides` are keys of conf/predict, such as "regions=5". A file that cannot be read is told in its prediction. Raises
+    `overrides` are keys of conf/predict that say what a line holds, such as "regions=5"; the device is the model's, and threads are
+    torch's. A file that cannot be read is told in its prediction. Raises
     `DataError` where a folder or a pattern holds no image or another name leads nowhere, `ConfigError` for a wrong key, `RunError`
     for what is no model.
     """
-    from radar.compose.settings import verb_settings  # noqa: PLC0415 - as above
+    from radar.compose.settings import refuse_unread, verb_settings  # noqa: PLC0415 - as above
     from radar.config.verbs import PredictConfig  # noqa: PLC0415 - as above
     from radar.deploy.scorer import ModelScorer  # noqa: PLC0415 - as above
     from radar.errors import RunError  # noqa: PLC0415 - as above
@@ -47,6 +62,7 @@ def predict(model: Model, paths: str | Path | Sequence[str | Path], *overrides: 
     from radar.runtime.stream import examined  # noqa: PLC0415 - as above
 
     settings = verb_settings(PredictConfig, "predict", overrides)
+    refuse_unread(overrides, dict.fromkeys(_UNREAD, "radar.predict"))
     if not isinstance(model, Model):
         raise RunError(f"a value of type {type(model).__name__} is no model; give what radar.load returns")
     files = image_files([str(path) for path in given_paths(paths)])

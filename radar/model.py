@@ -20,7 +20,8 @@ from radar.data.file_reader import FileReader
 from radar.data.images import Images, read_images
 from radar.data.layouts import LAYOUTS
 from radar.data.preprocessing import plane_names
-from radar.errors import DataError
+from radar.errors import DataError, RunError
+from radar.memory import is_out_of_memory
 from radar.methods.method import FittedMethod, Measured
 from radar.methods.responses import read, responses
 from radar.progress import silent
@@ -28,6 +29,7 @@ from radar.rasters import Rasters
 from radar.runtime.paths import given_paths
 from radar.runtime.picture import FURTHEST
 from radar.runtime.region_of_interest import PLANE, plane_problem
+from radar.runtime.terminal import brief
 from radar.scoring.detector import Detector
 from radar.scoring.forest import Floats
 from radar.scoring.map_levels import map_levels
@@ -110,7 +112,8 @@ class Model:
 
         The same bits in any batch, unless the model was fitted with several images per pass; files are read one by one, as those
         that it was fitted on. An image's noise is a function of the model's seed and of the image's content: a tensor's is that of
-        its own values. Raises `DataError` for what cannot be read, has other planes, or has a region without a pixel.
+        its own values, and that of a file of its bytes, so that a picture which is saved anew has another. Raises `DataError` for
+        what cannot be read, has other planes or a size that the model does not take, or has a region without a pixel.
         """
         parts = list(self._maps(images if isinstance(images, Images | Tensor) else given_paths(images)))
         noise = tuple(each for part in parts if part.noise is not None for each in part.noise)
@@ -159,10 +162,16 @@ class Model:
         if names[-1] == PLANE:
             _check_regions(planes)
         with _matmul_precision(self.config.trainer.matmul_precision):
-            response = responses(
-                self.method, planes, identities, seed=self.config.seed, images_per_pass=size, report=silent
-            )
-            return read(self.method, response, images_per_pass=size)
+            try:
+                response = responses(
+                    self.method, planes, identities, seed=self.config.seed, images_per_pass=size, report=silent
+                )
+                return read(self.method, response, images_per_pass=size)
+            except (RunError, RuntimeError, ValueError) as error:  # layers say of sizes what they like
+                if is_out_of_memory(error):
+                    raise
+                seen = " and ".join(sorted({f"{width} x {height}" for height, width in planes.sizes})[:2])
+                raise DataError(f"images of {seen} px: the model does not take them ({brief(str(error))})") from error
 
 
 @contextmanager

@@ -159,6 +159,16 @@ def test_a_model_of_crops_takes_named_crops_and_refuses_a_whole_file(
     assert same(model.score(cut), model.score(images))
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (3, 40)])
+def test_pictures_of_a_size_that_the_model_does_not_take_are_one_line(
+    models: dict[str, Model], shape: tuple[int, int]
+) -> None:
+    with pytest.raises(
+        DataError, match=rf"^images of {shape[1]} x {shape[0]} px: the model does not take them \([^\n]+\)$"
+    ):
+        models["draws"].score(torch.zeros(2, 1, *shape))
+
+
 def test_nothing_to_score_is_one_line(models: dict[str, Model]) -> None:
     with pytest.raises(DataError, match="no images to score"):
         models["draws"].score([])

@@ -18,6 +18,7 @@ from radar.cli.calibration_photos import (
     kept_photos,
     refuse_contradictions,
     say_above,
+    say_of_regions,
     say_whence,
     scored_photos,
     scored_reviews,
@@ -189,6 +190,8 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
             f"regions are flagged from map levels of the images of the fit: {without_map} of {len(kept)} normal photos have a score "
             "that was read and no map; without the column score all are scored anew, and their maps tell the levels"
         )
+    if not without_map:
+        say_of_regions(len(kept), len(set(groups.names)), settings.false_alarms)
     if not reviews:  # of those, the ones that were called defective are known
         say_above(model, kept, settings.false_alarms)
     return version, _found(defects, version.value) if defects else ""

@@ -33,9 +33,12 @@ from radar.deploy.scorer import ModelScorer
 from radar.errors import ConfigError, DataError
 from radar.experiment.run_directory import RunDirectory
 from radar.model import Model
+from radar.model_card import counted
 from radar.model_folder import model_folder
+from radar.percent import percent_at_most
 from radar.runtime.stream import read_ahead
 from radar.runtime.terminal import tell
+from radar.scoring.map_levels import LEVELS
 
 _UNLIKELY = 0.01  # how rarely chance alone may be told as more than chance
 _SHOWN = 3  # of the photos that cannot be scored
@@ -183,6 +186,17 @@ def with_thumbnails(model: Model, photos: Sequence[ScoredPhoto], settings: Calib
             "like others, and names alone tell their groups; put them where their paths say, or say group=EXPRESSION"
         )
     return [replace(photo, thumbnail=found.get(photo.identity, photo.thumbnail)) for photo in photos]
+
+
+def say_of_regions(photos: int, groups: int, asked: float) -> None:
+    """Told where so few cannot hold the rate that is `asked` for both levels from which regions are flagged."""
+    share = LEVELS / (groups + 1)
+    if share > asked + 1e-9:
+        normals, new = counted(photos, groups)
+        tell(
+            f"{normals} are too few to flag regions at that rate, as each of two levels takes half of it: of {new}, up to "
+            f"{percent_at_most(min(share, 1.0))} % are expected to have a flagged region"
+        )
 
 
 def say_above(model: Model, normals: Sequence[ScoredPhoto], asked: float) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from radar.evaluation.comparable import comparable
 from radar.evaluation.metrics import BorderMetrics, Metrics, Quality, best_control, value_at
 from radar.runtime.terminal import printable
 
@@ -64,7 +65,7 @@ def _has_pixel(metrics: Metrics) -> bool:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:z.3f}"
+    return "–" if value is None else f"{comparable(value):z.3f}"
 
 
 def _row(name: str, metrics: Quality, pixel: bool) -> list[str]:

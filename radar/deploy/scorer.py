@@ -11,6 +11,7 @@ from radar.data.images import Images
 from radar.data.preprocessing import plane_names, preprocessing_of
 from radar.data.sample import UNKNOWN_DEFECT, UNKNOWN_LABEL, Sample
 from radar.errors import RadarError
+from radar.memory import is_out_of_memory
 from radar.model import Model
 from radar.rasters import Rasters
 from radar.runtime.decoding import Pixels
@@ -36,9 +37,11 @@ class ModelScorer:
         """What the model says of pictures of one size. Raises `ImageError` where they keep a size that its method does not take."""
         try:
             scores = self._model.score(self._images(pictures))
-        except (RadarError, RuntimeError, ValueError):
+        except (RadarError, RuntimeError, ValueError, MemoryError) as error:
             if self.preprocessing.fixed is not None:
                 raise
+            if is_out_of_memory(error):
+                raise ImageError("there is too little memory for an image of this size") from None
             raise ImageError("the model does not take an image of this size") from None
         return Answers(scores.scores, scores.decisions, scores.points, torch.stack(scores.anomaly_maps).numpy())
 

@@ -64,7 +64,7 @@ def image_metrics(labels: ArrayLike, scores: ArrayLike, decisions: ArrayLike) ->
         recall=_share(called[truth]),
         f1=float(f1_score(truth, called, zero_division=0)) if both else None,
         false_positive_rate=_share(called[~truth]),
-        auroc=float(roc_auc_score(truth, ranking)) if both else None,
+        auroc=auroc(truth, ranking) if both else None,
         average_precision=float(average_precision_score(truth, ranking)) if both else None,
         f1_max_oracle=_f1_max_oracle(truth, ranking) if both else None,
         f1_all_anomalous=2 * anomalous / (normal + 2 * anomalous) if both else None,
@@ -98,8 +98,22 @@ def _one_defect(
     """Measures of the images in `members` (N,) against all normal ones."""
     compared = members | ~truth
     has_normal = not truth.all()
-    auroc = float(roc_auc_score(members[compared], ranking[compared])) if has_normal else None
-    return DefectMetrics(defect=name, count=int(members.sum()), recall=float(np.mean(called[members])), auroc=auroc)
+    return DefectMetrics(
+        defect=name,
+        count=int(members.sum()),
+        recall=float(np.mean(called[members])),
+        auroc=auroc(members[compared], ranking[compared]) if has_normal else None,
+    )
+
+
+def auroc(truth: NDArray[np.bool_], ranking: NDArray[np.float64]) -> float:
+    """AUROC of the values `ranking` (N,), higher for those that are `truth` (N,), of which there are of both kinds.
+
+    It is a number of half pairs over twice their number, so equal ones are equal to the bit, whatever they were summed up in.
+    """
+    positive = int(np.sum(truth))
+    half_pairs = 2 * positive * (len(truth) - positive)
+    return round(float(roc_auc_score(truth, ranking)) * half_pairs) / half_pairs
 
 
 def _f1_max_oracle(truth: NDArray[np.bool_], ranking: NDArray[np.float64]) -> float:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from radar.config.schema import NoiseStatisticsConfig
@@ -19,7 +18,7 @@ from radar.data.sample import Split
 from radar.errors import RunError
 from radar.evaluation.border_share import area_share, area_share_inside, border_share
 from radar.evaluation.data_measures import defect_measures, spectral_flatness
-from radar.evaluation.image_metrics import image_metrics, per_defect_metrics
+from radar.evaluation.image_metrics import auroc, image_metrics, per_defect_metrics
 from radar.evaluation.metrics import BorderMetrics, Distances, FeatureMetrics, NoiseMetrics, Quality
 from radar.evaluation.pixel_metrics import PixelItem, PixelMetrics, pixel_metrics_of
 from radar.evaluation.statistics_noise import feature_statistics, noise_statistics
@@ -135,7 +134,7 @@ def _own_field(frame: Frame, height: int, width: int) -> NDArray[np.bool_]:
 
 
 def _auroc(labels: NDArray[np.int64], values: NDArray[np.float64]) -> float | None:
-    return float(roc_auc_score(labels, values)) if len(np.unique(labels)) == 2 else None
+    return auroc(labels == 1, values) if len(np.unique(labels)) == 2 else None
 
 
 def _placed(dataset: Dataset, images: Images, maps: Sequence[Tensor]) -> Iterator[PixelItem]:

@@ -101,7 +101,7 @@ class Experiment:
         remarks = [*self.data.dataset.notes, *self.data.notes, *self.stages.context.store.notes]
         if wanted * (count + 1) < 1:
             remarks.append(
-                f"contamination.value={wanted}: {images} set the threshold (detector.{key}={name}), which cannot promise "
+                f"contamination.value={wanted}: {images} set the threshold (detector.{key}={name}), too few for "
                 f"fewer false alarms than 1 in {count + 1}; add normal images{' of other groups' if count < len(groups) else ''}"
             )
         return tuple(remarks)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import starmap, zip_longest
 
+from radar.evaluation.comparable import comparable
 from radar.report.cells import DEVELOPMENT, DEVELOPMENT_NOTE, FEWER, MARKS, Cell, dataset_name, mean, spread
 from radar.runtime.cells import csv_line
 from radar.runtime.terminal import printable
@@ -94,7 +95,7 @@ def number(value: float | None, digits: int = 3) -> Entry:
     """A plain number."""
     if value is None or not math.isfinite(value):
         return Entry(NOTHING)
-    return Entry(f"{value:z.{digits}f}", value)
+    return Entry(f"{comparable(value):z.{digits}f}", value)
 
 
 def count(value: float) -> Entry:
@@ -112,7 +113,7 @@ def over_seeds(values: Sequence[float], digits: int = 3, runs: Sequence[str] = (
     if not values:
         return Entry(NOTHING)
     deviation = spread(values)
-    text = f"{mean(values):z.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
+    text = f"{comparable(mean(values)):z.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
     return Entry(text, mean(values), tuple(runs))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from .terminal import brief
 
-SIDE = 16_384  # px: no image that is scored whole is longer
+SIDE = 16_384  # px: to no longer side is an image brought
 MOST_THREADS = 1024
 ONE_SIZE = ("stretch", "crop", "pad")  # aspects of pictures of one size
 ASPECTS = (*ONE_SIZE, "short", "long")  # and those that keep the image's own: the side that is brought to a size

@@ -13,6 +13,7 @@ from radar.scoring.forest import Floats
 from radar.scoring.threshold import conformal_quantile, grouped_quantile
 
 __all__ = ["MapLevels"]  # which whoever makes levels reads here
+LEVELS = 2  # either of which may let a map through
 
 
 def map_tops(maps: Sequence[Tensor], inside: Sequence[Tensor] | None = None) -> Floats:
@@ -27,13 +28,14 @@ def map_tops(maps: Sequence[Tensor], inside: Sequence[Tensor] | None = None) -> 
 
 
 def map_levels(tops: Floats, contamination: float, groups: Sequence[str] | None = None) -> MapLevels:
-    """Levels from the tops `(M, 2)` of normal maps; a new one's has no region but for a share of `contamination`, or 2 / (M + 1).
+    """Levels from the tops `(M, 2)` of normal maps; a new one's has no region but for a share of `contamination`, or 2 / (M + 1)
+    where that is more.
 
     With `groups` (M,) the new one is of a new group, as in `grouped_quantile`.
     As either level may let one through, each is the conformal quantile at half the rate. One level for both would be set by
     the largest single pixel of few images, above which faint and large defects have none.
     """
-    rate = contamination / 2
+    rate = contamination / LEVELS
     faint, strong = (
         conformal_quantile(column, rate) if groups is None else grouped_quantile(column, groups, rate)
         for column in tops.T

@@ -669,3 +669,16 @@ def test_dashes_are_no_value(
     (line,) = capsys.readouterr().err.splitlines()
     assert line == f"radar: {words[-1]}: names nothing; write what is meant behind '='"
     assert [path.name for path in run.parent.iterdir() if path.name not in ("run", "normals")] == []
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(9, "20 % are expected to have a flagged region"), (18, "10.6 %"), (19, "")]
+)
+def test_that_so_few_let_more_regions_through_is_told(
+    run: Path, photos: Path, capsys: pytest.CaptureFixture[str], count: int, told: str
+) -> None:
+    """Either of two levels may let a map through, each at half the rate, which needs about twice the photos."""
+    normals = [str(path) for path in sorted((photos / "good").iterdir())[:count]]
+    assert main(["calibrate", str(run), "--normals", *normals, "--false-alarms", "0.1"]) == DONE
+    said = capsys.readouterr().err
+    assert told in said and ("too few to flag regions" in said) == bool(told)

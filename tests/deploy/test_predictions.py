@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from deploy_builders import SPOT, decisions, drawn, quick_model, save, settings
 from PIL import Image
 
@@ -196,6 +198,44 @@ def test_what_is_no_model_is_one_line(tmp_path: Path, given) -> None:
 def test_what_is_no_override_is_one_line(model: Model, tmp_path: Path, override) -> None:
     with pytest.raises(ConfigError, match=r"^[^\n]+$"):
         radar.predict(model, [save(tmp_path / "one.png", drawn(1))], override)
+
+
+@pytest.mark.parametrize(
+    "key", ["device=cuda", "threads=7", "interval=9", "patience=1", "opacity=0.5", "colour_range=2"]
+)
+def test_a_key_that_no_line_depends_on_is_refused(model: Model, tmp_path: Path, key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{re.escape(key)}: radar\.predict does not read it; leave it out$"):
+        radar.predict(model, [save(tmp_path / "one.png", drawn(1))], key)
+    assert len(list(radar.predict(model, [tmp_path / "one.png"], "decode_ahead=1", "regions=3"))) == 1
+
+
+@pytest.mark.parametrize("plugins", [None, 5, [None], {"a": 1}], ids=str)
+def test_what_names_no_modules_is_one_line(tmp_path: Path, plugins) -> None:
+    with pytest.raises(ConfigError, match=r"^plugins: a value of type \w+ names no modules; [^\n]*$"):
+        radar.load(tmp_path, plugins=plugins)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("sizes must match"), "the model does not take an image of this size"),
+        (RunError("no window"), "the model does not take an image of this size"),
+        (MemoryError(), "there is too little memory for an image of this size"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "there is too little memory for an image of this size"),
+    ],
+    ids=repr,
+)
+def test_why_a_photo_of_its_own_size_is_not_scored_is_told(
+    tmp_path: Path, monkeypatch, error: Exception, told: str
+) -> None:
+    own_size = quick_model(tmp_path / "normals", "dataset.image.size=null")
+
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("radar.model.responses", fails)
+    (said,) = predicted(own_size, save(tmp_path / "one.png", drawn(1)))
+    assert (said.decision, said.error) == ("unreadable", told)
 
 
 def test_many_regions_are_counted_and_the_highest_listed(model: Model, tmp_path: Path) -> None:

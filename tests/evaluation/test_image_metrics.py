@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -181,3 +182,16 @@ def test_per_defect_without_normals_or_defects() -> None:
 def test_per_defect_refuses_a_missing_name() -> None:
     with pytest.raises(DataError, match="1 names for 2 labels"):
         per_defect_metrics([0, 1], [0.1, 0.2], [True, False], ["good"])
+
+
+@pytest.mark.parametrize("kinds", [(3, 16), (5, 7), (13, 29)])
+def test_an_auroc_is_the_share_of_pairs_to_the_bit(kinds: tuple[int, int]) -> None:
+    """Equal ones are so printed as equal."""
+    stream, (normal, anomalous) = np.random.default_rng(sum(kinds)), kinds
+    labels = np.repeat([0, 1], kinds)
+    for _ in range(200):
+        scores = stream.integers(0, 9, normal + anomalous)
+        pairs = scores[normal:, None] - scores[None, :normal]
+        exact = Fraction(2 * int((pairs > 0).sum()) + int((pairs == 0).sum()), 2 * pairs.size)
+        order = stream.permutation(labels.size)
+        assert image_metrics(labels[order], scores[order], scores[order] > 4).auroc == float(exact)

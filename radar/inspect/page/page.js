@@ -225,7 +225,12 @@ async function take({ photos, others }) {
 
 function add(photo) {
   state.photos = [photo, ...state.photos.filter((each) => each.key !== photo.key)].slice(0, state.model.limits.gallery);
-  if (photo.prediction.score !== null) state.scores[photo.key] = photo.prediction.score;
+  if (photo.prediction.score !== null) {
+    delete state.scores[photo.key];  // a photo that comes again is the latest
+    state.scores[photo.key] = photo.prediction.score;
+    const keys = Object.keys(state.scores);
+    if (keys.length > state.model.limits.scores) delete state.scores[keys[0]];
+  }
   if (photo.prediction.threshold_name !== state.model.current) renew().catch((error) => say(error.message));
   showGallery();
   if (state.sending && at("bar").value) showThreshold(); else select(photo.key);
