@@ -22,6 +22,7 @@ from radar.data.preprocessing import thumbnail
 from radar.deploy.calibration import (
     ScoredPhoto,
     UnscoredPhoto,
+    called_defective,
     learnt_files,
     learnt_images,
     recorded_groups,
@@ -134,6 +135,12 @@ def kept_photos(
     left out is told.
     """
     known = _learnt(model, run, [*normals, *defects])
+    if bad := called_defective(run, model.config.dataset.layout, normals, model.files):
+        tell(
+            f"{len(bad)} of {len(normals)} normal photos are left out: they are defective ones of the run's data set, first "
+            f"{bad[0].path}"
+        )
+        normals = [photo for photo in normals if photo not in bad]
     kept, learnt, repeated = usable(normals, known)
     if learnt:
         tell(
@@ -223,6 +230,12 @@ def grouped(
     layout, seen = LAYOUTS.get(dataset.layout)(dataset), [*photos, *learnt]
     record = recorded_groups(run, dataset) if pattern == "auto" else None
     files = [] if pattern == "none" else learnt_files(run)
+    if files is None:
+        tell(
+            f"{run}: the photos that the model has learnt from are not found from here, so others of their groups are known by the "
+            "run's manifest and by likeness alone; run this where the run was started, or say group="
+        )
+        files = []
     recorded = [
         *(_groups_of(record, each, model.files) for each in seen),
         *(frozenset[str]() if record is None else frozenset({record.groups[content]}) for _, content in files),

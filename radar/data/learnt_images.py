@@ -64,6 +64,11 @@ class RecordedImages:
         for each in (*others, *([] if crop is None else [file])):
             yield from self._known(files.known_hash(each))
 
+    def has(self, path: Path, identity: str, files: FileReader) -> bool:
+        """Whether a photo of this `identity` is one of them, or has the pixels of a drawn one."""
+        known = identity in self.identities
+        return known or (self.are_drawn and _pixels_identity(files, path) in self.identities)
+
     def _known(self, identity: str | None) -> Iterator[str]:
         if identity is not None and identity in self.identities:
             yield identity

@@ -13,15 +13,16 @@ import torch
 
 from radar.config.schema import DatasetConfig
 from radar.data.decoding import FloatArray
-from radar.data.learnt_images import LearntImages, RecordedGroups
+from radar.data.file_reader import FileReader
+from radar.data.learnt_images import LearntImages, RecordedGroups, RecordedImages
 from radar.data.manifest import read_manifest
 from radar.data.near_duplicates import THUMBNAIL_SIDE
 from radar.data.preprocessing import thumbnail
 from radar.data.sample import Sample
 from radar.deploy.scorer import ModelScorer
 from radar.errors import DataError
+from radar.experiment.recorded_root import recorded_root
 from radar.experiment.run_directory import RunDirectory
-from radar.files import expanded
 from radar.model import Calibration, Model
 from radar.model_folder import FOLDER
 from radar.runtime.errors import ImageError
@@ -91,17 +92,29 @@ def recorded_groups(run_or_folder: Path, dataset: DatasetConfig) -> RecordedGrou
     return None if samples is None else RecordedGroups.of(samples, dataset)
 
 
-def learnt_files(run_or_folder: Path) -> list[tuple[Path, str]]:
-    """Where the images lay that a run has learnt from or held out, and their content hashes; none of drawn ones, and none where no
-    list of them, or no word of their folder, is there. Raises `DataError` and `StoredError` for what is damaged.
+def learnt_files(run_or_folder: Path) -> list[tuple[Path, str]] | None:
+    """Where the images lie that a run has learnt from or held out, and their content hashes; none of drawn ones, and none where no
+    list of them, or no word of their folder, is there; None where their folder is not found. Raises `DataError` and `StoredError` for
+    what is damaged.
     """
     samples, run = _recorded(run_or_folder), RunDirectory(_run_of(run_or_folder))
     dataset = run.read_config().get("dataset") if run.config.is_file() else None
     root = dataset.get("root") if isinstance(dataset, dict) else None
     if samples is None or not isinstance(root, str):
         return []
-    folder = Path(expanded(root))
+    if (folder := recorded_root(run.path, root, samples)) is None:
+        return None
     return [(folder / sample.path, sample.content_hash) for sample in samples if sample.split != "test"]
+
+
+def called_defective(
+    run_or_folder: Path, layout: str, photos: Iterable[ScoredPhoto], files: FileReader
+) -> list[ScoredPhoto]:
+    """Those that are defective images of the run's own data set; none where no list of those is there. Raises `DataError` for a
+    damaged one."""
+    samples = _recorded(run_or_folder) or ()
+    defective = RecordedImages.of([sample for sample in samples if sample.label == 1], layout)
+    return [photo for photo in photos if defective.has(Path(photo.path), photo.identity, files)]
 
 
 def _recorded(run_or_folder: Path) -> tuple[Sample, ...] | None:

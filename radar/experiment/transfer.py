@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from radar.config.schema import Config, DatasetConfig
+from radar.config.schema import Config, DatasetConfig, ImageConfig
 from radar.data.dataset import Dataset, open_dataset
 from radar.data.images import Images
 from radar.data.layouts.files import FilesLayout
@@ -20,6 +21,7 @@ from radar.evaluation.metrics import Origin, Quality
 from radar.evaluation.typed_sections import read_section
 from radar.experiment.environment import origin
 from radar.experiment.measures import Scored, pixel_metrics, quality
+from radar.experiment.recorded_root import recorded_root
 from radar.experiment.run_directory import REMEDY, RunDirectory
 from radar.files import parsed, read_lines, write_lines
 from radar.model import UNSEEN
@@ -69,9 +71,13 @@ class DoneRun:
         run = RunDirectory.at(path)
         run.read_metrics()
         config, places = stored_config(path), run.read_config().get("dataset")
-        found = {key: places.get(key) for key in ("root", "manifest")} if isinstance(places, dict) else {"root": 0}
+        found: dict[str, Any] = (
+            {key: places.get(key) for key in ("root", "manifest")} if isinstance(places, dict) else {"root": 0}
+        )
         if not all(isinstance(place, str | None) for place in found.values()):
             raise StoredError(f"{run.config}: does not say where the images lay; {REMEDY}")
+        if isinstance(root := found["root"], str):
+            found["root"] = str(recorded_root(run.path, root, read_manifest(run.manifest)) or root)
         environment = run.read_environment()
         data, masks = str(environment["data_manifest_hash"]), environment.get("data_masks_hash")
         dataset = replace(config.dataset, **found)
@@ -91,7 +97,8 @@ class DoneRun:
 def pairs(runs: Sequence[DoneRun], known: Set[Pair]) -> Iterator[tuple[DatasetConfig, DoneRun, list[DoneRun]]]:
     """Each data set of `runs`, as models want it, with a run that read it and the runs on other sets that are to be asked about it.
 
-    Models that want their images alike share an opened data set. What is `known` is left out.
+    Models that want their images alike share an opened data set, whose files have the resolution that its own runs tell. What is
+    `known` is left out.
     """
     targets = {(run.data, run.masks, run.config.dataset.layout): run for run in reversed(runs)}
     images = {repr(run.config.dataset.image): run.config.dataset.image for run in runs}
@@ -105,7 +112,17 @@ def pairs(runs: Sequence[DoneRun], known: Set[Pair]) -> Iterator[tuple[DatasetCo
                 if run.data != target.data and known.isdisjoint({(run.fingerprint, *data), (run.fingerprint, *of_old)})
             ]
             if asked:
-                yield replace(target.config.dataset, image=wanted), target, asked
+                yield (
+                    replace(target.config.dataset, image=_of_files(wanted, target.config.dataset.image)),
+                    target,
+                    asked,
+                )
+
+
+def _of_files(wanted: ImageConfig, target: ImageConfig) -> ImageConfig:
+    """Images as a model `wanted` them, of files of the resolution that the `target`'s have, where its runs tell one."""
+    told = None not in (wanted.file_resolution, target.file_resolution)
+    return replace(wanted, file_resolution=target.file_resolution) if told else wanted
 
 
 def transfers(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
@@ -27,21 +27,47 @@ JSON_LINES, CSV = LOG, TABLE
 class PredictionLog:
     """Both files of a folder, open for one process; a line stands in the JSON Lines first, of which the CSV is a copy."""
 
-    def __init__(self, folder: Path, lines: BinaryIO, table: BinaryIO, *, durable: bool) -> None:
-        self._folder, self._lines, self._table = folder, lines, table
-        self._durable = durable
+    def __init__(self, folder: Path, lines: BinaryIO, *, durable: bool) -> None:
+        self._folder, self._lines, self._durable = folder, lines, durable
+        self._open_table()
 
     def append(self, prediction: Prediction) -> None:
         """Add a line; with `durable` it is on the disk when this returns."""
         with writing(self._folder):
             if not os.fstat(self._lines.fileno()).st_nlink:  # what is written to it then is nowhere
                 raise FileNotFoundError(errno.ENOENT, "the log was removed while it was written")
+            if not self._is_as_written():
+                self._renew_table()
             self._lines.write(f"{json_line(prediction)}\n".encode())
             self._lines.flush()
             if self._durable:
                 os.fsync(self._lines.fileno())
-            self._table.write(csv_line(prediction).encode())
+            self._size += self._table.write(csv_line(prediction).encode())
             self._table.flush()
+
+    def close(self) -> None:
+        """Close the table."""
+        self._table.close()
+
+    def _open_table(self) -> None:
+        self._table = _opened(self._folder / CSV)
+        self._size = os.fstat(self._table.fileno()).st_size
+
+    def _is_as_written(self) -> bool:
+        """Whether the table is still the file that is written to, of the same length: a program that saves it puts another in its
+        place."""
+        try:
+            there, open_one = (self._folder / CSV).lstat(), os.fstat(self._table.fileno())
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(there, open_one) and there.st_size == self._size
+
+    def _renew_table(self) -> None:
+        """A copy of the log in the place of a table that somebody has saved or removed; one that was changed is kept, and told."""
+        self.close()
+        _keep_edited(self._lines, self._folder)
+        _copy(self._lines, self._folder)
+        self._open_table()
 
 
 @contextmanager
@@ -51,10 +77,10 @@ def new_log(folder: Path, *, force: bool, forget: Callable[[Prediction], None]) 
     `forget` is told what an earlier log said of each photo, up to its first damaged line, before that is gone. An earlier table that a
     person has changed is kept.
     """
-    with ExitStack() as closing:
+    with ExitStack() as stack:
         if not force:
             _refuse_another_table(folder)
-        lines = closing.enter_context(_held(folder))
+        lines = stack.enter_context(_held(folder))
         if lines.tell() and not force:
             raise RunError(
                 f"{folder / JSON_LINES}: is there already; name another folder with --out, or start over with --force"
@@ -64,7 +90,7 @@ def new_log(folder: Path, *, force: bool, forget: Callable[[Prediction], None]) 
             forget(prediction)
         lines.truncate(0)
         write_atomically(folder / CSV, lambda file: file.write(csv_header().encode()))
-        yield PredictionLog(folder, lines, closing.enter_context(_opened(folder / CSV)), durable=False)
+        yield stack.enter_context(closing(PredictionLog(folder, lines, durable=False)))
 
 
 @contextmanager
@@ -74,20 +100,25 @@ def continued_log(folder: Path, remember: Callable[[Prediction], None]) -> Itera
     Raises `RunError` where another process writes it, or where a line before the last one is damaged; nothing is changed then, nor
     where `remember` refuses a line.
     """
-    with ExitStack() as closing:
+    with ExitStack() as stack:
         _refuse_another_table(folder)
-        lines = closing.enter_context(_held(folder))
+        lines = stack.enter_context(_held(folder))
         for prediction in _whole_lines(lines, folder / JSON_LINES, cut=False):
             remember(prediction)
         _keep_edited(lines, folder)
+        _copy(lines, folder)
+        yield stack.enter_context(closing(PredictionLog(folder, lines, durable=True)))
 
-        def copy(table: BinaryIO) -> None:
-            table.write(csv_header().encode())
-            for prediction in _whole_lines(lines, folder / JSON_LINES):
-                table.write(csv_line(prediction).encode())
 
-        write_atomically(folder / CSV, copy)
-        yield PredictionLog(folder, lines, closing.enter_context(_opened(folder / CSV)), durable=True)
+def _copy(lines: BinaryIO, folder: Path) -> None:
+    """Write the table that the JSON Lines say."""
+
+    def copy(table: BinaryIO) -> None:
+        table.write(csv_header().encode())
+        for prediction in _whole_lines(lines, folder / JSON_LINES):
+            table.write(csv_line(prediction).encode())
+
+    write_atomically(folder / CSV, copy)
 
 
 def _refuse_another_table(folder: Path) -> None:

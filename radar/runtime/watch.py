@@ -51,9 +51,12 @@ class Watcher:
                 f"the log was written by the model {prediction.model}, and this is {self._scorer.fingerprint[:MODEL_DIGITS]}; "
                 "name another folder with --out"
             )
-        stamp = Stamp(prediction.modified_ns or 0, prediction.bytes or 0)
-        self._logged.add(_identity(prediction.path, prediction.content_hash, stamp))
-        self._settled[prediction.path] = stamp
+        stamp, path = Stamp(prediction.modified_ns or 0, prediction.bytes or 0), Path(prediction.path)
+        name = str(
+            Path(os.path.realpath(path.parent)) / path.name
+        )  # a log that was begun without watching may say it otherwise
+        self._logged.add(_identity(name, prediction.content_hash, stamp))
+        self._settled[name] = stamp
 
     def run(self, take: Callable[[Examined], None], stop: Event) -> None:
         """Look until `stop` is set; `take` must leave a photo's line in the log before it returns."""

@@ -213,6 +213,57 @@ def test_what_a_person_wrote_into_the_table_is_kept(
     assert len(list(out.glob("*.kept*"))) == 2
 
 
+@pytest.mark.parametrize("way", ["saved anew", "removed", "a column more", "saved with a column more", "a link"])
+def test_a_table_that_changes_while_it_is_written_stays_a_copy_of_the_log(
+    model: Model, tmp_path: Path, way: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A spreadsheet that saves it puts another file in its place."""
+    folder, out, elsewhere = tmp_path / "in", tmp_path / "out", tmp_path / "elsewhere.csv"
+    save(folder / "0.png", drawn(0))
+    table = out / "predictions.csv"
+    with watching(model, folder, out):
+        until(lambda: len(lines(out)) == 1)
+        text = table.read_text()
+        wider = "".join(f"{line},verdict\n" for line in text.splitlines())
+        elsewhere.write_text(wider if "column" in way else text)
+        if way == "a column more":
+            table.write_text(wider)
+        else:
+            table.unlink()
+        if way.startswith("saved"):
+            shutil.copy(elsewhere, table)
+        elif way == "a link":
+            table.symlink_to(elsewhere)
+        for number in (1, 2):
+            save(folder / f"{number}.png", drawn(number))
+            until(lambda wanted=number + 1: len(lines(out)) == wanted)
+    with table.open() as file:
+        assert [row["content_hash"] for row in csv.DictReader(file)] == [line["content_hash"] for line in lines(out)]
+    kept = list(out.glob("*.kept*"))
+    assert [path.read_text() for path in kept] == ([wider] if "column" in way else [])
+    assert ("it is kept as" in capsys.readouterr().err) == bool(kept)
+    assert not table.is_symlink() and elsewhere.read_text() == (wider if "column" in way else text)
+
+
+def test_a_log_that_was_begun_without_watching_is_known(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However its paths lead to the folder; a photo that is a link keeps its name."""
+    monkeypatch.chdir(tmp_path)
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for number in range(2):
+        save(folder / f"{number}.png", drawn(number))
+    (folder / "2.png").symlink_to(save(tmp_path / "other.png", drawn(2)))
+    Path("linked").symlink_to("in")
+    for way in ("in", "linked", "./in/../in"):
+        with new_log(out, force=True, forget=lambda line: None) as log:
+            for each in examined(ModelScorer(model), [Path(way) / f"{number}.png" for number in range(3)], settings()):
+                log.append(each.prediction)
+        with watching(model, folder, out):
+            several_looks()
+        assert len(lines(out)) == 3
+
+
 @pytest.mark.parametrize("damage", ["", "{\n"], ids=["whole", "damaged"])
 def test_starting_over_keeps_what_a_person_wrote_into_the_table(
     model: Model, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
