@@ -136,10 +136,22 @@ def test_photos_count_in_the_groups_of_the_runs_manifest_and_of_their_names_at_o
 
 @pytest.mark.parametrize("given", ["all", "new alone"])
 @pytest.mark.parametrize("way", ["auto", "good/(sheet[0-9]+)"])
+@pytest.mark.parametrize(
+    ("root", "here"), [("{}/parts", "."), ("parts", "."), ("parts", "run"), ("./parts", "parts/good")]
+)
 def test_others_of_a_sheet_that_was_learnt_are_no_new_group(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str, given: str
+    run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+    given: str,
+    root: str,
+    here: str,
 ) -> None:
-    """Ten sheets of three photos: the first of six sheets were learnt, the second is for the test, the third came later."""
+    """Ten sheets of three photos: the first of six sheets were learnt, the second is for the test, the third came later. It is so
+    from whatever folder that is asked."""
     good = tmp_path / "parts" / "good"
     photos = [save(good / f"sheet{at // 3}_{at % 3}.png", drawn(5000 + at)) for at in range(30)]
     lines = [
@@ -149,7 +161,8 @@ def test_others_of_a_sheet_that_was_learnt_are_no_new_group(
         if at % 3 < 2
     ]
     (run / "manifest.csv").write_text("path,content_hash,split,label,defect,mask,group\n" + "".join(lines))
-    (run / "config.yaml").write_text(f"dataset:\n  root: {tmp_path / 'parts'}\n")
+    (run / "config.yaml").write_text(f"dataset:\n  root: {root.format(tmp_path)}\n")
+    monkeypatch.chdir(tmp_path / here)
     named = [str(good)] if given == "all" else [str(path) for at, path in enumerate(photos) if at % 3 == 2]
     ask = ["calibrate", str(run), f"group={way}", "--normals", *named, "--false-alarms"]
     assert main([*ask, "0.15"]) == REFUSED
@@ -163,6 +176,41 @@ def test_others_of_a_sheet_that_was_learnt_are_no_new_group(
     assert main([*ask, "0.15", "group=none"]) == DONE
     said = capsys.readouterr()
     assert "of groups" not in said.err and f"from {24 if given == 'all' else 10} normal images" in said.out
+
+
+def test_that_the_learnt_photos_are_not_found_is_told(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded(run, [photos / "good" / "0.png"], "a")
+    for root, told in (("nowhere", True), (str(tmp_path / "nowhere"), False)):
+        (run / "config.yaml").write_text(f"dataset:\n  root: {root}\n")
+        for more in ([], ["group=none"]):
+            assert (
+                main(["calibrate", str(run), "--normals", str(photos / "good"), "--false-alarms", "0.1", *more]) == DONE
+            )
+            assert ("are not found from here" in capsys.readouterr().err) == (told and not more)
+
+
+@pytest.mark.parametrize("way", ["--normals", "--reviewed"])
+def test_defective_images_of_the_runs_own_set_are_no_normals(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    """Also where they are called otherwise now; what is called defective now may be."""
+    good, bad = sorted((photos / "good").iterdir()), sorted((photos / "bad").iterdir())
+    recorded(run, bad, "bad{}")
+    manifest = run / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace(",test,0,", ",test,1,"))
+    copy = tmp_path / "fine.png"
+    copy.write_bytes(bad[0].read_bytes())
+    files = [*good, copy, bad[1]]
+    named = map(str, files) if way == "--normals" else [str(reviewed_as_good(run, files, tmp_path / "said"))]
+    capsys.readouterr()
+    assert main(["calibrate", str(run), way, *named, "--false-alarms", "0.1"]) == DONE
+    told = capsys.readouterr()
+    assert (
+        f"2 of 32 normal photos are left out: they are defective ones of the run's data set, first {copy}" in told.err
+    )
+    assert "from 30 normal images" in told.out
 
 
 def test_crops_of_a_file_that_the_runs_manifest_holds_are_of_its_group(

@@ -202,3 +202,19 @@ def test_the_same_files_in_another_layout_are_another_question(runs: list[Path])
     assert len(list(pairs([first, second, other], set()))) == 3
     of_old = {(*pair[:3], None) for pair in known}
     assert list(pairs([first, second], of_old)) == []
+
+
+def test_files_have_the_resolution_that_their_own_runs_tell(runs: list[Path]) -> None:
+    """So that a model sees as many pixels to the millimetre as it was fitted on."""
+
+    def at(run: DoneRun, resolution: float | None, of_files: float | None) -> DoneRun:
+        dataset = run.config.dataset
+        image = replace(dataset.image, size=None, aspect="short", resolution=resolution, file_resolution=of_files)
+        return replace(run, config=replace(run.config, dataset=replace(dataset, image=image)))
+
+    first, second = (DoneRun.at(path) for path in runs)
+    for told, wanted in (((5.0, 20.0), (5.0, 20.0)), ((2.0, 20.0), (5.0, 20.0)), ((None, None), (5.0, 10.0))):
+        fine, coarse = at(first, 5.0, 10.0), at(second, *told)
+        (asked_about,) = [opened for opened, _, sources in pairs([fine, coarse], frozenset()) if fine in sources]
+        assert (asked_about.image.resolution, asked_about.image.file_resolution) == wanted
+        assert asked_about.layout == second.config.dataset.layout
