@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from omegaconf import DictConfig, OmegaConf
 
 from radar.compose import hydra_internals
-from radar.compose.braces import chooses, keys_set, node_at, without
+from radar.compose.braces import chooses, keys_set, leaf_values, node_at, without
 from radar.compose.composed_config import typed_composed
 from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import Override, read_overrides
@@ -24,8 +24,11 @@ from radar.methods.key_rules import check, check_extra
 from radar.methods.registry import has_setting
 from radar.methods.relevance import idle_because, unread_by
 from radar.plugins import imported_plugins
+from radar.runtime.terminal import brief
 
 SWEEP = "sweep"  # the section that says how jobs run together
+_PRIMARY = "config"
+_GONE = object()
 _PRESETS = ("experiment",)  # groups whose values are dropped where nothing reads them
 
 
@@ -52,6 +55,7 @@ class Composer:
     def __init__(self, name: str) -> None:
         self.name = name
         self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._plain: Composer | None = None  # of radar's own primary config, which sets no value of a group
 
     def settings(self, overrides: Sequence[str]) -> tuple[DictConfig, SweepConfig]:
         """Hydra's own node, and the section `sweep`."""
@@ -79,6 +83,7 @@ class Composer:
         with one_line(overrides):
             composed = self._chosen(given.values())
             sets = {text: keys_set(each, composed) for text, each in given.items()}
+            self._refuse_lost(given, {key for text, each in given.items() if not chooses(each) for key in sets[text]})
             checked = {key for text, keys in sets.items() if _is_checked(given[text]) for key in keys}
             unread = {
                 key: holder
@@ -96,6 +101,41 @@ class Composer:
         changing = self._changing(left, config, idle)
         said = {text: str(each.input_line) for text, each in left.items()}
         return Job(said, config, frozenset(key for keys in sets.values() for key in keys), unread | changing, idle)
+
+    def _refuse_lost(self, given: dict[str, Override], typed_keys: Collection[str]) -> None:
+        """Raise `ConfigError` for an option of a group of which a preset, or a primary config, leaves nothing: values that these set
+        come after those of groups. What `typed_keys` say in its place is said by the user.
+        """
+        presets = [text for text, each in given.items() if each.key_or_group in _PRESETS]
+        if not presets and self.name == _PRIMARY:
+            return
+        composed = leaf_values(self._chosen(given.values()))
+        for text, each in given.items():
+            if chooses(each) and _is_checked(each) and (own := self._of_option(each)):
+                left = {
+                    key: value
+                    for key, value in own.items()
+                    if not any(f"{key}.".startswith(f"{said}.") for said in typed_keys)
+                }
+                if left and all(composed.get(key, _GONE) != value for key, value in left.items()):
+                    who, key = " ".join(presets) or f"config {self.name}", next(iter(left))
+                    raise ConfigError(
+                        f"{brief(text)}: {who} decides {key} in its place, {composed.get(key)}; leave one of both out, or say "
+                        f"{key}={left[key]} as well"
+                    )
+
+    def _of_option(self, override: Override) -> dict[str, object]:
+        """What an option of a group says that the default one does not, or what the default one says; nothing where it is of a group
+        that the primary config of `radar` does not have."""
+        if self._plain is None:
+            self._plain = Composer(_PRIMARY)
+        try:
+            with one_line([str(override.input_line)]):
+                default, chosen = (leaf_values(self._plain._chosen(each)) for each in ((), (override,)))
+        except ConfigError:
+            return {}
+        differing = {key: value for key, value in chosen.items() if default.get(key, _GONE) != value}
+        return differing or {key: value for key, value in chosen.items() if key.startswith(f"{override.key_or_group}.")}
 
     def _changing(self, given: dict[str, Override], config: Config, idle: dict[str, str]) -> dict[str, str]:
         """Those of the `idle` keys that change the config."""
