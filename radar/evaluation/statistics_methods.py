@@ -132,4 +132,4 @@ def swapped(contributions: Floats, groups: Sequence[str], permutations: int, ran
         drawn = random.choice((1, -1), size=(permutations, sums.size))
         signs = np.concatenate([np.ones((1, sums.size), dtype=np.int64), drawn])
     reached = np.abs(signs @ sums) >= abs(sums.sum()) - 1e-12
-    return Tested(float(reached.mean()), 2.0 ** (1 - sums.size))
+    return Tested(float(reached.mean()), 1.0 / len(signs))

@@ -103,8 +103,10 @@ def beside_chance(cell: Cell, path: Sequence[str], name: str) -> Entry:
 
 
 def smallest_p(cell: Cell) -> float:
-    """No permutation of the test images' groups gives less."""
-    return Units.of(cell.one.labels, cell.one.groups).smallest_p
+    """No permutation of the test images' groups gives less, nor do so many as were drawn where there are more."""
+    units = Units.of(cell.one.labels, cell.one.groups)
+    drawn = cell.one.config.get("evaluation", {}).get("noise", {}).get("permutations", units.distinct)
+    return units.smallest_p if units.distinct <= drawn else max(units.smallest_p, 1 / (drawn + 1))
 
 
 def moments_table(cells: Sequence[Cell]) -> Table:

@@ -72,6 +72,8 @@ def test_what_swaps_cannot_tell() -> None:
     assert np.isnan([one.p_value, one.smallest]).all()
     three = swapped(np.array([1.0, 2.0, 3.0]), list("abc"), 99, RANDOM)
     assert three.p_value == three.smallest == 0.25
+    few = swapped(np.arange(1.0, 13.0), list("abcdefghijkl"), 3, RANDOM)
+    assert few.p_value >= few.smallest == 0.25, "the observed one is among so few"
 
 
 def test_single_images_are_compared_by_delong_and_mcnemar() -> None:

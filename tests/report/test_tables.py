@@ -17,6 +17,7 @@ import pytest
 from report_builders import SETTINGS, on_other_data, result, study
 
 from radar.evaluation.metrics import Kinds, Origin
+from radar.evaluation.statistics_resampling import Units
 from radar.experiment.transfer import Transfer
 from radar.report.build import Report, table_files
 from radar.report.cells import FEW, FEWER, cells, main_cells
@@ -27,7 +28,7 @@ from radar.report.tables_ablation import ablations
 from radar.report.tables_comparisons import Pair, pair_table, pairs
 from radar.report.tables_ranks import rank_table, rankings
 from radar.report.tables_results import cost_table, main_table, provenance_table, published_table
-from radar.report.tables_statistics import moments_table, noise_table, separation_table
+from radar.report.tables_statistics import moments_table, noise_table, separation_table, smallest_p
 from radar.report.tables_sweep import sweep_table
 
 
@@ -490,3 +491,11 @@ def test_a_data_set_that_learnt_from_test_images_of_another_is_not_ranked_beside
     seen = [having_seen(each) if each.dataset == "wood" else each for each in some]
     for results, expected in ((some, ("grid", "tile", "wood")), (seen, ("grid", "tile"))):
         assert {ranking.datasets for ranking in rankings(main_cells(cells(results, None)), 0.05)} == {expected}
+
+
+@pytest.mark.parametrize(("permutations", "least"), [(3, 0.25), (99, 0.01), (10**6, None)])
+def test_a_p_value_is_no_less_than_the_permutations_allow(permutations: int, least: float | None) -> None:
+    one = result(evaluation__noise={"permutations": permutations})
+    (cell,) = cells([one], None)
+    exact = Units.of(one.labels, one.groups).smallest_p
+    assert smallest_p(cell) == pytest.approx(exact if least is None else max(exact, least))
