@@ -21,11 +21,13 @@ from tiny_experiment import TINY, run, scores_of
 from radar.cli.main import main
 from radar.config.schema import Config
 from radar.data.dataset import open_dataset
+from radar.deploy.calibration import by_hand
 from radar.errors import ConfigError, DataError, RunError
 from radar.experiment.run import Experiment, run_experiment
 from radar.experiment.run_directory import RunDirectory
 from radar.experiment.session import CACHE_FOLDER, Session
 from radar.methods.relevance import effective
+from radar.model_folder import change_thresholds, load
 from radar.progress import silent
 from radar.report.observer import RunObserver
 from radar.report.wandb_tracker import NoTracker
@@ -113,6 +115,22 @@ def test_a_reused_run_says_what_the_logger_asks_for_and_it_has_not(tiny: Tiny) -
     again = run(asking)
     assert again.reused and (again.directory / "history.csv").exists()
     assert not any(note.startswith("logger.") for note in again.notes)
+
+
+def test_a_reused_run_says_that_another_threshold_decides_by_now(tiny: Tiny) -> None:
+    config = tiny("logger=csv")
+    first = run(config).directory
+    model = load(first)
+    for change, told in (
+        (
+            lambda stored: stored.with_version(by_hand(model.calibration, 1.5, name="mine")),
+            "threshold mine decides on new photos by now",
+        ),
+        (lambda stored: stored.using("fitted"), ""),
+    ):
+        change_thresholds(first, model, change)
+        found = [note for note in run(config).notes if "decides on new photos" in note]
+        assert (told in found[0]) if told else not found
 
 
 def test_a_done_run_is_reused_and_force_starts_over(tiny: Tiny) -> None:
