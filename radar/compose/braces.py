@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from radar.compose.config_tree import is_group
 from radar.compose.hydra_internals import Override, has_braces, read_overrides, words_of
@@ -29,20 +29,6 @@ def node_at(composed: DictConfig, key: str) -> object:
             return None
         node = cast(DictConfig, node)._get_node(part, validate_access=False)
     return node
-
-
-def leaf_values(composed: DictConfig) -> dict[str, object]:
-    """The values of a composed config by their dotted keys, as they are written; lists are values."""
-    tree = OmegaConf.to_container(composed, resolve=False)
-    return dict(_leaf_values(tree, "")) if isinstance(tree, dict) else {}
-
-
-def _leaf_values(tree: Mapping[Any, object], prefix: str) -> Iterator[tuple[str, object]]:
-    for name, value in tree.items():
-        if isinstance(value, dict) and value:
-            yield from _leaf_values(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _is_null(node: object) -> bool:

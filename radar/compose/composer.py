@@ -6,11 +6,13 @@ import copy
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, Node, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from radar.compose import hydra_internals
-from radar.compose.braces import chooses, keys_set, leaf_values, node_at, without
+from radar.compose.braces import chooses, keys_set, node_at, without
 from radar.compose.composed_config import typed_composed
+from radar.compose.config_tree import leaf_values, option_values
 from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import Override, read_overrides
 from radar.compose.launcher_consent import refuse_commands
@@ -28,7 +30,6 @@ from radar.runtime.terminal import brief
 
 SWEEP = "sweep"  # the section that says how jobs run together
 _PRIMARY = "config"
-_GONE = object()
 _PRESETS = ("experiment",)  # groups whose values are dropped where nothing reads them
 
 
@@ -52,10 +53,12 @@ class Job:
 class Composer:
     """Composes configs that differ in plain values from one composition, which is what costs time."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, stored: Collection[str] = ()) -> None:
+        """`name` is that of the primary config; `stored` are overrides that a run keeps, which nobody typed now."""
         self.name = name
+        self._stored = frozenset(stored)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
-        self._plain: Composer | None = None  # of radar's own primary config, which sets no value of a group
+        self._options: dict[str, dict[str, object]] = {}  # what options say themselves, by the words that choose them
 
     def settings(self, overrides: Sequence[str]) -> tuple[DictConfig, SweepConfig]:
         """Hydra's own node, and the section `sweep`."""
@@ -103,39 +106,36 @@ class Composer:
         return Job(said, config, frozenset(key for keys in sets.values() for key in keys), unread | changing, idle)
 
     def _refuse_lost(self, given: dict[str, Override], typed_keys: Collection[str]) -> None:
-        """Raise `ConfigError` for an option of a group of which a preset, or a primary config, leaves nothing: values that these set
-        come after those of groups. What `typed_keys` say in its place is said by the user.
+        """Raise `ConfigError` for an option of a group that makes no difference, as a preset or a primary config says otherwise of all
+        that it sets: their values come after those of groups. What `typed_keys` say in its place is said by the user.
         """
-        presets = [text for text, each in given.items() if each.key_or_group in _PRESETS]
+        presets = [each for each in given.values() if each.key_or_group in _PRESETS]
         if not presets and self.name == _PRIMARY:
             return
-        composed = leaf_values(self._chosen(given.values()))
+        chosen = [each for each in given.values() if chooses(each)]
+        composed = self._chosen(chosen)
         for text, each in given.items():
-            if chooses(each) and _is_checked(each) and (own := self._of_option(each)):
-                left = {
-                    key: value
-                    for key, value in own.items()
-                    if not any(f"{key}.".startswith(f"{said}.") for said in typed_keys)
-                }
-                if left and all(composed.get(key, _GONE) != value for key, value in left.items()):
-                    who, key = " ".join(presets) or f"config {self.name}", next(iter(left))
-                    raise ConfigError(
-                        f"{brief(text)}: {who} decides {key} in its place, {composed.get(key)}; leave one of both out, or say "
-                        f"{key}={left[key]} as well"
-                    )
-
-    def _of_option(self, override: Override) -> dict[str, object]:
-        """What an option of a group says that the default one does not, or what the default one says; nothing where it is of a group
-        that the primary config of `radar` does not have."""
-        if self._plain is None:
-            self._plain = Composer(_PRIMARY)
-        try:
-            with one_line([str(override.input_line)]):
-                default, chosen = (leaf_values(self._plain._chosen(each)) for each in ((), (override,)))
-        except ConfigError:
-            return {}
-        differing = {key: value for key, value in chosen.items() if default.get(key, _GONE) != value}
-        return differing or {key: value for key, value in chosen.items() if key.startswith(f"{override.key_or_group}.")}
+            option = each.value()
+            if each not in chosen or text in self._stored or not _is_checked(each) or not isinstance(option, str):
+                continue
+            if text not in self._options:
+                self._options[text] = option_values(each.key_or_group, option)
+            own = self._options[text]
+            if any(_is_said(key, typed_keys) or _has(composed, key, value) for key, value in own.items()) or not own:
+                continue
+            others = [other for other in chosen if other is not each]
+            if leaf_values(self._chosen(others)) == leaf_values(composed):
+                key, value = next(iter(own.items()))
+                alone = self._chosen([other for other in chosen if other not in presets])
+                who = (
+                    " ".join(str(preset.input_line) for preset in presets)
+                    if _has(alone, key, value)
+                    else f"config {self.name}"
+                )
+                found = OmegaConf.select(composed, key)
+                raise ConfigError(
+                    f"{brief(text)}: {who} decides {key} in its place, {found}; leave one of both out, or say {key}={value} as well"
+                )
 
     def _changing(self, given: dict[str, Override], config: Config, idle: dict[str, str]) -> dict[str, str]:
         """Those of the `idle` keys that change the config."""
@@ -165,6 +165,21 @@ class Composer:
 def _left(given: dict[str, Override], keys: Collection[str]) -> dict[str, Override]:
     """What is left of overrides that set none of `keys`."""
     return {text: left for text, each in given.items() if (left := without(each, keys)) is not None}
+
+
+def _is_said(key: str, keys: Collection[str]) -> bool:
+    return any(f"{key}.".startswith(f"{each}.") for each in keys)
+
+
+def _has(composed: DictConfig, key: str, value: object) -> bool:
+    """Whether a config has this value, as it is written or as it resolves."""
+    node = node_at(composed, key)
+    if isinstance(node, Node) and node._value() == value:
+        return True
+    try:
+        return bool(OmegaConf.select(composed, key) == value)
+    except OmegaConfBaseException:  # whoever reads it says so
+        return False
 
 
 def _is_checked(override: Override) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import radar
 from radar.compose.config_files import load_config_file
@@ -14,6 +16,7 @@ from radar.errors import ConfigError
 from radar.files import expanded
 from radar.plugins import config_folders
 
+_PACKAGE = re.compile(r"^#\s*@package\s+(\S+)\s*$", re.MULTILINE)
 _named: list[Path] = []  # while a command line that names one is composed
 
 
@@ -88,6 +91,32 @@ def leaf_keys(section: DictConfig, prefix: str = "") -> Iterator[str]:
         yield key
         if isinstance(value, DictConfig) and not value._is_none():
             yield from leaf_keys(value, f"{key}.")
+
+
+def option_values(group: str, option: str) -> dict[str, object]:
+    """What the file of an option says itself, by dotted keys of a composed config; nothing where there is no such file."""
+    file = next((found for folder in _folders() if (found := folder / group / f"{option}.yaml").is_file()), None)
+    if file is None:
+        return {}
+    said = _PACKAGE.search(file.read_text())
+    package = group.replace("/", ".") if said is None else said[1]
+    prefix = "" if package == "_global_" else f"{package}."
+    values = leaf_values(load_config_file(file))
+    return {f"{prefix}{key}": value for key, value in values.items() if key.partition(".")[0] != "defaults"}
+
+
+def leaf_values(config: DictConfig) -> dict[str, object]:
+    """The values of a config by their dotted keys, as they are written; lists are values."""
+    tree = OmegaConf.to_container(config, resolve=False)
+    return dict(_leaf_values(tree, "")) if isinstance(tree, dict) else {}
+
+
+def _leaf_values(tree: Mapping[Any, object], prefix: str) -> Iterator[tuple[str, object]]:
+    for name, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _leaf_values(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _folders() -> list[Path]:

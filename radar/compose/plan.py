@@ -79,7 +79,7 @@ def plan(line: CommandLine) -> Plan:
     given = [*line.presets, *(text for text in line.overrides if not _is_of_sweep(text))]
     refuse_numbers_for_groups(given)
     with with_folder(line.config_dir), one_line(given), hydra_internals.composing():
-        composer = Composer(line.config_name)
+        composer = Composer(line.config_name, line.presets)
         read = read_overrides(given)
         refuse_other_forms(read, SWEEP)
         single = [(text, each) for text, each in zip(given, read, strict=True) if not each.is_sweep_override()]
