@@ -6,16 +6,20 @@ from pathlib import Path
 
 import torch
 
-from radar.errors import ConfigError
+from radar.errors import ConfigError, RunError
 
 _MEMINFO = Path("/proc/meminfo")
 _GROUP = Path("/sys/fs/cgroup")  # of a container: its limit may be below what the machine has
 _CPU_MESSAGES = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
+class OutOfMemoryError(RunError):
+    """Memory ran out, and nothing is left that could take less."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the host or on a GPU."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError, OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(message in str(error) for message in _CPU_MESSAGES)
 

@@ -19,7 +19,7 @@ from radar.config.schema import Config
 from radar.data.file_reader import FileReader
 from radar.data.images import Images, read_images
 from radar.data.layouts import LAYOUTS
-from radar.data.preprocessing import plane_names
+from radar.data.preprocessing import plane_names, preprocessing_of
 from radar.errors import DataError, RunError
 from radar.memory import is_out_of_memory
 from radar.methods.method import FittedMethod, Measured
@@ -168,7 +168,7 @@ class Model:
                 )
                 return read(self.method, response, images_per_pass=size)
             except (RunError, RuntimeError, ValueError) as error:  # layers say of sizes what they like
-                if is_out_of_memory(error):
+                if is_out_of_memory(error) or set(planes.sizes) == {preprocessing_of(self.config.dataset.image).fixed}:
                     raise
                 seen = " and ".join(sorted({f"{width} x {height}" for height, width in planes.sizes})[:2])
                 raise DataError(f"images of {seen} px: the model does not take them ({brief(str(error))})") from error

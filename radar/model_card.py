@@ -39,7 +39,7 @@ def _region(image: ImageConfig) -> str:
     return "" if region is None else f", of which a region of interest alone counts ({region.name})"
 
 
-def _but(config: Config) -> str:
+def _also_learnt(config: Config, held_out: int) -> str:
     """What learnt from the images that were held out from training all the same, in words."""
     method, detector = method_of(config), config.detector
     is_one_scale = (
@@ -50,7 +50,7 @@ def _but(config: Config) -> str:
         "the scale at the border": method.scales_by_held_out,
         "the detector": not is_one_scale and detector.fitted_on != "train",
     }
-    learnt = [part for part, did in told.items() if did]
+    learnt = [part for part, did in told.items() if did and held_out]
     return f" from training alone: {' and '.join(learnt)} learnt from them, too" if learnt else ""
 
 
@@ -59,7 +59,7 @@ def card(config: Config, facts: Mapping[str, Plain]) -> str:
     image, calibration = config.dataset.image, facts["calibration"]
     tested = "{found} of {anomalous} anomalous images found; {rejected} of {normal} normal ones rejected"
     images, versions = _mapping(facts["images"]), _mapping(facts["versions"])
-    size = _picture(image)
+    size, held_out = _picture(image), int(str(images["validation"]))
     return f"""# Model `{config.name}`
 
 Made by radar {facts["radar"]} ({", ".join(f"{name} {version}" for name, version in versions.items())}); fingerprint
@@ -75,7 +75,7 @@ Made by radar {facts["radar"]} ({", ".join(f"{name} {version}" for name, version
 | detector | `{config.detector.name}` |
 | fitted threshold | {facts["threshold"]} |
 | seed | {config.seed} |
-| learnt from | {images["train"]} normal images; {images["validation"]} more were held out{_but(config)} |
+| learnt from | {images["train"]} normal images; {images["validation"]} more were held out{_also_learnt(config, held_out)} |
 | tested on | {tested.format(**images)} |
 
 ## What it promises
@@ -151,6 +151,11 @@ def _promise(calibration: Mapping[str, Plain], groups: int, asked: float) -> str
     most = percent_as_set(asked) if share == asked else percent_at_most(share)
     why = "images of one sheet, strip or batch are alike, so groups are counted, and so few" if grouped else "so few"
     more = f" {percent_as_set(asked)}% were asked for: {why} cannot promise that." if share > asked else ""
+    if share > asked and asked * (groups + 1) >= 1:
+        more = (
+            f" {percent_as_set(asked)}% were asked for, which it keeps of single images: by groups, as those of one sheet, strip or "
+            "batch are alike, more lie above it. `radar calibrate` takes one that counts groups."
+        )
     if isinstance(unseen_by, list) and "network" in unseen_by:
         return f"{whence} that nothing had been fitted on. Of {new}, at most {most}% are expected to be called anomalous.{more}"
     return (

@@ -106,6 +106,15 @@ def has_versions(folder: Path) -> bool:
     return (folder / _FILE).exists()
 
 
+def current_name(folder: Path) -> str:
+    """That of the version that decides for the model in a folder; of the fitted one where nothing else is known, as whoever asks the
+    model is told what is damaged."""
+    try:
+        return str(read_json(folder / _FILE, _REMEDY)["current"])
+    except (OSError, RunError, KeyError):
+        return FITTED
+
+
 def read_thresholds(folder: Path, fitted: Threshold, fingerprint: str) -> Thresholds:
     """The versions beside the model of `fingerprint`; the fitted one alone where nobody added any.
 

@@ -144,7 +144,7 @@ def kept_photos(
     kept, learnt, repeated = usable(normals, known)
     if learnt:
         tell(
-            f"{len(learnt)} of {len(normals)} normal photos are left out: the model was fitted on them, and scores them too low"
+            f"{len(learnt)} of {len(normals)} normal photos are left out: the model was fitted on them, or its threshold was"
         )
     if repeated:
         tell(f"{repeated} of {len(normals)} normal photos are left out: they repeat others")

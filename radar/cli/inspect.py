@@ -78,8 +78,7 @@ def inspect(arguments: Sequence[str]) -> int:
     if parsed.test:
         photos.append(sources.run_photos(parsed.run, inspection.model))
     if parsed.log is not None:
-        most = max(settings.gallery, settings.scores)  # of more neither a picture nor a score would be kept
-        photos.append(sources.logged_photos(parsed.log, inspection.model, most))
+        photos.append(sources.logged_photos(parsed.log, inspection.model, settings.gallery))
     with lasting_output(), server.bound(settings) as listening:
         access = server.access(listening, settings, token)
         print(

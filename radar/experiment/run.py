@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -12,7 +12,6 @@ import yaml
 
 from radar.config.schema import Config
 from radar.data.manifest import manifest_text
-from radar.errors import RunError
 from radar.evaluation.metrics import Metrics
 from radar.experiment.clock import Clock
 from radar.experiment.command import Command, write_command
@@ -28,9 +27,8 @@ from radar.files import write_json, write_text
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.relevance import effective
 from radar.model_card import counted
-from radar.model_folder import load
 from radar.progress import Report
-from radar.thresholds import FITTED, has_versions
+from radar.thresholds import FITTED, current_name
 from radar.training.device import resolve_device
 from radar.training.history import Row
 
@@ -144,10 +142,8 @@ def _lacking(experiment: Experiment) -> Iterator[str]:
     logger, run = experiment.config.logger, experiment.directory
     if not run.model.is_dir():
         yield f"{run.model}: is not there any more, so that only the results can be read; --force makes it again"
-    elif has_versions(run.model):
-        with suppress(RunError):  # whoever asks the model is told
-            if (name := load(run.path).thresholds.current_name) != FITTED:
-                yield f"{run.path}: threshold {name} decides on new photos by now; what is told here is of the fitted one"
+    elif (name := current_name(run.model)) != FITTED:
+        yield f"{run.path}: threshold {name} decides on new photos by now; what is told here is of the fitted one"
     kept, config = run.read_config(), experiment.config
     dataset = kept.get("dataset")
     named = dataset if isinstance(dataset, dict) else {}

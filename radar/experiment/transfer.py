@@ -76,8 +76,11 @@ class DoneRun:
         )
         if not all(isinstance(place, str | None) for place in found.values()):
             raise StoredError(f"{run.config}: does not say where the images lay; {REMEDY}")
-        if isinstance(root := found["root"], str):
-            found["root"] = str(recorded_root(run.path, root, read_manifest(run.manifest)) or root)
+        if isinstance(root := found["root"], str) and not Path(root).is_absolute():
+            try:
+                found["root"] = str(recorded_root(run.path, root, read_manifest(run.manifest)) or root)
+            except DataError as error:
+                raise StoredError(str(error)) from None
         environment = run.read_environment()
         data, masks = str(environment["data_manifest_hash"]), environment.get("data_masks_hash")
         dataset = replace(config.dataset, **found)

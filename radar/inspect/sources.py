@@ -23,6 +23,7 @@ from radar.runtime.log import JSON_LINES
 from radar.runtime.photo import Photo, read_photo
 from radar.runtime.picture import as_seen
 from radar.runtime.prediction import from_json
+from radar.runtime.terminal import tell
 
 
 def run_photos(run: Path, model: Model) -> Iterator[Photo]:
@@ -48,6 +49,8 @@ def logged_photos(log: Path, model: Model, most: int) -> Iterator[Photo]:
         raise DataError(
             f"{path}: cannot be read ({error}); name a folder that radar predict --out has written"
         ) from None
+    if len(paths) > most:
+        tell(f"{path}: the latest {most} of its {len(paths)} photos are asked anew; gallery={len(paths)} asks for all")
     scorer = ModelScorer(model)
     return (read_photo(Path(name), scorer) for name in latest)
 

@@ -46,8 +46,9 @@ class PredictionLog:
             self._table.flush()
 
     def close(self) -> None:
-        """Close the table."""
-        self._table.close()
+        """Close the table. Raises `WriteError` where what is left of it cannot be written."""
+        with writing(self._folder / CSV):
+            self._table.close()
 
     def _open_table(self) -> None:
         self._table = _opened(self._folder / CSV)
@@ -159,7 +160,8 @@ def _kept_name(number: int) -> str:
 def _held(folder: Path) -> Iterator[BinaryIO]:
     """The JSON Lines, locked, at their end; the kernel frees the lock of a process that dies."""
     make_folder(folder)
-    with _opened(folder / JSON_LINES) as file:
+    file = _opened(folder / JSON_LINES)
+    try:
         try:
             if fcntl is not None:
                 with writing(folder):
@@ -170,6 +172,9 @@ def _held(folder: Path) -> Iterator[BinaryIO]:
             ) from None
         file.seek(0, os.SEEK_END)
         yield file
+    finally:
+        with writing(folder / JSON_LINES):  # what a full disk did not take is tried again
+            file.close()
 
 
 def _opened(path: Path) -> BinaryIO:

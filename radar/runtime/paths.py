@@ -142,8 +142,9 @@ def _of_pattern(pattern: Path) -> Iterator[Path]:
 def _masks_among(images: Iterable[str]) -> set[str]:
     """Those, of names or of paths, that are called as the mask of another beside them."""
     stems = {image: image.rpartition(".")[0] for image in images}
-    photos = set(stems.values())
-    return {image for image, stem in stems.items() if photo_of_mask(stem) in photos}
+    called = {image: photo for image, stem in stems.items() if (photo := photo_of_mask(stem)) is not None}
+    photos = set(stems.values()) if called else set()
+    return {image for image, photo in called.items() if photo in photos}
 
 
 def _matching(pattern: Path, *, results: bool) -> list[Path]:
@@ -158,7 +159,10 @@ def _matching(pattern: Path, *, results: bool) -> list[Path]:
     @cache
     def is_of_results(path: Path) -> bool:
         """Or lies in a folder of them."""
-        return path != fixed and (names_masks(path.name) or holds_results(path) or is_of_results(path.parent))
+        if path == fixed:
+            return False
+        is_folder = not (is_image(path.name) and path.is_file())
+        return (is_folder and (names_masks(path.name) or holds_results(path))) or is_of_results(path.parent)
 
     return sorted(
         path

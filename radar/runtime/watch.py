@@ -10,6 +10,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
@@ -43,6 +44,7 @@ class Watcher:
         self._logged: set[bytes] = set()
         self._settled: dict[str, Stamp] = {}
         self._waiting: dict[str, _Waiting] = {}
+        self._real = cache(os.path.realpath)  # of folders
 
     def remember(self, prediction: Prediction) -> None:
         """Take over a line of the log. Raises `RunError` where another model wrote it."""
@@ -52,9 +54,8 @@ class Watcher:
                 "name another folder with --out"
             )
         stamp, path = Stamp(prediction.modified_ns or 0, prediction.bytes or 0), Path(prediction.path)
-        name = str(
-            Path(os.path.realpath(path.parent)) / path.name
-        )  # a log that was begun without watching may say it otherwise
+        # a log that was begun without watching may say otherwise where the folder lies
+        name = str(Path(self._real(path.parent)) / path.name)
         self._logged.add(_identity(name, prediction.content_hash, stamp))
         self._settled[name] = stamp
 

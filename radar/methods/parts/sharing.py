@@ -10,8 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from radar.errors import RunError
-from radar.memory import is_out_of_memory
+from radar.memory import OutOfMemoryError, is_out_of_memory
 from radar.methods.method import FittedMethod
 from radar.rasters import Rasters, Size
 from radar.runtime.terminal import tell
@@ -27,7 +26,7 @@ def in_passes(
     """What `work` returns of each slice of images of these sizes, neighbours of one size, at most `images` of them at a time.
 
     Where memory runs out, half as many share a pass from there on; then half as many windows of an image, then smaller tiles.
-    Raises `RunError` where it runs out and nothing is left to halve.
+    Raises `OutOfMemoryError` where it runs out and nothing is left to halve.
     """
     start = 0
     while start < len(sizes):
@@ -70,4 +69,4 @@ def _halve_windows(fitted: FittedMethod) -> str:
         if value >= _LEAST[key]:
             denoiser.windows = replace(denoiser.windows, **{key: value})
             return key
-    raise RunError("dataset.image.size: out of memory with one image in a pass; lower it, or use trainer=cpu")
+    raise OutOfMemoryError("dataset.image.size: out of memory with one image in a pass; lower it, or use trainer=cpu")
