@@ -17,7 +17,7 @@ from radar.report.html import page
 from radar.report.result import Result
 from radar.report.stored import read_results
 from radar.report.tables import markdown, marked
-from radar.report.tables_transfer import transfers_at
+from radar.report.tables_transfer import note_on_untold, transfers_at
 from radar.runtime.options import Parser
 from radar.runtime.paths import named, named_path
 from radar.runtime.terminal import brief, tell
@@ -54,9 +54,13 @@ def report(arguments: Sequence[str]) -> int:
     )
     _check_development(settings.development, results)
     content = Report(results, settings, transfers_at(folders))
+    if parsed.table in (None, "transfer") and (note := note_on_untold(results, content.all_cells, content.transfers)):
+        tell(note)
     if parsed.table is not None:
         told = answer(parsed.table, results, settings.seeds, content.transfers)
         told = marked(told, settings.development)
+        if not told.rows:
+            tell(f"note: the table {parsed.table} has no row, as nothing that was read has what it tells")
         if parsed.out is not None:
             refuse_foreign(parsed.out, _VERB, answer_names(told))
         print(markdown(told), end="")

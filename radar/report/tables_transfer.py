@@ -9,6 +9,7 @@ from pathlib import Path
 from radar.evaluation.metrics import value_at
 from radar.experiment.transfer import RECORDS_NAME, Transfer, read_transfers
 from radar.report.cells import FEWER, OTHER_DATA, Cell, by_dataset
+from radar.report.result import Result
 from radar.report.tables import Entry, Table, measured, of_dataset, over_seeds, table
 
 Transfers = Sequence[Transfer]
@@ -39,12 +40,37 @@ def transfer_values(cell: Cell, target: Cell, transfers: Transfers, measure: str
         transfers, key=lambda each: (each.target_masks is not None, each.target_layout is not None)
     ):  # what tells its masks is the later word
         value = value_at(record, "image", measure)
-        told = None not in (record.target_masks, target.one.masks_hash)
-        same = record.target_data == target.one.data and not (told and record.target_masks != target.one.masks_hash)
-        same = same and record.target_layout in (None, target.one.config["dataset"].get("layout"))
-        if record.source in names and same and value is not None:
+        if record.source in names and _is_about(record, target) and value is not None:
             found[record.source] = value
     return list(found.values()), [names[source] for source in found]
+
+
+def _is_about(record: Transfer, target: Cell) -> bool:
+    """Whether the data that a model was asked about are those that `target` was measured on."""
+    told = None not in (record.target_masks, target.one.masks_hash)
+    same = record.target_data == target.one.data and not (told and record.target_masks != target.one.masks_hash)
+    return same and record.target_layout in (None, target.one.config["dataset"].get("layout"))
+
+
+def note_on_untold(results: Sequence[Result], cells: Sequence[Cell], transfers: Transfers) -> str:
+    """In one line how many transfers of the runs `results` no table of `cells` can show; empty where there is none."""
+    read = {result.fingerprint for result in results}
+    asked = [record for record in transfers if record.source in read]
+    shown = [
+        record
+        for record in asked
+        if any(
+            record.source in {result.fingerprint for result in cell.results}
+            for cell in cells
+            if any(target.dataset != cell.dataset and _is_about(record, target) for target in cells)
+        )
+    ]
+    if len(shown) == len(asked):
+        return ""
+    return (
+        f"note: {len(asked) - len(shown)} of {len(asked)} transfers of these runs stand in no table: what was learnt from or asked "
+        "about is not reported on, or is another version of a data set of the same name; dataset.name= tells sets apart"
+    )
 
 
 def transfer_tables(cells: Sequence[Cell], transfers: Transfers) -> list[Table]:

@@ -16,7 +16,7 @@ from radar.report.build import Report
 from radar.report.cells import OTHER_DATA, cells
 from radar.report.figures_transfer import transfer_figure
 from radar.report.result import Result
-from radar.report.tables_transfer import transfer_tables, transfers_at
+from radar.report.tables_transfer import note_on_untold, transfer_tables, transfers_at
 
 
 def some() -> list[Result]:
@@ -111,3 +111,22 @@ def test_records_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     write_transfers(tmp_path / RECORDS_NAME, [record(results[0], results[2], -0.25)])
     with pytest.raises(RunError, match="transfer/image/auroc: must be at most 1 and at least 0"):
         transfers_at([tmp_path])
+
+
+def test_transfers_that_no_table_can_show_are_told() -> None:
+    """As those between two sets of one name, of which one version alone is reported on."""
+    grid, wood = result(dataset="grid"), result(dataset="wood")
+    other = on_other_data(result(dataset="grid", seed=1))
+    gone = replace(record(grid, wood, 0.1), source="gone")
+    known = [
+        record(grid, wood, 0.5),
+        record(grid, other, 0.6),
+        record(other, grid, 0.7),
+        record(wood, other, 0.8),
+        gone,
+    ]
+    results = [grid, wood, other]
+    told = note_on_untold(results, cells(results, None), known)
+    assert told.startswith("note: 3 of 4 transfers of these runs stand in no table: ") and "dataset.name=" in told
+    assert note_on_untold([grid, wood], cells([grid, wood], None), known[:1]) == ""
+    assert note_on_untold([wood], cells([wood], None), known) == "", "of runs that were not read nothing is missed"
