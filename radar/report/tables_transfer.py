@@ -53,9 +53,9 @@ def _is_about(record: Transfer, target: Cell) -> bool:
 
 
 def note_on_untold(results: Sequence[Result], cells: Sequence[Cell], transfers: Transfers) -> str:
-    """In one line how many transfers of the runs `results` no table of `cells` can show; empty where there is none."""
-    read = {result.fingerprint for result in results}
-    asked = [record for record in transfers if record.source in read]
+    """In one line how many transfers between data of the runs `results` no table of `cells` can show; empty where there is none."""
+    read, data = {result.fingerprint for result in results}, {result.data for result in results}
+    asked = [record for record in transfers if record.source in read and record.target_data in data]
     shown = [
         record
         for record in asked
@@ -68,8 +68,8 @@ def note_on_untold(results: Sequence[Result], cells: Sequence[Cell], transfers: 
     if len(shown) == len(asked):
         return ""
     return (
-        f"note: {len(asked) - len(shown)} of {len(asked)} transfers of these runs stand in no table: what was learnt from or asked "
-        "about is not reported on, or is another version of a data set of the same name; dataset.name= tells sets apart"
+        f"note: {len(asked) - len(shown)} of {len(asked)} transfers of these runs stand in no table: of data sets of one "
+        "name one version is reported on; dataset.name= tells sets apart"
     )
 
 
