@@ -18,6 +18,7 @@ from PIL import Image
 import radar
 from radar.deploy.scorer import ModelScorer
 from radar.errors import ConfigError, DataError, RunError
+from radar.memory import OutOfMemoryError
 from radar.model import Model
 from radar.runtime import stream
 from radar.runtime.prediction import COLUMNS, csv_header, csv_line, from_json, json_line
@@ -228,14 +229,24 @@ def test_what_names_no_modules_is_one_line(tmp_path: Path, plugins) -> None:
 def test_why_a_photo_of_its_own_size_is_not_scored_is_told(
     tmp_path: Path, monkeypatch, error: Exception, told: str
 ) -> None:
-    own_size = quick_model(tmp_path / "normals", "dataset.image.size=null")
+    """Where its method fails on it; a model of one size has that as it is, which is no photo's fault."""
 
     def fails(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("radar.model.responses", fails)
-    (said,) = predicted(own_size, save(tmp_path / "one.png", drawn(1)))
-    assert (said.decision, said.error) == ("unreadable", told)
+    for size in ("null", "64"):
+        model = quick_model(tmp_path / "normals", f"dataset.image.size={size}")
+        monkeypatch.setattr(type(model.method), "respond", fails)
+        path = save(tmp_path / "one.png", drawn(1))
+        if size == "null":
+            (said,) = predicted(model, path)
+            assert (said.decision, said.error) == ("unreadable", told)
+        else:
+            with pytest.raises(
+                OutOfMemoryError if "memory" in told else type(error), match=r"out of memory|sizes|no window"
+            ):
+                predicted(model, path)
+        monkeypatch.undo()
 
 
 def test_many_regions_are_counted_and_the_highest_listed(model: Model, tmp_path: Path) -> None:
