@@ -157,13 +157,17 @@ def check_files(samples: Iterable[Sample], folder: Path, manifest: Path) -> None
 
 
 def check_masks(samples: Iterable[Sample], manifest: Path) -> None:
-    """Raise DataError for the first mask that is a photo, too, or that of two photos of two groups.
+    """Raise DataError for the first mask that is a crop, or a photo, too, or that of two photos of two groups.
 
     Photos of one part, and crops of a file, share one.
     """
     rows, of = tuple(samples), dict[str, Sample]()
     photos = {str(file_and_crop(PurePosixPath(sample.path))[0]) for sample in rows}
     for sample in rows:
+        if sample.mask is not None and file_and_crop(PurePosixPath(sample.mask))[1] is not None:
+            raise DataError(
+                f"{manifest}: the mask {sample.mask} is a crop; name the whole file, of which the crop of its photo is taken"
+            )
         if sample.mask in photos:
             raise DataError(
                 f"{manifest}: {sample.mask} is listed as a photo, and as the mask of {sample.path}; name the mask, or none"

@@ -180,6 +180,13 @@ def test_a_mask_is_of_one_part(tmp_path, first, second, group, shared):
         check_masks(samples, tmp_path / "m.csv")
 
 
+def test_a_mask_is_a_whole_file(tmp_path):
+    row = '"a.png#xywh=0,0,9,9",,test,1,dent,"m.png#xywh=0,0,9,9",'
+    (tmp_path / "m.csv").write_text(f"{HEADER}\n{row}\n")
+    with pytest.raises(DataError, match=r"m\.csv: the mask m\.png#xywh=0,0,9,9 is a crop; name the whole file"):
+        check_masks(read_manifest(tmp_path / "m.csv"), tmp_path / "m.csv")
+
+
 @pytest.mark.parametrize("photo", ["m.png", '"m.png#xywh=0,0,9,9"'])
 def test_a_photo_is_no_mask_of_another_or_of_itself(tmp_path, photo):
     for mask_of in ("a.png", photo):

@@ -119,6 +119,27 @@ def test_a_log_of_predictions_is_one_line(tmp_path: Path, opened: Callable[..., 
             pass
 
 
+@pytest.mark.parametrize("opened", ["continued_log(out, print)", "new_log(out, force=True, forget=print)"])
+@pytest.mark.parametrize("full", ["predictions.jsonl", "predictions.csv"])
+def test_a_log_that_may_not_grow_is_one_line_also_when_it_is_closed(tmp_path: Path, opened: str, full: str) -> None:
+    """What a file did not take is tried once more on closing."""
+    script = (
+        "import resource, signal, sys\nfrom pathlib import Path\nfrom radar.runtime.log import continued_log, new_log\n"
+        "from radar.runtime.prediction import COLUMNS, Prediction\nout = Path(sys.argv[1])\n"
+        "said = Prediction(**{**dict.fromkeys(COLUMNS), 'path': 'a' * 300, 'regions': (), 'model': 'm'})\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"with {opened} as log:\n"
+        "    log.append(said)\n"
+        f"    size = (out / {full!r}).stat().st_size\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, size + 100))\n"
+        "    log.append(said)\n"
+    )
+    words = [sys.executable, "-c", script, str(tmp_path / "out")]
+    answer = subprocess.run(words, capture_output=True, text=True, check=False)
+    last = answer.stderr.splitlines()[-1]
+    assert "WriteError: " in last and "cannot be written (File too large)" in last
+
+
 Check = Callable[[Path], object]
 
 
