@@ -150,8 +150,10 @@ def _promise(calibration: Mapping[str, Plain], groups: int, asked: float) -> str
     share, grouped = float(str(rate)), groups != calibration["images"]
     most = percent_as_set(asked) if share == asked else percent_at_most(share)
     why = "images of one sheet, strip or batch are alike, so groups are counted, and so few" if grouped else "so few"
-    more = f" {percent_as_set(asked)}% were asked for: {why} cannot promise that." if share > asked else ""
-    if share > asked and asked * (groups + 1) >= 1:
+    more = ""
+    if share > asked and asked * (groups + 1) < 1:
+        more = f" {percent_as_set(asked)}% were asked for: {why} cannot promise that."
+    elif share > asked:
         more = (
             f" {percent_as_set(asked)}% were asked for, which it keeps of single images: by groups, as those of one sheet, strip or "
             "batch are alike, more lie above it. `radar calibrate` takes one that counts groups."

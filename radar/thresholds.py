@@ -106,7 +106,7 @@ def has_versions(folder: Path) -> bool:
     return (folder / _FILE).exists()
 
 
-def current_name(folder: Path) -> str:
+def read_current_name(folder: Path) -> str:
     """That of the version that decides for the model in a folder; of the fitted one where nothing else is known, as whoever asks the
     model is told what is damaged."""
     try:

@@ -54,8 +54,10 @@ def report(arguments: Sequence[str]) -> int:
     )
     _check_development(settings.development, results)
     content = Report(results, settings, transfers_at(folders))
-    if parsed.table in (None, "transfer") and (note := note_on_untold(results, content.all_cells, content.transfers)):
-        tell(note)
+    if parsed.table in (None, "transfer"):
+        shown = content.cells if parsed.table is None else content.all_cells
+        if note := note_on_untold(results, shown, content.transfers):
+            tell(note)
     if parsed.table is not None:
         told = answer(parsed.table, results, settings.seeds, content.transfers)
         told = marked(told, settings.development)

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from radar.compose import hydra_internals
 from radar.compose.braces import chooses, keys_set, node_at, without
 from radar.compose.composed_config import typed_composed
-from radar.compose.config_tree import leaf_values, option_values
+from radar.compose.config_tree import leaf_values
 from radar.compose.consent import refuse_code
 from radar.compose.hydra_internals import Override, read_overrides
 from radar.compose.launcher_consent import refuse_commands
@@ -109,7 +109,7 @@ class Composer:
         """Raise `ConfigError` for an option of a group that makes no difference, as a preset or a primary config says otherwise of all
         that it sets: their values come after those of groups. What `typed_keys` say in its place is said by the user.
         """
-        presets = [each for each in given.values() if each.key_or_group in _PRESETS]
+        presets = [each for each in given.values() if is_preset(each)]
         if not presets and self.name == _PRIMARY:
             return
         chosen = [each for each in given.values() if chooses(each)]
@@ -119,23 +119,38 @@ class Composer:
             if each not in chosen or text in self._stored or not _is_checked(each) or not isinstance(option, str):
                 continue
             if text not in self._options:
-                self._options[text] = option_values(each.key_or_group, option)
+                self._options[text] = hydra_internals.option_values(each.key_or_group, option)
             own = self._options[text]
             if any(_is_said(key, typed_keys) or _has(composed, key, value) for key, value in own.items()) or not own:
                 continue
-            others = [other for other in chosen if other is not each]
-            if leaf_values(self._chosen(others)) == leaf_values(composed):
-                key, value = next(iter(own.items()))
-                alone = self._chosen([other for other in chosen if other not in presets])
-                who = (
-                    " ".join(str(preset.input_line) for preset in presets)
-                    if _has(alone, key, value)
-                    else f"config {self.name}"
-                )
-                found = OmegaConf.select(composed, key)
+            without = self._composes([other for other in chosen if other is not each])
+            if without is None or leaf_values(without) != leaf_values(composed):
+                continue
+            key, value = next(iter(own.items()))
+            if who := self._who_decides(key, value, chosen, presets):
+                found, told = (_as_typed(one) for one in (OmegaConf.select(composed, key), value))
                 raise ConfigError(
-                    f"{brief(text)}: {who} decides {key} in its place, {found}; leave one of both out, or say {key}={value} as well"
+                    f"{brief(text)}: {who} decides {key} in its place, {found}; leave one of both out, or say {key}={told} as well"
                 )
+
+    def _who_decides(
+        self, key: str, value: object, chosen: Sequence[Override], presets: Sequence[Override]
+    ) -> str | None:
+        """By whom `key` has not the `value` that an option of a group says: presets, or the primary config; None where by neither."""
+        without = [each for each in chosen if each not in presets]
+        alone = self._composes(without)
+        if presets and (alone is None or _has(alone, key, value)):
+            return " ".join(str(each.input_line) for each in presets)
+        plain_one = None if self.name == _PRIMARY else Composer(_PRIMARY)._composes(without)
+        return f"config {self.name}" if plain_one is not None and _has(plain_one, key, value) else None
+
+    def _composes(self, overrides: Sequence[Override]) -> DictConfig | None:
+        """None where they do not, as what brings a group that others choose from is not among them."""
+        try:
+            with one_line([str(each.input_line) for each in overrides]):
+                return self._chosen(overrides)
+        except ConfigError:
+            return None
 
     def _changing(self, given: dict[str, Override], config: Config, idle: dict[str, str]) -> dict[str, str]:
         """Those of the `idle` keys that change the config."""
@@ -167,6 +182,11 @@ def _left(given: dict[str, Override], keys: Collection[str]) -> dict[str, Overri
     return {text: left for text, each in given.items() if (left := without(each, keys)) is not None}
 
 
+def is_preset(override: Override) -> bool:
+    """Whether an override chooses values of many sections at once, which come after those of groups."""
+    return override.key_or_group in _PRESETS
+
+
 def _is_said(key: str, keys: Collection[str]) -> bool:
     return any(f"{key}.".startswith(f"{each}.") for each in keys)
 
@@ -174,12 +194,17 @@ def _is_said(key: str, keys: Collection[str]) -> bool:
 def _has(composed: DictConfig, key: str, value: object) -> bool:
     """Whether a config has this value, as it is written or as it resolves."""
     node = node_at(composed, key)
-    if isinstance(node, Node) and node._value() == value:
-        return True
+    if not isinstance(node, Node) or node._value() == value:
+        return isinstance(node, Node)
     try:
         return bool(OmegaConf.select(composed, key) == value)
     except OmegaConfBaseException:  # whoever reads it says so
         return False
+
+
+def _as_typed(value: object) -> object:
+    """As a command line says it."""
+    return "null" if value is None else value
 
 
 def _is_checked(override: Override) -> bool:

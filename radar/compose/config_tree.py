@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,6 @@ from radar.errors import ConfigError
 from radar.files import expanded
 from radar.plugins import config_folders
 
-_PACKAGE = re.compile(r"^#\s*@package\s+(\S+)\s*$", re.MULTILINE)
 _named: list[Path] = []  # while a command line that names one is composed
 
 
@@ -91,18 +89,6 @@ def leaf_keys(section: DictConfig, prefix: str = "") -> Iterator[str]:
         yield key
         if isinstance(value, DictConfig) and not value._is_none():
             yield from leaf_keys(value, f"{key}.")
-
-
-def option_values(group: str, option: str) -> dict[str, object]:
-    """What the file of an option says itself, by dotted keys of a composed config; nothing where there is no such file."""
-    file = next((found for folder in _folders() if (found := folder / group / f"{option}.yaml").is_file()), None)
-    if file is None:
-        return {}
-    said = _PACKAGE.search(file.read_text())
-    package = group.replace("/", ".") if said is None else said[1]
-    prefix = "" if package == "_global_" else f"{package}."
-    values = leaf_values(load_config_file(file))
-    return {f"{prefix}{key}": value for key, value in values.items() if key.partition(".")[0] != "defaults"}
 
 
 def leaf_values(config: DictConfig) -> dict[str, object]:

@@ -34,7 +34,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import MISSING, AnyNode, DictConfig, ListConfig, OmegaConf, StringNode
 
 from radar.compose.config_files import CheckedFiles, ConsentedPackages
-from radar.compose.config_tree import config_folder, further_folders, options
+from radar.compose.config_tree import config_folder, further_folders, leaf_values, options
 from radar.config.schema import Config
 from radar.config.verbs import SweepConfig
 from radar.errors import ConfigError
@@ -209,6 +209,17 @@ def composing() -> Iterator[None]:
 def compose_config(name: str, overrides: Sequence[str]) -> DictConfig:
     """The config `name` with overrides."""
     return compose(name, overrides=list(overrides))
+
+
+def option_values(group: str, option: str) -> dict[str, object]:
+    """What an option's own file says, by dotted keys of a composed config; nothing where Hydra finds none. Inside `composing`."""
+    loader = GlobalHydra.instance().config_loader()
+    found = loader.repository.load_config(f"{group}/{option}") if isinstance(loader, ConfigLoaderImpl) else None
+    if found is None or not isinstance(found.config, DictConfig):
+        return {}
+    package = (found.header or {}).get("package") or group.replace("/", ".")
+    prefix = "" if package == "_global_" else f"{package}."
+    return {f"{prefix}{key}": value for key, value in leaf_values(found.config).items()}
 
 
 def compose_settings(name: str, overrides: Sequence[str]) -> tuple[DictConfig, DictConfig]:

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from radar.compose import hydra_internals
 from radar.compose.braces import chooses, keys_said
 from radar.compose.command_line import CommandLine
-from radar.compose.composer import SWEEP, Composer, Job
+from radar.compose.composer import SWEEP, Composer, Job, is_preset
 from radar.compose.config_tree import further_folders, with_folder
 from radar.compose.hydra_internals import has_braces, read_overrides, values_of, words_of
 from radar.compose.messages import (
@@ -79,7 +79,9 @@ def plan(line: CommandLine) -> Plan:
     given = [*line.presets, *(text for text in line.overrides if not _is_of_sweep(text))]
     refuse_numbers_for_groups(given)
     with with_folder(line.config_dir), one_line(given), hydra_internals.composing():
-        composer = Composer(line.config_name, line.presets)
+        # what a run keeps was not typed now; a preset that is may decide in its place
+        stored = () if any(is_preset(each) for each in read_overrides(line.overrides)) else line.presets
+        composer = Composer(line.config_name, stored)
         read = read_overrides(given)
         refuse_other_forms(read, SWEEP)
         single = [(text, each) for text, each in zip(given, read, strict=True) if not each.is_sweep_override()]

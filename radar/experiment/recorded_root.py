@@ -16,14 +16,14 @@ _LOOKED_FOR = 20  # images: some may be gone
 def recorded_root(run: Path, root: str, samples: Sequence[Sample]) -> Path | None:
     """The folder `root` that holds images `samples` of the run in the folder `run`; None where a relative one is found nowhere.
 
-    A relative one is sought from the present working folder, which need not be the one where the run was started, and from where the
-    run lies and above, as of `parts` beside `outputs/RUN`. The first that holds an image with its recorded content counts, or else
+    A relative one is sought from where the run lies and above, as `parts` beside `outputs/RUN`, and from the present working folder,
+    which need not be the one where the run was started. The first that holds an image with its recorded content counts, or else
     the first that holds a file of an image's name: crops and images of a reader of its own are known by their pixels.
     """
     given = Path(expanded(root))
     if given.is_absolute():
         return given
-    places = [place / given for place in (Path.cwd(), *run.resolve().parents)]
+    places = [place / given for place in (*run.resolve().parents, Path.cwd())]
     named = {file_and_crop(Path(sample.path))[0]: sample.content_hash for sample in samples[:_LOOKED_FOR]}
     for is_there in (_has_content, _is_file):
         for folder in places:

@@ -28,7 +28,7 @@ from radar.methods.parts.denoising import DENOISER
 from radar.methods.relevance import effective
 from radar.model_card import counted
 from radar.progress import Report
-from radar.thresholds import FITTED, current_name
+from radar.thresholds import FITTED, read_current_name
 from radar.training.device import resolve_device
 from radar.training.history import Row
 
@@ -142,7 +142,7 @@ def _lacking(experiment: Experiment) -> Iterator[str]:
     logger, run = experiment.config.logger, experiment.directory
     if not run.model.is_dir():
         yield f"{run.model}: is not there any more, so that only the results can be read; --force makes it again"
-    elif (name := current_name(run.model)) != FITTED:
+    elif (name := read_current_name(run.model)) != FITTED:
         yield f"{run.path}: threshold {name} decides on new photos by now; what is told here is of the fitted one"
     kept, config = run.read_config(), experiment.config
     dataset = kept.get("dataset")

@@ -34,7 +34,9 @@ def run_photos(run: Path, model: Model) -> Iterator[Photo]:
 
 
 def logged_photos(log: Path, model: Model, most: int) -> Iterator[Photo]:
-    """The latest `most` photos of a log of predictions, as they lie there now; asked anew. Raises `DataError` before the first one."""
+    """The latest `most` photos of a log of predictions, as they lie there now, asked anew; that there are more is told. Raises
+    `DataError` before the first one.
+    """
     path = log / JSON_LINES if log.is_dir() else log
     try:
         check_is_file(path, math.inf)

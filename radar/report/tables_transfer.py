@@ -65,11 +65,13 @@ def note_on_untold(results: Sequence[Result], cells: Sequence[Cell], transfers: 
             if any(target.dataset != cell.dataset and _is_about(record, target) for target in cells)
         )
     ]
-    if len(shown) == len(asked):
+    known = {(record.source, record.target_data) for record in shown}  # of other masks, say, too
+    untold = [record for record in asked if (record.source, record.target_data) not in known]
+    if not untold:
         return ""
     return (
-        f"note: {len(asked) - len(shown)} of {len(asked)} transfers of these runs stand in no table: of data sets of one "
-        "name one version is reported on; dataset.name= tells sets apart"
+        f"note: {len(untold)} of {len(asked)} transfers of these runs stand in no table: of data sets of one name one version is "
+        "reported on, which dataset.name= tells apart, and of settings of one method one is compared"
     )
 
 

@@ -46,7 +46,7 @@ def test_a_run_that_lies_elsewhere_has_its_images_where_it_was_started(
 def test_images_that_are_known_by_their_pixels_are_found_by_name(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path / "other")
     found = recorded_root(run, "parts", [sample("a.png#xywh=0,0,8,8", b"pixels")])
     assert found is not None and found.resolve() == tmp_path / "own" / "parts"
     assert recorded_root(run, "nowhere", [sample("a.png", b"own")]) is None
