@@ -12,6 +12,7 @@ from radar.errors import ConfigError, RunError
 from radar.experiment.sweep import Sweep
 from radar.files import claim, list_claimed, make_subfolder, refuse_foreign, remove_claimed, write_text, writing
 from radar.report.build import Report, table_files, write_figures, write_tables
+from radar.report.cells import Cell
 from radar.report.control_settings import without_control_settings
 from radar.report.html import page
 from radar.report.result import Result
@@ -54,24 +55,28 @@ def report(arguments: Sequence[str]) -> int:
     )
     _check_development(settings.development, results)
     content = Report(results, settings, transfers_at(folders))
-    if parsed.table in (None, "transfer"):
-        shown = content.cells if parsed.table is None else content.all_cells
-        if note := note_on_untold(results, shown, content.transfers):
-            tell(note)
     if parsed.table is not None:
         told = answer(parsed.table, results, settings.seeds, content.transfers)
         told = marked(told, settings.development)
-        if not told.rows:
-            tell(f"note: the table {parsed.table} has no row, as nothing that was read has what it tells")
         if parsed.out is not None:
             refuse_foreign(parsed.out, _VERB, answer_names(told))
+        if not told.rows:
+            tell(f"note: the table {parsed.table} has no row, as nothing that was read has what it tells")
+        if parsed.table == "transfer":
+            _say_untold(content, content.all_cells)
         print(markdown(told), end="")
         if parsed.out is not None:
             claim(parsed.out, _VERB, answer_names(told))
             write_answer(told, parsed.out)
         return 0
     _write(content, parsed.out)
+    _say_untold(content, content.cells)
     return 0
+
+
+def _say_untold(content: Report, shown: Sequence[Cell]) -> None:
+    if note := note_on_untold(content.results, shown, content.transfers):
+        tell(note)
 
 
 def _write(content: Report, out: Path) -> None:
