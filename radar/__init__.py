@@ -32,7 +32,7 @@ def load(run_or_folder: str | Path, device: str = "cpu", plugins: str | Sequence
 
     `plugins` are modules, or the one, to import first, where the model's method comes from one. Raises `RunError`, `ConfigError`.
     """
-    from radar.errors import ConfigError  # noqa: PLC0415 - as below
+    from radar.errors import ConfigError  # noqa: PLC0415 - as the next, which needs
     from radar.model_folder import load as load_model  # noqa: PLC0415 - torch, which the command line's help does without
     from radar.plugins import import_plugins  # noqa: PLC0415 - as above
 

@@ -16,6 +16,7 @@ from radar.compose.command_line import CommandLine
 from radar.compose.config_tree import with_folder
 from radar.compose.consent import refuse_code
 from radar.compose.messages import one_line
+from radar.compose.overrides import quoted
 from radar.errors import ConfigError, Interrupted, RadarError, RunError
 from radar.plugins import imported_plugins
 
@@ -139,7 +140,7 @@ def _launch(line: CommandLine, planned: Plan, runner: Runner) -> None:
     # else a launcher's processes import modules of the working folder in place of theirs
     os.environ["PYTHONSAFEPATH"] = "1"
     sweep = runner.sweep
-    folder = [] if sweep is None else [f"hydra.sweep.dir={hydra_internals.quoted(str(sweep.path / 'hydra'))}"]
+    folder = [] if sweep is None else [f"hydra.sweep.dir={quoted(str(sweep.path / 'hydra'))}"]
     with with_folder(line.config_dir), one_line(line.overrides):
         if sweep is not None and not planned.is_search:
             own = [text for text in line.overrides if text.lstrip("+~").startswith("hydra")]

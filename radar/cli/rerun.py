@@ -11,8 +11,9 @@ from hydra.errors import HydraException
 
 from radar.compose.braces import chooses
 from radar.compose.command_line import CommandLine
-from radar.compose.hydra_internals import CONFIG_NAME, Override, has_braces, quoted, read_overrides
+from radar.compose.hydra_internals import CONFIG_NAME
 from radar.compose.messages import refuse_numbers_for_groups
+from radar.compose.overrides import Override, has_braces, quoted, read_overrides
 from radar.errors import RunError
 from radar.experiment.command import COMMAND_FILE, read_command
 from radar.experiment.run_directory import RunDirectory

@@ -16,7 +16,7 @@ from radar.cli.preflight import print_preflight
 from radar.cli.printing import PlainConsole
 from radar.compose import command_line
 from radar.compose.command_line import CommandLine
-from radar.compose.hydra_internals import quoted
+from radar.compose.overrides import quoted
 from radar.compose.settings import is_override
 from radar.config.schema import Config
 from radar.data.dataset import open_dataset

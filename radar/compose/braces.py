@@ -9,7 +9,7 @@ from typing import Any, cast
 from omegaconf import DictConfig
 
 from radar.compose.config_tree import is_group
-from radar.compose.hydra_internals import Override, has_braces, read_overrides, words_of
+from radar.compose.overrides import Override, has_braces, read_overrides, words_of
 from radar.config.plain import leaves
 from radar.methods.registry import has_setting
 

@@ -14,9 +14,10 @@ from radar.compose.braces import chooses, keys_set, node_at, without
 from radar.compose.composed_config import typed_composed
 from radar.compose.config_tree import leaf_values
 from radar.compose.consent import refuse_code
-from radar.compose.hydra_internals import Override, read_overrides
+from radar.compose.hydra_internals import CONFIG_NAME
 from radar.compose.launcher_consent import refuse_commands
 from radar.compose.messages import one_line, refuse_unknown_method_key
+from radar.compose.overrides import Override, read_overrides
 from radar.config.plain import plain, selected
 from radar.config.schema import Config
 from radar.config.typed import refuse_odd_digits, typed
@@ -29,7 +30,6 @@ from radar.plugins import imported_plugins
 from radar.runtime.terminal import brief
 
 SWEEP = "sweep"  # the section that says how jobs run together
-_PRIMARY = "config"
 _PRESETS = ("experiment",)  # groups whose values are dropped where nothing reads them
 
 
@@ -110,7 +110,7 @@ class Composer:
         that it sets: their values come after those of groups. What `typed_keys` say in its place is said by the user.
         """
         presets = [each for each in given.values() if is_preset(each)]
-        if not presets and self.name == _PRIMARY:
+        if not presets and self.name == CONFIG_NAME:
             return
         chosen = [each for each in given.values() if chooses(each)]
         composed = self._chosen(chosen)
@@ -141,7 +141,7 @@ class Composer:
         alone = self._composes(without)
         if presets and (alone is None or _has(alone, key, value)):
             return " ".join(str(each.input_line) for each in presets)
-        plain_one = None if self.name == _PRIMARY else Composer(_PRIMARY)._composes(without)
+        plain_one = None if self.name == CONFIG_NAME else Composer(CONFIG_NAME)._composes(without)
         return f"config {self.name}" if plain_one is not None and _has(plain_one, key, value) else None
 
     def _composes(self, overrides: Sequence[Override]) -> DictConfig | None:

@@ -10,7 +10,8 @@ from omegaconf import DictConfig
 
 from radar.compose.config_files import load_config_file
 from radar.compose.config_tree import config_folder
-from radar.compose.hydra_internals import CONFIG_NAME, Override
+from radar.compose.hydra_internals import CONFIG_NAME
+from radar.compose.overrides import Override
 from radar.errors import ConfigError
 from radar.runtime.file_names import is_plain_name
 from radar.runtime.terminal import brief

@@ -17,7 +17,8 @@ from yaml import YAMLError
 
 from radar import install_command
 from radar.compose.config_tree import is_group, leaf_keys, method_keys, options, sweep_configs
-from radar.compose.hydra_internals import HydraException, Override, read_overrides, values_of
+from radar.compose.hydra_internals import HydraException
+from radar.compose.overrides import Override, read_overrides, values_of
 from radar.config.schema import Config
 from radar.data.layouts import setting_keys
 from radar.errors import ConfigError, RadarError

@@ -14,7 +14,6 @@ from radar.compose.braces import chooses, keys_said
 from radar.compose.command_line import CommandLine
 from radar.compose.composer import SWEEP, Composer, Job, is_preset
 from radar.compose.config_tree import further_folders, with_folder
-from radar.compose.hydra_internals import has_braces, read_overrides, values_of, words_of
 from radar.compose.messages import (
     one_line,
     refuse_numbers_for_groups,
@@ -22,6 +21,7 @@ from radar.compose.messages import (
     refuse_sweeps,
     refuse_without_sweep,
 )
+from radar.compose.overrides import expanded, has_braces, read_overrides, values_of, words_of
 from radar.compose.search_axes import refuse_without_loss, trials
 from radar.config.verbs import SweepConfig
 from radar.errors import ConfigError
@@ -105,7 +105,7 @@ def plan(line: CommandLine) -> Plan:
             in_braces = {
                 key for text, each in zip(given, read, strict=True) if has_braces(each) for key in keys_said(text)
             }
-            batches = hydra_internals.expanded([*(text for text in own if _key(text) not in in_braces), *given])
+            batches = expanded([*(text for text in own if _key(text) not in in_braces), *given])
         said = [text for text, each in single if each.is_hydra_override()]
         _refuse_hidden(composer, [*batches, *([text] for text in _of_axes(axes))], said)
         jobs = [composer.job(batch) for batch in batches]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from radar.compose.hydra_internals import quoted, searches_with_optuna
+from radar.compose.hydra_internals import searches_with_optuna
+from radar.compose.overrides import quoted
 from radar.errors import ConfigError
 
 _NAME = "radar"

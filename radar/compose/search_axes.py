@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
-from radar.compose.hydra_internals import Override, read_overrides, values_of
+from radar.compose.overrides import Override, read_overrides, values_of
 from radar.config.schema import Config
 from radar.errors import ConfigError
 from radar.methods.parts.denoising import trains_denoiser

@@ -14,7 +14,7 @@ from radar.compose import experiment, output_root
 from radar.compose.command_line import CommandLine
 from radar.compose.config_files import CheckedFiles, load_config_file
 from radar.compose.consent import refuse_code
-from radar.compose.hydra_internals import quoted, read_overrides
+from radar.compose.overrides import quoted, read_overrides
 from radar.compose.plan import plan
 from radar.compose.settings import verb_settings
 from radar.config.verbs import CalibrateConfig, InspectConfig, PredictConfig, ReportConfig

@@ -35,19 +35,22 @@ def test_the_folder_with_the_recorded_content_is_found_from_anywhere(
     assert found is not None and found.resolve() == tmp_path / "own" / "parts"
 
 
-def test_a_run_that_lies_elsewhere_has_its_images_where_it_was_started(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("seen", "there"),
+    [
+        (sample("a.png", b"other"), "other"),  # of a run that was started there, and lies elsewhere
+        (sample("a.png#xywh=0,0,8,8", b"pixels"), "own"),  # a crop is known by its pixels, and its file by name
+    ],
+    ids=["started elsewhere", "a crop"],
+)
+def test_content_counts_before_the_name_beside_the_run(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: Sample, there: str
 ) -> None:
     monkeypatch.chdir(tmp_path / "other")
-    found = recorded_root(run, "parts", [sample("a.png", b"other")])
-    assert found is not None and found.resolve() == tmp_path / "other" / "parts"
+    found = recorded_root(run, "parts", [seen])
+    assert found is not None and found.resolve() == tmp_path / there / "parts"
 
 
-def test_images_that_are_known_by_their_pixels_are_found_by_name(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path / "other")
-    found = recorded_root(run, "parts", [sample("a.png#xywh=0,0,8,8", b"pixels")])
-    assert found is not None and found.resolve() == tmp_path / "own" / "parts"
+def test_what_is_nowhere_is_none_but_where_the_folder_is_named_in_full(run: Path, tmp_path: Path) -> None:
     assert recorded_root(run, "nowhere", [sample("a.png", b"own")]) is None
     assert recorded_root(run, str(tmp_path / "nowhere"), [sample("a.png", b"own")]) == tmp_path / "nowhere"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
+from itertools import product
 
 import numpy as np
 import torch
@@ -122,6 +123,13 @@ def test_image_metrics_keep_their_bounds_and_equal_scikit_learn(
     both = 0 < sum(labels) < len(labels)
     assert (found.auroc is not None) == both
     if both:
+        pairs = [
+            (scores[one], scores[other])
+            for one, other in product(range(len(labels)), repeat=2)
+            if labels[one] > labels[other]
+        ]
+        half_pairs = sum((first > second) * 2 + (first == second) for first, second in pairs)
+        assert found.auroc == half_pairs / (2 * len(pairs))
         assert math.isclose(found.auroc, roc_auc_score(labels, scores), abs_tol=1e-12)
         assert found.average_precision == average_precision_score(labels, scores)
         mirrored = image_metrics(labels, [-score for score in scores], decisions)
