@@ -175,6 +175,19 @@ def stored_config(run_or_folder: str | Path) -> Config:
         raise _unreadable(folder, error) from None
 
 
+def fitted_promise(run_or_folder: str | Path) -> float | None:
+    """What share of normal images the fitted threshold promises to call anomalous at most, or `None`; tensors are not read.
+
+    Raises `RunError`.
+    """
+    folder = model_folder(Path(run_or_folder))
+    try:
+        rate = _mapping(_facts(folder), "calibration")["false_alarms"]
+        return None if rate is None else finite(rate)
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise _unreadable(folder, error) from None
+
+
 def _config(facts: Mapping[str, Plain]) -> Config:
     values = _mapping(facts, "config")
     if "${" in json.dumps(values):  # a stored config is resolved; reading one that is not would run resolvers

@@ -12,6 +12,7 @@ import yaml
 
 from radar.config.schema import Config
 from radar.data.manifest import manifest_text
+from radar.errors import RunError
 from radar.evaluation.metrics import Metrics
 from radar.experiment.clock import Clock
 from radar.experiment.command import Command, write_command
@@ -27,6 +28,8 @@ from radar.files import write_json, write_text
 from radar.methods.parts.denoising import DENOISER
 from radar.methods.relevance import effective
 from radar.model_card import counted
+from radar.model_folder import fitted_promise
+from radar.percent import percent_at_most
 from radar.progress import Report
 from radar.thresholds import FITTED, read_current_name
 from radar.training.device import resolve_device
@@ -120,7 +123,7 @@ def run_experiment(experiment: Experiment, observer: Observer[Track], command: C
     def stored() -> Outcome | None:
         if experiment.force or run.read_status().state != "done":
             return None
-        return Outcome(run.path, run.read_metrics(), (*experiment.notes(), *_lacking(experiment)), reused=True)
+        return Outcome(run.path, run.read_metrics(), _told(experiment, *_lacking(experiment)), reused=True)
 
     if outcome := stored():
         return outcome
@@ -134,7 +137,29 @@ def run_experiment(experiment: Experiment, observer: Observer[Track], command: C
             if command is not None:
                 write_command(run.path, command)
             metrics = _compute(experiment, observer, failures)
-    return Outcome(run.path, metrics, (*experiment.notes(), *failures), reused=False)
+    return Outcome(run.path, metrics, _told(experiment, *failures), reused=False)
+
+
+def _told(experiment: Experiment, *more: str) -> tuple[str, ...]:
+    """The remarks on a run that is done."""
+    return (*experiment.notes(), *_promised_above(experiment), *more)
+
+
+def _promised_above(experiment: Experiment) -> Iterator[str]:
+    """Where images in groups set the threshold: that it keeps the contamination of single images, and promises less of groups."""
+    asked, groups = experiment.config.contamination.value, len(set(experiment.stages.method.threshold_groups))
+    if asked * (groups + 1) < 1:
+        return  # that they are too few is said already
+    try:
+        promised = fitted_promise(experiment.directory.model)
+    except RunError:  # removed or damaged since: whoever loads it is told, and the run's numbers are whole
+        return
+    if promised is not None and promised > asked:
+        yield (
+            f"contamination.value={asked}: kept of single images; by groups ({groups} of them), as images of one sheet, strip or "
+            f"batch are alike, the threshold promises {percent_at_most(promised)}% at most; `radar calibrate` takes one that counts "
+            "groups"
+        )
 
 
 def _lacking(experiment: Experiment) -> Iterator[str]:

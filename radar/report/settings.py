@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from radar.compose.overrides import quoted
 from radar.report.recipes import is_own, option_values, told_by
 from radar.report.region_names import named, override_told
 from radar.report.result import Result
@@ -42,6 +43,7 @@ _FEW = 2  # keys of a section that a name tells one by one
 _AS_EVER = ("scoring.border.name", "none")  # what every run was before there was a choice
 
 PUBLISHED_NAME = "RADAR"
+_LEFT = "???"  # what an option says of a key that only the command knows
 MISSING = "–"  # a key that the method does not read
 
 Settings = dict[str, Any]
@@ -167,14 +169,22 @@ def chosen_option(result: Result, group: str) -> str | None:
         return option
     own = {key: value for key, value in settings(result).items() if _is_below(key, (group,)) and key not in by_key}
     departing = {key: value for key, value in own.items() if not _option_says(group, says, key, value)}
-    expected = _with_preset(result.command.preset, group, option) if departing else {}
+    expected = _with_preset(result, group, option, says) if departing else {}
     return option if all(_is_as_in(expected, key, value) for key, value in departing.items()) else None
 
 
-def _with_preset(preset: str | None, group: str, option: str) -> Settings:
-    """The settings of an option under a preset; those of the option alone where the preset is none of the project's own."""
+def _with_preset(result: Result, group: str, option: str, says: Mapping[str, Any]) -> Settings:
+    """The settings of an option under the run's preset, those of the option alone where the preset is none of the project's own; what
+    the option leaves to the command, as a folder of photos, is as the run has it."""
+    preset, own = result.command.preset, flat(result.config)
     presets = [f"experiment={preset}"] if preset is not None and is_own("experiment", preset) else []
-    return flat(told_by(*presets, f"{group}={option}"))
+    left = [key for key, value in flat(says, f"{group}.").items() if value == _LEFT]
+    return flat(told_by(*presets, f"{group}={option}", *(f"{key}={_written(own.get(key))}" for key in left)))
+
+
+def _written(value: object) -> str:
+    """A leaf of the settings as an override's value; null where a record does not tell it."""
+    return "null" if value is None else quoted(str(value))
 
 
 def _is_below(key: str, names: Iterable[str]) -> bool:

@@ -185,6 +185,28 @@ def test_options_are_read_with_what_they_build_on() -> None:
     assert option_values("unet", "of_ones_own") is None
 
 
+_LEFT_TO_THE_COMMAND = [
+    ("folder", "dataset.root=parts"),
+    ("mvtec_folder", "dataset.root=parts"),
+    ("mvtec", "dataset.category=tile"),
+]
+
+
+@pytest.mark.parametrize("option", _LEFT_TO_THE_COMMAND)
+@pytest.mark.parametrize("preset", ["lof_texture", "paper", "recommended"])
+def test_an_option_that_leaves_a_key_to_the_command_is_told_of_runs_that_depart(
+    option: tuple[str, str], preset: str
+) -> None:
+    words = (f"experiment={preset}", f"dataset={option[0]}", option[1], "dataset.image.channels=luma_chroma")
+    one = composed(*words)
+    assert chosen_option(one, "dataset") == option[0]
+    other = replace(one, config={**one.config, "dataset": {**one.config["dataset"], "validation_fraction": 0.37}})
+    assert chosen_option(other, "dataset") is None
+    # a record does not tell where photos lie
+    config = {**one.config, "dataset": {key: value for key, value in one.config["dataset"].items() if key != "root"}}
+    assert chosen_option(replace(one, config=config), "dataset") == option[0]
+
+
 def test_an_ablation_of_runs_that_all_depart_says_so() -> None:
     some = [composed(*_PAPER, "trainer=gpu", f"timestep.value={value}") for value in (1, 5)]
     (content,) = ablation_tables(some, None)
