@@ -183,6 +183,7 @@ def _search(line: CommandLine, overrides: Sequence[str], planned: Plan, sweep: S
             except ValueError:
                 if not nothing_found(sweep.path / STUDY):  # else the jobs have said why
                     raise
+        sweep.end_search()
 
 
 def _help(arguments: list[str], line: CommandLine) -> int:

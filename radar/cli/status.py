@@ -44,7 +44,7 @@ def status(arguments: Sequence[str]) -> int:
     states = sweep.states()
     console.print(_table(sweep, states))
     console.print(_line(sweep), highlight=False, soft_wrap=True)
-    return DONE if all(state.state == "done" for state in states) else FAILED
+    return DONE if all(state.state == "done" for state in states) and not sweep.is_searching else FAILED
 
 
 def _line(sweep: Sweep) -> str:
@@ -53,6 +53,8 @@ def _line(sweep: Sweep) -> str:
     parts = [
         f"{counts[state]} {state}" for state in ("done", "running", "failed", "interrupted", "missing") if counts[state]
     ]
+    if sweep.is_searching:
+        parts.append("trials of the search are left, which the same command makes")
     left = seconds_left(states)
     if left:
         parts.append(f"about {left / 60:.1f} min left at the mean time of a job")

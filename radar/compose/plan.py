@@ -21,7 +21,7 @@ from radar.compose.messages import (
     refuse_sweeps,
     refuse_without_sweep,
 )
-from radar.compose.overrides import expanded, has_braces, read_overrides, values_of, words_of
+from radar.compose.overrides import Override, expanded, has_braces, read_overrides, values_of, words_of
 from radar.compose.search_axes import refuse_without_loss, trials
 from radar.config.verbs import SweepConfig
 from radar.errors import ConfigError
@@ -68,6 +68,16 @@ class Plan:
         return [" ".join(text for text in job.overrides if text not in self._common) for job in self.jobs]
 
 
+def _refuse_swept_settings(read: Sequence[Override]) -> None:
+    """Raise `ConfigError` for an override that sweeps over Hydra's own keys, which no sweeper takes."""
+    for each in read:
+        if each.is_hydra_override() and each.is_sweep_override():
+            raise ConfigError(
+                f"{brief(str(each.input_line))}: a sweep varies keys of the experiment, and none of Hydra's own; of a search, "
+                "write the key itself, as in unet=choice(small,compact)"
+            )
+
+
 def trial_name(overrides: Sequence[str], axes: Sequence[str]) -> str:
     """What tells one trial of a search, whose sweeper writes a value in its own way, from the others."""
     keys = {axis.partition("=")[0] for axis in axes}
@@ -88,6 +98,7 @@ def plan(line: CommandLine) -> Plan:
         of_sweep = [text for text in line.overrides if _is_of_sweep(text)]
         settings, sweep = composer.settings([*(text for text, each in single if chooses(each)), *of_sweep])
         is_sweep = line.multirun or hydra_internals.sweeps(settings)
+        _refuse_swept_settings(read)
         if not is_sweep:
             refuse_sweeps(given)
             refuse_without_sweep(of_sweep)

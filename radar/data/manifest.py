@@ -245,6 +245,6 @@ def check_hashes(samples: Iterable[Sample], hashes: Mapping[str, str], manifest:
         if sample.content_hash and sample.content_hash != hashes[sample.path]:
             found, stated = hashes[sample.path][:12], sample.content_hash[:12]
             raise DataError(
-                f"{manifest}: {sample.path} is not the file the manifest was made with (content hash "
-                f"{found}…, not {stated}…); restore it or blank the hash"
+                f"{manifest}: {sample.path} is not what the manifest was made with (content hash "
+                f"{found}…, not {stated}…; that of a crop is not its file's); restore the file or blank the hash"
             )

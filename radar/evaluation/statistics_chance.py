@@ -19,8 +19,8 @@ from radar.evaluation.statistics_resampling import (
 )
 
 Floats = NDArray[np.float64]
-_CHANCE_LEVEL = 0.95
-_PIXEL_BINS = 500  # of pooled pixels: KS to within 1 / 500
+CHANCE_LEVEL = 0.95  # of the permutations, the share that the limit is not passed by
+_PIXEL_BINS = 500  # of pooled pixels, whose counts permutations add up
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,5 +79,5 @@ def by_chance(
 
 
 def _chance(distances: Floats, *, falls: bool = False) -> Chance:
-    limit = np.quantile(distances, 1 - _CHANCE_LEVEL if falls else _CHANCE_LEVEL)
+    limit = np.quantile(distances, 1 - CHANCE_LEVEL if falls else CHANCE_LEVEL)
     return Chance(float(distances.mean()), float(limit))

@@ -59,13 +59,24 @@ class Sweep:
         raise RunError(f"{name}: no such sweep below {root / SWEEPS_FOLDER}; there are: {there}")
 
     def begin(self, command: Sequence[str], jobs: Sequence[str] | None) -> None:
-        """Write down which jobs there are, in the order of this command; None for a search, which finds them as it goes.
+        """Write down which jobs there are, in the order of this command; None for a search, which finds them as it goes, and goes on
+        until `end_search`.
 
         Raises `WriteError`.
         """
         names = None if jobs is None else list(jobs)
         make_subfolder(self.path.parent.parent, self.path.parent.name, self.path.name, JOBS_FOLDER)
-        write_json(self.path / "sweep.json", {"command": list(command), "jobs": names, "started": _now()})
+        content = {"command": list(command), "jobs": names, "started": _now(), "searching": jobs is None}
+        write_json(self.path / "sweep.json", content)
+
+    def end_search(self) -> None:
+        """Write down that a search has its trials. Raises `StoredError`, `WriteError`."""
+        write_json(self.path / "sweep.json", {**self.content(), "searching": False})
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether a search has trials left, which its command makes. Raises `StoredError`."""
+        return bool(self.content().get("searching"))  # those of older versions do not say
 
     def content(self) -> dict[str, Any]:
         """Command, jobs and start of the latest command that ran this sweep. Raises `StoredError`."""
@@ -75,7 +86,8 @@ class Sweep:
         except FileNotFoundError as error:
             raise unreadable(file, error, _REMEDY) from None
         lists = (content.get("command"), content.get("jobs") if content.get("jobs") is not None else [])
-        if not isinstance(content.get("started"), str) or not all(map(_is_words, lists)):
+        is_told = isinstance(content.get("started"), str) and isinstance(content.get("searching", False), bool)
+        if not is_told or not all(map(_is_words, lists)):
             raise unreadable(file, ValueError("it is not of a sweep"), _REMEDY)
         return content
 

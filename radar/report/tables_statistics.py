@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from radar.evaluation.statistics_chance import CHANCE_LEVEL
 from radar.evaluation.statistics_paired import holm, tests_made
 from radar.evaluation.statistics_resampling import Units
 from radar.report.cells import Cell, mean
@@ -26,8 +27,10 @@ _NOISE = {
 DISTANCE_HEADINGS = {name: f"{shown} (chance: mean, limit)" for name, shown in _DISTANCES.items()}
 CHANCE_NOTE = (
     "Chance: the distance where whole groups of images change the label at random, its mean and the limit that one permutation in "
-    "twenty passes (of the overlap: falls below); a dash where runs did not measure it. Of few images KL is large and the overlap "
-    "small by chance alone."
+    "twenty passes (of the overlap: falls below), a dash where no permutation of so few groups is so rare; a dash alone where runs "
+    "did not measure it. Of few images KL is large and the overlap small by chance alone. Of pixels, chance and p are of distances "
+    "between histograms of up to 500 bins of equal shares of all pixels, of which KS is a little smaller than that of the pixels "
+    "themselves, which stands beside it."
 )
 
 
@@ -95,11 +98,13 @@ def _compared(
 def beside_chance(cell: Cell, path: Sequence[str], name: str) -> Entry:
     """A distance, and its mean and limit by chance."""
     shown = measured(cell, *path, name)
-    chance = [mean(cell.values(*path, "chance", name, each)) for each in ("mean", "limit")]
+    average, limit = (mean(cell.values(*path, "chance", name, each)) for each in ("mean", "limit"))
     if shown.value is None:
         return shown
-    told = ", ".join(f"{each:z.3f}" for each in chance) if np.isfinite(chance).all() else NOTHING
-    return replace(shown, text=f"{shown.text} ({told})")
+    if not np.isfinite([average, limit]).all():
+        return replace(shown, text=f"{shown.text} ({NOTHING})")
+    told = f"{limit:z.3f}" if smallest_p(cell) <= 1 - CHANCE_LEVEL else NOTHING
+    return replace(shown, text=f"{shown.text} ({average:z.3f}, {told})")
 
 
 def smallest_p(cell: Cell) -> float:

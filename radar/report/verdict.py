@@ -124,7 +124,9 @@ def _sureness(count: Count, what: str) -> str:
     low, high = count.interval
     few = "with so few, " if high - low > _WIDE else ""
     joined = (
-        f"of {count.groups} groups, of whose photos one tells as much as all: " if count.groups < count.photos else ""
+        f"of {count.groups} group{'s'[: count.groups - 1]}, of whose photos one tells as much as all: "
+        if count.groups < count.photos
+        else ""
     )
     return f"{joined}{few}the true {what} lies between {_percent(low)} and {_percent(high)} %"
 

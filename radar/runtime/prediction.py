@@ -70,7 +70,7 @@ class Prediction:
     milliseconds: float | None
     """Reading, decoding and scoring; its share of a pass that several images share."""
     content_hash: str | None
-    """SHA-256 of the file's bytes."""
+    """SHA-256 of the file's bytes; of a named crop of it, of the crop's shape and pixels."""
     bytes: int | None
     """The file's size; null where it came without a file."""
     modified_ns: int | None

@@ -120,6 +120,38 @@ def made(root: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in root.glob("cache/*/*/made.json")}
 
 
+def test_a_search_that_was_stopped_between_two_trials_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, made = Runner._run, []
+
+    def stopped(*given: Any) -> float | None:
+        if made:
+            raise KeyboardInterrupt
+        made.append(run(*given))
+        return made[0]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("radar.cli.running.Runner._run", stopped)
+        assert search(tmp_path, 2) == 130
+    assert main(["status", f"output_root={tmp_path}"]) == FAILED
+    assert "1 done, trials of the search are left" in capsys.readouterr().out
+    assert search(tmp_path, 2) == 0
+    assert main(["status", f"output_root={tmp_path}"]) == 0
+    assert "are left" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["hydra.sweeper.params.unet=choice(small,compact)", "hydra.sweeper.n_trials=2,3", "hydra/launcher=basic,joblib"],
+)
+def test_what_is_hydras_own_is_not_swept_over(words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for more in ((), ("--dry-run",)):
+        assert main([*SEARCH, words, f"output_root={tmp_path}", *more]) == REFUSED
+        assert words in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_failed_trial_does_not_stop_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from radar.experiment import networks  # noqa: PLC0415
 

@@ -201,7 +201,7 @@ def test_a_photo_is_no_mask_of_another_or_of_itself(tmp_path, photo):
     [
         pytest.param("train/good/999.png,,train,0,,,", r"m\.csv: train/good/999\.png is not in", id="file"),
         pytest.param("test/dent/000.png,,test,1,,gone.png,", r"gone\.png is not in", id="mask"),
-        pytest.param(f"train/good/000.png,{'0' * 64},train,0,,,", "not the file the manifest was made with", id="hash"),
+        pytest.param(f"train/good/000.png,{'0' * 64},train,0,,,", "not what the manifest was made with", id="hash"),
         pytest.param("train/good/000.png,,test,0,,,", "no training images", id="train"),
     ],
 )

@@ -327,6 +327,36 @@ def test_too_few_held_out_normals_for_the_contamination_are_noted(tiny: Tiny) ->
     assert not any("too few for" in note for note in run(tiny("contamination.value=0.3")).notes)
 
 
+def test_a_promise_by_groups_above_the_contamination_is_noted(composed: Tiny, tmp_path: Path) -> None:
+    root = folder_of_parts(tmp_path / "parts")
+    for place, photo in enumerate(sorted((root / "normal").iterdir())):
+        photo.rename(photo.with_name(f"sheet{place // 2}-{place % 2}.png"))
+    own = (
+        "dataset.root=" + str(root),
+        "dataset.split=grouped",
+        "dataset.validation_fraction=0.5",
+        "dataset.image.size=48",
+    )
+    quick = (
+        "experiment=lof_texture",
+        "dataset=folder",
+        "method.controls=[]",
+        "evaluation.figures=false",
+        "contamination.value=0.4",
+    )
+    notes = {}
+    for name, group in (("sheets", r"dataset.folder.group='sheet\d+'"), ("alone", "dataset.folder.group=null")):
+        config = composed(*quick, *own, group, f"output_root={tmp_path / name}")
+        outcome, again = run(config), run(config)
+        notes[name] = [note for note in outcome.notes if "by groups" in note]
+        assert again.reused and [note for note in again.notes if "by groups" in note] == notes[name]
+        promised = load(outcome.directory).calibration.false_alarms
+        assert promised is not None and (promised > 0.4) == (name == "sheets")
+    assert notes["alone"] == [] and len(notes["sheets"]) == 1
+    shutil.rmtree(outcome.directory / "model")
+    assert not any("by groups" in note for note in run(config).notes)
+
+
 def test_mixed_precision_trains_and_scores(tiny: Tiny) -> None:
     full, mixed = run(tiny()), run(tiny("trainer.precision=bf16-mixed"))
     assert full.directory != mixed.directory

@@ -309,6 +309,11 @@ def test_distances_stand_beside_what_chance_alone_gives() -> None:
     shown = dict(zip(content.headings, content.rows[0], strict=True))
     assert shown["overlap (chance: mean, limit)"].text == "0.400 ± 0.000 (0.700, 0.600)"
     assert shown["KL(a ‖ n), nats (chance: mean, limit)"].text == "1.000 ± 0.000 (0.250, 0.350)"
+    # of two sheets of each kind six assignments, one in six is as rare as can be; of four, one in seventy
+    for sheets, limit in ((2, "–"), (4, "0.600")):
+        few = [replace(each, group=f"{each.label} {n % sheets}") for n, each in enumerate(some[0].images)]
+        row = separation_table(cells([replace(some[0], images=tuple(few))], None), 0.05).rows[0]
+        assert row[content.headings.index("overlap (chance: mean, limit)")].text == f"0.400 (0.700, {limit})"
     before = {
         name: replace(distances, chance=None, p_value=0.5) for name, distances in some[0].metrics.separation.items()
     }
