@@ -189,6 +189,7 @@ def _too_few(photos: int, groups: int, false_alarms: float) -> str:
 
 def by_hand(calibration: Calibration, value: float, *, name: str, reason: str = "") -> Threshold:
     """A threshold that somebody chose by hand, and why; it promises nothing."""
+    value += 0.0  # of a zero, never the one below it, which would be told as -0
     return Threshold(name, value, levels_like(calibration, value), "hand", reason, _now(), None, np.zeros(0), None)
 
 

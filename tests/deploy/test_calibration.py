@@ -112,6 +112,10 @@ def test_map_levels_come_from_the_same_images_or_from_as_rare_ones_of_the_fit() 
     assert rarer.map_levels.strong > read.map_levels.strong
 
 
+def test_a_zero_by_hand_has_no_sign() -> None:
+    assert str(by_hand(CALIBRATION, -0.0, name="mine").value) == "0.0"
+
+
 def test_images_of_the_fit_and_repeated_ones_are_left_out() -> None:
     many = photos(1, 2, 3, 4)
     kept, fitted, repeated = usable([*many, many[1], many[2]], {"0", "2"})
