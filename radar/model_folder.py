@@ -182,8 +182,11 @@ def fitted_promise(run_or_folder: str | Path) -> float | None:
     """
     folder = model_folder(Path(run_or_folder))
     try:
-        rate = _mapping(_facts(folder), "calibration")["false_alarms"]
-        return None if rate is None else finite(rate)
+        told = _mapping(_facts(folder), "calibration")["false_alarms"]
+        rate = None if told is None else finite(told)
+        if rate is not None and not 0 < rate <= 1:
+            raise ValueError(f"calibration.false_alarms={rate} is no share")
+        return rate
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise _unreadable(folder, error) from None
 

@@ -176,6 +176,7 @@ def _search(line: CommandLine, overrides: Sequence[str], planned: Plan, sweep: S
 
     with search_held(sweep.path, searched(planned.jobs[0].config, planned.axes), force=runner.force):
         study = study_overrides(planned.settings, sweep.path / STUDY)
+        sweep.mark_search(searching=True)
         if study is not None:
             try:
                 with ray_apart(planned.settings.launcher):
@@ -183,7 +184,7 @@ def _search(line: CommandLine, overrides: Sequence[str], planned: Plan, sweep: S
             except ValueError:
                 if not nothing_found(sweep.path / STUDY):  # else the jobs have said why
                     raise
-        sweep.end_search()
+        sweep.mark_search(searching=False)
 
 
 def _help(arguments: list[str], line: CommandLine) -> int:

@@ -44,7 +44,8 @@ def status(arguments: Sequence[str]) -> int:
     states = sweep.states()
     console.print(_table(sweep, states))
     console.print(_line(sweep), highlight=False, soft_wrap=True)
-    return DONE if all(state.state == "done" for state in states) and not sweep.is_searching else FAILED
+    finished = states and all(state.state == "done" for state in states) and not sweep.is_searching
+    return DONE if finished else FAILED
 
 
 def _line(sweep: Sweep) -> str:
@@ -54,7 +55,9 @@ def _line(sweep: Sweep) -> str:
         f"{counts[state]} {state}" for state in ("done", "running", "failed", "interrupted", "missing") if counts[state]
     ]
     if sweep.is_searching:
-        parts.append("trials of the search are left, which the same command makes")
+        parts.append("trials of the search are left: they run, or the same command makes them")
+    if not states:
+        parts.append("nothing was started")
     left = seconds_left(states)
     if left:
         parts.append(f"about {left / 60:.1f} min left at the mean time of a job")

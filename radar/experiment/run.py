@@ -146,19 +146,19 @@ def _told(experiment: Experiment, *more: str) -> tuple[str, ...]:
 
 
 def _promised_above(experiment: Experiment) -> Iterator[str]:
-    """Where images in groups set the threshold: that it keeps the contamination of single images, and promises less of groups."""
+    """Where images in groups set the threshold: that it keeps the contamination of single images, and of groups more lie above it."""
     asked, groups = experiment.config.contamination.value, len(set(experiment.stages.method.threshold_groups))
-    if asked * (groups + 1) < 1:
-        return  # that they are too few is said already
     try:
         promised = fitted_promise(experiment.directory.model)
     except RunError:  # removed or damaged since: whoever loads it is told, and the run's numbers are whole
         return
-    if promised is not None and promised > asked:
+    least = 1 / (groups + 1)  # where less is asked for, that they are too few is said already
+    if promised is not None and promised > max(asked, least):
+        helps = "; `radar calibrate` takes one that counts groups" if asked >= least else ""
         yield (
-            f"contamination.value={asked}: kept of single images; by groups ({groups} of them), as images of one sheet, strip or "
-            f"batch are alike, the threshold promises {percent_at_most(promised)}% at most; `radar calibrate` takes one that counts "
-            "groups"
+            f"contamination.value={asked}: of images that are not alike; by groups ({groups} of them), as images of one sheet, strip "
+            f"or batch are, at most {percent_at_most(promised)}% are expected above the threshold, on the terms of the model's "
+            f"card{helps}"
         )
 
 

@@ -59,23 +59,24 @@ class Sweep:
         raise RunError(f"{name}: no such sweep below {root / SWEEPS_FOLDER}; there are: {there}")
 
     def begin(self, command: Sequence[str], jobs: Sequence[str] | None) -> None:
-        """Write down which jobs there are, in the order of this command; None for a search, which finds them as it goes, and goes on
-        until `end_search`.
+        """Write down which jobs there are, in the order of this command; None for a search, which finds them as it goes.
 
         Raises `WriteError`.
         """
         names = None if jobs is None else list(jobs)
         make_subfolder(self.path.parent.parent, self.path.parent.name, self.path.name, JOBS_FOLDER)
-        content = {"command": list(command), "jobs": names, "started": _now(), "searching": jobs is None}
+        content: dict[str, Any] = {"command": list(command), "jobs": names, "started": _now()}
+        with suppress(StoredError):  # of a search that goes on, or has ended: this command may yet be refused
+            content["searching"] = self.is_there and self.is_searching
         write_json(self.path / "sweep.json", content)
 
-    def end_search(self) -> None:
-        """Write down that a search has its trials. Raises `StoredError`, `WriteError`."""
-        write_json(self.path / "sweep.json", {**self.content(), "searching": False})
+    def mark_search(self, *, searching: bool) -> None:
+        """Write down whether a search has trials left. Raises `StoredError`, `WriteError`."""
+        write_json(self.path / "sweep.json", {**self.content(), "searching": searching})
 
     @property
     def is_searching(self) -> bool:
-        """Whether a search has trials left, which its command makes. Raises `StoredError`."""
+        """Whether a search has trials left: they run, or its command makes them. Raises `StoredError`."""
         return bool(self.content().get("searching"))  # those of older versions do not say
 
     def content(self) -> dict[str, Any]:

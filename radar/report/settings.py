@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from radar.compose.overrides import quoted
+from radar.errors import ConfigError
 from radar.report.recipes import is_own, option_values, told_by
 from radar.report.region_names import named, override_told
 from radar.report.result import Result
@@ -175,11 +176,15 @@ def chosen_option(result: Result, group: str) -> str | None:
 
 def _with_preset(result: Result, group: str, option: str, says: Mapping[str, Any]) -> Settings:
     """The settings of an option under the run's preset, those of the option alone where the preset is none of the project's own; what
-    the option leaves to the command, as a folder of photos, is as the run has it."""
+    the option leaves to the command, as a folder of photos, is as the run has it. Nothing where they give no config without further
+    words of the command."""
     preset, own = result.command.preset, flat(result.config)
     presets = [f"experiment={preset}"] if preset is not None and is_own("experiment", preset) else []
     left = [key for key, value in flat(says, f"{group}.").items() if value == _LEFT]
-    return flat(told_by(*presets, f"{group}={option}", *(f"{key}={_written(own.get(key))}" for key in left)))
+    try:
+        return flat(told_by(*presets, f"{group}={option}", *(f"{key}={_written(own.get(key))}" for key in left)))
+    except ConfigError:
+        return {}
 
 
 def _written(value: object) -> str:

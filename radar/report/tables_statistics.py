@@ -27,10 +27,10 @@ _NOISE = {
 DISTANCE_HEADINGS = {name: f"{shown} (chance: mean, limit)" for name, shown in _DISTANCES.items()}
 CHANCE_NOTE = (
     "Chance: the distance where whole groups of images change the label at random, its mean and the limit that one permutation in "
-    "twenty passes (of the overlap: falls below), a dash where no permutation of so few groups is so rare; a dash alone where runs "
-    "did not measure it. Of few images KL is large and the overlap small by chance alone. Of pixels, chance and p are of distances "
-    "between histograms of up to 500 bins of equal shares of all pixels, of which KS is a little smaller than that of the pixels "
-    "themselves, which stands beside it."
+    "twenty passes (of the overlap: falls below), a dash where permutations are too few for one to be so rare; a dash alone where "
+    "runs did not measure it. Of few images KL is large and the overlap small by chance alone. Of pixels, p and the chance of KS and "
+    "Wasserstein are of distances between histograms of up to 500 bins of equal shares of all pixels, of which KS is a little smaller "
+    "than that of the pixels themselves, which stands beside it."
 )
 
 

@@ -344,15 +344,17 @@ def test_a_promise_by_groups_above_the_contamination_is_noted(composed: Tiny, tm
         "evaluation.figures=false",
         "contamination.value=0.4",
     )
-    notes = {}
+    notes, made = {}, {}
     for name, group in (("sheets", r"dataset.folder.group='sheet\d+'"), ("alone", "dataset.folder.group=null")):
         config = composed(*quick, *own, group, f"output_root={tmp_path / name}")
         outcome, again = run(config), run(config)
+        made[name] = config, outcome
         notes[name] = [note for note in outcome.notes if "by groups" in note]
         assert again.reused and [note for note in again.notes if "by groups" in note] == notes[name]
         promised = load(outcome.directory).calibration.false_alarms
         assert promised is not None and (promised > 0.4) == (name == "sheets")
     assert notes["alone"] == [] and len(notes["sheets"]) == 1
+    config, outcome = made["sheets"]
     shutil.rmtree(outcome.directory / "model")
     assert not any("by groups" in note for note in run(config).notes)
 

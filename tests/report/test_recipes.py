@@ -192,6 +192,11 @@ _LEFT_TO_THE_COMMAND = [
 ]
 
 
+def test_an_option_that_gives_no_config_by_itself_is_not_told() -> None:
+    words = ("dataset=mvtec", "dataset.category=null", "dataset.name=own", "dataset.root=parts")
+    assert chosen_option(composed("experiment=lof_texture", *words), "dataset") is None
+
+
 @pytest.mark.parametrize("option", _LEFT_TO_THE_COMMAND)
 @pytest.mark.parametrize("preset", ["lof_texture", "paper", "recommended"])
 def test_an_option_that_leaves_a_key_to_the_command_is_told_of_runs_that_depart(
