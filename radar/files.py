@@ -126,6 +126,13 @@ def refuse_foreign(folder: Path, verb: str, names: Iterable[str]) -> None:
         )
 
 
+def refuse_unwritable(folder: Path) -> None:
+    """Raise `WriteError` where nothing may be written into a folder, or, where it is not there yet, into the first above that is."""
+    there = next((each for each in (folder, *folder.absolute().parents) if each.exists()), folder)
+    if not os.access(there, os.W_OK):
+        raise WriteError(errno.EACCES, "nothing may be written there", str(there))
+
+
 def _claimed(folder: Path, verb: str) -> set[str]:
     """The names that a verb may write again. A link tells nothing, as it may lead elsewhere."""
     mark = folder / _claim(verb)

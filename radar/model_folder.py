@@ -182,11 +182,7 @@ def fitted_promise(run_or_folder: str | Path) -> float | None:
     """
     folder = model_folder(Path(run_or_folder))
     try:
-        told = _mapping(_facts(folder), "calibration")["false_alarms"]
-        rate = None if told is None else finite(told)
-        if rate is not None and not 0 < rate <= 1:
-            raise ValueError(f"calibration.false_alarms={rate} is no share")
-        return rate
+        return _promise(_mapping(_facts(folder), "calibration"))
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise _unreadable(folder, error) from None
 
@@ -280,12 +276,20 @@ def _part(stored: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _calibration(facts: Mapping[str, Plain], stored: Mapping[str, Tensor]) -> Calibration:
-    unseen_by, false_alarms = facts["unseen_by"], facts["false_alarms"]
+    unseen_by, promised = facts["unseen_by"], _promise(facts)
     if not isinstance(unseen_by, list):
         raise ValueError("calibration.unseen_by is not a list")
-    promised = None if false_alarms is None else finite(false_alarms)
     scores, tops = (stored[f"calibration.{name}"].numpy() for name in ("scores", "map_tops"))
     return Calibration(scores, tops, tuple(str(each) for each in unseen_by), promised)
+
+
+def _promise(calibration: Mapping[str, Plain]) -> float | None:
+    """Raises `ValueError` where it is no share."""
+    told = calibration["false_alarms"]
+    rate = None if told is None else finite(told)
+    if rate is not None and not 0 < rate <= 1:
+        raise ValueError(f"calibration.false_alarms={rate} is no share")
+    return rate
 
 
 def _fitted_threshold(facts: Mapping[str, Plain], calibration: Calibration) -> Threshold:

@@ -53,7 +53,7 @@ def cache(arguments: Sequence[str]) -> int:
     console = PlainConsole()
     if parsed.verb == "explain":
         for job in plan(command_line.read(rest)).jobs:
-            console.print(_explained(job.config))
+            console.print_table(_explained(job.config))
         return 0
     if rest:
         raise ConfigError(f"{rest[0]}: unknown option; see radar cache --help")
@@ -133,9 +133,8 @@ def _explained(config: Config) -> Table:
     experiment = Experiment(config, silent, session)
     stored = list(artefacts(session.store(config).root))
     table = Table(title=experiment.directory.path.name, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    for heading in ("stage", "result", "state"):
+    for heading in ("stage", "result", "state", "why"):
         table.add_column(heading)
-    table.add_column("why", overflow="fold")
     for label, stage in experiment.stages.stages():
         table.add_row(label, stage.key.fingerprint[:12], *_state(stage, stored))
     return table

@@ -43,7 +43,7 @@ def compare(arguments: Sequence[str]) -> int:
         if parsed.markdown:
             print(markdown(each))
         else:
-            console.print(_printed(each))
+            console.print_table(_printed(each))
     return 0
 
 
@@ -67,7 +67,7 @@ def _printed(content: Table) -> Printed:
         caption="\n".join(content.notes) or None, caption_justify="left",
     )  # fmt: skip
     for column, heading in enumerate(content.headings):
-        printed.add_column(heading, overflow="fold", justify="right" if column in content.numeric else "left")
+        printed.add_column(heading, justify="right" if column in content.numeric else "left")
     for row in content.rows:
         printed.add_row(*(entry.text for entry in row))
     return printed

@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
 from radar.cli.preflight import print_preflight
 from radar.cli.printing import PlainConsole
@@ -55,7 +54,7 @@ def data(arguments: Sequence[str]) -> int:
     parsed = _parsed(arguments)
     console = PlainConsole()
     if parsed.verb == "list":
-        console.print(_presets(parsed))
+        console.print_table(_presets(parsed))
         return 0
     if parsed.verb == "download":
         return _download(parsed, console)
@@ -89,13 +88,7 @@ def _config(parsed: argparse.Namespace, overrides: Sequence[str]) -> Config:
 
 
 def _presets(parsed: argparse.Namespace) -> Table:
-    table = Table(
-        Column("preset", overflow="fold"),
-        "images",
-        Column("state", overflow="fold"),
-        title="radar dataset=PRESET",
-        title_justify="left",
-    )
+    table = Table("preset", "images", "state", title="radar dataset=PRESET", title_justify="left")
     with with_folder(parsed.config_dir):
         presets = options("dataset")
     for preset in presets:
@@ -113,13 +106,13 @@ def _counts(dataset: Dataset) -> str:
     return ", ".join(f"{len(dataset.split(name))} {name}" for name in SPLITS)
 
 
-def _check(dataset: Dataset, console: Console, report: ProgressBar) -> int:
+def _check(dataset: Dataset, console: PlainConsole, report: ProgressBar) -> int:
     print_preflight(dataset, console, report)
     console.print(f"manifest {dataset.manifest_hash}", highlight=False, soft_wrap=True)
     return 0
 
 
-def _download(parsed: argparse.Namespace, console: Console) -> int:
+def _download(parsed: argparse.Namespace, console: PlainConsole) -> int:
     root = Path(_config(parsed, parsed.overrides).data_root)
     with ProgressBar() as report:
         folder = fetch_public(

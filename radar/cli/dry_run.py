@@ -26,11 +26,9 @@ def dry_run(plan: Plan) -> int:
     """Print one line per job and the estimated total; returns the exit code."""
     titles = [name if name and plan.is_sweep else str(number) for number, name in enumerate(plan.names, start=1)]
     widest = max(len(word) for title in (*titles, "job") for word in title.split())
-    names = [Column("job", overflow="fold", min_width=min(widest, _WIDEST_WORD)), Column("dataset", overflow="fold")]
+    names = [Column("job", min_width=min(widest, _WIDEST_WORD)), Column("dataset")]
     numbers = ("parameters", "MFLOP", "steps", "training", "ms")
-    table = Table(
-        *names, *(Column(each, no_wrap=True, min_width=len(each)) for each in numbers), box=SIMPLE, padding=(0, 1, 0, 0)
-    )
+    table = Table(*names, *(Column(each, no_wrap=True) for each in numbers), box=SIMPLE, padding=(0, 1, 0, 0))
     measured: dict[str, Estimate] = {}
     pictures = {str(job.config.dataset): job.config.dataset for job in plan.jobs}
     longest = max((length for job in plan.jobs for _, length in extents(job.config)), default=0)
@@ -42,7 +40,7 @@ def dry_run(plan: Plan) -> int:
         trainings |= {training.key + _data_and_seed(job.config): training.seconds for training in found.trainings}
         table.add_row(title, job.config.dataset.name, *_cells(found))
     console = PlainConsole()
-    console.print(table)
+    console.print_table(table)
     if plan.is_search:
         console.print(
             f"A search: the experiment that it starts from; {plan.settings.sweeper.n_trials} trials vary {', '.join(plan.axes)}",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
+from radar.cli.printing import PlainConsole
 from radar.data.dataset import Dataset
 from radar.data.inspection import Finding, inspect
 from radar.data.summary import count_rows, size_rows
@@ -14,10 +14,10 @@ from radar.runtime.terminal import tell
 _NAMED = 3  # files of each kind of finding
 
 
-def print_preflight(dataset: Dataset, console: Console, report: Report) -> None:
+def print_preflight(dataset: Dataset, console: PlainConsole, report: Report) -> None:
     """Decode everything, and tell what there is and what is odd. Raises `DataError` for what is broken."""
     findings = inspect(dataset, report)
-    console.print(_counts(dataset))
+    console.print_table(_counts(dataset))
     sizes = size_rows(dataset)
     console.print(
         f"{len(dataset.samples)} images decode; "
@@ -31,7 +31,7 @@ def print_preflight(dataset: Dataset, console: Console, report: Report) -> None:
 
 
 def _counts(dataset: Dataset) -> Table:
-    headings = ("split", "label", Column("defect", overflow="fold"), "images", "groups", "masks", "empty masks")
+    headings = ("split", "label", "defect", "images", "groups", "masks", "empty masks")
     table = Table(*headings, title=dataset.name, title_justify="left")
     for row in count_rows(dataset):
         counts = map(str, (row.images, row.groups, row.masks, row.empty_masks))

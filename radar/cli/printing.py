@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.box import SIMPLE
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,8 @@ from radar.evaluation.metrics import BorderMetrics, Metrics, Quality, best_contr
 from radar.runtime.terminal import printable
 
 _LEAST_WIDTH, _WIDTH = 20, 80  # columns
+_BETWEEN = 3  # columns between two of a table, at most
+_LEAST_FOLDED = 12  # columns of text that a table folds in a narrow terminal
 
 
 class PlainConsole(Console):
@@ -32,6 +35,23 @@ class PlainConsole(Console):
         """Raise what a plain print raises where nobody reads any more, which is no failure; rich would end the process."""
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
+    def print_table(self, table: Table) -> None:
+        """A table of which nothing is cut: text folds, numbers (columns that stand right, or do not wrap) keep their width, and lines
+        that are too long all the same are left to the terminal."""
+        for column in table.columns:
+            cells = [line for cell in column.cells for line in str(cell).splitlines()]
+            words = str(column.header).split()
+            if column.justify == "right" or column.no_wrap:
+                column.min_width = max(map(cell_len, (*cells, *words)), default=0)
+            else:
+                column.overflow = "fold"
+                widest = max((cell_len(word) for text in (*cells, *words) for word in text.split()), default=0)
+                column.min_width = max(column.min_width or 0, min(widest, _LEAST_FOLDED))
+        least = _BETWEEN + sum(_BETWEEN + (column.min_width or 0) for column in table.columns)
+        if least > self.width:  # rich would leave whole columns out
+            table.width = least
+        self.print(table, crop=False)
+
     def render_str(self, text: str, **options: Any) -> Text:
         """Of what is printed and of every cell of a table."""
         return super().render_str(printable(text, keep="\n"), **{**options, "markup": False, "emoji": False})
@@ -42,7 +62,7 @@ _IMAGE = {"auroc": "AUROC", "f1": "F1", "precision": "precision", "recall": "rec
 _PIXEL = {"auroc": "pixel AUROC", "aupro": "AUPRO"}
 _EXPLAINED = {
     "AUROC": "how often a defective photo scores above a good one (0.5: guessing)",
-    "precision": "the share of rejected photos that are defective",
+    "precision": "the share of rejected photos that are defective (0 where none is)",
     "recall": "the share of defective photos that are rejected",
     "F1": "both in one (harmonic mean)",
     "AP": "precision over all thresholds (average)",
@@ -82,10 +102,8 @@ def results_table(name: str, method: str, metrics: Metrics) -> Table:
         title=f"{name}: test images", title_justify="left", caption_justify="left", box=SIMPLE, padding=(0, 1, 0, 0)
     )
     headings = ["", *_IMAGE.values(), *(_PIXEL.values() if pixel else ())]
-    controls = [f"· {control}" for control in (*metrics.controls, "all anomalous")]
-    table.add_column("", min_width=max(map(len, controls)), overflow="fold")  # a method's name may be long
-    for heading in headings[1:]:
-        table.add_column(heading, justify="right")
+    for heading in headings:
+        table.add_column(heading.replace(" ", "\n"), justify="right" if heading else "left")
     table.add_row(*_row(method, metrics, pixel), style="bold")
     for control, values in metrics.controls.items():
         table.add_row(*_row(f"· {control}", values, pixel))
@@ -100,11 +118,13 @@ def print_verdict(console: Console, lines: Sequence[str]) -> None:
         console.print(line, soft_wrap=True, highlight=False, markup=False, style="bold")
 
 
-def print_outcome(console: Console, name: str, method: str, metrics: Metrics, directory: str, *, reused: bool) -> None:
+def print_outcome(
+    console: PlainConsole, name: str, method: str, metrics: Metrics, directory: str, *, reused: bool
+) -> None:
     """The table, what it cost, and where everything else lies."""
     features = ", ".join(f"{feature} {_number(values.auroc)}" for feature, values in metrics.features.items())
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in metrics.seconds.items())
-    console.print(results_table(name, method, metrics))
+    console.print_table(results_table(name, method, metrics))
     told = "".join(
         f"{measure} over its best control ({best.name}): {best.gain:+z.3f}; "
         for measure, level in (("AUROC", "image"), ("pixel AUROC", "pixel"))
@@ -130,10 +150,10 @@ def _border_line(border: BorderMetrics, share: float) -> str:
 def sweep_table(rows: Sequence[tuple[str, Metrics | None, str]]) -> Table:
     """One row per job: what tells it from the others, its main metrics, the name of its directory."""
     table = Table(title="All jobs", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("job", overflow="fold")
+    table.add_column("job")
     for heading in ("AUROC", "F1", "pixel AUROC"):
         table.add_column(heading, justify="right")
-    table.add_column("directory", no_wrap=True, min_width=max((len(directory) for *_, directory in rows), default=0))
+    table.add_column("directory", no_wrap=True)
     for name, metrics, directory in rows:
         values = [
             None if metrics is None else metrics.value(*path)

@@ -13,7 +13,6 @@ from typing import Any, cast
 from uuid import uuid4
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 import radar
 from radar.cli.answer import print_answer
@@ -200,7 +199,7 @@ class Runner:
             config_dir=None if folder is None else str(Path(expanded(folder)).resolve()),
         )
 
-    def _tell(self, console: Console, config: Config, name: str, outcome: Outcome) -> None:
+    def _tell(self, console: PlainConsole, config: Config, name: str, outcome: Outcome) -> None:
         self._note(outcome.notes)
         title = config.name if self.sweep is None else f"{config.name}, {name}"
         found, method = _found(outcome, config)
@@ -220,7 +219,7 @@ class Runner:
         """One line per job of a sweep, and the table that answers it."""
         if self.sweep is not None:
             rows = [_row(state) for state in self.sweep.states()]
-            PlainConsole().print(sweep_table(rows))
+            PlainConsole().print_table(sweep_table(rows))
             print(f"Sweep {self.sweep.path.name}: radar status {shlex.quote(str(self.sweep.path))}")
             if self.searched is not None:
                 print_best(PlainConsole(), rows)
@@ -272,7 +271,7 @@ def _row(state: JobState) -> tuple[str, Metrics | None, str]:
         return state.name, None, state.directory.name
 
 
-def _report(config: Config, console: Console) -> AbstractContextManager[Report]:
+def _report(config: Config, console: PlainConsole) -> AbstractContextManager[Report]:
     if not config.trainer.progress:
         return nullcontext(silent)
     return ProgressBar() if console.is_terminal else nullcontext(ProgressLines())

@@ -42,7 +42,7 @@ def status(arguments: Sequence[str]) -> int:
     else:
         sweep = Sweep.named(root, parsed.sweep)
     states = sweep.states()
-    console.print(_table(sweep, states))
+    console.print_table(_table(sweep, states))
     console.print(_line(sweep), highlight=False, soft_wrap=True)
     finished = states and all(state.state == "done" for state in states) and not sweep.is_searching
     return DONE if finished else FAILED
@@ -67,10 +67,10 @@ def _line(sweep: Sweep) -> str:
 
 def _table(sweep: Sweep, states: Sequence[JobState]) -> Table:
     table = Table(title=f"Sweep {sweep.path.name}", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("job", overflow="fold")
+    table.add_column("job")
     table.add_column("state")
     table.add_column("seconds", justify="right")
-    table.add_column("directory, or why it failed", overflow="fold")
+    table.add_column("directory, or why it failed")
     for state in states:
         seconds = "" if state.seconds is None else f"{state.seconds:.1f}"
         table.add_row(

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from rich.console import Console
-
 from radar.cli.experiment import experiment
 from radar.cli.output import lasting_output
 from radar.cli.preflight import print_preflight
@@ -82,7 +80,7 @@ def _refuse_another_place(folder: Path, typed: Sequence[str]) -> None:
             )
 
 
-def _chosen(folder: Path, typed: Sequence[str], console: Console) -> list[str]:
+def _chosen(folder: Path, typed: Sequence[str], console: PlainConsole) -> list[str]:
     """The overrides that a folder's names stand for; where they are typed, names are not asked."""
     keys = {_key(word) for word in typed}
     as_typed = Recognised("folder", {"root": str(folder)}, "as was typed")
@@ -96,7 +94,7 @@ def _chosen(folder: Path, typed: Sequence[str], console: Console) -> list[str]:
     return [_RECOMMENDED, f"dataset={found.preset}", *_overrides(values), *grouped]
 
 
-def _inspected(line: CommandLine, typed: Sequence[str], console: Console) -> tuple[list[str], tuple[str, ...]]:
+def _inspected(line: CommandLine, typed: Sequence[str], console: PlainConsole) -> tuple[list[str], tuple[str, ...]]:
     """Tell what is there and what is odd; the overrides that keep together what belongs together, and notes that were told."""
     config, chosen = _config(line), list[str]()
     with ProgressBar() as report:

@@ -210,4 +210,11 @@ def _judge_leaks(leaks: LeakReport, config: DatasetConfig) -> tuple[str, ...]:
         "near-duplicate pair(s) cross into test": leaks.near_duplicates,
         "pair(s) of equal or near-duplicate images cross from train into validation": leaks.validation,
     }
-    return tuple(f"{len(pairs)} {what}, first {pairs[0]}" for what, pairs in notes.items() if pairs)
+    told = tuple(f"{len(pairs)} {what}, first {pairs[0]}" for what, pairs in notes.items() if pairs)
+    if leaks.cut_files:
+        first, last = leaks.cut_files[0]
+        told += (
+            f"{len(leaks.cut_files)} photo(s) have crops in several splits, first {first.path} ({first.split}) and {last.path} "
+            f"({last.split}): crops of one photo are alike, so give them one group and one split",
+        )
+    return told

@@ -162,7 +162,11 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
             f"{suggested}, too few for each side of the split to have its own: photos are split one by one, and those of new ones may "
             "fare worse than those of the test"
         )
-    return Grouping({"split": "random"}, told)
+    one_by_one = {"split": "random"}
+    split_entries(
+        entries, changed(one_by_one), hashes, vectors
+    )  # raises where they cannot be divided, before a word of it
+    return Grouping(one_by_one, told)
 
 
 def _apart_before_number(settings: FolderSettings) -> str:

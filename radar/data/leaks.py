@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from radar.data.decoding import FloatArray
 from radar.data.near_duplicates import near_pairs
-from radar.data.sample import Sample
+from radar.data.sample import SPLITS, Sample
+from radar.runtime.crops import file_and_crop
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,14 @@ class LeakReport:
     identical: tuple[Pair, ...]  # equal content hash across train|validation and test
     near_duplicates: tuple[Pair, ...]  # across train|validation and test
     validation: tuple[Pair, ...]  # near-duplicates and equal content across train and validation
+    cut_files: tuple[
+        tuple[Sample, Sample], ...
+    ]  # of each file whose crops lie in several splits, two, one of test where one is
 
     @property
     def clean(self) -> bool:
         """Whether nothing crosses at all."""
-        return not (self.groups or self.identical or self.near_duplicates or self.validation)
+        return not (self.groups or self.identical or self.near_duplicates or self.validation or self.cut_files)
 
 
 def find_leaks(samples: Sequence[Sample], vectors: FloatArray | None) -> LeakReport:
@@ -51,6 +56,7 @@ def find_leaks(samples: Sequence[Sample], vectors: FloatArray | None) -> LeakRep
         identical=tuple(pair for pair in identical if _reaches_test(pair)),
         near_duplicates=tuple(pair for pair in near if _reaches_test(pair)),
         validation=tuple(pair for pair in (*identical, *alike) if not _reaches_test(pair)),
+        cut_files=_cut_files(samples),
     )
 
 
@@ -76,6 +82,15 @@ def _crossing_groups(samples: Sequence[Sample]) -> tuple[str, ...]:
     for sample in samples:
         splits[sample.group].add(sample.split)
     return tuple(sorted(group for group, found in splits.items() if len(found) > 1))
+
+
+def _cut_files(samples: Sequence[Sample]) -> tuple[tuple[Sample, Sample], ...]:
+    files: dict[Path, dict[str, Sample]] = defaultdict(dict)
+    for sample in samples:
+        file, _ = file_and_crop(Path(sample.path))
+        files[file].setdefault(sample.split, sample)
+    ordered = ([found[split] for split in SPLITS if split in found] for found in files.values())
+    return tuple((found[0], found[-1]) for found in ordered if len(found) > 1)
 
 
 def _identical(samples: Sequence[Sample]) -> tuple[Pair, ...]:

@@ -75,6 +75,12 @@ def _drawn(entries: Sequence[Entry], groups: Groups, config: DatasetConfig) -> d
     normals = [entry.path for entry in entries if entry.label == 0]
     tainted = {groups[entry.path] for entry in entries if entry.label == 1}
     free = [path for path in normals if groups[path] not in tainted]
+    if normals and not free:
+        defective = next(each.path for each in entries if each.label == 1 and groups[each.path] == groups[normals[0]])
+        raise DataError(
+            f"{config.name}: each of {len(normals)} normal images is of a group with an anomalous one, or identical to it, first "
+            f"{normals[0]} and {defective}, so all are tested and none is learnt from; name groups, or remove what is there twice"
+        )
     target = config.test_fraction * len(normals) - (len(normals) - len(free))
     held = _hold_out(free, groups, target, config.split_seed)
     splits: dict[str, Split] = {
@@ -104,7 +110,7 @@ def _hold_out(paths: Sequence[str], groups: Groups, target: float, seed: int) ->
     if len(members) < 2:
         raise DataError(
             f"{len(paths)} normal images in {len(members)} group(s) cannot be divided between training and "
-            "held-out; add images of other groups or choose another dataset.split"
+            "held-out, identical ones being one group; add images of other groups or choose another dataset.split"
         )
     order = sorted(members, key=lambda group: _draw(seed, min(members[group])))
     held: list[str] = []

@@ -17,7 +17,7 @@ from radar.data.preprocessing import plane_names, preprocessing_of
 from radar.deploy.graph import onnx_graph, size_of
 from radar.deploy.traceable import Size
 from radar.errors import RunError
-from radar.files import claim, refuse_foreign, sha256, write_atomically, write_text, writing
+from radar.files import claim, refuse_foreign, refuse_unwritable, sha256, write_atomically, write_text, writing
 from radar.model import Model
 from radar.runtime.drawn_pictures import ANSWERS, IDENTITIES, drawn_planes, packed
 from radar.runtime.exported import checked
@@ -55,6 +55,7 @@ def export(model: Model, folder: Path, target: str, settings: PredictSettings) -
     if model.method.draws.simplex is not None:
         raise RunError("export: the runtime draws Gaussian noise alone, and this model takes simplex noise")
     refuse_foreign(folder, _VERB, _names(target))  # before the work
+    refuse_unwritable(folder)
     size = size_of(model)
     return written(model, onnx_graph(model, size), size, folder, target, settings=settings)
 

@@ -16,7 +16,7 @@ from radar.model import Model
 from radar.runtime.examination import MODEL_DIGITS
 from radar.runtime.files import bounded_lines, check_is_file
 from radar.runtime.log import JSON_LINES
-from radar.runtime.prediction import UNREADABLE, Prediction, from_json
+from radar.runtime.prediction import DEFECTIVE, UNREADABLE, Prediction, from_json
 from radar.scoring.forest import Floats
 
 MEASURES = ("brightness", "sharpness", "score")  # what changes first stands first
@@ -44,8 +44,8 @@ class Monitored:
     """A log's readable photos in the order of their time, and a chart per measure."""
 
     times: tuple[datetime, ...]  # (N,), UTC
-    threshold: float  # of the last photo
-    rejected: int  # photos whose score lay above the threshold of its time
+    thresholds: Floats  # (N,), that decided each of them
+    rejected: int  # photos that were called defective
     charts: tuple[Chart, ...]
     others: int  # lines of other models, which are passed over
     unreadable: int  # photos, passed over too
@@ -94,12 +94,12 @@ def monitor(model: Model, log: Path, since: datetime | None, settings: MonitorCo
         baseline = values[:first] if first else normals
         levels, alarm = ewma(values[first:], baseline, settings.weight, limit)
         charts.append(Chart(measure, values, first, levels, limit, None if alarm is None else first + alarm))
-    rejected = sum(line.score > line.threshold for line in mine)
+    thresholds = np.array([line.threshold for line in mine])
     times = tuple(line.time for line in mine)
     return Monitored(
         times,
-        mine[-1].threshold,
-        rejected,
+        thresholds,
+        sum(line.rejected for line in mine),
         tuple(charts),
         found.others,
         found.unreadable,
@@ -114,6 +114,7 @@ class _Line:
 
     time: datetime
     threshold: float
+    rejected: bool
     brightness: float
     sharpness: float
     score: float
@@ -155,7 +156,10 @@ def _lines(path: Path, model: str, since: datetime | None) -> _Lines:
                 elif said.score is None or said.brightness is None or said.sharpness is None:
                     raise ValueError(f"line {number} has a decision and no score, brightness or sharpness")
                 else:
-                    found.mine.append(_Line(time, said.threshold, said.brightness, said.sharpness, said.score))
+                    rejected = said.decision == DEFECTIVE
+                    found.mine.append(
+                        _Line(time, said.threshold, rejected, said.brightness, said.sharpness, said.score)
+                    )
                 if said.model == model:
                     known.add(photo)
     except (OSError, ValueError) as error:

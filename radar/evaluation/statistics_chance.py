@@ -67,13 +67,14 @@ def by_chance(
     assigned = units.assignments(permutations, random)
     first, second = two_kinds(units.sums(histograms.counts), assigned)
     normal, anomalous = two_kinds(units.sums(histograms.coarse), assigned)
+    one_bin = normal.shape[-1] < 2  # in which any two samples are the same
     ks = ks_of_counts(first, second)
     chance = ChanceDistances(
         ks=_chance(ks),
         wasserstein=_chance(wasserstein_of_counts(first, second, histograms.positions)),
-        kl_anomalous_from_normal=_chance(kl_divergence(anomalous, normal)),
-        kl_normal_from_anomalous=_chance(kl_divergence(normal, anomalous)),
-        overlap=_chance(overlap_coefficient(normal, anomalous), falls=True),
+        kl_anomalous_from_normal=None if one_bin else _chance(kl_divergence(anomalous, normal)),
+        kl_normal_from_anomalous=None if one_bin else _chance(kl_divergence(normal, anomalous)),
+        overlap=None if one_bin else _chance(overlap_coefficient(normal, anomalous), falls=True),
     )
     return permutation_p(ks), chance
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isqrt
 
 import numpy as np
@@ -17,18 +18,26 @@ KL_ESTIMATOR = "histogram of equal-probability bins of the pooled sample, half a
 
 
 def separation(normal: ArrayLike, anomalous: ArrayLike, most_bins: int) -> Distances:
-    """Of two non-empty samples, chance aside; in `most_bins` bins, and no more than the root of the number of values."""
+    """Of two non-empty samples, chance aside; in `most_bins` bins, and no more than the root of the number of values.
+
+    Of less than four values that is one bin, in which any two samples are the same: KL and overlap are None.
+    """
     first, second = np.asarray(normal, dtype=np.float64).ravel(), np.asarray(anomalous, dtype=np.float64).ravel()
     edges = pooled_edges(np.concatenate([first, second]), most_bins)
     counts = np.stack([binned(first, edges), binned(second, edges)])
-    return Distances(
+    found = Distances(
         ks=float(ks_2samp(first, second, method="asymp").statistic),
         wasserstein=float(wasserstein_distance(first, second)),
+        auroc=exceedance(first, second),
+        bins=counts.shape[1],
+    )
+    if counts.shape[1] < 2:
+        return found
+    return replace(
+        found,
         kl_anomalous_from_normal=float(kl_divergence(counts[1], counts[0])),
         kl_normal_from_anomalous=float(kl_divergence(counts[0], counts[1])),
         overlap=float(overlap_coefficient(counts[0], counts[1])),
-        auroc=exceedance(first, second),
-        bins=counts.shape[1],
     )
 
 

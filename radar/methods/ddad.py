@@ -126,7 +126,7 @@ class DdadMethod(ReconstructionMethod[DdadSettings]):
         return fitted
 
     def empty(self, structure: Structure) -> FittedMethod:
-        channels = channels_of(structure)
+        channels = channels_of(structure, self.config)
         network = untrained_network(self.config, channels)
         features: nn.Module | None = None
         if self.pretrained:

@@ -145,7 +145,7 @@ class DeepSvddMethod(ReducedMethod[DeepSvddSettings]):
         return self._fitted(networks[HYPERSPHERE], normals.train.network_planes.channels)
 
     def empty(self, structure: Structure) -> FittedMethod:
-        channels = channels_of(structure)
+        channels = channels_of(structure, self.config)
         return self._fitted(self._network(channels), channels)
 
     def _fitted(self, network: nn.Module, channels: int) -> FittedMethod:

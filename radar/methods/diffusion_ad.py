@@ -134,7 +134,7 @@ class DiffusionAdMethod(ReducedMethod[DiffusionAdSettings]):
         return self._fitted(network, channels, networks[_SEGMENTATION]).to(network.schedule.signal.device)
 
     def empty(self, structure: Structure) -> FittedMethod:
-        config, channels = self.config, channels_of(structure)
+        config, channels = self.config, channels_of(structure, self.config)
         segmentation = build_segmentation(2 * channels, self.settings.segmentation.channels, config.seed)
         return self._fitted(denoiser(config, untrained_network(config, channels)), channels, segmentation)
 

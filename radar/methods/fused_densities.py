@@ -106,7 +106,7 @@ class FusedDensitiesMethod(ReducedMethod[FusedDensitiesSettings]):
         return level_count(sizes, self.settings.fused_densities.least_side)
 
     def empty(self, structure: Structure) -> FittedMethod:
-        channels = channels_of(structure)
+        channels = channels_of(structure, self.config)
         network = denoiser(self.config, untrained_network(self.config, channels)) if self._asks_network else None
         parts, levels, folds = structure.get("parts"), structure.get("levels"), structure.get("folds")
         known = {name for name in PARTS if getattr(self.settings.fused_densities, name) is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from torch import Tensor, nn
 
 from radar.config.schema import Config, PatchConfig, TrainingConfig
 from radar.data.images import Images
+from radar.data.preprocessing import network_plane_names, plane_names
 from radar.errors import RunError
 from radar.files import Plain
 from radar.progress import Report
 from radar.rasters import Rasters
+from radar.runtime.terminal import brief
 from radar.scoring.noise_draws import NoiseDraws
 from radar.scoring.reading import Reading
 from radar.training.objective import Objective
@@ -86,11 +89,14 @@ class Training:
     parents: tuple[str, ...] = ()
 
 
-def channels_of(structure: Structure) -> int:
-    """Its entry `channels`. Raises `RunError` where there is none."""
-    channels = structure.get("channels")
-    if not isinstance(channels, int):
-        raise RunError("model: the stored structure names no number of channels; run the experiment again")
+def channels_of(structure: Structure, config: Config) -> int:
+    """Its entry `channels`, of planes that networks see. Raises `RunError` where that is not what `config` reads of an image."""
+    channels, read = structure.get("channels"), len(network_plane_names(plane_names(config.dataset.image)))
+    if channels != read or not isinstance(channels, int) or isinstance(channels, bool):
+        raise RunError(
+            f"model: the stored structure has {brief(json.dumps(channels))} channels, and its images are read as {read}; run the "
+            "experiment again"
+        )
     return channels
 
 

@@ -123,5 +123,5 @@ class RadarMethod(Method[RadarSettings]):
         return fitted
 
     def empty(self, structure: Structure) -> FittedMethod:
-        channels = channels_of(structure)
+        channels = channels_of(structure, self.config)
         return FittedRadar(self.config, denoiser(self.config, untrained_network(self.config, channels)), channels)

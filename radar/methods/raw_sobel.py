@@ -56,4 +56,4 @@ class RawSobelMethod(Method[RawSobelSettings]):
         return FittedRawSobel(self.config, normals.train.network_planes.channels)
 
     def empty(self, structure: Structure) -> FittedMethod:
-        return FittedRawSobel(self.config, channels_of(structure))
+        return FittedRawSobel(self.config, channels_of(structure, self.config))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from radar.deploy.monitor import Chart, Monitored
 from radar.report import style
 from radar.report.figures import save_figure
+from radar.scoring.forest import Floats
 
 Times = NDArray[np.datetime64]
 
@@ -35,7 +36,7 @@ def control_charts(monitored: Monitored) -> Figure:
     rows = figure.subplots(count, 2, sharex=True, squeeze=False)
     times = np.array([time.replace(tzinfo=None) for time in monitored.times], dtype="datetime64[us]")
     for row, chart in zip(rows, monitored.charts, strict=True):
-        _draw_values(row[0], times, chart, monitored.threshold)
+        _draw_values(row[0], times, chart, monitored.thresholds)
         _draw_levels(row[1], times, chart, monitored.times)
     for axes in rows[-1]:
         ticks = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
@@ -46,7 +47,7 @@ def control_charts(monitored: Monitored) -> Figure:
     return figure
 
 
-def _draw_values(axes: Axes, times: Times, chart: Chart, threshold: float) -> None:
+def _draw_values(axes: Axes, times: Times, chart: Chart, thresholds: Floats) -> None:
     style.dress(axes, title=chart.measure, horizontal="", vertical="value")
     judged = slice(chart.first, None)
     if style.spans_decades(chart.values):
@@ -55,8 +56,8 @@ def _draw_values(axes: Axes, times: Times, chart: Chart, threshold: float) -> No
     axes.plot(times[: chart.first], chart.values[: chart.first], ".", color=style.GREY, markersize=_DOT)
     axes.plot(times[judged], chart.values[judged], ".", color=style.BLUE, markersize=_DOT)
     if chart.measure == "score":
-        axes.axhline(threshold, color=style.VERMILION, linewidth=1)
-        axes.set_title("score, and the threshold", fontsize=style.FONT_TITLE, color=style.INK, loc="left")
+        axes.step(times, thresholds, where="post", color=style.VERMILION, linewidth=1)
+        axes.set_title("score, and the threshold of its time", fontsize=style.FONT_TITLE, color=style.INK, loc="left")
     elif chart.first:
         axes.set_title(f"{chart.measure}; grey: the baseline", fontsize=style.FONT_TITLE, color=style.INK, loc="left")
 

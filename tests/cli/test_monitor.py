@@ -70,7 +70,8 @@ def test_what_was_rejected_is_told_where_nothing_drifts(
 ) -> None:
     log = tmp_path / "predictions.jsonl"
     lines = [json.loads(line) for line in (run / "log_steady" / "predictions.jsonl").read_text().splitlines()]
-    log.write_text("".join(json.dumps({**line, "threshold": line["score"] - 1}) + "\n" for line in lines))
+    called = [{**line, "threshold": line["score"] - 1, "decision": "defective"} for line in lines]
+    log.write_text("".join(json.dumps(line) + "\n" for line in called))
     assert main(["monitor", str(run), str(log), *WORDS]) == DONE
     assert ", 70 of them called defective; " in capsys.readouterr().out
 

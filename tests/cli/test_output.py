@@ -7,13 +7,18 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from report_builders import metrics
+from rich.box import HEAVY_HEAD, SIMPLE, Box
+from rich.table import Table
 
 from radar.cli.exit_codes import DONE, FAILED, REFUSED, guarded
 from radar.cli.output import lasting_output
-from radar.cli.printing import PlainConsole
+from radar.cli.printing import PlainConsole, results_table
 from radar.errors import ConfigError
 
 RADAR = f'"{sys.executable}" -m radar'
@@ -158,3 +163,40 @@ def test_the_output_is_as_before_behind_it(monkeypatch: pytest.MonkeyPatch) -> N
     sys.stdout.close()
     with os.fdopen(reader) as pipe:
         assert pipe.read() == "first\nsecond\nthird\n"
+
+
+@pytest.mark.parametrize("width", [20, 30, 57, 80, 300])
+@pytest.mark.parametrize("box", [SIMPLE, HEAVY_HEAD])
+def test_of_a_table_nothing_is_cut_however_narrow_a_terminal_is(width: int, box: Box) -> None:
+    """Rich would leave out what does not fit, so that 0.823 becomes 0. or nothing."""
+    table = Table("method", "state", title="Parts", box=box)
+    table.add_column("false alarms", justify="right")
+    table.add_column("AUPRO", justify="right")
+    table.add_column("directory", no_wrap=True)
+    rows = [
+        ("same_without_network", "interrupted", f"0.{row}23 ± 0.{row}91", f"0.8{row}4", f"grid-{row}") for row in "123"
+    ]
+    for row in rows:
+        table.add_row(*row)
+    printed = io.StringIO()
+    PlainConsole(file=printed, width=width).print_table(table)
+    text = printed.getvalue()
+    assert all(word in text for word in ("Parts", "method", "state", "false", "alarms", "AUPRO", "directory"))
+    assert all(text.count(cell) == 1 for row in rows for cell in row[2:])
+    first = "".join(line.strip("│ ").replace("│", "  ").split("  ")[0] for line in text.splitlines()[4:])
+    assert first.replace(" ", "").count("same_without_network") == 3  # folded, where there is no room
+    assert "…" not in text
+
+
+def test_results_with_masks_and_all_controls_fit_a_terminal_of_80_columns() -> None:
+    labels = np.array([0, 0, 1, 1])
+    found = metrics(labels, labels + 0.0, labels > 0, ["good", "good", "dent", "dent"])
+    control = found.controls["raw_sobel"]
+    found = replace(found, controls=dict.fromkeys(("mean_brightness", "raw_sobel", "same_without_network"), control))
+    printed = io.StringIO()
+    PlainConsole(file=printed, width=80).print_table(results_table("A", "fused_densities", found))
+    lines = printed.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    cells = [line.split() for line in lines]
+    assert ["fused_densities", "1.000", "1.000", "1.000", "1.000", "1.000", "0.900", "0.800"] in cells
+    assert ["·", "same_without_network", "0.600", "1.000", "1.000", "1.000", "1.000", "0.900", "0.800"] in cells

@@ -133,6 +133,28 @@ def test_identical_files_in_train_and_validation_are_told_whatever_else_is_looke
         assert not leaks.clean and not leaks.identical
 
 
+@pytest.mark.parametrize(
+    ("splits", "expected"),
+    [
+        ("train test", [("train", "test")]),
+        ("test train", [("train", "test")]),
+        ("train validation test", [("train", "test")]),
+        ("validation train", [("train", "validation")]),
+        ("train train", []),
+    ],
+)
+def test_crops_of_one_file_in_several_splits_are_found(splits, expected):
+    """Also where they share no pixel: of one photo they are alike."""
+    samples = [
+        Sample(f"a/strip.png#xywh={64 * place},0,64,64", f"{place}", part, 0, "good", None, f"{place}")
+        for place, part in enumerate(splits.split())
+    ]
+    other = Sample("b/strip.png#xywh=0,0,64,64", "other", "test", 0, "good", None, "other")
+    leaks = find_leaks([*samples, other], None)
+    assert [(first.split, last.split) for first, last in leaks.cut_files] == expected
+    assert leaks.clean == (not expected)
+
+
 def test_normals_of_a_group_with_a_defect_are_test():
     entries = [normal("a1", "a"), anomalous("a2", "a"), *(normal(f"b{i}") for i in range(10))]
     assert {sample.split for sample in split(entries, "grouped") if sample.group == "a"} == {"test"}
@@ -141,6 +163,14 @@ def test_normals_of_a_group_with_a_defect_are_test():
 def test_one_group_cannot_be_divided():
     with pytest.raises(DataError, match=r"4 normal images in 1 group\(s\) cannot be divided"):
         split([normal(f"{i}", "all") for i in range(4)], "grouped")
+
+
+def test_normals_that_all_belong_to_defects_are_told_with_one_of_each():
+    entries = [*(normal(f"good{i}", "sheet") for i in range(4)), anomalous("bad", "sheet")]
+    with pytest.raises(
+        DataError, match="each of 4 normal images is of a group with an anomalous one.* first good0 and bad, so all"
+    ):
+        split(entries, "grouped")
 
 
 def test_large_groups_do_not_swallow_the_training_set():

@@ -7,12 +7,14 @@ import pytest
 from scipy.stats import ks_2samp, norm, wasserstein_distance
 from sklearn.metrics import roc_auc_score
 
+from radar.evaluation.statistics_chance import by_chance, histograms_of_values
 from radar.evaluation.statistics_distributions import (
     exceedance,
     kl_divergence,
     overlap_coefficient,
     separation,
 )
+from radar.evaluation.statistics_resampling import Units
 
 RANDOM = np.random.default_rng(0)
 
@@ -63,3 +65,22 @@ def test_distances_but_wasserstein_do_not_depend_on_a_monotonic_scale() -> None:
 
 def test_ties_count_half() -> None:
     assert exceedance(np.array([1.0, 2.0]), np.array([2.0])) == 0.75
+
+
+@pytest.mark.parametrize(("normal", "anomalous"), [([0.1, 0.2], [9.0]), ([0.0], [1.0]), ([1.0], [1.0])])
+def test_one_bin_tells_nothing_apart(normal, anomalous):
+    """In it any two samples are the same, also those that KS and AUROC tell apart wholly."""
+    measured = separation(normal, anomalous, 32)
+    assert (measured.bins, measured.overlap) == (1, None)
+    assert measured.kl_anomalous_from_normal is measured.kl_normal_from_anomalous is None
+    assert measured.ks == (normal != anomalous)
+    labels = np.repeat([0, 1], [len(normal), len(anomalous)])
+    units = Units.of(labels, [str(place) for place in range(len(labels))])
+    _, chance = by_chance(histograms_of_values(np.array([*normal, *anomalous]), 32), units, 9, RANDOM)
+    assert chance.overlap is chance.kl_anomalous_from_normal is chance.kl_normal_from_anomalous is None
+    assert chance.ks.mean >= 0
+
+
+def test_two_bins_are_the_fewest_that_tell_apart():
+    measured = separation([0.1, 0.2], [9.0, 9.1], 32)
+    assert (measured.bins, measured.overlap) == (2, 0.0)

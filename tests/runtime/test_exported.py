@@ -25,7 +25,7 @@ from radar.data.preprocessing import plane_names
 from radar.data.region_of_interest import region_of_interest
 from radar.deploy.export import export
 from radar.deploy.parity import parity
-from radar.errors import DataError, RunError
+from radar.errors import DataError, RunError, WriteError
 from radar.model import Model
 from radar.networks.efficientnet import is_installed
 from radar.runtime.__main__ import main
@@ -104,6 +104,18 @@ def test_what_decides_otherwise_is_found_and_listed(model: Model, written: Path,
     exported.manifest = needs
     with pytest.raises(DataError, match=r"this model takes no side below 400 px; leave it out"):
         parity(model, exported, files)
+
+
+def test_where_nothing_may_be_written_nothing_is_traced(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) != tmp_path
+    )  # root may write, but where a disk forbids it
+    monkeypatch.setattr("radar.deploy.export.onnx_graph", lambda *_: pytest.fail("the work was begun"))
+    with pytest.raises(WriteError, match="nothing may be written there") as caught:
+        export(model, tmp_path / "above" / "exported", "onnx", settings())
+    assert str(tmp_path) in str(caught.value) and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("word", ["device=cuda", "threads=2"])

@@ -181,6 +181,23 @@ def test_a_model_decides_by_numbers_alone(model: Path, tmp_path: Path, path: tup
         radar.load(forged(model, tmp_path, path, value))
 
 
+@pytest.mark.parametrize("share", [-3, 0, 1.5])
+def test_a_model_promises_no_rate_that_is_no_share(model: Path, tmp_path: Path, share: float) -> None:
+    with pytest.raises(RunError, match=r"cannot be read as a model \(calibration.false_alarms=.* is no share\)"):
+        radar.load(forged(model, tmp_path, ("calibration", "false_alarms"), share))
+
+
+@pytest.mark.parametrize("channels", [0, 2, 10**12, 10**20, True, "1", None, [1]], ids=str)
+def test_a_model_of_other_channels_than_its_images_have_is_one_line(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], channels: Any
+) -> None:
+    folder = forged(model, tmp_path, ("structure", "channels"), channels)
+    assert main(["predict", str(folder), str(model / "photos")]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("\n") == 1
+    assert "channels, and its images are read as 1; run the experiment again" in captured.err
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

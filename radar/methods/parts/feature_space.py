@@ -116,7 +116,7 @@ class FieldMethod(ReducedMethod[FieldSettings], Generic[FieldSettings, Fitted]):
     def empty(self, structure: Structure) -> FittedMethod:
         settings, config = self.settings.feature_space, self._field_config
         network = None if settings is None else grid_network(settings, pretrained=False)
-        space = self._space(channels_of(structure), network)
+        space = self._space(channels_of(structure, self.config), network)
         return self.module(space, denoiser(config, untrained_network(config, space.dimensions)))
 
     @property

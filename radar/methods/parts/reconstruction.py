@@ -125,7 +125,7 @@ class ReconstructionMethod(ReducedMethod[Reconstructed]):
         return self.fitted(network, normals.train.network_planes.channels).to(network.schedule.signal.device)
 
     def empty(self, structure: Structure) -> FittedMethod:
-        channels = channels_of(structure)
+        channels = channels_of(structure, self.config)
         return self.fitted(denoiser(self.config, untrained_network(self.config, channels)), channels)
 
     def fitted(self, network: Denoiser, channels: int) -> FittedReconstruction:

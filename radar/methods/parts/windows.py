@@ -155,7 +155,7 @@ class WindowMethod(ReducedMethod[Windowed]):
         return fitted
 
     def empty(self, structure: Structure) -> FittedMethod:
-        return self._fitted(channels_of(structure), self.empty_model())
+        return self._fitted(channels_of(structure, self.config), self.empty_model())
 
     def _fitted(self, channels: int, model: nn.Module) -> FittedWindowModel:
         return FittedWindowModel(self.settings.windows, self.reading, channels, model)
