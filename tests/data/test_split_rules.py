@@ -168,7 +168,7 @@ def test_one_group_cannot_be_divided():
 def test_normals_that_all_belong_to_defects_are_told_with_one_of_each():
     entries = [*(normal(f"good{i}", "sheet") for i in range(4)), anomalous("bad", "sheet")]
     with pytest.raises(
-        DataError, match="each of 4 normal images is of a group with an anomalous one.* first good0 and bad, so all"
+        DataError, match=r"each of 4 normal images is of a group with an anomalous one.* first good0 and bad, so all"
     ):
         split(entries, "grouped")
 

@@ -7,6 +7,7 @@ import json
 import resource
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from PIL import Image
 
 import radar
 from radar.cli.main import main
+from radar.config.schema import MethodConfig
 from radar.data.decoding import read_content
 from radar.errors import DataError, RunError, WriteError
 from radar.experiment.artefact_inventory import prune
@@ -24,6 +26,7 @@ from radar.experiment.log import run_log
 from radar.experiment.run_directory import RunDirectory
 from radar.files import claim, read_json, write_json
 from radar.inspect.reviews import Reviews
+from radar.methods.registry import METHODS
 from radar.runtime.files import appending
 from radar.runtime.log import CSV, JSON_LINES, continued_log
 
@@ -191,7 +194,11 @@ def test_a_model_promises_no_rate_that_is_no_share(model: Path, tmp_path: Path, 
 def test_a_model_of_other_channels_than_its_images_have_is_one_line(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], channels: Any
 ) -> None:
-    folder = forged(model, tmp_path, ("structure", "channels"), channels)
+    mean = radar.load(model)
+    sobel = METHODS.get("raw_sobel")
+    config = replace(mean.config, method=MethodConfig(sobel.name, [], sobel.Settings()))
+    save_model(replace(mean, config=config, method=sobel(config).empty({"channels": 1})), tmp_path / "sobel" / "model")
+    folder = forged(tmp_path / "sobel", tmp_path, ("structure", "channels"), channels)
     assert main(["predict", str(folder), str(model / "photos")]) == 3
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err.count("\n") == 1
