@@ -128,8 +128,12 @@ def refuse_foreign(folder: Path, verb: str, names: Iterable[str]) -> None:
 
 def refuse_unwritable(folder: Path) -> None:
     """Raise `WriteError` where nothing may be written into a folder, or, where it is not there yet, into the first above that is."""
-    there = next((each for each in (folder, *folder.absolute().parents) if each.exists()), folder)
-    if not os.access(there, os.W_OK):
+    with writing(folder):
+        there = next((each for each in (folder, *folder.absolute().parents) if each.exists()), folder)
+        is_folder = there.is_dir()
+    if not is_folder:
+        raise WriteError(errno.ENOTDIR, "it is no folder", str(there))
+    if not os.access(there, os.W_OK | os.X_OK):
         raise WriteError(errno.EACCES, "nothing may be written there", str(there))
 
 

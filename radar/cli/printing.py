@@ -11,7 +11,8 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.measure import Measurement
+from rich.table import Column, Table
 from rich.text import Text
 
 from radar.evaluation.comparable import comparable
@@ -19,7 +20,7 @@ from radar.evaluation.metrics import BorderMetrics, Metrics, Quality, best_contr
 from radar.runtime.terminal import printable
 
 _LEAST_WIDTH, _WIDTH = 20, 80  # columns
-_BETWEEN = 3  # columns between two of a table, at most
+_UNBOUNDED = 100_000  # columns
 _LEAST_FOLDED = 12  # columns of text that a table folds in a narrow terminal
 
 
@@ -36,20 +37,19 @@ class PlainConsole(Console):
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
     def print_table(self, table: Table) -> None:
-        """A table of which nothing is cut: text folds, numbers (columns that stand right, or do not wrap) keep their width, and lines
-        that are too long all the same are left to the terminal."""
-        for column in table.columns:
-            cells = [line for cell in column.cells for line in str(cell).splitlines()]
-            words = str(column.header).split()
-            if column.justify == "right" or column.no_wrap:
-                column.min_width = max(map(cell_len, (*cells, *words)), default=0)
-            else:
+        """A table of which nothing is cut: text folds, numbers (columns that stand right) and what does not wrap keep their width, and
+        lines that are too long all the same are left to the terminal.
+        """
+        widths = [_widths(column) for column in table.columns]
+        least, wanted = (sum(each) for each in zip(*widths, strict=True))
+        natural = Measurement.get(self, self.options.update_width(_UNBOUNDED), table).maximum
+        between = natural - wanted
+        if natural > self.width:  # where rich would cut numbers, and leave whole columns out
+            spare = max(0, self.width - between - least)
+            for column, (narrow, wide) in zip(table.columns, widths, strict=True):
+                column.width = narrow + spare * (wide - narrow) // max(1, wanted - least)
                 column.overflow = "fold"
-                widest = max((cell_len(word) for text in (*cells, *words) for word in text.split()), default=0)
-                column.min_width = max(column.min_width or 0, min(widest, _LEAST_FOLDED))
-        least = _BETWEEN + sum(_BETWEEN + (column.min_width or 0) for column in table.columns)
-        if least > self.width:  # rich would leave whole columns out
-            table.width = least
+            table.width = max(self.width, between + least)
         self.print(table, crop=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
@@ -57,12 +57,26 @@ class PlainConsole(Console):
         return super().render_str(printable(text, keep="\n"), **{**options, "markup": False, "emoji": False})
 
 
+def _widths(column: Column) -> tuple[int, int]:
+    """The least width that a table's column may have, and what it would have alone."""
+    texts = [printable(str(text), keep="\n") for text in (column.header, *column.cells)]
+    lines = [line for text in texts for line in text.splitlines()]
+    words = [word for line in lines for word in line.split()]
+    most, longest_word = (max(map(cell_len, each), default=0) for each in (lines, words))
+    if column.no_wrap:
+        return most, most
+    if column.justify == "right":
+        cells = [line for text in texts[1:] for line in text.splitlines()]
+        return max(map(cell_len, (*cells, *texts[0].split())), default=0), most
+    return max(column.min_width or 0, min(longest_word, _LEAST_FOLDED)), most
+
+
 # what fits a terminal of 80 columns; metrics.json has the rest
 _IMAGE = {"auroc": "AUROC", "f1": "F1", "precision": "precision", "recall": "recall", "average_precision": "AP"}
 _PIXEL = {"auroc": "pixel AUROC", "aupro": "AUPRO"}
 _EXPLAINED = {
     "AUROC": "how often a defective photo scores above a good one (0.5: guessing)",
-    "precision": "the share of rejected photos that are defective (0 where none is)",
+    "precision": "the share of rejected photos that are defective (0 where none is rejected)",
     "recall": "the share of defective photos that are rejected",
     "F1": "both in one (harmonic mean)",
     "AP": "precision over all thresholds (average)",

@@ -23,6 +23,7 @@ from radar.data.manifest import (
     check_hashes,
     check_masks,
     check_readable,
+    cut_files,
     manifest_hash,
     read_manifest,
     with_copies_joined,
@@ -109,7 +110,8 @@ def open_dataset(config: DatasetConfig, progress: Report | None = None) -> Datas
     compare = config.near_duplicates != "ignore"
     masks = mask_hashes(layout, samples)
     labels = _judge_labels(samples, config)
-    leaks = find_leaks(samples, vectors([sample.path for sample in samples]) if compare else None)
+    cut = cut_files(samples, layout.folder) if isinstance(layout, FilesLayout) else {}
+    leaks = find_leaks(samples, vectors([sample.path for sample in samples]) if compare else None, cut)
     return Dataset(
         config.name,
         samples,
@@ -214,7 +216,7 @@ def _judge_leaks(leaks: LeakReport, config: DatasetConfig) -> tuple[str, ...]:
     if leaks.cut_files:
         first, last = leaks.cut_files[0]
         told += (
-            f"{len(leaks.cut_files)} photo(s) have crops in several splits, first {first.path} ({first.split}) and {last.path} "
-            f"({last.split}): crops of one photo are alike, so give them one group and one split",
+            f"{len(leaks.cut_files)} photo(s) lie in several splits in parts, first {first.path} ({first.split}) and {last.path} "
+            f"({last.split}): parts of one photo are alike, so give them one group and one split",
         )
     return told

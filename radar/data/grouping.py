@@ -28,6 +28,7 @@ from radar.runtime.crops import file_and_crop
 _BEFORE_NUMBER = r"^.+(?=[_-]\d+\.\w+$)"  # of sheet7_003.png it finds sheet7
 _LEAST_TRAINED = 0.4  # of the normals, which a grouping must leave to be learnt from
 _LEAST_NAMED = 0.25  # of the photos: fewer whose names end with a number are called so by chance
+_ONE_BY_ONE = {"split": "random"}
 _LEAST_GROUPS = 3  # of normals: to learn from, to hold out, to test with
 
 
@@ -119,7 +120,7 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
     entries = layout.entries()
     normals = sum(entry.label == 0 for entry in entries)
     if normals < _LEAST_GROUPS:
-        return Grouping({"split": "random"}, f"{normals} good photos are too few to tell sheets or batches by")
+        return Grouping(_ONE_BY_ONE, f"{normals} good photos are too few to tell sheets or batches by")
     hashes = content_hashes(layout, [entry.path for entry in entries], progress)
     vectors = ThumbnailVectors(layout, progress)
 
@@ -162,11 +163,9 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
             f"{suggested}, too few for each side of the split to have its own: photos are split one by one, and those of new ones may "
             "fare worse than those of the test"
         )
-    one_by_one = {"split": "random"}
-    split_entries(
-        entries, changed(one_by_one), hashes, vectors
-    )  # raises where they cannot be divided, before a word of it
-    return Grouping(one_by_one, told)
+    # raises where they cannot be divided, before a word of how they are
+    split_entries(entries, changed(_ONE_BY_ONE), hashes, vectors)
+    return Grouping(_ONE_BY_ONE, told)
 
 
 def _apart_before_number(settings: FolderSettings) -> str:

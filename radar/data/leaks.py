@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from radar.data.decoding import FloatArray
 from radar.data.near_duplicates import near_pairs
 from radar.data.sample import SPLITS, Sample
-from radar.runtime.crops import file_and_crop
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class LeakReport:
     validation: tuple[Pair, ...]  # near-duplicates and equal content across train and validation
     cut_files: tuple[
         tuple[Sample, Sample], ...
-    ]  # of each file whose crops lie in several splits, two, one of test where one is
+    ]  # of each file that lies in several splits in parts, two, one of test where one is
 
     @property
     def clean(self) -> bool:
@@ -46,8 +44,9 @@ class LeakReport:
         return not (self.groups or self.identical or self.near_duplicates or self.validation or self.cut_files)
 
 
-def find_leaks(samples: Sequence[Sample], vectors: FloatArray | None) -> LeakReport:
-    """Check `samples`; `vectors` (N, D) are their `unit_vectors`, None to leave near-duplicates unlooked at."""
+def find_leaks(samples: Sequence[Sample], vectors: FloatArray | None, cut: Mapping[str, str]) -> LeakReport:
+    """Check `samples`; `vectors` (N, D) are their `unit_vectors`, None to leave near-duplicates unlooked at, and `cut` their
+    `manifest.cut_files`."""
     near, identical = () if vectors is None else _near_duplicates(samples, vectors), _identical(samples)
     known = {frozenset((pair.first.path, pair.second.path)) for pair in identical}
     alike = [pair for pair in near if frozenset((pair.first.path, pair.second.path)) not in known]
@@ -56,7 +55,7 @@ def find_leaks(samples: Sequence[Sample], vectors: FloatArray | None) -> LeakRep
         identical=tuple(pair for pair in identical if _reaches_test(pair)),
         near_duplicates=tuple(pair for pair in near if _reaches_test(pair)),
         validation=tuple(pair for pair in (*identical, *alike) if not _reaches_test(pair)),
-        cut_files=_cut_files(samples),
+        cut_files=_cut_files(samples, cut),
     )
 
 
@@ -84,11 +83,11 @@ def _crossing_groups(samples: Sequence[Sample]) -> tuple[str, ...]:
     return tuple(sorted(group for group, found in splits.items() if len(found) > 1))
 
 
-def _cut_files(samples: Sequence[Sample]) -> tuple[tuple[Sample, Sample], ...]:
-    files: dict[Path, dict[str, Sample]] = defaultdict(dict)
+def _cut_files(samples: Sequence[Sample], cut: Mapping[str, str]) -> tuple[tuple[Sample, Sample], ...]:
+    files: dict[str, dict[str, Sample]] = defaultdict(dict)
     for sample in samples:
-        file, _ = file_and_crop(Path(sample.path))
-        files[file].setdefault(sample.split, sample)
+        if sample.path in cut:
+            files[cut[sample.path]].setdefault(sample.split, sample)
     ordered = ([found[split] for split in SPLITS if split in found] for found in files.values())
     return tuple((found[0], found[-1]) for found in ordered if len(found) > 1)
 

@@ -179,18 +179,29 @@ def check_masks(samples: Iterable[Sample], manifest: Path) -> None:
             )
 
 
+def cut_files(samples: Iterable[Sample], folder: Path) -> dict[str, str]:
+    """Of the samples that are a crop of a file in `folder`, or a file of which another is a crop: path to what tells the file from
+    those of other content, whatever it is called.
+    """
+    parts = [(*file_and_crop(folder / sample.path), sample.path) for sample in samples]
+    if all(crop is None for _, crop, _ in parts):
+        return {}
+    contents = _contents({file for file, _, _ in parts})
+    cut = {contents[file] for file, crop, _ in parts if crop is not None}
+    return {path: contents[file] for file, _, path in parts if contents[file] in cut}
+
+
 def check_crops(samples: Iterable[Sample], folder: Path, manifest: Path) -> None:
     """Raise DataError for the first two crops of one file that overlap and are of two groups: they show the same pixels.
 
     A file in `folder` is known by its content, whatever it is called.
     """
-    parts = [(*file_and_crop(folder / sample.path), sample) for sample in samples]
-    if all(crop is None for _, crop, _ in parts):
-        return
-    contents = _contents({file for file, _, _ in parts})
+    every = list(samples)
     by_file: dict[str, list[tuple[Crop, Sample]]] = defaultdict(list)
-    for file, crop, sample in parts:
-        by_file[contents[file]].append((crop or _WHOLE, sample))
+    cut = cut_files(every, folder)
+    for sample in every:
+        if sample.path in cut:
+            by_file[cut[sample.path]].append((file_and_crop(Path(sample.path))[1] or _WHOLE, sample))
     for crops in by_file.values():
         ordered = sorted(crops, key=lambda each: each[0].top)
         for place, (upper, first) in enumerate(ordered):

@@ -84,8 +84,8 @@ class Distances:
 
     `ks` in [0, 1] is the largest difference of the two distribution functions, `p_value` that of it by permutation of groups of
     images; `wasserstein` the first-order distance in the values' unit; the two `kl` are the Kullback–Leibler divergences in nats
-    by `KL_ESTIMATOR`; `overlap` in [0, 1] is the shared probability in the same `bins`, and all three are None in one bin, which
-    tells nothing apart; `auroc` the probability that an anomalous
+    by `KL_ESTIMATOR`; `overlap` in [0, 1] is the shared probability in the same `bins`, and all three are None where values that
+    differ lie in one bin; `auroc` the probability that an anomalous
     value exceeds a normal one; `chance` what chance alone gives.
     """
 

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from radar.evaluation.metrics import Chance, ChanceDistances
-from radar.evaluation.statistics_distributions import binned, kl_divergence, overlap_coefficient, pooled_edges
+from radar.evaluation.statistics_distributions import (
+    binned,
+    is_undefined,
+    kl_divergence,
+    overlap_coefficient,
+    pooled_edges,
+)
 from radar.evaluation.statistics_resampling import (
     Units,
     ks_of_counts,
@@ -67,7 +73,7 @@ def by_chance(
     assigned = units.assignments(permutations, random)
     first, second = two_kinds(units.sums(histograms.counts), assigned)
     normal, anomalous = two_kinds(units.sums(histograms.coarse), assigned)
-    one_bin = normal.shape[-1] < 2  # in which any two samples are the same
+    one_bin = is_undefined(normal.shape[-1], histograms.positions)
     ks = ks_of_counts(first, second)
     chance = ChanceDistances(
         ks=_chance(ks),

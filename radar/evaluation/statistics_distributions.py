@@ -20,7 +20,7 @@ KL_ESTIMATOR = "histogram of equal-probability bins of the pooled sample, half a
 def separation(normal: ArrayLike, anomalous: ArrayLike, most_bins: int) -> Distances:
     """Of two non-empty samples, chance aside; in `most_bins` bins, and no more than the root of the number of values.
 
-    Of less than four values that is one bin, in which any two samples are the same: KL and overlap are None.
+    KL and overlap are None where the values differ and all lie in one bin, as of fewer than four.
     """
     first, second = np.asarray(normal, dtype=np.float64).ravel(), np.asarray(anomalous, dtype=np.float64).ravel()
     edges = pooled_edges(np.concatenate([first, second]), most_bins)
@@ -31,7 +31,7 @@ def separation(normal: ArrayLike, anomalous: ArrayLike, most_bins: int) -> Dista
         auroc=exceedance(first, second),
         bins=counts.shape[1],
     )
-    if counts.shape[1] < 2:
+    if is_undefined(counts.shape[1], first, second):
         return found
     return replace(
         found,
@@ -42,10 +42,19 @@ def separation(normal: ArrayLike, anomalous: ArrayLike, most_bins: int) -> Dista
 
 
 def pooled_edges(values: Floats, most_bins: int) -> Floats:
-    """Inner edges of bins that hold about equal shares of `values` (N,); fewer where values repeat."""
+    """Inner edges of bins that hold about equal shares of `values` (N,); fewer where values repeat, and none of them empty.
+
+    A value on an edge is of the upper bin. An edge at the smallest value would part nothing: it moves to the next, if there is one.
+    """
     bins = max(1, min(most_bins, isqrt(values.size)))
     edges: Floats = np.unique(np.quantile(values, np.arange(1, bins) / bins))
-    return edges
+    above = values[values > values.min()]
+    return np.unique(np.maximum(edges, above.min())) if above.size else edges[:0]
+
+
+def is_undefined(bins: int, *samples: Floats) -> bool:
+    """Whether so many bins tell nothing of samples apart though their values differ."""
+    return bins < 2 and np.unique(np.concatenate(samples)).size > 1
 
 
 def binned(values: Floats, edges: Floats) -> Floats:

@@ -18,7 +18,7 @@ from radar.files import Plain, read_json, write_atomically, write_json
 from radar.rasters import Rasters
 
 VERSIONS = {  # of every stage; raised when equal inputs would give another result
-    "network": 4, "fitted": 5, "responses": 5, "points": 1, "pixel_metrics": 3, "noise_statistics": 3, "data_measures": 4,
+    "network": 4, "fitted": 5, "responses": 5, "points": 1, "pixel_metrics": 3, "noise_statistics": 4, "data_measures": 4,
 }  # fmt: skip
 _VALUES, _SIZES = "values.npy", "sizes.npy"
 Result_co = TypeVar("Result_co", covariant=True)

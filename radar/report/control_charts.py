@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -56,7 +56,12 @@ def _draw_values(axes: Axes, times: Times, chart: Chart, thresholds: Floats) -> 
     axes.plot(times[: chart.first], chart.values[: chart.first], ".", color=style.GREY, markersize=_DOT)
     axes.plot(times[judged], chart.values[judged], ".", color=style.BLUE, markersize=_DOT)
     if chart.measure == "score":
-        axes.step(times, thresholds, where="post", color=style.VERMILION, linewidth=1)
+        first, last = (
+            axes.get_xlim()
+        )  # of dates, as numbers; the line goes from side to side, as the last photo has a threshold, too
+        places = np.concatenate([[first], date2num(times)[1:], [last]])  # type: ignore[no-untyped-call]
+        axes.step(places, [*thresholds, thresholds[-1]], where="post", color=style.VERMILION, linewidth=1)
+        axes.set_xlim(first, last)
         axes.set_title("score, and the threshold of its time", fontsize=style.FONT_TITLE, color=style.INK, loc="left")
     elif chart.first:
         axes.set_title(f"{chart.measure}; grey: the baseline", fontsize=style.FONT_TITLE, color=style.INK, loc="left")

@@ -70,10 +70,15 @@ def test_what_was_rejected_is_told_where_nothing_drifts(
 ) -> None:
     log = tmp_path / "predictions.jsonl"
     lines = [json.loads(line) for line in (run / "log_steady" / "predictions.jsonl").read_text().splitlines()]
-    called = [{**line, "threshold": line["score"] - 1, "decision": "defective"} for line in lines]
-    log.write_text("".join(json.dumps(line) + "\n" for line in called))
-    assert main(["monitor", str(run), str(log), *WORDS]) == DONE
-    assert ", 70 of them called defective; " in capsys.readouterr().out
+    for decision, above, count in (
+        ("defective", -1, 70),
+        ("defective", 1, 70),
+        ("good", -1, 0),
+    ):  # what a line says counts
+        called = [{**line, "threshold": line["score"] + above, "decision": decision} for line in lines]
+        log.write_text("".join(json.dumps(line) + "\n" for line in called))
+        assert main(["monitor", str(run), str(log), *WORDS]) == DONE
+        assert f", {count} of them called defective; " in capsys.readouterr().out
 
 
 def test_a_lamp_ages(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from report_builders import metrics
 from rich.box import HEAVY_HEAD, SIMPLE, Box
+from rich.cells import cell_len
 from rich.table import Table
 
 from radar.cli.exit_codes import DONE, FAILED, REFUSED, guarded
@@ -181,11 +182,24 @@ def test_of_a_table_nothing_is_cut_however_narrow_a_terminal_is(width: int, box:
     printed = io.StringIO()
     PlainConsole(file=printed, width=width).print_table(table)
     text = printed.getvalue()
+    assert width < 80 or max(map(cell_len, text.splitlines())) <= width
     assert all(word in text for word in ("Parts", "method", "state", "false", "alarms", "AUPRO", "directory"))
     assert all(text.count(cell) == 1 for row in rows for cell in row[2:])
     first = "".join(line.strip("│ ").replace("│", "  ").split("  ")[0] for line in text.splitlines()[4:])
     assert first.replace(" ", "").count("same_without_network") == 3  # folded, where there is no room
     assert "…" not in text
+
+
+def test_no_name_that_steers_a_terminal_takes_the_other_columns_away() -> None:
+    table = Table("job", box=SIMPLE)
+    table.add_column("where it lies", no_wrap=True)
+    table.add_column("AUROC", justify="right")
+    table.add_row("\x1b[2J" * 9, "\x07" * 12, "0.823")
+    printed = io.StringIO()
+    PlainConsole(file=printed, width=60).print_table(table)
+    text = printed.getvalue()
+    assert "where it lies" in text and "0.823" in text and "…" not in text and "\x1b" not in text
+    assert text.count("x07") == 12 or text.count("u0007") == 12
 
 
 def test_results_with_masks_and_all_controls_fit_a_terminal_of_80_columns() -> None:

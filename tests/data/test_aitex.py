@@ -118,7 +118,7 @@ def test_crops_of_a_strip_count_as_one_where_the_split_does_not_keep_them_togeth
     counted = known_groups("aitex", None, hashes, groups)
     assert len(set(counted)) == 8
     (note,) = dataset.notes
-    assert note.startswith("8 photo(s) have crops in several splits, first ") and "(train) and " in note
+    assert note.startswith("8 photo(s) lie in several splits in parts, first ") and "(train) and " in note
     assert all(
         path.startswith(f"{group}#") for path, own, group in zip(paths, groups, counted, strict=True) if path == own
     )

@@ -61,7 +61,7 @@ def test_a_blank_group_of_a_crop_is_its_sheet(tmp_path):
 def test_crops_of_one_sheet_on_both_sides_of_a_split_are_reported(tmp_path, crop, split):
     rows = ['"a.png#xywh=0,0,12,16",,train,0,,,', "b.png,,train,0,,,", f'"{crop}",,{split},0,,,']
     (tmp_path / "m.csv").write_text("\n".join([HEADER, *rows]))
-    assert find_leaks(read_manifest(tmp_path / "m.csv"), None).groups == ("a.png",)
+    assert find_leaks(read_manifest(tmp_path / "m.csv"), None, {}).groups == ("a.png",)
 
 
 @pytest.mark.parametrize(

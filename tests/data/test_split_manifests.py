@@ -59,7 +59,7 @@ def test_every_manifest_has_its_line_in_the_index():
 @pytest.mark.parametrize("name", INDEX)
 def test_groups_and_contents_of_a_manifest_never_cross(name):
     rows = read_manifest(INDEX[name].path)
-    leaks = find_leaks(rows, None)
+    leaks = find_leaks(rows, None, {})
     assert leaks.groups == leaks.identical == ()
     assert {row.split for row in rows} == {"train", "validation", "test"}
 
@@ -98,10 +98,10 @@ def test_the_grouped_split_of_magnetic_tile_is_its_rules_and_clean_and_the_liter
     assert sum(sample.label for sample in grouped) == 392
     assert max(Counter(sample.group for sample in grouped).values()) == 16
     paths = [sample.path for sample in grouped]
-    assert find_leaks(grouped, vectors(paths)).clean
+    assert find_leaks(grouped, vectors(paths), {}).clean
     literature = read_manifest(INDEX["magnetic_tile_literature"].path)
     assert [sample.path for sample in literature] == paths
-    assert len(find_leaks(literature, vectors(paths)).near_duplicates) > 300
+    assert len(find_leaks(literature, vectors(paths), {}).near_duplicates) > 300
 
 
 @needs_real
@@ -147,4 +147,4 @@ def test_other_files_or_settings_are_split_by_the_rule(tmp_path, change):
     dataset = open_dataset(replace(config, **changes[change]))
     by_manifest = {row.path: row.split for row in read_manifest(INDEX["mvtec_quads_wood"].path)}
     assert {sample.path: sample.split for sample in dataset.samples} != by_manifest
-    assert find_leaks(dataset.samples, None).groups == ()
+    assert find_leaks(dataset.samples, None, {}).groups == ()

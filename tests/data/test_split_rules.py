@@ -8,6 +8,7 @@ from data_builders import dataset_config
 
 from radar.data.layouts.layout import Entry
 from radar.data.leaks import find_leaks
+from radar.data.manifest import cut_files
 from radar.data.near_duplicates import near_another, near_pairs, unit_vectors
 from radar.data.sample import Sample
 from radar.data.split_rules import limit_train, split_entries
@@ -128,7 +129,7 @@ def path_of(entry: Entry) -> str:
 def test_identical_files_in_train_and_validation_are_told_whatever_else_is_looked_for():
     samples = [sample("a", "train", content="same"), sample("b", "validation", content="same"), sample("c", "test")]
     for vectors in (None, unit_vectors(np.ones((3, 4, 4), np.float32)), distinct("abc")):
-        leaks = find_leaks(samples, vectors)
+        leaks = find_leaks(samples, vectors, {})
         assert [(pair.first.path, pair.second.path) for pair in leaks.validation] == [("a", "b")]
         assert not leaks.clean and not leaks.identical
 
@@ -143,14 +144,17 @@ def test_identical_files_in_train_and_validation_are_told_whatever_else_is_looke
         ("train train", []),
     ],
 )
-def test_crops_of_one_file_in_several_splits_are_found(splits, expected):
-    """Also where they share no pixel: of one photo they are alike."""
+def test_crops_of_one_file_in_several_splits_are_found(tmp_path, splits, expected):
+    """Also where they share no pixel, and where the file lies there under two names: of one photo they are alike."""
     samples = [
-        Sample(f"a/strip.png#xywh={64 * place},0,64,64", f"{place}", part, 0, "good", None, f"{place}")
+        Sample(f"a/strip{place % 2}.png#xywh={64 * place},0,64,64", f"{place}", part, 0, "good", None, f"{place}")
         for place, part in enumerate(splits.split())
     ]
+    for name, content in (("a/strip0.png", b"one"), ("a/strip1.png", b"one"), ("b/strip.png", b"two")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
     other = Sample("b/strip.png#xywh=0,0,64,64", "other", "test", 0, "good", None, "other")
-    leaks = find_leaks([*samples, other], None)
+    leaks = find_leaks([*samples, other], None, cut_files([*samples, other], tmp_path))
     assert [(first.split, last.split) for first, last in leaks.cut_files] == expected
     assert leaks.clean == (not expected)
 
@@ -203,7 +207,7 @@ def test_leaks_are_listed_by_kind():
     thumbnails[5] = thumbnails[4] * 0.5 + 0.1  # another exposure
     thumbnails[3] = thumbnails[2]
     thumbnails[6] = thumbnails[5]  # both in test: no leak
-    leaks = find_leaks(samples, unit_vectors(thumbnails))
+    leaks = find_leaks(samples, unit_vectors(thumbnails), {})
     assert leaks.groups == ("g",)
     assert [(pair.first.path, pair.second.path) for pair in leaks.identical] == [("a", "b")]
     assert [(pair.first.path, pair.second.path) for pair in leaks.near_duplicates] == [("e", "f"), ("e", "g")]

@@ -9,9 +9,11 @@ from sklearn.metrics import roc_auc_score
 
 from radar.evaluation.statistics_chance import by_chance, histograms_of_values
 from radar.evaluation.statistics_distributions import (
+    binned,
     exceedance,
     kl_divergence,
     overlap_coefficient,
+    pooled_edges,
     separation,
 )
 from radar.evaluation.statistics_resampling import Units
@@ -67,13 +69,13 @@ def test_ties_count_half() -> None:
     assert exceedance(np.array([1.0, 2.0]), np.array([2.0])) == 0.75
 
 
-@pytest.mark.parametrize(("normal", "anomalous"), [([0.1, 0.2], [9.0]), ([0.0], [1.0]), ([1.0], [1.0])])
+@pytest.mark.parametrize(("normal", "anomalous"), [([0.1, 0.2], [9.0]), ([0.0], [1.0]), ([0.0, 0.0], [1.0])])
 def test_one_bin_tells_nothing_apart(normal, anomalous):
     """In it any two samples are the same, also those that KS and AUROC tell apart wholly."""
     measured = separation(normal, anomalous, 32)
     assert (measured.bins, measured.overlap) == (1, None)
     assert measured.kl_anomalous_from_normal is measured.kl_normal_from_anomalous is None
-    assert measured.ks == (normal != anomalous)
+    assert measured.ks == measured.auroc == 1
     labels = np.repeat([0, 1], [len(normal), len(anomalous)])
     units = Units.of(labels, [str(place) for place in range(len(labels))])
     _, chance = by_chance(histograms_of_values(np.array([*normal, *anomalous]), 32), units, 9, RANDOM)
@@ -84,3 +86,16 @@ def test_one_bin_tells_nothing_apart(normal, anomalous):
 def test_two_bins_are_the_fewest_that_tell_apart():
     measured = separation([0.1, 0.2], [9.0, 9.1], 32)
     assert (measured.bins, measured.overlap) == (2, 0.0)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("normal", "anomalous"), [([0] * 20, [0.3, 0.5, 0.9]), ([0] * 80, [1]), ([0, 0, 0], [1, 1])])
+def test_samples_that_share_no_value_do_not_overlap_where_values_repeat(normal, anomalous, sign):
+    measured = separation(sign * np.array(normal, float), sign * np.array(anomalous, float), 64)
+    assert (measured.ks, measured.overlap, measured.bins) == (1, 0, 2)
+    assert measured.kl_anomalous_from_normal > 0.2
+
+
+def test_no_bin_of_the_pooled_sample_is_empty():
+    for values in (np.zeros(9), np.repeat([0.0, 1, 2], [80, 1, 1]), np.repeat([0.0, 1, 2], [1, 1, 80]), np.arange(7.0)):
+        assert (binned(values, pooled_edges(values, 8)) > 0).all()
