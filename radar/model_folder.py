@@ -26,6 +26,7 @@ from radar.methods.method import fill
 from radar.methods.registry import method_of, typed_config
 from radar.model import Calibration, Model
 from radar.model_card import card, with_change
+from radar.plugins import own_code
 from radar.runtime.paths import given_path
 from radar.runtime.terminal import brief
 from radar.scoring.detector import detector_from_arrays
@@ -60,6 +61,7 @@ def save(model: Model, folder: Path, images: Mapping[str, int]) -> None:
         "images": dict(images),
         "fingerprint": model.fingerprint,
         "config": _without_places(model.config),
+        "method_code": _method_code(model.config),
         "structure": model.method.structure(),
         "point_names": list(model.method.point_names),
         "made": fitted.made,
@@ -88,6 +90,11 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
     try:
         stored = load_tensors(content)
         config = _config(facts)
+        if facts.get("method_code") != _method_code(config):
+            raise RunError(
+                f"method {config.method.name} has changed since the model was fitted, and may score otherwise than its threshold was "
+                "taken from; run the experiment again, or take the file that it was fitted with"
+            )
         fitted = method_of(config).empty(_mapping(facts, "structure"))
         fill(fitted, _part(stored, "method."))
         detector = detector_from_arrays({name: value.numpy() for name, value in _part(stored, "detector.").items()})
@@ -281,6 +288,12 @@ def _calibration(facts: Mapping[str, Plain], stored: Mapping[str, Tensor]) -> Ca
         raise ValueError("calibration.unseen_by is not a list")
     scores, tops = (stored[f"calibration.{name}"].numpy() for name in ("scores", "map_tops"))
     return Calibration(scores, tops, tuple(str(each) for each in unseen_by), promised)
+
+
+def _method_code(config: Config) -> Plain:
+    """Version and file of a method from outside this package; None of a built-in one, of which `FORMAT` tells."""
+    method = method_of(config)
+    return None if own_code(type(method)) is None else method.code_version
 
 
 def _promise(calibration: Mapping[str, Plain]) -> float | None:

@@ -273,6 +273,19 @@ def test_damaged_tensors_are_one_line_that_names_the_file(copied: Path) -> None:
     assert "model.safetensors" in refused(copied)
 
 
+def test_a_model_of_a_method_that_has_changed_since_is_refused(
+    models: dict[str, Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code of one's own is known by its file; what it scores now may be something else than its threshold was taken from."""
+    written = {"code": "a"}
+    for name in ("radar.methods.method.own_code", "radar.model_folder.own_code"):
+        monkeypatch.setattr(name, lambda _: written["code"])
+    save(next(iter(models.values())), tmp_path, dict.fromkeys(COUNTS, 0))
+    radar.load(tmp_path)
+    written["code"] = "b"
+    assert "has changed since the model was fitted, and may score otherwise" in refused(tmp_path)
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"format": "1"}'], ids=["empty", "half", "list", "bare", "word"]
 )

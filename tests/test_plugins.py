@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from radar import plugins
 from radar.errors import ConfigError
+from radar.methods.registry import METHODS
 from radar.plugins import Registry, config_folders, import_plugins, imported_plugins
 
 Write = Callable[[str, str], Path]
@@ -156,3 +159,15 @@ def test_a_plugin_module_that_cannot_be_used(site: Write, module: str, text: str
     with pytest.raises(ConfigError, match=message):
         import_plugins([module])
     assert imported_plugins() == ()
+
+
+def test_the_code_of_ones_own_is_known_by_its_file(site: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "class Triangle:\n    name = 'triangle'\n"
+    file = site("triangle.py", text)
+    own = plugins.own_code(import_module("triangle").Triangle)
+    assert own == hashlib.sha256(text.encode()).hexdigest()
+    file.write_text(text + "    sides = 3\n")
+    del sys.modules["triangle"]
+    assert plugins.own_code(import_module("triangle").Triangle) not in (own, None)
+    assert plugins.own_code(METHODS.get("lof")) is None, "a built-in, whose versions are raised"
+    assert plugins.own_code(type("Written", (), {"__module__": "nowhere"})) is None, "as in a notebook, of no file"

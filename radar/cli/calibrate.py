@@ -6,7 +6,7 @@ import argparse
 import math
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,9 +28,10 @@ from radar.cli.calibration_photos import (
 from radar.cli.exit_codes import DONE
 from radar.compose.settings import refuse_unread, verb_settings
 from radar.config.verbs import CalibrateConfig
+from radar.data.name_meanings import names_defective
 from radar.deploy.calibration import ScoredPhoto, by_hand, from_normals
 from radar.deploy.reviewed import latest, read_reviewed
-from radar.errors import ConfigError
+from radar.errors import ConfigError, DataError
 from radar.experiment.devices import configure_torch
 from radar.model import Model
 from radar.model_card import counted
@@ -151,6 +152,21 @@ def _change(
     return lambda stored: stored.with_version(replace(version, name=parsed.name)), found
 
 
+def _good_photos(names: Sequence[str]) -> Iterator[Path]:
+    """The images of what is named. Raises `DataError` where a folder below one that is named is called as one of defective parts is: a
+    threshold that lies above these finds none.
+    """
+    typed = {part for name in names for part in Path(name).parts}
+    for path in image_files(names):
+        for above in path.parents:
+            if names_defective(above.name) and above.name not in typed:
+                raise DataError(
+                    f"{above}: is called as a folder of defective photos is, and --normals takes good ones; name the folders of good "
+                    "photos"
+                )
+    return image_files(names)
+
+
 def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: Model) -> tuple[Threshold, str]:
     """The version that is asked for, called as where it comes from, and what it does to photos of which more is known, in words."""
     calibration = model.calibration
@@ -162,7 +178,7 @@ def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: M
     if note := note_on_passed_over(parsed.normals or ()):
         tell(note)
     reviews = [] if parsed.reviewed is None else read_reviewed(parsed.reviewed, model.fingerprint[:MODEL_DIGITS])
-    normals = [] if parsed.normals is None else scored_photos(model, image_files(parsed.normals), settings)
+    normals = [] if parsed.normals is None else scored_photos(model, _good_photos(parsed.normals), settings)
     if reviews:
         identified = [with_identity(model, each) for each in as_they_lie(model, reviews)]
         reviews = latest(identified)

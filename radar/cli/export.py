@@ -10,6 +10,7 @@ import torch
 from radar.cli.exit_codes import DONE
 from radar.compose.settings import refuse_unread, verb_settings
 from radar.config.verbs import PredictConfig
+from radar.data.preprocessing import preprocessing_of
 from radar.deploy.export import export as write
 from radar.deploy.parity import parity
 from radar.errors import ConfigError, DataError, RunError
@@ -56,11 +57,13 @@ def export(arguments: Sequence[str]) -> int:
         model = model.at(parsed.threshold)
     written = write(model, folder, parsed.to, settings)
     fixed, current = written.size.fixed, model.thresholds.current
-    taken = (
-        f"any size from {written.size.least} px per side on"
-        if fixed is None
-        else f"{fixed[1]} × {fixed[0]} px alone, as {written.size.reason}"
-    )
+    brought = preprocessing_of(model.config.dataset.image).fixed
+    if fixed is not None:
+        taken = f"{fixed[1]} × {fixed[0]} px alone, as {written.size.reason}"
+    elif brought is not None:
+        taken = f"photos of any size, each brought to {brought[1]} × {brought[0]} px"
+    else:
+        taken = f"any size from {written.size.least} px per side on"
     print(
         f"{written.folder}: threshold {current.name} ({current.value:.6g}), {taken}, any number of images; on drawn images "
         f"it differs by {written.error:.0e} from the model\n"

@@ -8,17 +8,13 @@ from pathlib import Path
 
 from radar.data.decoding import EXTENSIONS
 from radar.data.layouts.files import image_files, mask_files, subfolders
-from radar.data.name_meanings import names_good
+from radar.data.name_meanings import names_defective, names_good
 from radar.data.sample import NORMAL_DEFECT
 from radar.errors import DataError
 from radar.runtime.mask_names import names_masks, photo_of_mask, plain_name
 from radar.runtime.paths import holds_results, images_below
 
 # as names are compared
-_DEFECTIVE = {
-    "bad", "defect", "defects", "defective", "anomalous", "anomaly", "anomalies", "abnormal", "ng", "nok", "nio", "notok",
-    "notgood", "fail", "failed", "faulty", "reject", "rejects", "rejected",
-}  # fmt: skip
 _NEITHER = {
     "train", "training", "test", "testing", "validation", "val", "valid", "new", "old", "unsorted", "unknown", "unlabeled",
     "unlabelled", "misc", "other", "others", "backup", "raw", "incoming", "all", "images", "photos", "outputs",
@@ -51,7 +47,7 @@ def recognise(folder: Path) -> Recognised:
     if "train" in holding:
         return _as_mvtec(folder)
     good = [name for name in holding if names_good(name)]
-    if all(plain_name(name) in _DEFECTIVE for name in holding):
+    if all(names_defective(name) for name in holding):
         raise DataError(
             f"{folder}: holds {_listed(holding)} alone, and radar learns from good photos; put such into a folder good beside it"
         )
@@ -69,7 +65,7 @@ def _good_and_defective(folder: Path, good: str, others: Sequence[str]) -> Recog
     if len(masks) > 1:
         raise _cannot_tell(folder, f"{_listed(masks)} could each hold the masks")
     read, too_deep = _read_and_too_deep(folder, [name for name in others if name not in masks])
-    defective = [name for name in read if plain_name(name) in _DEFECTIVE]
+    defective = [name for name in read if names_defective(name)]
     classes = [name for name in read if name not in defective]
     unclear = [name for name in classes if defective or plain_name(name) in _NEITHER]
     if unclear:
@@ -93,7 +89,7 @@ def _read_and_too_deep(folder: Path, names: Sequence[str]) -> tuple[list[str], s
     """Those of `names` whose images a layout will read, and what is to be told of the others: it looks one level deep, and into the
     classes of one folder of all defects.
     """
-    all_defects = [name for name in names if plain_name(name) in _DEFECTIVE]
+    all_defects = [name for name in names if names_defective(name)]
     looked_into = {name: [folder / name] for name in names}
     for name in all_defects if len(all_defects) == 1 else []:
         looked_into[name] += [sub for sub in subfolders(folder / name) if not names_masks(sub.name)]

@@ -120,7 +120,8 @@ def safer_grouping(config: DatasetConfig, progress: Report | None) -> Grouping:
     entries = layout.entries()
     normals = sum(entry.label == 0 for entry in entries)
     if normals < _LEAST_GROUPS:
-        return Grouping(_ONE_BY_ONE, f"{normals} good photos are too few to tell sheets or batches by")
+        few = "1 good photo is" if normals == 1 else f"{normals} good photos are"
+        return Grouping(_ONE_BY_ONE, f"{few} too few to tell sheets or batches by")
     hashes = content_hashes(layout, [entry.path for entry in entries], progress)
     vectors = ThumbnailVectors(layout, progress)
 

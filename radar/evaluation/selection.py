@@ -27,7 +27,8 @@ def select_panels(
 
     `labels` (N,) 0 / 1, `scores` (N,), `decisions` (N,) bool, all against `threshold` in the scores' unit. *Right* are
     correct calls farthest from the threshold, normal and anomalous taking turns; *wrong* the wrong calls farthest from
-    it or, where no call is wrong, the right ones nearest to it; *borderline* those nearest to it, right or wrong. Right
+    it or, where no call is wrong, the right ones nearest to it; *borderline* those nearest to it, right or wrong, but no
+    more than half of those that are left, so that none of them is farther than a right one. Right
     ones come first, then wrong, then borderline. Equal distances keep the test set's order.
     """
     truth, called = np.asarray(labels) == 1, np.asarray(decisions, dtype=np.bool_)
@@ -37,8 +38,11 @@ def select_panels(
     correct = truth == called
     wrong = [int(index) for index in farthest if not correct[index]] or [int(index) for index in nearest]
     wrong = wrong[:count]
-    right = [index for index in _turns(farthest, truth) if correct[index] and index not in wrong][:count]
-    borderline = [int(index) for index in nearest if index not in wrong and index not in right][:count]
+    others = [int(index) for index in nearest if index not in wrong]
+    borderline = others[: min(count, len(others) // 2)]
+    right = [index for index in _turns(farthest, truth) if correct[index] and index not in (*wrong, *borderline)][
+        :count
+    ]
     return (
         *(PanelChoice(index, "right", _right(bool(truth[index]))) for index in right),
         *(PanelChoice(index, "wrong", _wrong(bool(truth[index]), bool(called[index]))) for index in wrong),
@@ -67,11 +71,11 @@ def _wrong(anomalous: bool, called: bool) -> str:
 
 
 def _borderline(anomalous: bool, called: bool) -> str:
-    """Caption of a call near the threshold."""
+    """Caption of a call nearest to the threshold, which need not be near."""
     outcome = {
         (True, True): "defect found",
         (True, False): "defect missed",
         (False, True): "false alarm",
         (False, False): "normal passed",
     }[bool(anomalous), bool(called)]
-    return f"near the threshold: {outcome}"
+    return f"nearest to the threshold: {outcome}"

@@ -205,7 +205,7 @@ class MethodStages:
             **self._common(),
             **({"networks": "untrained"} if self.untrained else {}),
             "method": own,
-            "method_version": method.version,
+            "method_version": method.code_version,
             "keys": selected(plain(config), (*fitting, *border)),
             "normals": [identity(images) for images in normals.sets],
             "groups": digest([group for images in normals.sets for group in images.groups]),

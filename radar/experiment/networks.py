@@ -75,7 +75,7 @@ def training_inputs(method: Method[Any], training: Training) -> dict[str, Plain]
     trainer = asdict(method.config.trainer)
     return {
         "name": training.name,
-        "method_version": None if training.name == DENOISER else method.version,  # methods share the denoiser
+        "method_version": None if training.name == DENOISER else method.code_version,  # methods share the denoiser
         "network": dict(training.inputs),
         "patch": asdict(training.patch),
         "training": asdict(training.training),

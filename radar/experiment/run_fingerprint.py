@@ -26,6 +26,6 @@ def fingerprint(config: Config, content_hash: str) -> str:
     tree = effective(config)
     for key in _WITHOUT_EFFECT:
         remove(tree, key)
-    versions = [_VERSION, FORMAT, method_of(config).version, VERSIONS]
+    versions = [_VERSION, FORMAT, method_of(config).code_version, VERSIONS]
     content = {"versions": versions, "config": tree, "data": content_hash}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]

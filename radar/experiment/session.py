@@ -72,8 +72,9 @@ def _opened(config: Config, report: Report) -> OpenData:
     for split, least in _LEAST.items():
         found = len(dataset.split(split))
         if found < least:
+            change = "lower" if split == "train" else "raise"
             raise DataError(
-                f"{dataset.name}: {found} {split} images, and at least {least} are needed; add images, raise "
+                f"{dataset.name}: {found} {split} images, and at least {least} are needed; add images, {change} "
                 "dataset.validation_fraction or dataset.test_fraction, or name them in dataset.manifest"
             )
     if wanted is not None:

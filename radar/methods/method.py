@@ -16,6 +16,7 @@ from radar.data.images import Images
 from radar.data.preprocessing import network_plane_names, plane_names
 from radar.errors import RunError
 from radar.files import Plain
+from radar.plugins import own_code
 from radar.progress import Report
 from radar.rasters import Rasters
 from radar.runtime.terminal import brief
@@ -158,7 +159,9 @@ class Method(ABC, Generic[Own]):
     """One way to score images, configured and not fitted yet. Its file holds its settings, checks, fit and fitted module."""
 
     name: ClassVar[str]
-    version: ClassVar[int] = 1  # raised when the same config and images would give another result
+    version: ClassVar[int] = (
+        1  # raised when the same config and images would give another result, as by other files than its own
+    )
     Settings: ClassVar[type]  # dataclass of the keys below `method`
     one_score: ClassVar[bool] = True  # the detector judges one number, of which only more is anomalous
     draws_numbers: ClassVar[bool] = True  # what is fitted or scored depends on the seed
@@ -169,6 +172,14 @@ class Method(ABC, Generic[Own]):
 
     def __init__(self, config: Config) -> None:
         self.config = config
+
+    @property
+    def code_version(self) -> Plain:
+        """What its results depend on beside config and images: `version` and, of a method from outside this package, which changes as
+        it is written, the hash of the file that it stands in.
+        """
+        code = own_code(type(self))
+        return self.version if code is None else [self.version, code]
 
     @property
     def settings(self) -> Own:

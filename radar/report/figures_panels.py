@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from radar.report import style
 
-COLUMNS = ("input, defect outlined", "noise map", "anomaly map", "mask")
+COLUMNS = ("input", "noise map", "anomaly map", "mask")
+_OUTLINED = "input, defect outlined"  # where a row has one
 _NOISE = 1  # column that only methods have which predict noise
 
 
@@ -51,6 +52,8 @@ def panel_figure(rows: Sequence[PanelRow]) -> Figure:
     """
     noise_maps = [row.noise_map for row in rows if row.noise_map is not None]
     headings = [heading for column, heading in enumerate(COLUMNS) if column != _NOISE or noise_maps]
+    if any(row.mask is not None and row.mask.any() for row in rows):
+        headings[0] = _OUTLINED
     figure, grid, bars = _layout([row.image.shape[0] / row.image.shape[1] for row in rows], len(headings))
     noise = _scale(noise_maps, style.NOISE_COLOUR_MAP, signed=True)
     anomaly = _scale([row.anomaly_map for row in rows], style.ANOMALY_COLOUR_MAP, signed=False)

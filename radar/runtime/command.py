@@ -155,12 +155,13 @@ def _short_line(each: said.Prediction) -> str:
 def _summarise(counts: Counter[str], seconds: float, *, watched: bool) -> None:
     """A watch is mostly waiting, so its time says nothing of a photo's."""
     total = sum(counts.values())
+    photos = f"{total} photo{'' if total == 1 else 's'}"
     parts = ", ".join(f"{counts[decision]} {decision}" for decision in said.DECISIONS)
     if watched:
-        tell(f"{total} photos: {parts}; watched for {seconds:.1f} s")
+        tell(f"{photos}: {parts}; watched for {seconds:.1f} s")
     else:
         each = f", {1000 * seconds / total:.0f} ms each" if total else ""
-        tell(f"{total} photos: {parts}; {seconds:.1f} s{each}")
+        tell(f"{photos}: {parts}; {seconds:.1f} s{each}")
 
 
 @contextmanager

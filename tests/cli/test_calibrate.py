@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -245,6 +246,25 @@ def test_crops_of_photos_that_it_was_fitted_on_are_left_out(
     crops = [f"{path}#xywh=0,0,{width - 1},{height}" for path in files[:5]]
     assert main(["calibrate", str(run), "--normals", *crops, str(photos / "good"), "--false-alarms", "0.1"]) == DONE
     assert "15 of 35 normal photos are left out: the model was fitted on them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["bad", "NG", "not good", "Defects"])
+def test_a_folder_of_defective_photos_among_the_normals_is_refused(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """A threshold above those would find none of them. Named itself, as after a review, it is taken."""
+    shutil.copytree(photos / "good", tmp_path / "new" / "today" / "good")
+    shutil.copytree(photos / "bad", tmp_path / "new" / "today" / name)
+    ask = ["calibrate", str(run), "--false-alarms", "0.1", "--normals"]
+    for named in (tmp_path / "new", tmp_path / "new" / "**" / "*.png"):
+        assert main([*ask, str(named)]) == REFUSED
+        told = capsys.readouterr().err
+        assert (
+            told.count("\n") == 1 and f"{tmp_path / 'new' / 'today' / name}: is called as a folder of defective" in told
+        )
+    assert not (run / "model" / "thresholds.json").exists()
+    assert main([*ask, str(tmp_path / "new" / "today" / "good")]) == DONE
+    assert main([*ask[:2], "--false-alarms", "0.5", "--normals", str(tmp_path / "new" / "today" / name)]) == DONE
 
 
 def test_normals_that_were_called_defective_so_far_are_told(

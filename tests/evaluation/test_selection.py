@@ -21,8 +21,8 @@ def test_worked_example() -> None:
     assert chosen(choices, "right") == {7: "clear right call: defect found", 0: "clear right call: normal passed"}
     assert chosen(choices, "wrong") == {3: "wrong call: false alarm", 4: "wrong call: defect missed"}
     assert chosen(choices, "borderline") == {
-        2: "near the threshold: normal passed",
-        5: "near the threshold: defect found",
+        2: "nearest to the threshold: normal passed",
+        5: "nearest to the threshold: defect found",
     }
     assert [choice.kind for choice in choices] == ["right"] * 2 + ["wrong"] * 2 + ["borderline"] * 2
 
@@ -49,6 +49,9 @@ def test_no_image_is_chosen_twice_and_captions_hold(size: int, outcome: str) -> 
     choices = select_panels(labels, scores, called, threshold=0.5, count=4)
     indices = [choice.index for choice in choices]
     assert len(set(indices)) == len(indices) <= min(size, 12)
+    distance = np.abs(scores - 0.5)
+    far, near = (distance[list(chosen(choices, kind))] for kind in ("right", "borderline"))
+    assert max(near, default=0.0) <= min(far, default=1.0), "no call is clear that is nearer than one that is not"
     for choice in choices:
         right = bool(labels[choice.index]) == bool(called[choice.index])
         assert right == any(words in choice.caption for words in ("defect found", "normal passed"))

@@ -93,3 +93,13 @@ def test_what_another_version_computes_changes_it(config: Config, monkeypatch: p
         monkeypatch.setitem(VERSIONS, stage, 1000)
         before.add(fingerprint(config, DATA))
     assert len(before) == 4 + len(VERSIONS)
+
+
+def test_a_method_of_ones_own_is_another_once_its_file_has_changed(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {fingerprint(config, DATA)}
+    for code in ("a", "b"):
+        monkeypatch.setattr("radar.methods.method.own_code", lambda _, code=code: code)
+        found.add(fingerprint(config, DATA))
+    assert len(found) == 3, "with the file's hash, and with another"

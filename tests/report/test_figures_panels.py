@@ -47,6 +47,8 @@ def test_each_row_shows_its_input_maps_and_mask() -> None:
             np.testing.assert_array_equal(picture.images[0].get_array(), array)
     headings = [axes.get_title() for axes in figure.axes[1:5]]
     assert headings == ["input, defect outlined", "noise map", "anomaly map", "mask"]
+    for nothing in (None, np.zeros((20, 30), dtype=bool)):
+        assert panel_figure([panel_row(mask=nothing)]).axes[1].get_title() == "input", "of which nothing is outlined"
 
 
 def test_maps_of_all_rows_share_one_stated_scale() -> None:
