@@ -12,7 +12,6 @@ import pytest
 
 from radar import plugins
 from radar.errors import ConfigError
-from radar.methods.registry import METHODS
 from radar.plugins import Registry, config_folders, import_plugins, imported_plugins
 
 Write = Callable[[str, str], Path]
@@ -169,5 +168,5 @@ def test_the_code_of_ones_own_is_known_by_its_file(site: Write, monkeypatch: pyt
     file.write_text(text + "    sides = 3\n")
     del sys.modules["triangle"]
     assert plugins.own_code(import_module("triangle").Triangle) not in (own, None)
-    assert plugins.own_code(METHODS.get("lof")) is None, "a built-in, whose versions are raised"
+    assert plugins.own_code(Registry) is None, "of this package, whose versions are raised"
     assert plugins.own_code(type("Written", (), {"__module__": "nowhere"})) is None, "as in a notebook, of no file"
