@@ -129,7 +129,7 @@ def refuse_foreign(folder: Path, verb: str, names: Iterable[str]) -> None:
 def refuse_unwritable(folder: Path) -> None:
     """Raise `WriteError` where nothing may be written into a folder, or, where it is not there yet, into the first above that is."""
     with writing(folder):
-        there = next((each for each in (folder, *folder.absolute().parents) if each.exists()), folder)
+        there = next((each for each in (folder, *folder.absolute().parents) if os.path.lexists(each)), folder)
         is_folder = there.is_dir()
     if not is_folder:
         raise WriteError(errno.ENOTDIR, "it is no folder", str(there))

@@ -90,7 +90,7 @@ def load(run_or_folder: str | Path, device: str = "cpu") -> Model:
     try:
         stored = load_tensors(content)
         config = _config(facts)
-        if facts.get("method_code") != _method_code(config):
+        if facts.get("method_code", now := _method_code(config)) != now:  # a model of old does not tell
             raise RunError(
                 f"method {config.method.name} has changed since the model was fitted, and may score otherwise than its threshold was "
                 "taken from; run the experiment again, or take the file that it was fitted with"

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from radar.errors import ConfigError
 from radar.runtime.terminal import brief
@@ -53,6 +53,7 @@ class Registry(Generic[T]):
         if name in self._built_ins() and cls.__module__ != f"{self.package}.{name}":
             raise ConfigError(f"{self.kind} {name}: {_path(cls)} has the name of a built-in {self.kind}; rename it")
         self._registered[name] = cls
+        own_code(cast(type, cls))  # now, as its file may change while this process lives on with what it has imported
         return cls
 
     def names(self) -> tuple[str, ...]:
@@ -78,7 +79,9 @@ class Registry(Generic[T]):
 
 @cache
 def own_code(cls: type) -> str | None:
-    """SHA-256 of the file of a class from outside this package. None of a built-in one, and of one that stands in no file."""
+    """SHA-256 of the file of a class from outside this package, as it was when this was first asked, which registering it does.
+    None of a built-in one, and of one that stands in no file.
+    """
     if cls.__module__.partition(".")[0] == __name__.partition(".")[0]:
         return None
     try:

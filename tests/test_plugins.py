@@ -160,12 +160,13 @@ def test_a_plugin_module_that_cannot_be_used(site: Write, module: str, text: str
     assert imported_plugins() == ()
 
 
-def test_the_code_of_ones_own_is_known_by_its_file(site: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_of_ones_own_is_known_by_its_file_as_it_was_imported(registry: Registry[Shape], site: Write) -> None:
     text = "class Triangle:\n    name = 'triangle'\n"
     file = site("triangle.py", text)
-    own = plugins.own_code(import_module("triangle").Triangle)
-    assert own == hashlib.sha256(text.encode()).hexdigest()
+    triangle = registry.register(import_module("triangle").Triangle)
     file.write_text(text + "    sides = 3\n")
+    own = plugins.own_code(triangle)
+    assert own == hashlib.sha256(text.encode()).hexdigest(), "not of what stands there now and was not imported"
     del sys.modules["triangle"]
     assert plugins.own_code(import_module("triangle").Triangle) not in (own, None)
     assert plugins.own_code(Registry) is None, "of this package, whose versions are raised"

@@ -8,6 +8,8 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from fnmatch import fnmatch
+from glob import has_magic
 from pathlib import Path
 
 import torch
@@ -28,7 +30,7 @@ from radar.cli.calibration_photos import (
 from radar.cli.exit_codes import DONE
 from radar.compose.settings import refuse_unread, verb_settings
 from radar.config.verbs import CalibrateConfig
-from radar.data.name_meanings import names_defective
+from radar.data.name_meanings import names_defective, names_good
 from radar.deploy.calibration import ScoredPhoto, by_hand, from_normals
 from radar.deploy.reviewed import latest, read_reviewed
 from radar.errors import ConfigError, DataError
@@ -153,18 +155,34 @@ def _change(
 
 
 def _good_photos(names: Sequence[str]) -> Iterator[Path]:
-    """The images of what is named. Raises `DataError` where a folder below one that is named is called as one of defective parts is: a
-    threshold that lies above these finds none.
+    """The images of what is named. Raises `DataError` where a folder that was found below is called as one of defective parts is: a
+    threshold that lies above these finds none. One that is so called and named itself is taken, and told.
     """
-    typed = {part for name in names for part in Path(name).parts}
-    for path in image_files(names):
-        for above in path.parents:
-            if names_defective(above.name) and above.name not in typed:
+    for name in names:
+        path = Path(name)
+        if names_defective(path.name) and path.is_dir():
+            tell(f"note: {name}: is called as a folder of defective photos is, and they are taken as good ones")
+        for photo in image_files([name]):
+            found = _found_defective(photo, path)
+            if found is not None:
                 raise DataError(
-                    f"{above}: is called as a folder of defective photos is, and --normals takes good ones; name the folders of good "
+                    f"{found}: is called as a folder of defective photos is, and --normals takes good ones; name the folders of good "
                     "photos"
                 )
     return image_files(names)
+
+
+def _found_defective(photo: Path, named: Path) -> Path | None:
+    """The folder of a photo, below what is named or in place of a wildcard, that calls it defective; the nearest that says anything
+    decides.
+    """
+    typed = [part for part in named.parts if part.strip("*")]
+    for above in photo.parents:
+        if named.is_relative_to(above) or names_good(above.name):
+            return None
+        if names_defective(above.name):
+            return None if any(fnmatch(above.name, part) for part in typed if has_magic(part)) else above
+    return None
 
 
 def _new_version(parsed: argparse.Namespace, settings: CalibrateConfig, model: Model) -> tuple[Threshold, str]:

@@ -68,9 +68,13 @@ class Plan:
         return [" ".join(text for text in job.overrides if text not in self._common) for job in self.jobs]
 
 
-def _refuse_swept_settings(read: Sequence[Override]) -> None:
-    """Raise `ConfigError` for an override that sweeps over Hydra's own keys, which no sweeper takes."""
+def _refuse_vain_settings(read: Sequence[Override]) -> None:
+    """Raise `ConfigError` for an override that sweeps over Hydra's own keys, which no sweeper takes, and for Hydra's own folder of a run,
+    into which nothing is written.
+    """
     for each in read:
+        if each.key_or_group == "hydra.run.dir":
+            raise ConfigError(f"{brief(str(each.input_line))}: has no effect; runs lie in output_root, so set that")
         if each.is_hydra_override() and each.is_sweep_override():
             raise ConfigError(
                 f"{brief(str(each.input_line))}: a sweep varies keys of the experiment, and none of Hydra's own; of a search, "
@@ -98,7 +102,7 @@ def plan(line: CommandLine) -> Plan:
         of_sweep = [text for text in line.overrides if _is_of_sweep(text)]
         settings, sweep = composer.settings([*(text for text, each in single if chooses(each)), *of_sweep])
         is_sweep = line.multirun or hydra_internals.sweeps(settings)
-        _refuse_swept_settings(read)
+        _refuse_vain_settings(read)
         if not is_sweep:
             refuse_sweeps(given)
             refuse_without_sweep(of_sweep)

@@ -110,7 +110,7 @@ def open_dataset(config: DatasetConfig, progress: Report | None = None) -> Datas
     compare = config.near_duplicates != "ignore"
     masks = mask_hashes(layout, samples)
     labels = _judge_labels(samples, config)
-    cut = cut_files(samples, layout.folder) if isinstance(layout, FilesLayout) else {}
+    cut = cut_files(samples, layout.folder if isinstance(layout, FilesLayout) else None)
     leaks = find_leaks(samples, vectors([sample.path for sample in samples]) if compare else None, cut)
     return Dataset(
         config.name,

@@ -179,14 +179,15 @@ def check_masks(samples: Iterable[Sample], manifest: Path) -> None:
             )
 
 
-def cut_files(samples: Iterable[Sample], folder: Path) -> dict[str, str]:
+def cut_files(samples: Iterable[Sample], folder: Path | None) -> dict[str, str]:
     """Of the samples that are a crop of a file in `folder`, or a file of which another is a crop: path to what tells the file from
-    those of other content, whatever it is called.
+    those of other content, whatever it is called; by its name, where there is no folder.
     """
-    parts = [(*file_and_crop(folder / sample.path), sample.path) for sample in samples]
+    parts = [(*file_and_crop((folder or Path()) / sample.path), sample.path) for sample in samples]
     if all(crop is None for _, crop, _ in parts):
         return {}
-    contents = _contents({file for file, _, _ in parts})
+    files = {file for file, _, _ in parts}
+    contents = {file: str(file) for file in files} if folder is None else _contents(files)
     cut = {contents[file] for file, crop, _ in parts if crop is not None}
     return {path: contents[file] for file, _, path in parts if contents[file] in cut}
 

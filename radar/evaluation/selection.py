@@ -27,7 +27,7 @@ def select_panels(
 
     `labels` (N,) 0 / 1, `scores` (N,), `decisions` (N,) bool, all against `threshold` in the scores' unit. *Right* are
     correct calls farthest from the threshold, normal and anomalous taking turns; *wrong* the wrong calls farthest from
-    it or, where no call is wrong, the right ones nearest to it; *borderline* those nearest to it, right or wrong, but no
+    it or, where no call is wrong, the right ones nearest to it; *borderline* those of the others nearest to it, but no
     more than half of those that are left, so that none of them is farther than a right one. Right
     ones come first, then wrong, then borderline. Equal distances keep the test set's order.
     """
@@ -71,11 +71,11 @@ def _wrong(anomalous: bool, called: bool) -> str:
 
 
 def _borderline(anomalous: bool, called: bool) -> str:
-    """Caption of a call nearest to the threshold, which need not be near."""
+    """Caption of a call that is nearest to the threshold but for those of another kind; it need not be near."""
     outcome = {
         (True, True): "defect found",
         (True, False): "defect missed",
         (False, True): "false alarm",
         (False, False): "normal passed",
     }[bool(anomalous), bool(called)]
-    return f"nearest to the threshold: {outcome}"
+    return f"nearest of the others: {outcome}"

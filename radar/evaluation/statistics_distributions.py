@@ -44,10 +44,10 @@ def separation(normal: ArrayLike, anomalous: ArrayLike, most_bins: int) -> Dista
 def pooled_edges(values: Floats, most_bins: int) -> Floats:
     """Inner edges of bins that hold about equal shares of `values` (N,); fewer where values repeat, and none of them empty.
 
-    A value on an edge is of the upper bin. An edge at the smallest value would part nothing: it moves to the next, if there is one.
+    An edge is a value, which is of the upper bin. One at the smallest value would part nothing: it moves to the next, if there is one.
     """
     bins = max(1, min(most_bins, isqrt(values.size)))
-    edges: Floats = np.unique(np.quantile(values, np.arange(1, bins) / bins))
+    edges: Floats = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="higher"))
     above = values[values > values.min()]
     return np.unique(np.maximum(edges, above.min())) if above.size else edges[:0]
 

@@ -19,7 +19,7 @@ from radar.experiment.context import Context, identity, save_tensors
 from radar.experiment.stage import Stage
 from radar.files import Plain, write_json
 from radar.methods.method import Method, Networks, Training
-from radar.methods.parts.denoising import DENOISER
+from radar.methods.parts.denoising import DENOISER, denoiser_training
 from radar.networks.untrained import awake, drawn_anew
 from radar.training.checkpoints import last_checkpoint
 from radar.training.fit import fit_network
@@ -70,12 +70,17 @@ def training_stages(
     return stages
 
 
+def _is_shared(training: Training) -> bool:
+    """Whether it is the denoiser that methods share, and no network of that name that a method builds itself."""
+    return training.name == DENOISER and getattr(training.build, "__module__", "") == denoiser_training.__module__
+
+
 def training_inputs(method: Method[Any], training: Training) -> dict[str, Plain]:
     """What a training depends on, beside its images, the networks that it takes, and what all stages of its method depend on."""
     trainer = asdict(method.config.trainer)
     return {
         "name": training.name,
-        "method_version": None if training.name == DENOISER else method.code_version,  # methods share the denoiser
+        "method_version": None if _is_shared(training) else method.code_version,
         "network": dict(training.inputs),
         "patch": asdict(training.patch),
         "training": asdict(training.training),

@@ -84,7 +84,7 @@ def _compared(
     ]
     notes = (
         "KL divergence: histogram of equal-probability bins of the pooled sample, half a count added to each bin. "
-        "Overlap in the same bins. Of fewer than four values there is one bin, and neither is told.",
+        "Overlap in the same bins. Of fewer than four values that are not all equal there is one bin, and neither is told.",
         CHANCE_NOTE,
         "Wasserstein in the unit of the values. p: permutation of groups of images between the labels, statistic KS; "
         "the largest of the seeds' p values, as a mean of them is none; (≥ x): no smaller one can come out with so few groups. "

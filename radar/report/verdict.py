@@ -133,9 +133,10 @@ def _sureness(count: Count, what: str) -> str:
 
 def _compared(good: Count, defective: Count) -> Iterator[str]:
     if defective.share <= good.share:
-        yield "It rejects good photos as often as defective ones: do not use this model"
+        often = "as often as" if defective.share == good.share else "more often than"
+        yield f"It rejects good photos {often} defective ones: do not use this model"
     elif not is_larger(defective.share, defective.worth, good.share, good.worth, _LEVEL):
-        yield "So few photos cannot show that it does better than guessing: test it with more before it decides anything"
+        yield "So few photos cannot show that its decisions do better than guessing: test it with more before it decides anything"
 
 
 def _percent(share: float) -> str:

@@ -61,20 +61,27 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
     where a file is taken once, those that are no PNG, JPEG, BMP or TIFF by their name, hidden ones, masks by their name or their
     folder's, and results of radar, such as any picture that it drew, are passed over. Raises `DataError` before the first one where a
     folder or a pattern holds no image, where another name leads nowhere, and where a run or the pictures in `besides`, where results
-    go, are named.
+    go, are named. What is there is listed at once, so that a file that vanishes meanwhile is still told of, by whoever opens it.
     """
+    listed: dict[str, list[Path]] = {}
     for name in names:
         if _leads_nowhere(Path(name)):
             raise DataError(f"{name}: no such file or folder; name files, folders or patterns")
         refuse_results(Path(name), besides)
-        if next(_named(name), None) is None:
+        listed[name] = _named(name)
+        if next(_photos(name, listed[name]), None) is None:
             raise DataError(
                 f"{name}: holds no images (read are {', '.join(EXTENSIONS)}, but none that radar drew, and no masks); name files, "
                 "folders or patterns"
             )
-        if besides is not None and all(_is_drawn(path, name, besides) for path in _named(name)):
+        if besides is not None and all(_is_drawn(path, name, besides) for path in _photos(name, listed[name])):
             raise _lie_in_results(name, besides)
-    return (path for name in names for path in _named(name))
+    return (path for name in names for path in _photos(name, listed[name]))
+
+
+def _photos(name: str, listed: Iterable[Path]) -> Iterator[Path]:
+    """Without pictures that radar drew, but for one that is named itself; files are opened for it one after the other."""
+    return (path for path in listed if path == Path(name) or not is_own_picture(path))
 
 
 def refuse_results(named: Path, besides: Path | None) -> None:
@@ -114,19 +121,18 @@ def _leads_nowhere(path: Path) -> bool:
         return False
 
 
-def _named(name: str) -> Iterator[Path]:
+def _named(name: str) -> list[Path]:
+    """Images, and pictures that radar drew among them."""
     path = Path(name)
     try:
         is_folder, is_there = path.is_dir(), path.exists()
     except OSError:  # a name that is too long, or a folder that nobody may look into: whoever opens it says so
-        yield path
-        return
+        return [path]
     if is_folder:
-        yield from images_below(path)
-    elif is_there or not glob.has_magic(name):
-        yield path
-    else:
-        yield from dict.fromkeys(_of_pattern(path))  # a file and the folder that it lies in may both match
+        return _found_below(path)
+    if is_there or not glob.has_magic(name):
+        return [path]
+    return list(dict.fromkeys(_of_pattern(path)))  # a file and the folder that it lies in may both match
 
 
 def _of_pattern(pattern: Path) -> Iterator[Path]:
@@ -134,8 +140,8 @@ def _of_pattern(pattern: Path) -> Iterator[Path]:
     masks = _masks_among(str(path) for path in matching if is_image(path.name))
     for found in matching:
         if found.is_dir():
-            yield from images_below(found)
-        elif is_image(found.name) and str(found) not in masks and not is_own_picture(found):
+            yield from _found_below(found)
+        elif is_image(found.name) and str(found) not in masks:
             yield found
 
 
@@ -212,8 +218,11 @@ def is_image(name: str) -> bool:
 
 def images_below(folder: Path) -> Iterator[Path]:
     """Images in a folder and below it, a folder's own first, sorted; neither hidden ones, nor masks, nor results."""
-    found = (path for path in _files_below(folder, results=False) if is_image(path.name) and path.is_file())
-    return (path for path in found if not is_own_picture(path))
+    return (path for path in _found_below(folder) if not is_own_picture(path))
+
+
+def _found_below(folder: Path) -> list[Path]:
+    return [path for path in _files_below(folder, results=False) if is_image(path.name) and path.is_file()]
 
 
 def _files_below(folder: Path, *, results: bool) -> Iterator[Path]:
@@ -237,7 +246,7 @@ def passed_over(names: Sequence[str], besides: Path | None = None) -> list[Path]
     """Files in folders and of patterns among `names` that `image_files` does not take, and links to folders, but for hidden ones, what
     systems leave, and what `besides` holds of radar's.
     """
-    taken = {path for name in names for path in _named(name)}
+    taken = {path for name in names for path in _photos(name, _named(name))}
     looked_into = {*map(Path, names), *(above for path in taken for above in path.parents)}
     offered = dict.fromkeys(path for name in names for path in _offered(Path(name)))
     real, out = cache(os.path.realpath), None if besides is None else Path(os.path.realpath(besides))

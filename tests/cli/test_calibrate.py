@@ -248,23 +248,58 @@ def test_crops_of_photos_that_it_was_fitted_on_are_left_out(
     assert "15 of 35 normal photos are left out: the model was fitted on them" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["bad", "NG", "not good", "Defects"])
+@pytest.fixture
+def mixed(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder: a good and a defective folder of today, of another day, and of a line that is called as defects are."""
+    for place in ("new/today", "new/old", "ng/line"):
+        for name in ("good", "bad"):
+            shutil.copytree(photos / name, tmp_path / place / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        (["new/today"], "new/today/bad"),
+        (["new"], "new/old/bad"),
+        (["new/today/**/*.png"], "new/today/bad"),
+        (["new/*/*/*.png"], "new/old/bad"),
+        (["new/old/bad", "new/today"], "new/today/bad"),
+        (["new/today/bad/0.png", "new/today"], "new/today/bad"),
+        (["ng/line"], "ng/line/bad"),
+        (["new/../new/today"], "new/../new/today/bad"),
+    ],
+    ids=str,
+)
 def test_a_folder_of_defective_photos_among_the_normals_is_refused(
-    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+    run: Path, mixed: Path, capsys: pytest.CaptureFixture[str], named: list[str], found: str
 ) -> None:
-    """A threshold above those would find none of them. Named itself, as after a review, it is taken."""
-    shutil.copytree(photos / "good", tmp_path / "new" / "today" / "good")
-    shutil.copytree(photos / "bad", tmp_path / "new" / "today" / name)
-    ask = ["calibrate", str(run), "--false-alarms", "0.1", "--normals"]
-    for named in (tmp_path / "new", tmp_path / "new" / "**" / "*.png"):
-        assert main([*ask, str(named)]) == REFUSED
-        told = capsys.readouterr().err
-        assert (
-            told.count("\n") == 1 and f"{tmp_path / 'new' / 'today' / name}: is called as a folder of defective" in told
-        )
+    """A threshold above those would find none of them."""
+    assert main(["calibrate", str(run), "--false-alarms", "0.5", "--normals", *named]) == REFUSED
+    assert f"{found}: is called as a folder of defective photos is, and --normals takes" in capsys.readouterr().err
     assert not (run / "model" / "thresholds.json").exists()
-    assert main([*ask, str(tmp_path / "new" / "today" / "good")]) == DONE
-    assert main([*ask[:2], "--false-alarms", "0.5", "--normals", str(tmp_path / "new" / "today" / name)]) == DONE
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        (["new/today/good"], False),
+        (["new/*/good"], False),
+        (["*/line/good"], False),
+        (["ng/line/good/*.png"], False),
+        (["new/today/b?d"], False),
+        (["new/today/bad/*.png"], False),
+        (["new/today/bad"], True),
+    ],
+    ids=str,
+)
+def test_good_photos_are_taken_wherever_they_lie_and_others_where_they_are_named(
+    run: Path, mixed: Path, capsys: pytest.CaptureFixture[str], named: list[str], told: bool
+) -> None:
+    assert main(["calibrate", str(run), "--false-alarms", "0.5", "--normals", *named]) == DONE
+    said = "new/today/bad: is called as a folder of defective photos is, and they are taken as good ones"
+    assert (said in capsys.readouterr().err) == told
 
 
 def test_normals_that_were_called_defective_so_far_are_told(

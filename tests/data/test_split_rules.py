@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -157,6 +158,11 @@ def test_crops_of_one_file_in_several_splits_are_found(tmp_path, splits, expecte
     leaks = find_leaks([*samples, other], None, cut_files([*samples, other], tmp_path))
     assert [(first.split, last.split) for first, last in leaks.cut_files] == expected
     assert leaks.clean == (not expected)
+    by_name = [replace(sample, path=f"strip.png#xywh={64 * place},0,64,64") for place, sample in enumerate(samples)]
+    leaks = find_leaks(by_name, None, cut_files(by_name, None))
+    assert [(first.split, last.split) for first, last in leaks.cut_files] == expected, (
+        "of a layout that has no files, by names"
+    )
 
 
 def test_normals_of_a_group_with_a_defect_are_test():

@@ -21,8 +21,8 @@ def test_worked_example() -> None:
     assert chosen(choices, "right") == {7: "clear right call: defect found", 0: "clear right call: normal passed"}
     assert chosen(choices, "wrong") == {3: "wrong call: false alarm", 4: "wrong call: defect missed"}
     assert chosen(choices, "borderline") == {
-        2: "nearest to the threshold: normal passed",
-        5: "nearest to the threshold: defect found",
+        2: "nearest of the others: normal passed",
+        5: "nearest of the others: defect found",
     }
     assert [choice.kind for choice in choices] == ["right"] * 2 + ["wrong"] * 2 + ["borderline"] * 2
 

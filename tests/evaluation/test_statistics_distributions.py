@@ -97,5 +97,17 @@ def test_samples_that_share_no_value_do_not_overlap_where_values_repeat(normal, 
 
 
 def test_no_bin_of_the_pooled_sample_is_empty():
-    for values in (np.zeros(9), np.repeat([0.0, 1, 2], [80, 1, 1]), np.repeat([0.0, 1, 2], [1, 1, 80]), np.arange(7.0)):
-        assert (binned(values, pooled_edges(values, 8)) > 0).all()
+    drawn = (RANDOM.integers(0, spread, size).astype(float) for spread in (1, 2, 3, 9) for size in range(1, 60))
+    for values in (np.array([0.0, 0, 1, 2, 2, 2, 2, 2, 2]), np.arange(7.0), *drawn):
+        for most in (2, 8, 64):
+            counts = binned(values, pooled_edges(values, most))
+            assert (counts > 0).all() and counts.sum() == values.size
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_equal_values_overlap_wholly_in_however_few_bins(count):
+    measured = separation(np.ones(count), np.ones(1), 8)
+    assert (measured.bins, measured.overlap, measured.kl_anomalous_from_normal, measured.ks) == (1, 1, 0, 0)
+    units = Units.of(np.repeat([0, 1], [count, 1]), [str(place) for place in range(count + 1)])
+    _, chance = by_chance(histograms_of_values(np.ones(count + 1), 8), units, 9, RANDOM)
+    assert chance.overlap.mean == 1

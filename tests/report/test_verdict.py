@@ -91,6 +91,11 @@ def test_one_defect_missed() -> None:
         ),
         pytest.param(
             {"good": 10, "defective": 10, "rejected": 6, "found": 5},
+            "It rejects good photos more often than defective ones: do not use this model",
+            id="worse than guessing",
+        ),
+        pytest.param(
+            {"good": 10, "defective": 10, "rejected": 5, "found": 5},
             "It rejects good photos as often as defective ones: do not use this model",
             id="no better than guessing",
         ),

@@ -26,6 +26,7 @@ from radar.data.region_of_interest import region_of_interest
 from radar.deploy.export import export
 from radar.deploy.parity import parity
 from radar.errors import DataError, RunError, WriteError
+from radar.files import refuse_unwritable
 from radar.model import Model
 from radar.networks.efficientnet import is_installed
 from radar.runtime.__main__ import main
@@ -104,6 +105,17 @@ def test_what_decides_otherwise_is_found_and_listed(model: Model, written: Path,
     exported.manifest = needs
     with pytest.raises(DataError, match=r"this model takes no side below 400 px; leave it out"):
         parity(model, exported, files)
+
+
+@pytest.mark.parametrize("kind", ["file", "below a file", "dangling link"])
+def test_what_is_no_folder_is_told_before_the_work(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "there"
+    if kind == "dangling link":
+        place.symlink_to(tmp_path / "nowhere")
+    else:
+        place.write_text("a file")
+    with pytest.raises(WriteError, match=r"it is no folder|Not a directory"):
+        refuse_unwritable(place / "export" if kind == "below a file" else place)
 
 
 def test_where_nothing_may_be_written_nothing_is_traced(
