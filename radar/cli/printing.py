@@ -158,7 +158,8 @@ def print_outcome(
 
 
 def _border_line(border: BorderMetrics, share: float) -> str:
-    return f"Outermost {border.width} px of maps: {share:.0%} of the highest pixels of normal test images, on {border.area:.0%} of the maps' area"
+    where = f"Outermost {border.width} px of maps"
+    return f"{where}: {share:.0%} of the highest pixels of normal test images, on {border.area:.0%} of their area"
 
 
 def sweep_table(rows: Sequence[tuple[str, Metrics | None, str]]) -> Table:

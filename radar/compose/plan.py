@@ -69,8 +69,8 @@ class Plan:
 
 
 def _refuse_vain_settings(read: Sequence[Override]) -> None:
-    """Raise `ConfigError` for an override that sweeps over Hydra's own keys, which no sweeper takes, and for Hydra's own folder of a run,
-    into which nothing is written.
+    """Raise `ConfigError` for an override that sweeps over Hydra's own keys, which no sweeper takes, and for one of Hydra's folder of
+    a run, into which nothing is written.
     """
     for each in read:
         if each.key_or_group == "hydra.run.dir":

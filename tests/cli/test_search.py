@@ -143,9 +143,16 @@ def test_a_search_that_was_stopped_between_two_trials_is_not_done(
 
 @pytest.mark.parametrize(
     "words",
-    ["hydra.sweeper.params.unet=choice(small,compact)", "hydra.sweeper.n_trials=2,3", "hydra/launcher=basic,joblib"],
+    [
+        "hydra.sweeper.params.unet=choice(small,compact)",
+        "hydra.sweeper.n_trials=2,3",
+        "hydra/launcher=basic,joblib",
+        "hydra.run.dir=elsewhere",
+    ],
 )
-def test_what_is_hydras_own_is_not_swept_over(words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_hydras_own_is_not_swept_over_nor_set_in_vain(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for more in ((), ("--dry-run",)):
         assert main([*SEARCH, words, f"output_root={tmp_path}", *more]) == REFUSED
         assert words in capsys.readouterr().err

@@ -16,6 +16,7 @@ from deploy_builders import drawn, quick_model, save, save_model, settings
 from matplotlib.figure import Figure
 from PIL import Image, PngImagePlugin
 
+import radar
 from radar.cli.exit_codes import DONE
 from radar.cli.main import main
 from radar.deploy.scorer import ModelScorer
@@ -70,6 +71,26 @@ def test_folders_and_patterns_pass_over_it_and_its_own_name_takes_it(
         assert passed_over([named]) == [Path(place)]
     assert "1 files were passed over" in note_on_passed_over(["."])
     assert list(image_files([place])) == [Path(place)] and note_on_passed_over([place]) == ""
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b"], ["a/**/*.png", "b"], ["a/0.png", "b"]], ids=str)
+def test_photos_that_vanish_while_a_folder_is_read_are_still_told(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]
+) -> None:
+    """As of a stick that is pulled: the others were there when they were named, and are not passed over."""
+    monkeypatch.chdir(tmp_path)
+    for number in range(9):
+        save(Path(f"a/{number}.png"), drawn(number))
+        save(Path(f"a/below/{number}.png"), drawn(number))
+        save(Path(f"b/{number}.png"), drawn(number))
+    expected = list(image_files(names))
+    found = []
+    for each in radar.predict(model, names):
+        shutil.rmtree("a", ignore_errors=True)
+        shutil.rmtree("b", ignore_errors=True)
+        found.append((Path(each.path), each.decision))
+    assert [path for path, _ in found] == expected
+    assert found[0][1] != "unreadable" and [decision for _, decision in found[-2:]] == ["unreadable"] * 2
 
 
 def test_where_there_is_nothing_else_that_is_told(pictures: dict[str, Path], tmp_path: Path) -> None:
