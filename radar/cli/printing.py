@@ -41,15 +41,13 @@ class PlainConsole(Console):
         lines that are too long all the same are left to the terminal.
         """
         widths = [_widths(column) for column in table.columns]
-        least, wanted = (sum(each) for each in zip(*widths, strict=True))
         natural = Measurement.get(self, self.options.update_width(_UNBOUNDED), table).maximum
-        between = natural - wanted
+        between = natural - sum(wide for _, wide in widths)
         if natural > self.width:  # where rich would cut numbers, and leave whole columns out
-            spare = max(0, self.width - between - least)
-            for column, (narrow, wide) in zip(table.columns, widths, strict=True):
-                column.width = narrow + spare * (wide - narrow) // max(1, wanted - least)
-                column.overflow = "fold"
-            table.width = max(self.width, between + least)
+            narrowed = _narrowed(widths, self.width - between)
+            for column, width in zip(table.columns, narrowed, strict=True):
+                column.width, column.overflow = width, "fold"
+            table.width = max(self.width, between + sum(narrowed))
         self.print(table, crop=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
@@ -59,16 +57,23 @@ class PlainConsole(Console):
 
 def _widths(column: Column) -> tuple[int, int]:
     """The least width that a table's column may have, and what it would have alone."""
-    texts = [printable(str(text), keep="\n") for text in (column.header, *column.cells)]
-    lines = [line for text in texts for line in text.splitlines()]
-    words = [word for line in lines for word in line.split()]
-    most, longest_word = (max(map(cell_len, each), default=0) for each in (lines, words))
+    header, *cells = (printable(str(text), keep="\n") for text in (column.header, *column.cells))
+    numbers = max((cell_len(line) for cell in cells for line in cell.splitlines()), default=0)
+    alone = max(numbers, *(cell_len(line) for line in header.splitlines()), 0)
     if column.no_wrap:
-        return most, most
+        return alone, alone
     if column.justify == "right":
-        cells = [line for text in texts[1:] for line in text.splitlines()]
-        return max(map(cell_len, (*cells, *texts[0].split())), default=0), most
-    return max(column.min_width or 0, min(longest_word, _LEAST_FOLDED)), most
+        return max(numbers, *map(cell_len, header.split()), 0), alone
+    return min(alone, max(column.min_width or 0, _LEAST_FOLDED)), alone
+
+
+def _narrowed(widths: Sequence[tuple[int, int]], room: int) -> list[int]:
+    """Widths of columns that together fit `room`, where their least ones do; the widest give way first."""
+    for most in range(max(wide for _, wide in widths), 0, -1):
+        found = [max(narrow, min(wide, most)) for narrow, wide in widths]
+        if sum(found) <= room:
+            return found
+    return [narrow for narrow, _ in widths]
 
 
 # what fits a terminal of 80 columns; metrics.json has the rest
