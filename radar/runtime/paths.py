@@ -69,19 +69,25 @@ def image_files(names: Sequence[str], besides: Path | None = None) -> Iterator[P
             raise DataError(f"{name}: no such file or folder; name files, folders or patterns")
         refuse_results(Path(name), besides)
         listed[name] = _named(name)
-        if next(_photos(name, listed[name]), None) is None:
+        if next(_photos(name, listed[name], None), None) is None:
             raise DataError(
                 f"{name}: holds no images (read are {', '.join(EXTENSIONS)}, but none that radar drew, and no masks); name files, "
                 "folders or patterns"
             )
-        if besides is not None and all(_is_drawn(path, name, besides) for path in _photos(name, listed[name])):
+        if next(_photos(name, listed[name], besides), None) is None:
             raise _lie_in_results(name, besides)
-    return (path for name in names for path in _photos(name, listed[name]))
+    return (path for name in names for path in _photos(name, listed[name], besides))
 
 
-def _photos(name: str, listed: Iterable[Path]) -> Iterator[Path]:
-    """Without pictures that radar drew, but for one that is named itself; files are opened for it one after the other."""
-    return (path for path in listed if path == Path(name) or not is_own_picture(path))
+def _photos(name: str, listed: Iterable[Path], besides: Path | None) -> Iterator[Path]:
+    """Without pictures that radar drew, and those in `besides`, as they will be told once the log is there, but for one that is named
+    itself; files are opened for it one after the other.
+    """
+    among_pictures = cache(_is_among_pictures)
+    for path in listed:
+        is_result = besides is not None and among_pictures(path.parent, besides)
+        if path == Path(name) or not (is_result or is_own_picture(path)):
+            yield path
 
 
 def refuse_results(named: Path, besides: Path | None) -> None:
@@ -95,13 +101,8 @@ def refuse_results(named: Path, besides: Path | None) -> None:
         raise _lie_in_results(str(named), besides)
 
 
-def _lie_in_results(name: str, besides: Path) -> DataError:
+def _lie_in_results(name: str, besides: Path | None) -> DataError:
     return DataError(f"{name}: its images lie in {besides}, where results go; name another folder for these")
-
-
-def _is_drawn(path: Path, name: str, besides: Path) -> bool:
-    """Whether an image lies among the pictures in `besides`, as they will be told once the log is there, and is not named itself."""
-    return path != Path(name) and _is_among_pictures(path.parent, besides)
 
 
 def _is_among_pictures(folder: Path, besides: Path) -> bool:
@@ -246,7 +247,7 @@ def passed_over(names: Sequence[str], besides: Path | None = None) -> list[Path]
     """Files in folders and of patterns among `names` that `image_files` does not take, and links to folders, but for hidden ones, what
     systems leave, and what `besides` holds of radar's.
     """
-    taken = {path for name in names for path in _photos(name, _named(name))}
+    taken = {path for name in names for path in _photos(name, _named(name), None)}
     looked_into = {*map(Path, names), *(above for path in taken for above in path.parents)}
     offered = dict.fromkeys(path for name in names for path in _offered(Path(name)))
     real, out = cache(os.path.realpath), None if besides is None else Path(os.path.realpath(besides))
