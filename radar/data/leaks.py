@@ -36,7 +36,7 @@ class LeakReport:
     validation: tuple[Pair, ...]  # near-duplicates and equal content across train and validation
     cut_files: tuple[
         tuple[Sample, Sample], ...
-    ]  # of each file that lies in several splits in parts, two, one of test where one is
+    ]  # of each file with parts in several splits, two; one of test, if any is
 
     @property
     def clean(self) -> bool:

@@ -40,9 +40,8 @@ def select_panels(
     wrong = wrong[:count]
     others = [int(index) for index in nearest if index not in wrong]
     borderline = others[: min(count, len(others) // 2)]
-    right = [index for index in _turns(farthest, truth) if correct[index] and index not in (*wrong, *borderline)][
-        :count
-    ]
+    shown = {*wrong, *borderline}
+    right = [index for index in _turns(farthest, truth) if correct[index] and index not in shown][:count]
     return (
         *(PanelChoice(index, "right", _right(bool(truth[index]))) for index in right),
         *(PanelChoice(index, "wrong", _wrong(bool(truth[index]), bool(called[index]))) for index in wrong),

@@ -48,8 +48,11 @@ def pooled_edges(values: Floats, most_bins: int) -> Floats:
     """
     bins = max(1, min(most_bins, isqrt(values.size)))
     edges: Floats = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="higher"))
-    above = values[values > values.min()]
-    return np.unique(np.maximum(edges, above.min())) if above.size else edges[:0]
+    low = values.min()
+    if edges.size == 0 or edges[0] > low:
+        return edges
+    least = np.min(values, where=values > low, initial=np.inf)  # no copy of what may be all pixels
+    return np.unique(np.maximum(edges, least)) if np.isfinite(least) else edges[:0]
 
 
 def is_undefined(bins: int, *samples: Floats) -> bool:
