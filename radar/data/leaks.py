@@ -34,9 +34,8 @@ class LeakReport:
     identical: tuple[Pair, ...]  # equal content hash across train|validation and test
     near_duplicates: tuple[Pair, ...]  # across train|validation and test
     validation: tuple[Pair, ...]  # near-duplicates and equal content across train and validation
-    cut_files: tuple[
-        tuple[Sample, Sample], ...
-    ]  # of each file with parts in several splits, two; one of test, if any is
+    # two samples of each file with parts in several splits, one of them of test where one is
+    cut_files: tuple[tuple[Sample, Sample], ...]
 
     @property
     def clean(self) -> bool:
